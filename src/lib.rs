@@ -1,0 +1,1 @@
+//! A transparent proxy between ZooKeeper clients and their ensemble.

@@ -1,0 +1,3 @@
+//! The `zoogate` binary.
+
+fn main() {}
