@@ -1,0 +1,64 @@
+//! What can be wrong with bytes that should be ZooKeeper's.
+
+use super::OpCode;
+
+/// Why a stream of bytes could not be read on. It makes a conversation opaque; it never ends one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Fault {
+    /// A frame announced a length below zero.
+    #[error("frame length {0} is negative")]
+    NegativeFrame(i32),
+    /// A frame is too short for its header.
+    #[error("frame of {len} bytes is shorter than its header of {header} bytes")]
+    ShortFrame {
+        /// Announced length in bytes.
+        len: u32,
+        /// Length of the header that every such frame begins with, in bytes.
+        header: u32,
+    },
+    /// A field runs past the end of its frame.
+    #[error("a field of {op} needs {need} bytes where the frame has {left} left")]
+    FieldOverrun {
+        /// The operation (or sub-operation) that was being read.
+        op: OpCode,
+        /// Bytes that the field asked for.
+        need: u32,
+        /// Bytes that the frame still had.
+        left: u32,
+    },
+    /// A length or count inside a record is below -1.
+    #[error("a length of {value} inside {op} is negative")]
+    NegativeLength {
+        /// The operation (or sub-operation) that was being read.
+        op: OpCode,
+        /// The value read.
+        value: i32,
+    },
+    /// A multi holds a sub-operation that ZooKeeper does not allow there, so its length is unknown.
+    #[error("multi holds {0}, which has no known layout there")]
+    UnknownSubOperation(OpCode),
+    /// A handshake record is cut short.
+    #[error("handshake record of {len} bytes ends early")]
+    ShortHandshake {
+        /// Announced length in bytes.
+        len: usize,
+    },
+    /// A password longer than a handshake may carry.
+    #[error("handshake password of {0} bytes")]
+    HandshakePassword(i32),
+}
+
+impl Fault {
+    /// A short name for a metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NegativeFrame(_) => "negative_frame",
+            Self::ShortFrame { .. } => "short_frame",
+            Self::FieldOverrun { .. } => "field_overrun",
+            Self::NegativeLength { .. } => "negative_length",
+            Self::UnknownSubOperation(_) => "unknown_sub_operation",
+            Self::ShortHandshake { .. } => "short_handshake",
+            Self::HandshakePassword(_) => "handshake_password",
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a connection's first bytes are: a handshake, a four-letter word, or not ZooKeeper at all.
+//!
+//! Only as many bytes are gathered as the answer needs, and never more than a handshake can have.
+
+use super::handshake::HANDSHAKE_CAP;
+
+/// What a connection turned out to speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Opening {
+    /// A frame of this many bytes behind its length, small enough for a handshake and now whole.
+    Handshake(usize),
+    /// One of ZooKeeper's four-letter words.
+    Word(&'static str),
+    /// Something else.
+    Foreign(Foreign),
+}
+
+/// Protocols that end up on a ZooKeeper port by mistake or by design.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Foreign {
+    /// A TLS record: encrypted ZooKeeper, which is relayed unseen.
+    Tls,
+    /// An HTTP request.
+    Http,
+    /// A PROXY protocol line or block in front of the real traffic.
+    ProxyLine,
+    /// Anything else.
+    Unknown,
+}
+
+impl Foreign {
+    /// A short name for a metric label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Http => "http",
+            Self::ProxyLine => "proxy_line",
+            Self::Unknown => "not_zookeeper",
+        }
+    }
+}
+
+/// The words that `FourLetterCommands` knows (3.4 to 3.9), and telnet's interrupt.
+const WORDS: [&str; 18] = [
+    "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
+    "stmk", "wchc", "wchp", "wchs",
+];
+/// Telnet's interrupt sequence, which the server takes for a word that closes the connection.
+const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
+
+const HTTP_VERBS: [&[u8; 4]; 7] = [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"CONN"];
+
+/// Looks at the bytes that a connection began with; None while they are too few to tell.
+pub fn classify(bytes: &[u8]) -> Option<Opening> {
+    let head = bytes.first_chunk::<4>()?;
+    if let Some(word) = WORDS.iter().find(|word| word.as_bytes() == head) {
+        return Some(Opening::Word(word));
+    }
+    if *head == TELNET_CLOSE {
+        return Some(Opening::Word("telnet_close"));
+    }
+    match usize::try_from(i32::from_be_bytes(*head)) {
+        Ok(len) if len <= HANDSHAKE_CAP => (bytes.len() >= 4 + len).then_some(Opening::Handshake(len)),
+        _ => Some(Opening::Foreign(foreign(*head))),
+    }
+}
+
+fn foreign(head: [u8; 4]) -> Foreign {
+    match head {
+        [0x16, 3, ..] => Foreign::Tls,
+        [b'P', b'R', b'O', b'X'] | [0x0d, 0x0a, 0x0d, 0x0a] => Foreign::ProxyLine,
+        _ if HTTP_VERBS.contains(&&head) => Foreign::Http,
+        _ => Foreign::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_words_handshakes_and_strangers_apart() {
+        assert_eq!(classify(b"srv"), None);
+        assert_eq!(classify(b"srvr"), Some(Opening::Word("srvr")));
+        assert_eq!(classify(&[0xff, 0xf4, 0xff, 0xfd]), Some(Opening::Word("telnet_close")));
+        assert_eq!(classify(&[0, 0, 0, 45, 0]), None);
+        assert_eq!(classify(&[0; 4]), Some(Opening::Handshake(0)));
+        assert_eq!(classify(&[&[0, 0, 0, 45][..], &[0; 45]].concat()), Some(Opening::Handshake(45)));
+        assert_eq!(classify(&[0x16, 3, 1, 0]), Some(Opening::Foreign(Foreign::Tls)));
+        assert_eq!(classify(b"GET / HTTP/1.1"), Some(Opening::Foreign(Foreign::Http)));
+        assert_eq!(classify(b"PROXY TCP4"), Some(Opening::Foreign(Foreign::ProxyLine)));
+        assert_eq!(classify(&[0x7f, 0xff, 0xff, 0xff]), Some(Opening::Foreign(Foreign::Unknown)));
+        assert_eq!(classify(&[0, 0, 0x20, 0]), Some(Opening::Foreign(Foreign::Unknown)));
+    }
+}

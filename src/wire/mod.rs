@@ -1,0 +1,22 @@
+//! The jute wire protocol: frames, heads, records, handshakes. Pure and borrowed: no sockets, no clock, and no
+//! allocation on the path of a frame that arrives in one piece.
+
+mod error_code;
+mod fault;
+pub mod first_frame;
+pub mod handshake;
+pub mod layout;
+mod opcode;
+mod reader;
+mod record;
+mod scanner;
+mod writer;
+
+pub use error_code::ErrorCode;
+pub use fault::Fault;
+pub use layout::Plan;
+pub use opcode::{OpClass, OpCode};
+pub use reader::JuteReader;
+pub use record::{PATH_CAP, Record, Visitor};
+pub use scanner::{FrameScanner, Head, ReplyHead, RequestHead};
+pub use writer::JuteWriter;

@@ -1,0 +1,218 @@
+//! Operation codes, open: a code that we do not know survives and prints as its number.
+//!
+//! Source: `ZooDefs.OpCode` of ZooKeeper 3.4 to 3.9.
+
+use std::fmt;
+
+/// What kind of work an operation is, for latency by class.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum OpClass {
+    /// Answered by the connected server (`sync` included: it changes nothing).
+    Read,
+    /// Goes through the leader and is checked there for session ownership.
+    Write,
+    /// The session's heartbeat.
+    Ping,
+    /// Handshake, auth, SASL, session end, and whatever is unknown.
+    Other,
+}
+
+/// The `type` field of a request header, or of a multi header.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OpCode(pub i32);
+
+struct Known {
+    code: i32,
+    name: &'static str,
+    class: OpClass,
+}
+
+impl OpCode {
+    /// `notification`.
+    pub const NOTIFICATION: Self = Self(0);
+    /// `create`.
+    pub const CREATE: Self = Self(1);
+    /// `delete`.
+    pub const DELETE: Self = Self(2);
+    /// `exists`.
+    pub const EXISTS: Self = Self(3);
+    /// `getData`.
+    pub const GET_DATA: Self = Self(4);
+    /// `setData`.
+    pub const SET_DATA: Self = Self(5);
+    /// `getACL`.
+    pub const GET_ACL: Self = Self(6);
+    /// `setACL`.
+    pub const SET_ACL: Self = Self(7);
+    /// `getChildren`.
+    pub const GET_CHILDREN: Self = Self(8);
+    /// `sync`.
+    pub const SYNC: Self = Self(9);
+    /// `ping`.
+    pub const PING: Self = Self(11);
+    /// `getChildren2`.
+    pub const GET_CHILDREN2: Self = Self(12);
+    /// `check`.
+    pub const CHECK: Self = Self(13);
+    /// `multi`.
+    pub const MULTI: Self = Self(14);
+    /// `create2`.
+    pub const CREATE2: Self = Self(15);
+    /// `reconfig`.
+    pub const RECONFIG: Self = Self(16);
+    /// `checkWatches`.
+    pub const CHECK_WATCHES: Self = Self(17);
+    /// `removeWatches`.
+    pub const REMOVE_WATCHES: Self = Self(18);
+    /// `createContainer`.
+    pub const CREATE_CONTAINER: Self = Self(19);
+    /// `deleteContainer`.
+    pub const DELETE_CONTAINER: Self = Self(20);
+    /// `createTTL`.
+    pub const CREATE_TTL: Self = Self(21);
+    /// `multiRead`.
+    pub const MULTI_READ: Self = Self(22);
+    /// `auth`.
+    pub const AUTH: Self = Self(100);
+    /// `setWatches`.
+    pub const SET_WATCHES: Self = Self(101);
+    /// `sasl`.
+    pub const SASL: Self = Self(102);
+    /// `getEphemerals`.
+    pub const GET_EPHEMERALS: Self = Self(103);
+    /// `getAllChildrenNumber`.
+    pub const GET_ALL_CHILDREN_NUMBER: Self = Self(104);
+    /// `setWatches2`.
+    pub const SET_WATCHES2: Self = Self(105);
+    /// `addWatch`.
+    pub const ADD_WATCH: Self = Self(106);
+    /// `whoAmI`.
+    pub const WHO_AM_I: Self = Self(107);
+    /// `createSession`.
+    pub const CREATE_SESSION: Self = Self(-10);
+    /// `closeSession`.
+    pub const CLOSE_SESSION: Self = Self(-11);
+    /// `error`.
+    pub const ERROR: Self = Self(-1);
+
+    /// How many different values [`OpCode::slot`] takes.
+    pub const SLOTS: usize = KNOWN.len() + 1;
+    const UNKNOWN_SLOT: usize = KNOWN.len();
+
+    /// A dense number for tables indexed by operation; every unknown code shares the last one.
+    pub fn slot(self) -> usize {
+        match self.0 {
+            code @ -11..=107 => usize::from(SLOT_OF[(code + SLOT_BIAS) as usize]),
+            _ => Self::UNKNOWN_SLOT,
+        }
+    }
+
+    /// The name of the operation whose [`OpCode::slot`] this is; `unknown` for the last slot and beyond.
+    pub fn slot_name(slot: usize) -> &'static str {
+        KNOWN.get(slot).map_or("unknown", |known| known.name)
+    }
+
+    /// Its name in ZooKeeper's own spelling, if it is one that we know.
+    pub fn name(self) -> Option<&'static str> {
+        KNOWN.get(self.slot()).map(|known| known.name)
+    }
+
+    /// What kind of work it is; unknown codes are [`OpClass::Other`].
+    pub fn class(self) -> OpClass {
+        KNOWN.get(self.slot()).map_or(OpClass::Other, |known| known.class)
+    }
+
+    /// Whether it changes data, so that the leader checks who owns the session.
+    pub fn is_write(self) -> bool {
+        self.class() == OpClass::Write
+    }
+}
+
+/// Distance from the lowest known code to index 0 of `SLOT_OF`.
+const SLOT_BIAS: i32 = 11;
+
+/// Slot by code, so that finding one costs a load and not a search.
+const SLOT_OF: [u8; 119] = {
+    let mut slots = [KNOWN.len() as u8; 119];
+    let mut slot = 0;
+    while slot < KNOWN.len() {
+        slots[(KNOWN[slot].code + SLOT_BIAS) as usize] = slot as u8;
+        slot += 1;
+    }
+    slots
+};
+
+const KNOWN: &[Known] = &[
+    Known { code: 0, name: "notification", class: OpClass::Other },
+    Known { code: 1, name: "create", class: OpClass::Write },
+    Known { code: 2, name: "delete", class: OpClass::Write },
+    Known { code: 3, name: "exists", class: OpClass::Read },
+    Known { code: 4, name: "getData", class: OpClass::Read },
+    Known { code: 5, name: "setData", class: OpClass::Write },
+    Known { code: 6, name: "getACL", class: OpClass::Read },
+    Known { code: 7, name: "setACL", class: OpClass::Write },
+    Known { code: 8, name: "getChildren", class: OpClass::Read },
+    Known { code: 9, name: "sync", class: OpClass::Read },
+    Known { code: 11, name: "ping", class: OpClass::Ping },
+    Known { code: 12, name: "getChildren2", class: OpClass::Read },
+    Known { code: 13, name: "check", class: OpClass::Write },
+    Known { code: 14, name: "multi", class: OpClass::Write },
+    Known { code: 15, name: "create2", class: OpClass::Write },
+    Known { code: 16, name: "reconfig", class: OpClass::Write },
+    Known { code: 17, name: "checkWatches", class: OpClass::Read },
+    Known { code: 18, name: "removeWatches", class: OpClass::Read },
+    Known { code: 19, name: "createContainer", class: OpClass::Write },
+    Known { code: 20, name: "deleteContainer", class: OpClass::Write },
+    Known { code: 21, name: "createTTL", class: OpClass::Write },
+    Known { code: 22, name: "multiRead", class: OpClass::Read },
+    Known { code: 100, name: "auth", class: OpClass::Other },
+    Known { code: 101, name: "setWatches", class: OpClass::Read },
+    Known { code: 102, name: "sasl", class: OpClass::Other },
+    Known { code: 103, name: "getEphemerals", class: OpClass::Read },
+    Known { code: 104, name: "getAllChildrenNumber", class: OpClass::Read },
+    Known { code: 105, name: "setWatches2", class: OpClass::Read },
+    Known { code: 106, name: "addWatch", class: OpClass::Read },
+    Known { code: 107, name: "whoAmI", class: OpClass::Read },
+    Known { code: -10, name: "createSession", class: OpClass::Other },
+    Known { code: -11, name: "closeSession", class: OpClass::Other },
+    Known { code: -1, name: "error", class: OpClass::Other },
+];
+
+impl fmt::Display for OpCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "op {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for OpCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_code_has_its_own_slot() {
+        for (slot, known) in KNOWN.iter().enumerate() {
+            assert_eq!(OpCode(known.code).slot(), slot);
+            assert_eq!(OpCode::slot_name(slot), known.name);
+        }
+        for code in [i32::MIN, -12, -9, 10, 23, 99, 108, i32::MAX] {
+            assert_eq!(OpCode(code).slot(), OpCode::SLOTS - 1, "{code}");
+            assert_eq!(OpCode(code).name(), None);
+        }
+    }
+
+    #[test]
+    fn unknown_codes_print_as_numbers() {
+        assert_eq!(OpCode(4242).to_string(), "op 4242");
+        assert_eq!(OpCode::MULTI_READ.to_string(), "multiRead");
+        assert_eq!(OpCode(4242).class(), OpClass::Other);
+    }
+}

@@ -1,0 +1,339 @@
+//! Walking the fields of a record over a stream that may be cut anywhere.
+//!
+//! Nothing is gathered but what a cut would lose: the bytes of a number that is split, and the part of a path
+//! that came with an earlier chunk (at most [`PATH_CAP`] bytes). Data is skipped by count, whatever its size.
+
+use super::layout::{Field, Plan, request_fields, result_fields};
+use super::{ErrorCode, Fault, OpCode};
+
+/// Bytes of a path that are kept when a chunk edge cuts it. Longer paths are seen cut off; ZooKeeper itself
+/// has no limit but the frame's.
+pub const PATH_CAP: usize = 1024;
+
+/// One record, seen when its last field was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// The operation, or inside a multi the sub-operation.
+    pub op: OpCode,
+    /// The text field; at least its first [`PATH_CAP`] bytes. Not checked to be UTF-8 (Java writes CESU-8).
+    pub path: &'a [u8],
+    /// Numbers, by the place that the layout gives them: watch flag, create flags, mode or watcher type in 0;
+    /// for a watch event its type in 0 and its state in 1.
+    pub ints: [i32; 2],
+    /// Bytes of data that were skipped.
+    pub data_len: u32,
+    /// Strings counted.
+    pub items: u32,
+    /// In a multi's reply the result's error; otherwise 0.
+    pub error: ErrorCode,
+}
+
+/// What a [`FrameScanner`](super::FrameScanner) calls as it reads.
+pub trait Visitor {
+    /// The header type of the direction that is read.
+    type Head;
+    /// A header is complete; says how to read the rest of the frame of `len` bytes.
+    fn head(&mut self, head: Self::Head, len: u32) -> Plan;
+    /// A record is complete.
+    fn record(&mut self, record: &Record<'_>);
+    /// The frame's last byte was read.
+    fn end(&mut self);
+}
+
+/// Whether more bytes are needed.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Progress {
+    Done,
+    NeedMore,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Series {
+    Single,
+    Requests,
+    Results,
+}
+
+/// Where inside a field the walk stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// At its first byte.
+    Start,
+    /// In a run of bytes to skip.
+    Skipping(u32),
+    /// In a run of bytes of a text.
+    Capturing(u32),
+    /// In a vector: items left, and which part of the item comes next.
+    Items(u32, u8),
+    /// In a run of bytes to skip inside a vector item.
+    ItemBytes { skip: u32, items: u32, part: u8 },
+}
+
+/// The walk over one frame's body.
+#[derive(Debug)]
+pub(super) struct RecordWalk {
+    series: Series,
+    op: OpCode,
+    /// None between two records of a multi, where a `MultiHeader` comes next.
+    fields: Option<&'static [Field]>,
+    at: usize,
+    part: Part,
+    split: [u8; 9],
+    split_len: usize,
+    /// The part of a text that came with earlier chunks; 0 <= len <= PATH_CAP.
+    kept: Vec<u8>,
+    ints: [i32; 2],
+    data_len: u32,
+    items: u32,
+    error: ErrorCode,
+}
+
+/// The bytes at hand: the chunk, and how many bytes the frame still has (here and in later chunks).
+pub(super) struct Input<'a> {
+    pub(super) chunk: &'a [u8],
+    pub(super) left: u32,
+}
+
+impl<'a> Input<'a> {
+    fn take(&mut self, len: usize) -> &'a [u8] {
+        let (head, rest) = self.chunk.split_at(len);
+        self.chunk = rest;
+        self.left -= len as u32;
+        head
+    }
+
+    /// Drops up to `count` bytes and returns how many are still to drop.
+    pub(super) fn skip(&mut self, count: u32) -> u32 {
+        let here = (count as usize).min(self.chunk.len());
+        self.take(here);
+        count - here as u32
+    }
+}
+
+impl RecordWalk {
+    pub(super) fn new() -> Self {
+        Self {
+            series: Series::Single,
+            op: OpCode::NOTIFICATION,
+            fields: None,
+            at: 0,
+            part: Part::Start,
+            split: [0; 9],
+            split_len: 0,
+            kept: Vec::new(),
+            ints: [0; 2],
+            data_len: 0,
+            items: 0,
+            error: ErrorCode::OK,
+        }
+    }
+
+    /// Begins a body; false when there is nothing to walk.
+    #[inline]
+    pub(super) fn begin(&mut self, plan: Plan) -> bool {
+        match plan {
+            Plan::Skip => return false,
+            Plan::Record(op, fields) => {
+                self.series = Series::Single;
+                self.begin_record(op, fields, ErrorCode::OK);
+            }
+            Plan::MultiRequest => (self.series, self.fields) = (Series::Requests, None),
+            Plan::MultiReply => (self.series, self.fields) = (Series::Results, None),
+        }
+        true
+    }
+
+    #[inline]
+    fn begin_record(&mut self, op: OpCode, fields: &'static [Field], error: ErrorCode) {
+        (self.op, self.fields, self.at, self.part, self.error) = (op, Some(fields), 0, Part::Start, error);
+        (self.ints, self.data_len, self.items) = ([0; 2], 0, 0);
+    }
+
+    /// Walks on as far as the chunk reaches.
+    #[inline]
+    pub(super) fn walk<V: Visitor>(&mut self, input: &mut Input<'_>, visitor: &mut V) -> Result<Progress, Fault> {
+        loop {
+            let Some(fields) = self.fields else {
+                match self.multi_header(input)? {
+                    None => return Ok(Progress::NeedMore),
+                    Some(true) => return Ok(Progress::Done),
+                    Some(false) => continue,
+                }
+            };
+            let mut text: &[u8] = &[];
+            while let Some(field) = fields.get(self.at) {
+                if self.field(*field, input, &mut text)? == Progress::NeedMore {
+                    self.keep(text);
+                    return Ok(Progress::NeedMore);
+                }
+                (self.at, self.part) = (self.at + 1, Part::Start);
+            }
+            self.finish_record(text, visitor);
+            if self.series == Series::Single {
+                return Ok(Progress::Done);
+            }
+        }
+    }
+
+    #[inline]
+    fn finish_record<V: Visitor>(&mut self, text: &[u8], visitor: &mut V) {
+        if !self.kept.is_empty() {
+            self.keep(text);
+        }
+        let path = if self.kept.is_empty() { text } else { &self.kept };
+        let (op, ints, data_len, items) = (self.op, self.ints, self.data_len, self.items);
+        visitor.record(&Record { op, path, ints, data_len, items, error: self.error });
+        self.fields = None;
+        if self.kept.capacity() > 0 {
+            self.kept = Vec::new();
+        }
+    }
+
+    /// Keeps what this chunk held of a text, for when the next one comes.
+    fn keep(&mut self, text: &[u8]) {
+        let room = PATH_CAP - self.kept.len();
+        self.kept.extend_from_slice(&text[..text.len().min(room)]);
+    }
+
+    /// Reads the header in front of a sub-record. Some(true) when it is the one that ends the multi.
+    fn multi_header(&mut self, input: &mut Input<'_>) -> Result<Option<bool>, Fault> {
+        self.op = if self.series == Series::Results { OpCode::MULTI_READ } else { OpCode::MULTI };
+        let Some([a, b, c, d, done, e, f, g, h]) = self.fixed::<9>(input)? else { return Ok(None) };
+        if done != 0 {
+            return Ok(Some(true));
+        }
+        let op = OpCode(i32::from_be_bytes([a, b, c, d]));
+        let (fields, error) = match self.series {
+            Series::Results => (result_fields(op), ErrorCode(i32::from_be_bytes([e, f, g, h]))),
+            Series::Requests | Series::Single => (request_fields(op), ErrorCode::OK),
+        };
+        self.begin_record(op, fields.ok_or(Fault::UnknownSubOperation(op))?, error);
+        Ok(Some(false))
+    }
+
+    /// A fixed-size piece, gathered over chunk edges; None while it is not whole.
+    #[inline]
+    fn fixed<const N: usize>(&mut self, input: &mut Input<'_>) -> Result<Option<[u8; N]>, Fault> {
+        if self.split_len == 0 {
+            if input.left < N as u32 {
+                return Err(Fault::FieldOverrun { op: self.op, need: N as u32, left: input.left });
+            }
+            if let Some((head, rest)) = input.chunk.split_first_chunk::<N>() {
+                input.chunk = rest;
+                input.left -= N as u32;
+                return Ok(Some(*head));
+            }
+        }
+        let here = (N - self.split_len).min(input.chunk.len());
+        self.split[self.split_len..self.split_len + here].copy_from_slice(input.take(here));
+        self.split_len += here;
+        if self.split_len < N {
+            return Ok(None);
+        }
+        self.split_len = 0;
+        Ok(self.split.first_chunk::<N>().copied())
+    }
+
+    /// A length in front of bytes that must fit into the frame; null (-1) reads as 0.
+    #[inline]
+    fn length(&mut self, input: &mut Input<'_>) -> Result<Option<u32>, Fault> {
+        let Some(value) = self.fixed::<4>(input)?.map(i32::from_be_bytes) else { return Ok(None) };
+        match u32::try_from(value) {
+            Ok(len) if len > input.left => Err(Fault::FieldOverrun { op: self.op, need: len, left: input.left }),
+            Ok(len) => Ok(Some(len)),
+            Err(_) if value == -1 => Ok(Some(0)),
+            Err(_) => Err(Fault::NegativeLength { op: self.op, value }),
+        }
+    }
+
+    #[inline]
+    fn field<'a>(&mut self, field: Field, input: &mut Input<'a>, text: &mut &'a [u8]) -> Result<Progress, Fault> {
+        loop {
+            let next = match (self.part, field) {
+                (Part::Start, Field::Int(place)) => {
+                    let Some(bytes) = self.fixed::<4>(input)? else { return Ok(Progress::NeedMore) };
+                    self.ints[place] = i32::from_be_bytes(bytes);
+                    return Ok(Progress::Done);
+                }
+                (Part::Start, Field::Flag) => {
+                    let Some([byte]) = self.fixed::<1>(input)? else { return Ok(Progress::NeedMore) };
+                    self.ints[0] = i32::from(byte != 0);
+                    return Ok(Progress::Done);
+                }
+                (Part::Start, Field::Skip(len)) => {
+                    if len > input.left {
+                        return Err(Fault::FieldOverrun { op: self.op, need: len, left: input.left });
+                    }
+                    Part::Skipping(len)
+                }
+                (Part::Start, _) => {
+                    let Some(len) = self.length(input)? else { return Ok(Progress::NeedMore) };
+                    self.begin_counted(field, len)
+                }
+                (Part::Capturing(len), _) => {
+                    let here = (len as usize).min(input.chunk.len());
+                    *text = input.take(here);
+                    match len - here as u32 {
+                        0 => return Ok(Progress::Done),
+                        left => {
+                            self.part = Part::Capturing(left);
+                            return Ok(Progress::NeedMore);
+                        }
+                    }
+                }
+                (Part::Skipping(len), _) => match input.skip(len) {
+                    0 => return Ok(Progress::Done),
+                    left => {
+                        self.part = Part::Skipping(left);
+                        return Ok(Progress::NeedMore);
+                    }
+                },
+                (Part::Items(0, _), _) => return Ok(Progress::Done),
+                (Part::Items(items, part), _) => match self.item(field, items, part, input)? {
+                    Some(next) => next,
+                    None => return Ok(Progress::NeedMore),
+                },
+                (Part::ItemBytes { skip, items, part }, _) => match input.skip(skip) {
+                    0 => after_item_bytes(field, items, part),
+                    skip => {
+                        self.part = Part::ItemBytes { skip, items, part };
+                        return Ok(Progress::NeedMore);
+                    }
+                },
+            };
+            self.part = next;
+        }
+    }
+
+    /// What follows the length or count in front of a field.
+    #[inline]
+    fn begin_counted(&mut self, field: Field, len: u32) -> Part {
+        match field {
+            Field::Text => Part::Capturing(len),
+            Field::Acls => Part::Items(len, 0),
+            Field::Strings => {
+                self.items = self.items.saturating_add(len);
+                Part::Items(len, 0)
+            }
+            Field::Opaque | Field::Int(_) | Field::Flag | Field::Skip(_) => {
+                self.data_len = self.data_len.saturating_add(len);
+                Part::Skipping(len)
+            }
+        }
+    }
+
+    /// The next piece of a vector item: ACL entries are 4 bytes and two strings, others one string.
+    fn item(&mut self, field: Field, items: u32, part: u8, input: &mut Input<'_>) -> Result<Option<Part>, Fault> {
+        let skip = match (field, part) {
+            (Field::Acls, 0) => self.fixed::<4>(input)?.map(|_| 0),
+            _ => self.length(input)?,
+        };
+        Ok(skip.map(|skip| Part::ItemBytes { skip, items, part }))
+    }
+}
+
+/// Where a vector goes on once a piece of an item was read.
+fn after_item_bytes(field: Field, items: u32, part: u8) -> Part {
+    let last = if field == Field::Acls { 2 } else { 0 };
+    if part == last { Part::Items(items - 1, 0) } else { Part::Items(items, part + 1) }
+}
