@@ -198,13 +198,15 @@ impl RecordWalk {
     /// Reads the header in front of a sub-record. Some(true) when it is the one that ends the multi.
     fn multi_header(&mut self, input: &mut Input<'_>) -> Result<Option<bool>, Fault> {
         self.op = if self.series == Series::Results { OpCode::MULTI_READ } else { OpCode::MULTI };
-        let Some([a, b, c, d, done, e, f, g, h]) = self.fixed::<9>(input)? else { return Ok(None) };
+        let Some(header) = self.fixed::<9>(input)? else { return Ok(None) };
+        let [op @ .., done, _, _, _, _] = header;
+        let [.., e0, e1, e2, e3] = header;
         if done != 0 {
             return Ok(Some(true));
         }
-        let op = OpCode(i32::from_be_bytes([a, b, c, d]));
+        let op = OpCode(i32::from_be_bytes(op));
         let (fields, error) = match self.series {
-            Series::Results => (result_fields(op), ErrorCode(i32::from_be_bytes([e, f, g, h]))),
+            Series::Results => (result_fields(op), ErrorCode(i32::from_be_bytes([e0, e1, e2, e3]))),
             Series::Requests | Series::Single => (request_fields(op), ErrorCode::OK),
         };
         self.begin_record(op, fields.ok_or(Fault::UnknownSubOperation(op))?, error);

@@ -5,7 +5,6 @@
 //! It never asks for more bytes and never closes anything; a [`Fault`] is the end of its usefulness, not of
 //! the connection's.
 
-use super::layout::Plan;
 use super::record::{Input, Progress, RecordWalk, Visitor};
 use super::{ErrorCode, Fault, OpCode};
 use crate::ids::{Xid, Zxid};

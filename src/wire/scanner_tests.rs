@@ -1,6 +1,6 @@
 use super::*;
 use crate::wire::layout::{EVENT_PLAN, request_plan};
-use crate::wire::{JuteWriter, Record};
+use crate::wire::{JuteWriter, Plan, Record};
 
 /// Everything that a scan said, in owned form.
 #[derive(Debug, PartialEq, Eq, Clone)]
