@@ -1,0 +1,81 @@
+//! What was seen of a connection when it ended.
+//!
+//! Plain facts, gathered at the first sign of the end (a FIN or RST of either side); what they mean is judged
+//! elsewhere, perhaps later, when other connections have testified.
+
+use crate::ids::Xid;
+use crate::time::Timestamp;
+use crate::wire::{ErrorCode, OpCode};
+
+/// How many unanswered requests are described at a connection's end; the rest are counted.
+pub const UNANSWERED_SHOWN: usize = 16;
+
+/// Which side ended a connection, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closer {
+    /// The client did.
+    Client(How),
+    /// The server did.
+    Server(How),
+    /// The proxy did: shutdown, a handshake deadline, no server left.
+    Proxy(ProxyClose),
+}
+
+/// How a peer ended its side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// In order.
+    Fin,
+    /// With a reset.
+    Reset,
+    /// Not at all: the path to it timed out.
+    Timeout,
+}
+
+/// Why the proxy itself ended a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProxyClose {
+    /// It is stopping.
+    Shutdown,
+    /// The server did not answer the claim in time, and another server was (or would have been) tried.
+    HandshakeDeadline,
+}
+
+/// A request that never got its reply.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unanswered {
+    /// The client's number for it.
+    pub xid: Xid,
+    /// What it asked for.
+    pub op: OpCode,
+    /// Path (of a multi: of its first sub-operation); lossy, and empty when it is no longer known.
+    pub path: String,
+    /// When it was seen.
+    pub sent_at: Timestamp,
+}
+
+/// The facts of a connection's end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectionEnd {
+    /// Who ended it.
+    pub closer: Closer,
+    /// The first unanswered requests, oldest first; pings, auth and SASL exchanges are not among them.
+    pub unanswered: Vec<Unanswered>,
+    /// How many there are in all.
+    pub unanswered_count: u32,
+    /// Unanswered pings.
+    pub unanswered_pings: u32,
+    /// Requests that a later reply skipped and that were never answered (protocol.md §3.4: the sign of a
+    /// close marker that was overtaken).
+    pub skipped: u32,
+    /// The error of the last reply, when it is one after which servers close: -6, -112, -115, -124.
+    pub fatal_error: Option<ErrorCode>,
+    /// Whether the client had asked to close the session.
+    pub closing: bool,
+    /// Length in bytes of the client's last frame, when it is above the servers' limit.
+    pub oversized: Option<u32>,
+    /// Last byte from the client.
+    pub client_heard_at: Timestamp,
+    /// Last byte from the server.
+    pub server_heard_at: Timestamp,
+}

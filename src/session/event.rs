@@ -1,0 +1,100 @@
+//! What a [`ConnectionTracker`](super::ConnectionTracker) says about a conversation, as it happens.
+//!
+//! Events borrow from the bytes that are passing; who wants to keep something copies it.
+
+use super::identity::Identity;
+use crate::ids::{Xid, Zxid};
+use crate::time::Timestamp;
+use crate::wire::handshake::{ConnectRequest, ConnectResponse};
+use crate::wire::{ErrorCode, Fault, OpCode};
+
+/// One thing that happened on one connection.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Event<'a> {
+    /// The client claimed a session.
+    ConnectRequested(ConnectRequest),
+    /// The server answered the claim.
+    ConnectResponded(ConnectResponse),
+    /// A request's record was read; for a multi once for each sub-operation.
+    Request(Request<'a>),
+    /// A reply's header was read.
+    Reply(Reply),
+    /// One result inside the reply to a multi or multiRead was read.
+    Result {
+        /// The sub-operation, or [`OpCode::ERROR`].
+        op: OpCode,
+        /// Its outcome.
+        error: ErrorCode,
+    },
+    /// A watch fired.
+    Watch(WatchEvent<'a>),
+    /// A reply skipped requests that were sent before it.
+    Gap {
+        /// How many it skipped.
+        skipped: u32,
+    },
+    /// A reply said in words that the session has moved (servers before 3.6 only).
+    MoveRefused(MovedForm),
+    /// The session's holder was recognised.
+    Identified(Identity),
+    /// The bytes cannot be read any further; they are still forwarded.
+    Opaque(Fault),
+}
+
+/// A request, or one sub-operation of a multi.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request<'a> {
+    /// The client's number for it.
+    pub xid: Xid,
+    /// The operation of the frame.
+    pub op: OpCode,
+    /// The sub-operation inside a multi; otherwise the same as `op`.
+    pub part: OpCode,
+    /// Path, or scheme of an auth packet; raw bytes, perhaps cut at [`PATH_CAP`](crate::wire::PATH_CAP).
+    pub path: &'a [u8],
+    /// Watch flag, create flags, mode or watcher type, by operation.
+    pub flags: i32,
+    /// Bytes of node data, credentials or token that it carries.
+    pub data_len: u32,
+    /// Bytes of the whole frame behind its length.
+    pub frame_len: u32,
+}
+
+/// A reply and what it says about its request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reply {
+    /// The request's xid.
+    pub xid: Xid,
+    /// The request's operation; None when no request with this xid is known.
+    pub op: Option<OpCode>,
+    /// Last zxid that the server had processed.
+    pub zxid: Zxid,
+    /// Outcome.
+    pub error: ErrorCode,
+    /// When the request was seen; the zero timestamp when none is known.
+    pub sent_at: Timestamp,
+    /// Bytes of the request's frame behind its length; 0 when none is known.
+    pub request_len: u32,
+    /// Bytes of the reply's frame behind its length.
+    pub reply_len: u32,
+}
+
+/// A notification of a watch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WatchEvent<'a> {
+    /// 1 created, 2 deleted, 3 data changed, 4 children changed.
+    pub kind: i32,
+    /// State of the session as the server sees it; 3 is connected.
+    pub state: i32,
+    /// The node.
+    pub path: &'a [u8],
+}
+
+/// Where in a reply a server before 3.6 says that the session has moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MovedForm {
+    /// -118 in the reply's header (3.2).
+    Header,
+    /// -118 as the first result of a multi (3.4 to 3.5).
+    Multi,
+}

@@ -1,0 +1,112 @@
+//! What the ledger is told: the few things about a connection or a server that change where sessions are.
+
+use std::net::SocketAddr;
+
+use super::ending::{ConnectionEnd, Unanswered};
+use super::event::MovedForm;
+use super::identity::Identity;
+use super::sighting::Sighting;
+use super::verdict::{EndReason, MoveVerdict, RouteReason, SessionMove};
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::time::Timestamp;
+use crate::wire::handshake::{ConnectRequest, ConnectResponse};
+
+/// One fact for the ledger. A connection goes through `Claimed`, then `Answered` (or not), then `Ended`.
+#[derive(Clone, Debug)]
+pub enum Transition {
+    /// A ConnectRequest was sent to a server. From here on the claim cannot be taken back (protocol.md §0, 5).
+    Claimed {
+        /// The connection; a claim that is tried again on another server has another one.
+        connection: ConnectionId,
+        /// Who claims.
+        client: SocketAddr,
+        /// The server asked.
+        server: ServerId,
+        /// The claim.
+        request: ConnectRequest,
+        /// Why this server was asked.
+        routed: RouteReason,
+    },
+    /// The server answered the claim: gave the session, or refused it with timeout 0.
+    Answered {
+        /// The connection of the claim.
+        connection: ConnectionId,
+        /// The answer.
+        response: ConnectResponse,
+    },
+    /// The holder of the connection's session was recognised.
+    Identified {
+        /// The connection.
+        connection: ConnectionId,
+        /// Who it is.
+        identity: Identity,
+    },
+    /// A reply said -118 in words. The connection may live on.
+    MoveRefused {
+        /// The connection.
+        connection: ConnectionId,
+        /// Where it was said.
+        form: MovedForm,
+        /// The request that was refused.
+        refused: Option<Unanswered>,
+    },
+    /// The first sign of a connection's end, before or after its claim was answered.
+    Ended {
+        /// The connection.
+        connection: ConnectionId,
+        /// What was seen.
+        end: ConnectionEnd,
+    },
+    /// A server was looked at, by the prober or by the way.
+    ServerSeen {
+        /// The server.
+        server: ServerId,
+        /// What was seen.
+        sighting: Sighting,
+    },
+}
+
+/// What the ledger has found out; each is told once.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Finding {
+    /// A session is on another server than before.
+    Moved(SessionMove),
+    /// ZooKeeper refused a session because it has moved.
+    SessionMoved(MoveVerdict),
+    /// A connection's end has its final reason.
+    Ended(EndedConnection),
+    /// Two clients use one session in turn.
+    SharedSession {
+        /// The session.
+        session: SessionId,
+        /// The two clients, in the order of their claims.
+        clients: [SocketAddr; 2],
+        /// When it was recognised.
+        at: Timestamp,
+    },
+}
+
+/// A connection with its final reason.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EndedConnection {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Its session; None for a new session that was never given.
+    pub session: Option<SessionId>,
+    /// Its server.
+    pub server: ServerId,
+    /// Its client.
+    pub client: SocketAddr,
+    /// When its claim was sent.
+    pub claimed_at: Timestamp,
+    /// When its claim was accepted; None when it was not.
+    pub attached_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Why it ended.
+    pub reason: EndReason,
+    /// The reason in one sentence, with the numbers behind it.
+    pub why: String,
+    /// Requests that were never answered.
+    pub unanswered_count: u32,
+}

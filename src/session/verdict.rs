@@ -1,0 +1,240 @@
+//! The words in which the ledger speaks: why a connection ended, and how a move is known.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::ending::Unanswered;
+use super::identity::Identity;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::time::Timestamp;
+
+/// Why a connection ended; exactly one, once all evidence is in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum EndReason {
+    /// ZooKeeper refused the session here because another server owns it.
+    SessionMoved,
+    /// The server stopped serving: it is stopping, restarting, frozen out, or lost the quorum.
+    ServerLeaving,
+    /// The ensemble lost its leader: every server dropped everybody.
+    LeaderLost,
+    /// The session was over: the server dropped it, or refused to take it back.
+    SessionExpired,
+    /// The client closed its session in order.
+    Closed,
+    /// The session was closed through another connection.
+    ClosedElsewhere,
+    /// The same session attached to the same server again.
+    ReattachedSameServer,
+    /// The server takes no more connections from this address, or none at all.
+    ConnectionCap,
+    /// The server was not serving when it was asked to take the session.
+    NotServing,
+    /// The client had seen a zxid that the server had not reached.
+    LaggingServer,
+    /// A frame was larger than the server accepts.
+    OversizedFrame,
+    /// Authentication failed, or was required and missing.
+    AuthFailed,
+    /// The password did not belong to the session.
+    WrongPassword,
+    /// The client gave up on a server that had been silent for two thirds of the timeout.
+    ClientReadTimeout,
+    /// The client had been silent itself for longer than its ping interval.
+    ClientSilent,
+    /// The client went away for reasons of its own.
+    ClientGone,
+    /// The path to the server broke: a reset or a timeout with nothing to explain it.
+    ServerGone,
+    /// The proxy was stopping.
+    ProxyShutdown,
+    /// Nothing that was seen explains it.
+    Unknown,
+}
+
+impl EndReason {
+    /// All reasons, for tables indexed by reason.
+    pub const ALL: [Self; 19] = [
+        Self::SessionMoved,
+        Self::ServerLeaving,
+        Self::LeaderLost,
+        Self::SessionExpired,
+        Self::Closed,
+        Self::ClosedElsewhere,
+        Self::ReattachedSameServer,
+        Self::ConnectionCap,
+        Self::NotServing,
+        Self::LaggingServer,
+        Self::OversizedFrame,
+        Self::AuthFailed,
+        Self::WrongPassword,
+        Self::ClientReadTimeout,
+        Self::ClientSilent,
+        Self::ClientGone,
+        Self::ServerGone,
+        Self::ProxyShutdown,
+        Self::Unknown,
+    ];
+
+    /// Its name in labels, JSON and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::SessionMoved => "session_moved",
+            Self::ServerLeaving => "server_leaving",
+            Self::LeaderLost => "leader_lost",
+            Self::SessionExpired => "session_expired",
+            Self::Closed => "closed",
+            Self::ClosedElsewhere => "closed_elsewhere",
+            Self::ReattachedSameServer => "reattached_same_server",
+            Self::ConnectionCap => "connection_cap",
+            Self::NotServing => "not_serving",
+            Self::LaggingServer => "lagging_server",
+            Self::OversizedFrame => "oversized_frame",
+            Self::AuthFailed => "auth_failed",
+            Self::WrongPassword => "wrong_password",
+            Self::ClientReadTimeout => "client_read_timeout",
+            Self::ClientSilent => "client_silent",
+            Self::ClientGone => "client_gone",
+            Self::ServerGone => "server_gone",
+            Self::ProxyShutdown => "proxy_shutdown",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What shows that ZooKeeper refused a session because it has moved.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Evidence {
+    /// -118 in a reply's header.
+    Reply,
+    /// -118 as the first result of a multi.
+    Multi,
+    /// A reply overtook an unanswered request, then the server closed.
+    XidGap,
+    /// The server closed with a request unanswered after the session had been claimed at another server.
+    AttachElsewhere,
+    /// The server closed with a request unanswered, alone, and the session lives on.
+    Inferred,
+}
+
+impl Evidence {
+    /// All kinds, for tables indexed by kind.
+    pub const ALL: [Self; 5] = [Self::Reply, Self::Multi, Self::XidGap, Self::AttachElsewhere, Self::Inferred];
+
+    /// Its name in labels, JSON and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Reply => "reply",
+            Self::Multi => "multi",
+            Self::XidGap => "xid_gap",
+            Self::AttachElsewhere => "attach_elsewhere",
+            Self::Inferred => "inferred",
+        }
+    }
+}
+
+/// How sure a verdict is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Confidence {
+    /// Something else would explain it as well; what is missing is said.
+    Weak,
+    /// Nothing else that was seen explains it.
+    Likely,
+    /// Nothing else can explain it.
+    Certain,
+}
+
+impl Confidence {
+    /// Its name in labels, JSON and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Weak => "weak",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
+}
+
+/// One refusal of a session because it has moved.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MoveVerdict {
+    /// The session that was refused.
+    pub session: SessionId,
+    /// The connection that it was refused on.
+    pub connection: ConnectionId,
+    /// The client of that connection.
+    pub client: SocketAddr,
+    /// The server that refused it.
+    pub server: ServerId,
+    /// Where the session had been claimed instead, when that was seen.
+    pub claimed_by: Option<ServerId>,
+    /// When the refusal was seen (not when it was judged).
+    pub at: Timestamp,
+    /// What shows it.
+    pub evidence: Evidence,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The evidence in sentences, strongest first; for `Inferred` also what is missing.
+    pub why: Vec<String>,
+    /// Who holds the session, when that is known.
+    pub identity: Option<Identity>,
+    /// The requests that were refused or lost with it.
+    pub unanswered: Vec<Unanswered>,
+    /// How many of those there are in all.
+    pub unanswered_count: u32,
+}
+
+/// A session that attached to another server than before.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SessionMove {
+    /// The session.
+    pub session: SessionId,
+    /// The server that it was on.
+    pub from: ServerId,
+    /// The server that it is on now.
+    pub to: ServerId,
+    /// When it attached there.
+    pub at: Timestamp,
+    /// From the end of the last connection to the new attach; zero when they overlapped.
+    pub gap: Duration,
+    /// Unanswered requests of the connection that it left.
+    pub unanswered_count: u32,
+    /// The client that attached.
+    pub client: SocketAddr,
+    /// Why the last connection ended, when that is decided.
+    pub reason: Option<EndReason>,
+    /// Why the new server was chosen.
+    pub routed: RouteReason,
+    /// Who holds the session, when that is known.
+    pub identity: Option<Identity>,
+}
+
+/// Why a session was sent to the server that it is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum RouteReason {
+    /// The client chose: the listener belongs to one server.
+    Mirror,
+    /// A new session, to the server with the fewest.
+    Spread,
+    /// A returning session, to the server that it was on.
+    Pinned,
+    /// A returning session that is not known here (or is not pinned), to the server with the fewest.
+    Unpinned,
+    /// The server that it was on does not serve.
+    PinUnhealthy,
+    /// Servers before this one refused or did not answer.
+    Fallback,
+}
+
+impl RouteReason {
+    /// Its name in labels, JSON and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Mirror => "mirror",
+            Self::Spread => "spread",
+            Self::Pinned => "pinned",
+            Self::Unpinned => "unpinned",
+            Self::PinUnhealthy => "pin_unhealthy",
+            Self::Fallback => "fallback",
+        }
+    }
+}
