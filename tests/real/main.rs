@@ -1,0 +1,6 @@
+//! Tests against real parts: ZooKeeper ensembles and Kafka brokers on loopback.
+//!
+//! They need `java` and `mvn`; the jars come by Maven coordinates into `target/peers` and stay there.
+
+mod direct;
+mod support;

@@ -1,0 +1,117 @@
+//! One child process of a test: started, signalled by its own id, and ended with the test, frozen or not.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use super::wait;
+
+/// What a test does to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ask it to end.
+    Term,
+    /// Freeze it; the kernel goes on accepting connections in its name.
+    Stop,
+    /// Let a frozen one go on.
+    Cont,
+}
+
+impl Signal {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Term => "TERM",
+            Self::Stop => "STOP",
+            Self::Cont => "CONT",
+        }
+    }
+}
+
+/// A running child whose output goes to a file.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program` with both outputs appended to `log`.
+    ///
+    /// The kernel is asked to kill the child when the thread that started it ends, so that a test run that is itself
+    /// killed leaves nothing behind: start a process on the thread that outlives its use.
+    pub(crate) fn start(program: &str, arguments: &[String], log: &Path) -> Self {
+        let output = OpenOptions::new().create(true).append(true).open(log).expect("open the log of a child process");
+        let errors = output.try_clone().expect("share the log of a child process");
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", program])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {program} through setpriv (util-linux): {error}"));
+        Self { child, log: log.to_path_buf() }
+    }
+
+    /// Sends a signal by process id.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let command = format!("kill -{} {}", signal.name(), self.child.id());
+        let ended = Command::new("sh").args(["-c", &command]).status().expect("run kill");
+        assert!(ended.success(), "{command} failed");
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        // An error here means that it has ended already, which is what was wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for it to end by itself.
+    pub(crate) fn wait_end(&mut self, patience: Duration) -> ExitStatus {
+        let child = &mut self.child;
+        wait::until("a child process to end", patience, || child.try_wait().expect("ask a child for its end"))
+    }
+
+    /// Whether it still runs, frozen or not.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("ask a child for its end").is_none()
+    }
+
+    /// Everything that it has written so far.
+    pub(crate) fn log_text(&self) -> String {
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// The last lines that it has written, for a failing test to show.
+    pub(crate) fn log_tail(&self) -> String {
+        let text = self.log_text();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The Java runtime's arguments for a small, quickly started process.
+pub(crate) fn small_java(heap_mib: u32, class_path: &str) -> Vec<String> {
+    vec![
+        format!("-Xmx{heap_mib}m"),
+        "-XX:+UseSerialGC".into(),
+        "-XX:TieredStopAtLevel=1".into(),
+        "-XX:-UsePerfData".into(),
+        "-cp".into(),
+        class_path.into(),
+    ]
+}
+
+/// Fails with one clear line where there is no Java.
+pub(crate) fn require_java() {
+    let found = Command::new("java").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    assert!(found.is_ok_and(|status| status.success()), "cannot run java (Debian package default-jre-headless)");
+}

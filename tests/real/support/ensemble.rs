@@ -1,0 +1,308 @@
+//! Three real ZooKeeper servers on loopback, with faults on demand.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::child::{Process, Signal, require_java, small_java};
+use super::maven::Peer;
+use super::{ports, wait};
+
+/// Ensembles that may run at once: more than this starves a small machine until elections time out.
+const AT_ONCE: usize = 2;
+
+const SERVERS: usize = 3;
+
+/// Milliseconds; short, so that expiry and elections are quick, and long enough for a loaded machine.
+const TICK_MS: u32 = 1000;
+
+/// A ZooKeeper release that the tests run against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// Answers a moved multi with -118 in its first result.
+    V3_5_10,
+    /// The release that Kafka 3.9 ships.
+    V3_8_4,
+    /// The current line.
+    V3_9_3,
+}
+
+impl Version {
+    fn peer(self) -> Peer {
+        match self {
+            Self::V3_5_10 => Peer {
+                name: "zookeeper-3.5.10",
+                coordinates: &["org.apache.zookeeper:zookeeper:3.5.10", "org.slf4j:slf4j-reload4j:1.7.36"],
+            },
+            Self::V3_8_4 => Peer {
+                name: "zookeeper-3.8.4",
+                coordinates: &[
+                    "org.apache.zookeeper:zookeeper:3.8.4",
+                    "io.dropwizard.metrics:metrics-core:4.1.12.1",
+                    "org.xerial.snappy:snappy-java:1.1.10.5",
+                    "org.slf4j:slf4j-reload4j:1.7.36",
+                ],
+            },
+            Self::V3_9_3 => Peer {
+                name: "zookeeper-3.9.3",
+                coordinates: &[
+                    "org.apache.zookeeper:zookeeper:3.9.3",
+                    "io.dropwizard.metrics:metrics-core:4.1.12.1",
+                    "org.xerial.snappy:snappy-java:1.1.10.5",
+                    "org.slf4j:slf4j-reload4j:1.7.36",
+                ],
+            },
+        }
+    }
+}
+
+/// How an ensemble is to be set up.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    versions: [Version; SERVERS],
+    settings: Vec<String>,
+    properties: Vec<String>,
+}
+
+impl Plan {
+    /// Adds a line to every server's configuration file.
+    pub(crate) fn setting(mut self, line: &str) -> Self {
+        self.settings.push(line.into());
+        self
+    }
+
+    /// Lets Netty carry the clients' connections, on every server.
+    pub(crate) fn netty(mut self) -> Self {
+        let factory = "org.apache.zookeeper.server.NettyServerCnxnFactory";
+        self.properties.push(format!("-Dzookeeper.serverCnxnFactory={factory}"));
+        self
+    }
+
+    /// Starts the servers and waits until all of them serve under one leader.
+    pub(crate) fn start(self) -> Ensemble {
+        require_java();
+        let permit = Permit::take();
+        let folder = TempDir::with_prefix("zoogate-real-").expect("create a folder for the ensemble");
+        let quorum: Vec<(u16, u16)> = (0..SERVERS).map(|_| (ports::free(), ports::free())).collect();
+        let servers = (0..SERVERS).map(|index| self.prepare(index, &quorum, &folder.path().join(index.to_string())));
+        let mut ensemble = Ensemble { servers: servers.collect(), _folder: folder, _permit: permit };
+        for server in &mut ensemble.servers {
+            server.start();
+        }
+        ensemble.wait_serving();
+        ensemble
+    }
+
+    fn prepare(&self, index: usize, quorum: &[(u16, u16)], folder: &Path) -> Server {
+        let data = folder.join("data");
+        fs::create_dir_all(&data).expect("create the data folder of a server");
+        fs::write(data.join("myid"), (index + 1).to_string()).expect("write myid");
+        let client_port = ports::free();
+        let mut settings = format!(
+            "tickTime={TICK_MS}\ninitLimit=20\nsyncLimit=4\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n\
+             clientPort={client_port}\nclientPortAddress=127.0.0.1\ndataDir={}\nadmin.enableServer=false\n\
+             4lw.commands.whitelist=*\n",
+            data.display()
+        );
+        for (other, (link, election)) in quorum.iter().enumerate() {
+            let _ = writeln!(settings, "server.{}=127.0.0.1:{link}:{election}", other + 1);
+        }
+        for line in &self.settings {
+            settings.push_str(line);
+            settings.push('\n');
+        }
+        let configuration = folder.join("zoo.cfg");
+        fs::write(&configuration, settings).expect("write the configuration of a server");
+        let logging = folder.join("log4j.properties");
+        fs::write(&logging, LOGGING).expect("write the logging configuration of a server");
+        let mut arguments = small_java(128, &self.versions[index].peer().class_path());
+        arguments.push(format!("-Dlog4j.configuration=file:{}", logging.display()));
+        arguments.push("-Dzookeeper.forceSync=no".into());
+        arguments.extend(self.properties.iter().cloned());
+        arguments.push("org.apache.zookeeper.server.quorum.QuorumPeerMain".into());
+        arguments.push(configuration.display().to_string());
+        Server { address: ports::loopback(client_port), arguments, log: folder.join("log"), process: None }
+    }
+}
+
+const LOGGING: &str = "log4j.rootLogger=INFO, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n\
+    log4j.appender.out.layout=org.apache.log4j.PatternLayout\n\
+    log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %-5p [%t:%c{1}] %m%n\n";
+
+/// Three servers, numbered from 0; server `n` has the id `n + 1`.
+#[derive(Debug)]
+pub(crate) struct Ensemble {
+    servers: Vec<Server>,
+    _folder: TempDir,
+    _permit: Permit,
+}
+
+#[derive(Debug)]
+struct Server {
+    address: SocketAddr,
+    arguments: Vec<String>,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Server {
+    fn start(&mut self) {
+        self.process = Some(Process::start("java", &self.arguments, &self.log));
+    }
+
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("the server runs")
+    }
+}
+
+impl Ensemble {
+    /// A plan for three servers of these releases.
+    pub(crate) fn of(versions: [Version; SERVERS]) -> Plan {
+        Plan { versions, settings: Vec::new(), properties: Vec::new() }
+    }
+
+    /// Three servers of one release, with nothing special.
+    pub(crate) fn start(version: Version) -> Self {
+        Self::of([version; SERVERS]).start()
+    }
+
+    /// Where server `index` takes clients.
+    pub(crate) fn address(&self, index: usize) -> SocketAddr {
+        self.servers[index].address
+    }
+
+    /// The whole connect string.
+    pub(crate) fn connect_string(&self) -> String {
+        let all: Vec<String> = self.servers.iter().map(|server| server.address.to_string()).collect();
+        all.join(",")
+    }
+
+    /// The one that leads now.
+    pub(crate) fn leader(&self) -> usize {
+        wait::until("a leader", wait::PATIENCE, || (0..SERVERS).find(|&index| self.mode(index) == Some(Mode::Leader)))
+    }
+
+    /// The others, in order.
+    pub(crate) fn followers(&self) -> [usize; 2] {
+        match self.leader() {
+            0 => [1, 2],
+            1 => [0, 2],
+            _ => [0, 1],
+        }
+    }
+
+    /// Waits until every server that was not ended serves, under one leader.
+    pub(crate) fn wait_serving(&mut self) {
+        let running: Vec<usize> = (0..SERVERS).filter(|&index| self.servers[index].process.is_some()).collect();
+        for &index in &running {
+            self.wait_mode(index);
+        }
+        wait::until_true("exactly one leader", wait::PATIENCE, || {
+            running.iter().filter(|&&index| self.mode(index) == Some(Mode::Leader)).count() == 1
+        });
+    }
+
+    fn wait_mode(&mut self, index: usize) {
+        wait::until_true("a server to serve", wait::PATIENCE, || {
+            let serves = self.mode(index).is_some();
+            let process = self.servers[index].process.as_mut().expect("the server runs");
+            assert!(process.runs(), "server {index} ended:\n{}", process.log_tail());
+            serves
+        });
+    }
+
+    /// What server `index` says it is; `None` while it does not serve or does not answer.
+    pub(crate) fn mode(&self, index: usize) -> Option<Mode> {
+        let answer = four_letter_word(self.address(index), "srvr")?;
+        match answer.lines().find_map(|line| line.strip_prefix("Mode: "))? {
+            "leader" => Some(Mode::Leader),
+            "follower" => Some(Mode::Follower),
+            _ => None,
+        }
+    }
+
+    /// Ends a server without warning.
+    pub(crate) fn kill9(&mut self, index: usize) {
+        self.servers[index].process = None;
+    }
+
+    /// Asks a server to end and waits until it has.
+    pub(crate) fn sigterm(&mut self, index: usize) {
+        let mut process = self.servers[index].process.take().expect("the server runs");
+        process.signal(Signal::Term);
+        process.wait_end(wait::PATIENCE);
+    }
+
+    /// Freezes a server: its port goes on accepting, nothing answers.
+    pub(crate) fn freeze(&self, index: usize) {
+        self.servers[index].process().signal(Signal::Stop);
+    }
+
+    /// Lets a frozen server go on.
+    pub(crate) fn thaw(&self, index: usize) {
+        self.servers[index].process().signal(Signal::Cont);
+    }
+
+    /// Starts a server that was ended, on its old data, and waits until it serves.
+    pub(crate) fn restart(&mut self, index: usize) {
+        self.servers[index].start();
+        self.wait_mode(index);
+    }
+
+    /// Everything that server `index` has logged, over all its lives.
+    pub(crate) fn log_text(&self, index: usize) -> String {
+        fs::read_to_string(&self.servers[index].log).unwrap_or_default()
+    }
+}
+
+/// The part that a serving server plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It leads.
+    Leader,
+    /// It follows.
+    Follower,
+}
+
+/// Sends a four-letter word on a connection of its own; `None` where no whole answer came within a second.
+pub(crate) fn four_letter_word(address: SocketAddr, word: &str) -> Option<String> {
+    let limit = Duration::from_secs(1);
+    let mut stream = TcpStream::connect_timeout(&address, limit).ok()?;
+    stream.set_read_timeout(Some(limit)).ok()?;
+    stream.write_all(word.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    // The server has closed already; whether this end can still say so does not matter.
+    let _ = stream.shutdown(Shutdown::Both);
+    Some(answer)
+}
+
+/// The right to run one ensemble.
+#[derive(Debug)]
+struct Permit;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+impl Permit {
+    fn take() -> Self {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running =
+            ENDED.wait_while(running, |running| *running >= AT_ONCE).unwrap_or_else(PoisonError::into_inner);
+        *running += 1;
+        Self
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ENDED.notify_one();
+    }
+}

@@ -1,0 +1,10 @@
+//! What the tests stand on: real servers, real brokers, a raw client.
+
+pub(crate) mod child;
+pub(crate) mod client;
+pub(crate) mod ensemble;
+pub(crate) mod frames;
+pub(crate) mod kafka;
+mod maven;
+mod ports;
+pub(crate) mod wait;
