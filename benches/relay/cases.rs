@@ -1,0 +1,94 @@
+//! What is measured: one entry a row group of the table.
+
+use std::time::Duration;
+
+/// The most sessions any case opens. A proxy needs two descriptors for each, and 20,000 is a common hard limit.
+pub(crate) const MOST_SESSIONS: usize = 9_900;
+/// The partition states of Kafka are about this long.
+const SMALL_REPLY: usize = 120;
+
+/// One case.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) work: Work,
+    /// How often it runs at most, however many rounds are asked for: the slow ones say less.
+    pub(crate) most_rounds: usize,
+}
+
+/// What a case does with a proxy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Work {
+    /// The closed loop.
+    Load { connections: usize, depth: usize, data_bytes: usize },
+    /// The closed loop with two worker threads, which may use both cores.
+    TwoWorkers { connections: usize, depth: usize },
+    /// Short lives, so many at once.
+    Handshakes { lanes: usize },
+    /// Sessions that do one read and a ping and then nothing.
+    Idle { sessions: usize },
+}
+
+/// Every case, in the order of the table.
+pub(crate) const CASES: &[Case] = &[
+    load("d1x1", "depth 1 × 1 connection", 1, 1),
+    load("d1x50", "depth 1 × 50", 1, 50),
+    load("d16x50", "depth 16 × 50", 16, 50),
+    load("d64x50", "depth 64 × 50", 64, 50),
+    Case {
+        name: "large",
+        title: "100 KB replies × 8 × depth 4",
+        work: Work::Load { connections: 8, depth: 4, data_bytes: 100_000 },
+        most_rounds: usize::MAX,
+    },
+    Case {
+        name: "connect",
+        title: "connect, handshake, close (16 at once)",
+        work: Work::Handshakes { lanes: 16 },
+        most_rounds: usize::MAX,
+    },
+    load("d1x1000", "depth 1 × 1,000", 1, 1_000),
+    Case { most_rounds: 3, ..load("d1x10000", "depth 1 × 9,900", 1, MOST_SESSIONS) },
+    Case {
+        name: "workers2",
+        title: "depth 16 × 50, 2 workers on both cores",
+        work: Work::TwoWorkers { connections: 50, depth: 16 },
+        most_rounds: usize::MAX,
+    },
+    Case { name: "idle2000", title: "2,000 idle sessions", work: Work::Idle { sessions: 2_000 }, most_rounds: 3 },
+    Case {
+        name: "idle10000",
+        title: "9,900 idle sessions",
+        work: Work::Idle { sessions: MOST_SESSIONS },
+        most_rounds: 3,
+    },
+];
+
+const fn load(name: &'static str, title: &'static str, depth: usize, connections: usize) -> Case {
+    Case { name, title, work: Work::Load { connections, depth, data_bytes: SMALL_REPLY }, most_rounds: usize::MAX }
+}
+
+/// How long one slice (one case, one peer, one round) takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) warm_up: Duration,
+    pub(crate) measure: Duration,
+    /// How long idle sessions rest before they are weighed.
+    pub(crate) rest: Duration,
+}
+
+impl Pace {
+    /// For the figures that are published.
+    pub(crate) const FULL: Self = Self {
+        warm_up: Duration::from_millis(150),
+        measure: Duration::from_secs(1),
+        rest: Duration::from_millis(1_500),
+    };
+    /// For a first look.
+    pub(crate) const QUICK: Self = Self {
+        warm_up: Duration::from_millis(100),
+        measure: Duration::from_millis(400),
+        rest: Duration::from_millis(1_500),
+    };
+}
