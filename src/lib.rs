@@ -1,5 +1,6 @@
 //! A transparent proxy between ZooKeeper clients and their ensemble.
 
+pub mod config;
 pub mod ids;
 pub mod session;
 pub mod time;

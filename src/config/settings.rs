@@ -1,0 +1,131 @@
+//! What zoogate was told to do, checked and complete: the only form in which the other layers see it.
+//!
+//! Every value is resolved (defaults filled in, units applied, names of servers still names: those are
+//! looked up at every connect). Nothing here reads a file, a flag or a variable.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::{LogFormat, LogLevel, PinMode, ServerAddress};
+use crate::ids::ServerId;
+
+/// Everything that `zoogate run` acts on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The ensemble, in the order given; a [`ServerId`] is a place in this list. Never empty, no two alike.
+    pub servers: Vec<ServerAddress>,
+    /// The chroot that stood at the end of the connect string. Clients send whole paths, so a proxy has
+    /// nothing to do with it; it is kept so that this can be said once.
+    pub chroot: Option<String>,
+    /// The doors. Never empty, no two on the same address (port 0 may repeat: the kernel chooses).
+    pub listeners: Vec<ListenerSettings>,
+    /// Whether a returning session goes back to the server that it was on. Pooled listeners only.
+    pub pin: PinMode,
+    /// Threads that carry connections.
+    pub workers: NonZeroUsize,
+    /// How long connections may take to end after the first SIGTERM or SIGINT.
+    pub shutdown_grace: Duration,
+    /// The largest frame that the servers accept, in bytes (`jute.maxbuffer`); frames near it are counted.
+    pub jute_maxbuffer: usize,
+    /// The admin door; `None` when it is off.
+    pub admin: Option<AdminSettings>,
+    /// What is exported.
+    pub metrics: MetricsSettings,
+    /// What is remembered.
+    pub ledger: LedgerSettings,
+    /// How servers are asked whether they serve.
+    pub probe: ProbeSettings,
+    /// What one connection may use.
+    pub connections: ConnectionSettings,
+    /// What is written to standard error.
+    pub log: LogSettings,
+}
+
+impl Settings {
+    /// The server at this place, if there is one.
+    pub fn server(&self, id: ServerId) -> Option<&ServerAddress> {
+        self.servers.get(id.index())
+    }
+}
+
+/// One listening address and what stands behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ListenerSettings {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// What a client finds there.
+    pub kind: ListenerKind,
+}
+
+/// What stands behind a listening address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListenerKind {
+    /// The whole ensemble: zoogate chooses the server.
+    Pooled,
+    /// One server, as if the client had connected to it.
+    Mirror(ServerId),
+}
+
+impl fmt::Display for ListenerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pooled => "pooled",
+            Self::Mirror(_) => "mirror",
+        })
+    }
+}
+
+/// The admin door. Whoever reaches it can take over every session that it lists, since a session's
+/// password follows from its id; an address beyond loopback has been allowed by name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AdminSettings {
+    /// Where metrics and the API are served.
+    pub address: SocketAddr,
+}
+
+/// What is exported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MetricsSettings {
+    /// Sessions that get latency series of their own; 0 turns these series off.
+    pub sessions: usize,
+}
+
+/// What is remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LedgerSettings {
+    /// Sessions remembered at most, dead ones included.
+    pub sessions: NonZeroUsize,
+    /// How long an ended session stays visible.
+    pub keep_ended: Duration,
+}
+
+/// How servers are asked whether they serve.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProbeSettings {
+    /// From the start of one probe of a server to the start of its next.
+    pub interval: Duration,
+    /// How long a probe may take, connecting included.
+    pub timeout: Duration,
+}
+
+/// What one connection may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionSettings {
+    /// Client connections at one time, over all listeners.
+    pub max: NonZeroUsize,
+    /// How long a client may take to send its first frame.
+    pub first_frame: Duration,
+    /// Bytes held for a peer that does not take them, per direction, before the other side is no longer read.
+    pub buffer: usize,
+}
+
+/// What is written to standard error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LogSettings {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// The least severe events that are written at start; changeable at run time.
+    pub level: LogLevel,
+}
