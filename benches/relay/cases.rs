@@ -5,16 +5,28 @@ use std::time::Duration;
 /// The most sessions any case opens. A proxy needs two descriptors for each, and 20,000 is a common hard limit.
 pub(crate) const MOST_SESSIONS: usize = 9_900;
 /// The partition states of Kafka are about this long.
-const SMALL_REPLY: usize = 120;
+pub(crate) const SMALL_REPLY: usize = 120;
 
 /// One case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
+    pub(crate) setting: Setting,
     pub(crate) work: Work,
     /// How often it runs at most, however many rounds are asked for: the slow ones say less.
     pub(crate) most_rounds: usize,
+}
+
+/// What stands around the proxies of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// One worker on the proxy's core, our server behind.
+    Plain,
+    /// So many workers, which may use the load's core too.
+    BothCores { workers: usize },
+    /// One worker on the proxy's core, a real ZooKeeper server behind.
+    Real,
 }
 
 /// What a case does with a proxy.
@@ -22,11 +34,9 @@ pub(crate) struct Case {
 pub(crate) enum Work {
     /// The closed loop.
     Load { connections: usize, depth: usize, data_bytes: usize },
-    /// The closed loop with two worker threads, which may use both cores.
-    TwoWorkers { connections: usize, depth: usize },
     /// Short lives, so many at once.
     Handshakes { lanes: usize },
-    /// Sessions that do one read and a ping and then nothing.
+    /// Sessions that do one read and a ping and then nothing, against a proxy of their own.
     Idle { sessions: usize },
 }
 
@@ -37,36 +47,33 @@ pub(crate) const CASES: &[Case] = &[
     load("d16x50", "depth 16 × 50", 16, 50),
     load("d64x50", "depth 64 × 50", 64, 50),
     Case {
-        name: "large",
-        title: "100 KB replies × 8 × depth 4",
         work: Work::Load { connections: 8, depth: 4, data_bytes: 100_000 },
-        most_rounds: usize::MAX,
+        ..load("large", "100 KB replies × 8 × depth 4", 0, 0)
     },
-    Case {
-        name: "connect",
-        title: "connect, handshake, close (16 at once)",
-        work: Work::Handshakes { lanes: 16 },
-        most_rounds: usize::MAX,
-    },
+    Case { work: Work::Handshakes { lanes: 16 }, ..load("connect", "connect, handshake, close (16 at once)", 0, 0) },
+    idle("idle2000", "2,000 idle sessions", 2_000),
+    idle("idle10000", "9,900 idle sessions", MOST_SESSIONS),
     load("d1x1000", "depth 1 × 1,000", 1, 1_000),
     Case { most_rounds: 3, ..load("d1x10000", "depth 1 × 9,900", 1, MOST_SESSIONS) },
     Case {
-        name: "workers2",
-        title: "depth 16 × 50, 2 workers on both cores",
-        work: Work::TwoWorkers { connections: 50, depth: 16 },
-        most_rounds: usize::MAX,
+        setting: Setting::BothCores { workers: 1 },
+        ..load("workers1", "depth 16 × 50, 1 worker on either core", 16, 50)
     },
-    Case { name: "idle2000", title: "2,000 idle sessions", work: Work::Idle { sessions: 2_000 }, most_rounds: 3 },
     Case {
-        name: "idle10000",
-        title: "9,900 idle sessions",
-        work: Work::Idle { sessions: MOST_SESSIONS },
-        most_rounds: 3,
+        setting: Setting::BothCores { workers: 2 },
+        ..load("workers2", "depth 16 × 50, 2 workers on both cores", 16, 50)
     },
+    Case { setting: Setting::Real, ..load("real1", "real ZooKeeper 3.9.3, depth 1 × 1", 1, 1) },
+    Case { setting: Setting::Real, ..load("real50", "real ZooKeeper 3.9.3, depth 1 × 50", 1, 50) },
 ];
 
 const fn load(name: &'static str, title: &'static str, depth: usize, connections: usize) -> Case {
-    Case { name, title, work: Work::Load { connections, depth, data_bytes: SMALL_REPLY }, most_rounds: usize::MAX }
+    let work = Work::Load { connections, depth, data_bytes: SMALL_REPLY };
+    Case { name, title, setting: Setting::Plain, work, most_rounds: usize::MAX }
+}
+
+const fn idle(name: &'static str, title: &'static str, sessions: usize) -> Case {
+    Case { work: Work::Idle { sessions }, most_rounds: 3, ..load(name, title, 0, 0) }
 }
 
 /// How long one slice (one case, one peer, one round) takes.

@@ -14,7 +14,10 @@ mod handshakes;
 mod histogram;
 mod load;
 mod machine;
+#[path = "../../tests/real/support/maven.rs"]
+mod maven;
 mod peers;
+mod real;
 mod report;
 mod rounds;
 mod scraper;
@@ -64,8 +67,7 @@ fn main() -> Result<()> {
     println!("{}; {descriptors} descriptors", machine::describe());
     println!("{}", versions.join(", "));
     println!("medians of {rounds} interleaved rounds of {:?}; × is against haproxy", pace.measure);
-    let server = peers::start_server()?;
-    let results = rounds::run(&cases, &peers, server.address, rounds, pace)?;
+    let results = rounds::run(&cases, &peers, rounds, pace)?;
     report::print(&results, &peers);
     Ok(())
 }

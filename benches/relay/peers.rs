@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// Where the bench keeps rendered configurations and what the proxies print.
-const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
+pub(crate) const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 const ENVOY_LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/envoy/lib");
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,6 +55,11 @@ impl Peer {
             .find(|word| word.starts_with(|first: char| first.is_ascii_digit()) && word.matches('.').count() >= 2)
             .context("it does not say its version")?;
         Ok(format!("{self} {number}"))
+    }
+
+    /// Whether it is set up to run with so many workers: nginx runs without a master process, so with one.
+    pub(crate) fn can_have(&self, workers: usize) -> bool {
+        *self != Self::Nginx || workers == 1
     }
 
     /// Starts it in front of `server` with `threads` workers on `cores`, and waits until it accepts.
@@ -173,9 +178,14 @@ pub(crate) fn start_server() -> Result<Started> {
     let address = machine::free_address()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--bench", "--serve", &address.to_string()]);
-    let child = machine::pinned(&[machine::LOAD_CORE], || spawn(&mut command, "server"))?;
+    start_beside_load(&mut command, "server", address)
+}
+
+/// A server that shares the load generator's core.
+pub(crate) fn start_beside_load(command: &mut Command, name: &str, address: SocketAddr) -> Result<Started> {
+    let child = machine::pinned(&[machine::LOAD_CORE], || spawn(command, name))?;
     let started = Started { child: Some(child), address, admin: None };
-    await_accept(address).context("the bench server did not start")?;
+    await_accept(address).with_context(|| format!("{name} did not start; see {SCRATCH}/{name}.log"))?;
     Ok(started)
 }
 

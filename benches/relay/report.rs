@@ -25,6 +25,9 @@ fn print_row(result: &CaseSamples, peers: &[Peer], index: usize, peer: &Peer) {
         return;
     }
     let own = &result.samples[index];
+    if own.is_empty() {
+        return;
+    }
     let reference = peers.iter().position(|peer| *peer == REFERENCE).map(|at| &result.samples[at]);
     let of = |figure: fn(&Sample) -> f64| median(own.iter().flatten().map(figure).collect());
     let against = |figure: fn(&Sample) -> f64| {

@@ -1,10 +1,10 @@
 //! Interleaving: in every round each case runs every peer once, in an order that turns with the round.
 
-use crate::cases::{Case, Pace, Work};
+use crate::cases::{Case, Pace, SMALL_REPLY, Setting, Work};
 use crate::load::{self, Outcome, Plan};
-use crate::peers::{Peer, Started};
+use crate::peers::{self, Peer, Started};
 use crate::scraper::Scraper;
-use crate::{handshakes, machine, sessions, wire};
+use crate::{handshakes, machine, real, sessions, wire};
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
 
@@ -19,45 +19,37 @@ pub(crate) struct Sample {
     pub(crate) bytes_per_session: f64,
 }
 
-/// The samples of one case by peer and round: `samples[peer][round]`, `None` where the slice failed.
+/// The samples of one case by peer and round: `samples[peer][round]`, `None` where the slice failed. A peer that
+/// the case does not have has none at all.
 pub(crate) struct CaseSamples {
     pub(crate) case: Case,
     pub(crate) samples: Vec<Vec<Option<Sample>>>,
 }
 
-/// Runs everything against `server`. `peers` stay up from the first round to the last.
-pub(crate) fn run(
-    cases: &[Case],
-    peers: &[Peer],
-    server: SocketAddr,
-    rounds: usize,
-    pace: Pace,
-) -> Result<Vec<CaseSamples>> {
-    let alive = start_all(peers, server, 1, &[machine::PROXY_CORE])?;
-    let two_workers = if cases.iter().any(|case| matches!(case.work, Work::TwoWorkers { .. })) {
-        start_all(peers, server, 2, &[machine::LOAD_CORE, machine::PROXY_CORE])?
-    } else {
-        Vec::new()
-    };
+/// Runs everything. The proxies of a setting stay up from the first round to the last.
+pub(crate) fn run(cases: &[Case], peers: &[Peer], rounds: usize, pace: Pace) -> Result<Vec<CaseSamples>> {
+    let server = peers::start_server()?;
+    let mut fleets: Vec<Fleet> = Vec::new();
+    for case in cases {
+        if !fleets.iter().any(|fleet| fleet.setting == case.setting) {
+            fleets.push(Fleet::start(case.setting, peers, server.address)?);
+        }
+    }
     let mut results: Vec<_> =
         cases.iter().map(|&case| CaseSamples { case, samples: vec![Vec::new(); peers.len()] }).collect();
     for round in 0..rounds {
-        for result in &mut results {
-            if round >= result.case.most_rounds {
-                continue;
-            }
+        for result in results.iter_mut().filter(|result| round < result.case.most_rounds) {
             eprintln!("round {} of {rounds}: {}", round + 1, result.case.title);
+            let fleet = fleets.iter().find(|fleet| fleet.setting == result.case.setting);
             for turn in 0..peers.len() {
                 let index = (turn + round) % peers.len();
+                let Some(started) = fleet.and_then(|fleet| fleet.started[index].as_ref()) else { continue };
                 let sample = match result.case.work {
                     Work::Load { connections, depth, data_bytes } => {
-                        loaded(&alive[index], (connections, depth, data_bytes), pace)
+                        loaded(started, (connections, depth, data_bytes), pace)
                     }
-                    Work::TwoWorkers { connections, depth } => {
-                        loaded(&two_workers[index], (connections, depth, 120), pace)
-                    }
-                    Work::Handshakes { lanes } => short_lives(&alive[index], lanes, pace),
-                    Work::Idle { sessions } => idle(&peers[index], server, sessions, pace),
+                    Work::Handshakes { lanes } => short_lives(started, lanes, pace),
+                    Work::Idle { sessions } => idle(&peers[index], server.address, sessions, pace),
                 };
                 let sample = sample.inspect_err(|error| eprintln!("{}: {error:#}", peers[index])).ok();
                 result.samples[index].push(sample);
@@ -67,8 +59,37 @@ pub(crate) fn run(
     Ok(results)
 }
 
-fn start_all(peers: &[Peer], server: SocketAddr, threads: usize, cores: &[usize]) -> Result<Vec<Started>> {
-    peers.iter().map(|peer| peer.start(server, threads, cores)).collect()
+/// The proxies of one setting, each in front of the same server; `None` for a peer that it does not have.
+struct Fleet {
+    setting: Setting,
+    started: Vec<Option<Started>>,
+    /// Kept for its end: the server of the setting stops with it.
+    _server: Option<Started>,
+}
+
+impl Fleet {
+    fn start(setting: Setting, peers: &[Peer], ours: SocketAddr) -> Result<Self> {
+        let (workers, cores) = match setting {
+            Setting::Plain | Setting::Real => (1, &[machine::PROXY_CORE][..]),
+            Setting::BothCores { workers } => (workers, &[machine::LOAD_CORE, machine::PROXY_CORE][..]),
+        };
+        let server = match setting {
+            Setting::Plain | Setting::BothCores { .. } => Ok(None),
+            Setting::Real => real::start(SMALL_REPLY).map(Some),
+        };
+        let start = |server: SocketAddr| {
+            let start = |peer: &Peer| peer.can_have(workers).then(|| peer.start(server, workers, cores)).transpose();
+            peers.iter().map(start).collect::<Result<Vec<_>>>()
+        };
+        let (started, server) = match server {
+            Ok(server) => (start(server.as_ref().map_or(ours, |server| server.address))?, server),
+            Err(error) => {
+                println!("the real ZooKeeper server is left out: {error:#}");
+                (peers.iter().map(|_| None).collect(), None)
+            }
+        };
+        Ok(Self { setting, started, _server: server })
+    }
 }
 
 fn loaded(peer: &Started, (connections, depth, data_bytes): (usize, usize, usize), pace: Pace) -> Result<Sample> {
@@ -114,7 +135,7 @@ fn idle(peer: &Peer, server: SocketAddr, count: usize, pace: Pace) -> Result<Sam
 /// Sessions that have each done a read and a ping.
 fn awake(address: SocketAddr, count: usize) -> Result<Vec<std::net::TcpStream>> {
     let mut streams = sessions::open(address, count)?;
-    let read = wire::get_data(1, &wire::path_of_bytes(120));
+    let read = wire::get_data(1, &wire::path_of_bytes(SMALL_REPLY));
     let ping = wire::bare_request(wire::PING_XID, wire::PING);
     for stream in &mut streams {
         sessions::exchange(stream, &read).context("the read of an idle session")?;

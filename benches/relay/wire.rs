@@ -15,6 +15,8 @@ pub(crate) const GET_DATA: i32 = 4;
 pub(crate) const PING: i32 = 11;
 /// `closeSession`
 pub(crate) const CLOSE_SESSION: i32 = -11;
+/// `create`
+pub(crate) const CREATE: i32 = 1;
 /// The xid of every ping.
 pub(crate) const PING_XID: i32 = -2;
 
@@ -61,6 +63,23 @@ pub(crate) fn get_data(xid: i32, path: &str) -> Vec<u8> {
     put(&mut frame, path.len() as i32);
     frame.extend_from_slice(path.as_bytes());
     frame.push(0);
+    frame
+}
+
+/// A persistent `create`, open to the world.
+pub(crate) fn create(xid: i32, path: &str, data: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(64 + path.len() + data.len());
+    put(&mut body, xid);
+    put(&mut body, CREATE);
+    put_bytes(&mut body, path.as_bytes());
+    put_bytes(&mut body, data);
+    put(&mut body, 1);
+    put(&mut body, 31);
+    put_bytes(&mut body, b"world");
+    put_bytes(&mut body, b"anyone");
+    put(&mut body, 0);
+    let mut frame = Vec::with_capacity(4 + body.len());
+    put_bytes(&mut frame, &body);
     frame
 }
 
