@@ -8,6 +8,12 @@ use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 use crate::wire::{ErrorCode, Fault, OpCode};
 
+/// Who is told of events. Called on the path of every operation: no lock, no allocation, no look-up there.
+pub trait Observer {
+    /// Takes note of one event.
+    fn observe(&mut self, event: Event<'_>);
+}
+
 /// One thing that happened on one connection.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Event<'a> {
@@ -34,7 +40,12 @@ pub enum Event<'a> {
         skipped: u32,
     },
     /// A reply said in words that the session has moved (servers before 3.6 only).
-    MoveRefused(MovedForm),
+    MoveRefused {
+        /// Where it was said.
+        form: MovedForm,
+        /// The request that was refused; None when none with its xid is known.
+        refused: Option<Refused<'a>>,
+    },
     /// The session's holder was recognised.
     Identified(Identity),
     /// The bytes cannot be read any further; they are still forwarded.
@@ -52,7 +63,7 @@ pub struct Request<'a> {
     pub part: OpCode,
     /// Path, or scheme of an auth packet; raw bytes, perhaps cut at [`PATH_CAP`](crate::wire::PATH_CAP).
     pub path: &'a [u8],
-    /// Watch flag, create flags, mode or watcher type, by operation.
+    /// Watch flag, create flags, mode or watcher type, by operation; of set-watches how many watches it sets.
     pub flags: i32,
     /// Bytes of node data, credentials or token that it carries.
     pub data_len: u32,
@@ -73,10 +84,25 @@ pub struct Reply {
     pub error: ErrorCode,
     /// When the request was seen; the zero timestamp when none is known.
     pub sent_at: Timestamp,
+    /// The request's [`Request::flags`] (of a multi: of its first sub-operation).
+    pub flags: i32,
     /// Bytes of the request's frame behind its length; 0 when none is known.
     pub request_len: u32,
     /// Bytes of the reply's frame behind its length.
     pub reply_len: u32,
+}
+
+/// A request that a server refused in words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused<'a> {
+    /// The client's number for it.
+    pub xid: Xid,
+    /// What it asked for.
+    pub op: OpCode,
+    /// Path (of a multi: of its first sub-operation), perhaps cut off.
+    pub path: &'a [u8],
+    /// When it was seen.
+    pub sent_at: Timestamp,
 }
 
 /// A notification of a watch.

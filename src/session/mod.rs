@@ -1,8 +1,16 @@
 //! Sessions and the connections that carry them: who is where, since when, and why no longer. Pure.
 
+mod connection;
+mod conversation;
 pub mod ending;
 pub mod event;
 pub mod identity;
+mod path_ring;
+mod pending;
+mod pings;
 pub mod sighting;
 pub mod transition;
 pub mod verdict;
+
+pub use connection::ConnectionTracker;
+pub use pending::IN_FLIGHT_CAP;

@@ -43,6 +43,9 @@ pub enum Fault {
         /// Announced length in bytes.
         len: usize,
     },
+    /// The first frame is too long for a handshake.
+    #[error("first frame of {0} bytes is too long for a handshake")]
+    LongHandshake(i32),
     /// A password longer than a handshake may carry.
     #[error("handshake password of {0} bytes")]
     HandshakePassword(i32),
@@ -58,6 +61,7 @@ impl Fault {
             Self::NegativeLength { .. } => "negative_length",
             Self::UnknownSubOperation(_) => "unknown_sub_operation",
             Self::ShortHandshake { .. } => "short_handshake",
+            Self::LongHandshake(_) => "long_handshake",
             Self::HandshakePassword(_) => "handshake_password",
         }
     }

@@ -1,0 +1,7 @@
+//! Where a claim is sent: the servers as last seen, and the order in which they are tried. Pure.
+
+mod policy;
+mod roster;
+
+pub use policy::{Candidate, ConnectIntent, PinMode, choose};
+pub use roster::{ServerEntry, ServerRoster};

@@ -1,0 +1,139 @@
+//! Which server a claim is sent to, and why. Pure: the same inputs give the same order.
+
+use super::roster::{ServerEntry, ServerRoster};
+use crate::ids::{ServerId, SessionId};
+use crate::session::sighting::Health;
+use crate::session::verdict::RouteReason;
+
+/// Whether returning sessions go back to the server that they were on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PinMode {
+    /// Every claim goes to the server with the fewest connections.
+    Off,
+    /// A returning session goes back to its server while that one serves.
+    #[default]
+    Soft,
+}
+
+/// What is known of a claim before a server is chosen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectIntent {
+    /// The session claimed; [`SessionId::NEW`] for a new one.
+    pub session: SessionId,
+    /// The server that it was last on, as far as is known here.
+    pub placed_on: Option<ServerId>,
+    /// Whether the client takes a read-only server.
+    pub read_only: bool,
+}
+
+/// A server to try, and why it stands where it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Candidate {
+    /// The server.
+    pub server: ServerId,
+    /// Why it was chosen.
+    pub reason: RouteReason,
+}
+
+/// How late a server of this health is tried; lower is earlier.
+///
+/// A server that refuses costs an instant, one that went mute costs the client its session, or steals the
+/// session back when it thaws (protocol.md §11, 3): it comes last of all.
+fn tier(server: &ServerEntry) -> u8 {
+    match server.health {
+        Health::Serving | Health::Unknown => 0,
+        Health::Closing => 1,
+        Health::NotServing => 2,
+        Health::Refusing | Health::Unreachable => 3,
+        Health::Mute => 4,
+    }
+}
+
+/// All servers in the order in which a claim tries them. `load` is the number of open connections by server;
+/// `turn` breaks ties, so that equally loaded servers take turns.
+pub fn choose(
+    intent: ConnectIntent,
+    roster: &ServerRoster,
+    load: impl Fn(ServerId) -> u32,
+    pin: PinMode,
+    turn: usize,
+) -> Vec<Candidate> {
+    let servers = &roster.servers;
+    let pinned = intent.placed_on.filter(|_| pin == PinMode::Soft);
+    let pin_holds = pinned.and_then(|server| roster.get(server)).is_some_and(|server| tier(server) == 0);
+    let mut order: Vec<&ServerEntry> = servers.iter().collect();
+    order.sort_by_key(|server| {
+        let at_pin = pin_holds && Some(server.id) == pinned;
+        let turned = (server.id.index() + turn) % servers.len().max(1);
+        (tier(server), !at_pin, load(server.id), turned)
+    });
+    let first = match pinned {
+        _ if intent.session.is_new() => RouteReason::Spread,
+        Some(_) if pin_holds => RouteReason::Pinned,
+        Some(_) => RouteReason::PinUnhealthy,
+        None => RouteReason::Unpinned,
+    };
+    let reason = |place: usize| if place == 0 { first } else { RouteReason::Fallback };
+    order.iter().enumerate().map(|(place, server)| Candidate { server: server.id, reason: reason(place) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::sighting::{Role, Sighting};
+    use crate::time::Timestamp;
+
+    fn roster(health: [Health; 3]) -> ServerRoster {
+        let mut roster = ServerRoster::new(["a:1", "b:1", "c:1"].map(str::to_owned));
+        for (server, health) in health.into_iter().enumerate() {
+            let sighting = Sighting { health, role: Role::Follower, zxid: None };
+            roster = roster.seen(ServerId(server as u16), sighting, Timestamp(1));
+        }
+        roster
+    }
+
+    fn order(session: i64, placed_on: Option<u16>, roster: &ServerRoster, load: [u32; 3], turn: usize) -> Vec<u16> {
+        let intent =
+            ConnectIntent { session: SessionId(session), placed_on: placed_on.map(ServerId), read_only: false };
+        let load = |server: ServerId| load[server.index()];
+        choose(intent, roster, load, PinMode::Soft, turn).iter().map(|candidate| candidate.server.0).collect()
+    }
+
+    use Health::{Mute, NotServing, Refusing, Serving};
+
+    #[test]
+    fn new_sessions_go_where_there_are_fewest_and_take_turns() {
+        let roster = roster([Serving; 3]);
+        assert_eq!(order(0, None, &roster, [5, 2, 9], 0), [1, 0, 2]);
+        assert_eq!(order(0, None, &roster, [1; 3], 0)[0], 0);
+        assert_eq!(order(0, None, &roster, [1; 3], 1)[0], 2);
+        assert_eq!(order(0, None, &roster, [1; 3], 2)[0], 1);
+    }
+
+    #[test]
+    fn a_returning_session_goes_home_while_home_serves() {
+        assert_eq!(order(7, Some(2), &roster([Serving; 3]), [0, 0, 50], 0), [2, 0, 1]);
+        assert_eq!(order(7, Some(2), &roster([Serving, Serving, Mute]), [3, 1, 0], 0), [1, 0, 2]);
+        assert_eq!(order(7, Some(0), &roster([NotServing, Serving, Serving]), [0, 1, 2], 0), [1, 2, 0]);
+    }
+
+    #[test]
+    fn a_mute_server_is_the_last_choice_behind_one_that_refuses() {
+        assert_eq!(order(0, None, &roster([Mute, Refusing, Serving]), [0, 0, 9], 0), [2, 1, 0]);
+    }
+
+    #[test]
+    fn every_choice_says_why() {
+        let intent = |session, placed_on| ConnectIntent { session: SessionId(session), placed_on, read_only: false };
+        let home = Some(ServerId(1));
+        let why = |intent, roster: &ServerRoster, pin| choose(intent, roster, |_| 0, pin, 0)[0].reason;
+        let all = roster([Serving; 3]);
+        assert_eq!(why(intent(0, None), &all, PinMode::Soft), RouteReason::Spread);
+        assert_eq!(why(intent(5, home), &all, PinMode::Soft), RouteReason::Pinned);
+        assert_eq!(why(intent(5, home), &all, PinMode::Off), RouteReason::Unpinned);
+        assert_eq!(why(intent(5, None), &all, PinMode::Soft), RouteReason::Unpinned);
+        assert_eq!(why(intent(5, home), &roster([Serving, Mute, Serving]), PinMode::Soft), RouteReason::PinUnhealthy);
+        assert_eq!(choose(intent(5, home), &all, |_| 0, PinMode::Soft, 0)[1].reason, RouteReason::Fallback);
+    }
+}

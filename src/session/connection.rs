@@ -1,0 +1,185 @@
+//! One conversation between a client and a server, understood from its bytes.
+//!
+//! Bytes and a timestamp go in, [`Event`]s come out; what the conversation knows when it ends is a
+//! [`ConnectionEnd`]. It never asks for bytes, never closes anything, and once a frame cannot be read it stays
+//! opaque for good while the bytes go on.
+
+use super::conversation::{Conversation, ReplyReader, RequestReader};
+use super::ending::{Closer, ConnectionEnd, UNANSWERED_SHOWN, Unanswered};
+use super::event::{Event, Observer};
+use crate::time::Timestamp;
+use crate::wire::handshake::{ConnectRequest, ConnectResponse, HANDSHAKE_CAP};
+use crate::wire::{Fault, FrameScanner};
+
+/// One direction: its handshake frame, then ordinary frames.
+#[derive(Debug)]
+enum Side {
+    /// The bytes of a handshake that came in pieces; len <= 4 + HANDSHAKE_CAP.
+    Handshake(Vec<u8>),
+    Frames(FrameScanner),
+}
+
+/// What is known of one connection between a client and a server.
+#[derive(Debug)]
+pub struct ConnectionTracker {
+    up: Side,
+    down: Side,
+    opaque: bool,
+    talk: Conversation,
+    jute_maxbuffer: u32,
+    client_heard_at: Timestamp,
+    server_heard_at: Timestamp,
+}
+
+impl ConnectionTracker {
+    /// A conversation from its first byte on. `jute_maxbuffer` is the servers' limit for a request frame, in
+    /// bytes (`jute.maxbuffer`, by default 1,048,575).
+    pub fn new(jute_maxbuffer: u32) -> Self {
+        Self {
+            up: Side::Handshake(Vec::new()),
+            down: Side::Handshake(Vec::new()),
+            opaque: false,
+            talk: Conversation::new(),
+            jute_maxbuffer,
+            client_heard_at: Timestamp::ZERO,
+            server_heard_at: Timestamp::ZERO,
+        }
+    }
+
+    /// Looks at bytes from the client.
+    #[inline]
+    pub fn on_client_bytes<O: Observer>(&mut self, now: Timestamp, mut bytes: &[u8], observer: &mut O) {
+        self.client_heard_at = now;
+        if self.opaque {
+            return;
+        }
+        let fault = match &mut self.up {
+            Side::Frames(scanner) => {
+                scanner.scan(bytes, &mut RequestReader { talk: &mut self.talk, now, observer }).err()
+            }
+            Side::Handshake(held) => match first_frame(held, &mut bytes, ConnectRequest::read) {
+                Ok(None) => return,
+                Ok(Some(request)) => {
+                    self.up = Side::Frames(FrameScanner::new());
+                    observer.observe(Event::ConnectRequested(request));
+                    return self.on_client_bytes(now, bytes, observer);
+                }
+                Err(fault) => Some(fault),
+            },
+        };
+        if let Some(fault) = fault {
+            self.give_up(fault, observer);
+        }
+    }
+
+    /// Looks at bytes from the server.
+    #[inline]
+    pub fn on_server_bytes<O: Observer>(&mut self, now: Timestamp, mut bytes: &[u8], observer: &mut O) {
+        self.server_heard_at = now;
+        if self.opaque {
+            return;
+        }
+        let fault = match &mut self.down {
+            Side::Frames(scanner) => scanner.scan(bytes, &mut ReplyReader { talk: &mut self.talk, observer }).err(),
+            Side::Handshake(held) => match first_frame(held, &mut bytes, ConnectResponse::read) {
+                Ok(None) => return,
+                Ok(Some(response)) => {
+                    self.down = Side::Frames(FrameScanner::new());
+                    observer.observe(Event::ConnectResponded(response));
+                    return self.on_server_bytes(now, bytes, observer);
+                }
+                Err(fault) => Some(fault),
+            },
+        };
+        if let Some(fault) = fault {
+            self.give_up(fault, observer);
+        }
+    }
+
+    /// Stops looking: the rest of this conversation is forwarded unseen.
+    #[cold]
+    fn give_up<O: Observer>(&mut self, fault: Fault, observer: &mut O) {
+        self.opaque = true;
+        observer.observe(Event::Opaque(fault));
+    }
+
+    /// Whether the conversation can no longer be read.
+    pub fn is_opaque(&self) -> bool {
+        self.opaque
+    }
+
+    /// Requests that wait for a reply, pings not counted.
+    #[inline]
+    pub fn in_flight(&self) -> usize {
+        self.talk.pending.len()
+    }
+
+    /// Whether neither side owes the other anything: no request or ping waits and no frame is cut.
+    pub fn is_idle(&self) -> bool {
+        let whole = |side: &Side| match side {
+            Side::Handshake(held) => held.is_empty(),
+            Side::Frames(scanner) => scanner.at_boundary(),
+        };
+        self.talk.pending.len() == 0 && self.talk.pings.waiting() == 0 && whole(&self.up) && whole(&self.down)
+    }
+
+    /// Requests that could not be tracked because too many were in flight.
+    pub fn untracked(&self) -> u64 {
+        self.talk.pending.untracked()
+    }
+
+    /// What is known at the first sign of the connection's end.
+    pub fn end(&self, closer: Closer) -> ConnectionEnd {
+        let pending = &self.talk.pending;
+        let shown = pending.waiting().take(UNANSWERED_SHOWN).map(|request| Unanswered {
+            xid: request.xid,
+            op: request.op,
+            path: String::from_utf8_lossy(pending.path(request)).into_owned(),
+            sent_at: request.sent_at,
+        });
+        let last = self.talk.last_request_len();
+        ConnectionEnd {
+            closer,
+            unanswered: shown.collect(),
+            unanswered_count: pending.waiting().count() as u32,
+            unanswered_pings: self.talk.pings.waiting(),
+            skipped: pending.skipped(),
+            fatal_error: self.talk.fatal_error,
+            closing: self.talk.closing,
+            oversized: (last > self.jute_maxbuffer).then_some(last),
+            client_heard_at: self.client_heard_at,
+            server_heard_at: self.server_heard_at,
+        }
+    }
+}
+
+/// Gathers a handshake frame; None while it is not whole. `bytes` is left at what follows it.
+fn first_frame<T>(
+    held: &mut Vec<u8>,
+    bytes: &mut &[u8],
+    read: impl Fn(&[u8]) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    while !bytes.is_empty() {
+        let want = match held.first_chunk::<4>() {
+            None => 4,
+            Some(length) => {
+                let length = i32::from_be_bytes(*length);
+                4 + usize::try_from(length)
+                    .ok()
+                    .filter(|len| *len <= HANDSHAKE_CAP)
+                    .ok_or(Fault::LongHandshake(length))?
+            }
+        };
+        let (part, rest) = bytes.split_at((want - held.len()).min(bytes.len()));
+        held.extend_from_slice(part);
+        *bytes = rest;
+        if want > 4 && held.len() == want {
+            return read(&held[4..]).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -1,0 +1,200 @@
+use super::*;
+use crate::ids::SessionId;
+use crate::session::ending::How;
+use crate::session::event::MovedForm;
+use crate::wire::{ErrorCode, JuteWriter, OpCode};
+
+/// Keeps what matters of every event, in words.
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl Observer for Words {
+    fn observe(&mut self, event: Event<'_>) {
+        self.0.push(match event {
+            Event::ConnectRequested(request) => format!("claim {}", request.session),
+            Event::ConnectResponded(response) => format!("given {} {}", response.session, response.timeout_ms),
+            Event::Request(request) => {
+                format!("{} {} {}", request.op, request.part, String::from_utf8_lossy(request.path))
+            }
+            Event::Reply(reply) => format!("reply {} {:?} after {}", reply.xid.0, reply.op, reply.sent_at.0),
+            Event::Result { op, error } => format!("result {op} {error}"),
+            Event::Watch(watch) => format!("watch {} {}", watch.kind, String::from_utf8_lossy(watch.path)),
+            Event::Gap { skipped } => format!("gap {skipped}"),
+            Event::MoveRefused { form, refused } => {
+                let path = refused.map(|refused| String::from_utf8_lossy(refused.path).into_owned());
+                let form = if form == MovedForm::Multi { "multi" } else { "header" };
+                format!("moved {form} {path:?}")
+            }
+            Event::Identified(identity) => format!("identity {identity}"),
+            Event::Opaque(fault) => format!("opaque {}", fault.label()),
+        });
+    }
+}
+
+fn claim() -> Vec<u8> {
+    JuteWriter::new().begin().int(0).long(0).int(6000).long(0).buffer(&[0; 16]).bool(false).end().into_bytes()
+}
+
+fn given() -> Vec<u8> {
+    JuteWriter::new().begin().int(0).int(6000).long(0x77).buffer(&[1; 16]).bool(false).end().into_bytes()
+}
+
+fn get(xid: i32, path: &str) -> Vec<u8> {
+    JuteWriter::new().request(xid, OpCode::GET_DATA).buffer(path.as_bytes()).bool(false).end().into_bytes()
+}
+
+fn reply(xid: i32, error: ErrorCode) -> Vec<u8> {
+    JuteWriter::new().reply(xid, 9, error).end().into_bytes()
+}
+
+/// A connection after its handshake, and what is said from then on.
+fn attached() -> (ConnectionTracker, Words) {
+    let mut tracker = ConnectionTracker::new(0xf_ffff);
+    let mut words = Words::default();
+    tracker.on_client_bytes(Timestamp(1), &claim(), &mut words);
+    tracker.on_server_bytes(Timestamp(2), &given(), &mut words);
+    assert_eq!(words.0, ["claim 0x0".to_owned(), format!("given {} 6000", SessionId(0x77))]);
+    words.0.clear();
+    (tracker, words)
+}
+
+fn server_fin(tracker: &ConnectionTracker) -> ConnectionEnd {
+    tracker.end(Closer::Server(How::Fin))
+}
+
+#[test]
+fn a_pipelined_handshake_is_read_whatever_its_pieces() {
+    let stream = [claim(), get(1, "/a"), get(2, "/b")].concat();
+    let mut whole = Words::default();
+    ConnectionTracker::new(0xf_ffff).on_client_bytes(Timestamp(1), &stream, &mut whole);
+    assert_eq!(whole.0, ["claim 0x0", "getData getData /a", "getData getData /b"]);
+    for size in 1..stream.len() {
+        let mut words = Words::default();
+        let mut tracker = ConnectionTracker::new(0xf_ffff);
+        for chunk in stream.chunks(size) {
+            tracker.on_client_bytes(Timestamp(1), chunk, &mut words);
+        }
+        assert_eq!(words.0, whole.0, "chunks of {size}");
+        assert_eq!(tracker.in_flight(), 2);
+    }
+}
+
+#[test]
+fn replies_find_their_requests() {
+    let (mut tracker, mut words) = attached();
+    tracker.on_client_bytes(Timestamp(5), &get(1, "/a"), &mut words);
+    let ping = JuteWriter::new().request(-2, OpCode::PING).end().into_bytes();
+    tracker.on_client_bytes(Timestamp(6), &ping, &mut words);
+    assert!(!tracker.is_idle());
+    tracker.on_server_bytes(Timestamp(7), &reply(1, ErrorCode::OK), &mut words);
+    tracker.on_server_bytes(Timestamp(8), &reply(-2, ErrorCode::OK), &mut words);
+    assert_eq!(words.0[2..], ["reply 1 Some(getData) after 5", "reply -2 Some(ping) after 6"]);
+    assert!(tracker.is_idle());
+    assert_eq!(server_fin(&tracker).unanswered_count, 0);
+}
+
+#[test]
+fn a_reply_that_skips_a_write_leaves_a_gap_and_the_write_unanswered() {
+    let (mut tracker, mut words) = attached();
+    let write = JuteWriter::new().request(2, OpCode::SET_DATA).buffer(b"/w").buffer(b"v").int(-1).end().into_bytes();
+    tracker.on_client_bytes(Timestamp(5), &[get(1, "/a"), write, get(3, "/b")].concat(), &mut words);
+    words.0.clear();
+    let replies = [reply(1, ErrorCode::OK), reply(3, ErrorCode::OK)].concat();
+    tracker.on_server_bytes(Timestamp(6), &replies, &mut words);
+    assert_eq!(words.0.last().map(String::as_str), Some("gap 1"));
+    let end = server_fin(&tracker);
+    assert_eq!((end.skipped, end.unanswered_count), (1, 1));
+    assert_eq!((end.unanswered[0].op, end.unanswered[0].path.as_str()), (OpCode::SET_DATA, "/w"));
+}
+
+#[test]
+fn an_auth_reply_overtakes_without_a_gap() {
+    let (mut tracker, mut words) = attached();
+    let auth = JuteWriter::new().request(7, OpCode::AUTH).int(0).buffer(b"digest").buffer(b"u:p").end().into_bytes();
+    tracker.on_client_bytes(Timestamp(5), &[get(1, "/a"), auth].concat(), &mut words);
+    tracker.on_server_bytes(Timestamp(6), &reply(7, ErrorCode::OK), &mut words);
+    assert!(!words.0.iter().any(|word| word.starts_with("gap")), "{:?}", words.0);
+    assert_eq!(server_fin(&tracker).unanswered_count, 1);
+}
+
+/// A multi as Kafka sends it: check the epoch, then make an ephemeral node.
+fn kafka_multi(xid: i32, path: &str) -> Vec<u8> {
+    JuteWriter::new()
+        .request(xid, OpCode::MULTI)
+        .multi_header(13, false, -1)
+        .buffer(b"/controller_epoch")
+        .int(3)
+        .multi_header(1, false, -1)
+        .buffer(path.as_bytes())
+        .buffer(b"{}")
+        .open_acl()
+        .int(1)
+        .multi_end()
+        .end()
+        .into_bytes()
+}
+
+#[test]
+fn a_brokers_registration_names_it_only_when_it_succeeds() {
+    let (mut tracker, mut words) = attached();
+    tracker.on_client_bytes(Timestamp(5), &kafka_multi(1, "/chroot/brokers/ids/4"), &mut words);
+    let failed = JuteWriter::new().reply(1, 9, ErrorCode::OK).multi_header(-1, false, 0).int(0);
+    let failed = failed.multi_header(-1, false, -110).int(-110).multi_end().end().into_bytes();
+    tracker.on_server_bytes(Timestamp(6), &failed, &mut words);
+    assert!(!words.0.iter().any(|word| word.starts_with("identity")), "{:?}", words.0);
+
+    tracker.on_client_bytes(Timestamp(7), &kafka_multi(2, "/chroot/brokers/ids/4"), &mut words);
+    let done = JuteWriter::new().reply(2, 9, ErrorCode::OK).multi_header(13, false, 0).multi_header(1, false, 0);
+    let done = done.buffer(b"/chroot/brokers/ids/4").multi_end().end().into_bytes();
+    for byte in done.chunks(1) {
+        tracker.on_server_bytes(Timestamp(8), byte, &mut words);
+    }
+    assert_eq!(words.0.last().map(String::as_str), Some("identity broker-4"));
+}
+
+#[test]
+fn a_moved_multi_of_an_old_server_is_told_with_its_path() {
+    let (mut tracker, mut words) = attached();
+    tracker.on_client_bytes(Timestamp(5), &kafka_multi(6, "/controller"), &mut words);
+    let mut refusal = JuteWriter::new().reply(6, 2, ErrorCode::OK);
+    for error in [-118, -2] {
+        refusal = refusal.multi_header(-1, false, error).int(error);
+    }
+    tracker.on_server_bytes(Timestamp(6), &refusal.multi_end().end().into_bytes(), &mut words);
+    assert!(words.0.contains(&"moved multi Some(\"/controller_epoch\")".to_owned()), "{:?}", words.0);
+
+    tracker.on_client_bytes(Timestamp(7), &get(7, "/x"), &mut words);
+    tracker.on_server_bytes(Timestamp(8), &reply(7, ErrorCode::SESSION_MOVED), &mut words);
+    assert_eq!(words.0.last().map(String::as_str), Some("moved header Some(\"/x\")"));
+}
+
+#[test]
+fn what_cannot_be_read_turns_opaque_and_stays_so() {
+    let (mut tracker, mut words) = attached();
+    tracker.on_client_bytes(Timestamp(5), &[0xff; 12], &mut words);
+    assert!(tracker.is_opaque());
+    tracker.on_client_bytes(Timestamp(6), &get(1, "/a"), &mut words);
+    tracker.on_server_bytes(Timestamp(6), &reply(1, ErrorCode::OK), &mut words);
+    assert_eq!(words.0, ["opaque negative_frame"]);
+    let mut tracker = ConnectionTracker::new(0xf_ffff);
+    tracker.on_client_bytes(Timestamp(1), &[0x7f, 0, 0, 0, 1], &mut words);
+    assert_eq!(words.0.last().map(String::as_str), Some("opaque long_handshake"));
+}
+
+#[test]
+fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
+    let (mut tracker, mut words) = attached();
+    let close = JuteWriter::new().request(1, OpCode::CLOSE_SESSION).end().into_bytes();
+    tracker.on_client_bytes(Timestamp(5), &close, &mut words);
+    assert!(server_fin(&tracker).closing);
+
+    let (mut tracker, mut words) = attached();
+    tracker.on_server_bytes(Timestamp(5), &reply(-4, ErrorCode::AUTH_FAILED), &mut words);
+    assert_eq!(server_fin(&tracker).fatal_error, Some(ErrorCode::AUTH_FAILED));
+
+    let (mut tracker, mut words) = attached();
+    let big = JuteWriter::new().request(1, OpCode::SET_DATA).buffer(b"/big").buffer(&vec![0; 2 << 20]).int(0).end();
+    let big = big.into_bytes();
+    tracker.on_client_bytes(Timestamp(5), &big[..1000], &mut words);
+    assert_eq!(server_fin(&tracker).oversized, Some(big.len() as u32 - 4));
+}

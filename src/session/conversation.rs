@@ -1,0 +1,296 @@
+//! What both directions of a connection write down: requests on the way up, their fate on the way down.
+
+use super::event::{Event, MovedForm, Observer, Refused, Reply, Request, WatchEvent};
+use super::identity::Identity;
+use super::pending::{Pending, PendingRequests};
+use super::pings::Pings;
+use crate::ids::{Xid, Zxid};
+use crate::time::Timestamp;
+use crate::wire::layout::{EVENT_PLAN, request_plan};
+use crate::wire::{ErrorCode, OpCode, Plan, Record, ReplyHead, RequestHead, Visitor};
+
+/// Ephemeral creations in flight whose outcome is awaited for the session's identity.
+const HINTS_CAP: usize = 8;
+
+/// The state of a conversation after its handshake.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    pub(super) pending: PendingRequests,
+    pub(super) pings: Pings,
+    /// Ephemeral nodes being made, by the xid of the request; len <= HINTS_CAP.
+    hints: Vec<(Xid, Identity)>,
+    /// Whether an identity was told already.
+    named: bool,
+    pub(super) closing: bool,
+    pub(super) fatal_error: Option<ErrorCode>,
+    request: RequestFrame,
+    reply: ReplyFrame,
+}
+
+/// The request frame that is being read, or was read last.
+#[derive(Debug)]
+pub(super) struct RequestFrame {
+    head: RequestHead,
+    pub(super) len: u32,
+    /// Records read of it.
+    parts: u32,
+}
+
+/// The reply frame that is being read.
+#[derive(Debug)]
+struct ReplyFrame {
+    xid: Xid,
+    /// The request that it answers, while its results are read.
+    request: Option<Pending>,
+    /// Results read of it.
+    results: u32,
+    failed: bool,
+}
+
+impl Conversation {
+    pub(super) fn new() -> Self {
+        let head = RequestHead { xid: Xid(0), op: OpCode::NOTIFICATION };
+        Self {
+            pending: PendingRequests::default(),
+            pings: Pings::default(),
+            hints: Vec::new(),
+            named: false,
+            closing: false,
+            fatal_error: None,
+            request: RequestFrame { head, len: 0, parts: 0 },
+            reply: ReplyFrame { xid: Xid(0), request: None, results: 0, failed: false },
+        }
+    }
+
+    /// Length in bytes of the client's last frame.
+    pub(super) fn last_request_len(&self) -> u32 {
+        self.request.len
+    }
+
+    /// Remembers what an ephemeral node will say about its maker, should it be made.
+    fn hint(&mut self, xid: Xid, path: &[u8]) {
+        let identity = Identity::of_ephemeral(path);
+        let telling = !matches!(identity, Identity::Ephemeral(_)) || !self.named;
+        if telling && self.hints.len() < HINTS_CAP {
+            self.hints.push((xid, identity));
+        }
+    }
+
+    /// Tells the identities that a request's success proves, or drops them with its failure.
+    #[cold]
+    fn settle_hints(&mut self, xid: Xid, success: bool, observer: &mut impl Observer) {
+        let named = &mut self.named;
+        self.hints.retain(|(of, identity)| {
+            if *of == xid && success {
+                *named = true;
+                observer.observe(Event::Identified(*identity));
+            }
+            *of != xid
+        });
+        if self.hints.is_empty() {
+            self.hints = Vec::new();
+        }
+    }
+}
+
+/// Whether a create's flags ask for an ephemeral node (`CreateMode` 1 and 3).
+fn is_ephemeral(part: OpCode, flags: i32) -> bool {
+    matches!(part, OpCode::CREATE | OpCode::CREATE2) && matches!(flags, 1 | 3)
+}
+
+/// Reads the client's frames into the conversation.
+pub(super) struct RequestReader<'t, O> {
+    pub(super) talk: &'t mut Conversation,
+    pub(super) now: Timestamp,
+    pub(super) observer: &'t mut O,
+}
+
+impl<O: Observer> RequestReader<'_, O> {
+    #[inline]
+    fn tell(&mut self, part: OpCode, path: &[u8], flags: i32, data_len: u32) {
+        let RequestFrame { head: RequestHead { xid, op }, len: frame_len, .. } = self.talk.request;
+        self.observer.observe(Event::Request(Request { xid, op, part, path, flags, data_len, frame_len }));
+    }
+}
+
+impl<O: Observer> Visitor for RequestReader<'_, O> {
+    type Head = RequestHead;
+
+    #[inline]
+    fn head(&mut self, head: RequestHead, len: u32) -> Plan {
+        self.talk.request = RequestFrame { head, len, parts: 0 };
+        if head.xid == Xid::PING {
+            self.talk.pings.push(self.now);
+            // A client pings when it has nothing else to do: the time to give memory back.
+            self.talk.pending.release();
+            self.tell(OpCode::PING, &[], 0, 0);
+            return Plan::Skip;
+        }
+        self.talk.pending.push(head.xid, head.op, len, self.now);
+        if head.op == OpCode::CLOSE_SESSION {
+            self.talk.closing = true;
+        }
+        let plan = request_plan(head.op);
+        if plan == Plan::Skip {
+            self.tell(head.op, &[], 0, 0);
+        }
+        plan
+    }
+
+    #[inline]
+    fn record(&mut self, record: &Record<'_>) {
+        let flags = record.ints[0].wrapping_add(record.items as i32);
+        if self.talk.request.parts == 0 {
+            self.talk.pending.describe_newest(record.path, flags);
+        }
+        self.talk.request.parts = self.talk.request.parts.saturating_add(1);
+        if is_ephemeral(record.op, flags) {
+            self.talk.hint(self.talk.request.head.xid, record.path);
+        }
+        self.tell(record.op, record.path, flags, record.data_len);
+    }
+
+    #[inline]
+    fn end(&mut self) {}
+}
+
+/// Reads the server's frames into the conversation.
+pub(super) struct ReplyReader<'t, O> {
+    pub(super) talk: &'t mut Conversation,
+    pub(super) observer: &'t mut O,
+}
+
+/// Replies that a server sends past others (protocol.md §3.2): rejections made before the request was queued.
+fn may_overtake(error: ErrorCode, zxid: Zxid) -> bool {
+    match error {
+        ErrorCode::UNIMPLEMENTED | ErrorCode::NOT_READ_ONLY | ErrorCode::SASL_REQUIRED => true,
+        ErrorCode::NO_AUTH | ErrorCode::INVALID_ACL => zxid == Zxid(0),
+        _ => false,
+    }
+}
+
+fn is_fatal(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::UNIMPLEMENTED | ErrorCode::SESSION_EXPIRED | ErrorCode::AUTH_FAILED | ErrorCode::SASL_REQUIRED
+    )
+}
+
+impl<O: Observer> ReplyReader<'_, O> {
+    #[inline]
+    fn reply_to(&mut self, request: Option<&Pending>, head: ReplyHead, reply_len: u32) {
+        let ReplyHead { xid, zxid, error } = head;
+        let reply = match request {
+            Some(Pending { op, sent_at, flags, frame_len, .. }) => Reply {
+                xid,
+                op: Some(*op),
+                zxid,
+                error,
+                sent_at: *sent_at,
+                flags: *flags,
+                request_len: *frame_len,
+                reply_len,
+            },
+            None => Reply { xid, op: None, zxid, error, sent_at: Timestamp::ZERO, flags: 0, request_len: 0, reply_len },
+        };
+        self.observer.observe(Event::Reply(reply));
+    }
+
+    #[inline]
+    fn ping(&mut self, head: ReplyHead, reply_len: u32) {
+        let ReplyHead { xid, zxid, error } = head;
+        let sent_at = self.talk.pings.pop().unwrap_or_default();
+        let op = Some(OpCode::PING);
+        self.observer.observe(Event::Reply(Reply {
+            xid,
+            op,
+            zxid,
+            error,
+            sent_at,
+            flags: 0,
+            request_len: 8,
+            reply_len,
+        }));
+    }
+
+    #[cold]
+    fn refused(&mut self, form: MovedForm) {
+        let talk = &*self.talk;
+        let refused = talk.reply.request.as_ref().map(|request| Refused {
+            xid: request.xid,
+            op: request.op,
+            path: talk.pending.path(request),
+            sent_at: request.sent_at,
+        });
+        self.observer.observe(Event::MoveRefused { form, refused });
+    }
+}
+
+impl<O: Observer> Visitor for ReplyReader<'_, O> {
+    type Head = ReplyHead;
+
+    #[inline]
+    fn head(&mut self, head: ReplyHead, len: u32) -> Plan {
+        match head.xid {
+            Xid::EVENT => {
+                self.talk.reply.request = None;
+                self.talk.reply.xid = head.xid;
+                return EVENT_PLAN;
+            }
+            Xid::PING => {
+                self.ping(head, len);
+                return Plan::Skip;
+            }
+            _ => {}
+        }
+        let found = self.talk.pending.answer(head.xid, !may_overtake(head.error, head.zxid));
+        let request = found.as_ref().map(|found| found.request);
+        self.reply_to(request.as_ref(), head, len);
+        if let Some(found) = found.filter(|found| found.skipped > 0) {
+            self.observer.observe(Event::Gap { skipped: found.skipped });
+        }
+        let multi = matches!(request, Some(Pending { op: OpCode::MULTI | OpCode::MULTI_READ, .. }));
+        if head.error.is_ok() && multi {
+            self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false };
+            return Plan::MultiReply;
+        }
+        if !self.talk.hints.is_empty() {
+            self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
+        }
+        if !head.error.is_ok() {
+            if is_fatal(head.error) {
+                self.talk.fatal_error = Some(head.error);
+            }
+            if head.error == ErrorCode::SESSION_MOVED {
+                self.talk.reply.request = request;
+                self.refused(MovedForm::Header);
+            }
+        }
+        self.talk.reply.request = None;
+        Plan::Skip
+    }
+
+    #[inline]
+    fn record(&mut self, record: &Record<'_>) {
+        if record.op == OpCode::NOTIFICATION {
+            let [kind, state] = record.ints;
+            self.observer.observe(Event::Watch(WatchEvent { kind, state, path: record.path }));
+            return;
+        }
+        let error = if record.op == OpCode::ERROR { ErrorCode(record.ints[0]) } else { record.error };
+        self.observer.observe(Event::Result { op: record.op, error });
+        self.talk.reply.failed |= !error.is_ok();
+        if self.talk.reply.results == 0 && error == ErrorCode::SESSION_MOVED {
+            self.refused(MovedForm::Multi);
+        }
+        self.talk.reply.results = self.talk.reply.results.saturating_add(1);
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        if self.talk.reply.request.take().is_some() && !self.talk.hints.is_empty() {
+            let (xid, success) = (self.talk.reply.xid, !self.talk.reply.failed);
+            self.talk.settle_hints(xid, success, self.observer);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The paths of the requests in flight, in one small ring of bytes.
+//!
+//! A path is copied once, when its request passes, so that an unanswered request can still be named when the
+//! connection ends. The ring forgets the oldest ones first; a forgotten path reads as empty.
+
+/// Bytes that are kept of one path.
+const KEPT: usize = 255;
+/// First size of the ring, in bytes. Room for a few ordinary paths; a power of two.
+const FIRST: usize = 256;
+/// Largest size of the ring, in bytes; a power of two.
+pub(super) const PATH_RING_CAP: usize = 16 * 1024;
+
+/// Where a path stands in the ring.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct PathRef {
+    at: u32,
+    len: u8,
+}
+
+/// The ring. No path is stored across its end, so that each can be borrowed in one piece.
+#[derive(Default, Debug)]
+pub(super) struct PathRing {
+    /// Length 0 or a power of two.
+    bytes: Box<[u8]>,
+    /// Bytes ever stored, modulo 2^32; position p stands at p & (len - 1).
+    head: u32,
+}
+
+impl PathRing {
+    /// Stores a path; `in_flight` requests will want theirs kept.
+    #[inline]
+    pub(super) fn store(&mut self, path: &[u8], in_flight: usize) -> PathRef {
+        let len = path.len().min(KEPT);
+        if in_flight * 64 >= self.bytes.len() && self.bytes.len() < PATH_RING_CAP {
+            self.grow();
+        }
+        let size = self.bytes.len() as u32;
+        let mut start = self.head & (size - 1);
+        if start + len as u32 > size {
+            self.head = self.head.wrapping_add(size - start);
+            start = 0;
+        }
+        let at = self.head;
+        self.bytes[start as usize..start as usize + len].copy_from_slice(&path[..len]);
+        self.head = at.wrapping_add(len as u32);
+        PathRef { at, len: len as u8 }
+    }
+
+    /// The path, or nothing when newer ones have taken its place.
+    pub(super) fn get(&self, path: PathRef) -> &[u8] {
+        let size = self.bytes.len() as u32;
+        if size == 0 || self.head.wrapping_sub(path.at) > size {
+            return &[];
+        }
+        let start = (path.at & (size - 1)) as usize;
+        &self.bytes[start..start + usize::from(path.len)]
+    }
+
+    /// Doubles the ring and keeps what it holds.
+    fn grow(&mut self) {
+        let old = self.bytes.len();
+        let size = if old == 0 { FIRST } else { old * 2 };
+        let mut bytes = vec![0; size].into_boxed_slice();
+        for back in 1..=old as u32 {
+            let position = self.head.wrapping_sub(back);
+            bytes[position as usize & (size - 1)] = self.bytes[position as usize & (old - 1)];
+        }
+        self.bytes = bytes;
+    }
+
+    /// Gives the memory back.
+    pub(super) fn release(&mut self) {
+        self.bytes = Box::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_newest_and_forgets_the_oldest() {
+        let mut ring = PathRing::default();
+        let refs: Vec<(PathRef, String)> = (0..40)
+            .map(|n| {
+                let path = format!("/brokers/topics/{n}");
+                (ring.store(path.as_bytes(), 1), path)
+            })
+            .collect();
+        let (last, path) = refs.last().unwrap();
+        assert_eq!(ring.get(*last), path.as_bytes());
+        assert_eq!(ring.get(refs[0].0), b"");
+    }
+
+    #[test]
+    fn growing_keeps_what_is_there() {
+        let mut ring = PathRing::default();
+        let refs: Vec<(PathRef, String)> = (0..200)
+            .map(|n| {
+                let path = format!("/n/{n}");
+                (ring.store(path.as_bytes(), n), path)
+            })
+            .collect();
+        for (at, path) in &refs {
+            assert_eq!(ring.get(*at), path.as_bytes());
+        }
+        assert!(ring.bytes.len() <= PATH_RING_CAP);
+    }
+
+    #[test]
+    fn a_long_path_is_cut_and_a_released_ring_is_empty() {
+        let mut ring = PathRing::default();
+        let at = ring.store(&[b'x'; 4000], 0);
+        assert_eq!(ring.get(at), [b'x'; KEPT]);
+        ring.release();
+        assert_eq!(ring.get(at), b"");
+    }
+}

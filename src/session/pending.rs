@@ -1,0 +1,250 @@
+//! The requests of one connection that wait for their replies.
+//!
+//! Servers answer in order but for a few kinds of reply (protocol.md §3.2), so the first entry is nearly always
+//! the one. Where it is not, the entry is searched, and what stood before it counts as skipped until its own
+//! reply comes after all. Both memory and search are bounded by [`IN_FLIGHT_CAP`].
+
+use std::collections::VecDeque;
+
+use super::path_ring::{PathRef, PathRing};
+use crate::ids::Xid;
+use crate::time::Timestamp;
+use crate::wire::OpCode;
+
+/// Requests in flight that are tracked on one connection; a server throttles at 1,000
+/// (`globalOutstandingLimit`). More are forwarded all the same and counted as untracked.
+pub const IN_FLIGHT_CAP: usize = 4096;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    Waiting,
+    /// A later request was answered before it.
+    Skipped,
+    Answered,
+}
+
+/// A request in flight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) xid: Xid,
+    pub(super) op: OpCode,
+    pub(super) sent_at: Timestamp,
+    pub(super) frame_len: u32,
+    pub(super) flags: i32,
+    pub(super) path: PathRef,
+    state: State,
+}
+
+impl Pending {
+    /// Auth and SASL are answered by another thread of the server, out of order (`processPacket`).
+    fn is_aside(&self) -> bool {
+        matches!(self.op, OpCode::AUTH | OpCode::SASL)
+    }
+}
+
+/// A reply's place among the requests.
+#[derive(Debug)]
+pub(super) struct Match {
+    pub(super) request: Pending,
+    /// Requests that this reply skipped and that were not skipped before.
+    pub(super) skipped: u32,
+}
+
+/// The requests in flight, oldest first.
+#[derive(Default, Debug)]
+pub(super) struct PendingRequests {
+    /// The first entry is never [`State::Answered`]; len <= IN_FLIGHT_CAP.
+    ring: VecDeque<Pending>,
+    paths: PathRing,
+    /// Entries in [`State::Skipped`].
+    skipped: u32,
+    /// Entries in [`State::Answered`].
+    answered: u32,
+    /// Requests that found no room, ever.
+    untracked: u64,
+    /// Whether the newest request found room.
+    newest_tracked: bool,
+}
+
+impl PendingRequests {
+    /// Adds the request whose head was just read.
+    #[inline]
+    pub(super) fn push(&mut self, xid: Xid, op: OpCode, frame_len: u32, now: Timestamp) {
+        self.newest_tracked = self.ring.len() < IN_FLIGHT_CAP;
+        if self.newest_tracked {
+            let (flags, path, state) = (0, PathRef::default(), State::Waiting);
+            self.ring.push_back(Pending { xid, op, sent_at: now, frame_len, flags, path, state });
+        } else {
+            self.untracked += 1;
+        }
+    }
+
+    /// Adds what the body of the newest request says.
+    #[inline]
+    pub(super) fn describe_newest(&mut self, path: &[u8], flags: i32) {
+        if !self.newest_tracked {
+            return;
+        }
+        let in_flight = self.ring.len();
+        if let Some(newest) = self.ring.back_mut() {
+            newest.flags = flags;
+            newest.path = self.paths.store(path, in_flight);
+        }
+    }
+
+    /// Takes the request that a reply answers; `in_order` is false for replies that may overtake others.
+    #[inline]
+    pub(super) fn answer(&mut self, xid: Xid, in_order: bool) -> Option<Match> {
+        match self.ring.front() {
+            Some(front) if front.xid == xid && front.state == State::Waiting => {
+                let request = self.ring.pop_front()?;
+                if self.answered > 0 {
+                    self.drop_answered();
+                }
+                Some(Match { request, skipped: 0 })
+            }
+            _ => self.answer_later(xid, in_order),
+        }
+    }
+
+    /// The rare case: the reply is not for the first entry.
+    #[cold]
+    fn answer_later(&mut self, xid: Xid, in_order: bool) -> Option<Match> {
+        let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != State::Answered)?;
+        let request = self.ring[place];
+        let mut skipped = 0;
+        if in_order && !request.is_aside() && request.state == State::Waiting {
+            for entry in self.ring.range_mut(..place) {
+                if entry.state == State::Waiting && !entry.is_aside() {
+                    entry.state = State::Skipped;
+                    skipped += 1;
+                }
+            }
+        }
+        self.skipped += skipped;
+        if request.state == State::Skipped {
+            self.skipped -= 1;
+        }
+        self.ring[place].state = State::Answered;
+        self.answered += 1;
+        self.drop_answered();
+        Some(Match { request, skipped })
+    }
+
+    fn drop_answered(&mut self) {
+        while self.ring.front().is_some_and(|entry| entry.state == State::Answered) {
+            self.ring.pop_front();
+            self.answered -= 1;
+        }
+    }
+
+    /// The path of a request that was taken a moment ago.
+    pub(super) fn path(&self, request: &Pending) -> &[u8] {
+        self.paths.get(request.path)
+    }
+
+    /// Requests that wait, oldest first; auth and SASL exchanges are not among them.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Pending> {
+        self.ring.iter().filter(|entry| entry.state != State::Answered && !entry.is_aside())
+    }
+
+    /// Requests in flight, untracked ones not counted.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.ring.len() - self.answered as usize
+    }
+
+    /// Requests that a later reply skipped and that still wait.
+    pub(super) fn skipped(&self) -> u32 {
+        self.skipped
+    }
+
+    /// Requests that were never tracked for want of room.
+    pub(super) fn untracked(&self) -> u64 {
+        self.untracked
+    }
+
+    /// Gives memory back while nothing is in flight.
+    pub(super) fn release(&mut self) {
+        if self.ring.is_empty() {
+            self.ring = VecDeque::new();
+            self.paths.release();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(xids: &[i32]) -> PendingRequests {
+        let mut pending = PendingRequests::default();
+        for xid in xids {
+            pending.push(Xid(*xid), OpCode::GET_DATA, 20, Timestamp(7));
+            pending.describe_newest(format!("/{xid}").as_bytes(), 1);
+        }
+        pending
+    }
+
+    #[test]
+    fn replies_in_order_leave_nothing() {
+        let mut pending = pending(&[1, 2, 3]);
+        for xid in [1, 2, 3] {
+            let found = pending.answer(Xid(xid), true).unwrap();
+            assert_eq!((found.request.xid.0, found.skipped), (xid, 0));
+            assert_eq!(pending.path(&found.request), format!("/{xid}").as_bytes());
+        }
+        assert_eq!(pending.len(), 0);
+        assert!(pending.answer(Xid(4), true).is_none());
+    }
+
+    #[test]
+    fn a_gap_is_told_once_and_taken_back_when_the_reply_comes() {
+        let mut pending = pending(&[1, 2, 3, 4]);
+        pending.answer(Xid(1), true).unwrap();
+        assert_eq!(pending.answer(Xid(3), true).unwrap().skipped, 1);
+        assert_eq!(pending.answer(Xid(4), true).unwrap().skipped, 0);
+        assert_eq!((pending.skipped(), pending.len()), (1, 1));
+        let waiting: Vec<i32> = pending.waiting().map(|entry| entry.xid.0).collect();
+        assert_eq!(waiting, [2]);
+        assert_eq!(pending.answer(Xid(2), true).unwrap().skipped, 0);
+        assert_eq!((pending.skipped(), pending.len()), (0, 0));
+    }
+
+    #[test]
+    fn replies_that_may_overtake_are_no_gap() {
+        let mut all = pending(&[1, 2]);
+        all.push(Xid(-4), OpCode::AUTH, 40, Timestamp(8));
+        assert_eq!(all.answer(Xid(-4), true).unwrap().skipped, 0);
+        assert_eq!(all.answer(Xid(2), false).unwrap().skipped, 0);
+        assert_eq!(all.skipped(), 0);
+        assert_eq!(all.answer(Xid(1), true).unwrap().request.xid, Xid(1));
+        assert_eq!(all.len(), 0);
+    }
+
+    #[test]
+    fn equal_xids_are_answered_oldest_first() {
+        let mut pending = PendingRequests::default();
+        for at in [1, 2] {
+            pending.push(Xid(-8), OpCode::SET_WATCHES, 9, Timestamp(at));
+        }
+        assert_eq!(pending.answer(Xid(-8), true).unwrap().request.sent_at, Timestamp(1));
+        assert_eq!(pending.answer(Xid(-8), true).unwrap().request.sent_at, Timestamp(2));
+    }
+
+    #[test]
+    fn more_than_the_cap_are_counted_and_not_kept() {
+        let mut pending = PendingRequests::default();
+        for xid in 0..IN_FLIGHT_CAP as i32 + 10 {
+            pending.push(Xid(xid), OpCode::EXISTS, 9, Timestamp(1));
+            pending.describe_newest(b"/x", 0);
+        }
+        assert_eq!((pending.len(), pending.untracked()), (IN_FLIGHT_CAP, 10));
+        assert!(pending.answer(Xid(IN_FLIGHT_CAP as i32 + 1), true).is_none());
+        for xid in 0..IN_FLIGHT_CAP as i32 {
+            pending.answer(Xid(xid), true).unwrap();
+        }
+        pending.release();
+        assert_eq!(pending.ring.capacity(), 0);
+    }
+}

@@ -1,0 +1,78 @@
+//! The pings of one connection that wait for their answers.
+//!
+//! Clients send one at a time, so a few places are enough; a client that sends a million costs a counter.
+
+use crate::time::Timestamp;
+
+/// Pings whose time of sending is kept.
+const TIMED: usize = 4;
+
+/// Unanswered pings, oldest first.
+#[derive(Default, Debug)]
+pub(super) struct Pings {
+    sent_at: [Timestamp; TIMED],
+    /// Place of the oldest; < TIMED.
+    first: u8,
+    waiting: u32,
+}
+
+impl Pings {
+    /// A ping passed.
+    #[inline]
+    pub(super) fn push(&mut self, now: Timestamp) {
+        if (self.waiting as usize) < TIMED {
+            self.sent_at[(usize::from(self.first) + self.waiting as usize) % TIMED] = now;
+        }
+        self.waiting = self.waiting.saturating_add(1);
+    }
+
+    /// A ping's answer passed; when the ping had been sent, if that was kept.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Timestamp> {
+        self.waiting = self.waiting.checked_sub(1)?;
+        if self.waiting as usize >= TIMED {
+            // More were sent than there are places, so the times no longer tell which is which.
+            self.sent_at = [Timestamp::ZERO; TIMED];
+        }
+        let sent_at = self.sent_at[usize::from(self.first)];
+        self.first = (self.first + 1) % TIMED as u8;
+        (sent_at != Timestamp::ZERO).then_some(sent_at)
+    }
+
+    /// How many wait.
+    #[inline]
+    pub(super) fn waiting(&self) -> u32 {
+        self.waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_come_back_in_order() {
+        let mut pings = Pings::default();
+        assert_eq!(pings.pop(), None);
+        for round in 1..10 {
+            pings.push(Timestamp(round));
+            pings.push(Timestamp(round + 100));
+            assert_eq!(pings.pop(), Some(Timestamp(round)));
+            assert_eq!(pings.pop(), Some(Timestamp(round + 100)));
+        }
+    }
+
+    #[test]
+    fn a_flood_is_counted_and_never_mistimed() {
+        let mut pings = Pings::default();
+        for at in 1..=1_000_000 {
+            pings.push(Timestamp(at));
+        }
+        for _ in 0..1_000_000 {
+            assert_eq!(pings.pop(), None);
+        }
+        assert_eq!(pings.waiting(), 0);
+        pings.push(Timestamp(5));
+        assert_eq!(pings.pop(), Some(Timestamp(5)));
+    }
+}
