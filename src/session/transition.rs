@@ -61,6 +61,8 @@ pub enum Transition {
     ServerSeen {
         /// The server.
         server: ServerId,
+        /// When the question was sent: an answer says nothing about an end that came after its question.
+        asked_at: Timestamp,
         /// What was seen.
         sighting: Sighting,
     },
