@@ -36,6 +36,9 @@ pub enum AddressError {
         "{0:?} is not an address to listen on: expected an IP address and a port, such as 127.0.0.1:2181 or [::1]:2181"
     )]
     Listen(String),
+    /// The admin address is no IP address with a port, nor the word for none.
+    #[error("{0:?} is not an admin address: expected an IP address and a port, such as 127.0.0.1:9180, or off")]
+    Admin(String),
     /// A chroot in a place where one server is meant.
     #[error("{0:?} has a chroot, which belongs to the clients' connect strings: expected host:port")]
     Chroot(String),
@@ -157,7 +160,7 @@ impl FromStr for Listen {
             Some((address, server)) => (address, Some(server.parse()?)),
             None => (text, None),
         };
-        Ok(Self { address: listen_address(address)?, server })
+        Ok(Self { address: address.parse::<ListenAddress>()?.0, server })
     }
 }
 
@@ -170,14 +173,86 @@ impl fmt::Display for Listen {
     }
 }
 
-/// Reads an IP address with its port. A name is not taken: it may stand for several addresses.
-///
-/// # Errors
-/// [`AddressError::Listen`] when it is anything else.
-pub fn listen_address(text: &str) -> Result<SocketAddr, AddressError> {
-    let text = text.trim();
-    text.parse().map_err(|_| AddressError::Listen(text.to_owned()))
+/// An IP address and a port to listen on. A name is not taken: it may stand for several addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ListenAddress(pub SocketAddr);
+
+impl FromStr for ListenAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        text.parse().map(Self).map_err(|_| AddressError::Listen(text.to_owned()))
+    }
 }
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where the admin door is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AdminAddress {
+    /// Nowhere.
+    Off,
+    /// Here.
+    At(SocketAddr),
+}
+
+impl FromStr for AdminAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        match text.trim() {
+            "off" => Ok(Self::Off),
+            text => text.parse().map(Self::At).map_err(|_| AddressError::Admin(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for AdminAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
+/// Lets types that are written as one string be so in the file and in its schema.
+macro_rules! written_as_a_string {
+    ($($type:ident),+) => {$(
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string" })
+            }
+        }
+    )+};
+}
+
+written_as_a_string!(ConnectString, Listen, ListenAddress, AdminAddress);
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,34 @@
 //! Configuration: what people write, and the checked [`Settings`] that it comes to.
 //!
-//! Plain values all the way: nothing here opens a socket, and the settings are passed on, never looked up
-//! in a global place. The other layers see [`Settings`] alone.
+//! Plain values all the way: nothing here opens a file or a socket, and the settings are passed on, never
+//! looked up in a global place. The proxy sees [`Settings`] alone; [`Keys`] declares every key once, for the
+//! file, the flags, the variables and the documents made from them.
 
 mod address;
+mod catalog;
 mod choice;
+mod document;
+mod error;
+mod file;
+mod keys;
+mod load;
+#[cfg(test)]
+mod load_tests;
+mod resolve;
 mod settings;
+mod units;
+mod variables;
 
-pub use address::{AddressError, ConnectString, DEFAULT_PORT, Listen, ServerAddress, listen_address};
+pub use address::{AddressError, AdminAddress, ConnectString, DEFAULT_PORT, Listen, ListenAddress, ServerAddress};
+pub use catalog::{KeyName, VARIABLE_PREFIX, key_names};
 pub use choice::{LogFormat, LogLevel, PinMode};
+pub use document::{effective_toml, reference_toml, schema_json, with_defaults};
+pub use error::{ConfigError, FilePlace, Origin, Problem};
+pub use file::FileText;
+pub use keys::{AdminKeys, ConnectionKeys, Keys, LedgerKeys, LogKeys, MetricsKeys, ProbeKeys};
+pub use load::{EffectiveKey, Loaded, Sources, load};
 pub use settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
     ProbeSettings, Settings,
 };
+pub use units::{ByteSize, Period, UnitError};

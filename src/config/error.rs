@@ -1,0 +1,167 @@
+//! What can be wrong with a configuration, always with the place where it was said.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::units::{ByteSize, Period};
+
+/// A configuration that cannot be used: where, which key, and what was expected.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("{}{problem}{}", Place { origin, key }, Excerpt(origin))]
+pub struct ConfigError {
+    /// Where the value comes from.
+    pub origin: Origin,
+    /// The path of the key, such as `probe.interval`; empty where the text could not be read that far.
+    pub key: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// Origin and key in front of a message; what is not known or says nothing is left out.
+struct Place<'a> {
+    origin: &'a Origin,
+    key: &'a str,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self.origin != Origin::Default {
+            write!(f, "{}: ", self.origin)?;
+        }
+        if self.key.is_empty() { Ok(()) } else { write!(f, "{}: ", self.key) }
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// A place in a file.
+    File(Box<FilePlace>),
+    /// An environment variable, by name.
+    Variable(String),
+    /// A flag, with its dashes.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(place) => write!(f, "{}:{}:{}", place.path.display(), place.line, place.column),
+            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::Flag(name) => write!(f, "flag {name}"),
+        }
+    }
+}
+
+/// A place in a configuration file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FilePlace {
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// Characters that are meant; at least 1.
+    pub width: usize,
+    /// The whole line.
+    pub text: String,
+}
+
+/// The line of the file with a mark below, or nothing for other origins.
+struct Excerpt<'a>(&'a Origin);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Origin::File(place) = self.0 else { return Ok(()) };
+        let number = place.line.to_string();
+        write!(f, "\n  {number} | {}\n  ", place.text)?;
+        let before = number.len() + 3 + place.column - 1;
+        write!(f, "{:before$}{}", "", "^".repeat(place.width))
+    }
+}
+
+/// What is wrong with a value.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum Problem {
+    /// It cannot be read; the words are those of the reader of the format or of the value's type.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A variable that begins as ours do and names no key.
+    #[error("no key has this variable{}", .nearest.as_ref().map(|name| format!(": is {name} meant?")).unwrap_or_default())]
+    UnknownVariable {
+        /// The variable most like it.
+        nearest: Option<String>,
+    },
+    /// Nothing stands behind the proxy.
+    #[error("no server is named: give --servers host:port,host:port,…, ZOOGATE_SERVERS, or `servers` in the file")]
+    NoServer,
+    /// Nothing stands before it.
+    #[error(
+        "no address to listen on: give --listen ADDR (pooled), --listen ADDR=SERVER or --mirror ADDR, \
+         or the same as variables or in the file"
+    )]
+    NoListener,
+    /// More servers than an ensemble can have.
+    #[error("{count} servers: expected at most {most}, since a server's id in its ensemble is one byte")]
+    TooManyServers {
+        /// Servers named.
+        count: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// Two doors on one address.
+    #[error("{address} is used twice: expected an address of its own for each listener and for the admin door")]
+    SameAddress {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Consecutive ports run past the last.
+    #[error("{servers} servers need the ports from {first} on, which end at 65535: expected a lower first port")]
+    MirrorPorts {
+        /// The first port.
+        first: u16,
+        /// Servers to mirror.
+        servers: usize,
+    },
+    /// The admin door would be open to others.
+    #[error(
+        "{address} is not a loopback address: the admin door shows session ids, a session's password follows \
+         from its id, and so whoever reaches the door can take sessions over; expected 127.0.0.1 or [::1], \
+         or admin.allow_remote = true where the network is guarded otherwise"
+    )]
+    RemoteAdmin {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A number below its bound.
+    #[error("{given} is too small: expected at least {least}")]
+    TooFew {
+        /// The value.
+        given: usize,
+        /// The bound.
+        least: usize,
+    },
+    /// A time below its bound.
+    #[error("{given} is too short: expected at least {least}")]
+    TooShort {
+        /// The value.
+        given: Period,
+        /// The bound.
+        least: Period,
+    },
+    /// A size below its bound.
+    #[error("{given} is too small: expected at least {least}")]
+    TooSmall {
+        /// The value.
+        given: ByteSize,
+        /// The bound.
+        least: ByteSize,
+    },
+}

@@ -1,0 +1,203 @@
+//! Every key, written down once: as a line of the file, as a flag and as a variable.
+//!
+//! The doc comments below are what people read: in `zoogate run --help`, in `config/reference.toml` and in
+//! `config/schema.json`. The id of each flag is the path of its key. No default stands in them; those are
+//! in [`Keys::defaults`] and are added where the comments are shown.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::address::{AdminAddress, ConnectString, Listen, ListenAddress};
+use super::choice::{LogFormat, LogLevel, PinMode};
+use super::units::{ByteSize, Period};
+
+/// What one source says; a key that it does not mention is `None`.
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "zoogate configuration", description = "The file that `zoogate run FILE` reads.")]
+pub struct Keys {
+    /// The ensemble, as a ZooKeeper connect string: host:port,host:port,…
+    ///
+    /// IPv6 addresses stand in brackets; the port is 2181 unless given. Names are looked up at every
+    /// connect. A chroot at the end is accepted and ignored: it is part of the paths that clients send.
+    #[arg(long, value_name = "HOST:PORT,…", help_heading = HEADING)]
+    pub servers: Option<ConnectString>,
+
+    /// Where clients connect. ADDR alone is pooled: zoogate chooses the server. ADDR=SERVER mirrors one server.
+    ///
+    /// Repeat it, or separate by commas, for several. A pooled address stands for the whole ensemble and
+    /// refuses connections while no server accepts any. A mirrored one behaves as that server's own port
+    /// does, so that clients keep their own choice; a server not named in `servers` is added to it.
+    #[arg(long, value_name = "ADDR[=SERVER]", value_delimiter = ',', help_heading = HEADING)]
+    pub listen: Option<Vec<Listen>>,
+
+    /// Mirror every server on an address of its own: the first on ADDR, the others on the ports after it.
+    #[arg(long, value_name = "ADDR", help_heading = HEADING)]
+    pub mirror: Option<ListenAddress>,
+
+    /// Whether a session that returns to a pooled address goes back to the server that it was on.
+    ///
+    /// soft: back to the same server while it serves, elsewhere when it does not. off: routed afresh.
+    #[arg(long, value_name = "MODE", help_heading = HEADING)]
+    pub pin: Option<PinMode>,
+
+    /// Threads that carry connections; a connection stays on its thread.
+    #[arg(long, value_name = "N", help_heading = HEADING)]
+    pub workers: Option<usize>,
+
+    /// How long connections may take to end after SIGTERM or SIGINT. A second signal ends them at once.
+    #[arg(long, value_name = "TIME", help_heading = HEADING)]
+    pub shutdown_grace: Option<Period>,
+
+    /// The largest frame that the servers accept: their `jute.maxbuffer`, in bytes. Frames near it are counted.
+    #[arg(long, value_name = "SIZE", help_heading = HEADING)]
+    pub jute_maxbuffer: Option<ByteSize>,
+
+    /// The door for metrics, for the API and for the commands that ask a running zoogate.
+    #[command(flatten)]
+    pub admin: AdminKeys,
+
+    /// What is exported.
+    #[command(flatten)]
+    pub metrics: MetricsKeys,
+
+    /// What is remembered.
+    #[command(flatten)]
+    pub ledger: LedgerKeys,
+
+    /// How servers are asked whether they serve (`srvr`, one connection at a time per server).
+    #[command(flatten)]
+    pub probe: ProbeKeys,
+
+    /// What one connection may use.
+    #[command(flatten)]
+    pub connections: ConnectionKeys,
+
+    /// What is written to standard error.
+    #[command(flatten)]
+    pub log: LogKeys,
+}
+
+/// Under this line all keys stand in the help texts.
+const HEADING: &str = "Settings (each is also a key of the file and a variable)";
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "the section is explained where Keys holds it; a second text would show in the help")]
+pub struct AdminKeys {
+    /// Where metrics and the API are served; "off" closes the door.
+    #[arg(id = "admin.address", long = "admin-address", visible_alias = "admin", value_name = "ADDR|off", help_heading = HEADING)]
+    pub address: Option<AdminAddress>,
+
+    /// Allow an admin address beyond loopback. Whoever can read session ids can take those sessions over.
+    ///
+    /// A session's password follows from its id, and the API shows ids.
+    #[arg(
+        id = "admin.allow_remote", long = "admin-allow-remote", value_name = "BOOL", help_heading = HEADING,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub allow_remote: Option<bool>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct MetricsKeys {
+    /// Sessions with latency series of their own: the busiest and the worst; one more series takes the rest.
+    ///
+    /// 0 turns series by session off.
+    #[arg(id = "metrics.sessions", long = "metrics-sessions", value_name = "N", help_heading = HEADING)]
+    pub sessions: Option<usize>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct LedgerKeys {
+    /// Sessions remembered at most; the oldest ended ones make room.
+    #[arg(id = "ledger.sessions", long = "ledger-sessions", value_name = "N", help_heading = HEADING)]
+    pub sessions: Option<usize>,
+
+    /// How long an ended session stays visible.
+    #[arg(id = "ledger.keep_ended", long = "ledger-keep-ended", value_name = "TIME", help_heading = HEADING)]
+    pub keep_ended: Option<Period>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct ProbeKeys {
+    /// How often each server is asked.
+    #[arg(id = "probe.interval", long = "probe-interval", value_name = "TIME", help_heading = HEADING)]
+    pub interval: Option<Period>,
+
+    /// How long an answer may take, connecting included.
+    #[arg(id = "probe.timeout", long = "probe-timeout", value_name = "TIME", help_heading = HEADING)]
+    pub timeout: Option<Period>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct ConnectionKeys {
+    /// Client connections at one time, over all addresses; further ones are closed at once and counted.
+    #[arg(id = "connections.max", long = "connections-max", value_name = "N", help_heading = HEADING)]
+    pub max: Option<usize>,
+
+    /// How long a client may take to send its first frame.
+    #[arg(id = "connections.first_frame", long = "connections-first-frame", value_name = "TIME", help_heading = HEADING)]
+    pub first_frame: Option<Period>,
+
+    /// Bytes held for a peer that does not take them, per direction; the other side is not read meanwhile.
+    #[arg(id = "connections.buffer", long = "connections-buffer", value_name = "SIZE", help_heading = HEADING)]
+    pub buffer: Option<ByteSize>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
+pub struct LogKeys {
+    /// One readable line an event, or one JSON object.
+    #[arg(id = "log.format", long = "log-format", value_name = "FORMAT", help_heading = HEADING)]
+    pub format: Option<LogFormat>,
+
+    /// The least severe events that are written. There is no event for each operation at any level.
+    #[arg(id = "log.level", long = "log-level", value_name = "LEVEL", help_heading = HEADING)]
+    pub level: Option<LogLevel>,
+}
+
+impl Keys {
+    /// What holds where no source says otherwise. `cores` is the number that `workers` follows.
+    ///
+    /// `servers`, `listen` and `mirror` have no default.
+    pub fn defaults(cores: NonZeroUsize) -> Self {
+        let seconds = |seconds| Some(Period(Duration::from_secs(seconds)));
+        Self {
+            servers: None,
+            listen: None,
+            mirror: None,
+            pin: Some(PinMode::Soft),
+            workers: Some(cores.get()),
+            shutdown_grace: seconds(10),
+            jute_maxbuffer: Some(ByteSize(0xf_ffff)), // the servers' own default
+            admin: AdminKeys {
+                address: Some(AdminAddress::At(SocketAddr::from(([127, 0, 0, 1], 9180)))),
+                allow_remote: Some(false),
+            },
+            metrics: MetricsKeys { sessions: Some(100) },
+            ledger: LedgerKeys { sessions: Some(100_000), keep_ended: seconds(15 * 60) },
+            probe: ProbeKeys { interval: seconds(1), timeout: seconds(1) },
+            connections: ConnectionKeys {
+                max: Some(65_536),
+                first_frame: seconds(10),
+                buffer: Some(ByteSize(64 << 10)),
+            },
+            log: LogKeys { format: Some(LogFormat::Text), level: Some(LogLevel::Info) },
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What people get for what they write.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::ids::ServerId;
+
+/// A file, variables and flags, with two cores.
+fn sources(file: &str, variables: &[(&str, &str)], flags: Keys) -> Sources {
+    Sources {
+        file: Some(FileText { path: PathBuf::from("z.toml"), text: file.to_owned() }),
+        variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        flags,
+        cores: NonZeroUsize::new(2).unwrap(),
+    }
+}
+
+fn settings(file: &str) -> Settings {
+    load(&sources(file, &[], Keys::default())).unwrap().settings
+}
+
+fn error(file: &str) -> String {
+    load(&sources(file, &[], Keys::default())).unwrap_err().to_string()
+}
+
+const LEAST: &str = "servers = \"zk1,zk2\"\nlisten = [\"127.0.0.1:2181\"]\n";
+
+#[test]
+fn a_small_file_gets_the_defaults() {
+    let settings = settings(LEAST);
+    assert_eq!(settings.servers.len(), 2);
+    assert_eq!(settings.pin, PinMode::Soft);
+    assert_eq!(settings.workers.get(), 2);
+    assert_eq!(settings.jute_maxbuffer, 1_048_575);
+    assert_eq!(settings.admin.unwrap().address.to_string(), "127.0.0.1:9180");
+    assert_eq!(settings.probe.interval, Duration::from_secs(1));
+    assert_eq!(settings.chroot, None);
+}
+
+#[test]
+fn the_reference_says_the_defaults() {
+    let reference = settings(&reference_toml());
+    let least = settings("servers = \"zk1,zk2,zk3\"\nlisten = [\"127.0.0.1:2181\"]\n");
+    assert_eq!(reference, least);
+}
+
+#[test]
+fn flags_win_over_variables_over_the_file_over_the_defaults() {
+    let file = format!("{LEAST}[probe]\ninterval = \"2s\"\ntimeout = \"2s\"\n[log]\nlevel = \"warn\"\n");
+    let variables = [
+        ("ZOOGATE_PROBE_TIMEOUT", "3s"),
+        ("ZOOGATE_LOG_LEVEL", "debug"),
+        ("ZOOGATE_PIN", ""),
+        ("ZOOGATE_PORT_2181_TCP", "tcp://10.0.0.1:2181"),
+        ("OTHER", "x"),
+    ];
+    let flags = Keys { log: LogKeys { level: Some(LogLevel::Trace), ..LogKeys::default() }, ..Keys::default() };
+    let loaded = load(&sources(&file, &variables, flags)).unwrap();
+    assert_eq!(loaded.settings.probe.interval, Duration::from_secs(2));
+    assert_eq!(loaded.settings.probe.timeout, Duration::from_secs(3));
+    assert_eq!(loaded.settings.log.level, LogLevel::Trace);
+    assert_eq!(loaded.settings.pin, PinMode::Soft);
+    let origins: Vec<_> = loaded
+        .effective
+        .iter()
+        .filter(|key| key.origin != Origin::Default)
+        .map(|key| format!("{} {}", key.name.path, key.origin))
+        .collect();
+    let expected = [
+        "servers z.toml:1:11",
+        "listen z.toml:2:10",
+        "probe.interval z.toml:4:12",
+        "probe.timeout variable ZOOGATE_PROBE_TIMEOUT",
+        "log.level flag --log-level",
+    ];
+    assert_eq!(origins, expected);
+}
+
+#[test]
+fn every_key_has_a_variable_that_works() {
+    let all = [
+        ("ZOOGATE_SERVERS", "a:1,b:2/chroot"),
+        ("ZOOGATE_LISTEN", "127.0.0.1:1,[::1]:2=c:3"),
+        ("ZOOGATE_MIRROR", "127.0.0.1:10"),
+        ("ZOOGATE_PIN", "off"),
+        ("ZOOGATE_WORKERS", "3"),
+        ("ZOOGATE_SHUTDOWN_GRACE", "1m"),
+        ("ZOOGATE_JUTE_MAXBUFFER", "4MiB"),
+        ("ZOOGATE_ADMIN_ADDRESS", "0.0.0.0:9"),
+        ("ZOOGATE_ADMIN_ALLOW_REMOTE", "true"),
+        ("ZOOGATE_METRICS_SESSIONS", "0"),
+        ("ZOOGATE_LEDGER_SESSIONS", "7"),
+        ("ZOOGATE_LEDGER_KEEP_ENDED", "2h"),
+        ("ZOOGATE_PROBE_INTERVAL", "20ms"),
+        ("ZOOGATE_PROBE_TIMEOUT", "30ms"),
+        ("ZOOGATE_CONNECTIONS_MAX", "8"),
+        ("ZOOGATE_CONNECTIONS_FIRST_FRAME", "4s"),
+        ("ZOOGATE_CONNECTIONS_BUFFER", "5KiB"),
+        ("ZOOGATE_LOG_FORMAT", "json"),
+        ("ZOOGATE_LOG_LEVEL", "error"),
+    ];
+    assert_eq!(all.len(), key_names().len());
+    let loaded = load(&sources("", &all, Keys::default())).unwrap();
+    assert!(loaded.effective.iter().all(|key| matches!(key.origin, Origin::Variable(_))));
+    let settings = loaded.settings;
+    assert_eq!(settings.servers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b:2", "c:3"]);
+    assert_eq!(settings.chroot.as_deref(), Some("/chroot"));
+    let listeners: Vec<_> = settings.listeners.iter().map(|door| (door.address.to_string(), door.kind)).collect();
+    let mirror = |place| ListenerKind::Mirror(ServerId(place));
+    let expected = [
+        ("127.0.0.1:1", ListenerKind::Pooled),
+        ("[::1]:2", mirror(2)),
+        ("127.0.0.1:10", mirror(0)),
+        ("127.0.0.1:11", mirror(1)),
+        ("127.0.0.1:12", mirror(2)),
+    ];
+    assert_eq!(listeners, expected.map(|(address, kind)| (address.to_owned(), kind)));
+    assert_eq!(settings.connections.buffer, 5 << 10);
+    assert_eq!(settings.shutdown_grace, Duration::from_secs(60));
+}
+
+#[test]
+fn errors_in_the_file_name_their_place() {
+    let unknown = error(&format!("{LEAST}\n[probe]\nintervall = \"2s\"\n"));
+    assert_eq!(
+        unknown,
+        "z.toml:5:1: probe.intervall: unknown key `intervall`, expected `interval` or `timeout`\n  \
+         5 | intervall = \"2s\"\n      ^^^^^^^^^"
+    );
+    let unit = error(&format!("{LEAST}[probe]\ninterval = \"2\"\n"));
+    assert_eq!(
+        unit.lines().next().unwrap(),
+        "z.toml:4:12: probe.interval: \"2\" is not a time: expected a whole number and its unit (ms, s, m, h), such as \"10s\""
+    );
+    let kind = error(&format!("{LEAST}[probe]\ninterval = 2\n"));
+    assert_eq!(
+        kind.lines().next().unwrap(),
+        "z.toml:4:12: probe.interval: invalid type: integer `2`, expected a time with its unit, such as \"10s\""
+    );
+    let item = error("servers = \"a\"\nlisten = [\n  \"127.0.0.1:1\",\n  \"localhost:2\",\n]\n");
+    assert!(item.starts_with("z.toml:2:10: listen: \"localhost:2\" is not an address to listen on"), "{item}");
+    let word = error(&format!("pin = \"hard\"\n{LEAST}"));
+    assert!(word.starts_with("z.toml:1:7: pin: unknown variant `hard`, expected `off` or `soft`"), "{word}");
+    let syntax = error("servers = zk1");
+    assert!(syntax.starts_with("z.toml:1:11: "), "{syntax}");
+    let section = error(&format!("{LEAST}[prove]\n"));
+    assert!(section.starts_with("z.toml:3:2: prove: unknown key `prove`, expected one of `servers`, "), "{section}");
+}
+
+#[test]
+fn errors_between_values_name_the_place_too() {
+    let remote = error(&format!("{LEAST}[admin]\naddress = \"0.0.0.0:9180\"\n"));
+    assert!(remote.starts_with("z.toml:4:11: admin.address: 0.0.0.0:9180 is not a loopback address: "), "{remote}");
+    let twice = error("servers = \"a\"\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1=a\"]\n");
+    assert!(twice.starts_with("z.toml:2:10: listen: 127.0.0.1:1 is used twice"), "{twice}");
+    let door = error("servers = \"a\"\nlisten = [\"127.0.0.1:9180\"]\n");
+    assert!(door.starts_with("admin.address: 127.0.0.1:9180 is used twice"), "{door}");
+    let ports = error("servers = \"a,b,c\"\nmirror = \"127.0.0.1:65534\"\n");
+    assert!(ports.starts_with("z.toml:2:10: mirror: 3 servers need the ports from 65534 on"), "{ports}");
+    let workers = error(&format!("workers = 0\n{LEAST}"));
+    assert!(workers.starts_with("z.toml:1:11: workers: 0 is too small: expected at least 1"), "{workers}");
+}
+
+#[test]
+fn something_must_stand_on_both_sides() {
+    assert!(error("listen = [\"127.0.0.1:1\"]").starts_with("servers: no server is named"));
+    assert!(error("servers = \"a\"").starts_with("listen: no address to listen on"));
+    assert_eq!(settings("listen = [\"127.0.0.1:1=a\"]").servers.len(), 1);
+}
+
+#[test]
+fn errors_in_variables_name_the_variable() {
+    let with =
+        |name: &str, value: &str| load(&sources(LEAST, &[(name, value)], Keys::default())).unwrap_err().to_string();
+    assert_eq!(
+        with("ZOOGATE_PROBE_INTERVAL", "soon"),
+        "variable ZOOGATE_PROBE_INTERVAL: probe.interval: \"soon\" is not a time: \
+         expected a whole number and its unit (ms, s, m, h), such as \"10s\""
+    );
+    assert_eq!(
+        with("ZOOGATE_PIN", "hard"),
+        "variable ZOOGATE_PIN: pin: \"hard\" is not known here: expected off or soft"
+    );
+    assert_eq!(
+        with("ZOOGATE_LISTENS", "x"),
+        "variable ZOOGATE_LISTENS: no key has this variable: is ZOOGATE_LISTEN meant?"
+    );
+    assert_eq!(with("ZOOGATE_XYZ", "x"), "variable ZOOGATE_XYZ: no key has this variable");
+}
+
+#[test]
+fn the_result_of_a_load_is_a_file_that_loads_to_the_same() {
+    let loaded = load(&sources(&format!("{LEAST}[log]\nformat = \"json\"\n"), &[], Keys::default())).unwrap();
+    let again = load(&sources(&effective_toml(&loaded.effective), &[], Keys::default())).unwrap();
+    assert_eq!(again.settings, loaded.settings);
+}

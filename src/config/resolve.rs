@@ -1,0 +1,149 @@
+//! From keys to settings: every rule that holds between values stands here.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use super::address::{AdminAddress, ConnectString, ServerAddress};
+use super::error::Problem;
+use super::keys::Keys;
+use super::settings::{
+    AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
+    ProbeSettings, Settings,
+};
+use super::units::{ByteSize, Period};
+use crate::ids::ServerId;
+
+/// Server ids of an ensemble (`myid`) are 1 to 255.
+const MOST_SERVERS: usize = 255;
+/// A probe is a connection; more often than this it would be a load.
+const SHORTEST_PROBE: Duration = Duration::from_millis(10);
+/// Less could not hold a handshake.
+const SMALLEST_BUFFER: usize = 4 << 10;
+
+/// A key and what is wrong with its value.
+type Wrong = (&'static str, Problem);
+
+/// Checks the merged keys and turns them into settings. Keys that nobody set must hold their defaults.
+pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
+    let (servers, listeners) = servers_and_listeners(keys)?;
+    let settings = Settings {
+        chroot: keys.servers.as_ref().and_then(|servers| servers.chroot.clone()),
+        servers,
+        listeners,
+        pin: set("pin", keys.pin)?,
+        workers: at_least_one("workers", keys.workers)?,
+        shutdown_grace: set("shutdown_grace", keys.shutdown_grace)?.0,
+        jute_maxbuffer: size("jute_maxbuffer", keys.jute_maxbuffer, 1)?,
+        admin: admin(keys)?,
+        metrics: MetricsSettings { sessions: set("metrics.sessions", keys.metrics.sessions)? },
+        ledger: LedgerSettings {
+            sessions: at_least_one("ledger.sessions", keys.ledger.sessions)?,
+            keep_ended: set("ledger.keep_ended", keys.ledger.keep_ended)?.0,
+        },
+        probe: ProbeSettings {
+            interval: time("probe.interval", keys.probe.interval, SHORTEST_PROBE)?,
+            timeout: time("probe.timeout", keys.probe.timeout, SHORTEST_PROBE)?,
+        },
+        connections: ConnectionSettings {
+            max: at_least_one("connections.max", keys.connections.max)?,
+            first_frame: time("connections.first_frame", keys.connections.first_frame, SHORTEST_PROBE)?,
+            buffer: size("connections.buffer", keys.connections.buffer, SMALLEST_BUFFER)?,
+        },
+        log: LogSettings { format: set("log.format", keys.log.format)?, level: set("log.level", keys.log.level)? },
+    };
+    distinct_addresses(&settings)?;
+    Ok(settings)
+}
+
+/// The ensemble, with mirrored servers that it does not name added, and the doors in the order given.
+fn servers_and_listeners(keys: &Keys) -> Result<(Vec<ServerAddress>, Vec<ListenerSettings>), Wrong> {
+    let mut servers = keys.servers.as_ref().map(|ConnectString { servers, .. }| servers.clone()).unwrap_or_default();
+    let mut listeners = Vec::new();
+    for listen in keys.listen.iter().flatten() {
+        let kind = match &listen.server {
+            None => ListenerKind::Pooled,
+            Some(server) => ListenerKind::Mirror(place_of(server, &mut servers)?),
+        };
+        listeners.push(ListenerSettings { address: listen.address, kind });
+    }
+    if servers.is_empty() {
+        return Err(("servers", Problem::NoServer));
+    }
+    if servers.len() > MOST_SERVERS {
+        return Err(("servers", Problem::TooManyServers { count: servers.len(), most: MOST_SERVERS }));
+    }
+    if let Some(first) = keys.mirror {
+        listeners.extend(mirrors(first.0, servers.len())?);
+    }
+    if listeners.is_empty() {
+        return Err(("listen", Problem::NoListener));
+    }
+    Ok((servers, listeners))
+}
+
+/// The place of `server` in the list, at whose end it is put when it is new.
+fn place_of(server: &ServerAddress, servers: &mut Vec<ServerAddress>) -> Result<ServerId, Wrong> {
+    let place = servers.iter().position(|known| known == server).unwrap_or_else(|| {
+        servers.push(server.clone());
+        servers.len() - 1
+    });
+    u16::try_from(place)
+        .map(ServerId)
+        .map_err(|_| ("listen", Problem::TooManyServers { count: servers.len(), most: MOST_SERVERS }))
+}
+
+/// One mirror for each of the first `servers` servers, on consecutive ports; port 0 stays 0.
+fn mirrors(first: SocketAddr, servers: usize) -> Result<Vec<ListenerSettings>, Wrong> {
+    let wrong = || ("mirror", Problem::MirrorPorts { first: first.port(), servers });
+    (0..servers)
+        .map(|place| {
+            let place = u16::try_from(place).map_err(|_| wrong())?;
+            let port = if first.port() == 0 { Some(0) } else { first.port().checked_add(place) };
+            let address = SocketAddr::new(first.ip(), port.ok_or_else(wrong)?);
+            Ok(ListenerSettings { address, kind: ListenerKind::Mirror(ServerId(place)) })
+        })
+        .collect()
+}
+
+fn admin(keys: &Keys) -> Result<Option<AdminSettings>, Wrong> {
+    let allow_remote = set("admin.allow_remote", keys.admin.allow_remote)?;
+    match set("admin.address", keys.admin.address)? {
+        AdminAddress::Off => Ok(None),
+        AdminAddress::At(address) if address.ip().is_loopback() || allow_remote => Ok(Some(AdminSettings { address })),
+        AdminAddress::At(address) => Err(("admin.address", Problem::RemoteAdmin { address })),
+    }
+}
+
+/// No address may be bound twice, the admin door's included. Port 0 is another one each time.
+fn distinct_addresses(settings: &Settings) -> Result<(), Wrong> {
+    let mut taken = BTreeSet::new();
+    let doors = settings.listeners.iter().map(|listener| ("listen", listener.address));
+    let admin = settings.admin.iter().map(|admin| ("admin.address", admin.address));
+    for (key, address) in doors.chain(admin) {
+        if address.port() != 0 && !taken.insert(address) {
+            return Err((key, Problem::SameAddress { address }));
+        }
+    }
+    Ok(())
+}
+
+fn set<T: Copy>(key: &'static str, value: Option<T>) -> Result<T, Wrong> {
+    value.ok_or_else(|| (key, Problem::Unreadable("has no value".to_owned())))
+}
+
+fn at_least_one(key: &'static str, value: Option<usize>) -> Result<NonZeroUsize, Wrong> {
+    let given = set(key, value)?;
+    NonZeroUsize::new(given).ok_or((key, Problem::TooFew { given, least: 1 }))
+}
+
+fn time(key: &'static str, value: Option<Period>, least: Duration) -> Result<Duration, Wrong> {
+    let given = set(key, value)?;
+    if given.0 < least { Err((key, Problem::TooShort { given, least: Period(least) })) } else { Ok(given.0) }
+}
+
+fn size(key: &'static str, value: Option<ByteSize>, least: usize) -> Result<usize, Wrong> {
+    let given = set(key, value)?;
+    if given.0 < least { Err((key, Problem::TooSmall { given, least: ByteSize(least) })) } else { Ok(given.0) }
+}
