@@ -9,7 +9,7 @@ use std::path::Path;
 fn check(file: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_GENERATED").is_some() {
-        fs::write(&path, expected).unwrap();
+        fs::write(&path, expected).expect("a checkout that can be written");
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(found == expected, "{file} is out of date: run `UPDATE_GENERATED=1 cargo test --test generated`");

@@ -26,14 +26,14 @@ impl FileText {
             let message = error.message().replacen("unknown field", "unknown key", 1);
             ConfigError {
                 key: self.key_at(span.start).unwrap_or_default(),
-                origin: Origin::File(self.place(&span)),
+                origin: Origin::File(Box::new(self.place(&span))),
                 problem: Problem::Unreadable(message),
             }
         })
     }
 
     /// Where the value of this key stands.
-    pub(super) fn place_of(&self, path: &str) -> Option<Box<FilePlace>> {
+    pub(super) fn place_of(&self, path: &str) -> Option<FilePlace> {
         let document = DeTable::parse(&self.text).ok()?;
         let mut parts = path.split('.');
         let mut value = document.get_ref().get(parts.next()?)?;
@@ -49,20 +49,20 @@ impl FileText {
         key_at(document.get_ref(), offset)
     }
 
-    fn place(&self, span: &Range<usize>) -> Box<FilePlace> {
+    fn place(&self, span: &Range<usize>) -> FilePlace {
         let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
         let marked =
             &self.text[start..self.text.floor_char_boundary(span.end.clamp(start, line_start + line.len()).max(start))];
-        Box::new(FilePlace {
+        FilePlace {
             path: self.path.clone(),
             line: before.matches('\n').count() + 1,
             column: self.text[line_start..start].chars().count() + 1,
             width: marked.chars().count().max(1),
             text: line.to_owned(),
-        })
+        }
     }
 }
 

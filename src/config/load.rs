@@ -54,7 +54,9 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     merged.put(&Keys::defaults(sources.cores), |_| Origin::Default);
     if let Some(file) = &sources.file {
         let keys = file.keys()?;
-        merged.put(&keys, |name| file.place_of(&name.path).map_or(Origin::Default, Origin::File));
+        merged.put(&keys, |name| {
+            file.place_of(&name.path).map_or(Origin::Default, |place| Origin::File(Box::new(place)))
+        });
     }
     for (name, keys) in variables::read(&sources.variables)? {
         merged.put(&keys, |_| Origin::Variable(name.variable()));

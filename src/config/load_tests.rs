@@ -118,7 +118,7 @@ fn every_key_has_a_variable_that_works() {
     ];
     assert_eq!(listeners, expected.map(|(address, kind)| (address.to_owned(), kind)));
     assert_eq!(settings.connections.buffer, 5 << 10);
-    assert_eq!(settings.shutdown_grace, Duration::from_secs(60));
+    assert_eq!(settings.shutdown_grace, Duration::from_mins(1));
 }
 
 #[test]

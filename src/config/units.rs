@@ -136,6 +136,10 @@ impl Visitor<'_> for SizeVisitor {
         f.write_str("a number of bytes or a size such as \"64KiB\"")
     }
 
+    fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<ByteSize, E> {
+        usize::try_from(bytes).map(ByteSize).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(bytes), &self))
+    }
+
     fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<ByteSize, E> {
         usize::try_from(bytes).map(ByteSize).map_err(|_| E::invalid_value(de::Unexpected::Signed(bytes), &self))
     }
