@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod ids;
+pub mod observe;
 pub mod route;
 pub mod session;
 pub mod time;

@@ -11,6 +11,7 @@ mod pings;
 pub mod sighting;
 pub mod transition;
 pub mod verdict;
+pub mod watches;
 
 pub use connection::ConnectionTracker;
 pub use pending::IN_FLIGHT_CAP;

@@ -1,0 +1,215 @@
+//! What one worker thread counts about one server, by operation.
+//!
+//! Written by the worker that owns it and by no other, hence without locked instructions; a reader adds the
+//! workers up. Tables are indexed by [`OpCode::slot`] and [`ErrorCode::slot`]; what is rare is allocated when it
+//! is first seen.
+
+use std::sync::OnceLock;
+
+use super::distribution::Distribution;
+use super::histogram::LatencyHistogram;
+use super::tally::Tally;
+use crate::wire::{ErrorCode, OpCode};
+
+/// `jute.maxbuffer` of servers and newer clients unless it is configured: 0xfffff bytes (protocol.md §1.5).
+pub const DEFAULT_MAX_BUFFER: u32 = 0xf_ffff;
+
+/// Frame sizes from which on frames are counted as large: half of the default limit, nine tenths of it, the
+/// limit itself, and the limit of older clients and Kafka.
+pub const LARGE_FRAMES: [u32; 4] = [DEFAULT_MAX_BUFFER / 2, DEFAULT_MAX_BUFFER / 10 * 9, DEFAULT_MAX_BUFFER, 4 << 20];
+
+/// Watch events by type on the wire; the first place is for types that we do not know.
+pub const EVENT_TYPES: [&str; 5] = ["unknown", "created", "deleted", "data_changed", "children_changed"];
+
+/// Which way a frame went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// From client to server.
+    Request,
+    /// From server to client.
+    Reply,
+}
+
+impl Direction {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Request, Self::Reply];
+
+    /// Its name in labels.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Reply => "reply",
+        }
+    }
+}
+
+/// Counts of one operation. One cache line, so that counting a reply touches one beside the histogram's.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct OpCounters {
+    operations: Tally,
+    request_bytes: Tally,
+    reply_bytes: Tally,
+    latency: LatencyHistogram,
+    errors: OnceLock<Box<[Tally; ErrorCode::SLOTS]>>,
+}
+
+impl OpCounters {
+    /// Counts a reply and the request that it answers; sizes are of whole frames in bytes.
+    #[inline]
+    pub fn count(&self, request_bytes: u64, reply_bytes: u64) {
+        self.operations.add(1);
+        self.request_bytes.add(request_bytes);
+        self.reply_bytes.add(reply_bytes);
+    }
+
+    /// Records how long the reply took, in nanoseconds.
+    #[inline]
+    pub fn record_latency(&self, nanos: u64) {
+        self.latency.record(nanos);
+    }
+
+    /// Counts an error code.
+    pub fn count_error(&self, error: ErrorCode) {
+        let errors = self.errors.get_or_init(|| Box::new([const { Tally::new() }; ErrorCode::SLOTS]));
+        errors[error.slot()].add(1);
+    }
+
+    /// Replies.
+    pub fn operations(&self) -> u64 {
+        self.operations.get()
+    }
+
+    /// Bytes of frames in a direction, their lengths included.
+    pub fn bytes(&self, direction: Direction) -> u64 {
+        match direction {
+            Direction::Request => self.request_bytes.get(),
+            Direction::Reply => self.reply_bytes.get(),
+        }
+    }
+
+    /// A copy of the latencies.
+    pub fn latency(&self) -> Distribution {
+        self.latency.snapshot()
+    }
+
+    /// The codes that were seen, as [`ErrorCode::slot`], with how often.
+    pub fn errors(&self) -> impl Iterator<Item = (usize, u64)> {
+        let errors = self.errors.get().map(|errors| errors.iter()).into_iter().flatten();
+        errors.map(Tally::get).enumerate().filter(|(_, count)| *count > 0)
+    }
+}
+
+/// Everything that one worker counts about one server.
+#[derive(Debug)]
+pub struct ServerCounters {
+    ops: [OpCounters; OpCode::SLOTS],
+    events: [Tally; EVENT_TYPES.len()],
+    large: [[Tally; LARGE_FRAMES.len()]; 2],
+    largest: [Tally; 2],
+}
+
+impl Default for ServerCounters {
+    fn default() -> Self {
+        Self {
+            ops: std::array::from_fn(|_| OpCounters::default()),
+            events: Default::default(),
+            large: Default::default(),
+            largest: Default::default(),
+        }
+    }
+}
+
+impl ServerCounters {
+    /// The counts of an operation; those that we do not know share one place.
+    #[inline]
+    pub fn op(&self, op: OpCode) -> &OpCounters {
+        &self.ops[op.slot()]
+    }
+
+    /// The counts of all operations, by [`OpCode::slot`].
+    pub fn ops(&self) -> &[OpCounters; OpCode::SLOTS] {
+        &self.ops
+    }
+
+    /// Looks at a frame's length in bytes and counts it when it is near a limit.
+    #[inline]
+    pub fn note_frame(&self, direction: Direction, len: u32) {
+        if len >= LARGE_FRAMES[0] {
+            self.count_large(direction, len);
+        }
+    }
+
+    #[cold]
+    fn count_large(&self, direction: Direction, len: u32) {
+        for (count, from) in self.large[direction as usize].iter().zip(LARGE_FRAMES) {
+            count.add(u64::from(len >= from));
+        }
+        self.largest[direction as usize].raise(u64::from(len));
+    }
+
+    /// How many frames in a direction were at least as long as each of [`LARGE_FRAMES`].
+    pub fn large_frames(&self, direction: Direction) -> [u64; LARGE_FRAMES.len()] {
+        self.large[direction as usize].each_ref().map(Tally::get)
+    }
+
+    /// Length in bytes of the longest of the large frames in a direction; 0 when there was none.
+    pub fn largest_frame(&self, direction: Direction) -> u64 {
+        self.largest[direction as usize].get()
+    }
+
+    /// Counts a watch event of the given type.
+    pub fn count_event(&self, kind: i32) {
+        let place = usize::try_from(kind).ok().filter(|place| *place < EVENT_TYPES.len()).unwrap_or(0);
+        self.events[place].add(1);
+    }
+
+    /// Watch events, in the order of [`EVENT_TYPES`].
+    pub fn events(&self) -> [u64; EVENT_TYPES.len()] {
+        self.events.each_ref().map(Tally::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_fits_into_a_cache_line() {
+        assert_eq!(size_of::<OpCounters>(), 64);
+    }
+
+    #[test]
+    fn errors_are_counted_by_operation_and_code() {
+        let counters = ServerCounters::default();
+        counters.op(OpCode::EXISTS).count_error(ErrorCode::NO_NODE);
+        counters.op(OpCode::EXISTS).count_error(ErrorCode::NO_NODE);
+        counters.op(OpCode::CREATE).count_error(ErrorCode(-4711));
+        let named = |op: OpCode| -> Vec<_> {
+            counters.op(op).errors().map(|(slot, count)| (ErrorCode::slot_name(slot), count)).collect()
+        };
+        assert_eq!(named(OpCode::EXISTS), [("NONODE", 2)]);
+        assert_eq!(named(OpCode::CREATE), [("unknown", 1)]);
+        assert_eq!(named(OpCode::GET_DATA), []);
+    }
+
+    #[test]
+    fn large_frames_are_counted_from_each_limit_on() {
+        let counters = ServerCounters::default();
+        for len in [100, LARGE_FRAMES[0] - 1, LARGE_FRAMES[0], DEFAULT_MAX_BUFFER, DEFAULT_MAX_BUFFER + 1] {
+            counters.note_frame(Direction::Reply, len);
+        }
+        assert_eq!(counters.large_frames(Direction::Reply), [3, 2, 2, 0]);
+        assert_eq!(counters.largest_frame(Direction::Reply), u64::from(DEFAULT_MAX_BUFFER) + 1);
+        assert_eq!(counters.large_frames(Direction::Request), [0; 4]);
+    }
+
+    #[test]
+    fn event_types_that_are_unknown_share_a_place() {
+        let counters = ServerCounters::default();
+        for kind in [1, 3, 3, 4, 0, -1, 99] {
+            counters.count_event(kind);
+        }
+        assert_eq!(counters.events(), [3, 1, 0, 2, 1]);
+    }
+}

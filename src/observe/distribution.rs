@@ -1,0 +1,187 @@
+//! An owned copy of a histogram: what readers merge, keep and ask.
+//!
+//! Only buckets that hold something are kept, eight bytes each, because the distributions of finished
+//! connections stay as long as their session does.
+
+use super::bucket::{BUCKETS, Bucket};
+
+/// Counts of latencies by bucket, with their sum and maximum; nanoseconds throughout.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Distribution {
+    /// In rising order of buckets, none with a count of 0.
+    cells: Vec<Cell>,
+    sum: u64,
+    max: u64,
+}
+
+/// A bucket and its count in one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Cell(u64);
+
+impl Cell {
+    /// A bucket's number needs 9 bits; what is left for the count would take a million years to fill.
+    const COUNT_BITS: u32 = u64::BITS - BUCKETS.next_power_of_two().ilog2();
+    const COUNT_MASK: u64 = (1 << Self::COUNT_BITS) - 1;
+
+    fn new(bucket: Bucket, count: u64) -> Self {
+        Self((bucket.index() as u64) << Self::COUNT_BITS | count & Self::COUNT_MASK)
+    }
+
+    fn bucket(self) -> Bucket {
+        Bucket::at((self.0 >> Self::COUNT_BITS) as usize)
+    }
+
+    fn count(self) -> u64 {
+        self.0 & Self::COUNT_MASK
+    }
+}
+
+impl Distribution {
+    /// Keeps the counts above 0; they come in rising order of buckets.
+    pub fn new(counts: impl Iterator<Item = (Bucket, u64)>, sum: u64, max: u64) -> Self {
+        let mut cells: Vec<Cell> =
+            counts.filter(|(_, count)| *count > 0).map(|(bucket, count)| Cell::new(bucket, count)).collect();
+        cells.shrink_to_fit();
+        Self { cells, sum, max }
+    }
+
+    /// How many latencies there are.
+    pub fn count(&self) -> u64 {
+        self.cells.iter().map(|cell| cell.count()).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Their sum in nanoseconds.
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// The longest in nanoseconds; 0 when there are none.
+    pub fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// The buckets that hold something, lowest first.
+    pub fn buckets(&self) -> impl Iterator<Item = (Bucket, u64)> {
+        self.cells.iter().map(|cell| (cell.bucket(), cell.count()))
+    }
+
+    /// Adds what another one holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.sum = self.sum.wrapping_add(other.sum);
+        self.max = self.max.max(other.max);
+        let mut merged = Vec::with_capacity(self.cells.len() + other.cells.len());
+        let (mut ours, mut theirs) = (self.cells.iter().peekable(), other.cells.iter().peekable());
+        while let (Some(our), Some(their)) = (ours.peek(), theirs.peek()) {
+            let (left, right) = (our.bucket(), their.bucket());
+            let (mut bucket, mut count) = (left, 0);
+            if left <= right {
+                count += our.count();
+                ours.next();
+            }
+            if right <= left {
+                (bucket, count) = (right, count + their.count());
+                theirs.next();
+            }
+            merged.push(Cell::new(bucket, count));
+        }
+        merged.extend(ours);
+        merged.extend(theirs);
+        merged.shrink_to_fit();
+        self.cells = merged;
+    }
+
+    /// The latency in nanoseconds that the given share of all did not exceed, placed inside its bucket by rank;
+    /// 0 when there are none. `share` is between 0 and 1.
+    pub fn quantile(&self, share: f64) -> u64 {
+        let rank = ((self.count() as f64 * share).ceil() as u64).max(1);
+        let mut below = 0;
+        for (bucket, count) in self.buckets() {
+            if below + count >= rank {
+                let width = bucket.ceiling() - bucket.floor();
+                let inside = width as f64 * (rank - below) as f64 / count as f64;
+                return (bucket.floor() + inside as u64).min(self.max);
+            }
+            below += count;
+        }
+        self.max
+    }
+
+    /// How many latencies are at most as long as each of these rising edges, which are ceilings of buckets.
+    pub fn cumulative(&self, edges: impl Iterator<Item = Bucket>) -> impl Iterator<Item = u64> {
+        let mut cells = self.cells.iter().peekable();
+        let mut below = 0;
+        edges.map(move |edge| {
+            while let Some(cell) = cells.next_if(|cell| cell.bucket() <= edge) {
+                below += cell.count();
+            }
+            below
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::LatencyHistogram;
+    use proptest::prelude::*;
+
+    fn of(values: &[u64]) -> Distribution {
+        let histogram = LatencyHistogram::new();
+        for value in values {
+            histogram.record(*value);
+        }
+        histogram.snapshot()
+    }
+
+    #[test]
+    fn quantiles_are_within_a_bucket_of_the_truth() {
+        let values: Vec<u64> = (1..=10_000).map(|number| number * 10_000).collect();
+        let all = of(&values);
+        for (share, truth) in [(0.5, 50_000_000.0), (0.9, 90_000_000.0), (0.99, 99_000_000.0), (0.999, 99_900_000.0)] {
+            let seen = all.quantile(share) as f64;
+            assert!((seen / truth - 1.0).abs() < 0.04, "{share}: {seen} for {truth}");
+        }
+        assert_eq!(all.quantile(1.0), 100_000_000);
+    }
+
+    #[test]
+    fn quantiles_of_nothing_and_of_one() {
+        assert_eq!(Distribution::default().quantile(0.5), 0);
+        let one = of(&[70_000]);
+        assert_eq!(one.quantile(0.0), 70_000.min(Bucket::of(70_000).ceiling()));
+        assert_eq!(one.quantile(0.999), 70_000);
+    }
+
+    #[test]
+    fn cumulative_counts_stop_at_each_edge() {
+        let all = of(&[2_000, 2_048, 2_049, 5_000, 1 << 40]);
+        let edges = [2_048, 4_096, 8_192].map(Bucket::of);
+        assert_eq!(all.cumulative(edges.into_iter()).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(all.count(), 5);
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_recording_together(
+            left in proptest::collection::vec(0..1_000_000_000_u64, 0..100),
+            right in proptest::collection::vec(0..1_000_000_000_u64, 0..100),
+        ) {
+            let mut merged = of(&left);
+            merged.merge(&of(&right));
+            prop_assert_eq!(merged, of(&[left, right].concat()));
+        }
+
+        #[test]
+        fn quantiles_rise(values in proptest::collection::vec(1..10_000_000_000_u64, 1..100)) {
+            let all = of(&values);
+            let seen: Vec<u64> = [0.0, 0.5, 0.9, 0.99, 0.999, 1.0].into_iter().map(|share| all.quantile(share)).collect();
+            prop_assert!(seen.is_sorted());
+            prop_assert_eq!(seen[5], all.max());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A latency histogram with one writer, which grows with what it has seen.
+//!
+//! Most sessions are idle: their histograms hold a few pings in one or two octaves. So the histogram is a short
+//! list of octaves in the order in which they were first seen; an empty one is a pointer. Recording into an
+//! octave that is there takes no lock and no locked instruction, readers walk the same list meanwhile.
+//! It is not for several writers (see [`Tally`]), and it forgets the order of what it saw.
+
+use std::sync::OnceLock;
+
+use super::bucket::{Bucket, STEPS};
+use super::distribution::Distribution;
+use super::tally::Tally;
+
+/// Counts by [`Bucket`], with sum and maximum; nanoseconds throughout.
+#[derive(Debug, Default)]
+pub struct LatencyHistogram(OnceLock<Box<Filled>>);
+
+#[derive(Debug)]
+struct Filled {
+    sum: Tally,
+    max: Tally,
+    first: Octave,
+}
+
+/// The buckets of one octave, and the octave that was seen next.
+#[derive(Debug)]
+struct Octave {
+    number: u8,
+    counts: [Tally; STEPS],
+    next: OnceLock<Box<Octave>>,
+}
+
+impl Octave {
+    fn new(number: u8) -> Self {
+        Self { number, counts: [const { Tally::new() }; STEPS], next: OnceLock::new() }
+    }
+}
+
+impl LatencyHistogram {
+    /// An empty histogram.
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// Counts one latency; only the writer may call it. Allocates the first time that an octave is seen.
+    #[inline]
+    pub fn record(&self, nanos: u64) {
+        let bucket = Bucket::of(nanos);
+        let filled = match self.0.get() {
+            Some(filled) => filled,
+            None => self.begin(bucket.octave()),
+        };
+        filled.sum.add(nanos);
+        filled.max.raise(nanos);
+        let mut octave = &filled.first;
+        while octave.number != bucket.octave() {
+            octave = match octave.next.get() {
+                Some(next) => next,
+                None => extend(octave, bucket.octave()),
+            };
+        }
+        octave.counts[bucket.step()].add(1);
+    }
+
+    #[cold]
+    fn begin(&self, octave: u8) -> &Filled {
+        self.0.get_or_init(|| Box::new(Filled { sum: Tally::new(), max: Tally::new(), first: Octave::new(octave) }))
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.0.get().is_none()
+    }
+
+    /// A copy of what it holds now. While the writer writes, the sum may be ahead of the counts by a record.
+    pub fn snapshot(&self) -> Distribution {
+        let Some(filled) = self.0.get() else { return Distribution::default() };
+        let mut octaves: Vec<&Octave> =
+            std::iter::successors(Some(&filled.first), |octave| octave.next.get().map(Box::as_ref)).collect();
+        octaves.sort_unstable_by_key(|octave| octave.number);
+        let counts = octaves.iter().flat_map(|octave| {
+            let base = usize::from(octave.number) * STEPS;
+            octave.counts.iter().enumerate().map(move |(step, count)| (Bucket::at(base + step), count.get()))
+        });
+        Distribution::new(counts, filled.sum.get(), filled.max.get())
+    }
+}
+
+#[cold]
+fn extend(octave: &Octave, number: u8) -> &Octave {
+    octave.next.get_or_init(|| Box::new(Octave::new(number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_empty_histogram_is_a_pointer_and_its_state() {
+        assert!(size_of::<LatencyHistogram>() <= 16);
+        let histogram = LatencyHistogram::new();
+        assert!(histogram.is_empty());
+        assert_eq!(histogram.snapshot(), Distribution::default());
+    }
+
+    #[test]
+    fn recording_allocates_only_for_an_octave_that_is_new() {
+        let histogram = LatencyHistogram::new();
+        let first = allocation_counter::measure(|| histogram.record(50_000));
+        assert_eq!(first.count_total, 1);
+        assert!(first.bytes_total <= 176, "{} bytes", first.bytes_total);
+        let again = allocation_counter::measure(|| (33_000..65_000).for_each(|nanos| histogram.record(nanos)));
+        assert_eq!(again.count_total, 0);
+        let next = allocation_counter::measure(|| histogram.record(100_000));
+        assert_eq!(next.count_total, 1);
+    }
+
+    #[test]
+    fn readers_see_a_growing_histogram_while_it_is_written() {
+        const RECORDS: u64 = 20_000;
+        let histogram = LatencyHistogram::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..RECORDS).for_each(|number| histogram.record(number * 977_777)));
+            let mut last = 0;
+            while last < RECORDS {
+                let count = histogram.snapshot().count();
+                assert!(count >= last);
+                last = count;
+            }
+        });
+        assert_eq!(histogram.snapshot().max(), (RECORDS - 1) * 977_777);
+    }
+
+    proptest! {
+        #[test]
+        fn holds_what_was_recorded(values in proptest::collection::vec(0..100_000_000_000_u64, 0..200)) {
+            let histogram = LatencyHistogram::new();
+            for value in &values {
+            histogram.record(*value);
+        }
+            let snapshot = histogram.snapshot();
+            prop_assert_eq!(snapshot.count(), values.len() as u64);
+            prop_assert_eq!(snapshot.sum(), values.iter().sum::<u64>());
+            prop_assert_eq!(snapshot.max(), values.iter().copied().max().unwrap_or(0));
+            for (bucket, count) in snapshot.buckets() {
+                prop_assert_eq!(count, values.iter().filter(|value| Bucket::of(**value) == bucket).count() as u64);
+            }
+        }
+    }
+}

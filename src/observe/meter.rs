@@ -1,0 +1,207 @@
+//! What is counted of one connection while it lives.
+//!
+//! One relay task writes, everybody reads. It is as small as an idle session allows: latencies take memory only
+//! once there are some.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use super::histogram::LatencyHistogram;
+use super::tally::Tally;
+use crate::ids::Zxid;
+use crate::session::watches::{WatchCounts, WatchKind};
+use crate::time::Timestamp;
+use crate::wire::OpClass;
+
+/// The classes that latency is kept for, by connection and session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LatencyClass {
+    /// Answered by the connected server.
+    Read,
+    /// Goes through the leader.
+    Write,
+    /// The heartbeat.
+    Ping,
+}
+
+impl LatencyClass {
+    /// All classes.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Ping];
+
+    /// Its name in labels and JSON.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Ping => "ping",
+        }
+    }
+
+    /// The class of an operation; None for handshakes, credentials, session ends and what is unknown.
+    #[inline]
+    pub fn of(class: OpClass) -> Option<Self> {
+        match class {
+            OpClass::Read => Some(Self::Read),
+            OpClass::Write => Some(Self::Write),
+            OpClass::Ping => Some(Self::Ping),
+            OpClass::Other => None,
+        }
+    }
+}
+
+/// The counts of one connection. All writing methods are for its relay task alone.
+#[derive(Debug, Default)]
+pub struct ConnectionMeter {
+    operations: Tally,
+    errors: Tally,
+    client_bytes: Tally,
+    server_bytes: Tally,
+    /// Nanoseconds since the epoch.
+    active_at: Tally,
+    last_zxid: AtomicI64,
+    in_flight: AtomicU32,
+    unanswered: AtomicU32,
+    watches: [AtomicU32; WatchKind::ALL.len()],
+    latency: [LatencyHistogram; LatencyClass::ALL.len()],
+}
+
+impl ConnectionMeter {
+    /// Counts a reply.
+    #[inline]
+    pub fn count_reply(&self, zxid: Zxid, failed: bool) {
+        self.operations.add(1);
+        if failed {
+            self.errors.add(1);
+        }
+        // Refusals carry a zxid of 0 or -1, which say nothing about the server (protocol.md §3.2).
+        if zxid.0 > self.last_zxid.load(Ordering::Relaxed) {
+            self.last_zxid.store(zxid.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Records how long a reply took, in nanoseconds.
+    #[inline]
+    pub fn record_latency(&self, class: LatencyClass, nanos: u64) {
+        self.latency[class as usize].record(nanos);
+    }
+
+    /// Counts what one wake-up moved, in bytes, and says how many requests are in flight after it.
+    #[inline]
+    pub fn settle(&self, now: Timestamp, client_bytes: u64, server_bytes: u64, in_flight: u32) {
+        self.client_bytes.add(client_bytes);
+        self.server_bytes.add(server_bytes);
+        self.active_at.set(now.0);
+        self.in_flight.store(in_flight, Ordering::Relaxed);
+    }
+
+    /// Replaces the numbers of watches.
+    pub fn set_watches(&self, counts: WatchCounts) {
+        for (watch, count) in self.watches.iter().zip(counts) {
+            watch.store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Says how many requests the connection left unanswered when it ended. Nothing is in flight after that.
+    pub fn end(&self, unanswered: u32) {
+        self.unanswered.store(unanswered, Ordering::Relaxed);
+        self.in_flight.store(0, Ordering::Relaxed);
+        self.set_watches(WatchCounts::default());
+    }
+
+    /// A copy of everything.
+    pub fn read(&self) -> MeterReading {
+        MeterReading {
+            operations: self.operations.get(),
+            errors: self.errors.get(),
+            client_bytes: self.client_bytes.get(),
+            server_bytes: self.server_bytes.get(),
+            active_at: Timestamp(self.active_at.get()),
+            last_zxid: Zxid(self.last_zxid.load(Ordering::Relaxed)),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            unanswered: self.unanswered.load(Ordering::Relaxed),
+            watches: self.watches.each_ref().map(|watch| watch.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// A copy of the latencies of a class.
+    pub fn latency(&self, class: LatencyClass) -> super::Distribution {
+        self.latency[class as usize].snapshot()
+    }
+}
+
+/// What a connection's meter, or the meters of a session together, showed at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MeterReading {
+    /// Replies.
+    pub operations: u64,
+    /// Replies with an error code, whatever it is.
+    pub errors: u64,
+    /// Bytes from the client.
+    pub client_bytes: u64,
+    /// Bytes from the server.
+    pub server_bytes: u64,
+    /// When the last byte came, from either side; the epoch when none did.
+    pub active_at: Timestamp,
+    /// Highest zxid that a reply has shown; 0 when none has.
+    pub last_zxid: Zxid,
+    /// Requests waiting for their reply.
+    pub in_flight: u32,
+    /// Requests that were never answered.
+    pub unanswered: u32,
+    /// Watches set.
+    pub watches: WatchCounts,
+}
+
+impl MeterReading {
+    /// Adds what another connection of the same session showed.
+    pub fn merge(&mut self, other: &Self) {
+        self.operations += other.operations;
+        self.errors += other.errors;
+        self.client_bytes += other.client_bytes;
+        self.server_bytes += other.server_bytes;
+        self.active_at = self.active_at.max(other.active_at);
+        self.last_zxid = self.last_zxid.max(other.last_zxid);
+        self.in_flight += other.in_flight;
+        self.unanswered += other.unanswered;
+        for (ours, theirs) in self.watches.iter_mut().zip(other.watches) {
+            *ours += theirs;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_costs_little() {
+        let idle = allocation_counter::measure(|| {
+            let meter = ConnectionMeter::default();
+            for _ in 0..10 {
+                meter.count_reply(Zxid(5), false);
+                meter.record_latency(LatencyClass::Ping, 90_000);
+            }
+            std::mem::forget(meter);
+        });
+        let bytes = size_of::<ConnectionMeter>() as u64 + idle.bytes_total;
+        assert!(bytes <= 320, "an idle connection's meter takes {bytes} bytes");
+    }
+
+    #[test]
+    fn counts_what_it_is_told() {
+        let meter = ConnectionMeter::default();
+        meter.count_reply(Zxid(7), false);
+        meter.count_reply(Zxid(-1), true);
+        meter.settle(Timestamp(10), 100, 200, 3);
+        meter.settle(Timestamp(20), 1, 2, 4);
+        meter.set_watches([1, 2, 3, 4, 5, 6]);
+        let reading = meter.read();
+        assert_eq!(reading.operations, 2);
+        assert_eq!(reading.errors, 1);
+        assert_eq!((reading.client_bytes, reading.server_bytes), (101, 202));
+        assert_eq!(reading.last_zxid, Zxid(7), "a refusal's zxid says nothing");
+        assert_eq!((reading.active_at, reading.in_flight), (Timestamp(20), 4));
+        assert_eq!(reading.watches, [1, 2, 3, 4, 5, 6]);
+        meter.end(2);
+        assert_eq!((meter.read().in_flight, meter.read().unanswered, meter.read().watches), (0, 2, [0; 6]));
+    }
+}

@@ -1,0 +1,175 @@
+//! The meters of all sessions: those of live connections, and what finished ones have left.
+//!
+//! The map stays inside this file and every method returns values, so that no guard of it is ever held across
+//! anything. It is touched when a connection begins or ends and by readers, never per operation.
+
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use super::distribution::Distribution;
+use super::meter::{ConnectionMeter, LatencyClass, MeterReading};
+use crate::ids::{ConnectionId, SessionId};
+
+/// Meters by session.
+#[derive(Debug, Default)]
+pub struct MeterBook {
+    sessions: DashMap<SessionId, Entry, foldhash::fast::RandomState>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// Usually one; two while a session moves.
+    live: Vec<(ConnectionId, Arc<ConnectionMeter>)>,
+    finished: Option<Box<Finished>>,
+}
+
+/// What the finished connections of a session add up to.
+#[derive(Debug, Default)]
+struct Finished {
+    reading: MeterReading,
+    latency: [Distribution; LatencyClass::ALL.len()],
+}
+
+/// A session's numbers, over all its connections.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SessionMeters {
+    /// Sums over all connections; `unanswered` is of finished ones, `in_flight` and watches of live ones.
+    pub reading: MeterReading,
+    /// Latencies by class, in the order of [`LatencyClass::ALL`].
+    pub latency: [Distribution; LatencyClass::ALL.len()],
+}
+
+impl MeterBook {
+    /// Counts a connection's meter as its session's from now on.
+    pub fn begin(&self, session: SessionId, connection: ConnectionId, meter: Arc<ConnectionMeter>) {
+        let mut entry = self.sessions.entry(session).or_default();
+        entry.live.reserve_exact(1);
+        entry.live.push((connection, meter));
+    }
+
+    /// Adds a connection that has ended to what its session has left. Does nothing when it is not there.
+    pub fn finish(&self, session: SessionId, connection: ConnectionId) {
+        let Some(mut entry) = self.sessions.get_mut(&session) else { return };
+        let Some(place) = entry.live.iter().position(|(live, _)| *live == connection) else { return };
+        let (_, meter) = entry.live.swap_remove(place);
+        entry.live.shrink_to_fit();
+        let finished = entry.finished.get_or_insert_default();
+        finished.reading.merge(&meter.read());
+        for class in LatencyClass::ALL {
+            finished.latency[class as usize].merge(&meter.latency(class));
+        }
+    }
+
+    /// Forgets a session.
+    pub fn drop_session(&self, session: SessionId) {
+        self.sessions.remove(&session);
+    }
+
+    /// Sessions without a live connection: the ones that may have been forgotten elsewhere.
+    pub fn dormant(&self) -> Vec<SessionId> {
+        self.sessions.iter().filter(|entry| entry.live.is_empty()).map(|entry| *entry.key()).collect()
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// A session's counts without its latencies; all 0 when it is not known.
+    pub fn reading(&self, session: SessionId) -> MeterReading {
+        self.sessions.get(&session).map(|entry| entry.reading()).unwrap_or_default()
+    }
+
+    /// All of a session's numbers; None when it is not known.
+    pub fn session(&self, session: SessionId) -> Option<SessionMeters> {
+        self.sessions.get(&session).map(|entry| entry.meters())
+    }
+
+    /// The counts of all sessions, without their latencies.
+    pub fn readings(&self) -> Vec<(SessionId, MeterReading)> {
+        self.sessions.iter().map(|entry| (*entry.key(), entry.reading())).collect()
+    }
+
+    /// The counts of one live connection.
+    pub fn connection(&self, session: SessionId, connection: ConnectionId) -> Option<MeterReading> {
+        let entry = self.sessions.get(&session)?;
+        entry.live.iter().find(|(live, _)| *live == connection).map(|(_, meter)| meter.read())
+    }
+}
+
+impl Entry {
+    fn reading(&self) -> MeterReading {
+        let mut sum = self.finished.as_ref().map_or_else(MeterReading::default, |finished| finished.reading);
+        self.live.iter().for_each(|(_, meter)| sum.merge(&meter.read()));
+        sum
+    }
+
+    fn meters(&self) -> SessionMeters {
+        let mut latency = self.finished.as_ref().map(|finished| finished.latency.clone()).unwrap_or_default();
+        for (_, meter) in &self.live {
+            for class in LatencyClass::ALL {
+                latency[class as usize].merge(&meter.latency(class));
+            }
+        }
+        SessionMeters { reading: self.reading(), latency }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Zxid;
+    use crate::time::Timestamp;
+
+    const SESSION: SessionId = SessionId(0x0100_0000_0000_0001);
+
+    fn busy(operations: u64, nanos: u64) -> Arc<ConnectionMeter> {
+        let meter = ConnectionMeter::default();
+        for _ in 0..operations {
+            meter.count_reply(Zxid(9), false);
+            meter.record_latency(LatencyClass::Read, nanos);
+        }
+        meter.settle(Timestamp(5), 10, 20, 1);
+        Arc::new(meter)
+    }
+
+    #[test]
+    fn a_session_is_the_sum_of_its_connections() {
+        let book = MeterBook::default();
+        let (first, second) = (busy(3, 50_000), busy(2, 5_000_000));
+        book.begin(SESSION, ConnectionId(1), Arc::clone(&first));
+        book.begin(SESSION, ConnectionId(2), second);
+        first.end(1);
+        book.finish(SESSION, ConnectionId(1));
+        let meters = book.session(SESSION).unwrap();
+        assert_eq!(meters.reading.operations, 5);
+        assert_eq!((meters.reading.in_flight, meters.reading.unanswered), (1, 1));
+        assert_eq!((meters.reading.client_bytes, meters.reading.server_bytes), (20, 40));
+        assert_eq!(meters.latency[LatencyClass::Read as usize].count(), 5);
+        assert_eq!(book.reading(SESSION), meters.reading);
+        assert_eq!(book.readings(), [(SESSION, meters.reading)]);
+        assert_eq!(book.connection(SESSION, ConnectionId(1)), None);
+        assert_eq!(book.connection(SESSION, ConnectionId(2)).map(|reading| reading.operations), Some(2));
+    }
+
+    #[test]
+    fn sessions_go_when_they_are_dropped() {
+        let book = MeterBook::default();
+        book.begin(SESSION, ConnectionId(1), busy(1, 1_000));
+        assert_eq!(book.dormant(), []);
+        book.finish(SESSION, ConnectionId(1));
+        book.finish(SESSION, ConnectionId(1));
+        assert_eq!(book.dormant(), [SESSION]);
+        book.drop_session(SESSION);
+        book.finish(SESSION, ConnectionId(1));
+        assert!(book.is_empty());
+        assert_eq!(book.session(SESSION), None);
+        assert_eq!(book.reading(SESSION), MeterReading::default());
+    }
+}

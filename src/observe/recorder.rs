@@ -1,0 +1,239 @@
+//! Counts what a connection's tracker tells, as it tells it.
+//!
+//! A reply costs a few additions and two histogram records; nothing is formatted, locked or looked up, and
+//! nothing is allocated once an operation and its latency have been seen before.
+
+use std::sync::Arc;
+
+use super::counters::{Direction, OpCounters, ServerCounters};
+use super::meter::{ConnectionMeter, LatencyClass};
+use crate::session::event::{Event, Observer, Reply, WatchEvent};
+use crate::session::watches::WatchTable;
+use crate::time::Timestamp;
+use crate::wire::{ErrorCode, OpCode};
+
+/// Bytes of the length in front of every frame.
+const LENGTH_BYTES: u64 = 4;
+
+/// The operation of replies whose request is not known; no server has it.
+const UNKNOWN: OpCode = OpCode(i32::MIN);
+
+/// The counting end of one connection. Belongs to its relay task.
+#[derive(Debug)]
+pub struct Recorder {
+    meter: Arc<ConnectionMeter>,
+    counters: Arc<ServerCounters>,
+    watches: WatchTable,
+    now: Timestamp,
+    /// The multi or multiRead whose results are being read.
+    results_of: OpCode,
+}
+
+impl Recorder {
+    /// Counts on the given meter, and on the counters that this worker keeps of the connection's server.
+    pub fn new(meter: Arc<ConnectionMeter>, counters: Arc<ServerCounters>) -> Self {
+        Self { meter, counters, watches: WatchTable::default(), now: Timestamp::ZERO, results_of: OpCode::MULTI }
+    }
+
+    /// The connection's meter.
+    pub fn meter(&self) -> &Arc<ConnectionMeter> {
+        &self.meter
+    }
+
+    /// Says what time it is for the events that follow: once for each wake-up of the relay.
+    #[inline]
+    pub fn begin(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Ends a wake-up: the bytes that it moved, and the requests in flight after it.
+    #[inline]
+    pub fn settle(&self, client_bytes: u64, server_bytes: u64, in_flight: u32) {
+        self.meter.settle(self.now, client_bytes, server_bytes, in_flight);
+    }
+
+    #[inline]
+    fn reply(&mut self, reply: &Reply) {
+        let op = reply.op.unwrap_or(UNKNOWN);
+        let counters = self.counters.op(op);
+        self.meter.count_reply(reply.zxid, !reply.error.is_ok());
+        counters.count(frame_bytes(reply.request_len), frame_bytes(reply.reply_len));
+        if reply.sent_at > Timestamp::ZERO {
+            let nanos = self.now.0.saturating_sub(reply.sent_at.0);
+            counters.record_latency(nanos);
+            if let Some(class) = LatencyClass::of(op.class()) {
+                self.meter.record_latency(class, nanos);
+            }
+        }
+        if !reply.error.is_ok() {
+            counters.count_error(reply.error);
+        }
+        self.counters.note_frame(Direction::Request, reply.request_len);
+        self.counters.note_frame(Direction::Reply, reply.reply_len);
+        if matches!(op, OpCode::MULTI | OpCode::MULTI_READ) {
+            self.results_of = op;
+        }
+        if self.watches.on_reply(reply) {
+            self.meter.set_watches(self.watches.counts());
+        }
+    }
+
+    /// A failed multi says so in its results only; the operations that failed with it carry -2.
+    fn result(&mut self, error: ErrorCode) {
+        if !error.is_ok() && error != ErrorCode::RUNTIME_INCONSISTENCY {
+            let counters: &OpCounters = self.counters.op(self.results_of);
+            counters.count_error(error);
+        }
+    }
+
+    fn event(&mut self, event: &WatchEvent<'_>) {
+        self.counters.count_event(event.kind);
+        if self.watches.on_event(event) {
+            self.meter.set_watches(self.watches.counts());
+        }
+    }
+}
+
+impl Observer for Recorder {
+    #[inline]
+    fn observe(&mut self, event: Event<'_>) {
+        match event {
+            Event::Reply(reply) => self.reply(&reply),
+            Event::Request(request) => {
+                if request.op == request.part {
+                    self.watches.on_request(&request);
+                }
+            }
+            Event::Watch(event) => self.event(&event),
+            Event::Result { error, .. } => self.result(error),
+            Event::ConnectRequested(_)
+            | Event::ConnectResponded(_)
+            | Event::Gap { .. }
+            | Event::MoveRefused { .. }
+            | Event::Identified(_)
+            | Event::Opaque(_) => {}
+        }
+    }
+}
+
+/// Bytes that a frame takes on the wire; 0 for a frame that was not seen.
+#[inline]
+fn frame_bytes(len: u32) -> u64 {
+    if len == 0 { 0 } else { u64::from(len) + LENGTH_BYTES }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Xid, Zxid};
+    use crate::session::event::Request;
+
+    fn recorder() -> Recorder {
+        Recorder::new(Arc::default(), Arc::default())
+    }
+
+    fn reply(op: OpCode, xid: i32, error: ErrorCode, sent_at: u64) -> Event<'static> {
+        let (op, sent_at) = (Some(op), Timestamp(sent_at));
+        Event::Reply(Reply {
+            xid: Xid(xid),
+            op,
+            zxid: Zxid(3),
+            error,
+            sent_at,
+            flags: 0,
+            request_len: 20,
+            reply_len: 96,
+        })
+    }
+
+    #[test]
+    fn a_reply_is_counted_for_its_connection_and_for_its_server() {
+        let mut recorder = recorder();
+        recorder.begin(Timestamp(1_060_000));
+        recorder.observe(reply(OpCode::GET_DATA, 1, ErrorCode::OK, 1_000_000));
+        recorder.observe(reply(OpCode::SET_DATA, 2, ErrorCode(-103), 60_000));
+        recorder.observe(reply(OpCode::PING, -2, ErrorCode::OK, 1_000_000));
+        recorder.settle(60, 300, 4);
+
+        let reading = recorder.meter.read();
+        assert_eq!((reading.operations, reading.errors, reading.in_flight), (3, 1, 4));
+        assert_eq!((reading.client_bytes, reading.server_bytes), (60, 300));
+        assert_eq!(reading.active_at, Timestamp(1_060_000));
+        for (class, nanos) in [(LatencyClass::Read, 60_000), (LatencyClass::Write, 1_000_000)] {
+            assert_eq!(recorder.meter.latency(class).max(), nanos, "{class:?}");
+            assert_eq!(recorder.meter.latency(class).count(), 1, "{class:?}");
+        }
+        let get = recorder.counters.op(OpCode::GET_DATA);
+        assert_eq!((get.operations(), get.bytes(Direction::Request), get.bytes(Direction::Reply)), (1, 24, 100));
+        assert_eq!(get.latency().max(), 60_000);
+        assert_eq!(recorder.counters.op(OpCode::SET_DATA).errors().count(), 1);
+    }
+
+    #[test]
+    fn a_reply_to_an_unknown_request_has_no_latency() {
+        let mut recorder = recorder();
+        recorder.begin(Timestamp(1_000));
+        recorder.observe(Event::Reply(Reply {
+            xid: Xid(1),
+            op: None,
+            zxid: Zxid(3),
+            error: ErrorCode::OK,
+            sent_at: Timestamp::ZERO,
+            flags: 0,
+            request_len: 0,
+            reply_len: 16,
+        }));
+        let unknown = recorder.counters.op(UNKNOWN);
+        assert_eq!((unknown.operations(), unknown.bytes(Direction::Request)), (1, 0));
+        assert!(unknown.latency().is_empty());
+        assert_eq!(recorder.meter.read().operations, 1);
+    }
+
+    #[test]
+    fn the_culprit_of_a_failed_multi_is_counted_once() {
+        let mut recorder = recorder();
+        recorder.observe(reply(OpCode::MULTI, 1, ErrorCode::OK, 1));
+        for error in [ErrorCode::OK, ErrorCode(-110), ErrorCode::RUNTIME_INCONSISTENCY] {
+            recorder.observe(Event::Result { op: OpCode::ERROR, error });
+        }
+        let errors: Vec<_> = recorder.counters.op(OpCode::MULTI).errors().collect();
+        assert_eq!(errors, [(ErrorCode(-110).slot(), 1)]);
+    }
+
+    #[test]
+    fn watches_show_on_the_meter() {
+        let mut recorder = recorder();
+        let op = OpCode::GET_DATA;
+        let path = b"/a".as_slice();
+        recorder.observe(Event::Request(Request {
+            xid: Xid(1),
+            op,
+            part: op,
+            path,
+            flags: 1,
+            data_len: 0,
+            frame_len: 20,
+        }));
+        recorder.observe(reply(op, 1, ErrorCode::OK, 1));
+        assert_eq!(recorder.meter.read().watches, [1, 0, 0, 0, 0, 0]);
+        recorder.observe(Event::Watch(WatchEvent { kind: 3, state: 3, path }));
+        assert_eq!(recorder.meter.read().watches, [0; 6]);
+        assert_eq!(recorder.counters.events(), [0, 0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn the_steady_path_does_not_allocate() {
+        let mut recorder = recorder();
+        let round = |recorder: &mut Recorder| {
+            for op in [OpCode::GET_DATA, OpCode::SET_DATA, OpCode::EXISTS, OpCode::PING] {
+                recorder.begin(Timestamp(1_050_000));
+                let error = if op == OpCode::EXISTS { ErrorCode::NO_NODE } else { ErrorCode::OK };
+                recorder.observe(reply(op, 1, error, 1_000_000));
+                recorder.settle(24, 100, 0);
+            }
+        };
+        round(&mut recorder);
+        let steady = allocation_counter::measure(|| (0..1_000).for_each(|_| round(&mut recorder)));
+        assert_eq!(steady.count_total, 0);
+    }
+}

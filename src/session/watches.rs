@@ -1,0 +1,404 @@
+//! The watches that one connection has set and that have not fired.
+//!
+//! A server registers a watch when it answers, so does this table; a one-shot watch goes with its event
+//! (protocol.md §8.3). Watches live on the connection and end with it. Paths are remembered as 64-bit hashes:
+//! enough to tell a second watch on a node from a first one, and small.
+//!
+//! Of the watches that a client carries over with set-watches only the number is known. They are counted apart,
+//! and an event on a path that is not in the table uses up one of them.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+
+use super::event::{Reply, Request, WatchEvent};
+use crate::ids::Xid;
+use crate::wire::{ErrorCode, OpCode, PATH_CAP};
+
+/// Watched paths remembered of a connection, 17 bytes each. Watches beyond them are not counted.
+pub const WATCHED_PATHS_CAP: usize = 32_768;
+/// Requests that may set or remove watches and wait for their reply; later ones are not counted.
+pub const WATCH_REQUESTS_CAP: usize = 4096;
+
+/// The kinds of watches that a server keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WatchKind {
+    /// On a node's data, set by getData, or by exists on a node that is there.
+    Data,
+    /// On a node that is missing, set by exists.
+    Exist,
+    /// On a node's children.
+    Child,
+    /// On data and children of a node, until it is removed.
+    Persistent,
+    /// On a whole subtree, until it is removed.
+    Recursive,
+    /// Carried over from an earlier connection, of whatever kind. At most so many: one that the client has set
+    /// again since is counted twice.
+    Carried,
+}
+
+impl WatchKind {
+    /// All kinds, in the order of [`WatchCounts`].
+    pub const ALL: [Self; 6] = [Self::Data, Self::Exist, Self::Child, Self::Persistent, Self::Recursive, Self::Carried];
+
+    /// Its name in labels and JSON.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Exist => "exist",
+            Self::Child => "child",
+            Self::Persistent => "persistent",
+            Self::Recursive => "recursive",
+            Self::Carried => "carried",
+        }
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// How many watches of each kind there are, in the order of [`WatchKind::ALL`].
+pub type WatchCounts = [u32; WatchKind::ALL.len()];
+
+/// The watches of one connection. Holds no memory while there are none.
+#[derive(Debug, Default)]
+pub struct WatchTable(Option<Box<Watched>>);
+
+#[derive(Debug, Default)]
+struct Watched {
+    /// Kinds (as bits) by the hash of their path.
+    paths: HashMap<u64, u8, foldhash::fast::RandomState>,
+    /// Requests not yet answered, in the order in which they were sent.
+    waiting: VecDeque<Waiting>,
+    counts: WatchCounts,
+    /// Carried watches that fired before the server confirmed that it took them over, as it does (§3.2).
+    fired_early: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    xid: Xid,
+    path: u64,
+    change: Change,
+}
+
+/// What a reply will do to the table.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// Adds a watch of this kind if the node is there.
+    Add(WatchKind),
+    /// Adds a data watch if the node is there, else an exist watch.
+    AddExists,
+    /// Removes the kinds with these bits.
+    Remove(u8),
+    /// Carries over so many watches.
+    Carry(u32),
+}
+
+impl Change {
+    fn of(request: &Request<'_>) -> Option<Self> {
+        let flag = request.flags != 0;
+        match request.op {
+            OpCode::GET_DATA => flag.then_some(Self::Add(WatchKind::Data)),
+            OpCode::EXISTS => flag.then_some(Self::AddExists),
+            OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2 => flag.then_some(Self::Add(WatchKind::Child)),
+            OpCode::ADD_WATCH if request.flags == 0 => Some(Self::Add(WatchKind::Persistent)),
+            OpCode::ADD_WATCH => Some(Self::Add(WatchKind::Recursive)),
+            OpCode::REMOVE_WATCHES => Some(Self::Remove(removed_kinds(request.flags))),
+            OpCode::SET_WATCHES | OpCode::SET_WATCHES2 => u32::try_from(request.flags).ok().map(Self::Carry),
+            _ => None,
+        }
+    }
+}
+
+/// The watches that a removal of the given type takes away (`Watcher.WatcherType`).
+fn removed_kinds(watcher_type: i32) -> u8 {
+    match watcher_type {
+        1 => WatchKind::Child.bit(),
+        2 => WatchKind::Data.bit() | WatchKind::Exist.bit(),
+        3 => WatchKind::ALL.iter().fold(0, |bits, kind| bits | kind.bit()),
+        4 => WatchKind::Persistent.bit(),
+        5 => WatchKind::Recursive.bit(),
+        _ => 0,
+    }
+}
+
+/// The watches that an event of the given type uses up.
+fn fired_kinds(event_type: i32) -> u8 {
+    let node = WatchKind::Data.bit() | WatchKind::Exist.bit();
+    match event_type {
+        1 | 3 => node,
+        2 => node | WatchKind::Child.bit(),
+        4 => WatchKind::Child.bit(),
+        _ => 0,
+    }
+}
+
+/// Whether requests of this operation are ever waited for; saves the search for all others.
+fn may_concern_watches(op: OpCode) -> bool {
+    matches!(
+        op,
+        OpCode::GET_DATA
+            | OpCode::EXISTS
+            | OpCode::GET_CHILDREN
+            | OpCode::GET_CHILDREN2
+            | OpCode::ADD_WATCH
+            | OpCode::REMOVE_WATCHES
+            | OpCode::SET_WATCHES
+            | OpCode::SET_WATCHES2
+    )
+}
+
+impl WatchTable {
+    /// Remembers a request whose reply may set or remove watches.
+    #[inline]
+    pub fn on_request(&mut self, request: &Request<'_>) {
+        if let Some(change) = Change::of(request) {
+            self.expect(request, change);
+        }
+    }
+
+    fn expect(&mut self, request: &Request<'_>, change: Change) {
+        if matches!(change, Change::Remove(_)) && self.0.is_none() {
+            return;
+        }
+        let watched = self.0.get_or_insert_default();
+        if watched.waiting.len() < WATCH_REQUESTS_CAP {
+            let path = watched.hash(request.path);
+            watched.waiting.push_back(Waiting { xid: request.xid, path, change });
+        }
+    }
+
+    /// Takes note of a reply; whether the counts have changed.
+    #[inline]
+    pub fn on_reply(&mut self, reply: &Reply) -> bool {
+        match &mut self.0 {
+            Some(watched) if !watched.waiting.is_empty() && reply.op.is_none_or(may_concern_watches) => {
+                let changed = watched.settle(reply);
+                self.give_back();
+                changed
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes note of a watch that fired; whether the counts have changed.
+    pub fn on_event(&mut self, event: &WatchEvent<'_>) -> bool {
+        let Some(watched) = &mut self.0 else { return false };
+        let path = watched.hash(event.path);
+        let changed = watched.fire(path, event.kind);
+        self.give_back();
+        changed
+    }
+
+    /// How many watches there are.
+    pub fn counts(&self) -> WatchCounts {
+        self.0.as_ref().map_or_else(WatchCounts::default, |watched| watched.counts)
+    }
+
+    fn give_back(&mut self) {
+        if self.0.as_ref().is_some_and(|watched| watched.counts == WatchCounts::default() && watched.waiting.is_empty())
+        {
+            self.0 = None;
+        }
+    }
+}
+
+impl Watched {
+    fn hash(&self, path: &[u8]) -> u64 {
+        // A path that was cut by a chunk edge is known up to the cap only; a whole one must hash alike.
+        self.paths.hasher().hash_one(&path[..path.len().min(PATH_CAP)])
+    }
+
+    /// Carries out what the replied request was to do; requests that were sent before it and skipped are
+    /// dropped with it, because their replies will not come.
+    fn settle(&mut self, reply: &Reply) -> bool {
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.xid == reply.xid) else { return false };
+        let Some(waiting) = self.waiting.drain(..=place).next_back() else { return false };
+        match waiting.change {
+            Change::Add(kind) if reply.error.is_ok() => self.add(waiting.path, kind),
+            Change::AddExists if reply.error.is_ok() => self.add(waiting.path, WatchKind::Data),
+            Change::AddExists if reply.error == ErrorCode::NO_NODE => self.add(waiting.path, WatchKind::Exist),
+            Change::Remove(kinds) if reply.error.is_ok() => self.remove(waiting.path, kinds),
+            Change::Carry(number) if reply.error.is_ok() => {
+                let still_set = number.saturating_sub(std::mem::take(&mut self.fired_early));
+                let carried = &mut self.counts[WatchKind::Carried as usize];
+                *carried = carried.saturating_add(still_set);
+                still_set > 0
+            }
+            Change::Add(_) | Change::AddExists | Change::Remove(_) | Change::Carry(_) => false,
+        }
+    }
+
+    fn fire(&mut self, path: u64, event_type: i32) -> bool {
+        if self.paths.contains_key(&path) {
+            return self.remove(path, fired_kinds(event_type));
+        }
+        let carried = &mut self.counts[WatchKind::Carried as usize];
+        if self.waiting.iter().any(|waiting| matches!(waiting.change, Change::Carry(_))) {
+            self.fired_early = self.fired_early.saturating_add(1);
+        } else if *carried > 0 {
+            *carried -= 1;
+            return true;
+        }
+        false
+    }
+
+    fn add(&mut self, path: u64, kind: WatchKind) -> bool {
+        if self.paths.len() >= WATCHED_PATHS_CAP && !self.paths.contains_key(&path) {
+            return false;
+        }
+        let kinds = self.paths.entry(path).or_default();
+        let new = *kinds & kind.bit() == 0;
+        *kinds |= kind.bit();
+        self.counts[kind as usize] += u32::from(new);
+        new
+    }
+
+    fn remove(&mut self, path: u64, removed: u8) -> bool {
+        let Some(kinds) = self.paths.get_mut(&path) else { return false };
+        let gone = *kinds & removed;
+        *kinds &= !removed;
+        if *kinds == 0 {
+            self.paths.remove(&path);
+        }
+        for kind in WatchKind::ALL {
+            self.counts[kind as usize] -= u32::from(gone & kind.bit() != 0);
+        }
+        gone != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Zxid;
+    use crate::time::Timestamp;
+
+    fn ask(table: &mut WatchTable, xid: i32, op: OpCode, flags: i32, path: &str) {
+        let path = path.as_bytes();
+        table.on_request(&Request { xid: Xid(xid), op, part: op, path, flags, data_len: 0, frame_len: 20 });
+    }
+
+    fn answer(table: &mut WatchTable, xid: i32, error: ErrorCode) -> bool {
+        table.on_reply(&Reply {
+            xid: Xid(xid),
+            op: None,
+            zxid: Zxid(1),
+            error,
+            sent_at: Timestamp::ZERO,
+            flags: 0,
+            request_len: 20,
+            reply_len: 16,
+        })
+    }
+
+    fn fire(table: &mut WatchTable, kind: i32, path: &str) -> bool {
+        table.on_event(&WatchEvent { kind, state: 3, path: path.as_bytes() })
+    }
+
+    #[test]
+    fn a_watch_is_set_by_the_reply_and_used_up_by_its_event() {
+        let mut table = WatchTable::default();
+        ask(&mut table, 1, OpCode::GET_DATA, 1, "/a");
+        ask(&mut table, 2, OpCode::EXISTS, 1, "/missing");
+        ask(&mut table, 3, OpCode::GET_CHILDREN2, 1, "/a");
+        ask(&mut table, 4, OpCode::GET_DATA, 0, "/unwatched");
+        assert_eq!(table.counts(), [0; 6]);
+        assert!(answer(&mut table, 1, ErrorCode::OK));
+        assert!(answer(&mut table, 2, ErrorCode::NO_NODE));
+        assert!(answer(&mut table, 3, ErrorCode::OK));
+        assert!(!answer(&mut table, 4, ErrorCode::OK));
+        assert_eq!(table.counts(), [1, 1, 1, 0, 0, 0]);
+
+        assert!(fire(&mut table, 1, "/missing"));
+        assert_eq!(table.counts(), [1, 0, 1, 0, 0, 0]);
+        assert!(fire(&mut table, 2, "/a"), "a deletion fires data and child watches");
+        assert_eq!(table.counts(), [0; 6]);
+        assert!(table.0.is_none(), "an empty table holds memory");
+    }
+
+    #[test]
+    fn a_failed_request_sets_no_watch() {
+        let mut table = WatchTable::default();
+        ask(&mut table, 1, OpCode::GET_DATA, 1, "/missing");
+        assert!(!answer(&mut table, 1, ErrorCode::NO_NODE));
+        ask(&mut table, 2, OpCode::EXISTS, 1, "/there");
+        assert!(answer(&mut table, 2, ErrorCode::OK));
+        assert_eq!(table.counts(), [1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn watching_a_node_twice_is_one_watch() {
+        let mut table = WatchTable::default();
+        for xid in 1..=2 {
+            ask(&mut table, xid, OpCode::GET_DATA, 1, "/a");
+            assert_eq!(answer(&mut table, xid, ErrorCode::OK), xid == 1);
+        }
+        assert_eq!(table.counts(), [1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn persistent_watches_stay_until_they_are_removed() {
+        let mut table = WatchTable::default();
+        ask(&mut table, 1, OpCode::ADD_WATCH, 0, "/p");
+        ask(&mut table, 2, OpCode::ADD_WATCH, 1, "/r");
+        answer(&mut table, 1, ErrorCode::OK);
+        answer(&mut table, 2, ErrorCode::OK);
+        assert!(!fire(&mut table, 3, "/p"));
+        assert_eq!(table.counts(), [0, 0, 0, 1, 1, 0]);
+        ask(&mut table, 3, OpCode::REMOVE_WATCHES, 3, "/p");
+        ask(&mut table, 4, OpCode::REMOVE_WATCHES, 5, "/r");
+        assert!(answer(&mut table, 3, ErrorCode::OK));
+        assert!(answer(&mut table, 4, ErrorCode::OK));
+        assert_eq!(table.counts(), [0; 6]);
+    }
+
+    #[test]
+    fn carried_watches_are_counted_until_they_fire() {
+        let mut table = WatchTable::default();
+        ask(&mut table, 1, OpCode::SET_WATCHES, 3, "");
+        assert!(!fire(&mut table, 3, "/changed-meanwhile"));
+        assert!(answer(&mut table, 1, ErrorCode::OK));
+        assert_eq!(table.counts(), [0, 0, 0, 0, 0, 2]);
+        assert!(fire(&mut table, 3, "/carried"));
+        assert!(fire(&mut table, 2, "/carried-too"));
+        assert!(!fire(&mut table, 2, "/unheard-of"));
+        assert_eq!(table.counts(), [0; 6]);
+        assert!(table.0.is_none(), "an empty table holds memory");
+    }
+
+    #[test]
+    fn a_reply_that_skips_requests_drops_them() {
+        let mut table = WatchTable::default();
+        ask(&mut table, 1, OpCode::GET_DATA, 1, "/lost");
+        ask(&mut table, 2, OpCode::GET_DATA, 1, "/answered");
+        assert!(answer(&mut table, 2, ErrorCode::OK));
+        assert!(!answer(&mut table, 1, ErrorCode::OK));
+        assert_eq!(table.counts(), [1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_path_cut_at_the_cap_is_the_same_as_the_whole_one() {
+        let long = format!("/{}", "x".repeat(3 * PATH_CAP));
+        let mut table = WatchTable::default();
+        ask(&mut table, 1, OpCode::GET_DATA, 1, &long[..PATH_CAP]);
+        answer(&mut table, 1, ErrorCode::OK);
+        assert!(fire(&mut table, 3, &long));
+    }
+
+    #[test]
+    fn hostile_numbers_of_watches_are_not_remembered_without_bound() {
+        let mut table = WatchTable::default();
+        for number in 0..WATCHED_PATHS_CAP as i32 + 100 {
+            ask(&mut table, number, OpCode::GET_DATA, 1, &format!("/{number}"));
+            answer(&mut table, number, ErrorCode::OK);
+        }
+        assert_eq!(table.counts()[0] as usize, WATCHED_PATHS_CAP);
+        for number in 0..2 * WATCH_REQUESTS_CAP as i32 {
+            ask(&mut table, number, OpCode::GET_DATA, 1, "/0");
+        }
+        assert_eq!(table.0.map(|watched| watched.waiting.len()), Some(WATCH_REQUESTS_CAP));
+    }
+}
