@@ -5,5 +5,6 @@ pub mod ids;
 pub mod observe;
 pub mod route;
 pub mod session;
+pub mod sim;
 pub mod time;
 pub mod wire;

@@ -1,0 +1,346 @@
+//! The simulated ensemble as its clients meet it: connections and bytes in, bytes and closes out, at the times
+//! that it is given.
+//!
+//! It has no clock and no sockets. Whoever drives it calls [`Ensemble::advance`] when [`Ensemble::next_event`] is
+//! due, hands over what arrived, and carries out what [`Ensemble::poll_output`] says.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::leading::Reign;
+use super::random::Random;
+use super::request::Ask;
+use super::server::{Factory, Link, Origin, Phase, Release, Server, State, Txn};
+use super::truth::{Cause, Truth, What};
+use crate::ids::ServerId;
+use crate::time::Timestamp;
+use crate::wire::OpCode;
+
+/// One connection to one simulated server; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LinkId(pub u64);
+
+/// How an ensemble is made up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Release and connection factory of each server.
+    pub servers: Vec<(Release, Factory)>,
+    /// The place of the first leader.
+    pub leader: usize,
+    /// `tickTime`.
+    pub tick: Duration,
+    /// `syncLimit`: ticks after which a silent server is given up.
+    pub sync_limit: u32,
+    /// `jute.maxbuffer` in bytes.
+    pub max_frame: usize,
+    /// `maxClientCnxns`: connections from one address to one server.
+    pub connection_cap: usize,
+    /// Longest and shortest time between two servers.
+    pub hop: [Duration; 2],
+    /// Shortest and longest election.
+    pub election: [Duration; 2],
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            servers: vec![(Release::V3_9, Factory::Nio); 3],
+            leader: 2,
+            tick: Duration::from_secs(2),
+            sync_limit: 5,
+            max_frame: 0xfffff,
+            connection_cap: 60,
+            hop: [Duration::from_micros(200), Duration::from_millis(2)],
+            election: [Duration::from_millis(400), Duration::from_millis(1500)],
+        }
+    }
+}
+
+/// How a server ends a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// In order.
+    Fin,
+    /// With a reset.
+    Reset,
+}
+
+/// What the driver has to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Deliver these bytes to the peer.
+    Bytes(LinkId, Vec<u8>),
+    /// Close the connection behind all bytes given so far.
+    Closed(LinkId, Ending),
+}
+
+/// What travels, or waits for its time.
+#[derive(Clone, Debug)]
+pub(super) enum Message {
+    Opened(LinkId, IpAddr),
+    Bytes(LinkId, Vec<u8>),
+    HungUp(LinkId),
+    /// A close marker was met, or the server gives the connection up.
+    Close(LinkId, Cause),
+    /// Learner to leader.
+    Forward(Origin, i64, OpCode, Ask),
+    NewSession(Origin, i64, i32),
+    Revalidate(Origin, i64),
+    Touched(usize, u64, Vec<i64>),
+    /// Leader to any server, itself included.
+    Commit(u64, Arc<Txn>),
+    Synced(Origin),
+    Revalidated(Origin, i64, bool),
+    /// Timers.
+    Tick,
+    LearnerPing,
+    Silence(u64),
+    Join,
+    ElectionOver(u64),
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    at: Timestamp,
+    order: u64,
+    server: usize,
+    message: Message,
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+impl Eq for Scheduled {}
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+/// Several simulated servers that share sessions.
+#[derive(Debug)]
+pub struct Ensemble {
+    pub(super) settings: Settings,
+    pub(super) random: Random,
+    pub(super) now: Timestamp,
+    pub(super) servers: Vec<Server>,
+    pub(super) reign: Option<Reign>,
+    /// Counts elections.
+    pub(super) term: u64,
+    numbers: u64,
+    scheduled: BinaryHeap<Reverse<Scheduled>>,
+    outputs: VecDeque<Output>,
+    truths: VecDeque<Truth>,
+}
+
+impl Ensemble {
+    /// An ensemble that serves, with nothing in its tree.
+    pub fn new(settings: Settings, seed: u64) -> Self {
+        let servers = settings.servers.iter().enumerate();
+        let servers = servers.map(|(place, (release, factory))| Server::new(place, *release, *factory)).collect();
+        let mut ensemble = Self {
+            random: Random::new(seed),
+            now: Timestamp::ZERO,
+            servers,
+            reign: None,
+            term: 0,
+            numbers: 0,
+            scheduled: BinaryHeap::new(),
+            outputs: VecDeque::new(),
+            truths: VecDeque::new(),
+            settings,
+        };
+        ensemble.crown(ensemble.settings.leader);
+        for server in 0..ensemble.servers.len() {
+            ensemble.join(server);
+            ensemble.schedule(ensemble.settings.tick, server, Message::Tick);
+            ensemble.schedule(ensemble.settings.tick / 2, server, Message::LearnerPing);
+        }
+        ensemble
+    }
+
+    pub(super) fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    pub(super) fn schedule(&mut self, later: Duration, server: usize, message: Message) {
+        self.schedule_at(self.now.after(later), server, message);
+    }
+
+    pub(super) fn schedule_at(&mut self, at: Timestamp, server: usize, message: Message) {
+        let order = self.number();
+        self.scheduled.push(Reverse(Scheduled { at, order, server, message }));
+    }
+
+    /// How many servers there are.
+    pub fn len(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// Whether there is no server at all.
+    pub fn is_empty(&self) -> bool {
+        self.servers.is_empty()
+    }
+
+    /// The server that leads now, if one does.
+    pub fn leader(&self) -> Option<ServerId> {
+        self.reign.as_ref().map(|reign| ServerId(reign.server as u16))
+    }
+
+    /// Whether a server's port accepts connections; a frozen one's does.
+    pub fn accepts(&self, server: ServerId) -> bool {
+        self.servers[server.index()].state != State::Down
+    }
+
+    /// When something happens next by itself.
+    pub fn next_event(&self) -> Option<Timestamp> {
+        self.scheduled.peek().map(|Reverse(next)| next.at)
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, now: Timestamp) {
+        while self.next_event().is_some_and(|at| at <= now) {
+            let Some(Reverse(next)) = self.scheduled.pop() else { break };
+            self.now = self.now.max(next.at);
+            self.dispatch(next.server, next.message);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// A connection to a server; None when its port refuses it.
+    pub fn connect(&mut self, now: Timestamp, server: ServerId, peer: IpAddr) -> Option<LinkId> {
+        self.advance(now);
+        if !self.accepts(server) {
+            return None;
+        }
+        let link = LinkId(self.number());
+        self.dispatch(server.index(), Message::Opened(link, peer));
+        Some(link)
+    }
+
+    /// Bytes of the peer arrived at the server's host.
+    pub fn receive(&mut self, now: Timestamp, server: ServerId, link: LinkId, bytes: &[u8]) {
+        self.advance(now);
+        self.dispatch(server.index(), Message::Bytes(link, bytes.to_vec()));
+    }
+
+    /// The peer has closed, in order or not.
+    pub fn hang_up(&mut self, now: Timestamp, server: ServerId, link: LinkId) {
+        self.advance(now);
+        self.dispatch(server.index(), Message::HungUp(link));
+    }
+
+    /// The next thing to do for the driver.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next thing that a server knows; the driver that does not want it must still take it away.
+    pub fn poll_truth(&mut self) -> Option<Truth> {
+        self.truths.pop_front()
+    }
+
+    pub(super) fn dispatch(&mut self, server: usize, message: Message) {
+        match message {
+            Message::ElectionOver(term) => return self.election_over(term),
+            Message::Silence(spell) => return self.silence(server, spell),
+            Message::Tick => self.schedule(self.settings.tick, server, Message::Tick),
+            Message::LearnerPing => self.schedule(self.settings.tick / 2, server, Message::LearnerPing),
+            _ => {}
+        }
+        let target = &mut self.servers[server];
+        match (target.state, target.frozen) {
+            (State::Down, _) => {}
+            (_, true) if matches!(message, Message::Tick | Message::LearnerPing) => {}
+            (_, true) => target.mailbox.push_back(message),
+            _ => self.handle(server, message),
+        }
+    }
+
+    pub(super) fn handle(&mut self, server: usize, message: Message) {
+        match message {
+            Message::Opened(link, peer) => self.opened(server, link, peer),
+            Message::Bytes(link, bytes) => self.read_bytes(server, link, &bytes),
+            Message::HungUp(link) => self.forget(server, link, Cause::HungUp),
+            Message::Close(link, cause) => self.close(server, link, cause, Ending::Fin),
+            Message::Forward(origin, session, op, ask) => self.lead(origin, session, op, ask),
+            Message::NewSession(origin, session, timeout_ms) => self.lead_new_session(origin, session, timeout_ms),
+            Message::Revalidate(origin, session) => self.lead_revalidation(origin, session),
+            Message::Touched(learner, handler, sessions) => self.lead_touches(learner, handler, &sessions),
+            Message::Commit(handler, txn) => self.committed(server, handler, &txn),
+            Message::Synced(origin) => self.synced(server, origin),
+            Message::Revalidated(origin, session, lives) => self.revalidated(server, origin, session, lives),
+            Message::Tick => self.tick(server),
+            Message::LearnerPing => self.learner_ping(server),
+            Message::Join => self.join(server),
+            Message::Silence(_) | Message::ElectionOver(_) => {}
+        }
+    }
+
+    fn opened(&mut self, server: usize, link: LinkId, peer: IpAddr) {
+        let (now, cap) = (self.now, self.settings.connection_cap);
+        let target = &mut self.servers[server];
+        let full = target.links.values().filter(|other| other.peer == peer).count() >= cap;
+        target.links.insert(
+            link,
+            Link {
+                peer,
+                phase: Phase::Fresh,
+                buffer: Vec::new(),
+                queue: VecDeque::new(),
+                heard_at: now,
+                session: 0,
+                timeout_ms: 0,
+                with_flag: false,
+                closing: None,
+                leaks: false,
+            },
+        );
+        if full {
+            let ending = if target.factory == Factory::Nio { Ending::Reset } else { Ending::Fin };
+            self.close(server, link, Cause::Cap, ending);
+        }
+    }
+
+    pub(super) fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
+        self.outputs.push_back(Output::Bytes(link, bytes));
+    }
+
+    pub(super) fn know(&mut self, server: usize, link: LinkId, session: i64, what: What) {
+        self.truths.push_back(Truth { at: self.now, server: ServerId(server as u16), link, session, what });
+    }
+
+    /// Ends a connection from the server's side.
+    pub(super) fn close(&mut self, server: usize, link: LinkId, cause: Cause, ending: Ending) {
+        if self.servers[server].links.contains_key(&link) {
+            self.forget(server, link, cause);
+            self.outputs.push_back(Output::Closed(link, ending));
+        }
+    }
+
+    /// Drops everything that hangs on a connection. A close marker that is already queued is the cause.
+    pub(super) fn forget(&mut self, server: usize, link: LinkId, cause: Cause) {
+        let target = &mut self.servers[server];
+        let Some(gone) = target.links.remove(&link) else { return };
+        if target.by_session.get(&gone.session) == Some(&link) {
+            target.by_session.remove(&gone.session);
+        }
+        target.watches.drop_link(link);
+        self.know(server, link, gone.session, What::Closed(gone.closing.unwrap_or(cause)));
+    }
+}
+
+#[cfg(test)]
+#[path = "ensemble_tests.rs"]
+mod tests;

@@ -1,0 +1,201 @@
+//! What the leader does: decides who may speak for a session, orders the writes, and sends everybody the result.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ensemble::{Ensemble, Message};
+use super::reply::Outcome;
+use super::request::Ask;
+use super::server::{Origin, State, Txn, TxnKind};
+use super::session_tracker::{Owner, Refusal, SessionTracker};
+use super::tree::{Change, Step, Tree};
+use super::truth::What;
+use crate::time::Timestamp;
+use crate::wire::{ErrorCode, OpCode};
+
+/// How many committed transactions are kept for servers that are behind, at most.
+const RECENT_CAP: usize = 100_000;
+
+/// One leader's time in office.
+#[derive(Debug)]
+pub(super) struct Reign {
+    pub(super) server: usize,
+    pub(super) tracker: SessionTracker,
+    /// The tree with everything that is proposed.
+    pub(super) ahead: Tree,
+    pub(super) zxid: i64,
+    /// Link of each server, the leader's own included; None while it has not joined.
+    pub(super) handlers: Vec<Option<u64>>,
+    /// Proposed, and not yet acknowledged by a majority.
+    pub(super) proposed: VecDeque<Arc<Txn>>,
+    /// Committed, and perhaps not yet heard of by all.
+    pub(super) recent: VecDeque<Arc<Txn>>,
+}
+
+impl Reign {
+    fn owner(&self, origin: Origin) -> Option<Owner> {
+        let current = self.handlers[origin.server] == Some(origin.handler);
+        current.then_some(if origin.server == self.server { Owner::Leader } else { Owner::Learner(origin.handler) })
+    }
+}
+
+impl Ensemble {
+    /// A request that only the leader can decide.
+    pub(super) fn lead(&mut self, origin: Origin, session: i64, op: OpCode, ask: Ask) {
+        let Some(reign) = self.reign.as_mut() else { return };
+        let Some(owner) = reign.owner(origin) else { return };
+        let what = match ask {
+            // A sync is answered whoever owns the session (ZOOKEEPER-915).
+            Ask::Sync(_) => return self.tell(origin.server, Message::Synced(origin)),
+            Ask::CloseSession => {
+                if !reign.tracker.close(session) {
+                    return;
+                }
+                TxnKind::CloseSession(deletions(&reign.ahead, session))
+            }
+            Ask::Write(changes) => TxnKind::Write(match reign.tracker.check(session, owner) {
+                Err(Refusal::Moved) => Outcome::Moved,
+                Err(Refusal::Closing | Refusal::Unknown) => Outcome::Refused(0, ErrorCode::SESSION_EXPIRED),
+                Ok(()) => decide(&reign.ahead, session, changes, op == OpCode::MULTI),
+            }),
+            _ => return,
+        };
+        self.propose(session, what, Some(origin));
+    }
+
+    pub(super) fn lead_new_session(&mut self, origin: Origin, session: i64, timeout_ms: i32) {
+        let now = self.now;
+        let Some(reign) = self.reign.as_mut() else { return };
+        let Some(owner) = reign.owner(origin) else { return };
+        reign.tracker.add(now, session, timeout_ms, Some(owner));
+        self.propose(session, TxnKind::CreateSession(timeout_ms), Some(origin));
+    }
+
+    /// A claim: whoever asks last owns the session.
+    pub(super) fn lead_revalidation(&mut self, origin: Origin, session: i64) {
+        let now = self.now;
+        let Some(reign) = self.reign.as_mut() else { return };
+        let Some(owner) = reign.owner(origin) else { return };
+        let lives = reign.tracker.claim(now, session, owner);
+        if lives {
+            self.know(origin.server, origin.link, session, What::Granted);
+        }
+        self.tell(origin.server, Message::Revalidated(origin, session, lives));
+    }
+
+    pub(super) fn lead_touches(&mut self, learner: usize, handler: u64, sessions: &[i64]) {
+        let now = self.now;
+        let Some(reign) = self.reign.as_mut().filter(|reign| reign.handlers[learner] == Some(handler)) else { return };
+        for session in sessions {
+            reign.tracker.touch(now, *session);
+        }
+    }
+
+    /// Puts a transaction into the order of all; every refusal costs a zxid too (protocol.md §4.3).
+    fn propose(&mut self, session: i64, what: TxnKind, origin: Option<Origin>) {
+        let Some(reign) = self.reign.as_mut() else { return };
+        reign.zxid += 1;
+        let steps: Vec<&Step> = match &what {
+            TxnKind::Write(Outcome::Done(steps)) => steps.iter().map(|(_, step)| step).collect(),
+            TxnKind::CloseSession(steps) => steps.iter().collect(),
+            _ => Vec::new(),
+        };
+        for step in steps {
+            reign.ahead.apply(step, reign.zxid);
+        }
+        reign.proposed.push_back(Arc::new(Txn { zxid: reign.zxid, session, what, origin }));
+        self.commit();
+    }
+
+    /// Commits what is proposed, if a majority is there to acknowledge it.
+    pub(super) fn commit(&mut self) {
+        let Some(reign) = self.reign.as_ref() else { return };
+        let acknowledges = |place: usize| reign.handlers[place].is_some() && self.servers[place].awake();
+        let count = (0..self.servers.len()).filter(|place| acknowledges(*place)).count();
+        if count * 2 <= self.servers.len() {
+            return;
+        }
+        while let Some(txn) = self.reign.as_mut().and_then(|reign| reign.proposed.pop_front()) {
+            let round = self.random.between(Duration::from_micros(500), Duration::from_millis(5));
+            for server in 0..self.servers.len() {
+                let handler = self.reign.as_ref().and_then(|reign| reign.handlers[server]);
+                if let Some(handler) = handler {
+                    self.deliver(round, server, Message::Commit(handler, Arc::clone(&txn)));
+                }
+            }
+            self.remember(txn);
+        }
+    }
+
+    fn remember(&mut self, txn: Arc<Txn>) {
+        let Some(reign) = self.reign.as_mut() else { return };
+        let joined = self.servers.iter().zip(&reign.handlers).filter(|(_, handler)| handler.is_some());
+        let heard = joined.map(|(server, _)| server.replica.zxid).min().unwrap_or(0);
+        reign.recent.push_back(txn);
+        while reign.recent.front().is_some_and(|txn| txn.zxid <= heard) || reign.recent.len() > RECENT_CAP {
+            reign.recent.pop_front();
+        }
+    }
+
+    /// A message from the leader to a server, behind all earlier ones.
+    fn tell(&mut self, server: usize, message: Message) {
+        if self.reign.as_ref().is_some_and(|reign| reign.server == server) {
+            return match message {
+                // The leader's syncs wait behind its own outstanding proposals.
+                Message::Synced(_) => self.deliver(Duration::ZERO, server, message),
+                _ => self.handle(server, message),
+            };
+        }
+        let [low, high] = self.settings.hop;
+        let hop = self.random.between(low, high);
+        self.deliver(hop, server, message);
+    }
+
+    fn deliver(&mut self, later: Duration, server: usize, message: Message) {
+        let target = &mut self.servers[server];
+        let at = self.now.after(later + target.lag).max(Timestamp(target.downlink_at.0 + 1));
+        target.downlink_at = at;
+        self.schedule_at(at, server, message);
+    }
+
+    /// Once a tick on every server: idle connections; on the leader also the sessions whose time is over.
+    pub(super) fn tick(&mut self, server: usize) {
+        self.drop_idle(server);
+        let now = self.now;
+        if self.servers[server].state != State::Serving {
+            return;
+        }
+        let Some(reign) = self.reign.as_mut().filter(|reign| reign.server == server) else { return };
+        for session in reign.tracker.expired(now) {
+            let Some(reign) = self.reign.as_mut() else { return };
+            reign.tracker.close(session);
+            let steps = deletions(&reign.ahead, session);
+            self.propose(session, TxnKind::CloseSession(steps), None);
+        }
+    }
+}
+
+fn deletions(tree: &Tree, session: i64) -> Vec<Step> {
+    tree.ephemerals(session).into_iter().map(Step::Delete).collect()
+}
+
+/// Decides a write against the tree that runs ahead; a multi is all or nothing.
+fn decide(ahead: &Tree, session: i64, changes: Vec<(OpCode, Change)>, multi: bool) -> Outcome {
+    if !multi {
+        let steps: Result<Vec<_>, _> =
+            changes.iter().map(|(op, change)| ahead.resolve(change, session).map(|step| (*op, step))).collect();
+        return steps.map_or_else(|error| Outcome::Refused(0, error), Outcome::Done);
+    }
+    let (mut tentative, mut steps) = (ahead.clone(), Vec::new());
+    for (place, (op, change)) in changes.into_iter().enumerate() {
+        match tentative.resolve(&change, session) {
+            Ok(step) => {
+                tentative.apply(&step, 0);
+                steps.push((op, step));
+            }
+            Err(error) => return Outcome::Refused(place, error),
+        }
+    }
+    Outcome::Done(steps)
+}

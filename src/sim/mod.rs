@@ -1,0 +1,22 @@
+//! A simulated ensemble: servers that speak real bytes, own sessions by ZooKeeper's rules, and fail on demand.
+//!
+//! Pure like everything below it: time is an argument, chance is a seed. It keeps the rules by which sessions
+//! move, end and are refused (protocol.md §4 and §5); it is not a database: no disk, no ACLs, no quotas, no TLS.
+//! Tests drive it through thousands of stories whose truth it knows, `zoogate demo` serves it over loopback.
+
+mod ensemble;
+mod faults;
+mod leading;
+pub mod random;
+pub mod reply;
+pub mod request;
+mod server;
+mod serving;
+pub mod session_tracker;
+pub mod tree;
+mod truth;
+pub mod watches;
+
+pub use ensemble::{Ending, Ensemble, LinkId, Output, Settings};
+pub use server::{Factory, Release};
+pub use truth::{Cause, Truth, What};

@@ -1,0 +1,146 @@
+//! What a client's frame asks of a simulated server.
+//!
+//! An owned reading, unlike the [`scanner`](crate::wire::FrameScanner)'s: a server has to do what it is told.
+//! Operations that the simulation does not know are answered as a server does that never heard of them.
+
+use super::tree::Change;
+use super::watches::Replay;
+use crate::wire::{JuteReader, OpCode};
+
+/// A frame's content.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Ask {
+    /// Changes that must all succeed; each with the operation that decides its reply.
+    Write(Vec<(OpCode, Change)>),
+    /// Something that the connected server answers by itself.
+    Read(Read),
+    /// Wait until this server has caught up with the leader.
+    Sync(String),
+    /// I am alive.
+    Ping,
+    /// I am somebody: scheme and whether the simulation believes it.
+    Auth(String),
+    /// Take my watches back.
+    SetWatches(Replay),
+    /// I am done.
+    CloseSession,
+    /// Not understood.
+    Unknown,
+}
+
+/// A question that changes nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Read {
+    /// `exists`, `getData`, `getChildren`, `getChildren2` or `getACL`.
+    pub op: OpCode,
+    /// The node.
+    pub path: String,
+    /// Whether to tell when the answer changes.
+    pub watch: bool,
+}
+
+fn text(reader: &mut JuteReader<'_>) -> Option<String> {
+    reader.buffer().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn texts(reader: &mut JuteReader<'_>) -> Option<Vec<String>> {
+    (0..reader.int()?.max(0)).map(|_| text(reader)).collect()
+}
+
+impl Ask {
+    /// Reads the body behind a request's header; None when it is broken.
+    pub fn read(op: OpCode, body: &[u8]) -> Option<Self> {
+        let mut reader = JuteReader::new(body);
+        let reader = &mut reader;
+        Some(match op {
+            OpCode::PING => Self::Ping,
+            OpCode::CLOSE_SESSION => Self::CloseSession,
+            OpCode::SYNC => Self::Sync(text(reader)?),
+            OpCode::AUTH => {
+                reader.int()?;
+                Self::Auth(text(reader)?)
+            }
+            OpCode::EXISTS | OpCode::GET_DATA | OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2 => {
+                Self::Read(Read { op, path: text(reader)?, watch: reader.bool()? })
+            }
+            OpCode::GET_ACL => Self::Read(Read { op, path: text(reader)?, watch: false }),
+            OpCode::SET_WATCHES => Self::SetWatches(Replay {
+                relative_zxid: reader.long()?,
+                data: texts(reader)?,
+                exist: texts(reader)?,
+                child: texts(reader)?,
+            }),
+            OpCode::MULTI => Self::Write(multi(reader)?),
+            // A check stands only inside a multi (ZOOKEEPER-2623).
+            OpCode::CHECK => Self::Unknown,
+            _ => change(op, reader).map_or(Self::Unknown, |change| Self::Write(vec![(op, change)])),
+        })
+    }
+}
+
+fn multi(reader: &mut JuteReader<'_>) -> Option<Vec<(OpCode, Change)>> {
+    let mut changes = Vec::new();
+    loop {
+        let (op, done) = (OpCode(reader.int()?), reader.bool()?);
+        reader.int()?;
+        if done {
+            return Some(changes);
+        }
+        changes.push((op, change(op, reader)?));
+    }
+}
+
+fn change(op: OpCode, reader: &mut JuteReader<'_>) -> Option<Change> {
+    Some(match op {
+        OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_CONTAINER => {
+            let (path, data) = (text(reader)?, reader.buffer()?.to_vec());
+            for _ in 0..reader.int()?.max(0) {
+                reader.int()?;
+                reader.buffer()?;
+                reader.buffer()?;
+            }
+            let flags = reader.int()?;
+            Change::Create { path, data, flags: if flags > 3 { 0 } else { flags } }
+        }
+        OpCode::DELETE => Change::Delete { path: text(reader)?, version: reader.int()? },
+        OpCode::CHECK => Change::Check { path: text(reader)?, version: reader.int()? },
+        OpCode::SET_DATA => {
+            Change::SetData { path: text(reader)?, data: reader.buffer()?.to_vec(), version: reader.int()? }
+        }
+        OpCode::SET_ACL => Change::SetAcl { path: text(reader)? },
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::JuteWriter;
+
+    #[test]
+    fn reads_a_multi() {
+        let body = JuteWriter::new()
+            .multi_header(1, false, -1)
+            .buffer(b"/a")
+            .null()
+            .open_acl()
+            .int(1)
+            .multi_header(5, false, -1)
+            .buffer(b"/b")
+            .buffer(b"x")
+            .int(-1)
+            .multi_end()
+            .into_bytes();
+        let Some(Ask::Write(changes)) = Ask::read(OpCode::MULTI, &body) else { panic!() };
+        assert_eq!(changes[0], (OpCode::CREATE, Change::Create { path: "/a".into(), data: vec![], flags: 1 }));
+        assert!(matches!(changes[1].1, Change::SetData { version: -1, .. }));
+        assert_eq!(Ask::read(OpCode::MULTI, &body[..body.len() - 1]), None);
+    }
+
+    #[test]
+    fn what_is_not_known_is_unknown() {
+        assert_eq!(Ask::read(OpCode(4242), &[]), Some(Ask::Unknown));
+        assert_eq!(Ask::read(OpCode::CHECK, &[]), Some(Ask::Unknown));
+        assert_eq!(Ask::read(OpCode::GET_DATA, &[0, 0, 0, 9]), None);
+    }
+}
