@@ -1,3 +1,10 @@
-//! The `zoogate` binary.
+//! The `zoogate` binary: hands the command line over and ends with the code that tells how it went.
 
-fn main() {}
+use std::io;
+use std::process::ExitCode;
+
+use zoogate::cli;
+
+fn main() -> ExitCode {
+    cli::exit_code(cli::execute(std::env::args_os(), &mut io::stdout().lock()))
+}

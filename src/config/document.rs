@@ -97,7 +97,7 @@ pub fn with_defaults(command: clap::Command) -> clap::Command {
         command.mut_arg(&name.path, |argument| {
             let short = argument.get_help().map(|help| format!("{help} {note}"));
             let long = argument.get_long_help().or(argument.get_help()).map(|help| format!("{help}\n\n{note}"));
-            argument.help(short.unwrap_or_default()).long_help(long.unwrap_or_default()).hide_possible_values(true)
+            argument.help(short.unwrap_or_default()).long_help(long.unwrap_or_default())
         })
     })
 }

@@ -1,0 +1,127 @@
+//! The command line as clap knows it. The doc comments are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{self, Keys};
+
+/// A transparent proxy between ZooKeeper clients and their ensemble that knows where every session is.
+///
+/// It forwards every byte unchanged, knows which server each session is on, says when a session moved and how
+/// it knows, and exports latency by session.
+#[derive(Clone, PartialEq, Debug, Parser)]
+#[command(name = "zoogate", version, max_term_width = 110, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  zoogate sessions                          the sessions that a running zoogate knows
+  zoogate session-moved --json              every refusal by SESSION_MOVED, with its evidence
+  zoogate check zoogate.toml                is this file in order, and what would be bound?
+
+Exit codes: 0 in order, 1 a negative finding, 2 a failure, 64 a command line that cannot be understood.";
+
+/// What to do.
+#[derive(Clone, PartialEq, Debug, Subcommand)]
+pub enum Command {
+    /// Check a configuration without starting: is it valid, can its names be resolved, what would be bound?
+    ///
+    /// Ends with 1 when something is wrong with it, with 2 when it cannot be read.
+    #[command(after_help = SOURCES)]
+    Check(SettingsSource),
+
+    /// Show the configuration in force, and which source set each key.
+    ///
+    /// The output is a configuration file itself. There are no secrets among the keys.
+    #[command(after_help = SOURCES)]
+    PrintConfig(SettingsSource),
+
+    /// List sessions, those with the newest activity first.
+    #[command(after_help = ASKING)]
+    Sessions(ListQuery),
+
+    /// List moves of sessions from one server to another, newest first.
+    #[command(after_help = ASKING)]
+    Moves(ListQuery),
+
+    /// List refusals by SESSION_MOVED with their evidence, newest first.
+    #[command(after_help = ASKING)]
+    SessionMoved(ListQuery),
+
+    /// List the servers of the ensemble and what is known of them.
+    #[command(after_help = ASKING)]
+    Servers(ListQuery),
+
+    /// List open connections.
+    #[command(after_help = ASKING)]
+    Connections(ListQuery),
+
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+
+    /// Print the manual page (`zoogate man | man -l -`).
+    Man,
+}
+
+const SOURCES: &str = "\
+Every setting is a flag (--probe-interval 2s), a variable (ZOOGATE_PROBE_INTERVAL=2s) and a key of the file \
+(interval = \"2s\" under [probe]). Flags win over variables, variables over the file, the file over the defaults.";
+
+const ASKING: &str = "Asks a running zoogate at its admin address.";
+
+/// Where settings come from.
+#[derive(Clone, PartialEq, Debug, Args)]
+pub struct SettingsSource {
+    /// A configuration file in TOML (all keys: config/reference.toml).
+    pub file: Option<PathBuf>,
+
+    /// The settings given as flags.
+    #[command(flatten)]
+    pub flags: Keys,
+}
+
+/// Which zoogate to ask, and how to print its answer.
+#[derive(Clone, PartialEq, Eq, Debug, Args)]
+pub struct Asking {
+    /// The admin address of the zoogate to ask: host:port.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "ZOOGATE_ADMIN_ADDRESS",
+        default_value = "127.0.0.1:9180",
+        hide_env_values = true
+    )]
+    pub admin: String,
+
+    /// Print the answer as JSON, as the API gives it.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A question for a list.
+#[derive(Clone, PartialEq, Eq, Debug, Args)]
+pub struct ListQuery {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub asking: Asking,
+
+    /// Rows at most [default: 1000].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// The command line, with defaults and variables added to the help of every setting.
+pub fn command() -> clap::Command {
+    ["check", "print-config"]
+        .iter()
+        .fold(Arguments::command(), |command, name| command.mut_subcommand(name, config::with_defaults))
+}

@@ -1,0 +1,98 @@
+//! The command line: what can be asked of zoogate, and how the answers are written.
+//!
+//! Nothing is decided here. Commands load settings and hand them to the proxy, or ask a running zoogate's
+//! admin door and print what it says. Every command writes to the given stream, so that it can be tested
+//! and so that a closed pipe is met in one place ([`exit_code`]).
+
+mod admin_client;
+mod arguments;
+mod check;
+mod lists;
+mod print_config;
+mod source;
+mod table;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+pub use arguments::{Arguments, Command, command};
+
+/// How a command that did its work ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Finding {
+    /// What was asked for is there, or is in order.
+    Good,
+    /// It is not; nothing failed.
+    Bad,
+}
+
+/// What stops a command.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line cannot be understood, or help was asked for.
+    Usage(clap::Error),
+    /// The work could not be done.
+    Work(anyhow::Error),
+}
+
+/// Runs one command line; its result goes to `out`.
+///
+/// # Errors
+/// [`Failure`], which [`exit_code`] reports.
+pub fn execute<I, A>(arguments: I, out: &mut dyn Write) -> Result<Finding, Failure>
+where
+    I: IntoIterator<Item = A>,
+    A: Into<OsString> + Clone,
+{
+    let matches = command().try_get_matches_from(arguments).map_err(Failure::Usage)?;
+    let arguments = <Arguments as clap::FromArgMatches>::from_arg_matches(&matches).map_err(Failure::Usage)?;
+    dispatch(&arguments.command, out).map_err(Failure::Work)
+}
+
+fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
+    match command {
+        Command::Check(source) => check::check(source, out),
+        Command::PrintConfig(source) => print_config::print_config(source, out),
+        Command::Sessions(list) => lists::sessions(list, out),
+        Command::Moves(list) => lists::moves(list, out),
+        Command::SessionMoved(list) => lists::session_moved(list, out),
+        Command::Servers(list) => lists::servers(list, out),
+        Command::Connections(list) => lists::connections(list, out),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut arguments::command(), "zoogate", &mut script);
+            out.write_all(&script)?;
+            Ok(Finding::Good)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(arguments::command()).render(out)?;
+            Ok(Finding::Good)
+        }
+    }
+}
+
+/// Reports what went wrong, if anything, and says by which code the process ends:
+/// 0 in order, 1 a negative finding, 2 a failure, 64 a command line that cannot be understood.
+pub fn exit_code(result: Result<Finding, Failure>) -> ExitCode {
+    match result {
+        Ok(Finding::Good) => ExitCode::SUCCESS,
+        Ok(Finding::Bad) => ExitCode::from(1),
+        Err(Failure::Usage(error)) => {
+            // A reader of the help that went away has read enough.
+            error.print().unwrap_or_default();
+            if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
+        }
+        Err(Failure::Work(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Work(error)) => {
+            eprintln!("zoogate: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe))
+}

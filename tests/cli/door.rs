@@ -1,0 +1,33 @@
+//! An admin door that gives one prepared answer to each request and notes what was asked.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+/// A listening door; it ends with the test's process.
+pub(crate) struct Door {
+    /// Where it is.
+    pub(crate) address: String,
+    /// The request lines, in order.
+    pub(crate) asked: Receiver<String>,
+}
+
+/// Opens a door that answers everything with this status line and body.
+pub(crate) fn open(status: &'static str, body: &str) -> Door {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let (tell, asked) = channel();
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+            let head: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let told = tell.send(head.first().cloned().unwrap_or_default());
+            if told.is_err() || stream.write_all(answer.as_bytes()).is_err() {
+                break;
+            }
+        }
+    });
+    Door { address, asked }
+}

@@ -1,0 +1,63 @@
+//! Help texts, held as files so that a change of them is seen: `UPDATE_GENERATED=1 cargo test --test cli help`.
+
+use std::fs;
+use std::path::Path;
+
+use super::{stderr, stdout, zoogate};
+
+fn check(file: &str, arguments: &[&str]) {
+    let output = zoogate(arguments, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let shown = stdout(&output);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/help").join(file);
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        fs::write(&path, &shown).expect("a checkout that can be written");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(shown == expected, "{file} differs: UPDATE_GENERATED=1 writes it anew\n{shown}");
+}
+
+#[test]
+fn of_the_whole() {
+    check("zoogate.txt", &["--help"]);
+}
+
+#[test]
+fn of_settings_in_short() {
+    check("check-short.txt", &["check", "-h"]);
+}
+
+#[test]
+fn of_settings_in_full() {
+    check("check.txt", &["check", "--help"]);
+}
+
+#[test]
+fn of_a_list() {
+    check("sessions.txt", &["sessions", "--help"]);
+}
+
+#[test]
+fn no_command_shows_the_help_as_an_error() {
+    let output = zoogate(&[], &[]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("Usage: zoogate <COMMAND>"));
+}
+
+#[test]
+fn unknown_words_are_usage_errors() {
+    for arguments in
+        [&["chek"][..], &["check", "--pin", "hard"], &["check", "--probe-interval", "2"], &["sessions", "--limit", "x"]]
+    {
+        let output = zoogate(arguments, &[]);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+    }
+    assert!(stderr(&zoogate(&["check", "--probe-interval", "2"], &[])).contains("\"2\" is not a time"));
+}
+
+#[test]
+fn completions_and_manual_are_printed() {
+    assert!(stdout(&zoogate(&["completions", "bash"], &[])).contains("print-config"));
+    assert!(stdout(&zoogate(&["man"], &[])).contains(".TH zoogate 1"));
+}

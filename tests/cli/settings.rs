@@ -1,0 +1,93 @@
+//! Where settings come from, and what is said when they are wrong.
+
+use super::{file, stderr, stdout, zoogate};
+
+#[test]
+fn print_config_says_who_set_what() {
+    let (_folder, path) =
+        file("servers = \"zk1\"\nlisten = [\"127.0.0.1:2181\"]\n[probe]\ninterval = \"2s\"\ntimeout = \"2s\"\n");
+    let variables = [("ZOOGATE_PROBE_TIMEOUT", "3s"), ("ZOOGATE_LOG_LEVEL", "debug")];
+    let shown = stdout(&zoogate(&["print-config", &path, "--log-level", "warn", "--admin", "off"], &variables));
+    let line = |key: &str| {
+        let line = shown.lines().find(|line| line.starts_with(key)).unwrap_or_default();
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("interval"), format!("interval = \"2s\" # {path}:4:12"));
+    assert_eq!(line("timeout"), "timeout = \"3s\" # variable ZOOGATE_PROBE_TIMEOUT");
+    assert_eq!(line("level"), "level = \"warn\" # flag --log-level");
+    assert_eq!(line("address"), "address = \"off\" # flag --admin-address");
+    assert_eq!(line("pin"), "pin = \"soft\" # default");
+}
+
+#[test]
+fn print_config_can_be_read_back() {
+    let shown = stdout(&zoogate(
+        &["print-config", "--servers", "zk1,[::1]:7/x", "--listen", "127.0.0.1:1,127.0.0.1:2=zk9"],
+        &[],
+    ));
+    let (_folder, path) = file(&shown);
+    let again = zoogate(&["print-config", &path], &[]);
+    let values = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim().to_owned()).collect()
+    };
+    assert_eq!(values(&stdout(&again)), values(&shown));
+}
+
+#[test]
+fn check_says_what_would_be_bound() {
+    let output = zoogate(
+        &["check", "--servers", "127.0.0.1,[::1]:2182/kafka", "--listen", "127.0.0.1:2181", "--mirror", "[::1]:2191"],
+        &[],
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let expected = "\
+listen  127.0.0.1:2181  pooled over 2 servers
+listen  [::1]:2191      mirror of 127.0.0.1:2181
+listen  [::1]:2192      mirror of [::1]:2182
+admin   127.0.0.1:9180
+server  127.0.0.1:2181  127.0.0.1:2181
+server  [::1]:2182      [::1]:2182
+note: the chroot /kafka is part of the paths that clients send: zoogate has no use for it
+valid
+";
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn check_finds_names_that_nobody_knows() {
+    let output = zoogate(&["check", "--servers", "no-such-server.invalid", "--listen", "127.0.0.1:2181"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("no-such-server.invalid:2181  cannot be resolved: "));
+}
+
+#[test]
+fn check_points_at_the_line() {
+    let (_folder, path) =
+        file("servers = \"zk1\"\nlisten = [\"127.0.0.1:2181\"]\n\n[admin]\nadress = \"127.0.0.1:1\"\n");
+    let output = zoogate(&["check", &path], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "{path}:5:1: admin.adress: unknown key `adress`, expected `address` or `allow_remote`\n  5 | adress = \"127.0.0.1:1\"\n      ^^^^^^\n"
+    );
+    assert_eq!(stdout(&output), expected);
+}
+
+#[test]
+fn an_admin_door_for_all_must_be_asked_for() {
+    let least = ["check", "--servers", "127.0.0.1", "--listen", "127.0.0.1:2181", "--admin", "0.0.0.0:9180"];
+    let output = zoogate(&least, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).starts_with("flag --admin-address: admin.address: 0.0.0.0:9180 is not a loopback address: ")
+    );
+    assert_eq!(zoogate(&least, &[("ZOOGATE_ADMIN_ALLOW_REMOTE", "true")]).status.code(), Some(0));
+    assert_eq!(zoogate(&[&least[..], &["--admin-allow-remote"]].concat(), &[]).status.code(), Some(0));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_failure() {
+    let output = zoogate(&["check", "/no/such/file.toml"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output), "zoogate: cannot read /no/such/file.toml: No such file or directory (os error 2)\n");
+    assert_eq!(zoogate(&["print-config"], &[]).status.code(), Some(2));
+}
