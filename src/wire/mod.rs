@@ -10,6 +10,7 @@ mod opcode;
 mod reader;
 mod record;
 mod scanner;
+mod whole;
 mod writer;
 
 pub use error_code::ErrorCode;

@@ -6,7 +6,8 @@
 //! the connection's.
 
 use super::record::{Input, Progress, RecordWalk, Visitor};
-use super::{ErrorCode, Fault, OpCode};
+use super::whole::read_record;
+use super::{ErrorCode, Fault, OpCode, Plan};
 use crate::ids::{Xid, Zxid};
 
 /// A frame's fixed first bytes.
@@ -104,7 +105,13 @@ impl FrameScanner {
     /// The first [`Fault`]; the scanner must not be used after it.
     #[inline]
     pub fn scan<H: Head, V: Visitor<Head = H>>(&mut self, mut chunk: &[u8], visitor: &mut V) -> Result<(), Fault> {
-        while !chunk.is_empty() {
+        loop {
+            if self.at_boundary() {
+                chunk = self.whole_frames::<H, V>(chunk, visitor)?;
+            }
+            if chunk.is_empty() {
+                return Ok(());
+            }
             match self.stage {
                 Stage::Head => match self.head::<H, V>(&mut chunk, visitor)? {
                     Progress::NeedMore => return Ok(()),
@@ -127,7 +134,32 @@ impl FrameScanner {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// Reads the frames that stand whole in the chunk and returns the rest of it. The first multi ends this, read
+    /// up to its head.
+    #[inline]
+    fn whole_frames<'a, H: Head, V: Visitor<Head = H>>(
+        &mut self,
+        mut chunk: &'a [u8],
+        visitor: &mut V,
+    ) -> Result<&'a [u8], Fault> {
+        while let Some((head, frame)) = chunk.split_at_checked(LENGTH + H::LEN) {
+            let len = frame_length::<H>(head)?;
+            let Some((body, rest)) = frame.split_at_checked(len as usize - H::LEN) else { break };
+            match visitor.head(H::read(&head[LENGTH..]), len) {
+                Plan::Skip => {}
+                Plan::Record(op, fields) => visitor.record(&read_record(op, fields, body)?),
+                plan @ (Plan::MultiRequest | Plan::MultiReply) => {
+                    self.enter_body(plan, body.len() as u32, visitor)?;
+                    self.end_if_read(visitor);
+                    return Ok(frame);
+                }
+            }
+            visitor.end();
+            chunk = rest;
+        }
+        Ok(chunk)
     }
 
     /// Ends the frame once its last byte was read, unless a record is still being walked.
@@ -178,8 +210,14 @@ impl FrameScanner {
     where
         V::Head: Head,
     {
-        self.left = len - V::Head::LEN as u32;
         let plan = visitor.head(head, len);
+        self.enter_body(plan, len - V::Head::LEN as u32, visitor)
+    }
+
+    /// Begins to read what follows a head.
+    #[inline]
+    fn enter_body<V: Visitor>(&mut self, plan: Plan, left: u32, visitor: &mut V) -> Result<(), Fault> {
+        self.left = left;
         self.stage = if self.walk.begin(plan) { Stage::Body } else { Stage::Skip };
         if self.left == 0 && self.stage == Stage::Body {
             // A frame that ends with its head still has a record, if one without fields.
