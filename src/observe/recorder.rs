@@ -97,15 +97,16 @@ impl Recorder {
 impl Observer for Recorder {
     #[inline]
     fn observe(&mut self, event: Event<'_>) {
-        match event {
-            Event::Reply(reply) => self.reply(&reply),
+        // By reference: copying an event reads in wide pieces what was just written in narrow ones, and stalls.
+        match &event {
+            Event::Reply(reply) => self.reply(reply),
             Event::Request(request) => {
                 if request.op == request.part {
-                    self.watches.on_request(&request);
+                    self.watches.on_request(request);
                 }
             }
-            Event::Watch(event) => self.event(&event),
-            Event::Result { error, .. } => self.result(error),
+            Event::Watch(event) => self.event(event),
+            Event::Result { error, .. } => self.result(*error),
             Event::ConnectRequested(_)
             | Event::ConnectResponded(_)
             | Event::Gap { .. }

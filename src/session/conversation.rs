@@ -2,7 +2,7 @@
 
 use super::event::{Event, MovedForm, Observer, Refused, Reply, Request, WatchEvent};
 use super::identity::Identity;
-use super::pending::{Pending, PendingRequests};
+use super::pending::{Match, Pending, PendingRequests};
 use super::pings::Pings;
 use crate::ids::{Xid, Zxid};
 use crate::time::Timestamp;
@@ -176,26 +176,27 @@ fn is_fatal(error: ErrorCode) -> bool {
     )
 }
 
-impl<O: Observer> ReplyReader<'_, O> {
-    #[inline]
-    fn reply_to(&mut self, request: Option<&Pending>, head: ReplyHead, reply_len: u32) {
-        let ReplyHead { xid, zxid, error } = head;
-        let reply = match request {
-            Some(Pending { op, sent_at, flags, frame_len, .. }) => Reply {
-                xid,
-                op: Some(*op),
-                zxid,
-                error,
-                sent_at: *sent_at,
-                flags: *flags,
-                request_len: *frame_len,
-                reply_len,
-            },
-            None => Reply { xid, op: None, zxid, error, sent_at: Timestamp::ZERO, flags: 0, request_len: 0, reply_len },
-        };
-        self.observer.observe(Event::Reply(reply));
+#[inline]
+fn answer_to(request: &Pending, head: ReplyHead, reply_len: u32) -> Reply {
+    let ReplyHead { xid, zxid, error } = head;
+    Reply {
+        xid,
+        op: Some(request.op),
+        zxid,
+        error,
+        sent_at: request.sent_at,
+        flags: request.flags,
+        request_len: request.frame_len,
+        reply_len,
     }
+}
 
+fn answer_to_nothing(head: ReplyHead, reply_len: u32) -> Reply {
+    let ReplyHead { xid, zxid, error } = head;
+    Reply { xid, op: None, zxid, error, sent_at: Timestamp::ZERO, flags: 0, request_len: 0, reply_len }
+}
+
+impl<O: Observer> ReplyReader<'_, O> {
     #[inline]
     fn ping(&mut self, head: ReplyHead, reply_len: u32) {
         let ReplyHead { xid, zxid, error } = head;
@@ -243,14 +244,23 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
             }
             _ => {}
         }
-        let found = self.talk.pending.answer(head.xid, !may_overtake(head.error, head.zxid));
-        let request = found.as_ref().map(|found| found.request);
-        self.reply_to(request.as_ref(), head, len);
-        if let Some(found) = found.filter(|found| found.skipped > 0) {
-            self.observer.observe(Event::Gap { skipped: found.skipped });
-        }
-        let multi = matches!(request, Some(Pending { op: OpCode::MULTI | OpCode::MULTI_READ, .. }));
-        if head.error.is_ok() && multi {
+        let in_order = !may_overtake(head.error, head.zxid);
+        let found = self.talk.pending.answer(head.xid, in_order, |request| {
+            let multi = matches!(request.op, OpCode::MULTI | OpCode::MULTI_READ);
+            let kept = multi || head.error == ErrorCode::SESSION_MOVED;
+            (answer_to(request, head, len), kept.then_some(*request))
+        });
+        let request = if let Some(Match { seen: (reply, request), skipped }) = found {
+            self.observer.observe(Event::Reply(reply));
+            if skipped > 0 {
+                self.observer.observe(Event::Gap { skipped });
+            }
+            request
+        } else {
+            self.observer.observe(Event::Reply(answer_to_nothing(head, len)));
+            None
+        };
+        if head.error.is_ok() && request.is_some() {
             self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false };
             return Plan::MultiReply;
         }

@@ -44,8 +44,9 @@ impl Pending {
 
 /// A reply's place among the requests.
 #[derive(Debug)]
-pub(super) struct Match {
-    pub(super) request: Pending,
+pub(super) struct Match<T> {
+    /// What was learned from the request.
+    pub(super) seen: T,
     /// Requests that this reply skipped and that were not skipped before.
     pub(super) skipped: u32,
 }
@@ -93,23 +94,28 @@ impl PendingRequests {
     }
 
     /// Takes the request that a reply answers; `in_order` is false for replies that may overtake others.
+    /// `see` looks at the request where it stands: copying it out would cost more than all the rest.
     #[inline]
-    pub(super) fn answer(&mut self, xid: Xid, in_order: bool) -> Option<Match> {
+    pub(super) fn answer<T>(&mut self, xid: Xid, in_order: bool, see: impl FnOnce(&Pending) -> T) -> Option<Match<T>> {
         match self.ring.front() {
             Some(front) if front.xid == xid && front.state == State::Waiting => {
-                let request = self.ring.pop_front()?;
+                let seen = see(front);
+                self.ring.pop_front();
                 if self.answered > 0 {
                     self.drop_answered();
                 }
-                Some(Match { request, skipped: 0 })
+                Some(Match { seen, skipped: 0 })
             }
-            _ => self.answer_later(xid, in_order),
+            _ => {
+                let (request, skipped) = self.answer_later(xid, in_order)?;
+                Some(Match { seen: see(&request), skipped })
+            }
         }
     }
 
     /// The rare case: the reply is not for the first entry.
     #[cold]
-    fn answer_later(&mut self, xid: Xid, in_order: bool) -> Option<Match> {
+    fn answer_later(&mut self, xid: Xid, in_order: bool) -> Option<(Pending, u32)> {
         let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != State::Answered)?;
         let request = self.ring[place];
         let mut skipped = 0;
@@ -128,7 +134,7 @@ impl PendingRequests {
         self.ring[place].state = State::Answered;
         self.answered += 1;
         self.drop_answered();
-        Some(Match { request, skipped })
+        Some((request, skipped))
     }
 
     fn drop_answered(&mut self) {
@@ -186,28 +192,32 @@ mod tests {
         pending
     }
 
+    fn answer(pending: &mut PendingRequests, xid: Xid, in_order: bool) -> Option<Match<Pending>> {
+        pending.answer(xid, in_order, |request| *request)
+    }
+
     #[test]
     fn replies_in_order_leave_nothing() {
         let mut pending = pending(&[1, 2, 3]);
         for xid in [1, 2, 3] {
-            let found = pending.answer(Xid(xid), true).unwrap();
-            assert_eq!((found.request.xid.0, found.skipped), (xid, 0));
-            assert_eq!(pending.path(&found.request), format!("/{xid}").as_bytes());
+            let found = answer(&mut pending, Xid(xid), true).unwrap();
+            assert_eq!((found.seen.xid.0, found.skipped), (xid, 0));
+            assert_eq!(pending.path(&found.seen), format!("/{xid}").as_bytes());
         }
         assert_eq!(pending.len(), 0);
-        assert!(pending.answer(Xid(4), true).is_none());
+        assert!(answer(&mut pending, Xid(4), true).is_none());
     }
 
     #[test]
     fn a_gap_is_told_once_and_taken_back_when_the_reply_comes() {
         let mut pending = pending(&[1, 2, 3, 4]);
-        pending.answer(Xid(1), true).unwrap();
-        assert_eq!(pending.answer(Xid(3), true).unwrap().skipped, 1);
-        assert_eq!(pending.answer(Xid(4), true).unwrap().skipped, 0);
+        answer(&mut pending, Xid(1), true).unwrap();
+        assert_eq!(answer(&mut pending, Xid(3), true).unwrap().skipped, 1);
+        assert_eq!(answer(&mut pending, Xid(4), true).unwrap().skipped, 0);
         assert_eq!((pending.skipped(), pending.len()), (1, 1));
         let waiting: Vec<i32> = pending.waiting().map(|entry| entry.xid.0).collect();
         assert_eq!(waiting, [2]);
-        assert_eq!(pending.answer(Xid(2), true).unwrap().skipped, 0);
+        assert_eq!(answer(&mut pending, Xid(2), true).unwrap().skipped, 0);
         assert_eq!((pending.skipped(), pending.len()), (0, 0));
     }
 
@@ -215,10 +225,10 @@ mod tests {
     fn replies_that_may_overtake_are_no_gap() {
         let mut all = pending(&[1, 2]);
         all.push(Xid(-4), OpCode::AUTH, 40, Timestamp(8));
-        assert_eq!(all.answer(Xid(-4), true).unwrap().skipped, 0);
-        assert_eq!(all.answer(Xid(2), false).unwrap().skipped, 0);
+        assert_eq!(answer(&mut all, Xid(-4), true).unwrap().skipped, 0);
+        assert_eq!(answer(&mut all, Xid(2), false).unwrap().skipped, 0);
         assert_eq!(all.skipped(), 0);
-        assert_eq!(all.answer(Xid(1), true).unwrap().request.xid, Xid(1));
+        assert_eq!(answer(&mut all, Xid(1), true).unwrap().seen.xid, Xid(1));
         assert_eq!(all.len(), 0);
     }
 
@@ -228,8 +238,8 @@ mod tests {
         for at in [1, 2] {
             pending.push(Xid(-8), OpCode::SET_WATCHES, 9, Timestamp(at));
         }
-        assert_eq!(pending.answer(Xid(-8), true).unwrap().request.sent_at, Timestamp(1));
-        assert_eq!(pending.answer(Xid(-8), true).unwrap().request.sent_at, Timestamp(2));
+        assert_eq!(answer(&mut pending, Xid(-8), true).unwrap().seen.sent_at, Timestamp(1));
+        assert_eq!(answer(&mut pending, Xid(-8), true).unwrap().seen.sent_at, Timestamp(2));
     }
 
     #[test]
@@ -240,9 +250,9 @@ mod tests {
             pending.describe_newest(b"/x", 0);
         }
         assert_eq!((pending.len(), pending.untracked()), (IN_FLIGHT_CAP, 10));
-        assert!(pending.answer(Xid(IN_FLIGHT_CAP as i32 + 1), true).is_none());
+        assert!(answer(&mut pending, Xid(IN_FLIGHT_CAP as i32 + 1), true).is_none());
         for xid in 0..IN_FLIGHT_CAP as i32 {
-            pending.answer(Xid(xid), true).unwrap();
+            answer(&mut pending, Xid(xid), true).unwrap();
         }
         pending.release();
         assert_eq!(pending.ring.capacity(), 0);

@@ -149,7 +149,7 @@ impl FrameScanner {
             let Some((body, rest)) = frame.split_at_checked(len as usize - H::LEN) else { break };
             match visitor.head(H::read(&head[LENGTH..]), len) {
                 Plan::Skip => {}
-                Plan::Record(op, fields) => visitor.record(&read_record(op, fields, body)?),
+                Plan::Record(op, fields) => read_record(op, fields, body, visitor)?,
                 plan @ (Plan::MultiRequest | Plan::MultiReply) => {
                     self.enter_body(plan, body.len() as u32, visitor)?;
                     self.end_if_read(visitor);

@@ -5,12 +5,12 @@
 //! takes a third of the walk's instructions.
 
 use super::layout::Field;
-use super::record::Record;
+use super::record::{Record, Visitor};
 use super::{ErrorCode, Fault, OpCode};
 
-/// Reads the fields of a frame's only record; `body` is the rest of the frame behind its head.
+/// Reads the fields of a frame's only record and shows it; `body` is the rest of the frame behind its head.
 #[inline]
-pub(super) fn read_record<'a>(op: OpCode, fields: &[Field], body: &'a [u8]) -> Result<Record<'a>, Fault> {
+pub(super) fn read_record<V: Visitor>(op: OpCode, fields: &[Field], body: &[u8], visitor: &mut V) -> Result<(), Fault> {
     let mut body = Body { op, rest: body };
     let mut record = Record { op, path: &[], ints: [0; 2], data_len: 0, items: 0, error: ErrorCode::OK };
     for field in fields {
@@ -24,7 +24,8 @@ pub(super) fn read_record<'a>(op: OpCode, fields: &[Field], body: &'a [u8]) -> R
             Field::Acls => body.acls()?,
         }
     }
-    Ok(record)
+    visitor.record(&record);
+    Ok(())
 }
 
 /// What is left of the frame.
