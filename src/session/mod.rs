@@ -5,6 +5,7 @@ mod conversation;
 pub mod ending;
 pub mod event;
 pub mod identity;
+pub mod ledger;
 mod path_ring;
 mod pending;
 mod pings;
@@ -14,4 +15,5 @@ pub mod verdict;
 pub mod watches;
 
 pub use connection::ConnectionTracker;
+pub use ledger::{LedgerLimits, SessionLedger};
 pub use pending::IN_FLIGHT_CAP;

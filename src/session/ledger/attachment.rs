@@ -1,0 +1,120 @@
+//! One claim of a session through one connection, and what became of it.
+//!
+//! A claim that was refused, or never answered, is kept like one that was accepted: the server may still carry it
+//! out (protocol.md §0, 5), so it is evidence.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::ids::{ConnectionId, ServerId};
+use crate::session::ending::{Closer, How};
+use crate::session::verdict::{EndReason, RouteReason};
+use crate::time::Timestamp;
+use crate::wire::handshake::Password;
+
+/// A ConnectRequest on its way, and its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Who claims.
+    pub client: SocketAddr,
+    /// The server asked.
+    pub server: ServerId,
+    /// When the request was sent.
+    pub claimed_at: Timestamp,
+    /// Session timeout asked for, in milliseconds.
+    pub requested_ms: i32,
+    /// Why this server was asked.
+    pub routed: RouteReason,
+    /// What the password proves.
+    pub password: Password,
+    /// The answer.
+    pub outcome: Outcome,
+}
+
+/// What a server said to a claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Nothing.
+    Unanswered,
+    /// It gave the session.
+    Accepted {
+        /// When.
+        at: Timestamp,
+        /// Negotiated timeout in milliseconds.
+        timeout_ms: i32,
+    },
+    /// It answered with timeout 0.
+    Refused {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Shortest and longest session timeout that is believed, in milliseconds: both sides of the wire can say anything,
+/// and waiting times are reckoned from it.
+const TIMEOUT_MS: std::ops::RangeInclusive<i32> = 100..=3_600_000;
+
+impl Claim {
+    /// When the session was given; None when it was not.
+    pub fn attached_at(&self) -> Option<Timestamp> {
+        match self.outcome {
+            Outcome::Accepted { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+
+    /// Negotiated timeout in milliseconds; None when the claim was not accepted.
+    pub fn negotiated_ms(&self) -> Option<i32> {
+        match self.outcome {
+            Outcome::Accepted { timeout_ms, .. } => Some(timeout_ms),
+            _ => None,
+        }
+    }
+
+    /// The session timeout as far as it is known, within reason.
+    pub fn timeout(&self) -> Duration {
+        let ms = self.negotiated_ms().unwrap_or(self.requested_ms);
+        Duration::from_millis(ms.clamp(*TIMEOUT_MS.start(), *TIMEOUT_MS.end()) as u64)
+    }
+}
+
+/// A claim in a session's history.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attachment {
+    /// The connection that carried it.
+    pub connection: ConnectionId,
+    /// The claim.
+    pub claim: Claim,
+    /// How it ended; None while the connection is open.
+    pub end: Option<AttachmentEnd>,
+}
+
+/// The end of an attachment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AttachmentEnd {
+    /// When.
+    pub at: Timestamp,
+    /// Who ended it.
+    pub closer: Closer,
+    /// Why; None while that is not decided.
+    pub reason: Option<EndReason>,
+    /// Requests that were never answered.
+    pub unanswered: u32,
+}
+
+impl Attachment {
+    /// Whether the session was given and the connection is open.
+    pub fn is_attached(&self) -> bool {
+        self.end.is_none() && self.claim.attached_at().is_some()
+    }
+
+    /// Whether the server itself ended it.
+    pub(super) fn ended_by_server(&self) -> bool {
+        self.end.is_some_and(|end| matches!(end.closer, Closer::Server(How::Fin | How::Reset)))
+    }
+
+    /// Whether the connection was open at that moment.
+    pub(super) fn open_at(&self, moment: Timestamp) -> bool {
+        self.end.is_none_or(|end| end.at >= moment)
+    }
+}

@@ -1,0 +1,184 @@
+//! The course of a case through the ledger: opened at a connection's end, heard when evidence comes, decided.
+
+use super::SessionLedger;
+use super::attachment::Attachment;
+use super::case::Case;
+use super::docket::Stage;
+use super::exodus::{Exodus, Fate, LOOK_BOUND, Testimony};
+use super::judge::{self, Ruling, Scene};
+use super::record::{SessionEnd, SessionRecord, SessionState};
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::transition::Finding;
+use crate::session::verdict::{EndReason, MoveVerdict};
+use crate::time::Timestamp;
+
+impl SessionLedger {
+    /// A connection has ended: decides why at once, or says what is waited for.
+    pub(super) fn open_case(&mut self, now: Timestamp, case: Case) {
+        let (server, session, closing) = (case.claim.server, case.session, case.end.closing);
+        let ruling = judge::at_once(self.scene(&case));
+        self.leave_server(&case, ruling.is_none(), now);
+        match ruling {
+            Some(ruling) => self.decide(case, ruling),
+            None if case.attached_at().is_some() => {
+                self.ensemble.inquire_around(server, now);
+                // Its exodus ends by itself; this bound only keeps the promise should that fail.
+                let due = now.after(LOOK_BOUND * 2);
+                self.docket.put(case, Stage::Exodus, due);
+                self.settle_server(now, server);
+            }
+            None => {
+                self.ensemble.inquire(server, now);
+                self.ensemble.view(server).unanswered.push(case.connection);
+                self.docket.put(case, Stage::Look, now.after(LOOK_BOUND));
+            }
+        }
+        if closing {
+            self.session_came_back(session);
+        }
+    }
+
+    /// A server was looked at.
+    pub(super) fn server_seen(&mut self, now: Timestamp, server: ServerId) {
+        for connection in std::mem::take(&mut self.ensemble.view(server).unanswered) {
+            self.hear_unanswered(server, connection);
+        }
+        for server in self.ensemble.with_exodus() {
+            self.settle_server(now, server);
+        }
+    }
+
+    /// A session was claimed and answered, or closed: decides its cases that wait for that.
+    pub(super) fn session_came_back(&mut self, session: SessionId) {
+        let waits = |entry: &&Attachment| entry.end.is_some_and(|end| end.reason.is_none());
+        let waiting: Vec<ConnectionId> = self
+            .session(session)
+            .into_iter()
+            .flat_map(SessionRecord::attachments)
+            .filter(waits)
+            .map(|entry| entry.connection)
+            .collect();
+        for connection in waiting {
+            if let Some(Stage::Return(said_by)) = self.docket.stage(connection)
+                && let Some((case, stage, due)) = self.docket.take(connection)
+            {
+                match judge::after_return(self.scene(&case), said_by) {
+                    Some(ruling) => self.decide(case, ruling),
+                    None => self.docket.put(case, stage, due),
+                }
+            }
+        }
+    }
+
+    /// Decides what has run out of time.
+    pub(super) fn settle(&mut self, now: Timestamp) {
+        for server in self.ensemble.due_exodus(now) {
+            self.settle_server(now, server);
+        }
+        while let Some(connection) = self.docket.overdue(now) {
+            let Some((case, stage, _)) = self.docket.take(connection) else { return };
+            let scene = self.scene(&case);
+            let ruling = match stage {
+                Stage::Look => judge::after_look(scene),
+                Stage::Exodus => judge::after_exodus(scene, &Fate::Stays(Testimony::Nobody))
+                    .unwrap_or_else(|| judge::without_return(scene, Testimony::Nobody)),
+                Stage::Return(said_by) => judge::without_return(scene, said_by),
+            };
+            self.decide(case, ruling);
+        }
+    }
+
+    /// Takes an ended connection off its server's count, and into the server's exodus when nothing explains it.
+    fn leave_server(&mut self, case: &Case, unexplained: bool, now: Timestamp) {
+        let Some(attached_at) = case.attached_at() else { return };
+        let server = case.claim.server;
+        let standing = self.ensemble.view(server).attached;
+        if unexplained && self.ensemble.view(server).exodus.is_none() {
+            let exodus = Exodus::begin(server, standing, &self.ensemble, now);
+            self.ensemble.view(server).exodus = Some(exodus);
+        }
+        let view = self.ensemble.view(server);
+        view.attached = standing.saturating_sub(1);
+        match view.exodus.as_mut() {
+            Some(exodus) if unexplained => exodus.drop_one(case.connection, attached_at, now),
+            Some(exodus) => exodus.leave_one(attached_at),
+            None => {}
+        }
+    }
+
+    /// Ends a server's exodus when it is known what it was, and hears its cases.
+    fn settle_server(&mut self, now: Timestamp, server: ServerId) {
+        let Some(exodus) = self.ensemble.get(server).and_then(|view| view.exodus.as_ref()) else { return };
+        let Some(fate) = exodus.fate(server, &self.ensemble, now) else {
+            if exodus.wants_look(&self.ensemble, server, now) {
+                self.ensemble.inquire_around(server, now);
+            }
+            return;
+        };
+        let Some(exodus) = self.ensemble.view(server).exodus.take() else { return };
+        if matches!(fate, Fate::LeaderLost(_)) {
+            self.ensemble.lost_leader(exodus.started_at);
+        }
+        for connection in exodus.cases {
+            let Some((case, _, _)) = self.docket.take(connection) else { continue };
+            match (judge::after_exodus(self.scene(&case), &fate), &fate) {
+                (Some(ruling), _) => self.decide(case, ruling),
+                (None, Fate::Stays(said_by)) => {
+                    let due = case.ended_at.after(case.return_bound());
+                    self.docket.put(case, Stage::Return(*said_by), due);
+                }
+                (None, _) => {
+                    let ruling = judge::without_return(self.scene(&case), Testimony::Nobody);
+                    self.decide(case, ruling);
+                }
+            }
+        }
+    }
+
+    /// A case that waits for a look at its server.
+    fn hear_unanswered(&mut self, server: ServerId, connection: ConnectionId) {
+        let Some((case, stage, due)) = self.docket.take(connection) else { return };
+        if self.ensemble.get(server).is_some_and(|view| view.tells_about(case.claim.claimed_at, case.ended_at)) {
+            let ruling = judge::after_look(self.scene(&case));
+            self.decide(case, ruling);
+        } else {
+            self.docket.put(case, stage, due);
+            self.ensemble.view(server).unanswered.push(connection);
+        }
+    }
+
+    /// The reason is final.
+    fn decide(&mut self, case: Case, ruling: Ruling) {
+        let Ruling { reason, why, flag } = ruling;
+        self.sessions.change(case.session, |record| {
+            record.decide(case.connection, reason);
+            let over = matches!(record.state(), SessionState::Pending { .. }) && reason == EndReason::SessionExpired;
+            if over {
+                record.set_state(SessionState::Ended { at: case.ended_at, how: SessionEnd::Expired });
+            }
+        });
+        if let Some(flag) = flag {
+            self.pronounce(MoveVerdict {
+                session: case.session,
+                connection: case.connection,
+                client: case.claim.client,
+                server: case.claim.server,
+                claimed_by: flag.claimed_by,
+                at: case.ended_at,
+                evidence: flag.evidence,
+                confidence: flag.confidence,
+                why: flag.why,
+                identity: self.session(case.session).and_then(SessionRecord::identity),
+                unanswered: case.end.unanswered.clone(),
+                unanswered_count: case.end.unanswered_count,
+            });
+        }
+        let ended = case.closed_with(reason, why);
+        self.ended.push(ended.clone());
+        self.findings.push(Finding::Ended(ended));
+    }
+
+    fn scene<'a>(&'a self, case: &'a Case) -> Scene<'a> {
+        Scene { case, session: self.session(case.session), ensemble: &self.ensemble }
+    }
+}

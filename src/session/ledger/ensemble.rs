@@ -1,0 +1,183 @@
+//! What is known of the servers: how they were seen last, who leads, how many connections each carries, and
+//! whether they are dropping everybody just now.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::exodus::{EXODUS_LONGEST, Exodus};
+use crate::ids::{ConnectionId, ServerId, Zxid};
+use crate::session::sighting::{Health, Role, Sighting};
+use crate::time::Timestamp;
+
+/// How long before an end a server may have been seen not serving for that to explain the end. A server says so
+/// before it closes its connections (`Learner.shutdown`); the prober looks once a second.
+pub(super) const LOOK_BACK: Duration = Duration::from_millis(1_500);
+
+/// Pause between two questions about one server: a burst of ends is one occasion.
+const INQUIRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// One look at a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) asked_at: Timestamp,
+    pub(super) sighting: Sighting,
+}
+
+impl Look {
+    /// Whether it shows a server that serves nobody. A probe that is closed without an answer does not: a server
+    /// with too many connections does that too.
+    pub(super) fn is_down(&self) -> bool {
+        use Health::{Mute, NotServing, Refusing, Unreachable};
+        matches!(self.sighting.health, NotServing | Refusing | Mute | Unreachable)
+    }
+
+    pub(super) fn is_serving(&self) -> bool {
+        self.sighting.health == Health::Serving
+    }
+
+    pub(super) fn leads(&self) -> bool {
+        self.is_serving() && self.sighting.role == Role::Leader
+    }
+}
+
+/// The election count in a zxid: every new leader raises it (`ZxidUtils.getEpochFromZxid`).
+fn epoch(zxid: Zxid) -> i64 {
+    zxid.0 >> 32
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ServerView {
+    /// Open connections that have been given a session.
+    pub(super) attached: u32,
+    pub(super) last: Option<Look>,
+    /// The look before the last.
+    pub(super) previous: Option<Look>,
+    /// The last look that showed it down.
+    pub(super) down: Option<Look>,
+    pub(super) exodus: Option<Exodus>,
+    /// Ended before their claim was answered; they wait for a look at this server.
+    pub(super) unanswered: Vec<ConnectionId>,
+    inquired_at: Option<Timestamp>,
+    queued: bool,
+}
+
+impl ServerView {
+    pub(super) fn role(&self) -> Role {
+        self.last.map_or(Role::Unknown, |look| look.sighting.role)
+    }
+
+    /// A look that was begun at that moment or later and showed it serving.
+    pub(super) fn serving_since(&self, moment: Timestamp) -> Option<Look> {
+        self.last.filter(|look| look.asked_at >= moment && look.is_serving())
+    }
+
+    /// Whether the last look tells why a claim of that time was not answered: it shows the server down, or was
+    /// begun after the end.
+    pub(super) fn tells_about(&self, claimed_at: Timestamp, ended_at: Timestamp) -> bool {
+        self.last.is_some_and(|look| look.asked_at >= ended_at || (look.is_down() && look.asked_at >= claimed_at))
+    }
+
+    /// A look that was begun not long before that moment, or later, and showed it down.
+    pub(super) fn down_around(&self, moment: Timestamp) -> Option<Look> {
+        self.down.filter(|look| look.asked_at.after(LOOK_BACK) >= moment)
+    }
+}
+
+/// All servers that were ever named.
+#[derive(Debug, Default)]
+pub(super) struct Ensemble {
+    servers: BTreeMap<ServerId, ServerView>,
+    leader: Option<ServerId>,
+    /// Highest election count seen; None before the first.
+    epoch: Option<i64>,
+    /// When an exodus began that was found to be a lost leader's.
+    leader_lost_at: Option<Timestamp>,
+    /// At most one entry a server.
+    inquiries: VecDeque<ServerId>,
+}
+
+impl Ensemble {
+    pub(super) fn get(&self, server: ServerId) -> Option<&ServerView> {
+        self.servers.get(&server)
+    }
+
+    pub(super) fn view(&mut self, server: ServerId) -> &mut ServerView {
+        self.servers.entry(server).or_default()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ServerId, &ServerView)> {
+        self.servers.iter().map(|(server, view)| (*server, view))
+    }
+
+    pub(super) fn leader(&self) -> Option<ServerId> {
+        self.leader
+    }
+
+    pub(super) fn epoch(&self) -> Option<i64> {
+        self.epoch
+    }
+
+    /// The servers with an exodus.
+    pub(super) fn with_exodus(&self) -> Vec<ServerId> {
+        self.iter().filter(|(_, view)| view.exodus.is_some()).map(|(server, _)| server).collect()
+    }
+
+    /// The servers whose exodus is to be looked at now.
+    pub(super) fn due_exodus(&self, now: Timestamp) -> Vec<ServerId> {
+        let due = |view: &ServerView| view.exodus.as_ref().is_some_and(|exodus| exodus.is_due(now));
+        self.iter().filter(|(_, view)| due(view)).map(|(server, _)| server).collect()
+    }
+
+    pub(super) fn lost_leader(&mut self, at: Timestamp) {
+        self.leader_lost_at = Some(at);
+    }
+
+    /// Whether a leader was lost at about that moment.
+    pub(super) fn leader_lost_around(&self, moment: Timestamp) -> bool {
+        self.leader_lost_at.is_some_and(|at| at.after(EXODUS_LONGEST) >= moment && moment.after(EXODUS_LONGEST) >= at)
+    }
+
+    pub(super) fn saw(&mut self, server: ServerId, look: Look) {
+        let view = self.view(server);
+        view.previous = view.last.replace(look);
+        if look.is_down() {
+            view.down = Some(look);
+        }
+        if look.leads() {
+            self.leader = Some(server);
+        }
+        if look.is_serving() {
+            self.epoch = self.epoch.max(look.sighting.zxid.map(epoch));
+        }
+    }
+
+    /// Asks for a look at a server, unless that was done just now.
+    pub(super) fn inquire(&mut self, server: ServerId, now: Timestamp) {
+        let view = self.servers.entry(server).or_default();
+        let recent = view.inquired_at.is_some_and(|at| now.since(at) < INQUIRY_PAUSE);
+        if !view.queued && !recent {
+            view.queued = true;
+            view.inquired_at = Some(now);
+            self.inquiries.push_back(server);
+        }
+    }
+
+    /// Asks about a server and whoever leads it; about all when no leader is known.
+    pub(super) fn inquire_around(&mut self, server: ServerId, now: Timestamp) {
+        self.inquire(server, now);
+        match self.leader {
+            Some(leader) => self.inquire(leader, now),
+            None => {
+                for other in self.servers.keys().copied().collect::<Vec<_>>() {
+                    self.inquire(other, now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn poll_inquiry(&mut self) -> Option<ServerId> {
+        let server = self.inquiries.pop_front()?;
+        self.view(server).queued = false;
+        Some(server)
+    }
+}

@@ -1,0 +1,242 @@
+//! A server's connections ending together, or one ending alone: which of the two it is.
+//!
+//! The first connection that a server closes for no reason of its own opens an exodus; those that it closes soon
+//! after belong to it. When it has gone quiet, those left standing testify that the server still serves; where
+//! nobody is left a look at the server has to do.
+
+use std::time::Duration;
+
+use super::ensemble::{Ensemble, Look, ServerView};
+use crate::ids::{ConnectionId, ServerId};
+use crate::session::sighting::{Health, Role};
+use crate::time::Timestamp;
+
+/// Pause after the last end of an exodus after which it is over. A server that leaves closes all within some
+/// milliseconds (protocol.md §11, 8); the rest is room for a loaded proxy.
+pub const EXODUS_QUIET: Duration = Duration::from_millis(250);
+/// Longest exodus; what ends later belongs to the next.
+pub const EXODUS_LONGEST: Duration = Duration::from_secs(2);
+/// How long a look at a server is awaited: a probe's own bound is about a second, and one may be under way.
+pub const LOOK_BOUND: Duration = Duration::from_secs(3);
+/// How many connections must end together to outweigh a look that shows the server serving.
+const CROWD: u32 = 3;
+/// Above this many ended connections, one in ten may still be standing: its end has not been read yet.
+const BIG_CROWD: u32 = 20;
+
+#[derive(Debug)]
+pub(super) struct Exodus {
+    pub(super) started_at: Timestamp,
+    last_at: Timestamp,
+    /// Connections attached at the start, the first to end included.
+    standing_at_start: u32,
+    /// Of those, closed by the server without a reason.
+    dropped: u32,
+    /// Of those, ended otherwise.
+    left: u32,
+    leader_before: Option<ServerId>,
+    epoch_before: Option<i64>,
+    role_before: Role,
+    /// The connections whose ends are not explained yet.
+    pub(super) cases: Vec<ConnectionId>,
+}
+
+/// What became of a server at an exodus.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Fate {
+    /// It stopped serving.
+    Leaving(String),
+    /// The leader was lost.
+    LeaderLost(String),
+    /// It serves as before: each connection ended for a reason of its own.
+    Stays(Testimony),
+}
+
+/// Who says that a server serves as before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Testimony {
+    /// So many other connections stand.
+    Others(u32),
+    /// It was looked at, so long after the end.
+    Seen(Duration),
+    /// Nobody: no other connection, and no look within the bound.
+    Nobody,
+}
+
+impl Exodus {
+    pub(super) fn begin(server: ServerId, standing: u32, ensemble: &Ensemble, now: Timestamp) -> Self {
+        Self {
+            started_at: now,
+            last_at: now,
+            standing_at_start: standing,
+            dropped: 0,
+            left: 0,
+            leader_before: ensemble.leader(),
+            epoch_before: ensemble.epoch(),
+            role_before: ensemble.get(server).map_or(Role::Unknown, ServerView::role),
+            cases: Vec::new(),
+        }
+    }
+
+    /// A connection was closed by the server without a reason of its own.
+    pub(super) fn drop_one(&mut self, connection: ConnectionId, attached_at: Timestamp, now: Timestamp) {
+        self.last_at = self.last_at.max(now);
+        if attached_at <= self.started_at {
+            self.dropped += 1;
+        }
+        self.cases.push(connection);
+    }
+
+    /// A connection ended for a reason of its own.
+    pub(super) fn leave_one(&mut self, attached_at: Timestamp) {
+        if attached_at <= self.started_at {
+            self.left += 1;
+        }
+    }
+
+    fn survivors(&self) -> u32 {
+        self.standing_at_start.saturating_sub(self.dropped).saturating_sub(self.left)
+    }
+
+    /// Whether (nearly) everybody who stood at the start was dropped, and it was more than one.
+    fn all_dropped(&self) -> bool {
+        let survivors = self.survivors();
+        self.dropped >= 2 && (survivors == 0 || (self.dropped >= BIG_CROWD && survivors * 10 <= self.dropped))
+    }
+
+    fn is_quiet(&self, now: Timestamp) -> bool {
+        now >= self.last_at.after(EXODUS_QUIET) || now >= self.started_at.after(EXODUS_LONGEST)
+    }
+
+    fn is_late(&self, now: Timestamp) -> bool {
+        now >= self.started_at.after(LOOK_BOUND)
+    }
+
+    /// Whether time alone may have decided it.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.is_quiet(now)
+    }
+
+    /// Whether only a look at the server, or at its leader, can decide it.
+    pub(super) fn wants_look(&self, ensemble: &Ensemble, server: ServerId, now: Timestamp) -> bool {
+        self.is_quiet(now) && ensemble.get(server).is_some_and(|view| view.serving_since(self.last_at).is_none())
+    }
+
+    /// What has become of the server; None while evidence may still come.
+    pub(super) fn fate(&self, server: ServerId, ensemble: &Ensemble, now: Timestamp) -> Option<Fate> {
+        let view = ensemble.get(server)?;
+        let change = self.leader_change(server, ensemble);
+        let seen = view.serving_since(self.last_at);
+        let still_down = |look: &Look| seen.is_none() || look.asked_at >= self.started_at;
+        if let Some(look) = view.down_around(self.started_at).filter(still_down) {
+            return self.outage(server, ensemble, change, &self.down_words(server, look), now);
+        }
+        if !self.is_quiet(now) {
+            return None;
+        }
+        let contradicted = seen.is_some() && self.dropped < CROWD;
+        if self.all_dropped() && !contradicted {
+            let words = format!(
+                "server {} closed all of its {} connections within {} ms",
+                server.0,
+                self.dropped,
+                self.last_at.since(self.started_at).as_millis()
+            );
+            return self.outage(server, ensemble, change, &words, now);
+        }
+        match (self.survivors(), change, seen) {
+            (others @ 1.., _, _) => Some(Fate::Stays(Testimony::Others(others))),
+            (0, Some(Change::New(words)), _) => Some(Fate::LeaderLost(words)),
+            (0, _, Some(look)) => Some(Fate::Stays(Testimony::Seen(look.asked_at.since(self.started_at)))),
+            (0, _, None) => self.is_late(now).then_some(Fate::Stays(Testimony::Nobody)),
+        }
+    }
+
+    fn down_words(&self, server: ServerId, look: Look) -> String {
+        let seen = match look.sighting.health {
+            Health::NotServing => "said that it was not serving",
+            Health::Refusing => "refused connections",
+            Health::Mute => "accepted connections and said nothing",
+            _ => "could not be reached",
+        };
+        format!("server {} {seen} when asked {}", server.0, relative(look.asked_at, self.started_at))
+    }
+
+    /// The server is out of service; whether its leader is the reason.
+    fn outage(
+        &self,
+        server: ServerId,
+        ensemble: &Ensemble,
+        change: Option<Change>,
+        words: &str,
+        now: Timestamp,
+    ) -> Option<Fate> {
+        match change {
+            Some(Change::New(leader)) => Some(Fate::LeaderLost(format!("{leader}; {words}"))),
+            Some(Change::Same) => Some(Fate::Leaving(words.to_owned())),
+            None if ensemble.leader_lost_around(self.started_at) || everywhere(server, ensemble) => {
+                Some(Fate::LeaderLost(format!("all other servers dropped their connections too; {words}")))
+            }
+            None => self.is_late(now).then(|| Fate::Leaving(words.to_owned())),
+        }
+    }
+
+    fn leader_change(&self, server: ServerId, ensemble: &Ensemble) -> Option<Change> {
+        if self.role_before == Role::Standalone {
+            return Some(Change::Same);
+        }
+        let around = |look: &Look| look.asked_at.after(super::ensemble::LOOK_BACK) >= self.started_at;
+        if let (Some(before), Some(now)) = (self.epoch_before, ensemble.epoch())
+            && now > before
+        {
+            return Some(Change::New(format!("a new leader was elected: epoch {before} became {now}")));
+        }
+        let Some(led) = self.leader_before else { return self.unknown_leader(server, ensemble) };
+        let view = ensemble.get(led)?;
+        if let Some(new) = ensemble.leader().filter(|new| *new != led) {
+            return Some(Change::New(format!("server {} leads now, server {} did before", new.0, led.0)));
+        }
+        let last = view.last.filter(around)?;
+        if last.is_down() {
+            let words = format!("server {}, the leader, {}", led.0, last.sighting.health.label().replace('_', " "));
+            return Some(Change::New(words));
+        }
+        (last.leads() && last.asked_at >= self.started_at).then_some(Change::Same)
+    }
+
+    /// Without a leader's name: some other server that serves shows that there is one.
+    fn unknown_leader(&self, server: ServerId, ensemble: &Ensemble) -> Option<Change> {
+        let others = || ensemble.iter().filter(|(id, _)| *id != server).map(|(_, view)| view);
+        if others().any(|view| view.serving_since(self.started_at).is_some()) {
+            return Some(Change::Same);
+        }
+        let all_down = others().next().is_some() && others().all(|view| view.down_around(self.started_at).is_some());
+        all_down.then(|| Change::New("no server was serving".to_owned()))
+    }
+}
+
+/// Whether every other server that carried connections is dropping all of them as well.
+fn everywhere(server: ServerId, ensemble: &Ensemble) -> bool {
+    let mut others = ensemble.iter().filter(|(id, view)| *id != server && (view.attached > 0 || view.exodus.is_some()));
+    let dropped = |view: &ServerView| view.exodus.as_ref().is_some_and(|other| other.survivors() == 0);
+    let mut any = false;
+    others.all(|(_, view)| {
+        any = true;
+        dropped(view)
+    }) && any
+}
+
+/// Whether the ensemble has the leader that it had.
+#[derive(Clone, PartialEq, Debug)]
+enum Change {
+    Same,
+    New(String),
+}
+
+/// A moment in words, relative to an end.
+fn relative(moment: Timestamp, end: Timestamp) -> String {
+    if moment >= end {
+        format!("{} ms after the end", moment.since(end).as_millis())
+    } else {
+        format!("{} ms before the end", end.since(moment).as_millis())
+    }
+}

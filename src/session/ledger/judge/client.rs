@@ -1,0 +1,55 @@
+//! Ends that the client made.
+
+use std::time::Duration;
+
+use super::{Ruling, Scene, moved};
+use crate::session::ending::How;
+use crate::session::ledger::case::Case;
+use crate::session::verdict::EndReason;
+
+/// Room for the rounding of a client's clock, and for the way from the server to it.
+const ROUNDING: Duration = Duration::from_millis(50);
+
+/// Why a client that was attached went away first.
+pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
+    let case = scene.case;
+    if let Some(ruling) = moved::client_met_gap(scene) {
+        return ruling;
+    }
+    let timeout = case.claim.timeout();
+    let (server, silence) = (case.claim.server.0, case.server_silence());
+    if case.owed() && (silence + ROUNDING) * 3 >= timeout * 2 {
+        return Ruling::of(
+            EndReason::ClientReadTimeout,
+            format!(
+                "the client gave up after server {server} had owed it an answer and said nothing for {} ms, \
+                 two thirds of the timeout of {} ms",
+                silence.as_millis(),
+                timeout.as_millis()
+            ),
+        );
+    }
+    if is_silent(case) {
+        return Ruling::of(
+            EndReason::ClientSilent,
+            format!(
+                "the client had sent nothing for {} ms before it went, with a timeout of {} ms it pings every {} ms",
+                case.client_silence().as_millis(),
+                timeout.as_millis(),
+                (timeout / 3).as_millis()
+            ),
+        );
+    }
+    let way = match how {
+        How::Fin => "closed its connection",
+        How::Reset => "reset its connection",
+        How::Timeout => "could not be reached any longer",
+    };
+    Ruling::of(EndReason::ClientGone, format!("the client {way} without closing its session"))
+}
+
+/// Whether the client itself had been silent for longer than it pings (a third of the timeout), with half as much
+/// again for slack, while the server owed it nothing.
+fn is_silent(case: &Case) -> bool {
+    case.client_silence() > case.claim.timeout() / 2 && !case.owed()
+}

@@ -1,0 +1,143 @@
+//! Ends of connections whose claim was never answered.
+
+use std::time::Duration;
+
+use super::{Ruling, Scene};
+use crate::session::ending::{Closer, How};
+use crate::session::ledger::case::Case;
+use crate::session::ledger::ensemble::{LOOK_BACK, Look, ServerView};
+use crate::session::sighting::{Health, Role};
+use crate::session::verdict::EndReason;
+
+/// How long after it was seen down a server may still be starting: it accepts connections before it serves
+/// (protocol.md §10).
+const STARTING: Duration = Duration::from_secs(5);
+
+/// A client that waits less than this for an answer did not give up on the server: the shortest wait of the known
+/// clients is a third of the smallest timeout by the number of addresses, some 400 ms.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// The proxy gave the claim up.
+pub(super) fn given_up(case: &Case) -> Ruling {
+    Ruling::of(
+        EndReason::NotServing,
+        format!(
+            "server {} had not answered the claim after {} ms; it may still carry it out",
+            case.claim.server.0,
+            case.ended_at.since(case.claim.claimed_at).as_millis()
+        ),
+    )
+}
+
+/// What needs no look at the server.
+pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
+    let (case, view) = (scene.case, scene.ensemble.get(scene.case.claim.server));
+    if case.end.closer == Closer::Server(How::Timeout) {
+        let why = format!("the path to server {} timed out before it answered the claim", case.claim.server.0);
+        return Some(Ruling::of(EndReason::ServerGone, why));
+    }
+    let look = view.and_then(|view| view.last)?;
+    if look.asked_at.after(LOOK_BACK) >= case.claim.claimed_at && look.is_down() {
+        return Some(not_serving(case, look));
+    }
+    if look.sighting.role == Role::ReadOnly && case.read_only != Some(true) {
+        let why = format!("server {} is read-only and the client did not ask for that", case.claim.server.0);
+        return Some(Ruling::of(EndReason::NotServing, why));
+    }
+    None
+}
+
+/// The reason once the server has been looked at, or was not in time.
+pub(in crate::session::ledger) fn after_look(scene: Scene<'_>) -> Ruling {
+    let case = scene.case;
+    let view = scene.ensemble.get(case.claim.server);
+    let look = view.and_then(|view| view.last).filter(|look| look.asked_at >= case.claim.claimed_at);
+    match (case.end.closer, look, view) {
+        (_, Some(look), _) if look.is_down() => not_serving(case, look),
+        (Closer::Client(_), ..) => client_left(case),
+        (_, Some(look), Some(view)) if look.sighting.health == Health::Closing => closing(case, view),
+        (_, Some(look), Some(view)) if look.is_serving() => serving(case, look, view),
+        (Closer::Server(How::Reset), ..) => capped(case, "nobody looked at it in time"),
+        _ => Ruling::of(
+            EndReason::Unknown,
+            format!(
+                "server {} closed without answering the claim, and nobody looked at it in time",
+                case.claim.server.0
+            ),
+        ),
+    }
+}
+
+fn not_serving(case: &Case, look: Look) -> Ruling {
+    Ruling::of(
+        EndReason::NotServing,
+        format!(
+            "the claim was not answered in {} ms, and server {} was seen {}",
+            case.ended_at.since(case.claim.claimed_at).as_millis(),
+            case.claim.server.0,
+            look.sighting.health.label().replace('_', " ")
+        ),
+    )
+}
+
+fn client_left(case: &Case) -> Ruling {
+    let waited = case.ended_at.since(case.claim.claimed_at);
+    let (server, ms) = (case.claim.server.0, waited.as_millis());
+    if waited >= PATIENCE {
+        let why = format!("the client gave up after server {server} had not answered its claim for {ms} ms");
+        return Ruling::of(EndReason::ClientReadTimeout, why);
+    }
+    Ruling::of(
+        EndReason::ClientGone,
+        format!("the client left {ms} ms after its claim, before server {server} answered"),
+    )
+}
+
+/// The server closes probes unanswered too.
+fn closing(case: &Case, view: &ServerView) -> Ruling {
+    if view.attached == 0 && recently_down(case, view) {
+        let why =
+            format!("server {} closed the claim and a probe unanswered: it is just starting", case.claim.server.0);
+        return Ruling::of(EndReason::NotServing, why);
+    }
+    capped(case, "it closes probes from the same address as well")
+}
+
+/// The server serves others.
+fn serving(case: &Case, look: Look, view: &ServerView) -> Ruling {
+    let server = case.claim.server.0;
+    let behind = |look: Look| look.sighting.zxid.filter(|zxid| *zxid < case.last_zxid);
+    if let Some(zxid) = behind(look) {
+        return Ruling::of(
+            EndReason::LaggingServer,
+            format!("the client had seen zxid {} and server {server} was at {zxid}", case.last_zxid),
+        );
+    }
+    if case.end.closer == Closer::Server(How::Reset) {
+        return capped(case, "it serves others, and a reset at once is what it does then");
+    }
+    if recently_down(case, view) {
+        let why = format!("server {server} closed the claim unanswered: it was just starting, and serves now");
+        return Ruling::of(EndReason::NotServing, why);
+    }
+    if let Some(zxid) = view.previous.and_then(behind) {
+        return Ruling::of(
+            EndReason::LaggingServer,
+            format!(
+                "the client had seen zxid {}; server {server} was last seen at {zxid} before the claim",
+                case.last_zxid
+            ),
+        );
+    }
+    capped(case, "it serves others and has the zxid that the client has seen")
+}
+
+fn capped(case: &Case, words: &str) -> Ruling {
+    let why =
+        format!("server {} closed the claim unanswered and takes no more connections: {words}", case.claim.server.0);
+    Ruling::of(EndReason::ConnectionCap, why)
+}
+
+fn recently_down(case: &Case, view: &ServerView) -> bool {
+    view.down.is_some_and(|look| look.asked_at.after(STARTING) >= case.claim.claimed_at)
+}

@@ -1,0 +1,143 @@
+//! The rules by which a connection's end gets its reason, one file for each kind of end.
+//!
+//! They look at the case, at the history of its session and at the servers, and change nothing. The order in which
+//! they are asked is the order of their strength: what a connection shows by itself, what another connection of the
+//! same session explains, what befell the whole server, what the session's next attach shows.
+
+mod client;
+mod handshake;
+mod moved;
+mod sentence;
+mod server;
+
+use super::case::Case;
+use super::ensemble::Ensemble;
+use super::exodus::Testimony;
+use super::record::SessionRecord;
+use crate::ids::ServerId;
+use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::verdict::{Confidence, EndReason, Evidence};
+use crate::wire::ErrorCode;
+use crate::wire::handshake::Password;
+
+pub(super) use handshake::after_look;
+pub(super) use moved::refused_in_words;
+pub(super) use server::{after_exodus, after_return, without_return};
+
+/// A reason with the sentence behind it, and the verdict that goes with it when the session had moved.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Ruling {
+    pub(super) reason: EndReason,
+    pub(super) why: String,
+    pub(super) flag: Option<Flag>,
+}
+
+/// What a verdict adds to the facts of its case.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Flag {
+    pub(super) evidence: Evidence,
+    pub(super) confidence: Confidence,
+    pub(super) claimed_by: Option<ServerId>,
+    pub(super) why: Vec<String>,
+}
+
+impl Ruling {
+    fn of(reason: EndReason, why: impl Into<String>) -> Self {
+        Self { reason, why: why.into(), flag: None }
+    }
+
+    fn moved(flag: Flag) -> Self {
+        Self { reason: EndReason::SessionMoved, why: flag.why.first().cloned().unwrap_or_default(), flag: Some(flag) }
+    }
+}
+
+/// What the rules may look at.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) case: &'a Case,
+    /// None when the session is not known, or was forgotten.
+    pub(super) session: Option<&'a SessionRecord>,
+    pub(super) ensemble: &'a Ensemble,
+}
+
+/// The reason of an end that needs no more evidence.
+pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
+    let case = scene.case;
+    if let super::attachment::Outcome::Refused { .. } = case.claim.outcome {
+        return Some(refused(scene));
+    }
+    match case.end.closer {
+        Closer::Proxy(ProxyClose::Shutdown) => {
+            return Some(Ruling::of(EndReason::ProxyShutdown, "the proxy was stopping"));
+        }
+        Closer::Proxy(ProxyClose::HandshakeDeadline) => return Some(handshake::given_up(case)),
+        Closer::Client(_) | Closer::Server(_) => {}
+    }
+    if case.attached_at().is_none() {
+        return handshake::at_once(scene);
+    }
+    if case.end.closing {
+        return Some(Ruling::of(EndReason::Closed, "the client had asked to close its session"));
+    }
+    if let Some(ruling) = fatal(case) {
+        return Some(ruling);
+    }
+    match case.end.closer {
+        Closer::Client(how) => Some(client::gone(scene, how)),
+        Closer::Server(How::Timeout) => {
+            Some(Ruling::of(EndReason::ServerGone, format!("the path to server {} timed out", case.claim.server.0)))
+        }
+        _ => server::at_once(scene),
+    }
+}
+
+/// A claim that was answered with timeout 0.
+fn refused(scene: Scene<'_>) -> Ruling {
+    let server = scene.case.claim.server.0;
+    match scene.case.claim.password {
+        Password::Wrong => Ruling::of(
+            EndReason::WrongPassword,
+            format!("server {server} refused the claim: its password does not belong to the session"),
+        ),
+        Password::Right => {
+            let closed = scene.session.and_then(SessionRecord::closed_at).map_or_else(String::new, |at| {
+                format!("; its client had closed it {} ms before", scene.case.ended_at.since(at).as_millis())
+            });
+            Ruling::of(
+                EndReason::SessionExpired,
+                format!("server {server} refused the claim with timeout 0 though the password was right{closed}"),
+            )
+        }
+        Password::NotNeeded => Ruling::of(
+            EndReason::Unknown,
+            format!("server {server} answered the wish for a new session with timeout 0"),
+        ),
+    }
+}
+
+/// An error after which servers close.
+fn fatal(case: &Case) -> Option<Ruling> {
+    let error = case.end.fatal_error?;
+    let server = case.claim.server.0;
+    let (reason, words) = match error {
+        ErrorCode::AUTH_FAILED => (EndReason::AuthFailed, "the client's authentication failed"),
+        ErrorCode::SASL_REQUIRED => (EndReason::AuthFailed, "the server wants authentication first"),
+        ErrorCode::SESSION_EXPIRED => (EndReason::SessionExpired, "the session was over"),
+        _ => (EndReason::Unknown, "it closes after such a reply"),
+    };
+    Some(Ruling::of(reason, format!("server {server} answered {error}: {words}")))
+}
+
+/// Who says that the server was serving, as a sentence.
+fn testimony(scene: Scene<'_>, testimony: Testimony) -> Option<String> {
+    let server = scene.case.claim.server.0;
+    match testimony {
+        Testimony::Others(others) => {
+            Some(format!("server {server} went on serving: {others} other connections to it stayed open"))
+        }
+        Testimony::Seen(after) => {
+            Some(format!("server {server} went on serving: it said so when asked {} ms later", after.as_millis()))
+        }
+        Testimony::Nobody => None,
+    }
+}

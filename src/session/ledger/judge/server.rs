@@ -1,0 +1,188 @@
+//! Ends that the server made on a connection that it had given a session.
+
+use std::time::Duration;
+
+use super::{Ruling, Scene, moved, sentence, testimony};
+use crate::session::ledger::attachment::{Attachment, Outcome};
+use crate::session::ledger::exodus::{Fate, Testimony};
+use crate::session::ledger::record::SessionRecord;
+use crate::session::verdict::EndReason;
+use crate::time::Timestamp;
+
+/// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
+/// milliseconds, the rest is room for a loaded proxy and for a quorum round.
+const TOGETHER: Duration = Duration::from_secs(1);
+
+/// What the connection, or another one of its session, explains by itself.
+pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
+    let case = scene.case;
+    if let Some(len) = case.end.oversized {
+        let why = format!("server {} closed at a frame of {len} bytes, above its limit", case.claim.server.0);
+        return Some(Ruling::of(EndReason::OversizedFrame, why));
+    }
+    explained_by_sibling(scene).or_else(|| silent(scene))
+}
+
+/// Another connection of the session is the reason: it came to the same server, or it closed the session.
+fn explained_by_sibling(scene: Scene<'_>) -> Option<Ruling> {
+    let (case, session) = (scene.case, scene.session?);
+    if let Some(other) = others(scene).rev().find(|other| reattached(other, scene)) {
+        let given = match other.claim.outcome {
+            Outcome::Accepted { .. } => "",
+            Outcome::Refused { .. } => " (and was refused)",
+            Outcome::Unanswered => " (not answered yet)",
+        };
+        return Some(Ruling::of(
+            EndReason::ReattachedSameServer,
+            format!(
+                "{} claimed the same session at the same server {} {}{given}: the server closes the older connection",
+                other.claim.client,
+                other.claim.server.0,
+                sentence::relative(other.claim.claimed_at, case.ended_at)
+            ),
+        ));
+    }
+    let closed_at = session.closed_at().filter(|at| near(*at, case.ended_at))?;
+    Some(Ruling::of(
+        EndReason::ClosedElsewhere,
+        format!("the session was closed through another connection {}", sentence::relative(closed_at, case.ended_at)),
+    ))
+}
+
+/// Whether this younger claim at the same server was at work when the case's connection ended.
+fn reattached(other: &Attachment, scene: Scene<'_>) -> bool {
+    let case = scene.case;
+    let in_time = match other.claim.outcome {
+        Outcome::Unanswered => other.open_at(Timestamp(case.ended_at.0.saturating_sub(TOGETHER.as_nanos() as u64))),
+        Outcome::Accepted { at, .. } | Outcome::Refused { at } => at.after(TOGETHER) >= case.ended_at,
+    };
+    other.claim.server == case.claim.server
+        && other.claim.claimed_at >= case.claim.claimed_at
+        && other.claim.claimed_at < case.ended_at
+        && in_time
+}
+
+/// The client had been silent for its whole timeout.
+fn silent(scene: Scene<'_>) -> Option<Ruling> {
+    let case = scene.case;
+    let (silence, timeout) = (case.client_silence(), case.claim.timeout());
+    if silence < timeout {
+        return None;
+    }
+    let facts = format!(
+        "server {} closed after the client had sent nothing for {} ms, with a timeout of {} ms",
+        case.claim.server.0,
+        silence.as_millis(),
+        timeout.as_millis()
+    );
+    Some(match living_elsewhere(scene) {
+        Some(other) => Ruling::of(
+            EndReason::ClientSilent,
+            format!(
+                "{facts}; the session lives on at server {} (connection {})",
+                other.claim.server.0, other.connection
+            ),
+        ),
+        None => Ruling::of(EndReason::SessionExpired, facts),
+    })
+}
+
+/// The reason once it is known what became of the server; None when the session's next attach has to decide.
+pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) -> Option<Ruling> {
+    if let Some(ruling) = explained_by_sibling(scene) {
+        return Some(ruling);
+    }
+    let said_by = match fate {
+        Fate::Leaving(why) => return Some(Ruling::of(EndReason::ServerLeaving, why.as_str())),
+        Fate::LeaderLost(why) => return Some(Ruling::of(EndReason::LeaderLost, why.as_str())),
+        Fate::Stays(said_by) => *said_by,
+    };
+    if let Some(ruling) = moved::by_gap(scene, said_by).or_else(|| moved::by_other_claim(scene, said_by)) {
+        return Some(ruling);
+    }
+    if let Some(ruling) = returned(scene, said_by) {
+        return Some(ruling);
+    }
+    living_elsewhere(scene).map(|other| {
+        let why = format!(
+            "server {} closed this connection alone; the session lives on at server {} (connection {}), and {}",
+            scene.case.claim.server.0,
+            other.claim.server.0,
+            other.connection,
+            sentence::in_flight(scene.case)
+        );
+        Ruling::of(EndReason::Unknown, why)
+    })
+}
+
+/// The reason once the session was claimed again; None while it was not.
+pub(in crate::session::ledger) fn after_return(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
+    explained_by_sibling(scene).or_else(|| returned(scene, said_by))
+}
+
+fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
+    let case = scene.case;
+    let answer = |other: &&Attachment| match other.claim.outcome {
+        Outcome::Accepted { at, .. } => at > case.ended_at,
+        Outcome::Refused { at } => {
+            at > case.ended_at && other.claim.password == crate::wire::handshake::Password::Right
+        }
+        Outcome::Unanswered => false,
+    };
+    let next = others(scene).find(answer)?;
+    let after = sentence::relative(next.claim.claimed_at, case.ended_at);
+    if next.claim.attached_at().is_none() {
+        return Some(match scene.session.and_then(SessionRecord::closed_at) {
+            Some(at) => Ruling::of(
+                EndReason::ClosedElsewhere,
+                format!("the session was closed through another connection {}", sentence::relative(at, case.ended_at)),
+            ),
+            None => Ruling::of(
+                EndReason::SessionExpired,
+                format!(
+                    "server {} refused the session with timeout 0 when it was claimed {after}",
+                    next.claim.server.0
+                ),
+            ),
+        });
+    }
+    Some(moved::inferred(scene, next, said_by).unwrap_or_else(|| unexplained(scene, said_by)))
+}
+
+/// The reason when the session was not claimed again in time.
+pub(in crate::session::ledger) fn without_return(scene: Scene<'_>, said_by: Testimony) -> Ruling {
+    let ruling = unexplained(scene, said_by);
+    let why =
+        format!("{}; the session was not seen again within {} ms", ruling.why, scene.case.return_bound().as_millis());
+    Ruling { why, ..ruling }
+}
+
+fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
+    let case = scene.case;
+    let (server, in_flight) = (case.claim.server.0, sentence::in_flight(case));
+    let seen = testimony(scene, said_by).unwrap_or_else(|| "nobody could say whether it went on serving".to_owned());
+    if case.was_reset() {
+        return Ruling::of(
+            EndReason::ServerGone,
+            format!("the path to server {server} was reset; {in_flight}; {seen}"),
+        );
+    }
+    Ruling::of(EndReason::Unknown, format!("server {server} closed this connection alone; {in_flight}; {seen}"))
+}
+
+/// A younger connection that carries the session at another server.
+fn living_elsewhere(scene: Scene<'_>) -> Option<&Attachment> {
+    let attached_at = scene.case.attached_at()?;
+    let younger = |other: &&Attachment| other.is_attached() && other.claim.attached_at() > Some(attached_at);
+    others(scene).rev().find(younger)
+}
+
+/// The other claims of the session that are remembered.
+pub(super) fn others(scene: Scene<'_>) -> impl DoubleEndedIterator<Item = &Attachment> {
+    let own = scene.case.connection;
+    scene.session.into_iter().flat_map(SessionRecord::attachments).filter(move |other| other.connection != own)
+}
+
+fn near(one: Timestamp, other: Timestamp) -> bool {
+    one.since(other) <= TOGETHER && other.since(one) <= TOGETHER
+}

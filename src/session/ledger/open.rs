@@ -1,0 +1,17 @@
+//! A connection that has claimed a session and is open.
+
+use super::attachment::Claim;
+use crate::ids::{SessionId, Zxid};
+
+/// An open connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OpenConnection {
+    /// Its session; [`SessionId::NEW`] until a new one is given.
+    pub session: SessionId,
+    /// Its claim.
+    pub claim: Claim,
+    /// The zxid that the client had seen when it claimed.
+    pub last_zxid: Zxid,
+    /// Whether a read-only server is good enough; None when the client did not say.
+    pub read_only: Option<bool>,
+}

@@ -1,0 +1,313 @@
+//! What is known of one session: where it is and has been, who holds it, and how it ended.
+//!
+//! It is kept in one box whose size counts: 100,000 of them may be alive. What few sessions have (an identity,
+//! unanswered requests) is allocated only when it is there.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::attachment::{Attachment, AttachmentEnd, Outcome};
+use super::placement::Placement;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::ending::Unanswered;
+use crate::session::identity::Identity;
+use crate::session::verdict::EndReason;
+use crate::time::Timestamp;
+
+/// Whether a session lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionState {
+    /// A connection carries it.
+    Live,
+    /// No connection here carries it; it may come back.
+    Pending {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It is over.
+    Ended {
+        /// Since when.
+        at: Timestamp,
+        /// How.
+        how: SessionEnd,
+    },
+}
+
+impl SessionState {
+    /// Its name in JSON and tables.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Pending { .. } => "pending",
+            Self::Ended { .. } => "ended",
+        }
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionEnd {
+    /// Its client closed it.
+    Closed,
+    /// A server said that it is over, or dropped it after a silence of its whole timeout.
+    Expired,
+    /// Its holder has a newer one.
+    Replaced,
+    /// It left and has not been seen here for twice its timeout: expired, or it goes another way.
+    Lapsed,
+}
+
+impl SessionEnd {
+    /// Its name in JSON and tables.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Expired => "expired",
+            Self::Replaced => "replaced",
+            Self::Lapsed => "lapsed",
+        }
+    }
+}
+
+/// One session.
+#[derive(Clone, Debug)]
+pub struct SessionRecord {
+    id: SessionId,
+    state: SessionState,
+    /// Claims, oldest first, at most as many as the limits say. The newest accepted one is always among them.
+    history: VecDeque<Attachment>,
+    /// How many of `history` are attached.
+    attached: u32,
+    moves: u32,
+    verdicts: u32,
+    forgotten: u32,
+    /// When the client asked to close the session through a connection of ours.
+    closed_at: Option<Timestamp>,
+    identity: Option<Box<Identity>>,
+    last_unanswered: Box<[Unanswered]>,
+    /// Pairs of clients that were told to share this session, and when; at most [`SHARED_PAIRS`].
+    shared: Vec<([SocketAddr; 2], Timestamp)>,
+}
+
+/// Pairs of clients sharing a session that are remembered; more are told again and again.
+const SHARED_PAIRS: usize = 4;
+
+impl SessionRecord {
+    pub(super) fn new(id: SessionId, now: Timestamp) -> Self {
+        Self {
+            id,
+            state: SessionState::Pending { since: now },
+            history: VecDeque::with_capacity(1),
+            attached: 0,
+            moves: 0,
+            verdicts: 0,
+            forgotten: 0,
+            closed_at: None,
+            identity: None,
+            last_unanswered: Box::default(),
+            shared: Vec::new(),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Whether it lives.
+    pub fn state(&self) -> SessionState {
+        self.state
+    }
+
+    /// The myid of the server that created it.
+    pub fn born_on(&self) -> u8 {
+        self.id.born_on()
+    }
+
+    /// The client that was given it last, or claimed it last when none was.
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.current().or(self.history.back()).map(|entry| entry.claim.client)
+    }
+
+    /// The server that it is on, or was on last.
+    pub fn server(&self) -> Option<ServerId> {
+        self.current().map(|entry| entry.claim.server)
+    }
+
+    /// Where it is, or was last; None when no server has given it here.
+    pub fn placement(&self) -> Option<Placement> {
+        let entry = self.current()?;
+        Some(Placement {
+            server: entry.claim.server,
+            connection: entry.connection,
+            since: entry.claim.attached_at()?,
+            live: entry.end.is_none(),
+        })
+    }
+
+    /// The attachment that was accepted last, open ones first.
+    pub fn current(&self) -> Option<&Attachment> {
+        let accepted = || self.history.iter().rev().filter(|entry| entry.claim.attached_at().is_some());
+        accepted().find(|entry| entry.end.is_none()).or_else(|| accepted().next())
+    }
+
+    /// The claim that was accepted last, whether its connection is open or not.
+    pub(super) fn last_accepted(&self) -> Option<&Attachment> {
+        self.history
+            .iter()
+            .filter(|entry| entry.claim.attached_at().is_some())
+            .max_by_key(|entry| entry.claim.attached_at())
+    }
+
+    /// Every claim that is still remembered, oldest first.
+    pub fn attachments(&self) -> impl DoubleEndedIterator<Item = &Attachment> + ExactSizeIterator {
+        self.history.iter()
+    }
+
+    /// How many older claims are no longer remembered.
+    pub fn forgotten(&self) -> u32 {
+        self.forgotten
+    }
+
+    /// Who holds it, when that is known.
+    pub fn identity(&self) -> Option<Identity> {
+        self.identity.as_deref().copied()
+    }
+
+    /// How often it came to another server than before.
+    pub fn moves(&self) -> u32 {
+        self.moves
+    }
+
+    /// How often ZooKeeper refused it because it had moved.
+    pub fn verdicts(&self) -> u32 {
+        self.verdicts
+    }
+
+    /// The unanswered requests of the connection that ended last with any.
+    pub fn last_unanswered(&self) -> &[Unanswered] {
+        &self.last_unanswered
+    }
+
+    /// When the client asked to close the session, if it did.
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        self.closed_at
+    }
+
+    /// Bytes that this record holds on the heap and in place, without the allocator's own.
+    pub fn footprint(&self) -> usize {
+        size_of::<Self>()
+            + self.history.capacity() * size_of::<Attachment>()
+            + self.identity.as_ref().map_or(0, |_| size_of::<Identity>())
+            + self.last_unanswered.iter().map(|one| size_of::<Unanswered>() + one.path.capacity()).sum::<usize>()
+            + self.shared.capacity() * size_of::<([SocketAddr; 2], Timestamp)>()
+    }
+
+    /// When a session that is not live leaves that state: it lapses.
+    pub(super) fn lapses_at(&self, since: Timestamp) -> Timestamp {
+        let timeout = self.current().or(self.history.back()).map_or(Duration::ZERO, |entry| entry.claim.timeout());
+        since.after(timeout * 2)
+    }
+
+    pub(super) fn set_state(&mut self, state: SessionState) {
+        self.state = state;
+    }
+
+    pub(super) fn set_closed(&mut self, at: Timestamp) {
+        self.closed_at = Some(at);
+    }
+
+    pub(super) fn join_identity(&mut self, identity: Identity) -> Identity {
+        let joined = self.identity().map_or(identity, |known| known.join(identity));
+        self.identity = Some(Box::new(joined));
+        joined
+    }
+
+    pub(super) fn set_last_unanswered(&mut self, unanswered: &[Unanswered]) {
+        if !unanswered.is_empty() {
+            self.last_unanswered = unanswered.into();
+        }
+    }
+
+    pub(super) fn count_move(&mut self) {
+        self.moves = self.moves.saturating_add(1);
+    }
+
+    pub(super) fn count_verdict(&mut self) {
+        self.verdicts = self.verdicts.saturating_add(1);
+    }
+
+    pub(super) fn is_attached(&self) -> bool {
+        self.attached > 0
+    }
+
+    /// Adds a claim; at `cap` the oldest that is over goes, or else the oldest.
+    pub(super) fn push(&mut self, attachment: Attachment, cap: usize) {
+        if self.history.len() >= cap.max(1) {
+            let current = self.current().map(|entry| entry.connection);
+            let over = |entry: &Attachment| entry.end.is_some() && Some(entry.connection) != current;
+            let index = self.history.iter().position(over).unwrap_or(0);
+            if let Some(gone) = self.history.remove(index) {
+                self.attached -= u32::from(gone.is_attached());
+                self.forgotten = self.forgotten.saturating_add(1);
+            }
+        }
+        self.attached += u32::from(attachment.is_attached());
+        self.history.push_back(attachment);
+    }
+
+    pub(super) fn answer(&mut self, connection: ConnectionId, outcome: Outcome) {
+        let Some(entry) = self.entry(connection) else { return };
+        let was = entry.is_attached();
+        entry.claim.outcome = outcome;
+        let is = entry.is_attached();
+        self.attached = self.attached + u32::from(is) - u32::from(was);
+    }
+
+    pub(super) fn end(&mut self, connection: ConnectionId, end: AttachmentEnd) {
+        let Some(entry) = self.entry(connection) else { return };
+        let was = entry.is_attached();
+        entry.end = Some(end);
+        self.attached -= u32::from(was);
+    }
+
+    pub(super) fn decide(&mut self, connection: ConnectionId, reason: EndReason) {
+        if let Some(end) = self.entry(connection).and_then(|entry| entry.end.as_mut()) {
+            end.reason = Some(reason);
+        }
+    }
+
+    /// Whether this pair of clients is to be told now: not again within `pause`. Pairs are told apart by address
+    /// alone, for the port changes with every connection.
+    pub(super) fn note_shared(&mut self, clients: [SocketAddr; 2], now: Timestamp, pause: Duration) -> bool {
+        let key = |clients: &[SocketAddr; 2]| {
+            let [one, other] = clients.map(|client| client.ip());
+            (one.min(other), one.max(other))
+        };
+        if let Some(known) = self.shared.iter_mut().find(|known| key(&known.0) == key(&clients)) {
+            let due = now.since(known.1) >= pause;
+            *known = (clients, if due { now } else { known.1 });
+            return due;
+        }
+        if self.shared.len() >= SHARED_PAIRS {
+            self.shared.remove(0);
+        }
+        self.shared.push((clients, now));
+        true
+    }
+
+    /// The client that was last found to use this session in turn with `client`.
+    pub(super) fn shares_with(&self, client: SocketAddr) -> Option<SocketAddr> {
+        self.shared.iter().rev().find_map(|(clients, _)| match clients {
+            [one, other] if one.ip() == client.ip() && *one == client => Some(*other),
+            [one, other] if other.ip() == client.ip() => Some(*one),
+            [one, other] if one.ip() == client.ip() => Some(*other),
+            _ => None,
+        })
+    }
+
+    fn entry(&mut self, connection: ConnectionId) -> Option<&mut Attachment> {
+        self.history.iter_mut().rev().find(|entry| entry.connection == connection)
+    }
+}

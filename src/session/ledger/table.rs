@@ -1,0 +1,142 @@
+//! All sessions that are remembered, at most as many as the limit says.
+//!
+//! When it is full the session that has been over the longest makes room, then the one that has been away the
+//! longest; one that lives is never put out, so that a table full of living sessions takes no more.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+
+use super::record::{SessionEnd, SessionRecord, SessionState};
+use crate::ids::SessionId;
+use crate::time::Timestamp;
+
+#[derive(Debug)]
+pub(super) struct SessionTable {
+    /// `records.len() <= cap`
+    records: HashMap<SessionId, Box<SessionRecord>, RandomState>,
+    /// The pending ones, by the moment when they lapse.
+    pending: BTreeSet<(Timestamp, SessionId)>,
+    /// The ended ones, by the moment when they ended.
+    ended: BTreeSet<(Timestamp, SessionId)>,
+    cap: usize,
+    keep_ended: Duration,
+    turned_away: u64,
+}
+
+impl SessionTable {
+    pub(super) fn new(cap: usize, keep_ended: Duration) -> Self {
+        Self {
+            records: HashMap::default(),
+            pending: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            cap,
+            keep_ended,
+            turned_away: 0,
+        }
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&SessionRecord> {
+        self.records.get(&id).map(AsRef::as_ref)
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &SessionRecord> {
+        self.records.values().map(AsRef::as_ref)
+    }
+
+    /// How many sessions found no room.
+    pub(super) fn turned_away(&self) -> u64 {
+        self.turned_away
+    }
+
+    /// Sees to it that there is a record of this session, pending when it is new; false when there is no room.
+    pub(super) fn ensure(&mut self, id: SessionId, now: Timestamp) -> bool {
+        if self.records.contains_key(&id) {
+            return true;
+        }
+        if self.records.len() >= self.cap && !self.make_room() {
+            self.turned_away += 1;
+            return false;
+        }
+        let record = SessionRecord::new(id, now);
+        self.pending.insert((record.lapses_at(now), id));
+        self.records.insert(id, Box::new(record));
+        true
+    }
+
+    /// Changes a record in any way and keeps the order of those that wait.
+    pub(super) fn change<R>(&mut self, id: SessionId, change: impl FnOnce(&mut SessionRecord) -> R) -> Option<R> {
+        let record = self.records.get_mut(&id)?;
+        let before = place(record);
+        let result = change(record);
+        let after = place(record);
+        if before != after {
+            Self::unlist(&mut self.pending, &mut self.ended, id, before);
+            match after {
+                Place::Live => {}
+                Place::Pending(due) => drop(self.pending.insert((due, id))),
+                Place::Ended(at) => drop(self.ended.insert((at, id))),
+            }
+        }
+        Some(result)
+    }
+
+    /// Ends those that lapsed and forgets those that have been over for long enough.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        while let Some(&(due, id)) = self.pending.first() {
+            if due > now {
+                break;
+            }
+            self.change(id, |record| record.set_state(SessionState::Ended { at: now, how: SessionEnd::Lapsed }));
+            self.pending.remove(&(due, id));
+        }
+        while let Some(&(at, id)) = self.ended.first() {
+            if at.after(self.keep_ended) > now {
+                break;
+            }
+            self.forget(id);
+            self.ended.remove(&(at, id));
+        }
+    }
+
+    fn make_room(&mut self) -> bool {
+        let oldest = self.ended.first().or(self.pending.first());
+        oldest.map(|&(_, id)| id).is_some_and(|id| self.forget(id))
+    }
+
+    fn forget(&mut self, id: SessionId) -> bool {
+        let Some(record) = self.records.remove(&id) else { return false };
+        Self::unlist(&mut self.pending, &mut self.ended, id, place(&record));
+        true
+    }
+
+    fn unlist(
+        pending: &mut BTreeSet<(Timestamp, SessionId)>,
+        ended: &mut BTreeSet<(Timestamp, SessionId)>,
+        id: SessionId,
+        place: Place,
+    ) {
+        match place {
+            Place::Live => {}
+            Place::Pending(due) => drop(pending.remove(&(due, id))),
+            Place::Ended(at) => drop(ended.remove(&(at, id))),
+        }
+    }
+}
+
+/// Where a record stands in the order of those that wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Live,
+    Pending(Timestamp),
+    Ended(Timestamp),
+}
+
+fn place(record: &SessionRecord) -> Place {
+    match record.state() {
+        SessionState::Live => Place::Live,
+        SessionState::Pending { since } => Place::Pending(record.lapses_at(since)),
+        SessionState::Ended { at, .. } => Place::Ended(at),
+    }
+}

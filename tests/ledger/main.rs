@@ -1,0 +1,5 @@
+//! The ledger told stories: every scenario and every reason, a session alone and among many.
+
+mod reasons;
+mod scenarios;
+mod story;

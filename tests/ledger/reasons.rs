@@ -1,0 +1,218 @@
+//! One story for every reason that a connection's end can have.
+
+use zoogate::session::ending::{Closer, How, ProxyClose};
+use zoogate::session::sighting::Health;
+use zoogate::session::verdict::{Confidence, EndReason, Evidence};
+use zoogate::wire::ErrorCode;
+use zoogate::wire::handshake::Password;
+
+use crate::story::{A, B, LEADER, LONG, Story, TIMEOUT, quiet};
+
+#[test]
+fn an_orderly_close() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.close_session(link);
+    assert_eq!(story.reason(link, 0), EndReason::Closed);
+    assert_eq!(story.ledger.session(session).unwrap().state().label(), "ended");
+}
+
+#[test]
+fn a_client_that_leaves() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ClientGone);
+    assert_eq!(story.ledger.session(session).unwrap().state().label(), "pending");
+    assert!(!story.ledger.placement(session).unwrap().live);
+}
+
+#[test]
+fn a_client_that_gives_a_silent_server_up() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.wait(TIMEOUT / 3);
+    story.ping(link);
+    story.wait(TIMEOUT / 3);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ClientReadTimeout);
+}
+
+#[test]
+fn a_client_that_was_paused() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.wait(TIMEOUT - 500);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ClientSilent);
+}
+
+#[test]
+fn a_proxy_that_stops() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.end(link, Closer::Proxy(ProxyClose::Shutdown));
+    assert_eq!(story.reason(link, 0), EndReason::ProxyShutdown);
+}
+
+#[test]
+fn errors_after_which_servers_close() {
+    let mut story = Story::new();
+    for (error, reason) in [
+        (ErrorCode::AUTH_FAILED, EndReason::AuthFailed),
+        (ErrorCode::SASL_REQUIRED, EndReason::AuthFailed),
+        (ErrorCode::SESSION_EXPIRED, EndReason::SessionExpired),
+        (ErrorCode::UNIMPLEMENTED, EndReason::Unknown),
+    ] {
+        let (_, link) = story.create(A);
+        story.state(link).skipped = 1;
+        story.write(link);
+        story.fatal(link, error);
+        assert_eq!(story.reason(link, 0), reason, "{error}");
+    }
+    assert_eq!(story.verdicts().len(), 0);
+}
+
+#[test]
+fn a_frame_above_the_limit() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.write(link);
+    story.state(link).oversized = Some(2_000_000);
+    story.fin(link);
+    assert_eq!(story.reason(link, 0), EndReason::OversizedFrame);
+}
+
+#[test]
+fn a_path_that_times_out() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.write(link);
+    story.end(link, Closer::Server(How::Timeout));
+    assert_eq!(story.reason(link, 0), EndReason::ServerGone);
+}
+
+#[test]
+fn a_reset_with_nothing_to_explain_it() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.write(link);
+    story.reset(link);
+    story.wait(1_000);
+    story.attach(session, A);
+    assert_eq!(story.reason(link, 0), EndReason::ServerGone);
+    assert_eq!(story.verdicts().len(), 0);
+}
+
+#[test]
+fn a_refused_claim() {
+    let mut story = Story::new();
+    let (session, good) = story.create(A);
+    for (password, reason) in
+        [(Password::Wrong, EndReason::WrongPassword), (Password::Right, EndReason::SessionExpired)]
+    {
+        let link = story.claim_by(Story::client(2), session, B, password);
+        story.refuse(link);
+        story.fin(link);
+        assert_eq!(story.reason(link, 0), reason);
+        assert!(story.ledger.placement(session).unwrap().live, "the good link is not touched");
+    }
+    story.leave(good);
+}
+
+#[test]
+fn a_server_that_does_not_serve_when_it_is_claimed() {
+    let mut story = Story::new();
+    let (session, _) = story.create(A);
+    story.set(B, Health::NotServing);
+    let link = story.claim(session, B);
+    story.fin(link);
+    assert_eq!(story.reason(link, quiet()), EndReason::NotServing);
+    let mute = story.claim(session, B);
+    story.wait(2_000);
+    story.give_up(mute);
+    assert_eq!(story.reason(mute, 0), EndReason::NotServing);
+}
+
+#[test]
+fn a_server_behind_the_client() {
+    let mut story = Story::new();
+    let (session, first) = story.create(LEADER);
+    story.leave(first);
+    let link = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0009);
+    story.fin(link);
+    assert_eq!(story.reason(link, quiet()), EndReason::LaggingServer);
+}
+
+#[test]
+fn a_server_with_too_many_connections() {
+    let mut story = Story::new();
+    story.crowd(A, 3);
+    let (session, _) = story.create(B);
+    let reset = story.claim(session, A);
+    story.reset(reset);
+    assert_eq!(story.reason(reset, quiet()), EndReason::ConnectionCap);
+    story.set(A, Health::Closing);
+    let fin = story.claim(session, A);
+    story.fin(fin);
+    assert_eq!(story.reason(fin, quiet()), EndReason::ConnectionCap);
+}
+
+#[test]
+fn a_session_that_expires_in_silence() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.wait(TIMEOUT + 500);
+    story.fin(link);
+    assert_eq!(story.reason(link, 0), EndReason::SessionExpired);
+    assert_eq!(story.ledger.session(session).unwrap().state().label(), "ended");
+}
+
+#[test]
+fn nothing_explains_it() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.fin(link);
+    story.wait(1_000);
+    story.attach(session, A);
+    assert_eq!(story.reason(link, 0), EndReason::Unknown);
+    let (_, lost) = story.create(A);
+    story.fin(lost);
+    assert_eq!(story.reason(lost, LONG), EndReason::Unknown);
+    assert_eq!(story.verdicts().len(), 0);
+}
+
+#[test]
+fn a_session_that_moved() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    story.attach(session, B);
+    story.write(old);
+    story.wait(20);
+    story.fin(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+    story.expect_verdict(old, Evidence::AttachElsewhere, Confidence::Certain);
+}
+
+#[test]
+fn a_session_closed_elsewhere() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    let new = story.attach(session, B);
+    story.fin(new);
+    story.wait(2);
+    story.close_session(old);
+    assert_eq!(story.reason(old, 0), EndReason::Closed);
+    assert_eq!(story.reason(new, quiet()), EndReason::ClosedElsewhere);
+}
+
+#[test]
+fn a_session_that_came_to_the_same_server() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    let new = story.claim(session, A);
+    story.wait(1);
+    story.fin(old);
+    story.accept(new, session);
+    assert_eq!(story.reason(old, 0), EndReason::ReattachedSameServer);
+}

@@ -1,0 +1,406 @@
+//! A small world to tell the ledger about: three servers, a prober that answers inquiries, connections whose state
+//! is kept here so that a story names only what happens.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
+use zoogate::session::SessionLedger;
+use zoogate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
+use zoogate::session::ledger::LedgerLimits;
+use zoogate::session::sighting::{Health, Role, Sighting};
+use zoogate::session::transition::{EndedConnection, Finding, Transition};
+use zoogate::session::verdict::{Confidence, EndReason, Evidence, MoveVerdict, RouteReason, SessionMove};
+use zoogate::time::Timestamp;
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::{ErrorCode, OpCode};
+
+/// Session timeout of every client here, in milliseconds.
+pub(crate) const TIMEOUT: u64 = 6_000;
+/// How long the prober of the story takes, in milliseconds.
+const PROBE: u64 = 5;
+/// How often the story's driver ticks, in milliseconds.
+const TICK: u64 = 25;
+
+/// The leader in every story, at first.
+pub(crate) const LEADER: u16 = 0;
+/// Two followers.
+pub(crate) const A: u16 = 1;
+/// The other one.
+pub(crate) const B: u16 = 2;
+
+/// A connection of the story.
+pub(crate) type Link = ConnectionId;
+
+struct LinkState {
+    end: ConnectionEnd,
+}
+
+pub(crate) struct Story {
+    pub(crate) ledger: SessionLedger,
+    now: u64,
+    ticked: u64,
+    links: HashMap<Link, LinkState>,
+    next_link: u64,
+    next_session: i64,
+    servers: Vec<Sighting>,
+    /// When looks that are under way come in, and about whom.
+    looks: Vec<(u64, u64, ServerId)>,
+    prober: bool,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Story {
+    /// Three servers, the first leads; the prober has seen them all.
+    pub(crate) fn new() -> Self {
+        let mut story = Self::without_prober();
+        story.prober = true;
+        for server in [LEADER, A, B] {
+            story.look(server);
+        }
+        story.wait(1_000);
+        story
+    }
+
+    /// Nobody looks at the servers.
+    pub(crate) fn without_prober() -> Self {
+        let seen = |role| Sighting { health: Health::Serving, role, zxid: Some(Zxid(0x1_0000_0005)) };
+        Self {
+            ledger: SessionLedger::new(LedgerLimits::default()),
+            now: 10_000_000,
+            ticked: 10_000_000,
+            links: HashMap::new(),
+            next_link: 1,
+            next_session: 0x0100_0000_0000_0001,
+            servers: vec![seen(Role::Leader), seen(Role::Follower), seen(Role::Follower)],
+            looks: Vec::new(),
+            prober: false,
+            findings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.now * 1_000_000)
+    }
+
+    pub(crate) fn tell(&mut self, transition: Transition) {
+        self.ledger.apply(self.now(), transition);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(finding) = self.ledger.poll_finding() {
+            self.findings.push(finding);
+        }
+        while let Some(server) = self.ledger.poll_inquiry() {
+            if self.prober {
+                self.looks.push((self.now, self.now + PROBE, server));
+            }
+        }
+    }
+
+    /// Lets time pass; the prober answers meanwhile.
+    pub(crate) fn wait(&mut self, ms: u64) {
+        let until = self.now + ms;
+        loop {
+            let look = self.looks.iter().map(|look| look.1).min().unwrap_or(u64::MAX);
+            let next = look.min(self.ticked + TICK).min(until);
+            self.now = next.max(self.now);
+            while let Some(index) = self.looks.iter().position(|look| look.1 <= self.now) {
+                let (asked, _, server) = self.looks.swap_remove(index);
+                self.answer_look(asked, server);
+            }
+            if self.now >= self.ticked + TICK {
+                self.ticked = self.now;
+                self.ledger.tick(self.now());
+                self.drain();
+            }
+            if self.now >= until {
+                return;
+            }
+        }
+    }
+
+    fn answer_look(&mut self, asked: u64, server: ServerId) {
+        let sighting = self.servers[server.index()];
+        let asked_at = Timestamp(asked * 1_000_000);
+        self.tell(Transition::ServerSeen { server, asked_at, sighting });
+    }
+
+    /// The prober looks at a server in its own time.
+    pub(crate) fn look(&mut self, server: u16) {
+        self.answer_look(self.now, ServerId(server));
+    }
+
+    /// What looks at a server show from now on.
+    pub(crate) fn set(&mut self, server: u16, health: Health) {
+        self.servers[usize::from(server)].health = health;
+    }
+
+    pub(crate) fn set_role(&mut self, server: u16, role: Role) {
+        self.servers[usize::from(server)].role = role;
+    }
+
+    pub(crate) fn set_zxid(&mut self, server: u16, zxid: i64) {
+        self.servers[usize::from(server)].zxid = Some(Zxid(zxid));
+    }
+
+    /// A new leader was elected: the epoch of all servers rises.
+    pub(crate) fn elect(&mut self, leader: u16) {
+        for (index, server) in self.servers.iter_mut().enumerate() {
+            server.role = if index == usize::from(leader) { Role::Leader } else { Role::Follower };
+            server.zxid = server.zxid.map(|zxid| Zxid(((zxid.0 >> 32) + 1) << 32));
+        }
+    }
+
+    /// A client address by number.
+    pub(crate) fn client(number: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, number], 4000))
+    }
+
+    /// A claim that is not answered yet.
+    pub(crate) fn claim_by(&mut self, client: SocketAddr, session: SessionId, server: u16, password: Password) -> Link {
+        self.claim_seen(client, session, server, password, 0)
+    }
+
+    pub(crate) fn claim_seen(
+        &mut self,
+        client: SocketAddr,
+        session: SessionId,
+        server: u16,
+        password: Password,
+        zxid: i64,
+    ) -> Link {
+        let link = ConnectionId(self.next_link);
+        self.next_link += 1;
+        let client = SocketAddr::new(client.ip(), 4_000 + link.0 as u16);
+        let now = self.now();
+        let end = ConnectionEnd {
+            closer: Closer::Client(How::Fin),
+            unanswered: Vec::new(),
+            unanswered_count: 0,
+            unanswered_pings: 0,
+            skipped: 0,
+            fatal_error: None,
+            closing: false,
+            oversized: None,
+            client_heard_at: now,
+            server_heard_at: now,
+        };
+        self.links.insert(link, LinkState { end });
+        self.tell(Transition::Claimed {
+            connection: link,
+            client,
+            server: ServerId(server),
+            request: ConnectRequest {
+                last_zxid: Zxid(zxid),
+                timeout_ms: TIMEOUT as i32,
+                session,
+                password,
+                read_only: Some(false),
+            },
+            routed: RouteReason::Mirror,
+        });
+        link
+    }
+
+    pub(crate) fn claim(&mut self, session: SessionId, server: u16) -> Link {
+        self.claim_by(Self::client(1), session, server, Password::Right)
+    }
+
+    pub(crate) fn accept(&mut self, link: Link, session: SessionId) {
+        let response = ConnectResponse { timeout_ms: TIMEOUT as i32, session, read_only: Some(false) };
+        self.hear_server(link);
+        self.tell(Transition::Answered { connection: link, response });
+    }
+
+    pub(crate) fn refuse(&mut self, link: Link) {
+        let response = ConnectResponse { timeout_ms: 0, session: SessionId::NEW, read_only: Some(false) };
+        self.hear_server(link);
+        self.tell(Transition::Answered { connection: link, response });
+    }
+
+    /// A new session on a server, accepted after a millisecond.
+    pub(crate) fn create(&mut self, server: u16) -> (SessionId, Link) {
+        self.create_by(Self::client(1), server)
+    }
+
+    pub(crate) fn create_by(&mut self, client: SocketAddr, server: u16) -> (SessionId, Link) {
+        let session = SessionId(self.next_session);
+        self.next_session += 1;
+        let link = self.claim_by(client, SessionId::NEW, server, Password::NotNeeded);
+        self.wait(1);
+        self.accept(link, session);
+        (session, link)
+    }
+
+    /// The session comes to a server and is accepted after a millisecond.
+    pub(crate) fn attach(&mut self, session: SessionId, server: u16) -> Link {
+        self.attach_by(Self::client(1), session, server)
+    }
+
+    pub(crate) fn attach_by(&mut self, client: SocketAddr, session: SessionId, server: u16) -> Link {
+        let link = self.claim_by(client, session, server, Password::Right);
+        self.wait(1);
+        self.accept(link, session);
+        link
+    }
+
+    /// So many other sessions on a server.
+    pub(crate) fn crowd(&mut self, server: u16, count: usize) -> Vec<Link> {
+        (0..count).map(|_| self.create_by(Self::client(9), server).1).collect()
+    }
+
+    pub(crate) fn state(&mut self, link: Link) -> &mut ConnectionEnd {
+        &mut self.links.get_mut(&link).expect("a link of this story").end
+    }
+
+    pub(crate) fn hear_client(&mut self, link: Link) {
+        let now = self.now();
+        self.state(link).client_heard_at = now;
+    }
+
+    pub(crate) fn hear_server(&mut self, link: Link) {
+        let now = self.now();
+        self.state(link).server_heard_at = now;
+    }
+
+    /// A request goes up and stays unanswered.
+    pub(crate) fn request(&mut self, link: Link, op: OpCode) {
+        let now = self.now();
+        self.hear_client(link);
+        let end = self.state(link);
+        end.unanswered_count += 1;
+        let xid = Xid(end.unanswered_count as i32);
+        end.unanswered.push(Unanswered { xid, op, path: "/a".to_owned(), sent_at: now });
+    }
+
+    pub(crate) fn write(&mut self, link: Link) {
+        self.request(link, OpCode::SET_DATA);
+    }
+
+    pub(crate) fn ping(&mut self, link: Link) {
+        self.hear_client(link);
+        self.state(link).unanswered_pings += 1;
+    }
+
+    /// Requests and pings of the link are answered.
+    pub(crate) fn answered(&mut self, link: Link) {
+        self.hear_server(link);
+        let end = self.state(link);
+        (end.unanswered_count, end.unanswered_pings) = (0, 0);
+        end.unanswered.clear();
+    }
+
+    pub(crate) fn end(&mut self, link: Link, closer: Closer) {
+        self.state(link).closer = closer;
+        let end = self.links.remove(&link).expect("a link of this story").end;
+        self.tell(Transition::Ended { connection: link, end });
+    }
+
+    /// The server closes.
+    pub(crate) fn fin(&mut self, link: Link) {
+        self.end(link, Closer::Server(How::Fin));
+    }
+
+    pub(crate) fn reset(&mut self, link: Link) {
+        self.end(link, Closer::Server(How::Reset));
+    }
+
+    /// The client closes its connection, not its session.
+    pub(crate) fn leave(&mut self, link: Link) {
+        self.end(link, Closer::Client(How::Fin));
+    }
+
+    /// The client closes its session.
+    pub(crate) fn close_session(&mut self, link: Link) {
+        self.state(link).closing = true;
+        self.fin(link);
+    }
+
+    pub(crate) fn give_up(&mut self, link: Link) {
+        self.end(link, Closer::Proxy(ProxyClose::HandshakeDeadline));
+    }
+
+    pub(crate) fn fatal(&mut self, link: Link, error: ErrorCode) {
+        self.state(link).fatal_error = Some(error);
+        self.fin(link);
+    }
+
+    /// The decided end of a link, if it is decided.
+    pub(crate) fn decided(&self, link: Link) -> Option<&EndedConnection> {
+        let mut ended = self.findings.iter().filter_map(|finding| match finding {
+            Finding::Ended(ended) if ended.connection == link => Some(ended),
+            _ => None,
+        });
+        let first = ended.next();
+        assert!(ended.next().is_none(), "{link} was decided twice");
+        first
+    }
+
+    /// The reason of a link's end, when it is decided after a wait of so many milliseconds.
+    #[track_caller]
+    pub(crate) fn reason(&mut self, link: Link, wait_ms: u64) -> EndReason {
+        self.wait(wait_ms);
+        let decided = self.decided(link).unwrap_or_else(|| panic!("{link} is not decided after {wait_ms} ms"));
+        assert!(!decided.why.is_empty());
+        decided.reason
+    }
+
+    pub(crate) fn verdicts(&self) -> Vec<&MoveVerdict> {
+        self.findings
+            .iter()
+            .filter_map(|finding| match finding {
+                Finding::SessionMoved(verdict) => Some(verdict),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The only verdict of the story.
+    #[track_caller]
+    pub(crate) fn verdict(&self) -> &MoveVerdict {
+        let verdicts = self.verdicts();
+        assert_eq!(verdicts.len(), 1, "{verdicts:#?}");
+        assert!(!verdicts[0].why.is_empty());
+        verdicts[0]
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_verdict(&self, link: Link, evidence: Evidence, confidence: Confidence) {
+        let verdict = self.verdict();
+        assert_eq!(
+            (verdict.connection, verdict.evidence, verdict.confidence),
+            (link, evidence, confidence),
+            "{verdict:#?}"
+        );
+    }
+
+    pub(crate) fn moves(&self) -> Vec<&SessionMove> {
+        self.findings
+            .iter()
+            .filter_map(|finding| match finding {
+                Finding::Moved(one) => Some(one),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn shared(&self) -> Vec<[SocketAddr; 2]> {
+        let one = |finding: &Finding| match finding {
+            Finding::SharedSession { clients, .. } => Some(*clients),
+            _ => None,
+        };
+        self.findings.iter().filter_map(one).collect()
+    }
+}
+
+/// A pause that is long enough for every bound.
+pub(crate) const LONG: u64 = 100_000;
+
+/// The time from an end to its decision when nobody needs to be waited for.
+pub(crate) fn quiet() -> u64 {
+    let quiet: Duration = zoogate::session::ledger::EXODUS_QUIET;
+    quiet.as_millis() as u64 + 2 * TICK + PROBE
+}
