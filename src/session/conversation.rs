@@ -191,9 +191,8 @@ fn answer_to(request: &Pending, head: ReplyHead, reply_len: u32) -> Reply {
     }
 }
 
-fn answer_to_nothing(head: ReplyHead, reply_len: u32) -> Reply {
-    let ReplyHead { xid, zxid, error } = head;
-    Reply { xid, op: None, zxid, error, sent_at: Timestamp::ZERO, flags: 0, request_len: 0, reply_len }
+fn is_multi(op: OpCode) -> bool {
+    matches!(op, OpCode::MULTI | OpCode::MULTI_READ)
 }
 
 impl<O: Observer> ReplyReader<'_, O> {
@@ -212,6 +211,45 @@ impl<O: Observer> ReplyReader<'_, O> {
             request_len: 8,
             reply_len,
         }));
+    }
+
+    /// A reply that is not for the first request in flight.
+    #[cold]
+    fn out_of_order(&mut self, head: ReplyHead, len: u32) -> Plan {
+        let in_order = !may_overtake(head.error, head.zxid);
+        let Some(Match { request, skipped }) = self.talk.pending.search(head.xid, in_order) else {
+            let ReplyHead { xid, zxid, error } = head;
+            let (op, sent_at) = (None, Timestamp::ZERO);
+            let (flags, request_len, reply_len) = (0, 0, len);
+            self.observer.observe(Event::Reply(Reply { xid, op, zxid, error, sent_at, flags, request_len, reply_len }));
+            return self.unusual(head, None);
+        };
+        self.observer.observe(Event::Reply(answer_to(&request, head, len)));
+        if skipped > 0 {
+            self.observer.observe(Event::Gap { skipped });
+        }
+        self.unusual(head, Some(request))
+    }
+
+    /// A reply with more to it than that it came: an error, or results to be read.
+    #[cold]
+    fn unusual(&mut self, head: ReplyHead, request: Option<Pending>) -> Plan {
+        if head.error.is_ok() && request.is_some_and(|request| is_multi(request.op)) {
+            self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false };
+            return Plan::MultiReply;
+        }
+        if !self.talk.hints.is_empty() {
+            self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
+        }
+        if is_fatal(head.error) {
+            self.talk.fatal_error = Some(head.error);
+        }
+        if head.error == ErrorCode::SESSION_MOVED {
+            self.talk.reply.request = request;
+            self.refused(MovedForm::Header);
+        }
+        self.talk.reply.request = None;
+        Plan::Skip
     }
 
     #[cold]
@@ -244,39 +282,17 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
             }
             _ => {}
         }
-        let in_order = !may_overtake(head.error, head.zxid);
-        let found = self.talk.pending.answer(head.xid, in_order, |request| {
-            let multi = matches!(request.op, OpCode::MULTI | OpCode::MULTI_READ);
-            let kept = multi || head.error == ErrorCode::SESSION_MOVED;
-            (answer_to(request, head, len), kept.then_some(*request))
-        });
-        let request = if let Some(Match { seen: (reply, request), skipped }) = found {
-            self.observer.observe(Event::Reply(reply));
-            if skipped > 0 {
-                self.observer.observe(Event::Gap { skipped });
-            }
-            request
-        } else {
-            self.observer.observe(Event::Reply(answer_to_nothing(head, len)));
-            None
-        };
-        if head.error.is_ok() && request.is_some() {
-            self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false };
-            return Plan::MultiReply;
+        let Some(request) = self.talk.pending.first_if(head.xid) else { return self.out_of_order(head, len) };
+        self.observer.observe(Event::Reply(answer_to(request, head, len)));
+        if is_multi(request.op) || !head.error.is_ok() {
+            let request = *request;
+            self.talk.pending.drop_first();
+            return self.unusual(head, Some(request));
         }
+        self.talk.pending.drop_first();
         if !self.talk.hints.is_empty() {
-            self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
+            self.talk.settle_hints(head.xid, true, self.observer);
         }
-        if !head.error.is_ok() {
-            if is_fatal(head.error) {
-                self.talk.fatal_error = Some(head.error);
-            }
-            if head.error == ErrorCode::SESSION_MOVED {
-                self.talk.reply.request = request;
-                self.refused(MovedForm::Header);
-            }
-        }
-        self.talk.reply.request = None;
         Plan::Skip
     }
 

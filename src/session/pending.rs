@@ -44,9 +44,8 @@ impl Pending {
 
 /// A reply's place among the requests.
 #[derive(Debug)]
-pub(super) struct Match<T> {
-    /// What was learned from the request.
-    pub(super) seen: T,
+pub(super) struct Match {
+    pub(super) request: Pending,
     /// Requests that this reply skipped and that were not skipped before.
     pub(super) skipped: u32,
 }
@@ -93,29 +92,26 @@ impl PendingRequests {
         }
     }
 
-    /// Takes the request that a reply answers; `in_order` is false for replies that may overtake others.
-    /// `see` looks at the request where it stands: copying it out would cost more than all the rest.
+    /// The oldest request, if it is the one with this xid: the answer to nearly every reply. Looked at where it
+    /// stands, because copying it out would cost more than all the rest.
     #[inline]
-    pub(super) fn answer<T>(&mut self, xid: Xid, in_order: bool, see: impl FnOnce(&Pending) -> T) -> Option<Match<T>> {
-        match self.ring.front() {
-            Some(front) if front.xid == xid && front.state == State::Waiting => {
-                let seen = see(front);
-                self.ring.pop_front();
-                if self.answered > 0 {
-                    self.drop_answered();
-                }
-                Some(Match { seen, skipped: 0 })
-            }
-            _ => {
-                let (request, skipped) = self.answer_later(xid, in_order)?;
-                Some(Match { seen: see(&request), skipped })
-            }
+    pub(super) fn first_if(&self, xid: Xid) -> Option<&Pending> {
+        self.ring.front().filter(|first| first.xid == xid && first.state == State::Waiting)
+    }
+
+    /// Drops the oldest request: it was answered.
+    #[inline]
+    pub(super) fn drop_first(&mut self) {
+        self.ring.pop_front();
+        if self.answered > 0 {
+            self.drop_answered();
         }
     }
 
-    /// The rare case: the reply is not for the first entry.
+    /// Takes the request that a reply answers, wherever it stands; `in_order` is false for replies that may
+    /// overtake others.
     #[cold]
-    fn answer_later(&mut self, xid: Xid, in_order: bool) -> Option<(Pending, u32)> {
+    pub(super) fn search(&mut self, xid: Xid, in_order: bool) -> Option<Match> {
         let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != State::Answered)?;
         let request = self.ring[place];
         let mut skipped = 0;
@@ -134,7 +130,7 @@ impl PendingRequests {
         self.ring[place].state = State::Answered;
         self.answered += 1;
         self.drop_answered();
-        Some((request, skipped))
+        Some(Match { request, skipped })
     }
 
     fn drop_answered(&mut self) {
@@ -192,8 +188,10 @@ mod tests {
         pending
     }
 
-    fn answer(pending: &mut PendingRequests, xid: Xid, in_order: bool) -> Option<Match<Pending>> {
-        pending.answer(xid, in_order, |request| *request)
+    fn answer(pending: &mut PendingRequests, xid: Xid, in_order: bool) -> Option<Match> {
+        let Some(request) = pending.first_if(xid).copied() else { return pending.search(xid, in_order) };
+        pending.drop_first();
+        Some(Match { request, skipped: 0 })
     }
 
     #[test]
@@ -201,8 +199,8 @@ mod tests {
         let mut pending = pending(&[1, 2, 3]);
         for xid in [1, 2, 3] {
             let found = answer(&mut pending, Xid(xid), true).unwrap();
-            assert_eq!((found.seen.xid.0, found.skipped), (xid, 0));
-            assert_eq!(pending.path(&found.seen), format!("/{xid}").as_bytes());
+            assert_eq!((found.request.xid.0, found.skipped), (xid, 0));
+            assert_eq!(pending.path(&found.request), format!("/{xid}").as_bytes());
         }
         assert_eq!(pending.len(), 0);
         assert!(answer(&mut pending, Xid(4), true).is_none());
@@ -228,7 +226,7 @@ mod tests {
         assert_eq!(answer(&mut all, Xid(-4), true).unwrap().skipped, 0);
         assert_eq!(answer(&mut all, Xid(2), false).unwrap().skipped, 0);
         assert_eq!(all.skipped(), 0);
-        assert_eq!(answer(&mut all, Xid(1), true).unwrap().seen.xid, Xid(1));
+        assert_eq!(answer(&mut all, Xid(1), true).unwrap().request.xid, Xid(1));
         assert_eq!(all.len(), 0);
     }
 
@@ -238,8 +236,8 @@ mod tests {
         for at in [1, 2] {
             pending.push(Xid(-8), OpCode::SET_WATCHES, 9, Timestamp(at));
         }
-        assert_eq!(answer(&mut pending, Xid(-8), true).unwrap().seen.sent_at, Timestamp(1));
-        assert_eq!(answer(&mut pending, Xid(-8), true).unwrap().seen.sent_at, Timestamp(2));
+        assert_eq!(answer(&mut pending, Xid(-8), true).unwrap().request.sent_at, Timestamp(1));
+        assert_eq!(answer(&mut pending, Xid(-8), true).unwrap().request.sent_at, Timestamp(2));
     }
 
     #[test]
