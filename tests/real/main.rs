@@ -3,4 +3,5 @@
 //! They need `java` and `mvn`; the jars come by Maven coordinates into `target/peers` and stay there.
 
 mod direct;
+mod parity;
 mod support;

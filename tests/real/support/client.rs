@@ -158,7 +158,7 @@ impl Client {
     /// Attaches to a session, whatever comes of it.
     pub(crate) fn try_attach(address: SocketAddr, credentials: &Credentials) -> Greeting {
         match Self::claim(address, credentials) {
-            Ok(link) => Self::greeting(link, credentials, PATIENCE),
+            Ok(link) => Self::hear(link, credentials),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Greeting::Ended,
             Err(error) => panic!("cannot connect to {address}: {error}"),
         }
@@ -171,14 +171,18 @@ impl Client {
 
     /// Sends a ConnectRequest and waits for nothing.
     pub(crate) fn claim(address: SocketAddr, credentials: &Credentials) -> std::io::Result<Link> {
-        let Credentials { session, password, last_zxid, timeout_ms } = credentials;
-        let mut link = Link::open(address)?;
-        link.send(&Frame::connect(*last_zxid, *timeout_ms, *session, password).bytes());
-        Ok(link)
+        Ok(Self::ask(Link::open(address)?, credentials))
     }
 
-    fn greeting(mut link: Link, credentials: &Credentials, patience: Duration) -> Greeting {
-        match link.receive(patience) {
+    fn ask(mut link: Link, credentials: &Credentials) -> Link {
+        let Credentials { session, password, last_zxid, timeout_ms } = credentials;
+        link.send(&Frame::connect(*last_zxid, *timeout_ms, *session, password).bytes());
+        link
+    }
+
+    /// What a ConnectRequest that was sent leads to.
+    pub(crate) fn hear(mut link: Link, credentials: &Credentials) -> Greeting {
+        match link.receive(PATIENCE) {
             Received::Frame(frame) => {
                 let mut fields = Fields(&frame);
                 let _version = fields.int();
@@ -241,6 +245,12 @@ impl Client {
     pub(crate) fn expect_fin(&mut self) {
         let received = self.link.receive(PATIENCE);
         assert_eq!(received, Received::End(End::Fin, 0), "session {}", self.credentials.id());
+    }
+
+    /// The connection must end, one way or the other, with no byte before that.
+    pub(crate) fn expect_end(&mut self) {
+        let received = self.link.receive(PATIENCE);
+        assert!(matches!(received, Received::End(_, 0)), "session {}: {received:?}", self.credentials.id());
     }
 
     /// Sends a create and returns its error code.

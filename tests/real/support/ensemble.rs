@@ -177,6 +177,11 @@ impl Ensemble {
         self.servers[index].address
     }
 
+    /// Where all servers take clients, in order.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.servers.iter().map(|server| server.address).collect()
+    }
+
     /// The whole connect string.
     pub(crate) fn connect_string(&self) -> String {
         let all: Vec<String> = self.servers.iter().map(|server| server.address.to_string()).collect();

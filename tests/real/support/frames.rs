@@ -5,6 +5,7 @@
 /// Operation codes that the tests send.
 pub(crate) mod op {
     pub(crate) const CREATE: i32 = 1;
+    pub(crate) const EXISTS: i32 = 3;
     pub(crate) const GET_DATA: i32 = 4;
     pub(crate) const SET_DATA: i32 = 5;
     pub(crate) const SYNC: i32 = 9;

@@ -25,6 +25,7 @@ pub(crate) struct Broker {
     arguments: Vec<String>,
     folder: TempDir,
     process: Option<Process>,
+    starts: usize,
 }
 
 impl Broker {
@@ -39,7 +40,7 @@ impl Broker {
         arguments.push(format!("-Dlog4j.configuration=file:{}", logging(folder.path()).display()));
         arguments.push("kafka.Kafka".into());
         arguments.push(configuration.display().to_string());
-        let mut broker = Self { address, arguments, folder, process: None };
+        let mut broker = Self { address, arguments, folder, process: None, starts: 0 };
         broker.restart();
         broker
     }
@@ -48,6 +49,7 @@ impl Broker {
     pub(crate) fn restart(&mut self) {
         let log = self.folder.path().join("log");
         self.process = Some(Process::start("java", &self.arguments, &log));
+        self.starts += 1;
     }
 
     /// Where it takes Kafka clients.
@@ -58,11 +60,11 @@ impl Broker {
     /// Waits until it says that it has started, which it does once it is registered.
     pub(crate) fn wait_started(&mut self) {
         let process = self.process.as_mut().expect("the broker runs");
-        let before = 0;
+        let starts = self.starts;
         wait::until_true("a broker to start", wait::PATIENCE, || {
             let text = process.log_text();
             assert!(process.runs(), "the broker ended:\n{}", process.log_tail());
-            text.matches("started (kafka.server.KafkaServer)").count() > before
+            text.matches("started (kafka.server.KafkaServer)").count() >= starts
         });
     }
 }

@@ -7,4 +7,5 @@ pub(crate) mod frames;
 pub(crate) mod kafka;
 mod maven;
 mod ports;
+pub(crate) mod simulated;
 pub(crate) mod wait;
