@@ -56,6 +56,20 @@ pub fn reference_toml() -> String {
     text
 }
 
+/// Every key in all its forms, as a table in Markdown.
+pub fn settings_table() -> String {
+    let mut text = String::from("| key | flag | variable | default |\n|---|---|---|---|\n");
+    for name in key_names() {
+        let default = match default_of(name) {
+            _ if name.path == "workers" => CORES.to_owned(),
+            Some(value) => format!("`{}`", toml_text(&value)),
+            None => String::new(),
+        };
+        let _ = writeln!(text, "| `{}` | `--{}` | `{}` | {default} |", name.path, name.flag, name.variable());
+    }
+    text
+}
+
 /// `config/schema.json`: JSON schema of the file, with defaults.
 pub fn schema_json() -> String {
     let mut schema = Value::from(plain_schema());

@@ -196,3 +196,35 @@ fn the_result_of_a_load_is_a_file_that_loads_to_the_same() {
     let again = load(&sources(&effective_toml(&loaded.effective), &[], Keys::default())).unwrap();
     assert_eq!(again.settings, loaded.settings);
 }
+
+proptest::proptest! {
+    /// Half-written files are what a checker is given; none may stop it, and every place lies in the file.
+    #[test]
+    fn any_text_is_read_or_refused_with_a_place(
+        start in 0..40_usize, text in "[a-z=\"\\[\\]\\{\\}#.,:\\n é0-9_-]{0,60}",
+    ) {
+        let whole = reference_toml();
+        let lines: Vec<_> = whole.lines().filter(|line| !line.starts_with('#')).collect();
+        let mut lines = lines[..start.min(lines.len())].join("\n");
+        lines.push_str(&text);
+        let result = load(&sources(&lines, &[], Keys::default()));
+        if let Err(ConfigError { origin: Origin::File(place), .. }) = result {
+            proptest::prop_assert!(place.line <= lines.matches('\n').count() + 1);
+            proptest::prop_assert!(place.column <= place.text.chars().count() + 1);
+            proptest::prop_assert_eq!(lines.lines().nth(place.line - 1).unwrap_or_default(), place.text);
+        }
+    }
+
+    #[test]
+    fn connect_strings_are_printed_as_they_are_read(text in "[a-z0-9.:,/\\[\\] -]{0,40}") {
+        if let Ok(read) = text.parse::<ConnectString>() {
+            proptest::prop_assert_eq!(read.to_string().parse(), Ok(read));
+        }
+    }
+
+    #[test]
+    fn times_are_printed_as_they_are_read(millis in 0..u64::MAX / 1_000_000) {
+        let period = Period(Duration::from_millis(millis));
+        proptest::prop_assert_eq!(period.to_string().parse(), Ok(period));
+    }
+}

@@ -22,7 +22,7 @@ mod variables;
 pub use address::{AddressError, AdminAddress, ConnectString, DEFAULT_PORT, Listen, ListenAddress, ServerAddress};
 pub use catalog::{KeyName, VARIABLE_PREFIX, key_names};
 pub use choice::{LogFormat, LogLevel, PinMode};
-pub use document::{effective_toml, reference_toml, schema_json, with_defaults};
+pub use document::{effective_toml, reference_toml, schema_json, settings_table, with_defaults};
 pub use error::{ConfigError, FilePlace, Origin, Problem};
 pub use file::FileText;
 pub use keys::{AdminKeys, ConnectionKeys, Keys, LedgerKeys, LogKeys, MetricsKeys, ProbeKeys};
