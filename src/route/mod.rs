@@ -3,5 +3,5 @@
 mod policy;
 mod roster;
 
-pub use policy::{Candidate, ConnectIntent, PinMode, choose};
+pub use policy::{Candidate, ConnectIntent, choose};
 pub use roster::{ServerEntry, ServerRoster};

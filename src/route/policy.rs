@@ -2,26 +2,15 @@
 
 use super::roster::{ServerEntry, ServerRoster};
 use crate::ids::{ServerId, SessionId};
-use crate::session::sighting::Health;
+use crate::session::sighting::{Health, Role};
 use crate::session::verdict::RouteReason;
-
-/// Whether returning sessions go back to the server that they were on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PinMode {
-    /// Every claim goes to the server with the fewest connections.
-    Off,
-    /// A returning session goes back to its server while that one serves.
-    #[default]
-    Soft,
-}
 
 /// What is known of a claim before a server is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConnectIntent {
     /// The session claimed; [`SessionId::NEW`] for a new one.
     pub session: SessionId,
-    /// The server that it was last on, as far as is known here.
+    /// The server that it was last on, as far as is known here; None too when sessions are not pinned.
     pub placed_on: Option<ServerId>,
     /// Whether the client takes a read-only server.
     pub read_only: bool,
@@ -40,8 +29,9 @@ pub struct Candidate {
 ///
 /// A server that refuses costs an instant, one that went mute costs the client its session, or steals the
 /// session back when it thaws (protocol.md §11, 3): it comes last of all.
-fn tier(server: &ServerEntry) -> u8 {
+fn tier(server: &ServerEntry, read_only: bool) -> u8 {
     match server.health {
+        Health::Serving if server.role == Role::ReadOnly && !read_only => 2,
         Health::Serving | Health::Unknown => 0,
         Health::Closing => 1,
         Health::NotServing => 2,
@@ -56,11 +46,11 @@ pub fn choose(
     intent: ConnectIntent,
     roster: &ServerRoster,
     load: impl Fn(ServerId) -> u32,
-    pin: PinMode,
     turn: usize,
 ) -> Vec<Candidate> {
     let servers = &roster.servers;
-    let pinned = intent.placed_on.filter(|_| pin == PinMode::Soft);
+    let pinned = intent.placed_on;
+    let tier = |server: &ServerEntry| tier(server, intent.read_only);
     let pin_holds = pinned.and_then(|server| roster.get(server)).is_some_and(|server| tier(server) == 0);
     let mut order: Vec<&ServerEntry> = servers.iter().collect();
     order.sort_by_key(|server| {
@@ -81,7 +71,7 @@ pub fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::sighting::{Role, Sighting};
+    use crate::session::sighting::Sighting;
     use crate::time::Timestamp;
 
     fn roster(health: [Health; 3]) -> ServerRoster {
@@ -97,7 +87,7 @@ mod tests {
         let intent =
             ConnectIntent { session: SessionId(session), placed_on: placed_on.map(ServerId), read_only: false };
         let load = |server: ServerId| load[server.index()];
-        choose(intent, roster, load, PinMode::Soft, turn).iter().map(|candidate| candidate.server.0).collect()
+        choose(intent, roster, load, turn).iter().map(|candidate| candidate.server.0).collect()
     }
 
     use Health::{Mute, NotServing, Refusing, Serving};
@@ -124,16 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn a_read_only_server_is_for_clients_that_take_one() {
+        let sighting = Sighting { health: Serving, role: Role::ReadOnly, zxid: None };
+        let roster = roster([Serving; 3]).seen(ServerId(0), sighting, Timestamp(2));
+        assert_eq!(order(0, None, &roster, [0, 5, 6], 0), [1, 2, 0]);
+        let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, read_only: true };
+        assert_eq!(choose(intent, &roster, |_| 0, 0)[0].server, ServerId(0));
+    }
+
+    #[test]
     fn every_choice_says_why() {
         let intent = |session, placed_on| ConnectIntent { session: SessionId(session), placed_on, read_only: false };
         let home = Some(ServerId(1));
-        let why = |intent, roster: &ServerRoster, pin| choose(intent, roster, |_| 0, pin, 0)[0].reason;
+        let why = |intent, roster: &ServerRoster| choose(intent, roster, |_| 0, 0)[0].reason;
         let all = roster([Serving; 3]);
-        assert_eq!(why(intent(0, None), &all, PinMode::Soft), RouteReason::Spread);
-        assert_eq!(why(intent(5, home), &all, PinMode::Soft), RouteReason::Pinned);
-        assert_eq!(why(intent(5, home), &all, PinMode::Off), RouteReason::Unpinned);
-        assert_eq!(why(intent(5, None), &all, PinMode::Soft), RouteReason::Unpinned);
-        assert_eq!(why(intent(5, home), &roster([Serving, Mute, Serving]), PinMode::Soft), RouteReason::PinUnhealthy);
-        assert_eq!(choose(intent(5, home), &all, |_| 0, PinMode::Soft, 0)[1].reason, RouteReason::Fallback);
+        assert_eq!(why(intent(0, None), &all), RouteReason::Spread);
+        assert_eq!(why(intent(5, home), &all), RouteReason::Pinned);
+        assert_eq!(why(intent(5, None), &all), RouteReason::Unpinned);
+        assert_eq!(why(intent(5, home), &roster([Serving, Mute, Serving])), RouteReason::PinUnhealthy);
+        assert_eq!(choose(intent(5, home), &all, |_| 0, 0)[1].reason, RouteReason::Fallback);
     }
 }
