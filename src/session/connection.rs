@@ -4,6 +4,8 @@
 //! [`ConnectionEnd`]. It never asks for bytes, never closes anything, and once a frame cannot be read it stays
 //! opaque for good while the bytes go on.
 
+use std::time::Duration;
+
 use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::ending::{Closer, ConnectionEnd, UNANSWERED_SHOWN, Unanswered};
 use super::event::{Event, Observer};
@@ -27,6 +29,8 @@ pub struct ConnectionTracker {
     opaque: bool,
     talk: Conversation,
     jute_maxbuffer: u32,
+    /// Negotiated session timeout, once the session was given.
+    timeout: Option<Duration>,
     client_heard_at: Timestamp,
     server_heard_at: Timestamp,
 }
@@ -41,6 +45,7 @@ impl ConnectionTracker {
             opaque: false,
             talk: Conversation::new(),
             jute_maxbuffer,
+            timeout: None,
             client_heard_at: Timestamp::ZERO,
             server_heard_at: Timestamp::ZERO,
         }
@@ -85,6 +90,8 @@ impl ConnectionTracker {
                 Ok(None) => return,
                 Ok(Some(response)) => {
                     self.down = Side::Frames(FrameScanner::new());
+                    let timeout = u64::try_from(response.timeout_ms).ok().filter(|_| response.accepted());
+                    self.timeout = timeout.map(Duration::from_millis);
                     observer.observe(Event::ConnectResponded(response));
                     return self.on_server_bytes(now, bytes, observer);
                 }
@@ -114,13 +121,30 @@ impl ConnectionTracker {
         self.talk.pending.len()
     }
 
-    /// Whether neither side owes the other anything: no request or ping waits and no frame is cut.
-    pub fn is_idle(&self) -> bool {
+    /// Whether neither direction stands inside a frame; what is opaque has no frames to stand in.
+    pub fn at_boundary(&self) -> bool {
         let whole = |side: &Side| match side {
             Side::Handshake(held) => held.is_empty(),
             Side::Frames(scanner) => scanner.at_boundary(),
         };
-        self.talk.pending.len() == 0 && self.talk.pings.waiting() == 0 && whole(&self.up) && whole(&self.down)
+        self.opaque || (whole(&self.up) && whole(&self.down))
+    }
+
+    /// Whether the server owes the client an answer.
+    fn is_owed(&self) -> bool {
+        self.talk.pending.len() > 0 || self.talk.pings.waiting() > 0
+    }
+
+    /// Whether neither side owes the other anything: no request or ping waits and no frame is cut.
+    pub fn is_idle(&self) -> bool {
+        !self.is_owed() && self.at_boundary()
+    }
+
+    /// How long the server has been silent while it owes the client an answer, as a part of the negotiated
+    /// session timeout; None when it owes nothing or there is no session.
+    pub fn server_silence(&self, now: Timestamp) -> Option<f64> {
+        let timeout = self.timeout.filter(|_| self.is_owed())?;
+        Some(now.since(self.server_heard_at).as_secs_f64() / timeout.as_secs_f64())
     }
 
     /// Requests that could not be tracked because too many were in flight.

@@ -39,6 +39,8 @@ pub enum ProxyClose {
     Shutdown,
     /// The server did not answer the claim in time, and another server was (or would have been) tried.
     HandshakeDeadline,
+    /// The server went mute with an answer owed, and the client was sent to look for another in time.
+    MuteServer,
 }
 
 /// A request that never got its reply.

@@ -35,9 +35,9 @@ impl Health {
         }
     }
 
-    /// Whether the server's own port accepts TCP connections.
+    /// Whether the server's own port is known to accept TCP connections.
     pub fn accepts(self) -> bool {
-        !matches!(self, Self::Refusing | Self::Unreachable)
+        !matches!(self, Self::Unknown | Self::Refusing | Self::Unreachable)
     }
 }
 
@@ -81,4 +81,55 @@ pub struct Sighting {
     pub role: Role,
     /// Its last processed zxid; None when it did not tell.
     pub zxid: Option<Zxid>,
+}
+
+impl Sighting {
+    /// A look that showed nothing but this.
+    pub fn of(health: Health) -> Self {
+        Self { health, role: Role::Unknown, zxid: None }
+    }
+
+    /// Reads a server's answer to `srvr` (`StatCommand`, `AbstractFourLetterCommand`). An answer that does not
+    /// tell the role, such as the one of a server that does not allow the word, is a sign of life all the same.
+    pub fn read_srvr(answer: &[u8]) -> Self {
+        let answer = String::from_utf8_lossy(answer);
+        if answer.contains("not currently serving requests") {
+            return Self::of(Health::NotServing);
+        }
+        let field = |name: &str| answer.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let role = match field("Mode:") {
+            Some("leader") => Role::Leader,
+            Some("follower") => Role::Follower,
+            Some("observer") => Role::Observer,
+            Some("standalone") => Role::Standalone,
+            Some("read-only") => Role::ReadOnly,
+            _ => Role::Unknown,
+        };
+        let zxid = field("Zxid:").and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
+        Self { health: Health::Serving, role, zxid: zxid.map(|zxid| Zxid(zxid as i64)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_to_srvr_are_read() {
+        let answer = b"Zookeeper version: 3.9.3-1\nLatency min/avg/max: 0/0.0/0\nReceived: 4\nSent: 3\n\
+            Connections: 1\nOutstanding: 0\nZxid: 0x100000a2b\nMode: follower\nNode count: 5\n";
+        let sighting = Sighting::read_srvr(answer);
+        assert_eq!(sighting, Sighting { health: Health::Serving, role: Role::Follower, zxid: Some(Zxid(0x1_0000_0a2b)) });
+        let leader = Sighting::read_srvr(b"Zxid: 0x7\nMode: leader\nProposal sizes last/min/max: 1/1/1\n");
+        assert_eq!((leader.role, leader.zxid), (Role::Leader, Some(Zxid(7))));
+    }
+
+    #[test]
+    fn refusals_of_the_word_tell_life_or_its_absence() {
+        let waiting = Sighting::read_srvr(b"This ZooKeeper instance is not currently serving requests\n");
+        assert_eq!(waiting, Sighting::of(Health::NotServing));
+        let closed = Sighting::read_srvr(b"srvr is not executed because it is not in the whitelist.\n");
+        assert_eq!(closed, Sighting::of(Health::Serving));
+        assert_eq!(Sighting::read_srvr(b"Mode: king\nZxid: what\n"), Sighting::of(Health::Serving));
+    }
 }

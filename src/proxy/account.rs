@@ -1,0 +1,126 @@
+//! What one connection is accounted for: every operation to the recorder, the few that change where sessions
+//! are to the ledger.
+
+use std::sync::Arc;
+
+use super::gateway::{Arrival, Gateway, Load};
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::observe::{ConnectionMeter, Recorder};
+use crate::session::ending::{ConnectionEnd, Unanswered};
+use crate::session::event::{Event, Observer, Refused};
+use crate::session::transition::Transition;
+use crate::session::verdict::RouteReason;
+use crate::time::Timestamp;
+
+/// One connection between a client and a server, as it is accounted for.
+#[derive(Debug)]
+pub struct Account {
+    gateway: Arc<Gateway>,
+    recorder: Recorder,
+    connection: ConnectionId,
+    arrival: Arrival,
+    server: ServerId,
+    routed: RouteReason,
+    session: Option<SessionId>,
+    now: Timestamp,
+    _load: Load,
+}
+
+impl Account {
+    /// Opens the account of a connection that is about to reach a server.
+    pub fn open(gateway: &Arc<Gateway>, arrival: Arrival, server: ServerId, routed: RouteReason) -> Self {
+        let observatory = &gateway.observatory;
+        let counters = observatory.counters(arrival.worker, server);
+        Self {
+            gateway: Arc::clone(gateway),
+            recorder: Recorder::new(Arc::new(ConnectionMeter::default()), counters),
+            connection: gateway.next_connection(),
+            arrival,
+            server,
+            routed,
+            session: None,
+            now: Timestamp::ZERO,
+            _load: Load::add(observatory, server),
+        }
+    }
+
+    /// The server that the connection is with.
+    pub fn server(&self) -> ServerId {
+        self.server
+    }
+
+    /// The proxy that carries it.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    /// Says what time it is for the events that follow.
+    #[inline]
+    pub fn begin(&mut self, now: Timestamp) {
+        self.now = now;
+        self.recorder.begin(now);
+    }
+
+    /// Ends a wake-up: the bytes that it moved, and the requests in flight after it.
+    #[inline]
+    pub fn settle(&self, client_bytes: u64, server_bytes: u64, in_flight: usize) {
+        self.recorder.settle(client_bytes, server_bytes, in_flight as u32);
+    }
+
+    /// Closes the account at the first sign of the connection's end.
+    pub fn end(&self, end: ConnectionEnd) {
+        let connection = self.connection;
+        self.recorder.meter().end(end.unanswered_count);
+        self.gateway.apply(self.gateway.clock.now(), Transition::Ended { connection, end });
+        if let Some(session) = self.session {
+            self.gateway.observatory.meters().finish(session, connection);
+        }
+    }
+
+    /// What changes where sessions are, or is rare enough to be counted by name.
+    #[cold]
+    fn observe_rare(&mut self, event: Event<'_>) {
+        let connection = self.connection;
+        let transition = match event {
+            Event::ConnectRequested(request) => {
+                let (client, server, routed) = (self.arrival.client, self.server, self.routed);
+                Transition::Claimed { connection, client, server, request, routed }
+            }
+            Event::ConnectResponded(response) => {
+                if response.accepted() {
+                    self.session = Some(response.session);
+                    let meter = Arc::clone(self.recorder.meter());
+                    self.gateway.observatory.meters().begin(response.session, connection, meter);
+                }
+                Transition::Answered { connection, response }
+            }
+            Event::Identified(identity) => Transition::Identified { connection, identity },
+            Event::MoveRefused { form, refused } => {
+                Transition::MoveRefused { connection, form, refused: refused.map(describe) }
+            }
+            Event::Opaque(fault) => {
+                self.gateway.observatory.note_fault(self.server, self.arrival.client, fault);
+                return;
+            }
+            Event::Request(_) | Event::Reply(_) | Event::Result { .. } | Event::Watch(_) | Event::Gap { .. } => return,
+        };
+        self.gateway.apply(self.now, transition);
+    }
+}
+
+fn describe(refused: Refused<'_>) -> Unanswered {
+    let path = String::from_utf8_lossy(refused.path).into_owned();
+    Unanswered { xid: refused.xid, op: refused.op, path, sent_at: refused.sent_at }
+}
+
+impl Observer for Account {
+    #[inline]
+    fn observe(&mut self, event: Event<'_>) {
+        match event {
+            Event::Request(_) | Event::Reply(_) | Event::Result { .. } | Event::Watch(_) => {
+                self.recorder.observe(event);
+            }
+            _ => self.observe_rare(event),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! One listening address on one worker: open while there is somebody to lead clients to.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::connection::Guest;
+use super::gateway::{Arrival, Gateway};
+use super::roll::Roll;
+use super::socket::{self, Reservation};
+use crate::config::ListenerKind;
+
+/// Pause after an accept or a bind that failed for want of descriptors or memory, so that the loop neither
+/// spins nor gives up.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
+
+/// A listening address, as each worker has it.
+#[derive(Clone)]
+pub struct Door {
+    /// The proxy.
+    pub gateway: Arc<Gateway>,
+    /// The worker's relays.
+    pub roll: Arc<Roll>,
+    /// The worker's number.
+    pub worker: usize,
+    /// The address.
+    pub reservation: Arc<Reservation>,
+    /// What stands behind it.
+    pub kind: ListenerKind,
+    /// Whether it is to be open.
+    pub open: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// Opens and closes as told, and lets clients in, until the proxy stops.
+    pub async fn attend(mut self) {
+        let stopping = self.gateway.stopping.clone();
+        stopping.run_until_cancelled(async {
+            while self.open.wait_for(|open| *open).await.is_ok() {
+                match self.reservation.listen() {
+                    Ok(listener) => self.accept(&listener).await,
+                    Err(error) => {
+                        self.failed("listen", &error);
+                        sleep(AFTER_FAILURE).await;
+                    }
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Lets clients in until the door is to be closed.
+    async fn accept(&mut self, listener: &TcpListener) {
+        loop {
+            tokio::select! {
+                biased;
+                closing = self.open.wait_for(|open| !*open) => {
+                    drop(closing);
+                    return;
+                }
+                accepted = listener.accept() => match accepted {
+                    Ok((client, address)) => self.let_in(client, address),
+                    Err(error) if is_the_clients(&error) => {}
+                    Err(error) => {
+                        self.failed("accept", &error);
+                        sleep(AFTER_FAILURE).await;
+                    }
+                },
+            }
+        }
+    }
+
+    fn let_in(&self, client: TcpStream, address: std::net::SocketAddr) {
+        let Some(permit) = self.gateway.admit() else {
+            self.gateway.observatory.note_rejected(self.reservation.address(), self.gateway.open());
+            socket::reset(client);
+            return;
+        };
+        let arrival = Arrival { client: address, worker: self.worker };
+        let guest = Guest { gateway: Arc::clone(&self.gateway), roll: Arc::clone(&self.roll), arrival, permit };
+        let kind = self.kind;
+        tokio::spawn(async move {
+            // A task of its own for the relay: what the handshake needed is given back.
+            if let Some(relay) = guest.receive(client, kind).await {
+                tokio::spawn(relay);
+            }
+        });
+    }
+
+    fn failed(&self, operation: &'static str, error: &io::Error) {
+        self.gateway.observatory.note_listener_failure(self.reservation.address(), operation, error);
+    }
+}
+
+/// Failures of one connection that was gone before it was accepted.
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}

@@ -1,0 +1,62 @@
+//! What a pooled client wants: its first frame is read, and no more than that is waited for.
+
+use std::io;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::wire::first_frame::{Opening, classify};
+
+/// Most bytes that are read ahead of a server: a handshake, and what a client pipelines behind it. Beyond
+/// that the client is not read until a server has answered.
+pub const READ_AHEAD: usize = 64 * 1024;
+
+/// What a client began with.
+#[derive(Debug)]
+pub struct Knock {
+    /// Everything that it has sent so far.
+    pub bytes: Vec<u8>,
+    /// What that is.
+    pub opening: Opening,
+}
+
+impl Knock {
+    /// The first frame, and what came behind it; for a handshake.
+    pub fn split(&self, len: usize) -> (&[u8], &[u8]) {
+        self.bytes.split_at((4 + len).min(self.bytes.len()))
+    }
+}
+
+/// Why there was no first frame.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The client went away after so many bytes.
+    #[error("client left after {0} bytes of its first frame")]
+    Left(usize),
+    /// It took too long.
+    #[error("client sent {0} bytes of its first frame and then nothing until the deadline")]
+    Deadline(usize),
+    /// The connection failed.
+    #[error("client connection failed: {0}")]
+    Failed(#[from] io::Error),
+}
+
+/// Reads until it is clear what the client wants.
+///
+/// # Errors
+/// [`GateError`]; the connection is of no use then.
+pub async fn knock(client: &mut TcpStream, deadline: Instant) -> Result<Knock, GateError> {
+    let mut bytes = Vec::new();
+    loop {
+        match timeout_at(deadline, client.read_buf(&mut bytes)).await {
+            Err(_) => return Err(GateError::Deadline(bytes.len())),
+            Ok(Err(error)) => return Err(error.into()),
+            Ok(Ok(0)) => return Err(GateError::Left(bytes.len())),
+            Ok(Ok(_)) => {}
+        }
+        if let Some(opening) = classify(&bytes) {
+            return Ok(Knock { bytes, opening });
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What all threads of a running proxy share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::roll::Roll;
+use crate::config::{ListenerKind, PinMode, Settings};
+use crate::ids::{ConnectionId, ServerId};
+use crate::observe::Observatory;
+use crate::session::sighting::{Health, Sighting};
+use crate::session::transition::Transition;
+use crate::time::Timestamp;
+
+/// The running proxy, as its tasks see it.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What it was told to do.
+    pub settings: Settings,
+    /// What it has seen.
+    pub observatory: Arc<Observatory>,
+    /// Its clock.
+    pub clock: Clock,
+    /// Cancelled when it begins to stop.
+    pub stopping: CancellationToken,
+    /// The relays of each worker.
+    pub rolls: Vec<Arc<Roll>>,
+    doors: Vec<watch::Sender<bool>>,
+    probe_now: Vec<Notify>,
+    connections: AtomicU64,
+    open: AtomicUsize,
+    turn: AtomicUsize,
+}
+
+impl Gateway {
+    /// A proxy that has not seen anything yet.
+    pub fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
+        let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
+        let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
+        let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
+        Self {
+            settings,
+            observatory,
+            clock,
+            stopping: CancellationToken::new(),
+            rolls,
+            doors,
+            probe_now,
+            connections: AtomicU64::new(1),
+            open: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// A number for a new connection.
+    pub fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A number that differs from claim to claim, so that equally loaded servers take turns.
+    pub fn next_turn(&self) -> usize {
+        self.turn.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Tells the ledger, and lets the prober look where the ledger wants to know more.
+    pub fn apply(&self, now: Timestamp, transition: Transition) {
+        for server in self.observatory.apply(now, transition) {
+            self.probe_soon(server);
+        }
+    }
+
+    /// Takes note of a look at a server: what it means for the ledger, and for the doors.
+    pub fn server_seen(&self, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
+        self.apply(self.clock.now(), Transition::ServerSeen { server, asked_at, sighting });
+        let roster = self.observatory.roster();
+        for (listener, door) in self.settings.listeners.iter().zip(&self.doors) {
+            let open = match listener.kind {
+                ListenerKind::Mirror(server) => roster.get(server).is_some_and(|server| server.health.accepts()),
+                ListenerKind::Pooled => roster.any_accepts(),
+            };
+            door.send_if_modified(|was| std::mem::replace(was, open) != open);
+        }
+    }
+
+    /// Follows whether the door of a listener is to be open.
+    pub fn door(&self, listener: usize) -> watch::Receiver<bool> {
+        self.doors[listener].subscribe()
+    }
+
+    /// Does what time brings: decides cases whose bound has run out, and has connections to mute servers
+    /// checked.
+    pub fn tick(&self) {
+        for server in self.observatory.tick(self.clock.now()) {
+            self.probe_soon(server);
+        }
+        for server in &self.observatory.roster().servers {
+            if matches!(server.health, Health::Mute | Health::Unreachable) {
+                self.rolls.iter().for_each(|roll| roll.check(server.id));
+            }
+        }
+    }
+
+    /// Whether returning sessions go back to their servers.
+    pub fn pins(&self) -> bool {
+        self.settings.pin == PinMode::Soft
+    }
+
+    /// Has a server looked at without waiting for its turn.
+    pub fn probe_soon(&self, server: ServerId) {
+        if let Some(notify) = self.probe_now.get(server.index()) {
+            notify.notify_one();
+        }
+    }
+
+    /// Waits until somebody wants to know about a server at once.
+    pub async fn probe_wanted(&self, server: ServerId) {
+        match self.probe_now.get(server.index()) {
+            Some(notify) => notify.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a place for a client's connection; None when all are taken.
+    pub fn admit(self: &Arc<Self>) -> Option<Permit> {
+        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let permit = Permit(Arc::clone(self));
+        (open < self.settings.connections.max.get()).then_some(permit)
+    }
+
+    /// Client connections that are open now.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// A client connection's place, given back when it is dropped.
+#[derive(Debug)]
+pub struct Permit(Arc<Gateway>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection as a server's load, for as long as it lives.
+#[derive(Debug)]
+pub struct Load {
+    observatory: Arc<Observatory>,
+    server: ServerId,
+}
+
+impl Load {
+    /// Counts one more connection at the server.
+    pub fn add(observatory: &Arc<Observatory>, server: ServerId) -> Self {
+        observatory.load(server).fetch_add(1, Ordering::Relaxed);
+        Self { observatory: Arc::clone(observatory), server }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.observatory.load(self.server).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Where a client came from and where its connection arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The client.
+    pub client: SocketAddr,
+    /// The worker that carries it.
+    pub worker: usize,
+}
+
+/// The time that the servers share to answer a claim: a third of the session timeout that the client asked
+/// for, because a client that hears nothing for two thirds gives up (`ClientCnxn`, read timeout).
+pub fn claim_budget(timeout_ms: i32) -> Duration {
+    let asked = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    (asked / 3).clamp(SHORTEST_BUDGET, LONGEST_BUDGET)
+}
+
+/// Even a client that asks for no timeout at all is given this long.
+const SHORTEST_BUDGET: Duration = Duration::from_millis(500);
+/// No server is waited for longer, whatever the client asked for.
+const LONGEST_BUDGET: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_is_a_third_of_what_was_asked_within_bounds() {
+        assert_eq!(claim_budget(18_000), Duration::from_secs(6));
+        assert_eq!(claim_budget(0), SHORTEST_BUDGET);
+        assert_eq!(claim_budget(-1), SHORTEST_BUDGET);
+        assert_eq!(claim_budget(i32::MAX), LONGEST_BUDGET);
+    }
+}

@@ -1,0 +1,20 @@
+//! The live relay: sockets, threads, time. What it sees it hands to the pure layers and to `observe`.
+
+mod account;
+mod claim;
+mod clock;
+mod connection;
+mod door;
+mod gate;
+mod gateway;
+mod half_pipe;
+mod probe;
+mod relay;
+mod roll;
+mod server;
+mod socket;
+mod witness;
+mod worker;
+
+pub use clock::Clock;
+pub use server::{ServeError, Server};

@@ -1,0 +1,109 @@
+//! One server, looked at again and again: does it accept, answer, serve, lead?
+//!
+//! Between two questions a connection is held open, so that the end of the server's process is seen at once
+//! (its kernel closes the connection) and not at the next question. At most one connection is open at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::gateway::Gateway;
+use super::socket;
+use crate::ids::ServerId;
+use crate::session::sighting::{Health, Sighting};
+use crate::time::Timestamp;
+
+/// Pause before a server that refuses is tried again: a mirror port has to open within 100 ms of its server's.
+const AFTER_REFUSAL: Duration = Duration::from_millis(40);
+/// Pause before a server that cannot be reached at all is tried again.
+const AFTER_UNREACHABLE: Duration = Duration::from_millis(500);
+/// Pause before a server that answers and does not serve is asked again.
+const WHILE_NOT_SERVING: Duration = Duration::from_millis(200);
+/// Most bytes of an answer that are read; `srvr` answers with some 200.
+const ANSWER_CAP: u64 = 4096;
+
+/// The prober of one server.
+pub struct Prober {
+    /// The proxy.
+    pub gateway: Arc<Gateway>,
+    /// The server.
+    pub server: ServerId,
+}
+
+impl Prober {
+    /// Looks at the server until the proxy stops.
+    pub async fn run(self) {
+        let stopping = self.gateway.stopping.clone();
+        stopping.run_until_cancelled(self.look_on()).await;
+    }
+
+    async fn look_on(&self) {
+        let mut health = Health::Unknown;
+        loop {
+            let asked_at = self.gateway.clock.now();
+            let began = Instant::now();
+            let settings = self.gateway.settings.probe;
+            let address = &self.gateway.settings.servers[self.server.index()];
+            let connected = socket::connect(address, began + settings.timeout).await;
+            health = match connected {
+                Err(error) => {
+                    tracing::trace!(%error, "probe");
+                    let seen = self.seen(asked_at, Sighting::of(error.health()));
+                    let refusing = seen == Health::Refusing;
+                    sleep(if refusing { AFTER_REFUSAL } else { AFTER_UNREACHABLE }).await;
+                    seen
+                }
+                Ok(stream) => {
+                    if !health.accepts() {
+                        // The port is open again; whether the server serves is asked next.
+                        self.seen(asked_at, Sighting::of(Health::NotServing));
+                    }
+                    self.ask_in_time(stream, health, began).await
+                }
+            };
+        }
+    }
+
+    /// Holds the connection until it is time to ask, then asks.
+    async fn ask_in_time(&self, mut stream: TcpStream, health: Health, began: Instant) -> Health {
+        let settings = self.gateway.settings.probe;
+        let pause = match health {
+            Health::Serving => settings.interval,
+            Health::NotServing | Health::Closing | Health::Mute => WHILE_NOT_SERVING.min(settings.interval),
+            Health::Unknown | Health::Refusing | Health::Unreachable => Duration::ZERO,
+        };
+        let mut early = [0; 1];
+        tokio::select! {
+            () = sleep_until(began + pause) => {}
+            () = self.gateway.probe_wanted(self.server) => {}
+            // Nothing is expected before the question: this is the connection's end. The next connect shows
+            // what it means.
+            _ = stream.read(&mut early) => return if health == Health::Serving { Health::Unknown } else { health },
+        }
+        let asked_at = self.gateway.clock.now();
+        let sighting = ask(&mut stream, Instant::now() + settings.timeout).await;
+        self.seen(asked_at, sighting)
+    }
+
+    fn seen(&self, asked_at: Timestamp, sighting: Sighting) -> Health {
+        self.gateway.server_seen(self.server, asked_at, sighting);
+        sighting.health
+    }
+}
+
+/// Asks `srvr`, the one word that every server answers (`4lw.commands.whitelist` of 3.5.3 and later).
+async fn ask(stream: &mut TcpStream, deadline: Instant) -> Sighting {
+    let mut answer = Vec::new();
+    let exchange = async {
+        stream.write_all(b"srvr").await?;
+        stream.take(ANSWER_CAP).read_to_end(&mut answer).await
+    };
+    match timeout_at(deadline, exchange).await {
+        Err(_) => Sighting::of(Health::Mute),
+        Ok(_) if answer.is_empty() => Sighting::of(Health::Closing),
+        Ok(_) => Sighting::read_srvr(&answer),
+    }
+}

@@ -1,0 +1,264 @@
+//! A client and a server, joined: both directions in one future that lives until both have ended.
+//!
+//! Bytes are forwarded first and looked at second. One clock reading serves a whole wake-up. Ends are mirrored:
+//! an orderly end closes the other side's direction, a reset resets the other side.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use super::clock::Clock;
+use super::gateway::Permit;
+use super::half_pipe::{HalfPipe, PipeError, Turn};
+use super::roll::{Ear, Roll, Word};
+use super::socket;
+use super::witness::Witness;
+use crate::ids::ServerId;
+use crate::session::ending::{Closer, How, ProxyClose};
+use crate::time::Timestamp;
+
+/// How long one direction may stay open without a word after the other has ended. ZooKeeper has nothing to say
+/// on half a connection; without this a peer that never closes would hold two sockets for ever.
+const LINGER: Duration = Duration::from_secs(60);
+
+/// The part of a session's timeout after which a silent server that the prober finds mute is given up, so that
+/// the client still has two thirds of it to find another.
+const MUTE_PATIENCE: f64 = 1.0 / 3.0;
+
+/// Who of the two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+/// How the relay is found and told to end.
+pub struct Enrolment {
+    /// The worker's roll.
+    pub roll: Arc<Roll>,
+    /// Its number there.
+    pub number: u64,
+    /// The server that it is with.
+    pub server: ServerId,
+    /// Whether a mute server is given up: on a pooled address, where there is another to go to.
+    pub leaves_mute_server: bool,
+}
+
+/// A joined pair of connections.
+pub struct Relay {
+    client: Option<TcpStream>,
+    server: Option<TcpStream>,
+    up: HalfPipe,
+    down: HalfPipe,
+    witness: Witness,
+    clock: Clock,
+    /// Whether the first sign of the end was noted.
+    ending: bool,
+    /// A side that failed to take bytes, and how: it is as good as gone once its own bytes are read.
+    broken: Option<(Side, How)>,
+    linger: Option<Pin<Box<Sleep>>>,
+    enrolment: Enrolment,
+    ear: Option<Ear>,
+    _permit: Permit,
+}
+
+/// How a joined pair parts.
+enum Parting {
+    /// Both directions have ended.
+    InOrder,
+    /// One side broke: the other is reset.
+    Reset,
+}
+
+impl Relay {
+    /// Joins two connections whose directions may already hold bytes.
+    pub fn new(
+        (client, up): (TcpStream, HalfPipe),
+        (server, down): (TcpStream, HalfPipe),
+        witness: Witness,
+        clock: Clock,
+        enrolment: Enrolment,
+        permit: Permit,
+    ) -> Self {
+        Self {
+            client: Some(client),
+            server: Some(server),
+            up,
+            down,
+            witness,
+            clock,
+            ending: false,
+            broken: None,
+            linger: None,
+            enrolment,
+            ear: None,
+            _permit: permit,
+        }
+    }
+
+    /// Takes note of the first sign of the end; later ones follow from it.
+    #[cold]
+    fn sign(&mut self, closer: Closer) {
+        if !self.ending {
+            self.ending = true;
+            self.witness.end(closer);
+            self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
+        }
+    }
+
+    fn ended_by(&mut self, side: Side, how: How) {
+        let how = self.broken.filter(|(broken, _)| *broken == side).map_or(how, |(_, how)| how);
+        self.sign(match side {
+            Side::Client => Closer::Client(how),
+            Side::Server => Closer::Server(how),
+        });
+    }
+
+    /// Moves what can be moved both ways.
+    #[inline]
+    fn poll_pipes(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Option<Parting> {
+        let (Some(client), Some(server)) = (&mut self.client, &mut self.server) else {
+            return Some(Parting::InOrder);
+        };
+        let (mut client_bytes, mut server_bytes) = (0, 0);
+        let witness = &mut self.witness;
+        let up = self.up.poll_turn(cx, client, server, |bytes| {
+            client_bytes += bytes.len() as u64;
+            witness.on_client_bytes(now, bytes);
+        });
+        let down = self.down.poll_turn(cx, server, client, |bytes| {
+            server_bytes += bytes.len() as u64;
+            witness.on_server_bytes(now, bytes);
+        });
+        if client_bytes + server_bytes > 0 {
+            self.witness.settle(client_bytes, server_bytes);
+        }
+        match (up, down) {
+            (Poll::Pending, Poll::Pending) => None,
+            (up, down) => self.after_turns(cx, now, up, down),
+        }
+    }
+
+    /// The rare turns: a direction ended or broke.
+    #[cold]
+    fn after_turns(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Timestamp,
+        up: Poll<Result<Turn, PipeError>>,
+        down: Poll<Result<Turn, PipeError>>,
+    ) -> Option<Parting> {
+        let mut again = false;
+        for (turn, source, sink) in [(up, Side::Client, Side::Server), (down, Side::Server, Side::Client)] {
+            match turn {
+                Poll::Pending | Poll::Ready(Ok(Turn::Ended)) => {}
+                Poll::Ready(Ok(Turn::SourceEnded)) => {
+                    self.ended_by(source, How::Fin);
+                    again = true;
+                }
+                Poll::Ready(Err(PipeError::Source(error))) => {
+                    self.ended_by(source, how(&error));
+                    return Some(Parting::Reset);
+                }
+                Poll::Ready(Err(PipeError::Sink(error))) => {
+                    // What the broken side had sent before is still worth forwarding.
+                    self.broken.get_or_insert((sink, how(&error)));
+                    self.pipe_from(source).give_up();
+                    if !self.pipe_from(sink).is_open() {
+                        self.ended_by(sink, How::Reset);
+                        return Some(Parting::Reset);
+                    }
+                    again = true;
+                }
+            }
+        }
+        if self.up.is_ended() && self.down.is_ended() {
+            return Some(if self.broken.is_some() { Parting::Reset } else { Parting::InOrder });
+        }
+        if again { self.poll_pipes(cx, now) } else { None }
+    }
+
+    fn pipe_from(&mut self, side: Side) -> &mut HalfPipe {
+        match side {
+            Side::Client => &mut self.up,
+            Side::Server => &mut self.down,
+        }
+    }
+
+    /// Follows a word that was said to this relay; Some when it ends by it.
+    #[cold]
+    fn heed(&mut self, word: Word, now: Timestamp) -> Option<Parting> {
+        let settled = self.up.is_empty() && self.down.is_empty();
+        let close = match word {
+            Word::GoOn => None,
+            Word::CheckServer => {
+                if let Some(ear) = &self.ear {
+                    ear.checked();
+                }
+                let waited = self.witness.server_silence(now).is_some_and(|part| part >= MUTE_PATIENCE);
+                (self.enrolment.leaves_mute_server && waited).then_some(ProxyClose::MuteServer)
+            }
+            Word::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
+            Word::EndAtBoundary => (settled && self.witness.at_boundary()).then_some(ProxyClose::Shutdown),
+        };
+        self.sign(Closer::Proxy(close?));
+        Some(Parting::InOrder)
+    }
+
+    fn part(&mut self, parting: &Parting) {
+        for stream in [self.client.take(), self.server.take()].into_iter().flatten() {
+            match parting {
+                Parting::InOrder => drop(stream),
+                Parting::Reset => socket::reset(stream),
+            }
+        }
+    }
+}
+
+fn how(error: &io::Error) -> How {
+    if error.kind() == io::ErrorKind::TimedOut { How::Timeout } else { How::Reset }
+}
+
+impl Future for Relay {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let ear = this.ear.get_or_insert_with(|| {
+            let Enrolment { roll, number, server, .. } = &this.enrolment;
+            roll.enter(*number, *server, cx.waker().clone())
+        });
+        let word = ear.word();
+        let now = this.clock.now();
+        let mut parting = this.poll_pipes(cx, now);
+        if parting.is_none() && word != Word::GoOn {
+            parting = this.heed(word, now);
+        }
+        if let Some(parting) = parting {
+            this.part(&parting);
+            return Poll::Ready(());
+        }
+        if let Some(linger) = &mut this.linger
+            && linger.as_mut().poll(cx).is_ready()
+        {
+            this.part(&Parting::Reset);
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if !self.ending {
+            self.witness.end(Closer::Proxy(ProxyClose::Shutdown));
+        }
+        self.enrolment.roll.leave(self.enrolment.number);
+    }
+}

@@ -1,0 +1,201 @@
+//! The proxy from start to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::clock::Clock;
+use super::gateway::Gateway;
+use super::probe::Prober;
+use super::socket::Reservation;
+use super::worker::Worker;
+use crate::config::Settings;
+use crate::ids::ServerId;
+use crate::observe::Observatory;
+
+/// How often undecided cases are looked at.
+const TICK: Duration = Duration::from_millis(25);
+/// How long the start waits for a first look at every server before it reports ready all the same.
+const FIRST_LOOK: Duration = Duration::from_millis(1500);
+
+/// Why the proxy did not start, or how it was stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address could not be taken.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// The operating system refused something that every start needs.
+    #[error("cannot {operation}: {error}")]
+    System {
+        /// What was refused.
+        operation: &'static str,
+        /// Why.
+        error: io::Error,
+    },
+    /// A second signal came while connections were still being ended.
+    #[error("stopped at once by a second signal with {open} connections open")]
+    Forced {
+        /// Client connections that were cut.
+        open: usize,
+    },
+}
+
+/// Turns the refusal of an operation into an error.
+fn refused(operation: &'static str) -> impl Fn(io::Error) -> ServeError {
+    move |error| ServeError::System { operation, error }
+}
+
+/// A proxy that has taken its addresses and carries nothing yet.
+pub struct Server {
+    gateway: Arc<Gateway>,
+    reservations: Vec<Arc<Reservation>>,
+}
+
+impl Server {
+    /// Takes the listening addresses.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`] names the address that could not be had.
+    pub fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let mut reservations = Vec::new();
+        for listener in &settings.listeners {
+            let address = listener.address;
+            let taken = Reservation::take(address).map_err(|error| ServeError::Listen { address, error })?;
+            reservations.push(Arc::new(taken));
+        }
+        let clock = Clock::start();
+        let observatory = Arc::new(Observatory::new(&settings, clock.now()));
+        Ok(Self { gateway: Arc::new(Gateway::new(settings, observatory, clock)), reservations })
+    }
+
+    /// The listening addresses, in the order of the settings.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.reservations.iter().map(|reservation| reservation.address()).collect()
+    }
+
+    /// What the proxy will have seen.
+    pub fn observatory(&self) -> Arc<Observatory> {
+        Arc::clone(&self.gateway.observatory)
+    }
+
+    /// Carries traffic until SIGTERM or SIGINT, then ends connections within the grace.
+    ///
+    /// # Errors
+    /// [`ServeError::System`] when a thread or a runtime cannot be had, [`ServeError::Forced`] when a second
+    /// signal cut the grace short.
+    pub fn run(self) -> Result<(), ServeError> {
+        let runtime = runtime().map_err(refused("start a runtime"))?;
+        let workers = self.start_workers()?;
+        let outcome = runtime.block_on(self.oversee());
+        if outcome.is_ok() {
+            for worker in workers {
+                if worker.join().is_err() {
+                    tracing::error!("a worker thread panicked");
+                }
+            }
+        }
+        outcome
+    }
+
+    fn start_workers(&self) -> Result<Vec<thread::JoinHandle<()>>, ServeError> {
+        let start = |number| {
+            let runtime = runtime()?;
+            let (gateway, reservations) = (Arc::clone(&self.gateway), self.reservations.clone());
+            let worker = Worker { gateway, number, reservations };
+            thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                runtime.block_on(worker.run());
+                // Connections that the grace did not end are cut here; nothing is waited for.
+                runtime.shutdown_background();
+            })
+        };
+        let workers: io::Result<Vec<_>> = (0..self.gateway.settings.workers.get()).map(start).collect();
+        workers.map_err(refused("start a worker thread"))
+    }
+
+    /// What happens beside the traffic: probes, verdicts that wait for their time, signals.
+    async fn oversee(&self) -> Result<(), ServeError> {
+        let gateway = &self.gateway;
+        let mut stop = StopSignals::new().map_err(refused("listen for signals"))?;
+        for place in 0..gateway.settings.servers.len() {
+            let prober = Prober { gateway: Arc::clone(gateway), server: ServerId(place as u16) };
+            tokio::spawn(prober.run());
+        }
+        let ticking = tokio::spawn(tick(Arc::clone(gateway)));
+        tokio::select! {
+            () = first_look(gateway) => {
+                gateway.observatory.set_ready(true);
+                tracing::info!(listening = ?self.addresses(), "ready");
+                stop.recv().await;
+            }
+            () = stop.recv() => {}
+        }
+        gateway.observatory.set_ready(false);
+        tracing::info!(open = gateway.open(), grace = ?gateway.settings.shutdown_grace, "stopping");
+        gateway.stopping.cancel();
+        let drained = async {
+            let deadline = tokio::time::Instant::now() + gateway.settings.shutdown_grace;
+            while gateway.open() > 0 && tokio::time::Instant::now() < deadline {
+                tokio::time::sleep(TICK).await;
+            }
+        };
+        let outcome = tokio::select! {
+            () = drained => Ok(()),
+            () = stop.recv() => Err(ServeError::Forced { open: gateway.open() }),
+        };
+        ticking.abort();
+        gateway.tick();
+        outcome
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+async fn tick(gateway: Arc<Gateway>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        gateway.tick();
+    }
+}
+
+/// Waits until every server was looked at once, or for [`FIRST_LOOK`].
+async fn first_look(gateway: &Gateway) {
+    let deadline = tokio::time::Instant::now() + FIRST_LOOK;
+    let unseen = || gateway.observatory.roster().servers.iter().any(|server| server.seen_at.0 == 0);
+    while unseen() && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The signals that ask for a stop.
+struct StopSignals {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

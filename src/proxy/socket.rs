@@ -1,0 +1,216 @@
+//! Sockets as the relay wants them: bound, connected, tuned, reset.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::ServerAddress;
+use crate::session::sighting::Health;
+
+/// Connections that may wait to be accepted on one listener; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 4096;
+/// Silence after which a peer's kernel is asked whether it is still there.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+/// Between two such questions.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+/// How long sent bytes may stay unacknowledged before the path counts as broken. Longer than the usual session
+/// timeouts, so that ZooKeeper's own rules end a session before this does.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+
+/// Why a server could not be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The name has no address, or none could be had in time.
+    #[error("cannot resolve {server}: {error}")]
+    Resolve {
+        /// The server.
+        server: ServerAddress,
+        /// What the resolver said.
+        error: io::Error,
+    },
+    /// No address of the server took the connection.
+    #[error("cannot connect to {server} ({address}): {error}")]
+    Connect {
+        /// The server.
+        server: ServerAddress,
+        /// The address tried last.
+        address: SocketAddr,
+        /// What the kernel said.
+        error: io::Error,
+    },
+}
+
+impl ConnectError {
+    /// What the failure says about the server.
+    pub fn health(&self) -> Health {
+        match self {
+            Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => Health::Refusing,
+            _ => Health::Unreachable,
+        }
+    }
+
+    /// A short name for a metric label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Resolve { .. } => "resolve",
+            Self::Connect { error, .. } => match error.kind() {
+                io::ErrorKind::ConnectionRefused => "refused",
+                io::ErrorKind::TimedOut => "timeout",
+                _ => "other",
+            },
+        }
+    }
+}
+
+/// Connects to a server: its name is looked up anew, and its addresses share the time that is left.
+///
+/// # Errors
+/// The last failure; a time that ran out shows as [`io::ErrorKind::TimedOut`].
+pub async fn connect(server: &ServerAddress, deadline: Instant) -> Result<TcpStream, ConnectError> {
+    let resolve = |error| ConnectError::Resolve { server: server.clone(), error };
+    let addresses: Vec<SocketAddr> = match server.host.parse::<IpAddr>() {
+        Ok(ip) => vec![SocketAddr::new(ip, server.port)],
+        Err(_) => timeout_at(deadline, lookup_host((server.host.as_str(), server.port)))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(resolve)?
+            .collect(),
+    };
+    let mut failure = resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    for (place, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / (addresses.len() - place) as u32;
+        let attempt = timeout_at(Instant::now() + share, TcpStream::connect(address)).await;
+        match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(stream) => {
+                tune(&stream);
+                return Ok(stream);
+            }
+            Err(error) => failure = ConnectError::Connect { server: server.clone(), address: *address, error },
+        }
+    }
+    Err(failure)
+}
+
+/// Sets the options of a relayed connection. One that the kernel does not take is no reason to refuse traffic.
+pub fn tune(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
+    for (option, outcome) in [
+        ("TCP_NODELAY", socket.set_tcp_nodelay(true)),
+        ("SO_KEEPALIVE", socket.set_tcp_keepalive(&keepalive)),
+        ("TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))),
+    ] {
+        if let Err(error) = outcome {
+            tracing::debug!(option, %error, "socket option not set");
+        }
+    }
+}
+
+/// Ends a connection with a reset instead of an orderly end.
+pub fn reset(stream: TcpStream) {
+    if let Err(error) = SockRef::from(&stream).set_linger(Some(Duration::ZERO)) {
+        tracing::debug!(%error, "connection is ended in order: SO_LINGER not set");
+    }
+    drop(stream);
+}
+
+/// Whether several sockets may share an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    Alone,
+    WithOurOwn,
+}
+
+fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if sharing == Sharing::WithOurOwn {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A listening address that is ours whether we listen on it or not: a socket that is bound and does not listen,
+/// so that the kernel refuses connections while no door is open and nobody else can take the port.
+#[derive(Debug)]
+pub struct Reservation {
+    address: SocketAddr,
+    _socket: Socket,
+}
+
+impl Reservation {
+    /// Takes the address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The kernel's, above all when another process has the address. Sockets that share an address would hide
+    /// that, so it is first bound alone.
+    pub fn take(address: SocketAddr) -> io::Result<Self> {
+        let alone = bind(address, Sharing::Alone)?;
+        alone.listen(1)?;
+        let address = alone.local_addr()?.as_socket().unwrap_or(address);
+        drop(alone);
+        Ok(Self { address, _socket: bind(address, Sharing::WithOurOwn)? })
+    }
+
+    /// The address, with the port that was found for port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Listens on it, beside any other listener of this process.
+    ///
+    /// # Errors
+    /// The kernel's: out of descriptors or memory.
+    pub fn listen(&self) -> io::Result<TcpListener> {
+        let socket = bind(self.address, Sharing::WithOurOwn)?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reserved_port_refuses_until_somebody_listens_and_again_after() {
+        let reservation = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = reservation.address();
+        assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        let listener = reservation.listen().unwrap();
+        let second = reservation.listen().unwrap();
+        TcpStream::connect(address).await.unwrap();
+        drop((listener, second));
+        assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert!(std::net::TcpListener::bind(address).is_err(), "somebody else could take the port");
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_an_error() {
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let error = Reservation::take(other.local_addr().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn failures_name_the_server_and_say_what_it_is_worth() {
+        let free = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server: ServerAddress = free.address().to_string().parse().unwrap();
+        let error = connect(&server, Instant::now() + Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!((error.health(), error.label()), (Health::Refusing, "refused"));
+        assert!(error.to_string().starts_with(&format!("cannot connect to {server}")), "{error}");
+        let server: ServerAddress = "no-such-host.invalid:1".parse().unwrap();
+        let error = connect(&server, Instant::now() + Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!((error.health(), error.label()), (Health::Unreachable, "resolve"));
+    }
+}

@@ -1,0 +1,58 @@
+//! A thread with a runtime and listeners of its own. A connection pair never leaves it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::door::Door;
+use super::gateway::Gateway;
+use super::roll::{Roll, Word};
+use super::socket::Reservation;
+
+/// Between two rounds of ending connections.
+const ROUND: Duration = Duration::from_millis(20);
+/// The part of the grace over which idle connections are ended one after the other, so that their clients do
+/// not all come to the next proxy at once; what is busy has the rest.
+const GRADUAL: f64 = 0.5;
+
+/// One worker.
+pub struct Worker {
+    /// The proxy.
+    pub gateway: Arc<Gateway>,
+    /// Its number, from 0.
+    pub number: usize,
+    /// The addresses of the settings' listeners, in their order.
+    pub reservations: Vec<Arc<Reservation>>,
+}
+
+impl Worker {
+    /// Carries connections until the proxy stops and they have ended, or the grace is over.
+    pub async fn run(self) {
+        let Self { gateway, number, reservations } = self;
+        let roll = Arc::clone(&gateway.rolls[number]);
+        for (place, reservation) in reservations.into_iter().enumerate() {
+            let (kind, open) = (gateway.settings.listeners[place].kind, gateway.door(place));
+            let (gateway, roll) = (Arc::clone(&gateway), Arc::clone(&roll));
+            tokio::spawn(Door { gateway, roll, worker: number, reservation, kind, open }.attend());
+        }
+        gateway.stopping.cancelled().await;
+        drain(&gateway, &roll).await;
+    }
+}
+
+/// Ends the worker's connections: idle ones gradually, then whatever stands at a frame boundary.
+async fn drain(gateway: &Gateway, roll: &Roll) {
+    let grace = gateway.settings.shutdown_grace;
+    let began = Instant::now();
+    let rounds = (grace.mul_f64(GRADUAL).as_millis() / ROUND.as_millis()).max(1) as usize;
+    let batch = roll.len().div_ceil(rounds).max(1);
+    while gateway.open() > 0 && began.elapsed() < grace {
+        if began.elapsed() < grace.mul_f64(GRADUAL) {
+            roll.end(Word::EndWhenIdle, batch);
+        } else {
+            roll.end(Word::EndAtBoundary, usize::MAX);
+        }
+        sleep(ROUND).await;
+    }
+}
