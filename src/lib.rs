@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod ids;
 pub mod observe;
+pub mod proxy;
 pub mod route;
 pub mod session;
 pub mod sim;

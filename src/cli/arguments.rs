@@ -21,6 +21,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  zoogate run --servers zk1:2181,zk2:2181,zk3:2181 --listen 127.0.0.1:2181
   zoogate sessions                          the sessions that a running zoogate knows
   zoogate session-moved --json              every refusal by SESSION_MOVED, with its evidence
   zoogate check zoogate.toml                is this file in order, and what would be bound?
@@ -30,6 +31,12 @@ Exit codes: 0 in order, 1 a negative finding, 2 a failure, 64 a command line tha
 /// What to do.
 #[derive(Clone, PartialEq, Debug, Subcommand)]
 pub enum Command {
+    /// Carry traffic between clients and the ensemble until SIGTERM or SIGINT.
+    ///
+    /// Connections are then ended gradually within --shutdown-grace; a second signal ends them at once.
+    #[command(after_help = SOURCES)]
+    Run(SettingsSource),
+
     /// Check a configuration without starting: is it valid, can its names be resolved, what would be bound?
     ///
     /// Ends with 1 when something is wrong with it, with 2 when it cannot be read.

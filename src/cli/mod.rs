@@ -9,6 +9,7 @@ mod arguments;
 mod check;
 mod lists;
 mod print_config;
+mod run;
 mod source;
 mod table;
 
@@ -52,6 +53,7 @@ where
 
 fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
     match command {
+        Command::Run(source) => run::run(source),
         Command::Check(source) => check::check(source, out),
         Command::PrintConfig(source) => print_config::print_config(source, out),
         Command::Sessions(list) => lists::sessions(list, out),

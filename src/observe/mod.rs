@@ -23,3 +23,5 @@ pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use meters::{MeterBook, SessionMeters};
 pub use recorder::Recorder;
 pub use tally::Tally;
+mod observatory;
+pub use observatory::Observatory;

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// One connection between a client and a server, as it is accounted for.
 #[derive(Debug)]
-pub struct Account {
+pub(super) struct Account {
     gateway: Arc<Gateway>,
     recorder: Recorder,
     connection: ConnectionId,
@@ -28,7 +28,7 @@ pub struct Account {
 
 impl Account {
     /// Opens the account of a connection that is about to reach a server.
-    pub fn open(gateway: &Arc<Gateway>, arrival: Arrival, server: ServerId, routed: RouteReason) -> Self {
+    pub(super) fn open(gateway: &Arc<Gateway>, arrival: Arrival, server: ServerId, routed: RouteReason) -> Self {
         let observatory = &gateway.observatory;
         let counters = observatory.counters(arrival.worker, server);
         Self {
@@ -44,31 +44,21 @@ impl Account {
         }
     }
 
-    /// The server that the connection is with.
-    pub fn server(&self) -> ServerId {
-        self.server
-    }
-
-    /// The proxy that carries it.
-    pub fn gateway(&self) -> &Arc<Gateway> {
-        &self.gateway
-    }
-
     /// Says what time it is for the events that follow.
     #[inline]
-    pub fn begin(&mut self, now: Timestamp) {
+    pub(super) fn begin(&mut self, now: Timestamp) {
         self.now = now;
         self.recorder.begin(now);
     }
 
     /// Ends a wake-up: the bytes that it moved, and the requests in flight after it.
     #[inline]
-    pub fn settle(&self, client_bytes: u64, server_bytes: u64, in_flight: usize) {
+    pub(super) fn settle(&self, client_bytes: u64, server_bytes: u64, in_flight: usize) {
         self.recorder.settle(client_bytes, server_bytes, in_flight as u32);
     }
 
     /// Closes the account at the first sign of the connection's end.
-    pub fn end(&self, end: ConnectionEnd) {
+    pub(super) fn end(&self, end: ConnectionEnd) {
         let connection = self.connection;
         self.recorder.meter().end(end.unanswered_count);
         self.gateway.apply(self.gateway.clock.now(), Transition::Ended { connection, end });

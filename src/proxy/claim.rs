@@ -24,20 +24,20 @@ use crate::wire::handshake::ConnectRequest;
 const ANSWER: usize = 512;
 
 /// A claim that a server has answered.
-pub struct Attached {
+pub(super) struct Attached {
     /// The server's connection.
-    pub server: TcpStream,
+    pub(super) server: TcpStream,
     /// Which server it is.
-    pub id: ServerId,
+    pub(super) id: ServerId,
     /// What it said so far; the client has seen none of it yet.
-    pub answer: Vec<u8>,
+    pub(super) answer: Vec<u8>,
     /// The conversation up to here.
-    pub conversation: Conversation,
+    pub(super) conversation: Box<Conversation>,
 }
 
 /// Why no server was found.
 #[derive(Debug)]
-pub enum ClaimError {
+pub(super) enum ClaimError {
     /// The client went away meanwhile.
     ClientLeft,
     /// Every server refused, hung up or kept silent.
@@ -51,19 +51,19 @@ enum Miss {
 }
 
 /// A claim on its way.
-pub struct Claim<'a> {
+pub(super) struct Claim<'a> {
     /// The proxy.
-    pub gateway: &'a Arc<Gateway>,
+    pub(super) gateway: &'a Arc<Gateway>,
     /// The client.
-    pub arrival: Arrival,
+    pub(super) arrival: Arrival,
     /// What it claims.
-    pub request: ConnectRequest,
+    pub(super) request: ConnectRequest,
     /// Its first frame as it came.
-    pub frame: &'a [u8],
+    pub(super) frame: &'a [u8],
 }
 
 /// The servers for an intent in the order in which they are tried.
-pub fn candidates(gateway: &Gateway, intent: ConnectIntent) -> Vec<Candidate> {
+pub(super) fn candidates(gateway: &Gateway, intent: ConnectIntent) -> Vec<Candidate> {
     let observatory = &gateway.observatory;
     let load = |server| observatory.load(server).load(std::sync::atomic::Ordering::Relaxed);
     choose(intent, &observatory.roster(), load, gateway.next_turn())
@@ -73,7 +73,7 @@ pub fn candidates(gateway: &Gateway, intent: ConnectIntent) -> Vec<Candidate> {
 ///
 /// # Errors
 /// [`ConnectError`].
-pub async fn reach(gateway: &Gateway, id: ServerId, deadline: Instant) -> Result<TcpStream, ConnectError> {
+pub(super) async fn reach(gateway: &Gateway, id: ServerId, deadline: Instant) -> Result<TcpStream, ConnectError> {
     let address = &gateway.settings.servers[id.index()];
     let outcome = socket::connect(address, deadline).await;
     if let Err(error) = &outcome {
@@ -89,7 +89,7 @@ impl Claim<'_> {
     ///
     /// # Errors
     /// [`ClaimError`]; the client has been sent nothing.
-    pub async fn place(&self, client: &mut TcpStream, ahead: &mut Vec<u8>) -> Result<Attached, ClaimError> {
+    pub(super) async fn place(&self, client: &mut TcpStream, ahead: &mut Vec<u8>) -> Result<Attached, ClaimError> {
         let deadline = Instant::now() + claim_budget(self.request.timeout_ms);
         let candidates = candidates(self.gateway, self.intent());
         let count = candidates.len();

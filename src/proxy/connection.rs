@@ -28,20 +28,20 @@ const MIRROR_CONNECT: Duration = Duration::from_secs(3);
 const FOREIGN_CONNECT: Duration = Duration::from_secs(3);
 
 /// A client that was let in.
-pub struct Guest {
+pub(super) struct Guest {
     /// The proxy.
-    pub gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     /// The roll of the worker that carries it.
-    pub roll: Arc<Roll>,
+    pub(super) roll: Arc<Roll>,
     /// Where it came from.
-    pub arrival: Arrival,
+    pub(super) arrival: Arrival,
     /// Its place.
-    pub permit: Permit,
+    pub(super) permit: Permit,
 }
 
 impl Guest {
     /// Serves the client until its relay can take over, and returns that.
-    pub async fn receive(self, client: TcpStream, kind: ListenerKind) -> Option<Relay> {
+    pub(super) async fn receive(self, client: TcpStream, kind: ListenerKind) -> Option<Relay> {
         socket::tune(&client);
         match kind {
             ListenerKind::Mirror(server) => self.mirror(client, server).await,

@@ -20,48 +20,47 @@ const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// A listening address, as each worker has it.
 #[derive(Clone)]
-pub struct Door {
+pub(super) struct Door {
     /// The proxy.
-    pub gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     /// The worker's relays.
-    pub roll: Arc<Roll>,
+    pub(super) roll: Arc<Roll>,
     /// The worker's number.
-    pub worker: usize,
+    pub(super) worker: usize,
     /// The address.
-    pub reservation: Arc<Reservation>,
+    pub(super) reservation: Arc<Reservation>,
     /// What stands behind it.
-    pub kind: ListenerKind,
+    pub(super) kind: ListenerKind,
     /// Whether it is to be open.
-    pub open: watch::Receiver<bool>,
+    pub(super) open: watch::Receiver<bool>,
 }
 
 impl Door {
     /// Opens and closes as told, and lets clients in, until the proxy stops.
-    pub async fn attend(mut self) {
+    pub(super) async fn attend(mut self) {
         let stopping = self.gateway.stopping.clone();
-        stopping.run_until_cancelled(async {
-            while self.open.wait_for(|open| *open).await.is_ok() {
-                match self.reservation.listen() {
-                    Ok(listener) => self.accept(&listener).await,
-                    Err(error) => {
-                        self.failed("listen", &error);
-                        sleep(AFTER_FAILURE).await;
+        stopping
+            .run_until_cancelled(async {
+                while self.open.wait_for(|open| *open).await.is_ok() {
+                    match self.reservation.listen() {
+                        Ok(listener) => self.accept(&listener).await,
+                        Err(error) => {
+                            self.failed("listen", &error);
+                            sleep(AFTER_FAILURE).await;
+                        }
                     }
                 }
-            }
-        })
-        .await;
+            })
+            .await;
     }
 
     /// Lets clients in until the door is to be closed.
-    async fn accept(&mut self, listener: &TcpListener) {
+    async fn accept(&self, listener: &TcpListener) {
+        let mut open = self.open.clone();
         loop {
             tokio::select! {
                 biased;
-                closing = self.open.wait_for(|open| !*open) => {
-                    drop(closing);
-                    return;
-                }
+                () = closed(&mut open) => return,
                 accepted = listener.accept() => match accepted {
                     Ok((client, address)) => self.let_in(client, address),
                     Err(error) if is_the_clients(&error) => {}
@@ -94,6 +93,12 @@ impl Door {
     fn failed(&self, operation: &'static str, error: &io::Error) {
         self.gateway.observatory.note_listener_failure(self.reservation.address(), operation, error);
     }
+}
+
+/// Waits until the door is to be closed.
+async fn closed(open: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the proxy does, so there is no other outcome.
+    let _ = open.wait_for(|open| !*open).await;
 }
 
 /// Failures of one connection that was gone before it was accepted.

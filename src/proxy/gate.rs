@@ -10,27 +10,27 @@ use crate::wire::first_frame::{Opening, classify};
 
 /// Most bytes that are read ahead of a server: a handshake, and what a client pipelines behind it. Beyond
 /// that the client is not read until a server has answered.
-pub const READ_AHEAD: usize = 64 * 1024;
+pub(super) const READ_AHEAD: usize = 64 * 1024;
 
 /// What a client began with.
 #[derive(Debug)]
-pub struct Knock {
+pub(super) struct Knock {
     /// Everything that it has sent so far.
-    pub bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// What that is.
-    pub opening: Opening,
+    pub(super) opening: Opening,
 }
 
 impl Knock {
     /// The first frame, and what came behind it; for a handshake.
-    pub fn split(&self, len: usize) -> (&[u8], &[u8]) {
+    pub(super) fn split(&self, len: usize) -> (&[u8], &[u8]) {
         self.bytes.split_at((4 + len).min(self.bytes.len()))
     }
 }
 
 /// Why there was no first frame.
 #[derive(Debug, thiserror::Error)]
-pub enum GateError {
+pub(super) enum GateError {
     /// The client went away after so many bytes.
     #[error("client left after {0} bytes of its first frame")]
     Left(usize),
@@ -46,7 +46,7 @@ pub enum GateError {
 ///
 /// # Errors
 /// [`GateError`]; the connection is of no use then.
-pub async fn knock(client: &mut TcpStream, deadline: Instant) -> Result<Knock, GateError> {
+pub(super) async fn knock(client: &mut TcpStream, deadline: Instant) -> Result<Knock, GateError> {
     let mut bytes = Vec::new();
     loop {
         match timeout_at(deadline, client.read_buf(&mut bytes)).await {

@@ -19,17 +19,17 @@ use crate::time::Timestamp;
 
 /// The running proxy, as its tasks see it.
 #[derive(Debug)]
-pub struct Gateway {
+pub(super) struct Gateway {
     /// What it was told to do.
-    pub settings: Settings,
+    pub(super) settings: Settings,
     /// What it has seen.
-    pub observatory: Arc<Observatory>,
+    pub(super) observatory: Arc<Observatory>,
     /// Its clock.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// Cancelled when it begins to stop.
-    pub stopping: CancellationToken,
+    pub(super) stopping: CancellationToken,
     /// The relays of each worker.
-    pub rolls: Vec<Arc<Roll>>,
+    pub(super) rolls: Vec<Arc<Roll>>,
     doors: Vec<watch::Sender<bool>>,
     probe_now: Vec<Notify>,
     connections: AtomicU64,
@@ -39,7 +39,7 @@ pub struct Gateway {
 
 impl Gateway {
     /// A proxy that has not seen anything yet.
-    pub fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
+    pub(super) fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
         let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
         let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
@@ -58,24 +58,24 @@ impl Gateway {
     }
 
     /// A number for a new connection.
-    pub fn next_connection(&self) -> ConnectionId {
+    pub(super) fn next_connection(&self) -> ConnectionId {
         ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A number that differs from claim to claim, so that equally loaded servers take turns.
-    pub fn next_turn(&self) -> usize {
+    pub(super) fn next_turn(&self) -> usize {
         self.turn.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Tells the ledger, and lets the prober look where the ledger wants to know more.
-    pub fn apply(&self, now: Timestamp, transition: Transition) {
+    pub(super) fn apply(&self, now: Timestamp, transition: Transition) {
         for server in self.observatory.apply(now, transition) {
             self.probe_soon(server);
         }
     }
 
     /// Takes note of a look at a server: what it means for the ledger, and for the doors.
-    pub fn server_seen(&self, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
+    pub(super) fn server_seen(&self, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
         self.apply(self.clock.now(), Transition::ServerSeen { server, asked_at, sighting });
         let roster = self.observatory.roster();
         for (listener, door) in self.settings.listeners.iter().zip(&self.doors) {
@@ -88,13 +88,13 @@ impl Gateway {
     }
 
     /// Follows whether the door of a listener is to be open.
-    pub fn door(&self, listener: usize) -> watch::Receiver<bool> {
+    pub(super) fn door(&self, listener: usize) -> watch::Receiver<bool> {
         self.doors[listener].subscribe()
     }
 
     /// Does what time brings: decides cases whose bound has run out, and has connections to mute servers
     /// checked.
-    pub fn tick(&self) {
+    pub(super) fn tick(&self) {
         for server in self.observatory.tick(self.clock.now()) {
             self.probe_soon(server);
         }
@@ -106,19 +106,19 @@ impl Gateway {
     }
 
     /// Whether returning sessions go back to their servers.
-    pub fn pins(&self) -> bool {
+    pub(super) fn pins(&self) -> bool {
         self.settings.pin == PinMode::Soft
     }
 
     /// Has a server looked at without waiting for its turn.
-    pub fn probe_soon(&self, server: ServerId) {
+    pub(super) fn probe_soon(&self, server: ServerId) {
         if let Some(notify) = self.probe_now.get(server.index()) {
             notify.notify_one();
         }
     }
 
     /// Waits until somebody wants to know about a server at once.
-    pub async fn probe_wanted(&self, server: ServerId) {
+    pub(super) async fn probe_wanted(&self, server: ServerId) {
         match self.probe_now.get(server.index()) {
             Some(notify) => notify.notified().await,
             None => std::future::pending().await,
@@ -126,21 +126,21 @@ impl Gateway {
     }
 
     /// Takes a place for a client's connection; None when all are taken.
-    pub fn admit(self: &Arc<Self>) -> Option<Permit> {
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Permit> {
         let open = self.open.fetch_add(1, Ordering::Relaxed);
         let permit = Permit(Arc::clone(self));
         (open < self.settings.connections.max.get()).then_some(permit)
     }
 
     /// Client connections that are open now.
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 }
 
 /// A client connection's place, given back when it is dropped.
 #[derive(Debug)]
-pub struct Permit(Arc<Gateway>);
+pub(super) struct Permit(Arc<Gateway>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
@@ -150,14 +150,14 @@ impl Drop for Permit {
 
 /// A connection as a server's load, for as long as it lives.
 #[derive(Debug)]
-pub struct Load {
+pub(super) struct Load {
     observatory: Arc<Observatory>,
     server: ServerId,
 }
 
 impl Load {
     /// Counts one more connection at the server.
-    pub fn add(observatory: &Arc<Observatory>, server: ServerId) -> Self {
+    pub(super) fn add(observatory: &Arc<Observatory>, server: ServerId) -> Self {
         observatory.load(server).fetch_add(1, Ordering::Relaxed);
         Self { observatory: Arc::clone(observatory), server }
     }
@@ -171,16 +171,16 @@ impl Drop for Load {
 
 /// Where a client came from and where its connection arrived.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival {
+pub(super) struct Arrival {
     /// The client.
-    pub client: SocketAddr,
+    pub(super) client: SocketAddr,
     /// The worker that carries it.
-    pub worker: usize,
+    pub(super) worker: usize,
 }
 
 /// The time that the servers share to answer a claim: a third of the session timeout that the client asked
 /// for, because a client that hears nothing for two thirds gives up (`ClientCnxn`, read timeout).
-pub fn claim_budget(timeout_ms: i32) -> Duration {
+pub(super) fn claim_budget(timeout_ms: i32) -> Duration {
     let asked = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     (asked / 3).clamp(SHORTEST_BUDGET, LONGEST_BUDGET)
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Bytes of the read buffer that the connections of a thread share, and so the most that one read brings.
-pub const READ_BUFFER: usize = 64 * 1024;
+pub(super) const READ_BUFFER: usize = 64 * 1024;
 /// Reads that one direction may do before other connections get their turn.
 const READS_PER_TURN: usize = 16;
 
@@ -34,7 +34,7 @@ enum Stage {
 
 /// Which of the two sockets failed.
 #[derive(Debug)]
-pub enum PipeError {
+pub(super) enum PipeError {
     /// Reading from the source failed.
     Source(io::Error),
     /// Writing to the sink failed.
@@ -43,7 +43,7 @@ pub enum PipeError {
 
 /// One direction.
 #[derive(Debug)]
-pub struct HalfPipe {
+pub(super) struct HalfPipe {
     stage: Stage,
     /// Bytes that the sink did not take yet, from `start` on; empty (and without memory) otherwise.
     held: Vec<u8>,
@@ -55,7 +55,7 @@ pub struct HalfPipe {
 
 /// What a turn of a direction came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Turn {
+pub(super) enum Turn {
     /// The source has ended and so, by now, has the sink.
     Ended,
     /// The source has ended just now; what it had sent is forwarded or held.
@@ -64,32 +64,32 @@ pub enum Turn {
 
 impl HalfPipe {
     /// A direction that holds at most `limit` bytes for a sink that does not take them.
-    pub fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self { stage: Stage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER) }
     }
 
     /// Puts bytes in front of what will be read.
-    pub fn preload(&mut self, bytes: &[u8]) {
+    pub(super) fn preload(&mut self, bytes: &[u8]) {
         self.held.extend_from_slice(bytes);
     }
 
     /// Whether nothing waits for the sink.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
 
     /// Whether the source may still send.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.stage == Stage::Open
     }
 
     /// Whether the end of the source was passed on.
-    pub fn is_ended(&self) -> bool {
+    pub(super) fn is_ended(&self) -> bool {
         self.stage == Stage::Ended
     }
 
     /// Stops for good and drops what is held: the sink is gone.
-    pub fn give_up(&mut self) {
+    pub(super) fn give_up(&mut self) {
         self.stage = Stage::Ended;
         self.held = Vec::new();
         self.start = 0;
@@ -100,7 +100,7 @@ impl HalfPipe {
     /// # Errors
     /// [`PipeError`], by which the caller learns which side broke; nothing more can be moved then.
     #[inline]
-    pub fn poll_turn(
+    pub(super) fn poll_turn(
         &mut self,
         cx: &mut Context<'_>,
         source: &mut TcpStream,

@@ -26,16 +26,16 @@ const WHILE_NOT_SERVING: Duration = Duration::from_millis(200);
 const ANSWER_CAP: u64 = 4096;
 
 /// The prober of one server.
-pub struct Prober {
+pub(super) struct Prober {
     /// The proxy.
-    pub gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     /// The server.
-    pub server: ServerId,
+    pub(super) server: ServerId,
 }
 
 impl Prober {
     /// Looks at the server until the proxy stops.
-    pub async fn run(self) {
+    pub(super) async fn run(self) {
         let stopping = self.gateway.stopping.clone();
         stopping.run_until_cancelled(self.look_on()).await;
     }

@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 
 /// How long one direction may stay open without a word after the other has ended. ZooKeeper has nothing to say
 /// on half a connection; without this a peer that never closes would hold two sockets for ever.
-const LINGER: Duration = Duration::from_secs(60);
+const LINGER: Duration = Duration::from_mins(1);
 
 /// The part of a session's timeout after which a silent server that the prober finds mute is given up, so that
 /// the client still has two thirds of it to find another.
@@ -39,19 +39,19 @@ enum Side {
 }
 
 /// How the relay is found and told to end.
-pub struct Enrolment {
+pub(super) struct Enrolment {
     /// The worker's roll.
-    pub roll: Arc<Roll>,
+    pub(super) roll: Arc<Roll>,
     /// Its number there.
-    pub number: u64,
+    pub(super) number: u64,
     /// The server that it is with.
-    pub server: ServerId,
+    pub(super) server: ServerId,
     /// Whether a mute server is given up: on a pooled address, where there is another to go to.
-    pub leaves_mute_server: bool,
+    pub(super) leaves_mute_server: bool,
 }
 
 /// A joined pair of connections.
-pub struct Relay {
+pub(super) struct Relay {
     client: Option<TcpStream>,
     server: Option<TcpStream>,
     up: HalfPipe,
@@ -78,7 +78,7 @@ enum Parting {
 
 impl Relay {
     /// Joins two connections whose directions may already hold bytes.
-    pub fn new(
+    pub(super) fn new(
         (client, up): (TcpStream, HalfPipe),
         (server, down): (TcpStream, HalfPipe),
         witness: Witness,

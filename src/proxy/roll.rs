@@ -14,7 +14,7 @@ use crate::ids::ServerId;
 /// What a relay is told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
-pub enum Word {
+pub(super) enum Word {
     /// Go on.
     GoOn = 0,
     /// Look whether your server has kept you waiting for too long.
@@ -27,12 +27,12 @@ pub enum Word {
 
 /// The word for one relay.
 #[derive(Clone, Debug, Default)]
-pub struct Ear(Arc<AtomicU8>);
+pub(super) struct Ear(Arc<AtomicU8>);
 
 impl Ear {
     /// What was said last.
     #[inline]
-    pub fn word(&self) -> Word {
+    pub(super) fn word(&self) -> Word {
         match self.0.load(Ordering::Relaxed) {
             0 => Word::GoOn,
             1 => Word::CheckServer,
@@ -42,14 +42,10 @@ impl Ear {
     }
 
     /// Forgets a check that was made.
-    pub fn checked(&self) {
+    pub(super) fn checked(&self) {
         // Only a check is taken back: an end that was said meanwhile must stay.
-        let _ = self.0.compare_exchange(
-            Word::CheckServer as u8,
-            Word::GoOn as u8,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let _ =
+            self.0.compare_exchange(Word::CheckServer as u8, Word::GoOn as u8, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -62,35 +58,30 @@ struct Entry {
 
 /// The relays of one worker.
 #[derive(Debug, Default)]
-pub struct Roll {
+pub(super) struct Roll {
     entries: Mutex<HashMap<u64, Entry, foldhash::fast::RandomState>>,
 }
 
 impl Roll {
     /// Adds a relay under a number of its own.
-    pub fn enter(&self, number: u64, server: ServerId, waker: Waker) -> Ear {
+    pub(super) fn enter(&self, number: u64, server: ServerId, waker: Waker) -> Ear {
         let ear = Ear::default();
         self.lock().insert(number, Entry { server, waker, ear: ear.clone() });
         ear
     }
 
     /// Takes a relay off.
-    pub fn leave(&self, number: u64) {
+    pub(super) fn leave(&self, number: u64) {
         self.lock().remove(&number);
     }
 
     /// Relays on the roll.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.lock().len()
     }
 
-    /// Whether none is left.
-    pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
     /// Has the relays of a server check it.
-    pub fn check(&self, server: ServerId) {
+    pub(super) fn check(&self, server: ServerId) {
         let entries = self.lock();
         for entry in entries.values().filter(|entry| entry.server == server) {
             entry.say(Word::CheckServer);
@@ -98,7 +89,7 @@ impl Roll {
     }
 
     /// Tells up to `most` relays that were not told so before to end.
-    pub fn end(&self, word: Word, most: usize) {
+    pub(super) fn end(&self, word: Word, most: usize) {
         let entries = self.lock();
         for entry in entries.values().filter(|entry| entry.ear.word() < word).take(most) {
             entry.say(word);
@@ -149,6 +140,6 @@ mod tests {
         roll.end(Word::EndAtBoundary, usize::MAX);
         assert_eq!(told(Word::EndAtBoundary), 10);
         (0..10).for_each(|n| roll.leave(n));
-        assert!(roll.is_empty());
+        assert_eq!(roll.len(), 0);
     }
 }

@@ -19,11 +19,11 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 /// How long sent bytes may stay unacknowledged before the path counts as broken. Longer than the usual session
 /// timeouts, so that ZooKeeper's own rules end a session before this does.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+const UNACKNOWLEDGED: Duration = Duration::from_mins(1);
 
 /// Why a server could not be reached.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
+pub(super) enum ConnectError {
     /// The name has no address, or none could be had in time.
     #[error("cannot resolve {server}: {error}")]
     Resolve {
@@ -46,7 +46,7 @@ pub enum ConnectError {
 
 impl ConnectError {
     /// What the failure says about the server.
-    pub fn health(&self) -> Health {
+    pub(super) fn health(&self) -> Health {
         match self {
             Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => Health::Refusing,
             _ => Health::Unreachable,
@@ -54,7 +54,7 @@ impl ConnectError {
     }
 
     /// A short name for a metric label.
-    pub fn label(&self) -> &'static str {
+    pub(super) fn label(&self) -> &'static str {
         match self {
             Self::Resolve { .. } => "resolve",
             Self::Connect { error, .. } => match error.kind() {
@@ -70,7 +70,7 @@ impl ConnectError {
 ///
 /// # Errors
 /// The last failure; a time that ran out shows as [`io::ErrorKind::TimedOut`].
-pub async fn connect(server: &ServerAddress, deadline: Instant) -> Result<TcpStream, ConnectError> {
+pub(super) async fn connect(server: &ServerAddress, deadline: Instant) -> Result<TcpStream, ConnectError> {
     let resolve = |error| ConnectError::Resolve { server: server.clone(), error };
     let addresses: Vec<SocketAddr> = match server.host.parse::<IpAddr>() {
         Ok(ip) => vec![SocketAddr::new(ip, server.port)],
@@ -97,7 +97,7 @@ pub async fn connect(server: &ServerAddress, deadline: Instant) -> Result<TcpStr
 }
 
 /// Sets the options of a relayed connection. One that the kernel does not take is no reason to refuse traffic.
-pub fn tune(stream: &TcpStream) {
+pub(super) fn tune(stream: &TcpStream) {
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
     for (option, outcome) in [
@@ -112,7 +112,7 @@ pub fn tune(stream: &TcpStream) {
 }
 
 /// Ends a connection with a reset instead of an orderly end.
-pub fn reset(stream: TcpStream) {
+pub(super) fn reset(stream: TcpStream) {
     if let Err(error) = SockRef::from(&stream).set_linger(Some(Duration::ZERO)) {
         tracing::debug!(%error, "connection is ended in order: SO_LINGER not set");
     }
@@ -122,18 +122,22 @@ pub fn reset(stream: TcpStream) {
 /// Whether several sockets may share an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sharing {
+    /// With nobody, but for what is left of connections that have ended.
     Alone,
+    /// With listeners of this process, and with what is left of connections.
     WithOurOwn,
+    /// With listeners of this process only: somebody else who allows reuse cannot take the address either.
+    Jealously,
 }
 
 fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    socket.set_reuse_address(true)?;
+    socket.set_reuse_address(sharing != Sharing::Jealously)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    if sharing == Sharing::WithOurOwn {
+    if sharing != Sharing::Alone {
         socket.set_reuse_port(true)?;
     }
     socket.bind(&address.into())?;
@@ -143,7 +147,7 @@ fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
 /// A listening address that is ours whether we listen on it or not: a socket that is bound and does not listen,
 /// so that the kernel refuses connections while no door is open and nobody else can take the port.
 #[derive(Debug)]
-pub struct Reservation {
+pub(super) struct Reservation {
     address: SocketAddr,
     _socket: Socket,
 }
@@ -154,16 +158,18 @@ impl Reservation {
     /// # Errors
     /// The kernel's, above all when another process has the address. Sockets that share an address would hide
     /// that, so it is first bound alone.
-    pub fn take(address: SocketAddr) -> io::Result<Self> {
+    pub(super) fn take(address: SocketAddr) -> io::Result<Self> {
         let alone = bind(address, Sharing::Alone)?;
         alone.listen(1)?;
         let address = alone.local_addr()?.as_socket().unwrap_or(address);
         drop(alone);
-        Ok(Self { address, _socket: bind(address, Sharing::WithOurOwn)? })
+        // Jealousy fails while connections of an earlier program linger in TIME_WAIT.
+        let socket = bind(address, Sharing::Jealously).or_else(|_| bind(address, Sharing::WithOurOwn))?;
+        Ok(Self { address, _socket: socket })
     }
 
     /// The address, with the port that was found for port 0.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -171,7 +177,7 @@ impl Reservation {
     ///
     /// # Errors
     /// The kernel's: out of descriptors or memory.
-    pub fn listen(&self) -> io::Result<TcpListener> {
+    pub(super) fn listen(&self) -> io::Result<TcpListener> {
         let socket = bind(self.address, Sharing::WithOurOwn)?;
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())

@@ -13,7 +13,7 @@ use crate::wire::first_frame::{Opening, classify};
 
 /// A connection's witness.
 #[derive(Debug)]
-pub enum Witness {
+pub(super) enum Witness {
     /// The client has not said enough to tell what it speaks.
     Undecided {
         /// What it said; a first frame at most.
@@ -22,7 +22,7 @@ pub enum Witness {
         prospect: Prospect,
     },
     /// ZooKeeper.
-    Conversation(Conversation),
+    Conversation(Box<Conversation>),
     /// A four-letter word or another protocol: forwarded unseen.
     Nobody {
         /// Its share of the server's load.
@@ -32,36 +32,36 @@ pub enum Witness {
 
 /// A conversation and its account.
 #[derive(Debug)]
-pub struct Conversation {
+pub(super) struct Conversation {
     tracker: ConnectionTracker,
     account: Account,
 }
 
 /// What is needed to open an account.
 #[derive(Debug)]
-pub struct Prospect {
+pub(super) struct Prospect {
     /// The proxy.
-    pub gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     /// The client.
-    pub arrival: Arrival,
+    pub(super) arrival: Arrival,
     /// The server that its bytes go to.
-    pub server: ServerId,
+    pub(super) server: ServerId,
     /// Why that one.
-    pub routed: RouteReason,
+    pub(super) routed: RouteReason,
 }
 
 impl Prospect {
     /// A conversation that begins.
-    pub fn conversation(&self) -> Conversation {
+    pub(super) fn conversation(&self) -> Box<Conversation> {
         let maxbuffer = u32::try_from(self.gateway.settings.jute_maxbuffer).unwrap_or(u32::MAX);
-        Conversation {
+        Box::new(Conversation {
             tracker: ConnectionTracker::new(maxbuffer),
             account: Account::open(&self.gateway, self.arrival, self.server, self.routed),
-        }
+        })
     }
 
     /// Nobody, for something that is not a session; it is counted by name.
-    pub fn nobody(&self, opening: Opening) -> Witness {
+    pub(super) fn nobody(&self, opening: Opening) -> Witness {
         let observatory = &self.gateway.observatory;
         observatory.note_opening(self.server, self.arrival.client, opening);
         Witness::Nobody { _load: Load::add(observatory, self.server) }
@@ -71,20 +71,20 @@ impl Prospect {
 impl Conversation {
     /// Looks at bytes from the client.
     #[inline]
-    pub fn on_client_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
+    pub(super) fn on_client_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
         self.account.begin(now);
         self.tracker.on_client_bytes(now, bytes, &mut self.account);
     }
 
     /// Looks at bytes from the server.
     #[inline]
-    pub fn on_server_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
+    pub(super) fn on_server_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
         self.account.begin(now);
         self.tracker.on_server_bytes(now, bytes, &mut self.account);
     }
 
     /// Takes note of the first sign of its end.
-    pub fn end(&self, closer: Closer) {
+    pub(super) fn end(&self, closer: Closer) {
         self.account.end(self.tracker.end(closer));
     }
 }
@@ -92,7 +92,7 @@ impl Conversation {
 impl Witness {
     /// Looks at bytes from the client.
     #[inline]
-    pub fn on_client_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
+    pub(super) fn on_client_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
         match self {
             Self::Conversation(conversation) => conversation.on_client_bytes(now, bytes),
             Self::Undecided { .. } => self.decide(now, bytes),
@@ -102,7 +102,7 @@ impl Witness {
 
     /// Looks at bytes from the server.
     #[inline]
-    pub fn on_server_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
+    pub(super) fn on_server_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
         if let Self::Conversation(conversation) = self {
             conversation.on_server_bytes(now, bytes);
         }
@@ -126,21 +126,22 @@ impl Witness {
 
     /// Ends a wake-up with the bytes that it moved.
     #[inline]
-    pub fn settle(&self, client_bytes: u64, server_bytes: u64) {
-        if let Self::Conversation(Conversation { tracker, account }) = self {
-            account.settle(client_bytes, server_bytes, tracker.in_flight());
+    pub(super) fn settle(&self, client_bytes: u64, server_bytes: u64) {
+        if let Self::Conversation(conversation) = self {
+            let in_flight = conversation.tracker.in_flight();
+            conversation.account.settle(client_bytes, server_bytes, in_flight);
         }
     }
 
     /// Takes note of the first sign of the connection's end.
-    pub fn end(&self, closer: Closer) {
+    pub(super) fn end(&self, closer: Closer) {
         if let Self::Conversation(conversation) = self {
             conversation.end(closer);
         }
     }
 
     /// Whether neither side owes the other anything.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         match self {
             Self::Conversation(conversation) => conversation.tracker.is_idle(),
             Self::Undecided { bytes, .. } => bytes.is_empty(),
@@ -149,7 +150,7 @@ impl Witness {
     }
 
     /// Whether no frame is cut; what cannot be read has no frames to cut.
-    pub fn at_boundary(&self) -> bool {
+    pub(super) fn at_boundary(&self) -> bool {
         match self {
             Self::Conversation(conversation) => conversation.tracker.at_boundary(),
             Self::Undecided { .. } | Self::Nobody { .. } => true,
@@ -158,7 +159,7 @@ impl Witness {
 
     /// How long the server has been silent while it owes the client an answer, as a part of the session
     /// timeout; None when there is no session or nothing is owed.
-    pub fn server_silence(&self, now: Timestamp) -> Option<f64> {
+    pub(super) fn server_silence(&self, now: Timestamp) -> Option<f64> {
         match self {
             Self::Conversation(conversation) => conversation.tracker.server_silence(now),
             Self::Undecided { .. } | Self::Nobody { .. } => None,

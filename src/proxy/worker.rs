@@ -17,18 +17,18 @@ const ROUND: Duration = Duration::from_millis(20);
 const GRADUAL: f64 = 0.5;
 
 /// One worker.
-pub struct Worker {
+pub(super) struct Worker {
     /// The proxy.
-    pub gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     /// Its number, from 0.
-    pub number: usize,
+    pub(super) number: usize,
     /// The addresses of the settings' listeners, in their order.
-    pub reservations: Vec<Arc<Reservation>>,
+    pub(super) reservations: Vec<Arc<Reservation>>,
 }
 
 impl Worker {
     /// Carries connections until the proxy stops and they have ended, or the grace is over.
-    pub async fn run(self) {
+    pub(super) async fn run(self) {
         let Self { gateway, number, reservations } = self;
         let roll = Arc::clone(&gateway.rolls[number]);
         for (place, reservation) in reservations.into_iter().enumerate() {

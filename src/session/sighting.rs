@@ -119,7 +119,10 @@ mod tests {
         let answer = b"Zookeeper version: 3.9.3-1\nLatency min/avg/max: 0/0.0/0\nReceived: 4\nSent: 3\n\
             Connections: 1\nOutstanding: 0\nZxid: 0x100000a2b\nMode: follower\nNode count: 5\n";
         let sighting = Sighting::read_srvr(answer);
-        assert_eq!(sighting, Sighting { health: Health::Serving, role: Role::Follower, zxid: Some(Zxid(0x1_0000_0a2b)) });
+        assert_eq!(
+            sighting,
+            Sighting { health: Health::Serving, role: Role::Follower, zxid: Some(Zxid(0x1_0000_0a2b)) }
+        );
         let leader = Sighting::read_srvr(b"Zxid: 0x7\nMode: leader\nProposal sizes last/min/max: 1/1/1\n");
         assert_eq!((leader.role, leader.zxid), (Role::Leader, Some(Zxid(7))));
     }

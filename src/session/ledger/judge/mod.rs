@@ -71,6 +71,7 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
             return Some(Ruling::of(EndReason::ProxyShutdown, "the proxy was stopping"));
         }
         Closer::Proxy(ProxyClose::HandshakeDeadline) => return Some(handshake::given_up(case)),
+        Closer::Proxy(ProxyClose::MuteServer) => return Some(left_mute(case)),
         Closer::Client(_) | Closer::Server(_) => {}
     }
     if case.attached_at().is_none() {
@@ -113,6 +114,13 @@ fn refused(scene: Scene<'_>) -> Ruling {
             format!("server {server} answered the wish for a new session with timeout 0"),
         ),
     }
+}
+
+/// A server that accepted and no longer answered.
+fn left_mute(case: &Case) -> Ruling {
+    let (server, silent) = (case.claim.server.0, case.ended_at.since(case.end.server_heard_at).as_millis());
+    let why = format!("server {server} was mute, {silent} ms after its last byte: the client was sent to find another");
+    Ruling::of(EndReason::ServerGone, why)
 }
 
 /// An error after which servers close.
