@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::frames::{Fields, Frame, PING_XID, op};
-use super::wait::PATIENCE;
+use super::wait::{self, PATIENCE};
 
 /// The timeout that sessions ask for unless a test is about timeouts: nothing expires while a test looks elsewhere.
 pub(crate) const TIMEOUT_MS: i32 = 40_000;
@@ -148,11 +148,15 @@ impl Client {
     }
 
     /// Attaches to a session that must be accepted.
+    ///
+    /// A server that has not caught up with what the client has seen turns it away without an answer; like any client
+    /// this one asks again.
     pub(crate) fn attach(address: SocketAddr, credentials: &Credentials) -> Self {
-        match Self::try_attach(address, credentials) {
-            Greeting::Accepted(client) => client,
-            other => panic!("{address} did not accept session {}: {other:?}", credentials.id()),
-        }
+        wait::until("a server to accept a session", PATIENCE, || match Self::try_attach(address, credentials) {
+            Greeting::Accepted(client) => Some(client),
+            Greeting::Ended => None,
+            Greeting::Refused => panic!("{address} refused session {}", credentials.id()),
+        })
     }
 
     /// Attaches to a session, whatever comes of it.
