@@ -100,6 +100,8 @@ pub struct SessionLedger {
     limits: LedgerLimits,
     sessions: SessionTable,
     open: HashMap<ConnectionId, OpenConnection, RandomState>,
+    /// The latest session of every Kafka broker that was recognised; as bounded as the sessions.
+    brokers: HashMap<u32, SessionId, RandomState>,
     ensemble: Ensemble,
     docket: Docket,
     findings: Ring<Finding>,
@@ -116,6 +118,7 @@ impl SessionLedger {
             limits,
             sessions: SessionTable::new(limits.sessions, limits.keep_ended),
             open: HashMap::default(),
+            brokers: HashMap::default(),
             ensemble: Ensemble::default(),
             docket: Docket::default(),
             findings: Ring::new(FINDINGS),
@@ -142,7 +145,7 @@ impl SessionLedger {
                 self.claimed(now, connection, claim, request);
             }
             Transition::Answered { connection, response } => self.answered(now, connection, response),
-            Transition::Identified { connection, identity } => self.identified(connection, identity),
+            Transition::Identified { connection, identity } => self.identified(now, connection, identity),
             Transition::MoveRefused { connection, form, refused } => {
                 self.move_refused(now, connection, form, refused);
             }
@@ -228,13 +231,9 @@ impl SessionLedger {
         self.open.insert(connection, OpenConnection { session, claim, last_zxid, read_only });
         self.ensemble.view(claim.server);
         if !session.is_new() && self.sessions.ensure(session, now) {
-            self.enter(session, Attachment { connection, claim, end: None });
+            let cap = self.limits.history;
+            self.sessions.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
         }
-    }
-
-    fn enter(&mut self, session: SessionId, attachment: Attachment) {
-        let cap = self.limits.history;
-        self.sessions.change(session, |record| record.push(attachment, cap));
     }
 
     fn answered(&mut self, now: Timestamp, connection: ConnectionId, response: ConnectResponse) {
@@ -247,30 +246,28 @@ impl SessionLedger {
         } else {
             Outcome::Refused { at: now }
         };
-        let (claim, was_new) = (open.claim, open.session.is_new());
-        if was_new {
+        let claim = open.claim;
+        if open.session.is_new() {
             open.session = response.session;
         }
         let session = open.session;
         if response.accepted() {
             self.ensemble.view(claim.server).attached += 1;
-            self.attached(now, connection, session, claim, was_new);
+            self.attached(now, connection, session, claim);
         } else if !session.is_new() {
             self.refused(now, connection, session, claim);
         }
         self.session_came_back(session);
     }
 
-    fn attached(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim, was_new: bool) {
+    fn attached(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
         if !self.sessions.ensure(session, now) {
             return;
         }
         let before = self.sessions.get(session).and_then(SessionRecord::last_accepted).copied();
-        if was_new {
-            self.enter(session, Attachment { connection, claim, end: None });
-        }
+        let cap = self.limits.history;
         self.sessions.change(session, |record| {
-            record.answer(connection, claim.outcome);
+            record.answer(Attachment { connection, claim, end: None }, cap);
             record.set_state(SessionState::Live);
         });
         if let Some(before) = before.filter(|before| before.claim.server != claim.server) {
@@ -303,8 +300,9 @@ impl SessionLedger {
     }
 
     fn refused(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
+        let cap = self.limits.history;
         self.sessions.change(session, |record| {
-            record.answer(connection, claim.outcome);
+            record.answer(Attachment { connection, claim, end: None }, cap);
             let ended = matches!(record.state(), SessionState::Ended { .. });
             if claim.password == Password::Right && !record.is_attached() && !ended {
                 record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
@@ -312,13 +310,33 @@ impl SessionLedger {
         });
     }
 
-    fn identified(&mut self, connection: ConnectionId, identity: Identity) {
+    fn identified(&mut self, now: Timestamp, connection: ConnectionId, identity: Identity) {
         let Some(open) = self.open.get(&connection) else {
             self.misplaced += 1;
             return;
         };
         let session = open.session;
-        self.sessions.change(session, |record| record.join_identity(identity));
+        let joined = self.sessions.change(session, |record| record.join_identity(identity));
+        if let Some(Identity::Broker(broker) | Identity::Controller(Some(broker))) = joined {
+            self.replace(now, broker, session);
+        }
+    }
+
+    /// A broker registers with a new session: the one that it had is over, when it is not connected and came from
+    /// the same address. Two clusters may have brokers of one number.
+    fn replace(&mut self, now: Timestamp, broker: u32, session: SessionId) {
+        if self.brokers.len() >= self.limits.sessions && !self.brokers.contains_key(&broker) {
+            return;
+        }
+        let Some(former) = self.brokers.insert(broker, session).filter(|former| *former != session) else { return };
+        let address = |id| self.session(id).and_then(SessionRecord::client).map(|client| client.ip());
+        if address(former) == address(session) {
+            self.sessions.change(former, |record| {
+                if matches!(record.state(), SessionState::Pending { .. }) {
+                    record.set_state(SessionState::Ended { at: now, how: SessionEnd::Replaced });
+                }
+            });
+        }
     }
 
     fn move_refused(&mut self, now: Timestamp, connection: ConnectionId, form: MovedForm, refused: Option<Unanswered>) {

@@ -1,5 +1,6 @@
 //! The ledger told stories: every scenario and every reason, a session alone and among many.
 
+mod bounds;
 mod reasons;
 mod scenarios;
 mod story;

@@ -85,7 +85,7 @@ fn late_claim(story: &mut Story, leave: impl Fn(&mut Story, Link)) {
     story.fin(live);
     assert_eq!(story.reason(abandoned, LONG), EndReason::NotServing);
     assert_eq!(story.reason(live, 0), EndReason::SessionMoved);
-    story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Likely);
+    story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Certain);
     assert_eq!(story.verdict().claimed_by, Some(ServerId(A)));
     assert!(story.verdict().why.iter().any(|why| why.contains("was not answered")), "{:?}", story.verdict().why);
 
@@ -558,4 +558,81 @@ fn a_client_that_is_answered_and_leaves() {
     story.answered(link);
     story.leave(link);
     assert_eq!(story.reason(link, 0), EndReason::ClientSilent);
+}
+
+#[test]
+fn a_session_that_is_over_on_both_its_servers() {
+    alone_and_among_many(|story| {
+        let (session, old) = story.create(A);
+        let new = story.attach(session, B);
+        story.write(old);
+        story.write(new);
+        story.fin(old);
+        story.fin(new);
+        story.wait(1_000);
+        let next = story.claim(session, A);
+        story.refuse(next);
+        assert_eq!(story.reason(old, 0), EndReason::SessionExpired);
+        assert_eq!(story.reason(new, 0), EndReason::SessionExpired);
+        assert_eq!(story.verdicts().len(), 0);
+    });
+}
+
+#[test]
+fn a_claim_that_is_answered_just_after_it_took_the_session() {
+    alone_and_among_many(|story| {
+        let (session, old) = story.create(A);
+        story.write(old);
+        let new = story.claim(session, B);
+        story.wait(3);
+        story.fin(old);
+        story.wait(1);
+        story.accept(new, session);
+        assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+        story.expect_verdict(old, Evidence::AttachElsewhere, Confidence::Certain);
+    });
+}
+
+#[test]
+fn a_frozen_server_that_nobody_saw_thaw() {
+    let mut story = Story::new();
+    let (session, first) = story.create(A);
+    story.leave(first);
+    story.set(A, Health::Mute);
+    let abandoned = story.claim(session, A);
+    story.wait(1_500);
+    story.give_up(abandoned);
+    let live = story.attach(session, B);
+    story.write(live);
+    story.fin(live);
+    assert_eq!(story.reason(live, quiet()), EndReason::SessionMoved);
+    story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Likely);
+}
+
+#[test]
+fn the_younger_of_two_claims_at_one_server_wins() {
+    let mut story = Story::new();
+    let (session, first) = story.create(B);
+    story.leave(first);
+    let older = story.claim(session, A);
+    story.wait(10);
+    let younger = story.claim(session, A);
+    story.wait(1);
+    story.fin(older);
+    story.accept(younger, session);
+    assert_eq!(story.reason(older, 0), EndReason::ReattachedSameServer);
+}
+
+#[test]
+fn a_refused_session_just_after_its_server_came_back() {
+    let mut story = Story::new();
+    story.set(A, Health::Refusing);
+    story.look(A);
+    story.wait(600);
+    story.set(A, Health::Serving);
+    let (session, old) = story.create(A);
+    story.attach(session, B);
+    story.write(old);
+    story.fin(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
 }

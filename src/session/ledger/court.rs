@@ -22,6 +22,9 @@ impl SessionLedger {
             Some(ruling) => self.decide(case, ruling),
             None if case.attached_at().is_some() => {
                 self.ensemble.inquire_around(server, now);
+                for rival in judge::rival_servers(self.scene(&case)) {
+                    self.ensemble.inquire(rival, now);
+                }
                 // Its exodus ends by itself; this bound only keeps the promise should that fail.
                 let due = now.after(LOOK_BOUND * 2);
                 self.docket.put(case, Stage::Exodus, due);
@@ -94,7 +97,7 @@ impl SessionLedger {
         let server = case.claim.server;
         let standing = self.ensemble.view(server).attached;
         if unexplained && self.ensemble.view(server).exodus.is_none() {
-            let exodus = Exodus::begin(server, standing, &self.ensemble, now);
+            let exodus = Exodus::begin(server, standing, attached_at, &self.ensemble, now);
             self.ensemble.view(server).exodus = Some(exodus);
         }
         let view = self.ensemble.view(server);

@@ -38,6 +38,8 @@ pub(super) struct Exodus {
     role_before: Role,
     /// The connections whose ends are not explained yet.
     pub(super) cases: Vec<ConnectionId>,
+    /// When the first of them had been given its session: then the server served.
+    served_at: Timestamp,
 }
 
 /// What became of a server at an exodus.
@@ -63,7 +65,13 @@ pub(super) enum Testimony {
 }
 
 impl Exodus {
-    pub(super) fn begin(server: ServerId, standing: u32, ensemble: &Ensemble, now: Timestamp) -> Self {
+    pub(super) fn begin(
+        server: ServerId,
+        standing: u32,
+        attached_at: Timestamp,
+        ensemble: &Ensemble,
+        now: Timestamp,
+    ) -> Self {
         Self {
             started_at: now,
             last_at: now,
@@ -74,6 +82,7 @@ impl Exodus {
             epoch_before: ensemble.epoch(),
             role_before: ensemble.get(server).map_or(Role::Unknown, ServerView::role),
             cases: Vec::new(),
+            served_at: attached_at,
         }
     }
 
@@ -126,7 +135,8 @@ impl Exodus {
         let view = ensemble.get(server)?;
         let change = self.leader_change(server, ensemble);
         let seen = view.serving_since(self.last_at);
-        let still_down = |look: &Look| seen.is_none() || look.asked_at >= self.started_at;
+        let still_down =
+            |look: &Look| look.asked_at >= self.served_at && (seen.is_none() || look.asked_at >= self.started_at);
         if let Some(look) = view.down_around(self.started_at).filter(still_down) {
             return self.outage(server, ensemble, change, &self.down_words(server, look), now);
         }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::attachment::{Attachment, AttachmentEnd, Outcome};
+use super::attachment::{Attachment, AttachmentEnd};
 use super::placement::Placement;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::ending::Unanswered;
@@ -90,6 +90,9 @@ pub struct SessionRecord {
     shared: Vec<([SocketAddr; 2], Timestamp)>,
 }
 
+/// Fewest claims that are kept of a session: the current one and the newest.
+const LEAST_HISTORY: usize = 2;
+
 /// Pairs of clients sharing a session that are remembered; more are told again and again.
 const SHARED_PAIRS: usize = 4;
 
@@ -148,8 +151,13 @@ impl SessionRecord {
 
     /// The attachment that was accepted last, open ones first.
     pub fn current(&self) -> Option<&Attachment> {
-        let accepted = || self.history.iter().rev().filter(|entry| entry.claim.attached_at().is_some());
-        accepted().find(|entry| entry.end.is_none()).or_else(|| accepted().next())
+        self.history.get(self.current_index()?)
+    }
+
+    fn current_index(&self) -> Option<usize> {
+        let accepted =
+            || (0..self.history.len()).rev().filter(|index| self.history[*index].claim.attached_at().is_some());
+        accepted().find(|index| self.history[*index].end.is_none()).or_else(|| accepted().next())
     }
 
     /// The claim that was accepted last, whether its connection is open or not.
@@ -242,27 +250,25 @@ impl SessionRecord {
         self.attached > 0
     }
 
-    /// Adds a claim; at `cap` the oldest that is over goes, or else the oldest.
+    /// Adds a claim; at `cap` another makes room.
     pub(super) fn push(&mut self, attachment: Attachment, cap: usize) {
-        if self.history.len() >= cap.max(1) {
-            let current = self.current().map(|entry| entry.connection);
-            let over = |entry: &Attachment| entry.end.is_some() && Some(entry.connection) != current;
-            let index = self.history.iter().position(over).unwrap_or(0);
-            if let Some(gone) = self.history.remove(index) {
-                self.attached -= u32::from(gone.is_attached());
-                self.forgotten = self.forgotten.saturating_add(1);
-            }
+        if self.history.len() >= cap.max(LEAST_HISTORY) {
+            self.forget_one();
         }
         self.attached += u32::from(attachment.is_attached());
         self.history.push_back(attachment);
     }
 
-    pub(super) fn answer(&mut self, connection: ConnectionId, outcome: Outcome) {
-        let Some(entry) = self.entry(connection) else { return };
-        let was = entry.is_attached();
-        entry.claim.outcome = outcome;
-        let is = entry.is_attached();
-        self.attached = self.attached + u32::from(is) - u32::from(was);
+    /// Notes the answer to a claim; it may be new here, or have been put out since.
+    pub(super) fn answer(&mut self, answered: Attachment, cap: usize) {
+        match self.entry(answered.connection) {
+            Some(entry) => {
+                let was = entry.is_attached();
+                *entry = answered;
+                self.attached = self.attached + u32::from(answered.is_attached()) - u32::from(was);
+            }
+            None => self.push(answered, cap),
+        }
     }
 
     pub(super) fn end(&mut self, connection: ConnectionId, end: AttachmentEnd) {
@@ -305,6 +311,21 @@ impl SessionRecord {
             [one, other] if one.ip() == client.ip() => Some(*other),
             _ => None,
         })
+    }
+
+    /// Forgets the oldest claim that is over, or else the oldest that was not given the session, or else the oldest;
+    /// never the current one.
+    fn forget_one(&mut self) {
+        let current = self.current_index();
+        let first = |fits: fn(&Attachment) -> bool| {
+            (0..self.history.len()).find(|index| Some(*index) != current && fits(&self.history[*index]))
+        };
+        let over = first(|entry| entry.end.is_some()).or_else(|| first(|entry| !entry.is_attached()));
+        let Some(index) = over.or_else(|| first(|_| true)) else { return };
+        if let Some(gone) = self.history.remove(index) {
+            self.attached -= u32::from(gone.is_attached());
+            self.forgotten = self.forgotten.saturating_add(1);
+        }
     }
 
     fn entry(&mut self, connection: ConnectionId) -> Option<&mut Attachment> {

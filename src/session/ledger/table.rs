@@ -88,7 +88,7 @@ impl SessionTable {
             if due > now {
                 break;
             }
-            self.change(id, |record| record.set_state(SessionState::Ended { at: now, how: SessionEnd::Lapsed }));
+            self.change(id, |record| record.set_state(SessionState::Ended { at: due, how: SessionEnd::Lapsed }));
             self.pending.remove(&(due, id));
         }
         while let Some(&(at, id)) = self.ended.first() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::server::by_reattach;
 use super::{Ruling, Scene};
 use crate::session::ending::{Closer, How};
 use crate::session::ledger::case::Case;
@@ -35,6 +36,11 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
     if case.end.closer == Closer::Server(How::Timeout) {
         let why = format!("the path to server {} timed out before it answered the claim", case.claim.server.0);
         return Some(Ruling::of(EndReason::ServerGone, why));
+    }
+    if matches!(case.end.closer, Closer::Server(_))
+        && let Some(ruling) = by_reattach(scene)
+    {
+        return Some(ruling);
     }
     let look = view.and_then(|view| view.last)?;
     if look.asked_at.after(LOOK_BACK) >= case.claim.claimed_at && look.is_down() {

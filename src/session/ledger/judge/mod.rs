@@ -21,7 +21,7 @@ use crate::wire::ErrorCode;
 use crate::wire::handshake::Password;
 
 pub(super) use handshake::after_look;
-pub(super) use moved::refused_in_words;
+pub(super) use moved::{refused_in_words, rival_servers};
 pub(super) use server::{after_exodus, after_return, without_return};
 
 /// A reason with the sentence behind it, and the verdict that goes with it when the session had moved.
@@ -101,12 +101,18 @@ fn refused(scene: Scene<'_>) -> Ruling {
             format!("server {server} refused the claim: its password does not belong to the session"),
         ),
         Password::Right => {
+            let mut others = scene.session.into_iter().flat_map(SessionRecord::attachments);
+            let alive = others.find(|other| other.is_attached()).map_or_else(String::new, |other| {
+                format!("; connection {} at server {} still carries it", other.connection, other.claim.server.0)
+            });
             let closed = scene.session.and_then(SessionRecord::closed_at).map_or_else(String::new, |at| {
                 format!("; its client had closed it {} ms before", scene.case.ended_at.since(at).as_millis())
             });
             Ruling::of(
                 EndReason::SessionExpired,
-                format!("server {server} refused the claim with timeout 0 though the password was right{closed}"),
+                format!(
+                    "server {server} refused the claim with timeout 0 though the password was right{closed}{alive}"
+                ),
             )
         }
         Password::NotNeeded => Ruling::of(
@@ -131,6 +137,7 @@ fn fatal(case: &Case) -> Option<Ruling> {
         ErrorCode::AUTH_FAILED => (EndReason::AuthFailed, "the client's authentication failed"),
         ErrorCode::SASL_REQUIRED => (EndReason::AuthFailed, "the server wants authentication first"),
         ErrorCode::SESSION_EXPIRED => (EndReason::SessionExpired, "the session was over"),
+        _ if matches!(case.end.closer, Closer::Client(_)) => return None,
         _ => (EndReason::Unknown, "it closes after such a reply"),
     };
     Some(Ruling::of(reason, format!("server {server} answered {error}: {words}")))

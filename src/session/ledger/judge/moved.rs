@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::{Flag, Ruling, Scene, sentence, testimony};
+use crate::ids::ServerId;
 use crate::session::ending::{Closer, How, Unanswered};
 use crate::session::event::MovedForm;
 use crate::session::ledger::attachment::{Attachment, Outcome};
@@ -99,10 +100,12 @@ pub(super) fn by_other_claim(scene: Scene<'_>, said_by: Testimony) -> Option<Rul
     let mut why =
         vec![format!("server {} closed without a byte while {}", case.claim.server.0, sentence::in_flight(case))];
     why.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| sentence::claim(entry, case.ended_at)));
-    let accepted = first.claim.attached_at().is_some();
+    let thawed = thaw(scene, first);
+    let carried_out = first.claim.attached_at().is_some() || thawed.is_some();
+    why.extend(thawed);
     let seen = testimony(scene, said_by);
-    let confidence =
-        if accepted && seen.is_some() && !case.was_reset() { Confidence::Certain } else { Confidence::Likely };
+    let certain = carried_out && seen.is_some() && !case.was_reset();
+    let confidence = if certain { Confidence::Certain } else { Confidence::Likely };
     why.push(seen.unwrap_or_else(|| NOBODY.to_owned()));
     if case.was_reset() {
         why.push("the connection was reset, which a broken path does as well".to_owned());
@@ -159,7 +162,7 @@ fn rival_claims<'a>(session: &'a SessionRecord, own: &Attachment, end: Timestamp
             && entry.claim.password != Password::Wrong
             && entry.claim.claimed_at <= end
             && match entry.claim.outcome {
-                Outcome::Accepted { at, .. } => at > attached_at && at <= end,
+                Outcome::Accepted { at, .. } => at > attached_at,
                 Outcome::Unanswered => {
                     !entry.ended_by_server()
                         && !is_spent(session, entry, own)
@@ -173,6 +176,21 @@ fn rival_claims<'a>(session: &'a SessionRecord, own: &Attachment, end: Timestamp
     claims
 }
 
+/// Whether the server that never answered this claim serves again: it has carried the claim out by now.
+fn thaw(scene: Scene<'_>, claim: &Attachment) -> Option<String> {
+    let given_up_at = claim.end.filter(|_| claim.claim.attached_at().is_none())?.at;
+    let server = claim.claim.server;
+    scene.ensemble.get(server)?.serving_since(given_up_at)?;
+    Some(format!("server {} serves again: it has carried that claim out", server.0))
+}
+
+/// The servers with a claim that may have taken the session away from this case's connection.
+pub(in crate::session::ledger) fn rival_servers(scene: Scene<'_>) -> Vec<ServerId> {
+    let claims =
+        scene.session.map_or_else(Vec::new, |session| rival_claims(session, &own(scene.case), scene.case.ended_at));
+    claims.iter().take(CLAIMS_TOLD).map(|entry| entry.claim.server).collect()
+}
+
 /// Whether an unanswered claim has already explained the refusal of another connection.
 fn is_spent(session: &SessionRecord, claim: &Attachment, own: &Attachment) -> bool {
     session.attachments().any(|entry| {
@@ -184,7 +202,7 @@ fn is_spent(session: &SessionRecord, claim: &Attachment, own: &Attachment) -> bo
     })
 }
 
-fn add_claims(scene: Scene<'_>, why: &mut Vec<String>) -> Option<crate::ids::ServerId> {
+fn add_claims(scene: Scene<'_>, why: &mut Vec<String>) -> Option<ServerId> {
     let session = scene.session?;
     let claims = rival_claims(session, &own(scene.case), scene.case.ended_at);
     why.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| sentence::claim(entry, scene.case.ended_at)));

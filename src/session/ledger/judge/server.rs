@@ -25,27 +25,36 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
 
 /// Another connection of the session is the reason: it came to the same server, or it closed the session.
 fn explained_by_sibling(scene: Scene<'_>) -> Option<Ruling> {
-    let (case, session) = (scene.case, scene.session?);
-    if let Some(other) = others(scene).rev().find(|other| reattached(other, scene)) {
-        let given = match other.claim.outcome {
-            Outcome::Accepted { .. } => "",
-            Outcome::Refused { .. } => " (and was refused)",
-            Outcome::Unanswered => " (not answered yet)",
-        };
-        return Some(Ruling::of(
-            EndReason::ReattachedSameServer,
-            format!(
-                "{} claimed the same session at the same server {} {}{given}: the server closes the older connection",
-                other.claim.client,
-                other.claim.server.0,
-                sentence::relative(other.claim.claimed_at, case.ended_at)
-            ),
-        ));
-    }
-    let closed_at = session.closed_at().filter(|at| near(*at, case.ended_at))?;
+    by_reattach(scene).or_else(|| by_close(scene))
+}
+
+/// The session was claimed again at the same server, which then closes the older connection, answered or not, before
+/// it looks at the password (`ZooKeeperServer.processConnectRequest`).
+pub(super) fn by_reattach(scene: Scene<'_>) -> Option<Ruling> {
+    let other = others(scene).rev().find(|other| reattached(other, scene))?;
+    let given = match other.claim.outcome {
+        Outcome::Accepted { .. } => "",
+        Outcome::Refused { .. } => " (and was refused)",
+        Outcome::Unanswered => " (not answered yet)",
+    };
+    Some(Ruling::of(
+        EndReason::ReattachedSameServer,
+        format!(
+            "{} claimed the same session at the same server {} {}{given}: the server closes the older connection",
+            other.claim.client,
+            other.claim.server.0,
+            sentence::relative(other.claim.claimed_at, scene.case.ended_at)
+        ),
+    ))
+}
+
+/// The session was closed through another connection.
+fn by_close(scene: Scene<'_>) -> Option<Ruling> {
+    let ended_at = scene.case.ended_at;
+    let closed_at = scene.session?.closed_at().filter(|at| near(*at, ended_at))?;
     Some(Ruling::of(
         EndReason::ClosedElsewhere,
-        format!("the session was closed through another connection {}", sentence::relative(closed_at, case.ended_at)),
+        format!("the session was closed through another connection {}", sentence::relative(closed_at, ended_at)),
     ))
 }
 
@@ -97,10 +106,13 @@ pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) ->
         Fate::LeaderLost(why) => return Some(Ruling::of(EndReason::LeaderLost, why.as_str())),
         Fate::Stays(said_by) => *said_by,
     };
-    if let Some(ruling) = moved::by_gap(scene, said_by).or_else(|| moved::by_other_claim(scene, said_by)) {
+    if let Some(ruling) = moved::by_gap(scene, said_by).or_else(|| returned(scene, said_by)) {
         return Some(ruling);
     }
-    if let Some(ruling) = returned(scene, said_by) {
+    if rival_ended_too(scene) {
+        return None;
+    }
+    if let Some(ruling) = moved::by_other_claim(scene, said_by) {
         return Some(ruling);
     }
     living_elsewhere(scene).map(|other| {
@@ -146,7 +158,8 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
             ),
         });
     }
-    Some(moved::inferred(scene, next, said_by).unwrap_or_else(|| unexplained(scene, said_by)))
+    let moved = moved::by_other_claim(scene, said_by).or_else(|| moved::inferred(scene, next, said_by));
+    Some(moved.unwrap_or_else(|| unexplained(scene, said_by)))
 }
 
 /// The reason when the session was not claimed again in time.
@@ -168,6 +181,19 @@ fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
         );
     }
     Ruling::of(EndReason::Unknown, format!("server {server} closed this connection alone; {in_flight}; {seen}"))
+}
+
+/// Whether a connection that carried the session elsewhere was closed by its server at the same time, and no other
+/// carries it: then the session may be over, and its next attach has to tell.
+fn rival_ended_too(scene: Scene<'_>) -> bool {
+    let case = scene.case;
+    living_elsewhere(scene).is_none()
+        && others(scene).any(|other| {
+            other.claim.server != case.claim.server
+                && other.claim.attached_at().is_some()
+                && other.ended_by_server()
+                && other.end.is_some_and(|end| near(end.at, case.ended_at))
+        })
 }
 
 /// A younger connection that carries the session at another server.

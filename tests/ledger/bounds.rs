@@ -1,0 +1,201 @@
+//! What holds whatever the ledger is told: no panic, one end for every connection, everything bounded.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
+use zoogate::session::SessionLedger;
+use zoogate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
+use zoogate::session::event::MovedForm;
+use zoogate::session::identity::Identity;
+use zoogate::session::ledger::{LOOK_BOUND, LedgerLimits, RETURN_BOUND, SessionState};
+use zoogate::session::sighting::{Health, Role, Sighting};
+use zoogate::session::transition::{Finding, Transition};
+use zoogate::session::verdict::RouteReason;
+use zoogate::time::Timestamp;
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::{ErrorCode, OpCode};
+
+const CONNECTIONS: u64 = 24;
+/// No end waits longer than for a look and then for the session's return.
+const BOUND: Duration = RETURN_BOUND.saturating_add(LOOK_BOUND);
+
+fn address(number: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, number], 4000))
+}
+
+fn unanswered(op: i32) -> Unanswered {
+    Unanswered { xid: Xid(1), op: OpCode(op), path: "/a".to_owned(), sent_at: Timestamp::ZERO }
+}
+
+fn any_how() -> impl Strategy<Value = How> {
+    prop_oneof![Just(How::Fin), Just(How::Reset), Just(How::Timeout)]
+}
+
+fn any_closer() -> impl Strategy<Value = Closer> {
+    prop_oneof![
+        2 => any_how().prop_map(Closer::Client),
+        6 => any_how().prop_map(Closer::Server),
+        1 => Just(Closer::Proxy(ProxyClose::Shutdown)),
+        1 => Just(Closer::Proxy(ProxyClose::HandshakeDeadline)),
+    ]
+}
+
+fn any_end() -> impl Strategy<Value = ConnectionEnd> {
+    let error = prop_oneof![9 => Just(None), 1 => prop::sample::select(vec![-6, -112, -115, -124, 7]).prop_map(Some)];
+    (any_closer(), prop::collection::vec(-12..108, 0..3), any::<[u8; 4]>(), error, any::<[u32; 2]>()).prop_map(
+        |(closer, ops, [pings, skipped, closing, oversized], error, heard)| ConnectionEnd {
+            closer,
+            unanswered_count: ops.len() as u32,
+            unanswered: ops.into_iter().map(unanswered).collect(),
+            unanswered_pings: u32::from(pings % 2),
+            skipped: u32::from(skipped / 200),
+            fatal_error: error.map(ErrorCode),
+            closing: closing < 30,
+            oversized: (oversized < 10).then_some(2_000_000),
+            client_heard_at: Timestamp(u64::from(heard[0]) * 20),
+            server_heard_at: Timestamp(u64::from(heard[1]) * 20),
+        },
+    )
+}
+
+fn any_transition() -> impl Strategy<Value = Transition> {
+    let connection = || (0..CONNECTIONS).prop_map(ConnectionId);
+    let server = || (0..4_u16).prop_map(ServerId);
+    let session = || (0..5_i64).prop_map(SessionId);
+    let password = prop_oneof![Just(Password::Right), Just(Password::Wrong), Just(Password::NotNeeded)];
+    let timeout = || prop_oneof![Just(4_000), Just(0), any::<i32>()];
+    let health = prop::sample::select(vec![
+        Health::Serving,
+        Health::NotServing,
+        Health::Mute,
+        Health::Closing,
+        Health::Refusing,
+        Health::Unreachable,
+    ]);
+    let role =
+        prop::sample::select(vec![Role::Unknown, Role::Leader, Role::Follower, Role::Standalone, Role::ReadOnly]);
+    prop_oneof![
+        4 => (connection(), 0..4_u8, server(), session(), password, timeout(), any::<i64>()).prop_map(
+            |(connection, client, server, session, password, timeout_ms, zxid)| Transition::Claimed {
+                connection,
+                client: address(client),
+                server,
+                request: ConnectRequest {
+                    last_zxid: Zxid(zxid),
+                    timeout_ms,
+                    session,
+                    password,
+                    read_only: (zxid % 2 == 0).then_some(false),
+                },
+                routed: RouteReason::Mirror,
+            }
+        ),
+        4 => (connection(), session(), timeout()).prop_map(|(connection, session, timeout_ms)| Transition::Answered {
+            connection,
+            response: ConnectResponse { timeout_ms, session, read_only: None },
+        }),
+        4 => (connection(), any_end()).prop_map(|(connection, end)| Transition::Ended { connection, end }),
+        1 => (connection(), any::<u32>()).prop_map(|(connection, broker)| Transition::Identified {
+            connection,
+            identity: Identity::Broker(broker % 3),
+        }),
+        1 => connection().prop_map(|connection| Transition::MoveRefused {
+            connection,
+            form: MovedForm::Multi,
+            refused: Some(unanswered(14)),
+        }),
+        2 => (server(), health, role, any::<Option<i64>>(), any::<u32>()).prop_map(
+            |(server, health, role, zxid, asked)| Transition::ServerSeen {
+                server,
+                asked_at: Timestamp(u64::from(asked) * 20),
+                sighting: Sighting { health, role, zxid: zxid.map(Zxid) },
+            }
+        ),
+    ]
+}
+
+fn tight() -> LedgerLimits {
+    LedgerLimits {
+        sessions: 3,
+        history: 3,
+        moves: 4,
+        verdicts: 4,
+        ended_connections: 4,
+        keep_ended: Duration::from_secs(20),
+    }
+}
+
+/// How often each connection was ended by the ledger's own account, and how often it was decided.
+#[derive(Default)]
+struct Account {
+    open: HashMap<ConnectionId, u32>,
+    decided: HashMap<ConnectionId, u32>,
+}
+
+impl Account {
+    fn drain(&mut self, ledger: &mut SessionLedger) {
+        while let Some(finding) = ledger.poll_finding() {
+            if let Finding::Ended(ended) = finding {
+                *self.decided.entry(ended.connection).or_default() += 1;
+            }
+        }
+        while ledger.poll_inquiry().is_some() {}
+    }
+}
+
+fn tell_all(limits: LedgerLimits, told: Vec<(u32, Transition)>) {
+    let mut ledger = SessionLedger::new(limits);
+    let mut account = Account::default();
+    let mut now = Timestamp::ZERO;
+    for (pause, transition) in told {
+        now = now.after(Duration::from_micros(u64::from(pause)));
+        let ends = match &transition {
+            Transition::Ended { connection, .. } => {
+                ledger.open_connections().find(|(open, _)| open == connection).map(|(open, _)| open)
+            }
+            _ => None,
+        };
+        ledger.apply(now, transition);
+        if let Some(connection) = ends {
+            *account.open.entry(connection).or_default() += 1;
+        }
+        ledger.tick(now);
+        account.drain(&mut ledger);
+        check(&ledger, limits);
+    }
+    ledger.tick(now.after(LOOK_BOUND));
+    ledger.tick(now.after(BOUND));
+    account.drain(&mut ledger);
+    assert_eq!(ledger.undecided(), 0);
+    assert_eq!(account.open, account.decided);
+    ledger.tick(now.after(Duration::from_hours(4)));
+    let left = ledger.sessions().filter(|session| session.state() != SessionState::Live).count();
+    assert_eq!(left, 0, "what is over is forgotten");
+}
+
+fn check(ledger: &SessionLedger, limits: LedgerLimits) {
+    assert!(ledger.sessions().len() <= limits.sessions);
+    assert!(ledger.moves().len() <= limits.moves);
+    assert!(ledger.verdicts().len() <= limits.verdicts);
+    assert!(ledger.ended_connections().len() <= limits.ended_connections);
+    for session in ledger.sessions() {
+        assert!(session.attachments().len() <= limits.history);
+        let attached = session.attachments().filter(|entry| entry.is_attached()).count();
+        assert!(session.state() != SessionState::Live || attached > 0, "{session:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_it_is_told(told in prop::collection::vec((0..2_000_000_u32, any_transition()), 0..200)) {
+        tell_all(LedgerLimits::default(), told);
+    }
+
+    #[test]
+    fn whatever_it_is_told_with_little_room(told in prop::collection::vec((0..2_000_000_u32, any_transition()), 0..200)) {
+        tell_all(tight(), told);
+    }
+}
