@@ -11,12 +11,9 @@ use super::histogram::LatencyHistogram;
 use super::tally::Tally;
 use crate::wire::{ErrorCode, OpCode};
 
-/// `jute.maxbuffer` of servers and newer clients unless it is configured: 0xfffff bytes (protocol.md §1.5).
-pub const DEFAULT_MAX_BUFFER: u32 = 0xf_ffff;
-
-/// Frame sizes from which on frames are counted as large: half of the default limit, nine tenths of it, the
-/// limit itself, and the limit of older clients and Kafka.
-pub const LARGE_FRAMES: [u32; 4] = [DEFAULT_MAX_BUFFER / 2, DEFAULT_MAX_BUFFER / 10 * 9, DEFAULT_MAX_BUFFER, 4 << 20];
+/// Names of the sizes from which on frames are counted as large: half of the servers' limit, nine tenths of it,
+/// the limit itself, and the limit of older clients and of Kafka's.
+pub const LARGE_SIZES: [&str; 4] = ["half", "nine_tenths", "limit", "4_mib"];
 
 /// Watch events by type on the wire; the first place is for types that we do not know.
 pub const EVENT_TYPES: [&str; 5] = ["unknown", "created", "deleted", "data_changed", "children_changed"];
@@ -105,22 +102,31 @@ impl OpCounters {
 pub struct ServerCounters {
     ops: [OpCounters; OpCode::SLOTS],
     events: [Tally; EVENT_TYPES.len()],
-    large: [[Tally; LARGE_FRAMES.len()]; 2],
+    /// In bytes, in the order of [`LARGE_SIZES`].
+    large_from: [u32; LARGE_SIZES.len()],
+    large: [[Tally; LARGE_SIZES.len()]; 2],
     largest: [Tally; 2],
 }
 
 impl Default for ServerCounters {
+    /// For servers with the limit that they have when it is not configured: 0xfffff bytes (protocol.md §1.5).
     fn default() -> Self {
-        Self {
-            ops: std::array::from_fn(|_| OpCounters::default()),
-            events: Default::default(),
-            large: Default::default(),
-            largest: Default::default(),
-        }
+        Self::new(0xf_ffff)
     }
 }
 
 impl ServerCounters {
+    /// Nothing counted yet. `jute_maxbuffer` is the servers' limit for a frame, in bytes.
+    pub fn new(jute_maxbuffer: u32) -> Self {
+        Self {
+            ops: std::array::from_fn(|_| OpCounters::default()),
+            events: Default::default(),
+            large_from: [jute_maxbuffer / 2, jute_maxbuffer / 10 * 9, jute_maxbuffer, 4 << 20],
+            large: Default::default(),
+            largest: Default::default(),
+        }
+    }
+
     /// The counts of an operation; those that we do not know share one place.
     #[inline]
     pub fn op(&self, op: OpCode) -> &OpCounters {
@@ -135,21 +141,21 @@ impl ServerCounters {
     /// Looks at a frame's length in bytes and counts it when it is near a limit.
     #[inline]
     pub fn note_frame(&self, direction: Direction, len: u32) {
-        if len >= LARGE_FRAMES[0] {
+        if len >= self.large_from[0] {
             self.count_large(direction, len);
         }
     }
 
     #[cold]
     fn count_large(&self, direction: Direction, len: u32) {
-        for (count, from) in self.large[direction as usize].iter().zip(LARGE_FRAMES) {
+        for (count, from) in self.large[direction as usize].iter().zip(self.large_from) {
             count.add(u64::from(len >= from));
         }
         self.largest[direction as usize].raise(u64::from(len));
     }
 
-    /// How many frames in a direction were at least as long as each of [`LARGE_FRAMES`].
-    pub fn large_frames(&self, direction: Direction) -> [u64; LARGE_FRAMES.len()] {
+    /// How many frames in a direction were at least as long as each of [`LARGE_SIZES`].
+    pub fn large_frames(&self, direction: Direction) -> [u64; LARGE_SIZES.len()] {
         self.large[direction as usize].each_ref().map(Tally::get)
     }
 
@@ -195,12 +201,12 @@ mod tests {
 
     #[test]
     fn large_frames_are_counted_from_each_limit_on() {
-        let counters = ServerCounters::default();
-        for len in [100, LARGE_FRAMES[0] - 1, LARGE_FRAMES[0], DEFAULT_MAX_BUFFER, DEFAULT_MAX_BUFFER + 1] {
+        let counters = ServerCounters::new(1000);
+        for len in [100, 499, 500, 1000, 1001] {
             counters.note_frame(Direction::Reply, len);
         }
         assert_eq!(counters.large_frames(Direction::Reply), [3, 2, 2, 0]);
-        assert_eq!(counters.largest_frame(Direction::Reply), u64::from(DEFAULT_MAX_BUFFER) + 1);
+        assert_eq!(counters.largest_frame(Direction::Reply), 1001);
         assert_eq!(counters.large_frames(Direction::Request), [0; 4]);
     }
 

@@ -95,6 +95,19 @@ impl Distribution {
         self.cells = merged;
     }
 
+    /// What was recorded since `earlier`, an older copy of the same latencies. The maximum stays: it may be of
+    /// either part.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut before = earlier.cells.iter().peekable();
+        let counts = self.buckets().map(|(bucket, count)| {
+            while before.next_if(|cell| cell.bucket() < bucket).is_some() {}
+            let was = before.next_if(|cell| cell.bucket() == bucket).map_or(0, |cell| cell.count());
+            (bucket, count.saturating_sub(was))
+        });
+        Self::new(counts, self.sum.saturating_sub(earlier.sum), self.max)
+    }
+
     /// The latency in nanoseconds that the given share of all did not exceed, placed inside its bucket by rank;
     /// 0 when there are none. `share` is between 0 and 1.
     pub fn quantile(&self, share: f64) -> u64 {
@@ -174,6 +187,17 @@ mod tests {
             let mut merged = of(&left);
             merged.merge(&of(&right));
             prop_assert_eq!(merged, of(&[left, right].concat()));
+        }
+
+        #[test]
+        fn what_came_since_is_what_was_merged(
+            early in proptest::collection::vec(0..1_000_000_000_u64, 0..100),
+            late in proptest::collection::vec(0..1_000_000_000_u64, 0..100),
+        ) {
+            let since = of(&[early.clone(), late.clone()].concat()).since(&of(&early));
+            let late = of(&late);
+            prop_assert_eq!(since.buckets().collect::<Vec<_>>(), late.buckets().collect::<Vec<_>>());
+            prop_assert_eq!(since.sum(), late.sum());
         }
 
         #[test]

@@ -72,6 +72,11 @@ impl LatencyHistogram {
         self.0.get().is_none()
     }
 
+    /// The longest that was recorded in nanoseconds; 0 when nothing was.
+    pub fn max(&self) -> u64 {
+        self.0.get().map_or(0, |filled| filled.max.get())
+    }
+
     /// A copy of what it holds now. While the writer writes, the sum may be ahead of the counts by a record.
     pub fn snapshot(&self) -> Distribution {
         let Some(filled) = self.0.get() else { return Distribution::default() };

@@ -122,6 +122,11 @@ impl ConnectionMeter {
         }
     }
 
+    /// The longest latency of all classes in nanoseconds.
+    pub fn worst(&self) -> u64 {
+        self.latency.iter().map(LatencyHistogram::max).max().unwrap_or(0)
+    }
+
     /// A copy of the latencies of a class.
     pub fn latency(&self, class: LatencyClass) -> super::Distribution {
         self.latency[class as usize].snapshot()

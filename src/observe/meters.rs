@@ -91,9 +91,17 @@ impl MeterBook {
         self.sessions.get(&session).map(|entry| entry.meters())
     }
 
-    /// The counts of all sessions, without their latencies.
-    pub fn readings(&self) -> Vec<(SessionId, MeterReading)> {
-        self.sessions.iter().map(|entry| (*entry.key(), entry.reading())).collect()
+    /// How many replies a session got, and its longest latency in nanoseconds; None when it is not known.
+    pub fn merit(&self, session: SessionId) -> Option<(u64, u64)> {
+        let entry = self.sessions.get(&session)?;
+        let finished = entry.finished.as_ref();
+        let mut operations = finished.map_or(0, |finished| finished.reading.operations);
+        let mut worst = finished.into_iter().flat_map(|finished| &finished.latency).map(Distribution::max).max();
+        for (_, meter) in &entry.live {
+            operations += meter.read().operations;
+            worst = worst.max(Some(meter.worst()));
+        }
+        Some((operations, worst.unwrap_or(0)))
     }
 
     /// The counts of one live connection.
@@ -153,7 +161,7 @@ mod tests {
         assert_eq!((meters.reading.client_bytes, meters.reading.server_bytes), (20, 40));
         assert_eq!(meters.latency[LatencyClass::Read as usize].count(), 5);
         assert_eq!(book.reading(SESSION), meters.reading);
-        assert_eq!(book.readings(), [(SESSION, meters.reading)]);
+        assert_eq!(book.merit(SESSION), Some((5, 5_000_000)));
         assert_eq!(book.connection(SESSION, ConnectionId(1)), None);
         assert_eq!(book.connection(SESSION, ConnectionId(2)).map(|reading| reading.operations), Some(2));
     }

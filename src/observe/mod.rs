@@ -7,21 +7,34 @@
 //! counting costs an ordinary addition; what is rare goes through one mutex or a shared counter.
 
 mod bucket;
+mod calendar;
+pub mod catalog;
 mod counters;
 mod distribution;
+mod events;
 mod histogram;
+mod journal;
+mod lock;
+mod logging;
 mod meter;
 mod meters;
+mod observatory;
+mod page;
 mod recorder;
+mod rows;
+mod scrape;
+mod session_series;
 mod tally;
 
 pub use bucket::Bucket;
-pub use counters::{DEFAULT_MAX_BUFFER, Direction, EVENT_TYPES, LARGE_FRAMES, OpCounters, ServerCounters};
+pub use calendar::Calendar;
+pub use counters::{Direction, EVENT_TYPES, LARGE_SIZES, OpCounters, ServerCounters};
 pub use distribution::Distribution;
 pub use histogram::LatencyHistogram;
+pub use logging::{LogControl, LogError, begin_log, log_to};
 pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use meters::{MeterBook, SessionMeters};
+pub use observatory::{Observatory, Scope};
 pub use recorder::Recorder;
+pub use rows::{Closing, ConnectionRow, SessionRow, SessionStory};
 pub use tally::Tally;
-mod observatory;
-pub use observatory::Observatory;

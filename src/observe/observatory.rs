@@ -1,87 +1,221 @@
-//! What all threads see of the proxy's work: the ledger, the roster, the meters, the counters.
+//! Everything that is known of the traffic, in one place that relay tasks write and the admin thread reads.
 //!
-//! The ledger is locked on transitions only, never per operation.
+//! The ledger stands behind one mutex, which is taken when a connection begins, changes or ends, and by
+//! readers who copy rows out; nobody formats anything while holding it. What happens per operation does not
+//! come here: it goes to the meters and counters that were handed out.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
+use foldhash::quality::RandomState;
 
-use super::{MeterBook, ServerCounters};
+use super::calendar::Calendar;
+use super::counters::ServerCounters;
+use super::events::Events;
+use super::journal::Journal;
+use super::lock::lock;
+use super::logging::LogControl;
+use super::meters::MeterBook;
+use super::rows::{Closing, ConnectionRow, SessionRow, SessionStory};
+use super::scrape::Exporter;
 use crate::config::Settings;
-use crate::ids::{ServerId, SessionId};
+use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::ServerRoster;
-use crate::session::ledger::{LedgerLimits, SessionLedger};
+use crate::session::ledger::{LedgerLimits, LedgerLosses, SessionLedger};
 use crate::session::transition::{Finding, Transition};
+use crate::session::verdict::{MoveVerdict, SessionMove};
 use crate::time::Timestamp;
 use crate::wire::Fault;
 use crate::wire::first_frame::Opening;
 
-/// The shared state that the relay writes and everybody reads.
+/// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
+const ROWS_AT_ONCE: usize = 256;
+/// Ended connections that are shown as undecided; the ledger itself decides the oldest beyond 50,000.
+const CLOSING_CAP: usize = 65_536;
+/// Between two searches for meters whose session is forgotten, in nanoseconds.
+const SWEEP_INTERVAL: u64 = 10_000_000_000;
+
+/// What an observatory is made for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scope {
+    /// Addresses of the servers, by [`ServerId`].
+    pub servers: Vec<String>,
+    /// Worker threads.
+    pub workers: usize,
+    /// How much the ledger remembers.
+    pub limits: LedgerLimits,
+    /// Sessions with metric series of their own.
+    pub series: usize,
+    /// The largest frame that the servers accept, in bytes.
+    pub jute_maxbuffer: u32,
+}
+
+impl Scope {
+    fn of(settings: &Settings) -> Self {
+        let sessions = settings.ledger.sessions.get();
+        Self {
+            servers: settings.servers.iter().map(ToString::to_string).collect(),
+            workers: settings.workers.get(),
+            limits: LedgerLimits { sessions, keep_ended: settings.ledger.keep_ended, ..LedgerLimits::default() },
+            series: settings.metrics.sessions,
+            jute_maxbuffer: u32::try_from(settings.jute_maxbuffer).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// The state that the relay writes and the admin address shows.
 #[derive(Debug)]
 pub struct Observatory {
-    ledger: Mutex<SessionLedger>,
-    roster: ArcSwap<ServerRoster>,
-    loads: Vec<AtomicU32>,
+    calendar: Calendar,
+    started_at: Timestamp,
+    ready: AtomicBool,
+    books: Mutex<Books>,
     meters: MeterBook,
     /// By worker, then by server.
     counters: Vec<Vec<Arc<ServerCounters>>>,
-    ready: AtomicBool,
+    roster: ArcSwap<ServerRoster>,
+    loads: Vec<AtomicU32>,
+    journal: Journal,
+    exporter: Exporter,
+    log: OnceLock<LogControl>,
+    /// Kinds of strangers and faults that were logged already.
+    named: Mutex<Vec<&'static str>>,
+}
+
+/// What the mutex guards.
+#[derive(Debug)]
+struct Books {
+    ledger: SessionLedger,
+    /// Ended connections without a final reason; <= [`CLOSING_CAP`].
+    closing: HashMap<ConnectionId, Closing, RandomState>,
+    swept_at: Timestamp,
+}
+
+/// What came of a transition or of time: findings to tell, each with what its connection's meter showed, and
+/// servers to look at.
+#[derive(Default)]
+struct Outcome {
+    findings: Vec<(Finding, Option<Closing>)>,
+    inquiries: Vec<ServerId>,
 }
 
 impl Observatory {
-    /// Has seen nothing yet.
-    pub fn new(settings: &Settings, _now: Timestamp) -> Self {
-        let limits = LedgerLimits {
-            sessions: settings.ledger.sessions.get(),
-            keep_ended: settings.ledger.keep_ended,
-            ..LedgerLimits::default()
-        };
-        let per_server = || settings.servers.iter().map(|_| Arc::default()).collect();
+    /// An observatory for what is configured; it is `now` by the driver's clock.
+    pub fn new(settings: &Settings, now: Timestamp) -> Self {
+        Self::of_scope(Scope::of(settings), Calendar::start(now), now)
+    }
+
+    /// An observatory for a scope that was made by hand.
+    pub fn of_scope(scope: Scope, calendar: Calendar, now: Timestamp) -> Self {
+        let server_counters =
+            || scope.servers.iter().map(|_| Arc::new(ServerCounters::new(scope.jute_maxbuffer))).collect();
         Self {
-            ledger: Mutex::new(SessionLedger::new(limits)),
-            roster: ArcSwap::from_pointee(ServerRoster::new(settings.servers.iter().map(ToString::to_string))),
-            loads: settings.servers.iter().map(|_| AtomicU32::new(0)).collect(),
-            meters: MeterBook::default(),
-            counters: (0..settings.workers.get()).map(|_| per_server()).collect(),
+            calendar,
+            started_at: now,
             ready: AtomicBool::new(false),
+            books: Mutex::new(Books {
+                ledger: SessionLedger::new(scope.limits),
+                closing: HashMap::default(),
+                swept_at: now,
+            }),
+            meters: MeterBook::default(),
+            counters: (0..scope.workers).map(|_| server_counters()).collect(),
+            roster: ArcSwap::from_pointee(ServerRoster::new(scope.servers.iter().cloned())),
+            loads: scope.servers.iter().map(|_| AtomicU32::new(0)).collect(),
+            exporter: Exporter::new(&scope.servers, scope.series),
+            journal: Journal::new(scope.servers),
+            log: OnceLock::new(),
+            named: Mutex::default(),
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, SessionLedger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a transition; returns the servers that the ledger wants to have looked at.
+    /// Tells the ledger what happened, and tells what it finds. Returns the servers that should be looked at.
     pub fn apply(&self, now: Timestamp, transition: Transition) -> Vec<ServerId> {
         if let Transition::ServerSeen { server, sighting, .. } = transition {
             self.roster.rcu(|roster| roster.seen(server, sighting, now));
+            self.events().probed(server, sighting.health);
         }
-        let mut ledger = self.ledger();
-        ledger.apply(now, transition);
-        Self::drain(&mut ledger)
+        let outcome = {
+            let mut books = lock(&self.books);
+            self.count(&books.ledger, &transition);
+            let ended = match &transition {
+                Transition::Ended { connection, end } => Some((*connection, end.unanswered_count)),
+                _ => None,
+            };
+            if let Some((connection, unanswered)) = ended {
+                books.close(connection, now, unanswered, &self.meters);
+            }
+            books.ledger.apply(now, transition);
+            books.outcome()
+        };
+        self.tell(outcome)
     }
 
-    /// Decides what waits for its time; returns the servers that the ledger wants to have looked at.
+    /// Does what time brings, and tells what is found. Returns the servers that should be looked at.
     pub fn tick(&self, now: Timestamp) -> Vec<ServerId> {
-        let mut ledger = self.ledger();
-        ledger.tick(now);
-        Self::drain(&mut ledger)
+        let (outcome, sweep) = {
+            let mut books = lock(&self.books);
+            books.ledger.tick(now);
+            let outcome = books.outcome();
+            if books.ledger.undecided() == 0 && books.closing.capacity() > 0 {
+                books.closing = HashMap::default();
+            }
+            let sweep = now.0.saturating_sub(books.swept_at.0) >= SWEEP_INTERVAL;
+            if sweep {
+                books.swept_at = now;
+            }
+            (outcome, sweep)
+        };
+        if sweep {
+            self.sweep();
+        }
+        self.tell(outcome)
     }
 
-    fn drain(ledger: &mut SessionLedger) -> Vec<ServerId> {
-        while let Some(finding) = ledger.poll_finding() {
-            match finding {
-                Finding::Moved(moved) => tracing::info!(?moved, "session moved"),
-                Finding::SessionMoved(verdict) => tracing::warn!(?verdict, "SESSION_MOVED"),
-                Finding::Ended(ended) => tracing::info!(?ended, "connection ended"),
-                Finding::SharedSession { session, clients, .. } => {
-                    tracing::warn!(%session, ?clients, "two clients share a session");
-                }
+    /// Forgets the meters of sessions that the ledger has forgotten.
+    fn sweep(&self) {
+        for some in self.meters.dormant().chunks(ROWS_AT_ONCE) {
+            let books = lock(&self.books);
+            for session in some.iter().filter(|session| books.ledger.session(**session).is_none()) {
+                self.meters.drop_session(*session);
             }
         }
-        std::iter::from_fn(|| ledger.poll_inquiry()).collect()
+    }
+
+    fn tell(&self, outcome: Outcome) -> Vec<ServerId> {
+        for (finding, closing) in &outcome.findings {
+            self.journal.tell(finding, closing.as_ref().map(|closing| &closing.reading), self.events());
+        }
+        outcome.inquiries
+    }
+
+    fn count(&self, ledger: &SessionLedger, transition: &Transition) {
+        match transition {
+            Transition::Answered { connection, response } => {
+                if let Some(open) = ledger.open_connection(*connection) {
+                    if response.accepted() {
+                        self.events().attached(open.claim.server, open.claim.routed);
+                    } else {
+                        self.events().refused(open.claim.server);
+                    }
+                }
+            }
+            Transition::Ended { connection, end } => {
+                if let Some(open) = ledger.open_connection(*connection) {
+                    self.events().unanswered(open.claim.server, end.unanswered_count);
+                    if end.oversized.is_some() {
+                        self.events().oversized(open.claim.server);
+                    }
+                }
+            }
+            Transition::Claimed { .. }
+            | Transition::Identified { .. }
+            | Transition::MoveRefused { .. }
+            | Transition::ServerSeen { .. } => {}
+        }
     }
 
     /// The servers as last seen.
@@ -89,7 +223,10 @@ impl Observatory {
         self.roster.load_full()
     }
 
-    /// Open connections of a server.
+    /// How many client connections are open towards a server; its relays count it up and down.
+    ///
+    /// # Panics
+    /// When there is no such server.
     pub fn load(&self, server: ServerId) -> &AtomicU32 {
         &self.loads[server.index()]
     }
@@ -99,58 +236,233 @@ impl Observatory {
         &self.meters
     }
 
-    /// What a worker counts about a server.
+    /// What a worker counts about a server. Only that worker may write there.
+    ///
+    /// # Panics
+    /// When there is no such worker or server.
     pub fn counters(&self, worker: usize, server: ServerId) -> Arc<ServerCounters> {
         Arc::clone(&self.counters[worker][server.index()])
     }
 
+    /// What all workers count, by worker and server.
+    pub(super) fn all_counters(&self) -> &[Vec<Arc<ServerCounters>>] {
+        &self.counters
+    }
+
     /// The server that a session is on, or was on last.
     pub fn placed_on(&self, session: SessionId) -> Option<ServerId> {
-        self.ledger().placement(session).map(|placement| placement.server)
+        lock(&self.books).ledger.placement(session).map(|placement| placement.server)
     }
 
-    /// A conversation turned opaque.
+    /// A conversation can no longer be read.
     pub fn note_fault(&self, server: ServerId, client: SocketAddr, fault: Fault) {
-        tracing::warn!(server = server.0, %client, %fault, "conversation is opaque from here on");
+        self.events().fault(fault);
+        let server = self.server_name(server);
+        if self.is_first(fault.label()) {
+            tracing::warn!(%client, server, %fault, "frames cannot be read; relayed unseen (further ones: debug)");
+        } else {
+            tracing::debug!(%client, server, %fault, "frames cannot be read; relayed unseen");
+        }
     }
 
-    /// A connection that carries no session.
+    /// A client speaks something that is relayed unseen.
     pub fn note_opening(&self, server: ServerId, client: SocketAddr, opening: Opening) {
-        tracing::debug!(server = server.0, %client, ?opening, "forwarded unseen");
+        let server = self.server_name(server);
+        match opening {
+            Opening::Word(word) => {
+                self.events().word(word);
+                tracing::debug!(%client, server, word, "four-letter word");
+            }
+            Opening::Foreign(foreign) => {
+                self.events().foreign(foreign);
+                let protocol = foreign.label();
+                if self.is_first(protocol) {
+                    tracing::warn!(%client, server, protocol, "not plain ZooKeeper; relayed unseen (further ones: debug)");
+                } else {
+                    tracing::debug!(%client, server, protocol, "not plain ZooKeeper; relayed unseen");
+                }
+            }
+            Opening::Handshake(_) => {}
+        }
     }
 
-    /// A server could not be connected to.
-    pub fn note_connect_failure(&self, server: ServerId, why: &'static str) {
-        tracing::debug!(server = server.0, why, "connect failed");
+    fn is_first(&self, kind: &'static str) -> bool {
+        let mut named = lock(&self.named);
+        let first = !named.contains(&kind);
+        if first {
+            named.push(kind);
+        }
+        first
     }
 
-    /// A client did not send a first frame.
-    pub fn note_gate(&self, why: &'static str) {
-        tracing::debug!(why, "no first frame");
+    /// A server could not be connected to: refused, timeout, resolve, other.
+    pub fn note_connect_failure(&self, server: ServerId, why: &str) {
+        self.events().connect_failed(server, why);
     }
 
-    /// No server took a claim.
+    /// A client's first frame did not come: left_silent, left, deadline, failed.
+    pub fn note_gate(&self, why: &str) {
+        self.events().rejected(why);
+    }
+
+    /// No server was left for a client's claim.
     pub fn note_unplaced(&self, client: SocketAddr, session: SessionId) {
-        tracing::warn!(%client, %session, "no server took the session");
+        self.events().rejected("no_server");
+        tracing::warn!(%client, %session, "no server took the session; client closed");
     }
 
-    /// A client found all places taken.
+    /// A client was turned away because so many connections are open.
     pub fn note_rejected(&self, listener: SocketAddr, open: usize) {
-        tracing::warn!(%listener, open, "connection rejected: all places are taken");
+        self.events().rejected("too_many");
+        tracing::debug!(%listener, open, "connection limit reached; client turned away");
     }
 
-    /// A listener failed and goes on.
-    pub fn note_listener_failure(&self, listener: SocketAddr, operation: &'static str, error: &std::io::Error) {
-        tracing::warn!(%listener, operation, %error, "listener failed and is tried again");
+    /// A listener failed to do something.
+    pub fn note_listener_failure(&self, listener: SocketAddr, operation: &str, error: &std::io::Error) {
+        self.events().listener_failed(operation, error);
+        tracing::warn!(%listener, operation, %error, "listener failure");
     }
 
-    /// Says whether traffic can be carried.
+    /// Says whether traffic is served.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// Whether traffic can be carried.
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+    /// Why traffic is not served now; None when it is.
+    pub fn unready(&self) -> Option<&'static str> {
+        if !self.ready.load(Ordering::Relaxed) {
+            return Some("starting or stopping");
+        }
+        (!self.roster.load().any_serves()).then_some("no server serves, as last seen")
+    }
+
+    /// Gives the log whose level may be changed.
+    pub fn set_log(&self, log: LogControl) {
+        let _ = self.log.set(log);
+    }
+
+    /// The log, if there is one.
+    pub fn log(&self) -> Option<&LogControl> {
+        self.log.get()
+    }
+
+    /// Calendar times of this observatory's moments.
+    pub fn calendar(&self) -> Calendar {
+        self.calendar
+    }
+
+    /// When it began.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// The address of a server as configured.
+    pub fn server_name(&self, server: ServerId) -> &str {
+        self.journal.name(server)
+    }
+
+    /// The page of all metrics.
+    pub fn metrics(&self) -> String {
+        self.exporter.page(self)
+    }
+
+    /// The ids of all sessions, in no order.
+    pub fn session_ids(&self) -> Vec<SessionId> {
+        lock(&self.books).ledger.session_ids().collect()
+    }
+
+    /// Copies sessions out, some at a time, so that nobody waits long for the ledger. Those that it has
+    /// forgotten meanwhile are left out.
+    pub fn session_rows(&self, sessions: &[SessionId]) -> Vec<SessionRow> {
+        let mut rows = Vec::with_capacity(sessions.len());
+        for some in sessions.chunks(ROWS_AT_ONCE) {
+            let books = lock(&self.books);
+            rows.extend(some.iter().filter_map(|session| books.ledger.session(*session)).map(SessionRow::of));
+        }
+        rows
+    }
+
+    /// Everything about one session.
+    pub fn session_story(&self, session: SessionId) -> Option<SessionStory> {
+        let books = lock(&self.books);
+        let record = books.ledger.session(session)?;
+        Some(SessionStory {
+            row: SessionRow::of(record),
+            record: record.clone(),
+            moves: books.ledger.moves().filter(|one| one.session == session).cloned().collect(),
+            verdicts: books.ledger.verdicts().filter(|one| one.session == session).cloned().collect(),
+        })
+    }
+
+    /// The newest moves that are wanted, newest first, and whether there are more.
+    pub fn moves(&self, limit: usize, wanted: impl Fn(&SessionMove) -> bool) -> (Vec<SessionMove>, bool) {
+        newest(lock(&self.books).ledger.moves().rev().filter(|one| wanted(one)), limit)
+    }
+
+    /// The newest verdicts that are wanted, newest first, and whether there are more.
+    pub fn verdicts(&self, limit: usize, wanted: impl Fn(&MoveVerdict) -> bool) -> (Vec<MoveVerdict>, bool) {
+        newest(lock(&self.books).ledger.verdicts().rev().filter(|one| wanted(one)), limit)
+    }
+
+    /// All connections that are open, or have ended and are remembered, in no order.
+    pub fn connection_rows(&self) -> Vec<ConnectionRow> {
+        let books = lock(&self.books);
+        let ledger = &books.ledger;
+        let open = ledger.open_connections().map(|(connection, open)| ConnectionRow::Open { connection, open: *open });
+        let closing = books
+            .closing
+            .iter()
+            .map(|(connection, closing)| ConnectionRow::Closing { connection: *connection, closing: *closing });
+        let ended = ledger.ended_connections().map(|ended| {
+            let record = ended.session.and_then(|session| ledger.session(session));
+            let attachment =
+                record.and_then(|record| record.attachments().find(|one| one.connection == ended.connection));
+            ConnectionRow::Ended { ended: ended.clone(), routed: attachment.map(|one| one.claim.routed) }
+        });
+        open.chain(closing).chain(ended).collect()
+    }
+
+    pub(super) fn losses(&self) -> LedgerLosses {
+        lock(&self.books).ledger.losses()
+    }
+
+    fn events(&self) -> &Events {
+        self.exporter.events()
     }
 }
+
+impl Books {
+    /// Remembers a connection that ends until its reason is found.
+    fn close(&mut self, connection: ConnectionId, now: Timestamp, unanswered: u32, meters: &MeterBook) {
+        let Some(open) = self.ledger.open_connection(connection).copied() else { return };
+        if self.closing.len() < CLOSING_CAP {
+            let reading = meters.connection(open.session, connection).unwrap_or_default();
+            self.closing.insert(connection, Closing { open, ended_at: now, unanswered, reading });
+        }
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        let mut outcome = Outcome::default();
+        while let Some(finding) = self.ledger.poll_finding() {
+            let closing = match &finding {
+                Finding::Ended(ended) => self.closing.remove(&ended.connection),
+                Finding::Moved(_) | Finding::SessionMoved(_) | Finding::SharedSession { .. } => None,
+            };
+            outcome.findings.push((finding, closing));
+        }
+        while let Some(server) = self.ledger.poll_inquiry() {
+            outcome.inquiries.push(server);
+        }
+        outcome
+    }
+}
+
+/// Clones the first so many, and says whether there are more.
+fn newest<'a, T: Clone + 'a>(mut all: impl Iterator<Item = &'a T>, limit: usize) -> (Vec<T>, bool) {
+    let taken = all.by_ref().take(limit).cloned().collect();
+    (taken, all.next().is_some())
+}
+
+#[cfg(test)]
+#[path = "observatory_tests.rs"]
+mod tests;

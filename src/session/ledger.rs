@@ -208,6 +208,16 @@ impl SessionLedger {
         self.open.iter().map(|(connection, open)| (*connection, open))
     }
 
+    /// An open connection that has claimed a session.
+    pub fn open_connection(&self, connection: ConnectionId) -> Option<&OpenConnection> {
+        self.open.get(&connection)
+    }
+
+    /// The ids of all sessions, in no order; cheaper than going through the sessions themselves.
+    pub fn session_ids(&self) -> impl ExactSizeIterator<Item = SessionId> {
+        self.sessions.ids()
+    }
+
     /// How many ended connections wait for their reason.
     pub fn undecided(&self) -> usize {
         self.docket.len()

@@ -112,6 +112,11 @@ impl OpCode {
         KNOWN.get(slot).map_or("unknown", |known| known.name)
     }
 
+    /// What kind of work the operation of this [`OpCode::slot`] is; [`OpClass::Other`] for the last slot and beyond.
+    pub fn slot_class(slot: usize) -> OpClass {
+        KNOWN.get(slot).map_or(OpClass::Other, |known| known.class)
+    }
+
     /// Its name in ZooKeeper's own spelling, if it is one that we know.
     pub fn name(self) -> Option<&'static str> {
         KNOWN.get(self.slot()).map(|known| known.name)

@@ -38,7 +38,7 @@ impl SessionState {
     /// Its name in JSON and tables.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Live => "live",
+            Self::Live => "attached",
             Self::Pending { .. } => "pending",
             Self::Ended { .. } => "ended",
         }

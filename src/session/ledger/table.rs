@@ -45,6 +45,10 @@ impl SessionTable {
         self.records.values().map(AsRef::as_ref)
     }
 
+    pub(super) fn ids(&self) -> impl ExactSizeIterator<Item = SessionId> {
+        self.records.keys().copied()
+    }
+
     /// How many sessions found no room.
     pub(super) fn turned_away(&self) -> u64 {
         self.turned_away

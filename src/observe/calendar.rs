@@ -1,0 +1,108 @@
+//! Calendar times of moments, for people and other programs to read.
+//!
+//! Calendar time is read once, at start. When the machine's clock is stepped later, intervals stay right and
+//! moments are shown by the clock as it was.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::time::Timestamp;
+
+/// Turns timestamps of one driver into calendar times.
+#[derive(Clone, Copy, Debug)]
+pub struct Calendar {
+    /// Calendar time of the driver's epoch, since 1970.
+    epoch: Duration,
+}
+
+impl Calendar {
+    /// The calendar of a driver for which it is `now`.
+    pub fn start(now: Timestamp) -> Self {
+        Self::at(now, SystemTime::now())
+    }
+
+    /// The calendar of a driver for which it was `moment` at the given calendar time.
+    pub fn at(moment: Timestamp, time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { epoch: since_1970.saturating_sub(Duration::from_nanos(moment.0)) }
+    }
+
+    /// Milliseconds since 1970 of a moment.
+    pub fn unix_millis(&self, at: Timestamp) -> u64 {
+        u64::try_from((self.epoch + Duration::from_nanos(at.0)).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A moment as RFC 3339 text in UTC, to the millisecond.
+    pub fn rfc3339(&self, at: Timestamp) -> String {
+        rfc3339(self.unix_millis(at))
+    }
+}
+
+/// Milliseconds since 1970 as RFC 3339 text in UTC.
+fn rfc3339(unix_millis: u64) -> String {
+    let (seconds, millis) = (unix_millis / 1_000, unix_millis % 1_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+/// Year, month and day of a number of days since 1970-01-01.
+///
+/// Counted in years that begin in March, so that the leap day is a year's last; 400 of them are an era of
+/// 146,097 days.
+fn civil(days: u64) -> (u64, u64, u64) {
+    const ERA: u64 = 146_097;
+    // From 0000-03-01 to 1970-01-01.
+    let days = days + 719_468;
+    let (era, of_era) = (days / ERA, days % ERA);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / (ERA - 1)) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months from March on have 31, 30, 31, 30, 31 days in turn: 153 in five.
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calendar_times_are_right() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_164_800_123, "2024-02-29T00:00:00.123Z"),
+            (1_735_689_599_000, "2024-12-31T23:59:59.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(millis), text);
+        }
+    }
+
+    #[test]
+    fn every_day_follows_the_one_before() {
+        let mut last = civil(0);
+        for days in 1..200_000 {
+            let next = civil(days);
+            let (year, month, day) = last;
+            let follows = [(year, month, day + 1), (year, month + 1, 1), (year + 1, 1, 1)];
+            assert!(follows.contains(&next), "{next:?} after {last:?}");
+            last = next;
+        }
+    }
+
+    #[test]
+    fn a_moment_is_shown_relative_to_the_start() {
+        let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
+        let calendar = Calendar::at(second(100), UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+        assert_eq!(calendar.unix_millis(second(101)), 1_000_000_001_000);
+        assert_eq!(calendar.rfc3339(second(99).after(Duration::from_millis(1))), "2001-09-09T01:46:39.001Z");
+    }
+}

@@ -1,0 +1,181 @@
+//! Log lines on standard error, as text or JSON, with a level that can be changed while running.
+//!
+//! Lines are handed to a thread that writes them, through a bounded queue: a reader of standard error that has
+//! stopped reading costs lines, which are counted, and never a connection's time.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, Registry, fmt, reload};
+
+use crate::config::{LogFormat, LogLevel};
+
+/// Lines that wait to be written; a wide event is about 500 bytes.
+const LINES: usize = 8_192;
+
+/// Changes the level of a running log. Copies share it.
+#[derive(Clone, Debug)]
+pub struct LogControl {
+    filter: reload::Handle<Targets, Registry>,
+    level: Arc<AtomicU8>,
+    dropped: ErrorCounter,
+}
+
+/// Why a log could not be begun or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Another log was begun in this process.
+    #[error("the process has a log already")]
+    Taken,
+    /// The log whose level was to change is gone.
+    #[error("the log has ended")]
+    Gone,
+}
+
+/// All levels, in the order in which [`LogControl`] numbers them.
+const LEVELS: [LogLevel; 5] = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+
+impl LogControl {
+    /// The least severe events that are written.
+    pub fn level(&self) -> LogLevel {
+        LEVELS.get(usize::from(self.level.load(Ordering::Relaxed))).copied().unwrap_or(LogLevel::Info)
+    }
+
+    /// Writes events from this level on.
+    ///
+    /// # Errors
+    /// [`LogError::Gone`] when there is no log any more.
+    pub fn set_level(&self, level: LogLevel) -> Result<(), LogError> {
+        self.filter.reload(targets(level)).map_err(|_| LogError::Gone)?;
+        self.level.store(number(level), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lines that found the queue full and were not written.
+    pub fn dropped_lines(&self) -> u64 {
+        self.dropped.dropped_lines() as u64
+    }
+}
+
+fn number(level: LogLevel) -> u8 {
+    LEVELS.iter().position(|one| *one == level).unwrap_or_default() as u8
+}
+
+/// Our own events from the given level on; of the crates we use only what should be looked at.
+fn targets(level: LogLevel) -> Targets {
+    let own = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_default(own.min(LevelFilter::WARN)).with_target(env!("CARGO_PKG_NAME"), own)
+}
+
+/// Begins the process's log on standard error. What waits is written when the guard is dropped.
+///
+/// # Errors
+/// [`LogError::Taken`] when the process has one already.
+pub fn begin_log(format: LogFormat, level: LogLevel) -> Result<(LogControl, WorkerGuard), LogError> {
+    let (subscriber, control, guard) = log_to(io::stderr(), format, level);
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Taken)?;
+    Ok((control, guard))
+}
+
+/// A log to anywhere, not yet in use.
+pub fn log_to(
+    writer: impl Write + Send + 'static,
+    format: LogFormat,
+    level: LogLevel,
+) -> (impl Subscriber + Send + Sync, LogControl, WorkerGuard) {
+    let (lines, guard) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES).thread_name("log").finish(writer);
+    let dropped = lines.error_counter();
+    let (filter, handle) = reload::Layer::new(targets(level));
+    let subscriber = tracing_subscriber::registry().with(filter).with(format_layer(format, lines));
+    let control = LogControl { filter: handle, level: Arc::new(AtomicU8::new(number(level))), dropped };
+    (subscriber, control, guard)
+}
+
+fn format_layer<S>(format: LogFormat, lines: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    let layer = fmt::layer().with_writer(lines).with_ansi(false).with_target(false);
+    match format {
+        LogFormat::Text => layer.boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::observe::lock::lock;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            lock(&self.0).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(format: LogFormat, level: LogLevel, work: impl FnOnce(&LogControl)) -> String {
+        let lines = Lines::default();
+        let (subscriber, control, guard) = log_to(lines.clone(), format, level);
+        tracing::subscriber::with_default(subscriber, || work(&control));
+        drop(guard);
+        let bytes = lock(&lines.0).clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn the_level_changes_while_running() {
+        let text = written(LogFormat::Text, LogLevel::Info, |control| {
+            tracing::debug!("before");
+            control.set_level(LogLevel::Debug).unwrap();
+            assert_eq!(control.level(), LogLevel::Debug);
+            tracing::debug!("between");
+            control.set_level(LogLevel::Error).unwrap();
+            tracing::info!("after");
+            tracing::debug!(target: "hyper", "of others");
+        });
+        assert!(text.contains("between"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+
+    #[test]
+    fn json_lines_hold_fields_at_the_top() {
+        let text = written(LogFormat::Json, LogLevel::Info, |_| {
+            tracing::info!(session = "0x1", unanswered = 3, "connection ended");
+        });
+        let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+        assert_eq!(line["message"], "connection ended");
+        assert_eq!((&line["session"], &line["unanswered"]), (&"0x1".into(), &3.into()));
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn a_log_that_is_gone_says_so() {
+        let (subscriber, control, _guard) = log_to(io::sink(), LogFormat::Text, LogLevel::Warn);
+        drop(subscriber);
+        assert!(control.set_level(LogLevel::Info).is_err());
+        assert_eq!(control.level(), LogLevel::Warn);
+    }
+}

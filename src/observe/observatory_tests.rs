@@ -1,0 +1,198 @@
+use std::time::Duration;
+
+use super::*;
+use crate::ids::{Xid, Zxid};
+use crate::observe::{ConnectionMeter, Recorder};
+use crate::session::ending::{Closer, ConnectionEnd, How};
+use crate::session::event::{Event, Observer, Reply};
+use crate::session::sighting::{Health, Role, Sighting};
+use crate::session::verdict::RouteReason;
+use crate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use crate::wire::{ErrorCode, OpCode};
+
+const SESSION: SessionId = SessionId(0x0100_0000_0000_0007);
+
+fn observatory(series: usize) -> Observatory {
+    let scope = Scope {
+        servers: ["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec(),
+        workers: 2,
+        limits: LedgerLimits::default(),
+        series,
+        jute_maxbuffer: 0xf_ffff,
+    };
+    Observatory::of_scope(scope, Calendar::start(at(0)), at(0))
+}
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::ZERO.after(Duration::from_millis(1_000 + millis))
+}
+
+/// Attaches the session through a connection, as the relay does; returns its recorder.
+fn attach(observatory: &Observatory, millis: u64, connection: u64, server: u16) -> Recorder {
+    let connection = ConnectionId(connection);
+    let request = ConnectRequest {
+        last_zxid: Zxid(0),
+        timeout_ms: 30_000,
+        session: SESSION,
+        password: Password::Right,
+        read_only: None,
+    };
+    let (client, server, routed) = (([127, 0, 0, 1], 4000).into(), ServerId(server), RouteReason::Spread);
+    observatory.apply(at(millis), Transition::Claimed { connection, client, server, request, routed });
+    let meter = Arc::new(ConnectionMeter::default());
+    observatory.meters().begin(SESSION, connection, Arc::clone(&meter));
+    let response = ConnectResponse { timeout_ms: 30_000, session: SESSION, read_only: None };
+    observatory.apply(at(millis), Transition::Answered { connection, response });
+    Recorder::new(meter, observatory.counters(usize::from(server.0), server))
+}
+
+fn reply(recorder: &mut Recorder, millis: u64, op: OpCode) {
+    recorder.begin(at(millis));
+    recorder.observe(Event::Reply(Reply {
+        xid: Xid(1),
+        op: Some(op),
+        zxid: Zxid(9),
+        error: ErrorCode::OK,
+        sent_at: at(millis - 1),
+        flags: 0,
+        request_len: 20,
+        reply_len: 96,
+    }));
+    recorder.settle(24, 100, 0);
+}
+
+fn end(observatory: &Observatory, millis: u64, connection: u64, closing: bool) {
+    let connection = ConnectionId(connection);
+    let end = ConnectionEnd {
+        closer: Closer::Client(How::Fin),
+        unanswered: Vec::new(),
+        unanswered_count: 3,
+        unanswered_pings: 0,
+        skipped: 0,
+        fatal_error: None,
+        closing,
+        oversized: None,
+        client_heard_at: at(millis),
+        server_heard_at: at(millis),
+    };
+    observatory.apply(at(millis), Transition::Ended { connection, end });
+    observatory.meters().finish(SESSION, connection);
+}
+
+fn value(page: &str, series: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[test]
+fn a_session_is_followed_from_attach_to_end() {
+    let observatory = observatory(10);
+    let mut first = attach(&observatory, 0, 1, 0);
+    reply(&mut first, 10, OpCode::GET_DATA);
+    assert_eq!(observatory.placed_on(SESSION), Some(ServerId(0)));
+    end(&observatory, 20, 1, false);
+    let mut second = attach(&observatory, 30, 2, 1);
+    reply(&mut second, 40, OpCode::SET_DATA);
+    assert_eq!(observatory.placed_on(SESSION), Some(ServerId(1)));
+
+    let rows = observatory.session_rows(&observatory.session_ids());
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].server, rows[0].moves, rows[0].unanswered), (Some(ServerId(1)), 1, 3));
+    let (moves, more) = observatory.moves(10, |_| true);
+    assert_eq!((moves.len(), moves[0].from, moves[0].to, more), (1, ServerId(0), ServerId(1), false));
+    assert_eq!(observatory.session_story(SESSION).unwrap().moves, moves);
+    assert_eq!(observatory.connection_rows().len(), 2);
+
+    let page = observatory.metrics();
+    for (series, expected) in [
+        (r#"zoogate_operations_total{server="zk1:2181",op="getData"}"#, 1.0),
+        (r#"zoogate_operations_total{server="zk2:2181",op="setData"}"#, 1.0),
+        (r#"zoogate_attaches_total{server="zk2:2181",routed="spread"}"#, 1.0),
+        (r#"zoogate_moves_total{from="zk1:2181",to="zk2:2181"}"#, 1.0),
+        (r#"zoogate_unanswered_requests_total{server="zk1:2181"}"#, 3.0),
+        (r#"zoogate_sessions{server="zk1:2181"}"#, 0.0),
+        (r#"zoogate_sessions{server="zk2:2181"}"#, 1.0),
+        (r#"zoogate_operation_duration_seconds_count{server="zk1:2181",op="getData"}"#, 1.0),
+        (r#"zoogate_session_latency_seconds_count{session="0x100000000000007",class="read"}"#, 1.0),
+        (r#"zoogate_session_latency_seconds_count{session="0x100000000000007",class="write"}"#, 1.0),
+    ] {
+        assert_eq!(value(&page, series), Some(expected), "{series} in\n{page}");
+    }
+    let who = r#"zoogate_session_info{session="0x100000000000007",server="zk2:2181",client="127.0.0.1:4000""#;
+    assert!(page.contains(who), "{page}");
+}
+
+#[test]
+fn series_of_a_dead_session_disappear_and_its_past_goes_to_other() {
+    let observatory = observatory(10);
+    let mut recorder = attach(&observatory, 0, 1, 0);
+    reply(&mut recorder, 10, OpCode::GET_DATA);
+    assert!(observatory.metrics().contains(r#"session="0x100000000000007""#));
+    end(&observatory, 20, 1, true);
+    let page = observatory.metrics();
+    assert!(!page.contains("0x100000000000007"), "{page}");
+    let other = r#"zoogate_session_latency_seconds_count{session="other",class="read"}"#;
+    assert_eq!(value(&page, other), Some(1.0), "recorded before it was first shown");
+}
+
+#[test]
+fn without_places_there_are_no_session_series() {
+    let observatory = observatory(0);
+    attach(&observatory, 0, 1, 0);
+    assert!(!observatory.metrics().contains("session=\""));
+}
+
+#[test]
+fn an_end_is_shown_as_undecided_until_its_reason_is_final() {
+    let observatory = observatory(10);
+    attach(&observatory, 0, 1, 0);
+    end(&observatory, 20, 1, false);
+    let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Closing { .. });
+    let was_undecided = observatory.connection_rows().iter().any(undecided);
+    for second in 1..1_000 {
+        observatory.tick(at(second * 1_000));
+    }
+    let rows = observatory.connection_rows();
+    assert!(matches!(rows.as_slice(), [ConnectionRow::Ended { .. }]), "{rows:?}, undecided: {was_undecided}");
+}
+
+#[test]
+fn meters_go_with_their_session() {
+    let observatory = observatory(10);
+    attach(&observatory, 0, 1, 0);
+    end(&observatory, 20, 1, true);
+    assert_eq!(observatory.meters().len(), 1);
+    let keep = LedgerLimits::default().keep_ended.as_millis() as u64;
+    for second in 1..200 {
+        observatory.tick(at(keep + second * 1_000));
+    }
+    assert_eq!(observatory.session_ids(), []);
+    assert!(observatory.meters().is_empty());
+}
+
+#[test]
+fn ready_means_started_and_a_server_serves() {
+    let observatory = observatory(10);
+    assert!(observatory.unready().is_some());
+    observatory.set_ready(true);
+    assert!(observatory.unready().is_some());
+    let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(5)) };
+    let seen = Transition::ServerSeen { server: ServerId(1), asked_at: at(1), sighting };
+    observatory.apply(at(2), seen);
+    assert_eq!(observatory.unready(), None);
+    let page = observatory.metrics();
+    assert_eq!(value(&page, r#"zoogate_server_leader{server="zk2:2181"}"#), Some(1.0));
+    assert_eq!(value(&page, r#"zoogate_probe_results_total{server="zk2:2181",health="serving"}"#), Some(1.0));
+    assert_eq!(value(&page, "zoogate_ready"), Some(1.0));
+    observatory.set_ready(false);
+    assert!(observatory.unready().is_some());
+}
+
+#[test]
+fn hostile_strangers_fill_no_memory() {
+    let observatory = observatory(10);
+    let client = ([127, 0, 0, 1], 4000).into();
+    for len in 0..10_000 {
+        observatory.note_fault(ServerId(0), client, Fault::NegativeFrame(-len));
+    }
+    assert_eq!(lock(&observatory.named).len(), 1);
+}

@@ -1,0 +1,128 @@
+//! What readers copy out of the ledger: small rows, taken under its lock and looked at outside.
+
+use std::net::SocketAddr;
+
+use super::meter::MeterReading;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::identity::Identity;
+use crate::session::ledger::{OpenConnection, SessionRecord, SessionState};
+use crate::session::transition::EndedConnection;
+use crate::session::verdict::{MoveVerdict, RouteReason, SessionMove};
+use crate::time::Timestamp;
+
+/// One session, in short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionRow {
+    /// Its id.
+    pub session: SessionId,
+    /// Whether it lives.
+    pub state: SessionState,
+    /// The client that was given it last.
+    pub client: Option<SocketAddr>,
+    /// The server that it is on, or was on last.
+    pub server: Option<ServerId>,
+    /// When it attached there.
+    pub attached_at: Option<Timestamp>,
+    /// Who holds it.
+    pub identity: Option<Identity>,
+    /// Negotiated timeout in milliseconds; None when no server has given it here.
+    pub timeout_ms: Option<i32>,
+    /// The timeout that its client asked for last, in milliseconds.
+    pub requested_ms: Option<i32>,
+    /// How often it came to another server.
+    pub moves: u32,
+    /// How often it was refused because it had moved.
+    pub verdicts: u32,
+    /// Requests that the connection which ended last left unanswered.
+    pub unanswered: u32,
+    /// Its last claim or end.
+    pub changed_at: Timestamp,
+}
+
+impl SessionRow {
+    pub(super) fn of(record: &SessionRecord) -> Self {
+        let current = record.current();
+        let newest = record.attachments().next_back();
+        let last_end = record.attachments().rev().find_map(|attachment| attachment.end);
+        Self {
+            session: record.id(),
+            state: record.state(),
+            client: record.client(),
+            server: record.server(),
+            attached_at: current.and_then(|attachment| attachment.claim.attached_at()),
+            identity: record.identity(),
+            timeout_ms: current.and_then(|attachment| attachment.claim.negotiated_ms()),
+            requested_ms: newest.map(|attachment| attachment.claim.requested_ms),
+            moves: record.moves(),
+            verdicts: record.verdicts(),
+            unanswered: last_end.map_or(0, |end| end.unanswered),
+            changed_at: newest
+                .map(|attachment| attachment.claim.claimed_at)
+                .max(last_end.map(|end| end.at))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// One session with everything that happened to it.
+#[derive(Clone, Debug)]
+pub struct SessionStory {
+    /// In short.
+    pub row: SessionRow,
+    /// The whole record.
+    pub record: SessionRecord,
+    /// Its moves that are still remembered, oldest first.
+    pub moves: Vec<SessionMove>,
+    /// Its verdicts that are still remembered, oldest first.
+    pub verdicts: Vec<MoveVerdict>,
+}
+
+/// A connection, open or ended.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ConnectionRow {
+    /// It is open.
+    Open {
+        /// Which.
+        connection: ConnectionId,
+        /// What it claimed.
+        open: OpenConnection,
+    },
+    /// It has ended and its reason is not decided.
+    Closing {
+        /// Which.
+        connection: ConnectionId,
+        /// What is known.
+        closing: Closing,
+    },
+    /// It has ended for a reason that is final.
+    Ended {
+        /// What is known.
+        ended: EndedConnection,
+        /// Why its server was chosen, when its session is still known.
+        routed: Option<RouteReason>,
+    },
+}
+
+impl ConnectionRow {
+    /// When it was claimed.
+    pub fn claimed_at(&self) -> Timestamp {
+        match self {
+            Self::Open { open, .. } => open.claim.claimed_at,
+            Self::Closing { closing, .. } => closing.open.claim.claimed_at,
+            Self::Ended { ended, .. } => ended.claimed_at,
+        }
+    }
+}
+
+/// A connection that has ended, while its reason is not decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closing {
+    /// What it was.
+    pub open: OpenConnection,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Requests that were never answered.
+    pub unanswered: u32,
+    /// What its meter showed at the end.
+    pub reading: MeterReading,
+}

@@ -1,0 +1,219 @@
+//! The page of metrics: what the exporter renders, and the histograms and sessions that it does not know.
+
+use std::sync::{Arc, Mutex};
+
+use metrics::{Key, Label, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+
+use super::catalog::{self, CATALOG, Kind, Metric};
+use super::counters::{Direction, EVENT_TYPES, LARGE_SIZES, ServerCounters};
+use super::distribution::Distribution;
+use super::events::{Events, METADATA};
+use super::lock::lock;
+use super::meter::LatencyClass;
+use super::observatory::Observatory;
+use super::page::{COARSE, FINE, Page};
+use super::rows::SessionRow;
+use super::session_series::{ByClass, Candidate, SessionSeries};
+use crate::ids::{ServerId, SessionId};
+use crate::session::ledger::SessionState;
+use crate::session::sighting::{Health, Role};
+use crate::wire::{ErrorCode, OpCode};
+
+/// Makes the page of metrics. Belongs to one observatory; nothing of it is global.
+#[derive(Debug)]
+pub(super) struct Exporter {
+    recorder: PrometheusRecorder,
+    events: Events,
+    process: metrics_process::Collector,
+    servers: Vec<String>,
+    series: Mutex<SessionSeries>,
+}
+
+impl Exporter {
+    pub(super) fn new(servers: &[String], series: usize) -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        for metric in CATALOG {
+            let (name, help) = (metric.name.into(), metric.help.into());
+            match metric.kind {
+                Kind::Counter => recorder.describe_counter(name, None, help),
+                Kind::Gauge => recorder.describe_gauge(name, None, help),
+                Kind::Histogram => {}
+            }
+        }
+        let process = metrics_process::Collector::default();
+        metrics::with_local_recorder(&recorder, || process.describe());
+        Self {
+            events: Events::new(&recorder, servers),
+            recorder,
+            process,
+            servers: servers.to_vec(),
+            series: Mutex::new(SessionSeries::new(series)),
+        }
+    }
+
+    pub(super) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// The whole page as it is now.
+    pub(super) fn page(&self, observatory: &Observatory) -> String {
+        let sessions = observatory.session_rows(&observatory.session_ids());
+        let losses = observatory.losses();
+        let lines = observatory.log().map_or(0, super::LogControl::dropped_lines);
+        self.events.set_dropped([lines, losses.findings, losses.sessions]);
+        for place in 0..self.servers.len() {
+            self.pour(place, observatory);
+        }
+        self.state(observatory, &sessions);
+        metrics::with_local_recorder(&self.recorder, || self.process.collect());
+        let handle = self.recorder.handle();
+        handle.run_upkeep();
+        let mut page = Page::new(handle.render());
+        let all = self.durations(observatory, &mut page);
+        self.sessions(observatory, &sessions, &all, &mut page);
+        page.finish()
+    }
+
+    fn counter(&self, metric: &Metric, values: &[&str], total: u64) {
+        self.recorder.register_counter(&key(metric, values), &METADATA).absolute(total);
+    }
+
+    fn gauge(&self, metric: &Metric, values: &[&str], value: f64) {
+        self.recorder.register_gauge(&key(metric, values), &METADATA).set(value);
+    }
+
+    /// Pours what the workers have counted about one server into the exporter's counters.
+    fn pour(&self, place: usize, observatory: &Observatory) {
+        let server = self.servers[place].as_str();
+        let workers: Vec<&Arc<ServerCounters>> =
+            observatory.all_counters().iter().filter_map(|worker| worker.get(place)).collect();
+        let sum = |count: &dyn Fn(&ServerCounters) -> u64| workers.iter().map(|worker| count(worker)).sum::<u64>();
+        for slot in 0..OpCode::SLOTS {
+            let operations = sum(&|worker| worker.ops()[slot].operations());
+            if operations == 0 {
+                continue;
+            }
+            let labels = [server, OpCode::slot_name(slot)];
+            self.counter(&catalog::OPERATIONS, &labels, operations);
+            let bytes = |direction| sum(&|worker| worker.ops()[slot].bytes(direction));
+            self.counter(&catalog::REQUEST_BYTES, &labels, bytes(Direction::Request));
+            self.counter(&catalog::REPLY_BYTES, &labels, bytes(Direction::Reply));
+            let mut errors = [0; ErrorCode::SLOTS];
+            for (code, count) in workers.iter().flat_map(|worker| worker.ops()[slot].errors()) {
+                errors[code] += count;
+            }
+            for (code, count) in errors.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                let labels = [server, OpCode::slot_name(slot), ErrorCode::slot_name(code)];
+                self.counter(&catalog::OPERATION_ERRORS, &labels, count);
+            }
+        }
+        for (kind, name) in EVENT_TYPES.into_iter().enumerate() {
+            self.counter(&catalog::WATCH_EVENTS, &[server, name], sum(&|worker| worker.events()[kind]));
+        }
+        for direction in Direction::ALL {
+            for (size, name) in LARGE_SIZES.into_iter().enumerate() {
+                let frames = sum(&|worker| worker.large_frames(direction)[size]);
+                self.counter(&catalog::LARGE_FRAMES, &[server, direction.label(), name], frames);
+            }
+            let largest = workers.iter().map(|worker| worker.largest_frame(direction)).max().unwrap_or(0);
+            self.gauge(&catalog::LARGEST_FRAME, &[server, direction.label()], largest as f64);
+        }
+    }
+
+    /// What there is now: sessions, connections, servers.
+    fn state(&self, observatory: &Observatory, sessions: &[SessionRow]) {
+        let attached = |place: usize| {
+            let here =
+                |row: &&SessionRow| row.state == SessionState::Live && row.server == Some(ServerId(place as u16));
+            sessions.iter().filter(here).count() as f64
+        };
+        for entry in &observatory.roster().servers {
+            let labels = [entry.address.as_str()];
+            self.gauge(&catalog::SESSIONS, &labels, attached(entry.id.index()));
+            let open = observatory.load(entry.id).load(std::sync::atomic::Ordering::Relaxed);
+            self.gauge(&catalog::CONNECTIONS, &labels, f64::from(open));
+            self.gauge(&catalog::SERVER_SERVING, &labels, flag(entry.health == Health::Serving));
+            let leads = entry.role == Role::Leader && entry.health == Health::Serving;
+            self.gauge(&catalog::SERVER_LEADER, &labels, flag(leads));
+        }
+        for state in ["attached", "pending", "ended"] {
+            let count = sessions.iter().filter(|row| row.state.label() == state).count();
+            self.gauge(&catalog::SESSIONS_KNOWN, &[state], count as f64);
+        }
+        self.gauge(&catalog::READY, &[], flag(observatory.unready().is_none()));
+        self.gauge(&catalog::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    }
+
+    /// Latencies by server and operation. Returns all of them by class.
+    fn durations(&self, observatory: &Observatory, page: &mut Page) -> ByClass {
+        let mut all = ByClass::default();
+        page.family(&catalog::OPERATION_DURATION);
+        for (place, server) in self.servers.iter().enumerate() {
+            for slot in 0..OpCode::SLOTS {
+                let mut latency = Distribution::default();
+                for worker in observatory.all_counters() {
+                    latency.merge(&worker[place].ops()[slot].latency());
+                }
+                if latency.is_empty() {
+                    continue;
+                }
+                page.histogram(&catalog::OPERATION_DURATION, &[server, OpCode::slot_name(slot)], &latency, &FINE);
+                if let Some(class) = LatencyClass::of(OpCode::slot_class(slot)) {
+                    all[class as usize].merge(&latency);
+                }
+            }
+        }
+        all
+    }
+
+    /// The sessions with series of their own, and all others together.
+    fn sessions(&self, observatory: &Observatory, rows: &[SessionRow], all: &ByClass, page: &mut Page) {
+        let mut series = lock(&self.series);
+        if series.is_off() {
+            return;
+        }
+        let alive = rows.iter().filter(|row| !matches!(row.state, SessionState::Ended { .. }));
+        let mut candidates: Vec<Candidate> = alive.filter_map(|row| candidate(row.session, observatory)).collect();
+        let shown = series.choose(&mut candidates, observatory.meters());
+        page.family(&catalog::SESSION_INFO);
+        for (session, _) in &shown {
+            let Some(row) = rows.iter().find(|row| row.session == *session) else { continue };
+            let server = row.server.map_or("", |server| observatory.server_name(server));
+            let client = row.client.map(|client| client.to_string()).unwrap_or_default();
+            let identity = row.identity.map_or_else(|| client.clone(), |identity| identity.to_string());
+            page.sample(&catalog::SESSION_INFO, &[&session.to_string(), server, &client, &identity], 1);
+        }
+        page.family(&catalog::SESSION_IN_FLIGHT);
+        for (session, meters) in &shown {
+            let in_flight = u64::from(meters.reading.in_flight);
+            page.sample(&catalog::SESSION_IN_FLIGHT, &[&session.to_string()], in_flight);
+        }
+        page.family(&catalog::SESSION_LATENCY);
+        let mut show = |session: &str, latency: &ByClass| {
+            for class in LatencyClass::ALL {
+                let labels = [session, class.label()];
+                page.histogram(&catalog::SESSION_LATENCY, &labels, &latency[class as usize], &COARSE);
+            }
+        };
+        for (session, meters) in &shown {
+            show(&session.to_string(), &meters.latency);
+        }
+        show("other", &series.other(all));
+    }
+}
+
+fn candidate(session: SessionId, observatory: &Observatory) -> Option<Candidate> {
+    let (operations, worst) = observatory.meters().merit(session)?;
+    Some(Candidate { session, operations, worst })
+}
+
+fn key(metric: &Metric, values: &[&str]) -> Key {
+    debug_assert_eq!(metric.labels.len(), values.len(), "labels of {}", metric.name);
+    let labels = metric.labels.iter().zip(values).map(|(name, value)| Label::new(*name, (*value).to_owned()));
+    Key::from_parts(metric.name, labels.collect::<Vec<_>>())
+}
+
+fn flag(yes: bool) -> f64 {
+    if yes { 1.0 } else { 0.0 }
+}

@@ -1,0 +1,202 @@
+//! Which sessions have metric series of their own, and what is left for `other`.
+//!
+//! Half of the places go to the busiest sessions and half to those with the longest latencies. `other` must
+//! never go back, or rates over it would jump: so it is everything that was ever recorded, less what each
+//! session recorded while it had a series of its own. A session that loses its series keeps that part out of
+//! `other` for good; what it does later is in.
+
+use std::collections::{HashMap, HashSet};
+
+use super::distribution::Distribution;
+use super::meter::LatencyClass;
+use super::meters::{MeterBook, SessionMeters};
+use crate::ids::SessionId;
+
+/// Latencies by class, in the order of [`LatencyClass::ALL`].
+pub(super) type ByClass = [Distribution; LatencyClass::ALL.len()];
+
+/// The sessions with series of their own, from one scrape to the next.
+#[derive(Debug)]
+pub(super) struct SessionSeries {
+    places: usize,
+    own: HashMap<SessionId, Own>,
+    /// What sessions recorded while they had series that are gone now.
+    gone: ByClass,
+}
+
+/// A session with series of its own.
+#[derive(Debug)]
+struct Own {
+    /// What it had recorded before.
+    before: ByClass,
+    /// What it had recorded at the last scrape.
+    last: ByClass,
+}
+
+/// What a candidate for a place shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) session: SessionId,
+    /// Replies so far.
+    pub(super) operations: u64,
+    /// Its longest latency in nanoseconds.
+    pub(super) worst: u64,
+}
+
+impl SessionSeries {
+    /// Series for at most so many sessions.
+    pub(super) fn new(places: usize) -> Self {
+        Self { places, own: HashMap::new(), gone: ByClass::default() }
+    }
+
+    /// Whether there are to be any series at all.
+    pub(super) fn is_off(&self) -> bool {
+        self.places == 0
+    }
+
+    /// Gives the places to the candidates that deserve them now, and returns their numbers in order of id.
+    pub(super) fn choose(&mut self, candidates: &mut [Candidate], book: &MeterBook) -> Vec<(SessionId, SessionMeters)> {
+        let chosen: HashSet<SessionId> = elect(candidates, self.places);
+        self.own.retain(|session, own| {
+            let stays = chosen.contains(session);
+            if !stays {
+                add_difference(&mut self.gone, &own.last, &own.before);
+            }
+            stays
+        });
+        let mut shown: Vec<(SessionId, SessionMeters)> =
+            chosen.into_iter().filter_map(|session| Some((session, book.session(session)?))).collect();
+        shown.sort_unstable_by_key(|(session, _)| *session);
+        for (session, meters) in &shown {
+            let own = self
+                .own
+                .entry(*session)
+                .or_insert_with(|| Own { before: meters.latency.clone(), last: ByClass::default() });
+            own.last.clone_from(&meters.latency);
+        }
+        shown
+    }
+
+    /// What is left for `other` of everything that was recorded, read after [`SessionSeries::choose`].
+    pub(super) fn other(&self, all: &ByClass) -> ByClass {
+        let mut own = self.gone.clone();
+        for session in self.own.values() {
+            add_difference(&mut own, &session.last, &session.before);
+        }
+        std::array::from_fn(|class| all[class].since(&own[class]))
+    }
+}
+
+fn add_difference(sum: &mut ByClass, last: &ByClass, before: &ByClass) {
+    for class in 0..sum.len() {
+        sum[class].merge(&last[class].since(&before[class]));
+    }
+}
+
+/// The busiest and the worst, half of the places each; a session that is both leaves a place to the next.
+fn elect(candidates: &mut [Candidate], places: usize) -> HashSet<SessionId> {
+    candidates.sort_unstable_by_key(|one| (std::cmp::Reverse(one.operations), one.session));
+    let mut chosen: HashSet<SessionId> = candidates.iter().take(places.div_ceil(2)).map(|one| one.session).collect();
+    candidates.sort_unstable_by_key(|one| (std::cmp::Reverse(one.worst), one.session));
+    for one in candidates {
+        if chosen.len() >= places {
+            break;
+        }
+        chosen.insert(one.session);
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ids::{ConnectionId, Zxid};
+    use crate::observe::{ConnectionMeter, LatencyHistogram};
+
+    /// Sessions whose every record is in a histogram of all as well, as the servers' counters are.
+    #[derive(Default)]
+    struct Traffic {
+        book: MeterBook,
+        meters: HashMap<i64, Arc<ConnectionMeter>>,
+        all: LatencyHistogram,
+    }
+
+    impl Traffic {
+        fn read(&mut self, session: i64, times: u64, nanos: u64) {
+            let meter = self.meters.entry(session).or_insert_with(|| {
+                let meter = Arc::new(ConnectionMeter::default());
+                self.book.begin(SessionId(session), ConnectionId(session as u64), Arc::clone(&meter));
+                meter
+            });
+            for _ in 0..times {
+                meter.count_reply(Zxid(1), false);
+                meter.record_latency(LatencyClass::Read, nanos);
+                self.all.record(nanos);
+            }
+        }
+
+        fn candidates(&self) -> Vec<Candidate> {
+            let one = |session: i64| {
+                let session = SessionId(session);
+                let meters = self.book.session(session)?;
+                Some(Candidate { session, operations: meters.reading.operations, worst: meters.latency[0].max() })
+            };
+            self.meters.keys().filter_map(|session| one(*session)).collect()
+        }
+
+        fn scrape(&self, series: &mut SessionSeries) -> (Vec<i64>, u64) {
+            let shown = series.choose(&mut self.candidates(), &self.book);
+            let all = [self.all.snapshot(), Distribution::default(), Distribution::default()];
+            (shown.iter().map(|(session, _)| session.0).collect(), series.other(&all)[0].count())
+        }
+    }
+
+    #[test]
+    fn the_busiest_and_the_worst_are_shown() {
+        let mut traffic = Traffic::default();
+        for session in 1..=10 {
+            traffic.read(session, session as u64, 20_000_000 - session as u64 * 1_000_000);
+        }
+        let mut series = SessionSeries::new(4);
+        assert_eq!(traffic.scrape(&mut series).0, [1, 2, 9, 10]);
+        assert_eq!(traffic.scrape(&mut SessionSeries::new(100)).0.len(), 10);
+        assert!(SessionSeries::new(0).is_off());
+    }
+
+    #[test]
+    fn other_never_goes_back_whoever_comes_and_goes() {
+        let mut traffic = Traffic::default();
+        let mut series = SessionSeries::new(2);
+        let mut last = 0;
+        for round in 0..200_i64 {
+            // Another session is the busiest every few rounds, one after the other, and then it is gone.
+            let session = round / 5 + 1;
+            traffic.read(session, round as u64 + 1, 50_000);
+            traffic.read(100 + round % 3, 2, 90_000 * (round as u64 % 7 + 1));
+            if round % 5 == 4 {
+                traffic.meters.remove(&session);
+                traffic.book.drop_session(SessionId(session));
+            }
+            let (_, other) = traffic.scrape(&mut series);
+            assert!(other >= last, "round {round}: {other} after {last}");
+            last = other;
+        }
+        assert!(last < traffic.all.snapshot().count(), "own series must not be counted twice");
+    }
+
+    #[test]
+    fn what_a_session_does_while_it_is_shown_is_not_in_other() {
+        let mut traffic = Traffic::default();
+        let mut series = SessionSeries::new(1);
+        traffic.read(1, 10, 50_000);
+        assert_eq!(traffic.scrape(&mut series), (vec![1], 10), "what came before it was shown stays where it was");
+        traffic.read(1, 5, 50_000);
+        assert_eq!(traffic.scrape(&mut series), (vec![1], 10));
+        traffic.read(2, 100, 50_000);
+        assert_eq!(traffic.scrape(&mut series), (vec![2], 110));
+        traffic.read(1, 7, 50_000);
+        assert_eq!(traffic.scrape(&mut series), (vec![2], 117));
+    }
+}
