@@ -21,6 +21,10 @@ pub(crate) struct Arguments {
     /// Shorter slices and 3 rounds
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Milliseconds that one slice (one case, one peer, one round) is measured; on a busy machine many short
+    /// rounds say more than few long ones
+    #[arg(long)]
+    pub(crate) slice: Option<u64>,
     /// Be the in-memory server on this address (the bench starts itself so)
     #[arg(long, hide = true)]
     pub(crate) serve: Option<SocketAddr>,

@@ -30,6 +30,7 @@ use arguments::Arguments;
 use cases::{CASES, Pace};
 use clap::Parser;
 use peers::Peer;
+use std::time::Duration;
 
 /// Rounds of a quick run.
 const QUICK_ROUNDS: usize = 3;
@@ -59,11 +60,14 @@ fn main() -> Result<()> {
         }
     }
     versions.retain(|version| !version.is_empty());
-    let (rounds, pace) = if arguments.quick {
+    let (rounds, mut pace) = if arguments.quick {
         (arguments.rounds.min(QUICK_ROUNDS), Pace::QUICK)
     } else {
         (arguments.rounds, Pace::FULL)
     };
+    if let Some(slice) = arguments.slice {
+        pace.measure = Duration::from_millis(slice);
+    }
     println!("{}; {descriptors} descriptors", machine::describe());
     println!("{}", versions.join(", "));
     println!("medians of {rounds} interleaved rounds of {:?}; × is against haproxy", pace.measure);
