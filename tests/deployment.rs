@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use zoogate::config::{self, FileText, Keys, Period, Settings, Sources};
+use zoogate::observe::catalog::CATALOG;
 
 fn deployed(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file)).expect("a readable file")
@@ -53,4 +54,18 @@ fn the_sidecars_variables_are_valid() {
     let connect = sidecar.lines().find_map(|line| line.trim().strip_prefix("value: \"")?.strip_suffix("/kafka\""));
     let listeners: Vec<_> = settings.listeners.iter().map(|listener| listener.address.to_string()).collect();
     assert_eq!(connect, Some(listeners.join(",").as_str()), "clients connect to what zoogate listens on");
+}
+
+#[test]
+fn the_alerts_look_at_metrics_that_exist() {
+    let rules = deployed("alerts.yml");
+    let mut looked_at = 0;
+    for rest in rules.split("zoogate_").skip(1) {
+        let end = rest.find(|letter: char| !letter.is_ascii_lowercase() && letter != '_').unwrap_or(rest.len());
+        let name = format!("zoogate_{}", &rest[..end]);
+        let family = name.strip_suffix("_bucket").unwrap_or(&name);
+        assert!(CATALOG.iter().any(|metric| metric.name == family), "{name} is in no catalog");
+        looked_at += 1;
+    }
+    assert!(looked_at > 10);
 }

@@ -2,25 +2,64 @@
 //!
 //! `UPDATE_GENERATED=1 cargo test --test generated` writes them anew.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-/// Compares one generated file, or writes it when asked to.
-fn check(file: &str, expected: &str) {
+use clap::CommandFactory as _;
+use zoogate::cli::Arguments;
+
+/// Compares a file with what it should hold, given what it holds; or writes it when asked to.
+fn check(file: &str, expected: impl Fn(&str) -> String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let expected = expected(&found);
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         fs::write(&path, expected).expect("a checkout that can be written");
+        return;
     }
-    let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(found == expected, "{file} is out of date: run `UPDATE_GENERATED=1 cargo test --test generated`");
+}
+
+/// The text with what stands between the marks of each section replaced.
+fn filled(text: &str, sections: &[(&str, String)]) -> String {
+    let mut text = text.to_owned();
+    for (name, content) in sections {
+        let open = format!("<!-- generated: {name} -->\n");
+        let begin = text.find(&open).unwrap_or_else(|| panic!("no section {name}")) + open.len();
+        let end = begin + text[begin..].find("<!-- end -->").unwrap_or_else(|| panic!("section {name} has no end"));
+        text.replace_range(begin..end, content);
+    }
+    text
+}
+
+fn commands() -> String {
+    let mut table = String::from("| command | |\n|---|---|\n");
+    for command in Arguments::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(table, "| `{}` | {} |", command.get_name(), about.replace('|', "\\|"));
+    }
+    table
 }
 
 #[test]
 fn reference() {
-    check("config/reference.toml", &zoogate::config::reference_toml());
+    check("config/reference.toml", |_| zoogate::config::reference_toml());
 }
 
 #[test]
 fn schema() {
-    check("config/schema.json", &zoogate::config::schema_json());
+    check("config/schema.json", |_| zoogate::config::schema_json());
+}
+
+#[test]
+fn tables_of_the_readme() {
+    let sections = [("commands", commands()), ("settings", zoogate::config::settings_table())];
+    check("README.md", |text| filled(text, &sections));
+}
+
+#[test]
+fn only_what_is_between_the_marks_is_replaced() {
+    let text = "a\n<!-- generated: x -->\nold\n<!-- end -->\nb\n";
+    assert_eq!(filled(text, &[("x", "new\n".to_owned())]), "a\n<!-- generated: x -->\nnew\n<!-- end -->\nb\n");
 }

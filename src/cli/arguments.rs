@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{self, Keys};
+use crate::ids::SessionId;
 
 /// A transparent proxy between ZooKeeper clients and their ensemble that knows where every session is.
 ///
@@ -21,10 +22,10 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  zoogate run --servers zk1:2181,zk2:2181,zk3:2181 --listen 127.0.0.1:2181
-  zoogate sessions                          the sessions that a running zoogate knows
-  zoogate session-moved --json              every refusal by SESSION_MOVED, with its evidence
-  zoogate check zoogate.toml                is this file in order, and what would be bound?
+  zoogate run --servers zk1,zk2,zk3 --listen 127.0.0.1:2181
+  zoogate sessions                  the sessions that a running zoogate knows
+  zoogate session-moved --json      every refusal by SESSION_MOVED, with its evidence
+  zoogate check zoogate.toml        is this file in order, and what would be bound?
 
 Exit codes: 0 in order, 1 a negative finding, 2 a failure, 64 a command line that cannot be understood.";
 
@@ -34,7 +35,7 @@ pub enum Command {
     /// Carry traffic between clients and the ensemble until SIGTERM or SIGINT.
     ///
     /// Connections are then ended gradually within --shutdown-grace; a second signal ends them at once.
-    #[command(after_help = SOURCES)]
+    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{SOURCES}"))]
     Run(SettingsSource),
 
     /// Check a configuration without starting: is it valid, can its names be resolved, what would be bound?
@@ -52,6 +53,20 @@ pub enum Command {
     /// List sessions, those with the newest activity first.
     #[command(after_help = ASKING)]
     Sessions(ListQuery),
+
+    /// Show one session: where it is, its latency, and everything that happened to it.
+    ///
+    /// Ends with 1 when the session is not known.
+    #[command(after_help = ASKING)]
+    Session {
+        /// The id, in hexadecimal as zoogate and ZooKeeper's logs show it, or in decimal.
+        #[arg(value_parser = SessionId::parse, allow_hyphen_values = true)]
+        id: SessionId,
+
+        /// Whom to ask.
+        #[command(flatten)]
+        asking: Asking,
+    },
 
     /// List moves of sessions from one server to another, newest first.
     #[command(after_help = ASKING)]
@@ -78,6 +93,13 @@ pub enum Command {
     /// Print the manual page (`zoogate man | man -l -`).
     Man,
 }
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  zoogate run --servers zk1,zk2,zk3 --listen 127.0.0.1:2181        one address for the ensemble
+  zoogate run --servers zk1,zk2,zk3 --mirror 127.0.0.1:2191        one address for each server
+  zoogate run --listen 127.0.0.1:2191=zk1 --listen 127.0.0.1:2192=zk2
+  zoogate run zoogate.toml --log-level debug";
 
 const SOURCES: &str = "\
 Every setting is a flag (--probe-interval 2s), a variable (ZOOGATE_PROBE_INTERVAL=2s) and a key of the file \
@@ -128,7 +150,7 @@ pub struct ListQuery {
 
 /// The command line, with defaults and variables added to the help of every setting.
 pub fn command() -> clap::Command {
-    ["check", "print-config"]
+    ["run", "check", "print-config"]
         .iter()
         .fold(Arguments::command(), |command, name| command.mut_subcommand(name, config::with_defaults))
 }

@@ -10,6 +10,7 @@ mod check;
 mod lists;
 mod print_config;
 mod run;
+mod session;
 mod source;
 mod table;
 
@@ -57,6 +58,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
         Command::Check(source) => check::check(source, out),
         Command::PrintConfig(source) => print_config::print_config(source, out),
         Command::Sessions(list) => lists::sessions(list, out),
+        Command::Session { id, asking } => session::session(asking, *id, out),
         Command::Moves(list) => lists::moves(list, out),
         Command::SessionMoved(list) => lists::session_moved(list, out),
         Command::Servers(list) => lists::servers(list, out),

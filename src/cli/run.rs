@@ -3,13 +3,17 @@
 use super::arguments::SettingsSource;
 use super::{Finding, source};
 use crate::config::{self, Settings};
+use crate::observe::begin_log;
 use crate::proxy::Server;
 
 pub(super) fn run(from: &SettingsSource) -> anyhow::Result<Finding> {
     let settings = config::load(&source::read(from)?)?.settings;
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    // The guard writes what waits when it is dropped: behind everything that may still log.
+    let (log, _guard) = begin_log(settings.log.format, settings.log.level)?;
     greet(&settings);
-    Server::bind(settings)?.run()?;
+    let server = Server::bind(settings)?;
+    server.observatory().set_log(log);
+    server.run()?;
     Ok(Finding::Good)
 }
 

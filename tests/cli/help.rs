@@ -24,12 +24,12 @@ fn of_the_whole() {
 
 #[test]
 fn of_settings_in_short() {
-    check("check-short.txt", &["check", "-h"]);
+    check("run-short.txt", &["run", "-h"]);
 }
 
 #[test]
 fn of_settings_in_full() {
-    check("check.txt", &["check", "--help"]);
+    check("run.txt", &["run", "--help"]);
 }
 
 #[test]

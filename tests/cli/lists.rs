@@ -47,6 +47,44 @@ fn each_list_asks_for_its_own_and_an_empty_one_is_said() {
 }
 
 #[test]
+fn one_session_is_shown_in_full() {
+    let told = r#"{"session":"0x1","identity":null,"latency":{"reads":{"count":3,"p50_us":71},"pings":{"count":1}},
+        "timeline":[{"at":"10:00","event":"attach","server":"zk1:2181","connection":null},{"at":"10:01","event":"end","reason":"server_gone"}],
+        "watches":{"data":2}}"#;
+    let door = door::open("200 OK", told);
+    let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
+    let expected = "\
+session   0x1
+identity  -
+
+latency
+         count  p50 us
+  reads  3      71
+  pings  1      -
+
+timeline
+  10:00  attach  server=zk1:2181
+  10:01  end     reason=server_gone
+
+watches
+  data  2
+";
+    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
+    assert_eq!(door.asked.recv().unwrap(), "GET /api/sessions/0x1 HTTP/1.1");
+}
+
+#[test]
+fn an_unknown_session_is_a_negative_finding() {
+    let door = door::open("404 Not Found", r#"{"error":"session 0xffffffffffffffff is not known"}"#);
+    let output = zoogate(&["session", "-1", "--admin", &door.address], &[]);
+    assert_eq!(
+        (stdout(&output).as_str(), output.status.code()),
+        ("session 0xffffffffffffffff is not known\n", Some(1))
+    );
+    assert_eq!(zoogate(&["session", "broker-1"], &[]).status.code(), Some(64));
+}
+
+#[test]
 fn nobody_and_somebody_else_are_told_apart() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,0 +1,78 @@
+//! What the README tells people to type can be typed: its fenced blocks are read and tried.
+//!
+//! Commands that would serve for ever are parsed only; files and scripts must be there.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use zoogate::cli;
+use zoogate::config::{self, FileText, Keys, Sources};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).expect("a README")
+}
+
+/// The contents of all fenced blocks in one language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let open = format!("\n```{language}\n");
+    let blocks = text.split(&open).skip(1);
+    blocks.map(|rest| rest.split("\n```").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn commands_can_be_typed() {
+    let mut tried = 0;
+    for line in blocks(&readme(), "sh").iter().flat_map(|block| block.lines()) {
+        let words: Vec<&str> = line.split_whitespace().take_while(|word| *word != "#").collect();
+        let (program, rest) = match words.as_slice() {
+            [".ci/with-rust", "cargo", "run", "--release", "--", rest @ ..] => ("zoogate", rest),
+            [program, rest @ ..] => (*program, rest),
+            [] => continue,
+        };
+        match program {
+            "zoogate" => {
+                let arguments = [&["zoogate"], rest].concat();
+                let parsed = cli::command().try_get_matches_from(arguments);
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+            }
+            script if script.contains('/') => {
+                let mode =
+                    fs::metadata(root().join(script)).unwrap_or_else(|error| panic!("{script}: {error}")).permissions();
+                assert!(mode.mode() & 0o111 != 0, "{script} cannot be run");
+            }
+            other => panic!("the README shows a command that is not tried here: {other}"),
+        }
+        tried += 1;
+    }
+    assert!(tried > 5);
+}
+
+#[test]
+fn files_are_valid() {
+    let files = blocks(&readme(), "toml");
+    assert!(!files.is_empty());
+    for text in files {
+        let file = FileText { path: PathBuf::from("README.md"), text };
+        let sources =
+            Sources { file: Some(file), variables: Vec::new(), flags: Keys::default(), cores: NonZeroUsize::MIN };
+        if let Err(error) = config::load(&sources) {
+            panic!("{error}");
+        }
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let text = readme();
+    let targets: Vec<&str> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(targets.len() > 3);
+    for target in targets.iter().filter(|target| !target.starts_with("http") && !target.starts_with('#')) {
+        assert!(root().join(target).exists(), "{target} is not there");
+    }
+}
