@@ -3,6 +3,7 @@
 mod door;
 mod help;
 mod lists;
+mod run;
 mod settings;
 
 use std::process::{Command, Output};

@@ -1,0 +1,93 @@
+//! `zoogate run` from start to stop, as the one who starts it sees it.
+
+use std::io::{BufRead as _, BufReader, Lines};
+use std::net::TcpListener;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{stderr, zoogate};
+
+/// A zoogate that runs until it is dropped, and what it logs.
+struct Running {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Running {
+    /// Starts it on ports that the kernel chooses, with its log in JSON and no admin door.
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_zoogate"))
+            .args(["run", "--listen", "127.0.0.1:0", "--admin", "off", "--log-format", "json"])
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let log = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        Self { child, log }
+    }
+
+    /// The next event whose message begins like this. Ends with the log, so that it cannot wait for ever on a
+    /// process that is gone.
+    fn event(&mut self, message: &str) -> serde_json::Value {
+        for line in self.log.by_ref().map_while(Result::ok) {
+            let event: serde_json::Value =
+                serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            if event["message"].as_str().is_some_and(|found| found.starts_with(message)) {
+                return event;
+            }
+        }
+        panic!("the log ended without {message:?}");
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("a running child");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server that refuses: nobody listens on port 1.
+const SILENT: &str = "127.0.0.1:1";
+
+#[test]
+fn it_ends_in_order_on_a_signal() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut running = Running::start(&["--servers", SILENT, "--workers", "1"]);
+        running.event("ready");
+        running.signal(signal);
+        running.event("stopping");
+        assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+#[test]
+fn the_chroot_is_told_once() {
+    let mut running = Running::start(&["--servers", &format!("{SILENT}/kafka")]);
+    let event = running.event("the chroot is the clients' business");
+    assert_eq!((event["chroot"].as_str(), event["level"].as_str()), (Some("/kafka"), Some("INFO")));
+    running.event("ready");
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = zoogate(&["run", "--servers", "127.0.0.1:1", "--listen", &address, "--admin", "off"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert!(told.contains(&format!("zoogate: cannot listen on {address}: Address already in use")), "{told}");
+}
+
+#[test]
+fn a_wrong_setting_stops_the_start() {
+    let output = zoogate(&["run", "--servers", "127.0.0.1:1"], &[("ZOOGATE_LISTEN", "localhost:1")]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).starts_with("zoogate: variable ZOOGATE_LISTEN: listen: \"localhost:1\" is not an address"));
+}
