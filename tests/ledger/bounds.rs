@@ -13,10 +13,12 @@ use zoogate::session::identity::Identity;
 use zoogate::session::ledger::{LOOK_BOUND, LedgerLimits, RETURN_BOUND, SessionState};
 use zoogate::session::sighting::{Health, Role, Sighting};
 use zoogate::session::transition::{Finding, Transition};
-use zoogate::session::verdict::RouteReason;
+use zoogate::session::verdict::{EndReason, RouteReason};
 use zoogate::time::Timestamp;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 use zoogate::wire::{ErrorCode, OpCode};
+
+use crate::story::{A, B, LEADER, PROBE, Story};
 
 const CONNECTIONS: u64 = 24;
 /// No end waits longer than for a look and then for the session's return.
@@ -198,4 +200,25 @@ proptest! {
     fn whatever_it_is_told_with_little_room(told in prop::collection::vec((0..2_000_000_u32, any_transition()), 0..200)) {
         tell_all(tight(), told);
     }
+}
+
+/// Every session loses its server at once: all are decided, in slices, and nothing is dropped.
+#[test]
+fn a_storm_is_heard_in_slices() {
+    let mut story = Story::new();
+    let links: Vec<_> = [LEADER, A, B].into_iter().flat_map(|server| story.crowd(server, 2_000)).collect();
+    for server in [LEADER, A, B] {
+        story.set(server, Health::NotServing);
+    }
+    for link in &links {
+        story.fin(*link);
+    }
+    story.wait(PROBE);
+    assert!(story.ledger.undecided() > 0, "not all in one breath");
+    story.wait(2_000);
+    assert_eq!(story.ledger.undecided(), 0);
+    assert!(links.iter().all(|link| !story.ledger.open_connections().any(|(open, _)| open == *link)));
+    let lost = |finding: &&Finding| matches!(finding, Finding::Ended(ended) if ended.reason == EndReason::LeaderLost);
+    assert_eq!(story.findings.iter().filter(lost).count(), links.len());
+    assert_eq!(story.ledger.losses().findings, 0);
 }

@@ -19,7 +19,7 @@ use zoogate::wire::{ErrorCode, OpCode};
 /// Session timeout of every client here, in milliseconds.
 pub(crate) const TIMEOUT: u64 = 6_000;
 /// How long the prober of the story takes, in milliseconds.
-const PROBE: u64 = 5;
+pub(crate) const PROBE: u64 = 5;
 /// How often the story's driver ticks, in milliseconds.
 const TICK: u64 = 25;
 

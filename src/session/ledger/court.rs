@@ -122,20 +122,27 @@ impl SessionLedger {
         if matches!(fate, Fate::LeaderLost(_)) {
             self.ensemble.lost_leader(exodus.started_at);
         }
-        for connection in exodus.cases {
-            let Some((case, _, _)) = self.docket.take(connection) else { continue };
-            match (judge::after_exodus(self.scene(&case), &fate), &fate) {
-                (Some(ruling), _) => self.decide(case, ruling),
-                (None, Fate::Stays(said_by)) => {
-                    let due = case.ended_at.after(case.return_bound());
-                    self.docket.put(case, Stage::Return(*said_by), due);
-                }
-                (None, _) => {
-                    let ruling = judge::without_return(self.scene(&case), Testimony::Nobody);
-                    self.decide(case, ruling);
-                }
+        self.over.push_back((fate, exodus.cases));
+    }
+
+    /// Hears at most so many cases of exoduses that are over.
+    pub(super) fn hear_over(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some((fate, mut cases)) = self.over.pop_front() else { return };
+            if let Some(connection) = cases.pop() {
+                self.hear(connection, &fate);
+                self.over.push_front((fate, cases));
             }
         }
+    }
+
+    fn hear(&mut self, connection: ConnectionId, fate: &Fate) {
+        let Some((case, _, _)) = self.docket.take(connection) else { return };
+        if let Some(ruling) = judge::after_exodus(self.scene(&case), fate) {
+            return self.decide(case, ruling);
+        }
+        let due = case.ended_at.after(case.return_bound());
+        self.docket.put(case, Stage::Return(fate.testimony()), due);
     }
 
     /// A case that waits for a look at its server.

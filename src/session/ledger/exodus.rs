@@ -53,6 +53,16 @@ pub(super) enum Fate {
     Stays(Testimony),
 }
 
+impl Fate {
+    /// Who says that the server serves as before.
+    pub(super) fn testimony(&self) -> Testimony {
+        match self {
+            Self::Stays(testimony) => *testimony,
+            Self::Leaving(_) | Self::LeaderLost(_) => Testimony::Nobody,
+        }
+    }
+}
+
 /// Who says that a server serves as before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Testimony {

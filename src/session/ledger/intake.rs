@@ -1,0 +1,196 @@
+//! What each transition changes: the open connections, the session's record, the server's count; and the findings
+//! that follow at once. Why a connection ended is the business of its case.
+
+use std::time::Duration;
+
+use super::attachment::{Attachment, AttachmentEnd, Claim, Outcome};
+use super::case::Case;
+use super::open::OpenConnection;
+use super::record::{SessionEnd, SessionRecord, SessionState};
+use super::sharing::{SHARED_PAUSE, sharers};
+use super::{SessionLedger, judge};
+use crate::ids::{ConnectionId, SessionId};
+use crate::session::ending::{ConnectionEnd, Unanswered};
+use crate::session::event::MovedForm;
+use crate::session::identity::Identity;
+use crate::session::transition::Finding;
+use crate::session::verdict::{MoveVerdict, SessionMove};
+use crate::time::Timestamp;
+use crate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+
+impl SessionLedger {
+    pub(super) fn claimed(&mut self, now: Timestamp, connection: ConnectionId, claim: Claim, request: ConnectRequest) {
+        if self.open.contains_key(&connection) || self.docket.stage(connection).is_some() {
+            self.misplaced += 1;
+            return;
+        }
+        let ConnectRequest { session, last_zxid, read_only, .. } = request;
+        self.open.insert(connection, OpenConnection { session, claim, last_zxid, read_only });
+        self.ensemble.view(claim.server);
+        if !session.is_new() && self.sessions.ensure(session, now) {
+            let cap = self.limits.history;
+            self.sessions.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
+        }
+    }
+
+    pub(super) fn answered(&mut self, now: Timestamp, connection: ConnectionId, response: ConnectResponse) {
+        let Some(open) = self.open.get_mut(&connection).filter(|open| open.claim.outcome == Outcome::Unanswered) else {
+            self.misplaced += 1;
+            return;
+        };
+        open.claim.outcome = if response.accepted() {
+            Outcome::Accepted { at: now, timeout_ms: response.timeout_ms }
+        } else {
+            Outcome::Refused { at: now }
+        };
+        let claim = open.claim;
+        if open.session.is_new() {
+            open.session = response.session;
+        }
+        let session = open.session;
+        if response.accepted() {
+            self.ensemble.view(claim.server).attached += 1;
+            self.attached(now, connection, session, claim);
+        } else if !session.is_new() {
+            self.refused(now, connection, session, claim);
+        }
+        self.session_came_back(session);
+    }
+
+    fn attached(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
+        if !self.sessions.ensure(session, now) {
+            return;
+        }
+        let before = self.sessions.get(session).and_then(SessionRecord::last_accepted).copied();
+        let cap = self.limits.history;
+        self.sessions.change(session, |record| {
+            record.answer(Attachment { connection, claim, end: None }, cap);
+            record.set_state(SessionState::Live);
+        });
+        if let Some(before) = before.filter(|before| before.claim.server != claim.server) {
+            self.moved(now, session, &claim, &before);
+        }
+        let clients = self.sessions.get(session).and_then(sharers);
+        if let Some(clients) = clients
+            && self.sessions.change(session, |record| record.note_shared(clients, now, SHARED_PAUSE)) == Some(true)
+        {
+            self.findings.push(Finding::SharedSession { session, clients, at: now });
+        }
+    }
+
+    fn moved(&mut self, now: Timestamp, session: SessionId, claim: &Claim, before: &Attachment) {
+        self.sessions.change(session, SessionRecord::count_move);
+        let one = SessionMove {
+            session,
+            from: before.claim.server,
+            to: claim.server,
+            at: now,
+            gap: before.end.map_or(Duration::ZERO, |end| now.since(end.at)),
+            unanswered_count: before.end.map_or(0, |end| end.unanswered),
+            client: claim.client,
+            reason: before.end.and_then(|end| end.reason),
+            routed: claim.routed,
+            identity: self.session(session).and_then(SessionRecord::identity),
+        };
+        self.moves.push(one.clone());
+        self.findings.push(Finding::Moved(one));
+    }
+
+    fn refused(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
+        let cap = self.limits.history;
+        self.sessions.change(session, |record| {
+            record.answer(Attachment { connection, claim, end: None }, cap);
+            let ended = matches!(record.state(), SessionState::Ended { .. });
+            if claim.password == Password::Right && !record.is_attached() && !ended {
+                record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
+            }
+        });
+    }
+
+    pub(super) fn identified(&mut self, now: Timestamp, connection: ConnectionId, identity: Identity) {
+        let Some(open) = self.open.get(&connection) else {
+            self.misplaced += 1;
+            return;
+        };
+        let session = open.session;
+        let joined = self.sessions.change(session, |record| record.join_identity(identity));
+        if let Some(Identity::Broker(broker) | Identity::Controller(Some(broker))) = joined {
+            self.replace(now, broker, session);
+        }
+    }
+
+    /// A broker registers with a new session: the one that it had is over, when it is not connected and came from
+    /// the same address. Two clusters may have brokers of one number.
+    fn replace(&mut self, now: Timestamp, broker: u32, session: SessionId) {
+        if self.brokers.len() >= self.limits.sessions && !self.brokers.contains_key(&broker) {
+            return;
+        }
+        let Some(former) = self.brokers.insert(broker, session).filter(|former| *former != session) else { return };
+        let address = |id| self.session(id).and_then(SessionRecord::client).map(|client| client.ip());
+        if address(former) == address(session) {
+            self.sessions.change(former, |record| {
+                if matches!(record.state(), SessionState::Pending { .. }) {
+                    record.set_state(SessionState::Ended { at: now, how: SessionEnd::Replaced });
+                }
+            });
+        }
+    }
+
+    pub(super) fn move_refused(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        form: MovedForm,
+        refused: Option<Unanswered>,
+    ) {
+        let Some(open) = self.open.get(&connection) else {
+            self.misplaced += 1;
+            return;
+        };
+        let (session, claim) = (open.session, open.claim);
+        let own = Attachment { connection, claim, end: None };
+        let flag = judge::refused_in_words(form, refused.as_ref(), self.session(session), &own, now);
+        let unanswered: Vec<_> = refused.into_iter().collect();
+        self.pronounce(MoveVerdict {
+            session,
+            connection,
+            client: claim.client,
+            server: claim.server,
+            claimed_by: flag.claimed_by,
+            at: now,
+            evidence: flag.evidence,
+            confidence: flag.confidence,
+            why: flag.why,
+            identity: self.session(session).and_then(SessionRecord::identity),
+            unanswered_count: unanswered.len() as u32,
+            unanswered,
+        });
+    }
+
+    pub(super) fn pronounce(&mut self, verdict: MoveVerdict) {
+        self.sessions.change(verdict.session, SessionRecord::count_verdict);
+        self.verdicts.push(verdict.clone());
+        self.findings.push(Finding::SessionMoved(verdict));
+    }
+
+    pub(super) fn ended(&mut self, now: Timestamp, connection: ConnectionId, end: ConnectionEnd) {
+        let Some(open) = self.open.remove(&connection) else {
+            self.misplaced += 1;
+            return;
+        };
+        let OpenConnection { session, claim, last_zxid, read_only } = open;
+        let mark = AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count };
+        self.sessions.change(session, |record| {
+            record.end(connection, mark);
+            record.set_last_unanswered(&end.unanswered);
+            if end.closing && claim.attached_at().is_some() {
+                record.set_closed(now);
+                record.set_state(SessionState::Ended { at: now, how: SessionEnd::Closed });
+            } else if record.state() == SessionState::Live && !record.is_attached() {
+                record.set_state(SessionState::Pending { since: now });
+            }
+        });
+        let case = Case { connection, session, claim, last_zxid, read_only, end, ended_at: now };
+        self.open_case(now, case);
+    }
+}
