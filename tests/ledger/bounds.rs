@@ -206,7 +206,7 @@ proptest! {
 #[test]
 fn a_storm_is_heard_in_slices() {
     let mut story = Story::new();
-    let links: Vec<_> = [LEADER, A, B].into_iter().flat_map(|server| story.crowd(server, 2_000)).collect();
+    let links: Vec<_> = [LEADER, A, B].into_iter().flat_map(|server| story.crowd(server, 1_500)).collect();
     for server in [LEADER, A, B] {
         story.set(server, Health::NotServing);
     }
