@@ -3,5 +3,6 @@
 //! They need `java` and `mvn`; the jars come by Maven coordinates into `target/peers` and stay there.
 
 mod direct;
+mod kafka_pair;
 mod parity;
 mod support;

@@ -323,6 +323,22 @@ impl Client {
     }
 }
 
+/// The session that owns an ephemeral node as of now; `None` where there is no such node.
+pub(crate) fn ephemeral_owner(address: SocketAddr, path: &str) -> Option<i64> {
+    let mut client = Client::create_session(address);
+    client.sync("/");
+    let frame = client.request(op::GET_DATA).text(path).bool(false);
+    let reply = client.exchange(frame);
+    client.close_session();
+    if reply.error != 0 {
+        return None;
+    }
+    let mut fields = Fields(&reply.body);
+    fields.buffer();
+    // The owner comes behind four numbers of eight bytes and three of four.
+    Some(Fields(&fields.0[4 * 8 + 3 * 4..]).long())
+}
+
 /// The kind of node that a create makes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {

@@ -232,6 +232,12 @@ impl Ensemble {
         }
     }
 
+    /// Whether server `index` has a connection of this session.
+    pub(crate) fn carries(&self, index: usize, session: i64) -> bool {
+        let wanted = format!("sid=0x{session:x},");
+        four_letter_word(self.address(index), "cons").is_some_and(|answer| answer.contains(&wanted))
+    }
+
     /// Ends a server without warning.
     pub(crate) fn kill9(&mut self, index: usize) {
         self.servers[index].process = None;

@@ -1,12 +1,14 @@
 //! A real Kafka broker in ZooKeeper mode, and Kafka's own command-line tools to use it.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::child::{Process, require_java, small_java};
+use super::child::{Process, Signal, require_java, small_java};
 use super::maven::Peer;
 use super::{ports, wait};
 
@@ -21,6 +23,7 @@ pub(crate) const SESSION_TIMEOUT_MS: u32 = 6000;
 /// A broker with an id, an address and a folder of its own.
 #[derive(Debug)]
 pub(crate) struct Broker {
+    id: u32,
     address: SocketAddr,
     arguments: Vec<String>,
     folder: TempDir,
@@ -40,7 +43,7 @@ impl Broker {
         arguments.push(format!("-Dlog4j.configuration=file:{}", logging(folder.path()).display()));
         arguments.push("kafka.Kafka".into());
         arguments.push(configuration.display().to_string());
-        let mut broker = Self { address, arguments, folder, process: None, starts: 0 };
+        let mut broker = Self { id, address, arguments, folder, process: None, starts: 0 };
         broker.restart();
         broker
     }
@@ -52,9 +55,21 @@ impl Broker {
         self.starts += 1;
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Where it takes Kafka clients.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it has logged about its ZooKeeper session.
+    pub(crate) fn session_log(&self) -> String {
+        let text = self.process.as_ref().map(Process::log_text).unwrap_or_default();
+        let told = |line: &&str| line.contains("(org.apache.zookeeper.ClientCnxn)") || line.contains("xpired");
+        text.lines().filter(told).collect::<Vec<_>>().join("\n")
     }
 
     /// Waits until it says that it has started, which it does once it is registered.
@@ -67,6 +82,58 @@ impl Broker {
             text.matches("started (kafka.server.KafkaServer)").count() >= starts
         });
     }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn sigterm(&mut self) {
+        let mut process = self.process.take().expect("the broker runs");
+        process.signal(Signal::Term);
+        process.wait_end(wait::PATIENCE);
+    }
+}
+
+/// Makes a topic with one replica on each of `brokers` brokers.
+pub(crate) fn create_topic(bootstrap: SocketAddr, topic: &str, brokers: usize) {
+    let (bootstrap, replicas) = (bootstrap.to_string(), brokers.to_string());
+    let shape = ["--partitions", "2", "--replication-factor", &replicas];
+    let arguments = [&["--bootstrap-server", &bootstrap, "--create", "--topic", topic][..], &shape].concat();
+    tool("org.apache.kafka.tools.TopicCommand", &arguments, "");
+}
+
+/// Sends each line as a message that every replica must have taken.
+pub(crate) fn produce(bootstrap: SocketAddr, topic: &str, lines: &[String]) {
+    let bootstrap = bootstrap.to_string();
+    let arguments = ["--bootstrap-server", &bootstrap, "--topic", topic, "--request-required-acks", "all"];
+    tool("kafka.tools.ConsoleProducer", &arguments, &(lines.join("\n") + "\n"));
+}
+
+/// Reads `count` messages from the topic's beginning, sorted.
+pub(crate) fn consume(bootstrap: SocketAddr, topic: &str, count: usize) -> Vec<String> {
+    let (bootstrap, count) = (bootstrap.to_string(), count.to_string());
+    let arguments = ["--bootstrap-server", &bootstrap, "--topic", topic, "--from-beginning", "--max-messages", &count];
+    let said = tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "");
+    let mut lines: Vec<String> = said.lines().map(String::from).collect();
+    lines.sort();
+    lines
+}
+
+/// Runs one of Kafka's command-line tools to its end and returns what it printed.
+fn tool(class: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new("java")
+        .args(small_java(128, &KAFKA.class_path()))
+        .arg(class)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("run java");
+    let mut stdin = child.stdin.take().expect("the tool's input is a pipe");
+    stdin.write_all(input.as_bytes()).expect("write the tool's input");
+    drop(stdin);
+    let ended = child.wait_with_output().expect("wait for the tool");
+    let errors = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{class} {arguments:?} failed:\n{errors}");
+    String::from_utf8_lossy(&ended.stdout).into_owned()
 }
 
 fn settings(id: u32, connect: &str, address: SocketAddr, folder: &Path) -> String {

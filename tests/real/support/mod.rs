@@ -4,6 +4,7 @@ pub(crate) mod child;
 pub(crate) mod client;
 pub(crate) mod ensemble;
 pub(crate) mod frames;
+pub(crate) mod gate;
 pub(crate) mod kafka;
 mod maven;
 mod ports;
