@@ -4,42 +4,87 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
-use ureq::Agent;
 use ureq::http::StatusCode;
+use ureq::{Agent, Body, http};
 
 /// Longer than any list takes, short enough to notice a zoogate that is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// All that is kept of 100,000 sessions fits; what answers more than this is no zoogate.
 const LARGEST_ANSWER: u64 = 1 << 30;
 
-/// What was answered.
-pub(super) enum Answer {
-    /// What was asked for.
-    Found(Value),
-    /// There is no such thing, in zoogate's words.
-    NotFound(String),
+/// A zoogate to ask.
+pub(super) struct AdminClient<'a> {
+    address: &'a str,
+    agent: Agent,
 }
 
-/// Fetches a path of the API.
-pub(super) fn get(admin: &str, path: &str) -> anyhow::Result<Answer> {
-    let agent: Agent =
-        Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).proxy(None).build().into();
-    let mut response = agent.get(format!("http://{admin}{path}")).call().map_err(|error| {
-        anyhow!("no zoogate answers at {admin} ({error}): is it running, and is this its admin address (--admin ADDR)?")
-    })?;
-    let status = response.status();
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(LARGEST_ANSWER)
-        .read_to_string()
-        .with_context(|| format!("{admin} did not finish its answer to {path}"))?;
-    let body = serde_json::from_str::<Value>(&text).ok();
-    let reason = body.as_ref().and_then(|body| body.get("error")).and_then(Value::as_str);
-    match (status, body.as_ref(), reason) {
-        (StatusCode::OK, Some(body), _) => Ok(Answer::Found(body.clone())),
-        (StatusCode::NOT_FOUND, _, Some(reason)) => Ok(Answer::NotFound(reason.to_owned())),
-        (_, _, Some(reason)) => bail!("{admin} answers {path} with {status}: {reason}"),
-        _ => bail!("what answers at {admin} is no zoogate: {status} without JSON for {path}"),
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Value,
+}
+
+impl<'a> AdminClient<'a> {
+    /// Nothing is connected yet.
+    pub(super) fn new(address: &'a str) -> Self {
+        let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).proxy(None);
+        Self { address, agent: config.build().into() }
+    }
+
+    /// Fetches a path of the API.
+    pub(super) fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Answer> {
+        let query = query.iter().map(|(name, value)| (*name, value.as_str()));
+        self.read(path, self.agent.get(self.url(path)).query_pairs(query).call())
+    }
+
+    /// Changes something.
+    pub(super) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+        let request = self.agent.put(self.url(path)).header("content-type", "application/json");
+        self.read(path, request.send(body.to_string()))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn read(&self, path: &str, response: Result<http::Response<Body>, ureq::Error>) -> anyhow::Result<Answer> {
+        let address = self.address;
+        let mut response = response.map_err(|error| {
+            anyhow!(
+                "no zoogate answers at {address} ({error}): is it running, and is this its admin address (--admin ADDR)?"
+            )
+        })?;
+        let status = response.status();
+        let text = response
+            .body_mut()
+            .with_config()
+            .limit(LARGEST_ANSWER)
+            .read_to_string()
+            .with_context(|| format!("{address} did not finish its answer to {path}"))?;
+        match serde_json::from_str(&text) {
+            Ok(body) => Ok(Answer { status, body }),
+            Err(_) => bail!("what answers at {address} is no zoogate: {status} without JSON for {path}"),
+        }
+    }
+}
+
+impl Answer {
+    /// The body of an answer that is what was asked for.
+    ///
+    /// # Errors
+    /// What zoogate says about the question.
+    pub(super) fn good(self) -> anyhow::Result<Value> {
+        if self.status == StatusCode::OK { Ok(self.body) } else { Err(anyhow!(self.refusal())) }
+    }
+
+    /// Why there is no other answer.
+    pub(super) fn refusal(&self) -> String {
+        let text = |name| self.body.get(name).and_then(Value::as_str);
+        match (text("error"), text("reason")) {
+            (Some(error), Some(reason)) => format!("{error}: {reason}"),
+            (Some(error), None) => error.to_owned(),
+            _ => format!("answered {}", self.status),
+        }
     }
 }

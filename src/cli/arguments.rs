@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{self, Keys};
+use crate::config::{self, Keys, LogLevel};
 use crate::ids::SessionId;
 
 /// A transparent proxy between ZooKeeper clients and their ensemble that knows where every session is.
@@ -68,11 +68,11 @@ pub enum Command {
         asking: Asking,
     },
 
-    /// List moves of sessions from one server to another, newest first.
+    /// List moves of sessions from one server to another, in order of time.
     #[command(after_help = ASKING)]
     Moves(ListQuery),
 
-    /// List refusals by SESSION_MOVED with their evidence, newest first.
+    /// List refusals by SESSION_MOVED with their evidence, in order of time.
     #[command(after_help = ASKING)]
     SessionMoved(ListQuery),
 
@@ -80,9 +80,24 @@ pub enum Command {
     #[command(after_help = ASKING)]
     Servers(ListQuery),
 
-    /// List open connections.
+    /// List connections, open and ended, newest first.
     #[command(after_help = ASKING)]
     Connections(ListQuery),
+
+    /// Ask whether zoogate serves: ends with 0 when it does and with 1 when it does not.
+    #[command(after_help = ASKING)]
+    Ready(RunningZoogate),
+
+    /// Show how much a running zoogate logs, or change it until its next start.
+    #[command(after_help = ASKING)]
+    LogLevel {
+        /// The least severe events to write from now on.
+        level: Option<LogLevel>,
+
+        /// Whom to ask.
+        #[command(flatten)]
+        at: RunningZoogate,
+    },
 
     /// Print a completion script for a shell.
     Completions {
@@ -118,9 +133,9 @@ pub struct SettingsSource {
     pub flags: Keys,
 }
 
-/// Which zoogate to ask, and how to print its answer.
+/// Which zoogate to ask.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct Asking {
+pub struct RunningZoogate {
     /// The admin address of the zoogate to ask: host:port.
     #[arg(
         long,
@@ -130,13 +145,21 @@ pub struct Asking {
         hide_env_values = true
     )]
     pub admin: String,
+}
+
+/// Which zoogate to ask, and how to print its answer.
+#[derive(Clone, PartialEq, Eq, Debug, Args)]
+pub struct Asking {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub at: RunningZoogate,
 
     /// Print the answer as JSON, as the API gives it.
     #[arg(long)]
     pub json: bool,
 }
 
-/// A question for a list.
+/// A question for a list. What is not asked for is not narrowed down.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
 pub struct ListQuery {
     /// Whom to ask.
@@ -146,6 +169,51 @@ pub struct ListQuery {
     /// Rows at most [default: 1000].
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+
+    /// Only what has to do with this server, by its address or its number in the list.
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+
+    /// Only what this client does: its address, with or without the port.
+    #[arg(long, value_name = "ADDR")]
+    pub client: Option<String>,
+
+    /// Only holders with this in their name, such as broker-1.
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+
+    /// Only this session.
+    #[arg(long, value_name = "ID", value_parser = SessionId::parse)]
+    pub session: Option<SessionId>,
+
+    /// Only what is in this state, as the list shows it.
+    #[arg(long, value_name = "STATE")]
+    pub state: Option<String>,
+
+    /// Only what ended for this reason, as the list shows it.
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+
+    /// Only sessions that moved, or were refused because they had moved.
+    #[arg(long)]
+    pub moved: bool,
+}
+
+impl ListQuery {
+    /// Names and values of the API's query.
+    pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
+        let pairs = [
+            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("server", self.server.clone()),
+            ("client", self.client.clone()),
+            ("identity", self.identity.clone()),
+            ("session", self.session.map(|session| session.to_string())),
+            ("state", self.state.clone()),
+            ("reason", self.reason.clone()),
+            ("moved", self.moved.then(|| "true".to_owned())),
+        ];
+        pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 /// The command line, with defaults and variables added to the help of every setting.

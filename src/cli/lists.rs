@@ -6,124 +6,102 @@ use anyhow::bail;
 use serde_json::Value;
 
 use super::Finding;
-use super::admin_client::{Answer, get};
+use super::admin_client::AdminClient;
 use super::arguments::ListQuery;
-use super::table::Table;
+use super::table::{Table, cell};
 
-/// One list of the API: the member that holds it, and the columns shown of it.
-struct List {
+/// One list of the API: where it is, the member that holds it, and the columns shown of it.
+pub(super) struct List {
     path: &'static str,
     member: &'static str,
-    columns: &'static [(&'static str, Column)],
+    /// Title and field.
+    columns: &'static [(&'static str, &'static str)],
 }
 
-/// How a column comes from an element.
-#[derive(Clone, Copy)]
-enum Column {
-    /// A field as it is.
-    Field(&'static str),
-    /// A field that counts milliseconds.
-    Millis(&'static str),
-}
-
-const SESSIONS: List = List {
+pub(super) const SESSIONS: List = List {
     path: "/api/sessions",
     member: "sessions",
     columns: &[
-        ("SESSION", Column::Field("session")),
-        ("IDENTITY", Column::Field("identity")),
-        ("CLIENT", Column::Field("client")),
-        ("SERVER", Column::Field("server")),
-        ("STATE", Column::Field("state")),
-        ("TIMEOUT", Column::Millis("timeout_ms")),
-        ("OPERATIONS", Column::Field("operations")),
-        ("IN FLIGHT", Column::Field("in_flight")),
-        ("UNANSWERED", Column::Field("unanswered")),
-        ("MOVES", Column::Field("moves")),
+        ("SESSION", "session"),
+        ("IDENTITY", "identity"),
+        ("CLIENT", "client"),
+        ("SERVER", "server"),
+        ("STATE", "state"),
+        ("ENDED", "ended"),
+        ("TIMEOUT MS", "timeout_ms"),
+        ("OPERATIONS", "operations"),
+        ("IN FLIGHT", "in_flight"),
+        ("UNANSWERED", "unanswered"),
+        ("MOVES", "moves"),
+        ("REFUSED", "session_moved"),
     ],
 };
 
-const MOVES: List = List {
+pub(super) const MOVES: List = List {
     path: "/api/moves",
     member: "moves",
     columns: &[
-        ("AT", Column::Field("at")),
-        ("SESSION", Column::Field("session")),
-        ("IDENTITY", Column::Field("identity")),
-        ("FROM", Column::Field("from")),
-        ("TO", Column::Field("to")),
-        ("GAP", Column::Millis("gap_ms")),
-        ("UNANSWERED", Column::Field("unanswered")),
+        ("AT", "at"),
+        ("SESSION", "session"),
+        ("IDENTITY", "identity"),
+        ("FROM", "from"),
+        ("TO", "to"),
+        ("GAP MS", "gap_ms"),
+        ("UNANSWERED", "unanswered"),
+        ("REASON", "reason"),
+        ("ROUTED", "routed"),
     ],
 };
 
-const SESSION_MOVED: List = List {
+pub(super) const SESSION_MOVED: List = List {
     path: "/api/session-moved",
     member: "session_moved",
     columns: &[
-        ("AT", Column::Field("at")),
-        ("SESSION", Column::Field("session")),
-        ("IDENTITY", Column::Field("identity")),
-        ("SERVER", Column::Field("server")),
-        ("EVIDENCE", Column::Field("evidence")),
-        ("CONFIDENCE", Column::Field("confidence")),
+        ("AT", "at"),
+        ("SESSION", "session"),
+        ("IDENTITY", "identity"),
+        ("SERVER", "server"),
+        ("EVIDENCE", "evidence"),
+        ("CONFIDENCE", "confidence"),
+        ("UNANSWERED", "unanswered"),
     ],
 };
 
-const SERVERS: List = List {
+pub(super) const SERVERS: List = List {
     path: "/api/servers",
     member: "servers",
     columns: &[
-        ("SERVER", Column::Field("server")),
-        ("STATE", Column::Field("state")),
-        ("ROLE", Column::Field("role")),
-        ("SESSIONS", Column::Field("sessions")),
-        ("CONNECTIONS", Column::Field("connections")),
-        ("LAST ZXID", Column::Field("last_zxid")),
+        ("SERVER", "server"),
+        ("STATE", "state"),
+        ("SINCE", "since"),
+        ("ROLE", "role"),
+        ("SESSIONS", "sessions"),
+        ("CONNECTIONS", "connections"),
+        ("LAST ZXID", "last_zxid"),
     ],
 };
 
-const CONNECTIONS: List = List {
+pub(super) const CONNECTIONS: List = List {
     path: "/api/connections",
     member: "connections",
     columns: &[
-        ("CONNECTION", Column::Field("connection")),
-        ("CLIENT", Column::Field("client")),
-        ("LISTENER", Column::Field("listener")),
-        ("SERVER", Column::Field("server")),
-        ("SESSION", Column::Field("session")),
-        ("STATE", Column::Field("state")),
+        ("CONNECTION", "connection"),
+        ("CLIENT", "client"),
+        ("LISTENER", "listener"),
+        ("SERVER", "server"),
+        ("ROUTED", "routed"),
+        ("SESSION", "session"),
+        ("STATE", "state"),
+        ("REASON", "reason"),
+        ("UNANSWERED", "unanswered"),
     ],
 };
 
-pub(super) fn sessions(query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
-    SESSIONS.print(query, out)
-}
-
-pub(super) fn moves(query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
-    MOVES.print(query, out)
-}
-
-pub(super) fn session_moved(query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
-    SESSION_MOVED.print(query, out)
-}
-
-pub(super) fn servers(query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
-    SERVERS.print(query, out)
-}
-
-pub(super) fn connections(query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
-    CONNECTIONS.print(query, out)
-}
-
 impl List {
-    fn print(&self, query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
-        let limit = query.limit.map(|limit| format!("?limit={limit}")).unwrap_or_default();
-        let admin = &query.asking.admin;
-        let answer = match get(admin, &format!("{}{limit}", self.path))? {
-            Answer::Found(answer) => answer,
-            Answer::NotFound(reason) => bail!("{admin} has no {}: {reason}", self.path),
-        };
+    /// Asks for the list and prints it.
+    pub(super) fn print(&self, query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
+        let admin = query.asking.at.admin.as_str();
+        let answer = AdminClient::new(admin).get(self.path, &query.pairs())?.good()?;
         if query.asking.json {
             writeln!(out, "{answer:#}")?;
             return Ok(Finding::Good);
@@ -133,40 +111,25 @@ impl List {
         };
         if elements.is_empty() {
             writeln!(out, "none")?;
-            return Ok(Finding::Good);
+        } else {
+            self.table(elements).write(out)?;
         }
-        self.table(elements).write(out)?;
+        if answer.get("more") == Some(&Value::Bool(true)) {
+            writeln!(out, "there is more than these {}: see --limit", elements.len())?;
+        }
         Ok(Finding::Good)
     }
 
-    /// A row for each element, and below it what it has to say in whole lines (`why`).
+    /// A row for each element, and below it what it has to say in whole lines.
     fn table(&self, elements: &[Value]) -> Table {
         let titles: Vec<_> = self.columns.iter().map(|(title, _)| *title).collect();
         let mut table = Table::new(&titles);
         for element in elements {
-            table.row(self.columns.iter().map(|(_, column)| column.text(element)));
-        }
-        table
-    }
-}
-
-impl Column {
-    fn text(self, element: &Value) -> String {
-        match self {
-            Self::Field(field) => plain(element.get(field)),
-            Self::Millis(field) => {
-                element.get(field).and_then(Value::as_u64).map_or("-".to_owned(), |millis| format!("{millis} ms"))
+            table.row(self.columns.iter().map(|(_, field)| cell(element.get(field))));
+            for line in element.get("why").and_then(Value::as_array).into_iter().flatten() {
+                table.note(&cell(Some(line)));
             }
         }
-    }
-}
-
-/// A value in few words: nothing as a dash, a list by its length.
-fn plain(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items.len().to_string(),
-        Some(other) => other.to_string(),
+        table
     }
 }

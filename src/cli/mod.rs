@@ -12,6 +12,7 @@ mod print_config;
 mod run;
 mod session;
 mod source;
+mod state;
 mod table;
 
 use std::ffi::OsString;
@@ -57,12 +58,14 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
         Command::Run(source) => run::run(source),
         Command::Check(source) => check::check(source, out),
         Command::PrintConfig(source) => print_config::print_config(source, out),
-        Command::Sessions(list) => lists::sessions(list, out),
+        Command::Sessions(list) => lists::SESSIONS.print(list, out),
         Command::Session { id, asking } => session::session(asking, *id, out),
-        Command::Moves(list) => lists::moves(list, out),
-        Command::SessionMoved(list) => lists::session_moved(list, out),
-        Command::Servers(list) => lists::servers(list, out),
-        Command::Connections(list) => lists::connections(list, out),
+        Command::Moves(list) => lists::MOVES.print(list, out),
+        Command::SessionMoved(list) => lists::SESSION_MOVED.print(list, out),
+        Command::Servers(list) => lists::SERVERS.print(list, out),
+        Command::Connections(list) => lists::CONNECTIONS.print(list, out),
+        Command::Ready(at) => state::ready(&at.admin, out),
+        Command::LogLevel { level, at } => state::log_level(&at.admin, *level, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut arguments::command(), "zoogate", &mut script);

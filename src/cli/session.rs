@@ -6,56 +6,57 @@
 use std::io::Write;
 
 use serde_json::{Map, Value};
+use ureq::http::StatusCode;
 
 use super::Finding;
-use super::admin_client::{Answer, get};
+use super::admin_client::AdminClient;
 use super::arguments::Asking;
-use super::table::Table;
+use super::table::{Table, cell, is_twin};
 use crate::ids::SessionId;
 
 pub(super) fn session(asking: &Asking, id: SessionId, out: &mut dyn Write) -> anyhow::Result<Finding> {
-    match get(&asking.admin, &format!("/api/sessions/{id}"))? {
-        Answer::NotFound(reason) => {
-            writeln!(out, "{reason}")?;
-            Ok(Finding::Bad)
-        }
-        Answer::Found(Value::Object(session)) if !asking.json => {
-            print(&session, out)?;
-            Ok(Finding::Good)
-        }
-        Answer::Found(session) => {
-            writeln!(out, "{session:#}")?;
-            Ok(Finding::Good)
-        }
+    let answer = AdminClient::new(&asking.at.admin).get(&format!("/api/sessions/{id}"), &[])?;
+    if answer.status == StatusCode::NOT_FOUND {
+        writeln!(out, "{}", answer.refusal())?;
+        return Ok(Finding::Bad);
     }
+    match answer.good()? {
+        Value::Object(session) if !asking.json => print(&session, out)?,
+        session => writeln!(out, "{session:#}")?,
+    }
+    Ok(Finding::Good)
 }
 
 fn print(session: &Map<String, Value>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let shown = || session.iter().filter(|(name, _)| !is_twin(session, name));
     let mut single = Table::new(&[]);
-    for (name, value) in session {
-        if let Some(text) = scalar(value) {
-            single.row([title(name), text]);
-        }
+    for (name, value) in shown().filter(|(_, value)| !has_rows(value)) {
+        let text = if value.as_array().is_some_and(Vec::is_empty) { "none".to_owned() } else { cell(Some(value)) };
+        single.row([title(name), text]);
     }
     single.write(out)?;
-    for (name, value) in session {
+    for (name, value) in shown().filter(|(_, value)| has_rows(value)) {
+        writeln!(out, "\n{}", title(name))?;
         match value {
-            Value::Object(members) if !members.is_empty() => {
-                writeln!(out, "\n{}", title(name))?;
-                members_table(members).write(out)?;
-            }
-            Value::Array(events) if !events.is_empty() => {
-                writeln!(out, "\n{}", title(name))?;
-                events_table(events).write(out)?;
-            }
+            Value::Object(members) => by_member(members).write(out)?,
+            Value::Array(events) => events_table(events).write(out)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// Objects in objects as rows under the names that their members share, others as single values.
-fn members_table(members: &Map<String, Value>) -> Table {
+/// Whether a value is a table of its own: a list of objects, or objects by name.
+fn has_rows(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members.values().any(Value::is_object),
+        Value::Array(items) => items.iter().any(Value::is_object),
+        _ => false,
+    }
+}
+
+/// Objects by name as rows under the names that their members share.
+fn by_member(members: &Map<String, Value>) -> Table {
     let mut columns: Vec<&str> = Vec::new();
     for inner in members.values().filter_map(Value::as_object).flat_map(Map::keys) {
         if !columns.contains(&inner.as_str()) {
@@ -63,52 +64,38 @@ fn members_table(members: &Map<String, Value>) -> Table {
         }
     }
     let titles: Vec<String> = columns.iter().map(|column| title(column)).collect();
-    let mut head = vec![""];
-    head.extend(titles.iter().map(String::as_str));
-    let mut table = Table::new(if columns.is_empty() { &[] } else { &head });
+    let mut table = Table::new(&[]);
+    table.row([String::new()].into_iter().chain(titles));
     for (name, value) in members {
-        let mut row = vec![format!("  {}", title(name))];
-        match value.as_object() {
-            Some(inner) => row.extend(columns.iter().map(|column| short(inner.get(*column).unwrap_or(&Value::Null)))),
-            None => row.push(short(value)),
-        }
-        table.row(row);
+        let cells = columns.iter().map(|column| cell(value.get(*column)));
+        table.row([format!("  {}", title(name))].into_iter().chain(cells));
     }
     table
 }
 
-/// When and what in columns, all else behind as name=value.
+/// When and what in columns, the rest behind as name=value, reasons in lines below.
 fn events_table(events: &[Value]) -> Table {
     let mut table = Table::new(&[]);
     for event in events {
         let Value::Object(members) = event else {
-            table.row([format!("  {}", short(event))]);
+            table.row([format!("  {}", cell(Some(event)))]);
             continue;
         };
-        let first = |name: &str| members.get(name).map(short).unwrap_or_default();
-        let rest = members.iter().filter(|(name, value)| !["at", "event"].contains(&name.as_str()) && !value.is_null());
-        let rest: Vec<String> = rest.map(|(name, value)| format!("{name}={}", short(value))).collect();
-        table.row([format!("  {}", first("at")), first("event"), rest.join(" ")]);
+        let lines = members.get("why").and_then(Value::as_array);
+        let in_columns = |name: &str| ["at", "kind", "session"].contains(&name) || (name == "why" && lines.is_some());
+        let rest = members.iter().filter(|(name, value)| {
+            !in_columns(name) && !is_twin(members, name) && !value.is_null() && *value != &Value::Array(Vec::new())
+        });
+        let rest: Vec<String> = rest.map(|(name, value)| format!("{name}={}", cell(Some(value)))).collect();
+        let columns = ["at", "kind"].into_iter().filter_map(|name| members.get(name)).map(|value| cell(Some(value)));
+        let mut row: Vec<String> = columns.chain([rest.join(" ")]).collect();
+        row[0].insert_str(0, "  ");
+        table.row(row);
+        for line in lines.into_iter().flatten() {
+            table.note(&cell(Some(line)));
+        }
     }
     table
-}
-
-/// A value that is none of several.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => Some("-".to_owned()),
-        Value::Object(_) | Value::Array(_) => None,
-        other => Some(short(other)),
-    }
-}
-
-fn short(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(short).collect::<Vec<_>>().join("; "),
-        other => other.to_string(),
-    }
 }
 
 fn title(name: &str) -> String {

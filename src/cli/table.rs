@@ -2,37 +2,85 @@
 
 use std::io::{self, Write};
 
+use serde_json::Value;
+
 /// Rows of cells under optional titles. All columns are left-aligned; the last is not padded.
 pub(super) struct Table {
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
+}
+
+enum Row {
+    Cells(Vec<String>),
+    /// Belongs to the row above and does not widen a column.
+    Note(String),
 }
 
 impl Table {
     /// A table with these titles; none, and it has no head.
     pub(super) fn new(titles: &[&str]) -> Self {
-        let head: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
-        Self { rows: if head.is_empty() { Vec::new() } else { vec![head] } }
+        let mut table = Self { rows: Vec::new() };
+        if !titles.is_empty() {
+            table.row(titles.iter().map(|title| (*title).to_owned()));
+        }
+        table
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(Row::Cells(cells.into_iter().collect()));
+    }
+
+    /// A whole line below the last row.
+    pub(super) fn note(&mut self, text: &str) {
+        self.rows.push(Row::Note(text.to_owned()));
     }
 
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
-        let width =
-            |column| self.rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
-        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or_default()).collect();
+        let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                line.push_str(cell);
-                line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
+            let Row::Cells(cells) = row else { continue };
+            widths.resize(widths.len().max(cells.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(cells) {
+                *width = (*width).max(cell.chars().count());
             }
-            writeln!(out, "{}", line.trim_end())?;
+        }
+        for row in &self.rows {
+            match row {
+                Row::Cells(cells) => writeln!(out, "{}", line(cells, &widths).trim_end())?,
+                Row::Note(text) => writeln!(out, "    {text}")?,
+            }
         }
         Ok(())
     }
+}
+
+fn line(cells: &[String], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (cell, width) in cells.iter().zip(widths) {
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', width - cell.chars().count() + 2));
+    }
+    line
+}
+
+/// A value in a cell: nothing as a dash, fractions to one place, several in one line.
+pub(super) fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) if number.is_f64() => format!("{:.1}", number.as_f64().unwrap_or_default()),
+        Some(Value::Array(items)) => items.iter().map(|item| cell(Some(item))).collect::<Vec<_>>().join("; "),
+        Some(Value::Object(members)) => {
+            let shown = members.iter().filter(|(name, _)| !is_twin(members, name));
+            shown.map(|(name, value)| format!("{name}={}", cell(Some(value)))).collect::<Vec<_>>().join(" ")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Whether a member tells another one again for programs: `at_ms` beside `at`, `server_id` beside `server`.
+pub(super) fn is_twin(members: &serde_json::Map<String, Value>, name: &str) -> bool {
+    let other = name.strip_suffix("_ms").or_else(|| name.strip_suffix("_id"));
+    other.is_some_and(|other| members.contains_key(other))
 }
 
 #[cfg(test)]
@@ -43,9 +91,23 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new(&["SESSION", "AT"]);
         table.row(["0x1".to_owned(), "é".to_owned()]);
+        table.note("a note that is longer than all");
         table.row(["0x10000000000".to_owned(), String::new()]);
         let mut text = Vec::new();
         table.write(&mut text).unwrap();
-        assert_eq!(String::from_utf8(text).unwrap(), "SESSION        AT\n0x1            é\n0x10000000000\n");
+        let expected = "\
+SESSION        AT
+0x1            é
+    a note that is longer than all
+0x10000000000
+";
+        assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn cells_are_short() {
+        let value =
+            serde_json::json!({"at": "10:00", "at_ms": 7, "gap_ms": 5, "none": null, "us": 1.26, "all": ["a", 1]});
+        assert_eq!(cell(Some(&value)), "at=10:00 gap_ms=5 none=- us=1.3 all=a; 1");
     }
 }

@@ -1,6 +1,6 @@
 //! An admin door that gives one prepared answer to each request and notes what was asked.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -21,8 +21,12 @@ pub(crate) fn open(status: &'static str, body: &str) -> Door {
     let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            let lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
+            let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+            let lines = reader.by_ref().lines();
             let head: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            // What is left unread at the close would reset the connection under the answer.
+            let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            reader.read_exact(&mut vec![0; length.unwrap_or(0)]).expect("a whole body");
             let told = tell.send(head.first().cloned().unwrap_or_default());
             if told.is_err() || stream.write_all(answer.as_bytes()).is_err() {
                 break;

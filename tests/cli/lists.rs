@@ -6,19 +6,46 @@ use std::process::{Command, Stdio};
 use super::{door, stderr, stdout, zoogate};
 
 const SESSIONS: &str = r#"{"sessions":[{"session":"0x100001a2b3c0000","identity":"broker-1","client":"127.0.0.1:4711",
-"server":"zk1:2181","state":"open","timeout_ms":18000,"operations":1234,"in_flight":0,"unanswered":0,"moves":2,"extra":{}}]}"#;
+"server":"zk1:2181","server_id":0,"state":"attached","ended":null,"timeout_ms":18000,"operations":1234,"in_flight":0,
+"unanswered":0,"moves":2,"session_moved":1,"extra":{}}],"more":true}"#;
 
 #[test]
 fn a_list_is_a_table() {
     let door = door::open("200 OK", SESSIONS);
-    let output = zoogate(&["sessions", "--admin", &door.address, "--limit", "5"], &[]);
+    let output = zoogate(&["sessions", "--admin", &door.address, "--limit", "1"], &[]);
     let expected = "\
-SESSION            IDENTITY  CLIENT          SERVER    STATE  TIMEOUT   OPERATIONS  IN FLIGHT  UNANSWERED  MOVES
-0x100001a2b3c0000  broker-1  127.0.0.1:4711  zk1:2181  open   18000 ms  1234        0          0           2
+SESSION            IDENTITY  CLIENT          SERVER    STATE     ENDED  TIMEOUT MS  OPERATIONS  IN FLIGHT  UNANSWERED  MOVES  REFUSED
+0x100001a2b3c0000  broker-1  127.0.0.1:4711  zk1:2181  attached  -      18000       1234        0          0           2      1
+there is more than these 1: see --limit
 ";
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(door.asked.recv().unwrap(), "GET /api/sessions?limit=5 HTTP/1.1");
+    assert_eq!(door.asked.recv().unwrap(), "GET /api/sessions?limit=1 HTTP/1.1");
+}
+
+#[test]
+fn filters_are_passed_on() {
+    let door = door::open("200 OK", r#"{"moves":[]}"#);
+    let filters =
+        ["--server", "zk1:2181", "--client", "::1", "--identity", "a b&c", "--session", "10", "--state", "ended"];
+    zoogate(&[&["moves", "--admin", &door.address][..], &filters, &["--reason", "closed", "--moved"]].concat(), &[]);
+    let asked = door.asked.recv().unwrap();
+    let query = "server=zk1%3A2181&client=%3A%3A1&identity=a%20b%26c&session=0xa&state=ended&reason=closed&moved=true";
+    assert_eq!(asked, format!("GET /api/moves?{query} HTTP/1.1"));
+}
+
+#[test]
+fn refusals_bring_their_evidence() {
+    let told = r#"{"session_moved":[{"session":"0x1","identity":null,"server":"zk1:2181","at":"10:00","evidence":"xid_gap",
+        "confidence":"likely","why":["first line","second line"],"unanswered":1}],"more":false}"#;
+    let door = door::open("200 OK", told);
+    let expected = "\
+AT     SESSION  IDENTITY  SERVER    EVIDENCE  CONFIDENCE  UNANSWERED
+10:00  0x1      -         zk1:2181  xid_gap   likely      1
+    first line
+    second line
+";
+    assert_eq!(stdout(&zoogate(&["session-moved", "--admin", &door.address], &[])), expected);
 }
 
 #[test]
@@ -48,26 +75,29 @@ fn each_list_asks_for_its_own_and_an_empty_one_is_said() {
 
 #[test]
 fn one_session_is_shown_in_full() {
-    let told = r#"{"session":"0x1","identity":null,"latency":{"reads":{"count":3,"p50_us":71},"pings":{"count":1}},
-        "timeline":[{"at":"10:00","event":"attach","server":"zk1:2181","connection":null},{"at":"10:01","event":"end","reason":"server_gone"}],
-        "watches":{"data":2}}"#;
+    let told = r#"{"session":"0x1","identity":null,"server":"zk1:2181","server_id":0,"watches":{"data":2,"child":0},
+        "last_unanswered":[],"latency":{"read":{"count":3,"p50_us":71.25},"ping":{"count":1,"p50_us":null}},
+        "timeline":[{"kind":"attach","at":"10:00","at_ms":1,"server":"zk1:2181","connection":null},
+        {"kind":"session_moved","at":"10:01","session":"0x1","evidence":"reply","why":["because","of"],"requests":[]}]}"#;
     let door = door::open("200 OK", told);
     let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
     let expected = "\
-session   0x1
-identity  -
+session          0x1
+identity         -
+server           zk1:2181
+watches          data=2 child=0
+last unanswered  none
 
 latency
-         count  p50 us
-  reads  3      71
-  pings  1      -
+        count  p50 us
+  read  3      71.2
+  ping  1      -
 
 timeline
-  10:00  attach  server=zk1:2181
-  10:01  end     reason=server_gone
-
-watches
-  data  2
+  10:00  attach         server=zk1:2181
+  10:01  session_moved  evidence=reply
+    because
+    of
 ";
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
     assert_eq!(door.asked.recv().unwrap(), "GET /api/sessions/0x1 HTTP/1.1");
@@ -75,13 +105,35 @@ watches
 
 #[test]
 fn an_unknown_session_is_a_negative_finding() {
-    let door = door::open("404 Not Found", r#"{"error":"session 0xffffffffffffffff is not known"}"#);
+    let door =
+        door::open("404 Not Found", r#"{"error":"session 0xffffffffffffffff is not known","reason":"never seen"}"#);
     let output = zoogate(&["session", "-1", "--admin", &door.address], &[]);
     assert_eq!(
         (stdout(&output).as_str(), output.status.code()),
-        ("session 0xffffffffffffffff is not known\n", Some(1))
+        ("session 0xffffffffffffffff is not known: never seen\n", Some(1))
     );
     assert_eq!(zoogate(&["session", "broker-1"], &[]).status.code(), Some(64));
+}
+
+#[test]
+fn readiness_is_an_exit_code() {
+    let ready = door::open("200 OK", r#"{"ready":true}"#);
+    let output = zoogate(&["ready", "--admin", &ready.address], &[]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("ready\n", Some(0)));
+    assert_eq!(ready.asked.recv().unwrap(), "GET /readyz HTTP/1.1");
+    let not = door::open("503 Service Unavailable", r#"{"ready":false,"reason":"stopping"}"#);
+    let output = zoogate(&["ready", "--admin", &not.address], &[]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("not ready: stopping\n", Some(1)));
+}
+
+#[test]
+fn the_log_level_is_shown_and_changed() {
+    let door = door::open("200 OK", r#"{"level":"debug"}"#);
+    assert_eq!(stdout(&zoogate(&["log-level", "--admin", &door.address], &[])), "debug\n");
+    assert_eq!(door.asked.recv().unwrap(), "GET /api/log-level HTTP/1.1");
+    assert_eq!(stdout(&zoogate(&["log-level", "debug", "--admin", &door.address], &[])), "debug\n");
+    assert_eq!(door.asked.recv().unwrap(), "PUT /api/log-level HTTP/1.1");
+    assert_eq!(zoogate(&["log-level", "loud"], &[]).status.code(), Some(64));
 }
 
 #[test]
@@ -102,10 +154,10 @@ fn nobody_and_somebody_else_are_told_apart() {
     let output = zoogate(&["moves", "--admin", &json.address], &[]);
     assert!(stderr(&output).contains("no `moves` in its answer"), "{}", stderr(&output));
 
-    let wrong = door::open("400 Bad Request", r#"{"error":"limit is not a number"}"#);
+    let wrong = door::open("400 Bad Request", r#"{"error":"the query cannot be understood","reason":"limit"}"#);
     let output = zoogate(&["moves", "--admin", &wrong.address], &[]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("400 Bad Request: limit is not a number"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("zoogate: the query cannot be understood: limit"), "{}", stderr(&output));
 }
 
 #[test]

@@ -1,0 +1,35 @@
+//! What a running zoogate says of itself: whether it serves, and how much it logs.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use ureq::http::StatusCode;
+
+use super::Finding;
+use super::admin_client::AdminClient;
+use crate::config::LogLevel;
+
+/// `zoogate ready`: does it serve?
+pub(super) fn ready(admin: &str, out: &mut dyn Write) -> anyhow::Result<Finding> {
+    let answer = AdminClient::new(admin).get("/readyz", &[])?;
+    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+        let reason = answer.body.get("reason").and_then(Value::as_str).unwrap_or("no reason given");
+        writeln!(out, "not ready: {reason}")?;
+        return Ok(Finding::Bad);
+    }
+    answer.good()?;
+    writeln!(out, "ready")?;
+    Ok(Finding::Good)
+}
+
+/// `zoogate log-level`: shows the level, or changes it first.
+pub(super) fn log_level(admin: &str, wanted: Option<LogLevel>, out: &mut dyn Write) -> anyhow::Result<Finding> {
+    let client = AdminClient::new(admin);
+    let answer = match wanted {
+        None => client.get("/api/log-level", &[])?,
+        Some(level) => client.put("/api/log-level", &json!({ "level": level }))?,
+    };
+    let answer = answer.good()?;
+    writeln!(out, "{}", answer.get("level").and_then(Value::as_str).unwrap_or("unknown"))?;
+    Ok(Finding::Good)
+}
