@@ -104,7 +104,11 @@ fn describe(refused: Refused<'_>) -> Unanswered {
 }
 
 impl Observer for Account {
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "where an event is made its kind is known: inlined, nothing of it is built"
+    )]
+    #[inline(always)]
     fn observe(&mut self, event: Event<'_>) {
         match event {
             Event::Request(_) | Event::Reply(_) | Event::Result { .. } | Event::Watch(_) => {
