@@ -42,7 +42,6 @@ pub(super) struct Guest {
 impl Guest {
     /// Serves the client until its relay can take over, and returns that.
     pub(super) async fn receive(self, client: TcpStream, kind: ListenerKind) -> Option<Relay> {
-        socket::tune(&client);
         match kind {
             ListenerKind::Mirror(server) => self.mirror(client, server).await,
             ListenerKind::Pooled => self.pooled(client).await,

@@ -87,7 +87,7 @@ pub(super) async fn connect(server: &ServerAddress, deadline: Instant) -> Result
         let attempt = timeout_at(Instant::now() + share, TcpStream::connect(address)).await;
         match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
-                tune(&stream);
+                tune_upstream(&stream);
                 return Ok(stream);
             }
             Err(error) => failure = ConnectError::Connect { server: server.clone(), address: *address, error },
@@ -96,18 +96,31 @@ pub(super) async fn connect(server: &ServerAddress, deadline: Instant) -> Result
     Err(failure)
 }
 
-/// Sets the options of a relayed connection. One that the kernel does not take is no reason to refuse traffic.
-pub(super) fn tune(stream: &TcpStream) {
-    let socket = SockRef::from(stream);
+/// Sets the options of a listening socket that its connections to clients inherit, so that an accept needs no
+/// system call for them.
+fn tune_listener(socket: &Socket) {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
     for (option, outcome) in [
         ("TCP_NODELAY", socket.set_tcp_nodelay(true)),
         ("SO_KEEPALIVE", socket.set_tcp_keepalive(&keepalive)),
         ("TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))),
     ] {
-        if let Err(error) = outcome {
-            tracing::debug!(option, %error, "socket option not set");
-        }
+        note_option(option, outcome);
+    }
+}
+
+/// Sets the options of a connection to a server. It needs no keepalive: while its client lives there are pings to
+/// be acknowledged, and the client's own end is found out on the client's side.
+fn tune_upstream(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    note_option("TCP_NODELAY", socket.set_tcp_nodelay(true));
+    note_option("TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
+}
+
+/// An option that the kernel does not take is no reason to refuse traffic.
+fn note_option(option: &'static str, outcome: io::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::debug!(option, %error, "socket option not set");
     }
 }
 
@@ -179,6 +192,7 @@ impl Reservation {
     /// The kernel's: out of descriptors or memory.
     pub(super) fn listen(&self) -> io::Result<TcpListener> {
         let socket = bind(self.address, Sharing::WithOurOwn)?;
+        tune_listener(&socket);
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
     }
@@ -199,6 +213,20 @@ mod tests {
         drop((listener, second));
         assert_eq!(TcpStream::connect(address).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         assert!(std::net::TcpListener::bind(address).is_err(), "somebody else could take the port");
+    }
+
+    #[tokio::test]
+    async fn an_accepted_connection_has_the_listeners_options() {
+        let reservation = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = reservation.listen().unwrap();
+        let _client = TcpStream::connect(reservation.address()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_EVERY);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
     }
 
     #[tokio::test]
