@@ -1,5 +1,6 @@
 //! A transparent proxy between ZooKeeper clients and their ensemble.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod ids;

@@ -2,6 +2,7 @@
 
 use super::arguments::SettingsSource;
 use super::{Finding, source};
+use crate::admin::AdminServer;
 use crate::config::{self, Settings};
 use crate::observe::begin_log;
 use crate::proxy::Server;
@@ -11,8 +12,13 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<Finding> {
     // The guard writes what waits when it is dropped: behind everything that may still log.
     let (log, _guard) = begin_log(settings.log.format, settings.log.level)?;
     greet(&settings);
+    let admin = settings.admin.map(|admin| AdminServer::bind(admin.address)).transpose()?;
     let server = Server::bind(settings)?;
     server.observatory().set_log(log);
+    let admin = admin.map(|admin| admin.start(server.observatory())).transpose()?;
+    if let Some(admin) = &admin {
+        tracing::info!(address = %admin.address(), "metrics and the API are served");
+    }
     server.run()?;
     Ok(Finding::Good)
 }

@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use super::distribution::Distribution;
 use super::meter::{ConnectionMeter, LatencyClass, MeterReading};
 use crate::ids::{ConnectionId, SessionId};
+use crate::session::watches::WatchCounts;
 
 /// Meters by session.
 #[derive(Debug, Default)]
@@ -55,7 +56,8 @@ impl MeterBook {
         let (_, meter) = entry.live.swap_remove(place);
         entry.live.shrink_to_fit();
         let finished = entry.finished.get_or_insert_default();
-        finished.reading.merge(&meter.read());
+        // Nothing is in flight on a connection that has ended, and its watches went with it.
+        finished.reading.merge(&MeterReading { in_flight: 0, watches: WatchCounts::default(), ..meter.read() });
         for class in LatencyClass::ALL {
             finished.latency[class as usize].merge(&meter.latency(class));
         }

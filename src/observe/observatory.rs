@@ -391,6 +391,7 @@ impl Observatory {
             record: record.clone(),
             moves: books.ledger.moves().filter(|one| one.session == session).cloned().collect(),
             verdicts: books.ledger.verdicts().filter(|one| one.session == session).cloned().collect(),
+            ended: books.ledger.ended_connections().filter(|one| one.session == Some(session)).cloned().collect(),
         })
     }
 

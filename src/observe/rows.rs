@@ -75,6 +75,8 @@ pub struct SessionStory {
     pub moves: Vec<SessionMove>,
     /// Its verdicts that are still remembered, oldest first.
     pub verdicts: Vec<MoveVerdict>,
+    /// Its connections that have ended for a final reason and are still remembered, oldest first.
+    pub ended: Vec<EndedConnection>,
 }
 
 /// A connection, open or ended.
@@ -104,6 +106,24 @@ pub enum ConnectionRow {
 }
 
 impl ConnectionRow {
+    /// Its client.
+    pub fn client(&self) -> SocketAddr {
+        match self {
+            Self::Open { open, .. } => open.claim.client,
+            Self::Closing { closing, .. } => closing.open.claim.client,
+            Self::Ended { ended, .. } => ended.client,
+        }
+    }
+
+    /// Its server.
+    pub fn server(&self) -> ServerId {
+        match self {
+            Self::Open { open, .. } => open.claim.server,
+            Self::Closing { closing, .. } => closing.open.claim.server,
+            Self::Ended { ended, .. } => ended.server,
+        }
+    }
+
     /// When it was claimed.
     pub fn claimed_at(&self) -> Timestamp {
         match self {

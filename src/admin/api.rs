@@ -1,0 +1,199 @@
+//! The paths of the admin address and what they answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+
+use super::error::Refusal;
+use super::host::Names;
+use super::pace::Pace;
+use super::query::{Asked, Filter, ListQuery};
+use super::views;
+use crate::config::LogLevel;
+use crate::ids::SessionId;
+use crate::observe::Observatory;
+
+/// Longest body of a request, in bytes; a level of the log is all that is ever sent.
+const BODY: usize = 1024;
+
+/// What every answer is made from.
+#[derive(Clone)]
+struct Desk {
+    observatory: Arc<Observatory>,
+    pace: Arc<Pace>,
+    names: Names,
+}
+
+/// All paths.
+pub(super) fn routes(observatory: Arc<Observatory>, names: Names) -> Router {
+    let desk = Desk { observatory, pace: Arc::new(Pace::new()), names };
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/api/sessions", get(sessions))
+        .route("/api/sessions/{session}", get(session))
+        .route("/api/moves", get(moves))
+        .route("/api/session-moved", get(session_moved))
+        .route("/api/servers", get(servers))
+        .route("/api/connections", get(connections))
+        .route("/api/log-level", get(log_level).put(set_log_level))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn_with_state(desk.clone(), guard))
+        .with_state(desk)
+}
+
+impl Desk {
+    /// Makes a JSON answer at its turn.
+    async fn answer<T: Serialize>(
+        &self,
+        make: impl FnOnce(&Observatory) -> Result<T, Refusal>,
+    ) -> Result<Response, Refusal> {
+        let answer = self.pace.make(|| make(&self.observatory).map(|view| serde_json::to_vec(&view))).await;
+        match answer? {
+            Ok(json) => Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response()),
+            Err(error) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                Err(Refusal::new(status, "the answer cannot be written", error.to_string()))
+            }
+        }
+    }
+
+    /// Makes a list at its turn.
+    async fn list<T: Serialize>(
+        &self,
+        query: ListQuery,
+        make: impl FnOnce(&Observatory, &Filter) -> T,
+    ) -> Result<Response, Refusal> {
+        self.answer(|observatory| Ok(make(observatory, &query.resolve(observatory)?))).await
+    }
+}
+
+/// Turns away requests for other hosts, and keeps answers out of caches and other sites' pages.
+async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    let mut response = if desk.names.admit(host) {
+        next.run(request).await
+    } else {
+        let reason = format!(
+            "this address does not answer for {:?}, only for its address or localhost",
+            host.unwrap_or_default()
+        );
+        Refusal::new(StatusCode::MISDIRECTED_REQUEST, "wrong host", reason).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+#[derive(Serialize)]
+struct Alive {
+    alive: bool,
+}
+
+async fn livez() -> Json<Alive> {
+    Json(Alive { alive: true })
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+async fn readyz(State(desk): State<Desk>) -> (StatusCode, Json<Readiness>) {
+    let reason = desk.observatory.unready();
+    let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Readiness { ready: reason.is_none(), reason }))
+}
+
+async fn metrics(State(desk): State<Desk>) -> Response {
+    let page = desk.pace.make(|| desk.observatory.metrics()).await;
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], Body::from(page)).into_response()
+}
+
+async fn sessions(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
+    desk.list(query, views::sessions).await
+}
+
+async fn session(State(desk): State<Desk>, Path(session): Path<String>) -> Result<Response, Refusal> {
+    let wrong = |reason| Refusal::bad_request("the path names no session", reason);
+    let session = SessionId::parse(&session).map_err(wrong)?;
+    desk.answer(|observatory| {
+        views::story(observatory, session).ok_or_else(|| {
+            let reason = "it was never seen here, or it ended and is forgotten";
+            Refusal::not_found(format!("session {session} is not known"), reason)
+        })
+    })
+    .await
+}
+
+async fn moves(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
+    desk.list(query, views::moves).await
+}
+
+async fn session_moved(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
+    desk.list(query, views::session_moved).await
+}
+
+async fn servers(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
+    desk.list(query, views::servers).await
+}
+
+async fn connections(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
+    desk.list(query, views::connections).await
+}
+
+/// The level of the log, as it is told and asked for.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Level {
+    level: LogLevel,
+}
+
+fn no_log() -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, "there is no log whose level could be changed", "it was started without one")
+}
+
+async fn log_level(State(desk): State<Desk>) -> Result<Json<Level>, Refusal> {
+    Ok(Json(Level { level: desk.observatory.log().ok_or_else(no_log)?.level() }))
+}
+
+async fn set_log_level(
+    State(desk): State<Desk>,
+    wanted: Result<Json<Level>, JsonRejection>,
+) -> Result<Json<Level>, Refusal> {
+    let Json(Level { level }) = wanted.map_err(|rejection| {
+        let reason = format!("{}; send {{\"level\": \"debug\"}} as application/json", rejection.body_text());
+        Refusal::new(rejection.status(), "the level cannot be understood", reason)
+    })?;
+    let log = desk.observatory.log().ok_or_else(no_log)?;
+    log.set_level(level)
+        .map_err(|error| Refusal::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
+    tracing::info!(%level, "log level changed");
+    Ok(Json(Level { level }))
+}
+
+async fn no_such_path() -> Refusal {
+    let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
+                  /api/session-moved, /api/servers, /api/connections and /api/log-level";
+    Refusal::not_found("there is no such path", reason)
+}
+
+async fn no_such_method() -> Refusal {
+    let reason = "everything is read with GET; only /api/log-level takes PUT";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method", reason)
+}

@@ -1,0 +1,61 @@
+//! What can go wrong at the admin address: at its start, and in answering one request.
+
+use std::io;
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why the admin address is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The address could not be taken.
+    #[error("cannot serve metrics and the API on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// The operating system refused its thread or its runtime.
+    #[error("cannot start the thread of the admin address: {0}")]
+    Thread(io::Error),
+}
+
+/// An answer that says why there is none.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    reason: &'a str,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, error: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { status, error: error.into(), reason: reason.into() }
+    }
+
+    /// What was asked for does not exist.
+    pub(super) fn not_found(error: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, error, reason)
+    }
+
+    /// The question itself is wrong.
+    pub(super) fn bad_request(error: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error, reason)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(Body { error: &self.error, reason: &self.reason })).into_response()
+    }
+}

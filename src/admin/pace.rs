@@ -1,0 +1,51 @@
+//! How often answers are made, however often they are asked for.
+//!
+//! Making an answer takes processor time that traffic could use. So answers are made one at a time, and after
+//! one that took a while there is a pause several times as long: scrapers without pause together get a fixed
+//! share of a core and wait for their turn, while a single one notices nothing.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+/// The pause behind an answer, in times of what the answer took: at most a fifth of a core is spent.
+const REST: u32 = 4;
+/// The longest pause, so that one slow answer on a busy machine does not shut the door.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
+/// Paces the making of answers.
+#[derive(Debug)]
+pub(super) struct Pace(Mutex<Instant>);
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+
+    /// Makes an answer when it is its turn.
+    pub(super) async fn make<T>(&self, answer: impl FnOnce() -> T) -> T {
+        let mut next = self.0.lock().await;
+        sleep_until(*next).await;
+        let begun = Instant::now();
+        let made = answer();
+        let ended = Instant::now();
+        *next = ended + ((ended - begun) * REST).min(LONGEST_REST);
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_answer_is_followed_by_a_pause() {
+        let pace = Pace::new();
+        let work = Duration::from_millis(20);
+        let begun = Instant::now();
+        pace.make(|| std::thread::sleep(work)).await;
+        pace.make(|| ()).await;
+        assert!(begun.elapsed() >= work * (REST + 1), "the second answer came after {:?}", begun.elapsed());
+    }
+}

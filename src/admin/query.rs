@@ -1,0 +1,128 @@
+//! What a list is asked for: how many elements, and which.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::error::Refusal;
+use crate::ids::{ServerId, SessionId};
+use crate::observe::Observatory;
+use crate::session::identity::Identity;
+
+/// Elements of a list unless more are asked for.
+const DEFAULT_LIMIT: usize = 1_000;
+
+/// The query of a request, or the reason why it is none.
+pub(super) struct Asked<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(refusal(&rejection)),
+        }
+    }
+}
+
+fn refusal(rejection: &QueryRejection) -> Refusal {
+    Refusal::bad_request("the query cannot be understood", rejection.body_text())
+}
+
+/// The query of every list. A filter that is not given lets everything through.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    /// How many elements at most.
+    limit: Option<usize>,
+    /// A server, by its address or its number.
+    server: Option<String>,
+    /// A client: its address, with or without the port.
+    client: Option<String>,
+    /// The state, as the list shows it.
+    state: Option<String>,
+    /// A part of the holder's name.
+    identity: Option<String>,
+    /// A session id.
+    session: Option<String>,
+    /// Whether the session was moved or refused at least once.
+    moved: Option<bool>,
+    /// The reason of an end, as the list shows it.
+    reason: Option<String>,
+}
+
+/// A [`ListQuery`] whose words were looked up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Filter {
+    pub(super) limit: usize,
+    pub(super) server: Option<ServerId>,
+    pub(super) session: Option<SessionId>,
+    pub(super) moved: Option<bool>,
+    client: Option<String>,
+    state: Option<String>,
+    identity: Option<String>,
+    reason: Option<String>,
+}
+
+impl ListQuery {
+    /// Looks up what it names.
+    ///
+    /// # Errors
+    /// A server that there is not, or something that is no session id.
+    pub(super) fn resolve(self, observatory: &Observatory) -> Result<Filter, Refusal> {
+        let server = self.server.map(|name| server_named(&name, observatory)).transpose()?;
+        let wrong_id = |reason| Refusal::bad_request("the session filter is no session id", reason);
+        let session = self.session.map(|id| SessionId::parse(&id)).transpose().map_err(wrong_id)?;
+        Ok(Filter {
+            limit: self.limit.unwrap_or(DEFAULT_LIMIT),
+            server,
+            session,
+            moved: self.moved,
+            client: self.client,
+            state: self.state,
+            identity: self.identity,
+            reason: self.reason,
+        })
+    }
+}
+
+fn server_named(name: &str, observatory: &Observatory) -> Result<ServerId, Refusal> {
+    let roster = observatory.roster();
+    let by_address = roster.servers.iter().find(|entry| entry.address == name).map(|entry| entry.id);
+    let by_number = || name.parse().ok().map(ServerId).filter(|id| roster.get(*id).is_some());
+    by_address.or_else(by_number).ok_or_else(|| {
+        let known: Vec<&str> = roster.servers.iter().map(|entry| entry.address.as_str()).collect();
+        Refusal::bad_request(format!("there is no server {name}"), format!("the servers are {}", known.join(", ")))
+    })
+}
+
+impl Filter {
+    pub(super) fn server_fits(&self, servers: &[Option<ServerId>]) -> bool {
+        self.server.is_none_or(|wanted| servers.contains(&Some(wanted)))
+    }
+
+    pub(super) fn session_fits(&self, session: SessionId) -> bool {
+        self.session.is_none_or(|wanted| wanted == session)
+    }
+
+    pub(super) fn client_fits(&self, client: Option<std::net::SocketAddr>) -> bool {
+        let fits = |wanted: &str| client.is_some_and(|it| it.to_string() == wanted || it.ip().to_string() == wanted);
+        self.client.as_deref().is_none_or(fits)
+    }
+
+    pub(super) fn state_fits(&self, state: &str) -> bool {
+        self.state.as_deref().is_none_or(|wanted| wanted == state)
+    }
+
+    pub(super) fn reason_fits(&self, reason: Option<&str>) -> bool {
+        self.reason.is_none() || self.reason.as_deref() == reason
+    }
+
+    pub(super) fn identity_fits(&self, identity: Option<Identity>, client: Option<std::net::SocketAddr>) -> bool {
+        let fits = |wanted: &str| super::views::holder(identity, client).is_some_and(|name| name.contains(wanted));
+        self.identity.as_deref().is_none_or(fits)
+    }
+}

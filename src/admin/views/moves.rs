@@ -1,0 +1,136 @@
+//! `/api/moves` and `/api/session-moved`: what happened to sessions, in order of time.
+
+use serde::Serialize;
+
+use super::request::RequestView;
+use super::{ServerView, holder, text};
+use crate::admin::moment::Moment;
+use crate::admin::query::Filter;
+use crate::ids::SessionId;
+use crate::observe::Observatory;
+use crate::session::verdict::{MoveVerdict, SessionMove};
+
+/// The newest moves, oldest of them first.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct Moves {
+    moves: Vec<MoveView>,
+    more: bool,
+}
+
+/// A session that attached to another server than before.
+#[derive(Debug, Serialize)]
+pub(super) struct MoveView {
+    #[serde(serialize_with = "text")]
+    session: SessionId,
+    identity: Option<String>,
+    client: String,
+    from: String,
+    from_id: u16,
+    to: String,
+    to_id: u16,
+    #[serde(flatten)]
+    at: Moment,
+    /// From the end of the last connection to the new attach; 0 when they overlapped.
+    gap_ms: u64,
+    /// Requests that the connection which it left did not get answered.
+    unanswered: u32,
+    /// Why the last connection ended; `pending` when that was not decided at the time.
+    reason: &'static str,
+    routed: &'static str,
+}
+
+impl MoveView {
+    pub(super) fn new(observatory: &Observatory, one: &SessionMove) -> Self {
+        Self {
+            session: one.session,
+            identity: holder(one.identity, Some(one.client)),
+            client: one.client.to_string(),
+            from: observatory.server_name(one.from).to_owned(),
+            from_id: one.from.0,
+            to: observatory.server_name(one.to).to_owned(),
+            to_id: one.to.0,
+            at: Moment::at(observatory.calendar(), one.at),
+            gap_ms: one.gap.as_millis() as u64,
+            unanswered: one.unanswered_count,
+            reason: one.reason.map_or("pending", |reason| reason.label()),
+            routed: one.routed.label(),
+        }
+    }
+}
+
+/// The moves that a filter lets through.
+pub(in crate::admin) fn moves(observatory: &Observatory, filter: &Filter) -> Moves {
+    let fits = |one: &SessionMove| {
+        filter.session_fits(one.session)
+            && filter.server_fits(&[Some(one.from), Some(one.to)])
+            && filter.client_fits(Some(one.client))
+            && filter.identity_fits(one.identity, Some(one.client))
+            && filter.reason_fits(Some(one.reason.map_or("pending", |reason| reason.label())))
+    };
+    let (moves, more) = observatory.moves(filter.limit, fits);
+    Moves { moves: moves.iter().rev().map(|one| MoveView::new(observatory, one)).collect(), more }
+}
+
+/// The newest verdicts, oldest of them first.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct SessionMoved {
+    session_moved: Vec<VerdictView>,
+    more: bool,
+}
+
+/// A refusal of a session because it has moved.
+#[derive(Debug, Serialize)]
+pub(super) struct VerdictView {
+    #[serde(serialize_with = "text")]
+    session: SessionId,
+    identity: Option<String>,
+    client: String,
+    connection: u64,
+    #[serde(flatten)]
+    server: ServerView,
+    /// Where the session had been claimed instead, when that was seen.
+    claimed_by: Option<String>,
+    #[serde(flatten)]
+    at: Moment,
+    evidence: &'static str,
+    confidence: &'static str,
+    why: Vec<String>,
+    unanswered: u32,
+    /// The first of them.
+    requests: Vec<RequestView>,
+}
+
+impl VerdictView {
+    pub(super) fn new(observatory: &Observatory, verdict: &MoveVerdict) -> Self {
+        let calendar = observatory.calendar();
+        Self {
+            session: verdict.session,
+            identity: holder(verdict.identity, Some(verdict.client)),
+            client: verdict.client.to_string(),
+            connection: verdict.connection.0,
+            server: ServerView::new(observatory, verdict.server),
+            claimed_by: verdict.claimed_by.map(|server| observatory.server_name(server).to_owned()),
+            at: Moment::at(calendar, verdict.at),
+            evidence: verdict.evidence.label(),
+            confidence: verdict.confidence.label(),
+            why: verdict.why.clone(),
+            unanswered: verdict.unanswered_count,
+            requests: verdict.unanswered.iter().map(|request| RequestView::new(calendar, request)).collect(),
+        }
+    }
+}
+
+/// The verdicts that a filter lets through.
+pub(in crate::admin) fn session_moved(observatory: &Observatory, filter: &Filter) -> SessionMoved {
+    let fits = |one: &MoveVerdict| {
+        filter.session_fits(one.session)
+            && filter.server_fits(&[Some(one.server)])
+            && filter.client_fits(Some(one.client))
+            && filter.identity_fits(one.identity, Some(one.client))
+    };
+    let (verdicts, more) = observatory.verdicts(filter.limit, fits);
+    SessionMoved {
+        session_moved: verdicts.iter().rev().map(|verdict| VerdictView::new(observatory, verdict)).collect(),
+        more,
+    }
+}

@@ -1,0 +1,71 @@
+//! `/api/servers`: the ensemble as last seen.
+
+use std::sync::atomic::Ordering;
+
+use serde::Serialize;
+
+use super::ServerView;
+use crate::admin::moment::Moment;
+use crate::admin::query::Filter;
+use crate::observe::{Observatory, SessionRow};
+use crate::route::ServerEntry;
+use crate::session::ledger::SessionState;
+use crate::time::Timestamp;
+
+/// The list, in configured order.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct Servers {
+    servers: Vec<EntryView>,
+    more: bool,
+}
+
+/// One server.
+#[derive(Debug, Serialize)]
+struct EntryView {
+    #[serde(flatten)]
+    server: ServerView,
+    /// `serving`, `not_serving`, `mute`, `closing`, `refusing`, `unreachable` or `unknown`.
+    state: &'static str,
+    role: &'static str,
+    last_zxid: Option<String>,
+    /// Sessions that are attached there now.
+    sessions: usize,
+    /// Client connections that are open now, those that carry no session included.
+    connections: u32,
+    #[serde(flatten)]
+    seen_at: Moment,
+    /// Since when its state is what it is.
+    #[serde(flatten)]
+    since: Moment,
+}
+
+impl EntryView {
+    fn new(observatory: &Observatory, entry: &ServerEntry, sessions: &[SessionRow]) -> Self {
+        let calendar = observatory.calendar();
+        let seen = entry.seen_at > Timestamp::ZERO;
+        let here = |row: &&SessionRow| row.state == SessionState::Live && row.server == Some(entry.id);
+        Self {
+            server: ServerView::new(observatory, entry.id),
+            state: entry.health.label(),
+            role: entry.role.label(),
+            last_zxid: entry.zxid.map(|zxid| zxid.to_string()),
+            sessions: sessions.iter().filter(here).count(),
+            connections: observatory.load(entry.id).load(Ordering::Relaxed),
+            seen_at: Moment::seen_at(calendar, seen.then_some(entry.seen_at)),
+            since: Moment::since(calendar, seen.then_some(entry.since)),
+        }
+    }
+}
+
+/// The servers that a filter lets through.
+pub(in crate::admin) fn servers(observatory: &Observatory, filter: &Filter) -> Servers {
+    let sessions = observatory.session_rows(&observatory.session_ids());
+    let roster = observatory.roster();
+    let fits = |entry: &&ServerEntry| filter.server_fits(&[Some(entry.id)]) && filter.state_fits(entry.health.label());
+    let mut fitting = roster.servers.iter().filter(fits);
+    let shown = fitting.by_ref().take(filter.limit);
+    Servers {
+        servers: shown.map(|entry| EntryView::new(observatory, entry, &sessions)).collect(),
+        more: fitting.next().is_some(),
+    }
+}

@@ -1,0 +1,130 @@
+//! `/api/sessions`: every session in short.
+
+use serde::Serialize;
+
+use super::{ServerView, holder, text};
+use crate::admin::moment::Moment;
+use crate::admin::query::Filter;
+use crate::ids::{SessionId, Zxid};
+use crate::observe::{MeterReading, Observatory, SessionRow};
+use crate::session::ledger::SessionState;
+use crate::time::Timestamp;
+
+/// The list, newest activity first.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct Sessions {
+    sessions: Vec<SessionView>,
+    more: bool,
+}
+
+/// One session.
+#[derive(Debug, Serialize)]
+pub(super) struct SessionView {
+    #[serde(serialize_with = "text")]
+    session: SessionId,
+    /// `attached`, `pending` (no connection here carries it) or `ended`.
+    state: &'static str,
+    /// How it ended, when it has: `closed`, `expired`, `replaced` or `lapsed`.
+    ended: Option<&'static str>,
+    identity: Option<String>,
+    client: Option<String>,
+    #[serde(flatten)]
+    server: ServerView,
+    /// The myid of the server that created it, from the id itself.
+    born_on: u8,
+    timeout_ms: Option<i32>,
+    requested_timeout_ms: Option<i32>,
+    in_flight: u32,
+    /// Requests that the connection which ended last left unanswered.
+    unanswered: u32,
+    operations: u64,
+    errors: u64,
+    client_bytes: u64,
+    server_bytes: u64,
+    moves: u32,
+    session_moved: u32,
+    #[serde(serialize_with = "text")]
+    last_zxid: Zxid,
+    watches: Watches,
+    #[serde(flatten)]
+    attached_at: Moment,
+    #[serde(flatten)]
+    active_at: Moment,
+}
+
+/// Watches by kind; `carried` are those that set-watches took over, whatever their kind.
+#[derive(Debug, Serialize)]
+struct Watches {
+    data: u32,
+    exist: u32,
+    child: u32,
+    persistent: u32,
+    recursive: u32,
+    carried: u32,
+}
+
+/// When something was last heard of a session.
+fn active_at(row: &SessionRow, reading: &MeterReading) -> Timestamp {
+    row.changed_at.max(reading.active_at)
+}
+
+impl SessionView {
+    pub(super) fn new(observatory: &Observatory, row: &SessionRow, reading: &MeterReading) -> Self {
+        let calendar = observatory.calendar();
+        let [data, exist, child, persistent, recursive, carried] = reading.watches;
+        Self {
+            session: row.session,
+            state: row.state.label(),
+            ended: match row.state {
+                SessionState::Ended { how, .. } => Some(how.label()),
+                _ => None,
+            },
+            identity: holder(row.identity, row.client),
+            client: row.client.map(|client| client.to_string()),
+            server: ServerView::new(observatory, row.server),
+            born_on: row.session.born_on(),
+            timeout_ms: row.timeout_ms,
+            requested_timeout_ms: row.requested_ms,
+            in_flight: reading.in_flight,
+            unanswered: row.unanswered,
+            operations: reading.operations,
+            errors: reading.errors,
+            client_bytes: reading.client_bytes,
+            server_bytes: reading.server_bytes,
+            moves: row.moves,
+            session_moved: row.verdicts,
+            last_zxid: reading.last_zxid,
+            watches: Watches { data, exist, child, persistent, recursive, carried },
+            attached_at: Moment::attached_at(calendar, row.attached_at),
+            active_at: Moment::active_at(calendar, active_at(row, reading)),
+        }
+    }
+}
+
+/// The sessions that a filter lets through, newest activity first.
+pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &Filter) -> Sessions {
+    let ids = match filter.session {
+        Some(session) => vec![session],
+        None => observatory.session_ids(),
+    };
+    let mut rows: Vec<(SessionRow, MeterReading)> = observatory
+        .session_rows(&ids)
+        .into_iter()
+        .filter(|row| fits(filter, row))
+        .map(|row| (row, observatory.meters().reading(row.session)))
+        .collect();
+    rows.sort_unstable_by_key(|(row, reading)| (std::cmp::Reverse(active_at(row, reading)), row.session));
+    let shown = rows.iter().take(filter.limit);
+    Sessions {
+        sessions: shown.map(|(row, reading)| SessionView::new(observatory, row, reading)).collect(),
+        more: rows.len() > filter.limit,
+    }
+}
+
+fn fits(filter: &Filter, row: &SessionRow) -> bool {
+    filter.server_fits(&[row.server])
+        && filter.client_fits(row.client)
+        && filter.state_fits(row.state.label())
+        && filter.identity_fits(row.identity, row.client)
+        && filter.moved.is_none_or(|moved| moved == (row.moves > 0 || row.verdicts > 0))
+}
