@@ -216,3 +216,22 @@ fn a_session_that_came_to_the_same_server() {
     story.accept(new, session);
     assert_eq!(story.reason(old, 0), EndReason::ReattachedSameServer);
 }
+
+#[test]
+fn a_client_that_gives_its_claim_up() {
+    let mut story = Story::new();
+    let (session, _) = story.create(B);
+    let soon = story.claim(session, A);
+    story.wait(500);
+    story.leave(soon);
+    assert_eq!(story.reason(soon, quiet()), EndReason::ClientGone);
+    let late = story.claim(session, A);
+    story.wait(TIMEOUT / 3);
+    story.leave(late);
+    assert_eq!(story.reason(late, quiet()), EndReason::ClientReadTimeout);
+    let frozen = story.claim(session, A);
+    story.set(A, Health::Mute);
+    story.wait(TIMEOUT / 3);
+    story.leave(frozen);
+    assert_eq!(story.reason(frozen, quiet()), EndReason::NotServing);
+}

@@ -85,7 +85,7 @@ fn late_claim(story: &mut Story, leave: impl Fn(&mut Story, Link)) {
     story.fin(live);
     assert_eq!(story.reason(abandoned, LONG), EndReason::NotServing);
     assert_eq!(story.reason(live, 0), EndReason::SessionMoved);
-    story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Certain);
+    story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Likely);
     assert_eq!(story.verdict().claimed_by, Some(ServerId(A)));
     assert!(story.verdict().why.iter().any(|why| why.contains("was not answered")), "{:?}", story.verdict().why);
 

@@ -57,13 +57,15 @@ pub(super) struct ServerView {
     pub(super) exodus: Option<Exodus>,
     /// Ended before their claim was answered; they wait for a look at this server.
     pub(super) unanswered: Vec<ConnectionId>,
+    told_role: Option<Role>,
     inquired_at: Option<Timestamp>,
     queued: bool,
 }
 
 impl ServerView {
+    /// Its role, as it told last; a look that shows it down tells none.
     pub(super) fn role(&self) -> Role {
-        self.last.map_or(Role::Unknown, |look| look.sighting.role)
+        self.told_role.unwrap_or(Role::Unknown)
     }
 
     /// A look that was begun at that moment or later and showed it serving.
@@ -140,6 +142,9 @@ impl Ensemble {
     pub(super) fn saw(&mut self, server: ServerId, look: Look) {
         let view = self.view(server);
         view.previous = view.last.replace(look);
+        if look.sighting.role != Role::Unknown {
+            view.told_role = Some(look.sighting.role);
+        }
         if look.is_down() {
             view.down = Some(look);
         }

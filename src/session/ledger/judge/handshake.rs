@@ -14,9 +14,9 @@ use crate::session::verdict::EndReason;
 /// (protocol.md §10).
 const STARTING: Duration = Duration::from_secs(5);
 
-/// A client that waits less than this for an answer did not give up on the server: the shortest wait of the known
-/// clients is a third of the smallest timeout by the number of addresses, some 400 ms.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// A client waits for the answer to its claim for its timeout divided by the number of its addresses (protocol.md
+/// §10); one that leaves before a share of so many has other reasons.
+const ADDRESSES: u32 = 6;
 
 /// The proxy gave the claim up.
 pub(super) fn given_up(case: &Case) -> Ruling {
@@ -89,7 +89,7 @@ fn not_serving(case: &Case, look: Look) -> Ruling {
 fn client_left(case: &Case) -> Ruling {
     let waited = case.ended_at.since(case.claim.claimed_at);
     let (server, ms) = (case.claim.server.0, waited.as_millis());
-    if waited >= PATIENCE {
+    if waited >= case.claim.timeout() / ADDRESSES {
         let why = format!("the client gave up after server {server} had not answered its claim for {ms} ms");
         return Ruling::of(EndReason::ClientReadTimeout, why);
     }

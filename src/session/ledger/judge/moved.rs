@@ -100,11 +100,9 @@ pub(super) fn by_other_claim(scene: Scene<'_>, said_by: Testimony) -> Option<Rul
     let mut why =
         vec![format!("server {} closed without a byte while {}", case.claim.server.0, sentence::in_flight(case))];
     why.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| sentence::claim(entry, case.ended_at)));
-    let thawed = thaw(scene, first);
-    let carried_out = first.claim.attached_at().is_some() || thawed.is_some();
-    why.extend(thawed);
+    why.extend(thaw(scene, first));
     let seen = testimony(scene, said_by);
-    let certain = carried_out && seen.is_some() && !case.was_reset();
+    let certain = first.claim.attached_at().is_some() && seen.is_some() && !case.was_reset();
     let confidence = if certain { Confidence::Certain } else { Confidence::Likely };
     why.push(seen.unwrap_or_else(|| NOBODY.to_owned()));
     if case.was_reset() {
@@ -176,12 +174,12 @@ fn rival_claims<'a>(session: &'a SessionRecord, own: &Attachment, end: Timestamp
     claims
 }
 
-/// Whether the server that never answered this claim serves again: it has carried the claim out by now.
+/// Whether the server that never answered this claim serves again.
 fn thaw(scene: Scene<'_>, claim: &Attachment) -> Option<String> {
     let given_up_at = claim.end.filter(|_| claim.claim.attached_at().is_none())?.at;
     let server = claim.claim.server;
     scene.ensemble.get(server)?.serving_since(given_up_at)?;
-    Some(format!("server {} serves again: it has carried that claim out", server.0))
+    Some(format!("server {} serves again, and carries out what it was sent meanwhile", server.0))
 }
 
 /// The servers with a claim that may have taken the session away from this case's connection.
