@@ -8,6 +8,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use zoogate::cli::Arguments;
+use zoogate::observe::catalog::CATALOG;
 
 /// Compares a file with what it should hold, given what it holds; or writes it when asked to.
 fn check(file: &str, expected: impl Fn(&str) -> String) {
@@ -42,6 +43,15 @@ fn commands() -> String {
     table
 }
 
+fn metrics() -> String {
+    let mut table = String::from("| metric | labels | |\n|---|---|---|\n");
+    for metric in CATALOG {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(table, "| `{}` | {} | {} |", metric.name, labels.join(", "), metric.help);
+    }
+    table
+}
+
 #[test]
 fn reference() {
     check("config/reference.toml", |_| zoogate::config::reference_toml());
@@ -54,7 +64,7 @@ fn schema() {
 
 #[test]
 fn tables_of_the_readme() {
-    let sections = [("commands", commands()), ("settings", zoogate::config::settings_table())];
+    let sections = [("commands", commands()), ("settings", zoogate::config::settings_table()), ("metrics", metrics())];
     check("README.md", |text| filled(text, &sections));
 }
 

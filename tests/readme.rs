@@ -3,12 +3,17 @@
 //! Commands that would serve for ever are parsed only; files and scripts must be there.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use zoogate::admin::AdminServer;
 use zoogate::cli;
-use zoogate::config::{self, FileText, Keys, Sources};
+use zoogate::config::{self, FileText, Keys, Settings, Sources};
+use zoogate::observe::Observatory;
+use zoogate::time::Timestamp;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,6 +28,12 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     let open = format!("\n```{language}\n");
     let blocks = text.split(&open).skip(1);
     blocks.map(|rest| rest.split("\n```").next().unwrap_or_default().to_owned()).collect()
+}
+
+fn loaded(text: &str) -> Settings {
+    let file = FileText { path: PathBuf::from("README.md"), text: text.to_owned() };
+    let sources = Sources { file: Some(file), variables: Vec::new(), flags: Keys::default(), cores: NonZeroUsize::MIN };
+    config::load(&sources).unwrap_or_else(|error| panic!("{error}")).settings
 }
 
 #[test]
@@ -58,12 +69,24 @@ fn files_are_valid() {
     let files = blocks(&readme(), "toml");
     assert!(!files.is_empty());
     for text in files {
-        let file = FileText { path: PathBuf::from("README.md"), text };
-        let sources =
-            Sources { file: Some(file), variables: Vec::new(), flags: Keys::default(), cores: NonZeroUsize::MIN };
-        if let Err(error) = config::load(&sources) {
-            panic!("{error}");
-        }
+        loaded(&text);
+    }
+}
+
+#[test]
+fn paths_of_the_api_are_answered() {
+    let observatory = Observatory::new(&loaded("servers = \"a\"\nlisten = [\"127.0.0.1:2181\"]"), Timestamp::ZERO);
+    let door = AdminServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let admin = door.start(Arc::new(observatory)).expect("a thread");
+    let text = readme();
+    let paths: Vec<&str> = text.split("| `GET ").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    assert!(paths.len() > 8);
+    for path in paths {
+        let path = path.replace('…', "1");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
+        let mut answer = agent.get(format!("http://{}{path}", admin.address())).call().expect("an answer");
+        let body = answer.body_mut().read_to_string().expect("a body");
+        assert!(!body.contains("there is no such path"), "{path}");
     }
 }
 

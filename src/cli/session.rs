@@ -81,8 +81,7 @@ fn events_table(events: &[Value]) -> Table {
             table.row([format!("  {}", cell(Some(event)))]);
             continue;
         };
-        let lines = members.get("why").and_then(Value::as_array);
-        let in_columns = |name: &str| ["at", "kind", "session"].contains(&name) || (name == "why" && lines.is_some());
+        let in_columns = |name: &str| ["at", "kind", "session", "why"].contains(&name);
         let rest = members.iter().filter(|(name, value)| {
             !in_columns(name) && !is_twin(members, name) && !value.is_null() && *value != &Value::Array(Vec::new())
         });
@@ -91,8 +90,10 @@ fn events_table(events: &[Value]) -> Table {
         let mut row: Vec<String> = columns.chain([rest.join(" ")]).collect();
         row[0].insert_str(0, "  ");
         table.row(row);
-        for line in lines.into_iter().flatten() {
-            table.note(&cell(Some(line)));
+        match members.get("why") {
+            Some(Value::Array(lines)) => lines.iter().for_each(|line| table.note(&cell(Some(line)))),
+            Some(Value::String(line)) => table.note(line),
+            _ => {}
         }
     }
     table

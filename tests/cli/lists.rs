@@ -77,7 +77,7 @@ fn each_list_asks_for_its_own_and_an_empty_one_is_said() {
 fn one_session_is_shown_in_full() {
     let told = r#"{"session":"0x1","identity":null,"server":"zk1:2181","server_id":0,"watches":{"data":2,"child":0},
         "last_unanswered":[],"latency":{"read":{"count":3,"p50_us":71.25},"ping":{"count":1,"p50_us":null}},
-        "timeline":[{"kind":"attach","at":"10:00","at_ms":1,"server":"zk1:2181","connection":null},
+        "timeline":[{"kind":"attach","at":"10:00","at_ms":1,"server":"zk1:2181","connection":null,"why":"it was free"},
         {"kind":"session_moved","at":"10:01","session":"0x1","evidence":"reply","why":["because","of"],"requests":[]}]}"#;
     let door = door::open("200 OK", told);
     let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
@@ -95,6 +95,7 @@ latency
 
 timeline
   10:00  attach         server=zk1:2181
+    it was free
   10:01  session_moved  evidence=reply
     because
     of

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{stderr, zoogate};
+use super::{stderr, stdout, zoogate};
 
 /// A zoogate that runs until it is dropped, and what it logs.
 struct Running {
@@ -15,10 +15,10 @@ struct Running {
 }
 
 impl Running {
-    /// Starts it on ports that the kernel chooses, with its log in JSON and no admin door.
+    /// Starts it on ports that the kernel chooses, with its log in JSON.
     fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_zoogate"))
-            .args(["run", "--listen", "127.0.0.1:0", "--admin", "off", "--log-format", "json"])
+            .args(["run", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"])
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
@@ -73,6 +73,35 @@ fn the_chroot_is_told_once() {
     let event = running.event("the chroot is the clients' business");
     assert_eq!((event["chroot"].as_str(), event["level"].as_str()), (Some("/kafka"), Some("INFO")));
     running.event("ready");
+}
+
+#[test]
+fn a_running_one_answers_every_question() {
+    let mut running = Running::start(&["--servers", SILENT, "--workers", "1"]);
+    let admin = running.event("metrics and the API are served")["address"].as_str().unwrap_or_default().to_owned();
+    running.event("ready");
+    let ask = |arguments: &[&str]| zoogate(&[arguments, &["--admin", &admin]].concat(), &[]);
+    for list in ["sessions", "moves", "session-moved", "connections"] {
+        assert_eq!(
+            (stdout(&ask(&[list])).as_str(), ask(&[list, "--json"]).status.code()),
+            ("none\n", Some(0)),
+            "{list}"
+        );
+    }
+    assert!(stdout(&ask(&["servers"])).contains("127.0.0.1:1  refusing  "), "{}", stdout(&ask(&["servers"])));
+    let filtered = ask(&["servers", "--server", "127.0.0.1:1", "--state", "serving", "--limit", "5"]);
+    assert_eq!(stdout(&filtered), "none\n");
+    let unknown = ask(&["session", "0x5"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(stdout(&unknown).starts_with("session 0x5 is not known: "), "{}", stdout(&unknown));
+    let ready = ask(&["ready"]);
+    assert_eq!(ready.status.code(), Some(1));
+    assert!(stdout(&ready).starts_with("not ready: "), "{}", stdout(&ready));
+    assert_eq!(stdout(&ask(&["log-level", "debug"])), "debug\n");
+    assert_eq!(stdout(&ask(&["log-level"])), "debug\n");
+    let wrong = ask(&["sessions", "--server", "zk9"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("there is no server zk9: the servers are 127.0.0.1:1"), "{}", stderr(&wrong));
 }
 
 #[test]
