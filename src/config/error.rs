@@ -164,4 +164,12 @@ pub enum Problem {
         /// The bound.
         least: ByteSize,
     },
+    /// A size above its bound.
+    #[error("{given} is too large: expected at most {most}")]
+    TooLarge {
+        /// The value.
+        given: ByteSize,
+        /// The bound.
+        most: ByteSize,
+    },
 }

@@ -153,7 +153,9 @@ pub struct ConnectionKeys {
     #[arg(id = "connections.first_frame", long = "connections-first-frame", value_name = "TIME", help_heading = HEADING)]
     pub first_frame: Option<Period>,
 
-    /// Bytes held for a peer that does not take them, per direction; the other side is not read meanwhile.
+    /// Bytes held for a peer that does not take them, per direction, from 4KiB to 64KiB.
+    ///
+    /// The other side is not read meanwhile. An idle connection holds none.
     #[arg(id = "connections.buffer", long = "connections-buffer", value_name = "SIZE", help_heading = HEADING)]
     pub buffer: Option<ByteSize>,
 }

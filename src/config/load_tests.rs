@@ -160,6 +160,12 @@ fn errors_between_values_name_the_place_too() {
     let ports = error("servers = \"a,b,c\"\nmirror = \"127.0.0.1:65534\"\n");
     assert!(ports.starts_with("z.toml:2:10: mirror: 3 servers need the ports from 65534 on"), "{ports}");
     let workers = error(&format!("workers = 0\n{LEAST}"));
+    for (size, message) in
+        [("65KiB", "65KiB is too large: expected at most 64KiB"), ("1KiB", "1KiB is too small: expected at least 4KiB")]
+    {
+        let buffer = error(&format!("{LEAST}[connections]\nbuffer = \"{size}\"\n"));
+        assert!(buffer.starts_with(&format!("z.toml:4:10: connections.buffer: {message}")), "{buffer}");
+    }
     assert!(workers.starts_with("z.toml:1:11: workers: 0 is too small: expected at least 1"), "{workers}");
 }
 

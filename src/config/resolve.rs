@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::address::{AdminAddress, ConnectString, ServerAddress};
@@ -21,6 +22,8 @@ const MOST_SERVERS: usize = 255;
 const SHORTEST_PROBE: Duration = Duration::from_millis(10);
 /// Less could not hold a handshake.
 const SMALLEST_BUFFER: usize = 4 << 10;
+/// No read brings more, so that more is never held.
+const LARGEST_BUFFER: usize = 64 << 10;
 
 /// A key and what is wrong with its value.
 type Wrong = (&'static str, Problem);
@@ -35,7 +38,7 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
         pin: set("pin", keys.pin)?,
         workers: at_least_one("workers", keys.workers)?,
         shutdown_grace: set("shutdown_grace", keys.shutdown_grace)?.0,
-        jute_maxbuffer: size("jute_maxbuffer", keys.jute_maxbuffer, 1)?,
+        jute_maxbuffer: size("jute_maxbuffer", keys.jute_maxbuffer, 1..=usize::MAX)?,
         admin: admin(keys)?,
         metrics: MetricsSettings { sessions: set("metrics.sessions", keys.metrics.sessions)? },
         ledger: LedgerSettings {
@@ -49,7 +52,7 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
         connections: ConnectionSettings {
             max: at_least_one("connections.max", keys.connections.max)?,
             first_frame: time("connections.first_frame", keys.connections.first_frame, SHORTEST_PROBE)?,
-            buffer: size("connections.buffer", keys.connections.buffer, SMALLEST_BUFFER)?,
+            buffer: size("connections.buffer", keys.connections.buffer, SMALLEST_BUFFER..=LARGEST_BUFFER)?,
         },
         log: LogSettings { format: set("log.format", keys.log.format)?, level: set("log.level", keys.log.level)? },
     };
@@ -143,7 +146,12 @@ fn time(key: &'static str, value: Option<Period>, least: Duration) -> Result<Dur
     if given.0 < least { Err((key, Problem::TooShort { given, least: Period(least) })) } else { Ok(given.0) }
 }
 
-fn size(key: &'static str, value: Option<ByteSize>, least: usize) -> Result<usize, Wrong> {
+fn size(key: &'static str, value: Option<ByteSize>, allowed: RangeInclusive<usize>) -> Result<usize, Wrong> {
     let given = set(key, value)?;
-    if given.0 < least { Err((key, Problem::TooSmall { given, least: ByteSize(least) })) } else { Ok(given.0) }
+    let (least, most) = (ByteSize(*allowed.start()), ByteSize(*allowed.end()));
+    match given {
+        given if given < least => Err((key, Problem::TooSmall { given, least })),
+        given if given > most => Err((key, Problem::TooLarge { given, most })),
+        given => Ok(given.0),
+    }
 }

@@ -117,7 +117,8 @@ pub struct ConnectionSettings {
     pub max: NonZeroUsize,
     /// How long a client may take to send its first frame.
     pub first_frame: Duration,
-    /// Bytes held for a peer that does not take them, per direction, before the other side is no longer read.
+    /// Bytes held for a peer that does not take them, per direction, before the other side is no longer read;
+    /// from 4 KiB to 64 KiB.
     pub buffer: usize,
 }
 
