@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use zoogate::config::{self, FileText, Keys, Period, Settings, Sources};
+use zoogate::observe::Observatory;
 use zoogate::observe::catalog::CATALOG;
+use zoogate::time::Timestamp;
 
 fn deployed(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(file)).expect("a readable file")
@@ -68,4 +70,26 @@ fn the_alerts_look_at_metrics_that_exist() {
         looked_at += 1;
     }
     assert!(looked_at > 10);
+}
+
+/// A selector with a word that no series has would never fire, and nobody would see that.
+#[test]
+fn the_alerts_select_words_that_exist() {
+    let settings = settings(Some("zoogate.toml"), Vec::new());
+    let page = Observatory::new(&settings, Timestamp::ZERO).metrics();
+    let rules = deployed("alerts.yml");
+    let mut tried = 0;
+    for selector in
+        rules.split("zoogate_").skip(1).filter_map(|rest| rest.split_once('}')).map(|(selector, _)| selector)
+    {
+        let Some((name, condition)) = selector.split_once('{') else { continue };
+        if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') {
+            continue;
+        }
+        let label = condition.replace("!=", "=");
+        let series = |line: &str| line.starts_with(&format!("zoogate_{name}{{")) && line.contains(&label);
+        assert!(page.lines().any(series), "no series of zoogate_{name} has {label}");
+        tried += 1;
+    }
+    assert_eq!(tried, 3);
 }
