@@ -52,18 +52,18 @@ pub struct OpCounters {
 }
 
 impl OpCounters {
-    /// Counts a reply and the request that it answers; sizes are of whole frames in bytes.
+    /// Counts replies and the requests that they answer; sizes are of whole frames in bytes.
     #[inline]
-    pub fn count(&self, request_bytes: u64, reply_bytes: u64) {
-        self.operations.add(1);
+    pub fn count(&self, replies: u64, request_bytes: u64, reply_bytes: u64) {
+        self.operations.add(replies);
         self.request_bytes.add(request_bytes);
         self.reply_bytes.add(reply_bytes);
     }
 
-    /// Records how long the reply took, in nanoseconds.
+    /// Records how long so many replies took, in nanoseconds.
     #[inline]
-    pub fn record_latency(&self, nanos: u64) {
-        self.latency.record(nanos);
+    pub fn record_latency(&self, nanos: u64, replies: u64) {
+        self.latency.record_many(nanos, replies);
     }
 
     /// Counts an error code.

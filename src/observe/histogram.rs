@@ -45,12 +45,18 @@ impl LatencyHistogram {
     /// Counts one latency; only the writer may call it. Allocates the first time that an octave is seen.
     #[inline]
     pub fn record(&self, nanos: u64) {
+        self.record_many(nanos, 1);
+    }
+
+    /// Counts a latency so many times; as [`LatencyHistogram::record`].
+    #[inline]
+    pub fn record_many(&self, nanos: u64, times: u64) {
         let bucket = Bucket::of(nanos);
         let filled = match self.0.get() {
             Some(filled) => filled,
             None => self.begin(bucket.octave()),
         };
-        filled.sum.add(nanos);
+        filled.sum.add(nanos.wrapping_mul(times));
         filled.max.raise(nanos);
         let mut octave = &filled.first;
         while octave.number != bucket.octave() {
@@ -59,7 +65,7 @@ impl LatencyHistogram {
                 None => extend(octave, bucket.octave()),
             };
         }
-        octave.counts[bucket.step()].add(1);
+        octave.counts[bucket.step()].add(times);
     }
 
     #[cold]

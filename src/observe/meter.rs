@@ -65,23 +65,25 @@ pub struct ConnectionMeter {
 }
 
 impl ConnectionMeter {
-    /// Counts a reply.
+    /// Counts replies, of which `zxid` was the highest.
     #[inline]
-    pub fn count_reply(&self, zxid: Zxid, failed: bool) {
-        self.operations.add(1);
-        if failed {
-            self.errors.add(1);
-        }
+    pub fn count_replies(&self, replies: u64, zxid: Zxid) {
+        self.operations.add(replies);
         // Refusals carry a zxid of 0 or -1, which say nothing about the server (protocol.md §3.2).
         if zxid.0 > self.last_zxid.load(Ordering::Relaxed) {
             self.last_zxid.store(zxid.0, Ordering::Relaxed);
         }
     }
 
-    /// Records how long a reply took, in nanoseconds.
+    /// Says of a reply that it carried an error.
+    pub fn count_error(&self) {
+        self.errors.add(1);
+    }
+
+    /// Records how long so many replies took, in nanoseconds.
     #[inline]
-    pub fn record_latency(&self, class: LatencyClass, nanos: u64) {
-        self.latency[class as usize].record(nanos);
+    pub fn record_latency(&self, class: LatencyClass, nanos: u64, replies: u64) {
+        self.latency[class as usize].record_many(nanos, replies);
     }
 
     /// Counts what one wake-up moved, in bytes, and says how many requests are in flight after it.
@@ -182,8 +184,8 @@ mod tests {
         let idle = allocation_counter::measure(|| {
             let meter = ConnectionMeter::default();
             for _ in 0..10 {
-                meter.count_reply(Zxid(5), false);
-                meter.record_latency(LatencyClass::Ping, 90_000);
+                meter.count_replies(1, Zxid(5));
+                meter.record_latency(LatencyClass::Ping, 90_000, 1);
             }
             std::mem::forget(meter);
         });
@@ -194,8 +196,9 @@ mod tests {
     #[test]
     fn counts_what_it_is_told() {
         let meter = ConnectionMeter::default();
-        meter.count_reply(Zxid(7), false);
-        meter.count_reply(Zxid(-1), true);
+        meter.count_replies(1, Zxid(7));
+        meter.count_replies(1, Zxid(-1));
+        meter.count_error();
         meter.settle(Timestamp(10), 100, 200, 3);
         meter.settle(Timestamp(20), 1, 2, 4);
         meter.set_watches([1, 2, 3, 4, 5, 6]);

@@ -142,8 +142,8 @@ mod tests {
     fn busy(operations: u64, nanos: u64) -> Arc<ConnectionMeter> {
         let meter = ConnectionMeter::default();
         for _ in 0..operations {
-            meter.count_reply(Zxid(9), false);
-            meter.record_latency(LatencyClass::Read, nanos);
+            meter.count_replies(1, Zxid(9));
+            meter.record_latency(LatencyClass::Read, nanos, 1);
         }
         meter.settle(Timestamp(5), 10, 20, 1);
         Arc::new(meter)

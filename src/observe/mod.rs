@@ -22,6 +22,7 @@ mod observatory;
 mod page;
 mod recorder;
 mod rows;
+mod run;
 mod scrape;
 mod session_series;
 mod tally;

@@ -1,22 +1,21 @@
 //! Counts what a connection's tracker tells, as it tells it.
 //!
-//! A reply costs a few additions and two histogram records; nothing is formatted, locked or looked up, and
-//! nothing is allocated once an operation and its latency have been seen before.
+//! A reply costs a few additions and a [`Run`] of them two histogram records; nothing is formatted, locked or looked
+//! up, and nothing is allocated once an operation and its latency have been seen before. Readers see a wake-up's
+//! replies when it is settled.
 
 use std::sync::Arc;
 
 use super::counters::{Direction, OpCounters, ServerCounters};
 use super::meter::{ConnectionMeter, LatencyClass};
+use super::run::Run;
 use crate::session::event::{Event, Observer, Reply, WatchEvent};
 use crate::session::watches::WatchTable;
 use crate::time::Timestamp;
 use crate::wire::{ErrorCode, OpCode};
 
-/// Bytes of the length in front of every frame.
-const LENGTH_BYTES: u64 = 4;
-
 /// The operation of replies whose request is not known; no server has it.
-const UNKNOWN: OpCode = OpCode(i32::MIN);
+pub(super) const UNKNOWN: OpCode = OpCode(i32::MIN);
 
 /// The counting end of one connection. Belongs to its relay task.
 #[derive(Debug)]
@@ -25,6 +24,8 @@ pub struct Recorder {
     counters: Arc<ServerCounters>,
     watches: WatchTable,
     now: Timestamp,
+    /// Replies of this wake-up that are not written down yet.
+    run: Run,
     /// The multi or multiRead whose results are being read.
     results_of: OpCode,
 }
@@ -32,7 +33,8 @@ pub struct Recorder {
 impl Recorder {
     /// Counts on the given meter, and on the counters that this worker keeps of the connection's server.
     pub fn new(meter: Arc<ConnectionMeter>, counters: Arc<ServerCounters>) -> Self {
-        Self { meter, counters, watches: WatchTable::default(), now: Timestamp::ZERO, results_of: OpCode::MULTI }
+        let (watches, now, run) = (WatchTable::default(), Timestamp::ZERO, Run::EMPTY);
+        Self { meter, counters, watches, now, run, results_of: OpCode::MULTI }
     }
 
     /// The connection's meter.
@@ -43,39 +45,63 @@ impl Recorder {
     /// Says what time it is for the events that follow: once for each wake-up of the relay.
     #[inline]
     pub fn begin(&mut self, now: Timestamp) {
-        self.now = now;
+        if now != self.now {
+            self.write_run();
+            self.now = now;
+        }
     }
 
     /// Ends a wake-up: the bytes that it moved, and the requests in flight after it.
     #[inline]
-    pub fn settle(&self, client_bytes: u64, server_bytes: u64, in_flight: u32) {
+    pub fn settle(&mut self, client_bytes: u64, server_bytes: u64, in_flight: u32) {
+        self.write_run();
         self.meter.settle(self.now, client_bytes, server_bytes, in_flight);
+    }
+
+    /// Ends the connection, which leaves so many requests unanswered.
+    pub fn end(&mut self, unanswered: u32) {
+        self.write_run();
+        self.meter.end(unanswered);
     }
 
     #[inline]
     fn reply(&mut self, reply: &Reply) {
-        let op = reply.op.unwrap_or(UNKNOWN);
-        let counters = self.counters.op(op);
-        self.meter.count_reply(reply.zxid, !reply.error.is_ok());
-        counters.count(frame_bytes(reply.request_len), frame_bytes(reply.reply_len));
-        if reply.sent_at > Timestamp::ZERO {
-            let nanos = self.now.0.saturating_sub(reply.sent_at.0);
-            counters.record_latency(nanos);
-            if let Some(class) = LatencyClass::of(op.class()) {
-                self.meter.record_latency(class, nanos);
-            }
+        if !self.run.take_in(reply) {
+            self.write_run();
+            self.run = Run::of(reply);
         }
         if !reply.error.is_ok() {
-            counters.count_error(reply.error);
+            self.meter.count_error();
+            self.counters.op(self.run.op).count_error(reply.error);
         }
         self.counters.note_frame(Direction::Request, reply.request_len);
         self.counters.note_frame(Direction::Reply, reply.reply_len);
-        if matches!(op, OpCode::MULTI | OpCode::MULTI_READ) {
-            self.results_of = op;
+        if matches!(self.run.op, OpCode::MULTI | OpCode::MULTI_READ) {
+            self.results_of = self.run.op;
         }
         if self.watches.on_reply(reply) {
             self.meter.set_watches(self.watches.counts());
         }
+    }
+
+    /// Writes down the run so far and begins a new one.
+    #[inline]
+    fn write_run(&mut self) {
+        let Run { op, sent_at, replies, request_bytes, reply_bytes, zxid } = self.run;
+        if replies == 0 {
+            return;
+        }
+        let counters = self.counters.op(op);
+        counters.count(replies, request_bytes, reply_bytes);
+        self.meter.count_replies(replies, zxid);
+        if sent_at > Timestamp::ZERO {
+            let nanos = self.now.0.saturating_sub(sent_at.0);
+            counters.record_latency(nanos, replies);
+            if let Some(class) = LatencyClass::of(op.class()) {
+                self.meter.record_latency(class, nanos, replies);
+            }
+        }
+        self.run = Run::EMPTY;
     }
 
     /// A failed multi says so in its results only; the operations that failed with it carry -2.
@@ -119,12 +145,6 @@ impl Observer for Recorder {
             | Event::Opaque(_) => {}
         }
     }
-}
-
-/// Bytes that a frame takes on the wire; 0 for a frame that was not seen.
-#[inline]
-fn frame_bytes(len: u32) -> u64 {
-    if len == 0 { 0 } else { u64::from(len) + LENGTH_BYTES }
 }
 
 #[cfg(test)]
@@ -188,10 +208,37 @@ mod tests {
             request_len: 0,
             reply_len: 16,
         }));
+        recorder.settle(0, 20, 0);
         let unknown = recorder.counters.op(UNKNOWN);
         assert_eq!((unknown.operations(), unknown.bytes(Direction::Request)), (1, 0));
         assert!(unknown.latency().is_empty());
         assert_eq!(recorder.meter.read().operations, 1);
+    }
+
+    #[test]
+    fn a_run_of_replies_is_recorded_as_so_many() {
+        let mut recorder = recorder();
+        recorder.begin(Timestamp(2_000_000));
+        for (op, sent_at) in [
+            (OpCode::GET_DATA, 1_000_000),
+            (OpCode::GET_DATA, 1_000_000),
+            (OpCode::GET_DATA, 1_500_000),
+            (OpCode::EXISTS, 1_500_000),
+            (OpCode::GET_DATA, 1_000_000),
+        ] {
+            recorder.observe(reply(op, 1, ErrorCode::OK, sent_at));
+        }
+        // A wake-up that nobody settled is written down with the next one, by its own time.
+        recorder.begin(Timestamp(9_000_000));
+        recorder.settle(0, 0, 0);
+
+        let get = recorder.counters.op(OpCode::GET_DATA);
+        assert_eq!((get.operations(), get.bytes(Direction::Request), get.bytes(Direction::Reply)), (4, 96, 400));
+        assert_eq!((get.latency().count(), get.latency().sum()), (4, 3_500_000));
+        assert_eq!(recorder.counters.op(OpCode::EXISTS).latency().sum(), 500_000);
+        let reads = recorder.meter.latency(LatencyClass::Read);
+        assert_eq!((reads.count(), reads.sum(), reads.max()), (5, 4_000_000, 1_000_000));
+        assert_eq!((recorder.meter.read().operations, recorder.meter.read().last_zxid), (5, Zxid(3)));
     }
 
     #[test]

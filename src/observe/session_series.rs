@@ -131,8 +131,8 @@ mod tests {
                 meter
             });
             for _ in 0..times {
-                meter.count_reply(Zxid(1), false);
-                meter.record_latency(LatencyClass::Read, nanos);
+                meter.count_replies(1, Zxid(1));
+                meter.record_latency(LatencyClass::Read, nanos, 1);
                 self.all.record(nanos);
             }
         }

@@ -53,14 +53,14 @@ impl Account {
 
     /// Ends a wake-up: the bytes that it moved, and the requests in flight after it.
     #[inline]
-    pub(super) fn settle(&self, client_bytes: u64, server_bytes: u64, in_flight: usize) {
+    pub(super) fn settle(&mut self, client_bytes: u64, server_bytes: u64, in_flight: usize) {
         self.recorder.settle(client_bytes, server_bytes, in_flight as u32);
     }
 
     /// Closes the account at the first sign of the connection's end.
-    pub(super) fn end(&self, end: ConnectionEnd) {
+    pub(super) fn end(&mut self, end: ConnectionEnd) {
         let connection = self.connection;
-        self.recorder.meter().end(end.unanswered_count);
+        self.recorder.end(end.unanswered_count);
         self.gateway.apply(self.gateway.clock.now(), Transition::Ended { connection, end });
         if let Some(session) = self.session {
             self.gateway.observatory.meters().finish(session, connection);

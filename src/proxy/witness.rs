@@ -84,7 +84,7 @@ impl Conversation {
     }
 
     /// Takes note of the first sign of its end.
-    pub(super) fn end(&self, closer: Closer) {
+    pub(super) fn end(&mut self, closer: Closer) {
         self.account.end(self.tracker.end(closer));
     }
 }
@@ -126,7 +126,7 @@ impl Witness {
 
     /// Ends a wake-up with the bytes that it moved.
     #[inline]
-    pub(super) fn settle(&self, client_bytes: u64, server_bytes: u64) {
+    pub(super) fn settle(&mut self, client_bytes: u64, server_bytes: u64) {
         if let Self::Conversation(conversation) = self {
             let in_flight = conversation.tracker.in_flight();
             conversation.account.settle(client_bytes, server_bytes, in_flight);
@@ -134,7 +134,7 @@ impl Witness {
     }
 
     /// Takes note of the first sign of the connection's end.
-    pub(super) fn end(&self, closer: Closer) {
+    pub(super) fn end(&mut self, closer: Closer) {
         if let Self::Conversation(conversation) = self {
             conversation.end(closer);
         }

@@ -27,22 +27,31 @@ pub(super) struct PathRing {
 }
 
 impl PathRing {
-    /// Stores a path; `in_flight` requests will want theirs kept.
+    /// An empty path that stands where the next one will.
     #[inline]
-    pub(super) fn store(&mut self, path: &[u8], in_flight: usize) -> PathRef {
-        let len = path.len().min(KEPT);
-        if in_flight * 64 >= self.bytes.len() && self.bytes.len() < PATH_RING_CAP {
+    pub(super) fn next(&self) -> PathRef {
+        PathRef { at: self.head, len: 0 }
+    }
+
+    /// Stores a path. The ring grows rather than to forget `oldest` or what was stored after it, until it is full.
+    #[inline]
+    pub(super) fn store(&mut self, path: &[u8], oldest: PathRef) -> PathRef {
+        let len = path.len().min(KEPT) as u32;
+        let at = loop {
+            let size = self.bytes.len() as u32;
+            // Where the path would stand across the ring's end, it stands at its start.
+            let room = size - (self.head & size.wrapping_sub(1));
+            let at = if len > room { self.head.wrapping_add(room) } else { self.head };
+            if at.wrapping_add(len).wrapping_sub(oldest.at) <= size || size as usize >= PATH_RING_CAP {
+                break at;
+            }
             self.grow();
+        };
+        let start = at as usize & self.bytes.len().wrapping_sub(1);
+        if let Some(place) = self.bytes.get_mut(start..start + len as usize) {
+            place.copy_from_slice(&path[..len as usize]);
         }
-        let size = self.bytes.len() as u32;
-        let mut start = self.head & (size - 1);
-        if start + len as u32 > size {
-            self.head = self.head.wrapping_add(size - start);
-            start = 0;
-        }
-        let at = self.head;
-        self.bytes[start as usize..start as usize + len].copy_from_slice(&path[..len]);
-        self.head = at.wrapping_add(len as u32);
+        self.head = at.wrapping_add(len);
         PathRef { at, len: len as u8 }
     }
 
@@ -68,9 +77,9 @@ impl PathRing {
         self.bytes = bytes;
     }
 
-    /// Gives the memory back.
+    /// Gives the memory back; no path is wanted any more.
     pub(super) fn release(&mut self) {
-        self.bytes = Box::default();
+        *self = Self::default();
     }
 }
 
@@ -84,7 +93,7 @@ mod tests {
         let refs: Vec<(PathRef, String)> = (0..40)
             .map(|n| {
                 let path = format!("/brokers/topics/{n}");
-                (ring.store(path.as_bytes(), 1), path)
+                (ring.store(path.as_bytes(), ring.next()), path)
             })
             .collect();
         let (last, path) = refs.last().unwrap();
@@ -95,24 +104,28 @@ mod tests {
     #[test]
     fn growing_keeps_what_is_there() {
         let mut ring = PathRing::default();
+        let oldest = ring.next();
         let refs: Vec<(PathRef, String)> = (0..200)
             .map(|n| {
-                let path = format!("/n/{n}");
-                (ring.store(path.as_bytes(), n), path)
+                let path = format!("/{}/{n}", "n".repeat(n % 61));
+                (ring.store(path.as_bytes(), oldest), path)
             })
             .collect();
         for (at, path) in &refs {
             assert_eq!(ring.get(*at), path.as_bytes());
         }
-        assert!(ring.bytes.len() <= PATH_RING_CAP);
+        let stored: usize = refs.iter().map(|(_, path)| path.len()).sum();
+        assert!(ring.bytes.len() <= 2 * stored, "{} bytes for {stored}", ring.bytes.len());
     }
 
     #[test]
     fn a_long_path_is_cut_and_a_released_ring_is_empty() {
         let mut ring = PathRing::default();
-        let at = ring.store(&[b'x'; 4000], 0);
+        let at = ring.store(&[b'x'; 4000], PathRef::default());
         assert_eq!(ring.get(at), [b'x'; KEPT]);
         ring.release();
         assert_eq!(ring.get(at), b"");
+        let at = ring.store(b"/again", ring.next());
+        assert_eq!(ring.get(at), b"/again");
     }
 }

@@ -72,7 +72,7 @@ impl PendingRequests {
     pub(super) fn push(&mut self, xid: Xid, op: OpCode, frame_len: u32, now: Timestamp) {
         self.newest_tracked = self.ring.len() < IN_FLIGHT_CAP;
         if self.newest_tracked {
-            let (flags, path, state) = (0, PathRef::default(), State::Waiting);
+            let (flags, path, state) = (0, self.paths.next(), State::Waiting);
             self.ring.push_back(Pending { xid, op, sent_at: now, frame_len, flags, path, state });
         } else {
             self.untracked += 1;
@@ -85,10 +85,10 @@ impl PendingRequests {
         if !self.newest_tracked {
             return;
         }
-        let in_flight = self.ring.len();
+        let oldest = self.ring.front().map_or_else(|| self.paths.next(), |oldest| oldest.path);
         if let Some(newest) = self.ring.back_mut() {
             newest.flags = flags;
-            newest.path = self.paths.store(path, in_flight);
+            newest.path = self.paths.store(path, oldest);
         }
     }
 
