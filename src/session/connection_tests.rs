@@ -166,6 +166,10 @@ fn a_moved_multi_of_an_old_server_is_told_with_its_path() {
     tracker.on_client_bytes(Timestamp(7), &get(7, "/x"), &mut words);
     tracker.on_server_bytes(Timestamp(8), &reply(7, ErrorCode::SESSION_MOVED), &mut words);
     assert_eq!(words.0.last().map(String::as_str), Some("moved header Some(\"/x\")"));
+
+    tracker.on_client_bytes(Timestamp(9), &JuteWriter::new().request(-2, OpCode::PING).end().into_bytes(), &mut words);
+    tracker.on_server_bytes(Timestamp(10), &reply(-2, ErrorCode::SESSION_MOVED), &mut words);
+    assert_eq!(words.0.last().map(String::as_str), Some("moved header Some(\"\")"));
 }
 
 #[test]

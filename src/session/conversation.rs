@@ -211,6 +211,11 @@ impl<O: Observer> ReplyReader<'_, O> {
             request_len: 8,
             reply_len,
         }));
+        if error == ErrorCode::SESSION_MOVED {
+            // Servers of 3.2 refuse the pings of a moved session too.
+            let refused = Some(Refused { xid, op: OpCode::PING, path: &[], sent_at });
+            self.observer.observe(Event::MoveRefused { form: MovedForm::Header, refused });
+        }
     }
 
     /// A reply that is not for the first request in flight.

@@ -3,8 +3,8 @@
 use zoogate::session::ending::{Closer, How, ProxyClose};
 use zoogate::session::sighting::Health;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
-use zoogate::wire::ErrorCode;
 use zoogate::wire::handshake::Password;
+use zoogate::wire::{ErrorCode, OpCode};
 
 use crate::story::{A, B, LEADER, LONG, Story, TIMEOUT, quiet};
 
@@ -199,11 +199,142 @@ fn a_session_closed_elsewhere() {
     let mut story = Story::new();
     let (session, old) = story.create(A);
     let new = story.attach(session, B);
+    story.wait(20);
     story.fin(new);
     story.wait(2);
     story.close_session(old);
     assert_eq!(story.reason(old, 0), EndReason::Closed);
     assert_eq!(story.reason(new, quiet()), EndReason::ClosedElsewhere);
+}
+
+#[test]
+fn a_session_closed_elsewhere_on_a_server_that_lags() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    let new = story.attach(session, B);
+    story.wait(20);
+    story.close_session(old);
+    story.wait(1_600);
+    story.fin(new);
+    assert_eq!(story.reason(new, quiet()), EndReason::ClosedElsewhere);
+}
+
+#[test]
+fn a_reset_soon_after_its_server_came_back() {
+    let mut story = Story::new();
+    story.crowd(B, 2);
+    story.set(A, Health::NotServing);
+    story.look(A);
+    story.set(A, Health::Serving);
+    story.wait(900);
+    let (_, link) = story.create(A);
+    story.wait(60);
+    story.reset(link);
+    assert_eq!(story.reason(link, 60_000), EndReason::ServerGone);
+}
+
+#[test]
+fn a_close_that_was_lost_with_its_leader() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    story.crowd(B, 2);
+    let (session, old) = story.create(A);
+    story.close_session(old);
+    story.wait(2_000);
+    let new = story.attach(session, B);
+    story.fin(new);
+    story.wait(50);
+    story.attach(session, A);
+    assert_eq!(story.reason(new, quiet()), EndReason::Unknown);
+}
+
+#[test]
+fn a_close_behind_a_refused_write_and_one_before_more() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, old) = story.create(A);
+    story.attach(session, B);
+    story.wait(20);
+    story.write(old);
+    story.request(old, OpCode::CLOSE_SESSION);
+    story.close_session(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+    let (_, link) = story.create(A);
+    story.write(link);
+    story.close_session(link);
+    assert_eq!(story.reason(link, 0), EndReason::Closed);
+}
+
+#[test]
+fn a_write_that_a_frozen_server_refused_late() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, old) = story.create(A);
+    story.attach(session, B);
+    story.write(old);
+    story.wait(TIMEOUT + 500);
+    story.fin(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+}
+
+#[test]
+fn a_refusal_shortly_before_the_session_was_closed() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, old) = story.create(A);
+    let new = story.attach(session, B);
+    story.wait(20);
+    story.write(old);
+    story.fin(old);
+    story.wait(50);
+    story.close_session(new);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+}
+
+#[test]
+fn a_reset_under_a_silent_client() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.wait(TIMEOUT + 500);
+    story.reset(link);
+    assert_eq!(story.reason(link, 60_000), EndReason::ServerGone);
+}
+
+#[test]
+fn a_reset_of_one_of_two_connections() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    story.attach(session, B);
+    story.wait(10);
+    story.reset(old);
+    assert_eq!(story.reason(old, 60_000), EndReason::ServerGone);
+}
+
+#[test]
+fn a_claim_that_a_younger_one_pushed_aside() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    story.leave(old);
+    let first = story.claim(session, B);
+    story.wait(20);
+    let second = story.claim(session, B);
+    story.wait(1);
+    story.fin(first);
+    story.accept(second, session);
+    assert_eq!(story.reason(first, 60_000), EndReason::ReattachedSameServer);
+}
+
+#[test]
+fn two_ends_that_fall_together_by_chance() {
+    let mut story = Story::new();
+    let (_, first) = story.create(A);
+    let (session, second) = story.create(A);
+    story.attach(session, B);
+    story.fin(first);
+    story.wait(90);
+    story.write(second);
+    story.fin(second);
+    assert_eq!(story.reason(second, quiet()), EndReason::SessionMoved);
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn a_late_close_kills_the_live_link() {
     alone_and_among_many(|story| {
         let (session, old) = story.create(A);
         let new = story.attach(session, B);
+        story.wait(20);
         story.write(new);
         story.fin(new);
         story.wait(1);

@@ -313,9 +313,11 @@ impl Story {
         self.end(link, Closer::Client(How::Fin));
     }
 
-    /// The client closes its session.
+    /// The client closes its session; it asked for that some milliseconds ago.
     pub(crate) fn close_session(&mut self, link: Link) {
-        self.state(link).closing = true;
+        let asked_at = Timestamp(self.now().0 - 5_000_000);
+        let state = self.state(link);
+        (state.closing, state.client_heard_at) = (true, asked_at);
         self.fin(link);
     }
 

@@ -99,6 +99,7 @@ impl Exodus {
     /// A connection was closed by the server without a reason of its own.
     pub(super) fn drop_one(&mut self, connection: ConnectionId, attached_at: Timestamp, now: Timestamp) {
         self.last_at = self.last_at.max(now);
+        self.served_at = self.served_at.max(attached_at);
         if attached_at <= self.started_at {
             self.dropped += 1;
         }
@@ -148,12 +149,22 @@ impl Exodus {
         let still_down =
             |look: &Look| look.asked_at >= self.served_at && (seen.is_none() || look.asked_at >= self.started_at);
         if let Some(look) = view.down_around(self.started_at).filter(still_down) {
+            let outdated = look.asked_at < self.started_at && self.dropped < CROWD;
+            if outdated && view.last.is_none_or(|last| last.asked_at < self.started_at) && !self.is_late(now) {
+                // It may have come back just before; the look that was asked for at the end tells.
+                return None;
+            }
             return self.outage(server, ensemble, change, &self.down_words(server, look), now);
         }
         if !self.is_quiet(now) {
             return None;
         }
-        let contradicted = seen.is_some() && self.dropped < CROWD;
+        let few = self.dropped < CROWD;
+        if self.all_dropped() && few && seen.is_none() && view.last.is_some() && !self.is_late(now) {
+            // Two ends may fall together by chance; where looks do come, the next one tells.
+            return None;
+        }
+        let contradicted = seen.is_some() && few;
         if self.all_dropped() && !contradicted {
             let words = format!(
                 "server {} closed all of its {} connections within {} ms",
@@ -166,6 +177,9 @@ impl Exodus {
         match (self.survivors(), change, seen) {
             (others @ 1.., _, _) => Some(Fate::Stays(Testimony::Others(others))),
             (0, Some(Change::New(words)), _) => Some(Fate::LeaderLost(words)),
+            (0, Some(Change::Suspected(words)), None) if self.is_late(now) || view.last.is_none() => {
+                Some(Fate::LeaderLost(words))
+            }
             (0, _, Some(look)) => Some(Fate::Stays(Testimony::Seen(look.asked_at.since(self.started_at)))),
             (0, _, None) => self.is_late(now).then_some(Fate::Stays(Testimony::Nobody)),
         }
@@ -191,7 +205,9 @@ impl Exodus {
         now: Timestamp,
     ) -> Option<Fate> {
         match change {
-            Some(Change::New(leader)) => Some(Fate::LeaderLost(format!("{leader}; {words}"))),
+            Some(Change::New(leader) | Change::Suspected(leader)) => {
+                Some(Fate::LeaderLost(format!("{leader}; {words}")))
+            }
             Some(Change::Same) => Some(Fate::Leaving(words.to_owned())),
             None if ensemble.leader_lost_around(self.started_at) || everywhere(server, ensemble) => {
                 Some(Fate::LeaderLost(format!("all other servers dropped their connections too; {words}")))
@@ -218,7 +234,7 @@ impl Exodus {
         let last = view.last.filter(around)?;
         if last.is_down() {
             let words = format!("server {}, the leader, {}", led.0, last.sighting.health.label().replace('_', " "));
-            return Some(Change::New(words));
+            return Some(Change::Suspected(words));
         }
         (last.leads() && last.asked_at >= self.started_at).then_some(Change::Same)
     }
@@ -249,7 +265,10 @@ fn everywhere(server: ServerId, ensemble: &Ensemble) -> bool {
 #[derive(Clone, PartialEq, Debug)]
 enum Change {
     Same,
+    /// It is not the same any more.
     New(String),
+    /// It is out of order, which the others may not have noticed yet.
+    Suspected(String),
 }
 
 /// A moment in words, relative to an end.

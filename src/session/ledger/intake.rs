@@ -184,7 +184,8 @@ impl SessionLedger {
             record.end(connection, mark);
             record.set_last_unanswered(&end.unanswered);
             if end.closing && claim.attached_at().is_some() {
-                record.set_closed(now);
+                // The client's last word was its wish to close; whatever ended before that had another reason.
+                record.set_closed(end.client_heard_at);
                 record.set_state(SessionState::Ended { at: now, how: SessionEnd::Closed });
             } else if record.state() == SessionState::Live && !record.is_attached() {
                 record.set_state(SessionState::Pending { since: now });

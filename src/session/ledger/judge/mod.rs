@@ -17,8 +17,8 @@ use super::record::SessionRecord;
 use crate::ids::ServerId;
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::session::verdict::{Confidence, EndReason, Evidence};
-use crate::wire::ErrorCode;
 use crate::wire::handshake::Password;
+use crate::wire::{ErrorCode, OpCode};
 
 pub(super) use handshake::after_look;
 pub(super) use moved::{refused_in_words, rival_servers};
@@ -77,7 +77,7 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
     if case.attached_at().is_none() {
         return handshake::at_once(scene);
     }
-    if case.end.closing {
+    if case.end.closing && !refused_before_close(case) {
         return Some(Ruling::of(EndReason::Closed, "the client had asked to close its session"));
     }
     if let Some(ruling) = fatal(case) {
@@ -90,6 +90,13 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         }
         _ => server::at_once(scene),
     }
+}
+
+/// Whether the server ended the connection at a request in front of the one that closes the session.
+fn refused_before_close(case: &Case) -> bool {
+    let close = case.end.unanswered.iter().position(|request| request.op == OpCode::CLOSE_SESSION);
+    let behind = close.map_or(case.end.skipped > 0, |place| place > 0);
+    behind && matches!(case.end.closer, Closer::Server(How::Fin))
 }
 
 /// A claim that was answered with timeout 0.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Ruling, Scene, moved, sentence, testimony};
 use crate::session::ledger::attachment::{Attachment, Outcome};
+use crate::session::ledger::case::Case;
 use crate::session::ledger::exodus::{Fate, Testimony};
 use crate::session::ledger::record::SessionRecord;
 use crate::session::verdict::EndReason;
@@ -12,6 +13,13 @@ use crate::time::Timestamp;
 /// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
 /// milliseconds, the rest is room for a loaded proxy and for a quorum round.
 const TOGETHER: Duration = Duration::from_secs(1);
+
+/// How much later than one server another one carries out the same transaction, usually: some hops.
+const SKEW: Duration = Duration::from_millis(100);
+
+/// How long after a session was closed a server that lags may still carry one of its connections: one that lags
+/// by more than `syncLimit` ticks (10 s in the sample configuration) is thrown out of the ensemble.
+const CLOSE_REACHES: Duration = Duration::from_secs(10);
 
 /// What the connection, or another one of its session, explains by itself.
 pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
@@ -50,19 +58,30 @@ pub(super) fn by_reattach(scene: Scene<'_>) -> Option<Ruling> {
 
 /// The session was closed through another connection.
 fn by_close(scene: Scene<'_>) -> Option<Ruling> {
-    let ended_at = scene.case.ended_at;
-    let closed_at = scene.session?.closed_at().filter(|at| near(*at, ended_at))?;
+    let (case, ended_at) = (scene.case, scene.case.ended_at);
+    let closed_at = scene.session?.closed_at().filter(|at| !case.end.closing && close_reaches(case, *at))?;
     Some(Ruling::of(
         EndReason::ClosedElsewhere,
         format!("the session was closed through another connection {}", sentence::relative(closed_at, ended_at)),
     ))
 }
 
+/// Whether a close of the session that was asked for at that moment explains the end of the case's connection.
+fn close_reaches(case: &Case, asked_at: Timestamp) -> bool {
+    // One that was claimed later and given the session shows that the close did not happen: its leader was lost.
+    case.claim.claimed_at <= asked_at && asked_at <= case.ended_at && case.ended_at.since(asked_at) <= CLOSE_REACHES
+}
+
 /// Whether this younger claim at the same server was at work when the case's connection ended.
 fn reattached(other: &Attachment, scene: Scene<'_>) -> bool {
     let case = scene.case;
     let in_time = match other.claim.outcome {
-        Outcome::Unanswered => other.open_at(Timestamp(case.ended_at.0.saturating_sub(TOGETHER.as_nanos() as u64))),
+        Outcome::Unanswered => {
+            // Given up or not, the server carries it out when it can; until then it says nothing here either.
+            let mute_since = case.end.server_heard_at <= other.claim.claimed_at.after(TOGETHER);
+            other.open_at(Timestamp(case.ended_at.0.saturating_sub(TOGETHER.as_nanos() as u64)))
+                || (mute_since && !other.ended_by_server())
+        }
         Outcome::Accepted { at, .. } | Outcome::Refused { at } => at.after(TOGETHER) >= case.ended_at,
     };
     other.claim.server == case.claim.server
@@ -71,11 +90,12 @@ fn reattached(other: &Attachment, scene: Scene<'_>) -> bool {
         && in_time
 }
 
-/// The client had been silent for its whole timeout.
+/// The client had been silent for its whole timeout, and not because it waited for an answer. Servers end such a
+/// connection in order.
 fn silent(scene: Scene<'_>) -> Option<Ruling> {
     let case = scene.case;
     let (silence, timeout) = (case.client_silence(), case.claim.timeout());
-    if silence < timeout {
+    if silence < timeout || case.owed() || case.was_reset() {
         return None;
     }
     let facts = format!(
@@ -116,6 +136,9 @@ pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) ->
         return Some(ruling);
     }
     living_elsewhere(scene).map(|other| {
+        if scene.case.was_reset() {
+            return unexplained(scene, said_by);
+        }
         let why = format!(
             "server {} closed this connection alone; the session lives on at server {} (connection {}), and {}",
             scene.case.claim.server.0,
@@ -145,10 +168,12 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
     let after = sentence::relative(next.claim.claimed_at, case.ended_at);
     if next.claim.attached_at().is_none() {
         return Some(match scene.session.and_then(SessionRecord::closed_at) {
-            Some(at) => Ruling::of(
+            Some(at) if close_reaches(case, at) => Ruling::of(
                 EndReason::ClosedElsewhere,
                 format!("the session was closed through another connection {}", sentence::relative(at, case.ended_at)),
             ),
+            Some(_) => unexplained(scene, said_by),
+            None if case.was_reset() && !case.owed() => unexplained(scene, said_by),
             None => Ruling::of(
                 EndReason::SessionExpired,
                 format!(
@@ -183,16 +208,21 @@ fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
     Ruling::of(EndReason::Unknown, format!("server {server} closed this connection alone; {in_flight}; {seen}"))
 }
 
-/// Whether a connection that carried the session elsewhere was closed by its server at the same time, and no other
+/// Whether a connection that carried the session elsewhere had been closed by its server by then, and no other
 /// carries it: then the session may be over, and its next attach has to tell.
 fn rival_ended_too(scene: Scene<'_>) -> bool {
     let case = scene.case;
+    // A close that was asked for only later ended the rival, and cannot have ended this one.
+    let closed_later = scene.session.and_then(SessionRecord::closed_at).is_some_and(|at| at > case.ended_at);
     living_elsewhere(scene).is_none()
+        && !closed_later
         && others(scene).any(|other| {
             other.claim.server != case.claim.server
                 && other.claim.attached_at().is_some()
                 && other.ended_by_server()
-                && other.end.is_some_and(|end| near(end.at, case.ended_at))
+                && other
+                    .end
+                    .is_some_and(|end| end.at <= case.ended_at.after(SKEW) && case.ended_at.since(end.at) <= TOGETHER)
         })
 }
 
@@ -207,8 +237,4 @@ fn living_elsewhere(scene: Scene<'_>) -> Option<&Attachment> {
 pub(super) fn others(scene: Scene<'_>) -> impl DoubleEndedIterator<Item = &Attachment> {
     let own = scene.case.connection;
     scene.session.into_iter().flat_map(SessionRecord::attachments).filter(move |other| other.connection != own)
-}
-
-fn near(one: Timestamp, other: Timestamp) -> bool {
-    one.since(other) <= TOGETHER && other.since(one) <= TOGETHER
 }
