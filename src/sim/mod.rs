@@ -4,19 +4,30 @@
 //! move, end and are refused (protocol.md §4 and §5); it is not a database: no disk, no ACLs, no quotas, no TLS.
 //! Tests drive it through thousands of stories whose truth it knows, `zoogate demo` serves it over loopback.
 
+mod acting;
+mod actor;
+mod deeds;
 mod ensemble;
 mod faults;
 mod leading;
+pub mod oracle;
+pub mod played;
+mod prober;
 pub mod random;
+mod relay;
 pub mod reply;
 pub mod request;
 mod server;
 mod serving;
 pub mod session_tracker;
+pub mod shrink;
+pub mod stage;
+pub mod story;
 pub mod tree;
 mod truth;
 pub mod watches;
 
+pub use actor::Farewell;
 pub use ensemble::{Ending, Ensemble, LinkId, Output, Settings};
 pub use server::{Factory, Release};
 pub use truth::{Cause, Truth, What};

@@ -1,0 +1,56 @@
+//! A story that was played: what the servers knew, what the clients did, what the ledger said.
+
+use std::time::Duration;
+
+use super::actor::Farewell;
+use super::truth::Truth;
+use crate::ids::ServerId;
+use crate::session::ending::Closer;
+use crate::session::transition::Finding;
+use crate::time::Timestamp;
+
+/// What is known of one connection after the story.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its number, as the ledger knows it.
+    pub connection: u64,
+    /// Who opened it: the clients of the story first, then those that came in by its deeds.
+    pub client: usize,
+    /// Its server.
+    pub server: ServerId,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// The session that it claimed; 0 for a new one.
+    pub claimed: i64,
+    /// The session timeout, as negotiated, or asked for until then.
+    pub timeout: Duration,
+    /// When the proxy heard last from its client.
+    pub heard_at: Timestamp,
+    /// Whether its client asked on it to close the session.
+    pub asked_to_close: bool,
+    /// Whether its claim was answered.
+    pub answered: bool,
+    /// The first sign of its end, as the proxy saw it.
+    pub ended: Option<(Timestamp, Closer)>,
+    /// Why the client closed it, when it did.
+    pub farewell: Option<Farewell>,
+    /// Whether the path to its server was broken by the story.
+    pub cut: bool,
+    /// What the server knew of it.
+    pub truths: Vec<Truth>,
+}
+
+/// A story that was played to its end.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// All connections through the proxy.
+    pub connections: Vec<Told>,
+    /// What servers knew of connections that the proxy could not see.
+    pub unseen: Vec<Truth>,
+    /// When which session was claimed where the proxy could not see it.
+    pub unseen_claims: Vec<(Timestamp, i64)>,
+    /// When which server stopped running, and when it ran again.
+    pub faults: Vec<(Timestamp, ServerId, bool)>,
+    /// What the ledger said, and when.
+    pub findings: Vec<(Timestamp, Finding)>,
+}

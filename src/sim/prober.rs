@@ -1,0 +1,106 @@
+//! The proxy's looks at the servers in a story: `srvr`, every second and whenever the ledger asks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::ensemble::LinkId;
+use super::stage::{Happens, Item, PROXY, Stage};
+use crate::ids::{ServerId, Zxid};
+use crate::session::sighting::{Health, Role, Sighting};
+use crate::time::Timestamp;
+
+/// Pause between two looks at one server.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long an answer is awaited.
+const BOUND: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+struct Probe {
+    server: ServerId,
+    asked_at: Timestamp,
+    link: Option<LinkId>,
+    heard: Vec<u8>,
+}
+
+/// Looks that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Prober {
+    probes: BTreeMap<u64, Probe>,
+    numbers: u64,
+}
+
+impl Stage<'_> {
+    /// Begins a look at a server, unless one is under way; a regular one comes again.
+    pub(super) fn probe(&mut self, server: ServerId, regular: bool) {
+        if regular {
+            self.later(EVERY, Happens::Probe(server));
+        }
+        if self.prober.probes.values().any(|probe| probe.server == server) {
+            return;
+        }
+        self.prober.numbers += 1;
+        let number = self.prober.numbers;
+        let probe = Probe { server, asked_at: self.now, link: None, heard: Vec::new() };
+        self.prober.probes.insert(number, probe);
+        let hop = self.random.between(Duration::from_micros(50), Duration::from_micros(800));
+        self.later(hop, Happens::ProbeArrives(number));
+        self.later(BOUND, Happens::ProbeEnds(number));
+    }
+
+    pub(super) fn probe_arrives(&mut self, number: u64) {
+        let Some(server) = self.prober.probes.get(&number).map(|probe| probe.server) else { return };
+        let Some(link) = self.ensemble.connect(self.now, server, PROXY) else {
+            return self.seen(number, Health::Refusing);
+        };
+        if let Some(probe) = self.prober.probes.get_mut(&number) {
+            probe.link = Some(link);
+        }
+        self.ensemble.receive(self.now, server, link, b"srvr");
+    }
+
+    /// Something came on a connection that is nobody's but a probe's.
+    pub(super) fn prober_hears(&mut self, link: LinkId, item: Item) {
+        let found = self.prober.probes.iter_mut().find(|(_, probe)| probe.link == Some(link));
+        let Some((number, probe)) = found else { return };
+        match item {
+            Item::Bytes(bytes) => probe.heard.extend(bytes),
+            Item::End(_) => {
+                let number = *number;
+                self.seen(number, Health::Closing);
+            }
+        }
+    }
+
+    pub(super) fn probe_ends(&mut self, number: u64) {
+        if let Some(probe) = self.prober.probes.get(&number) {
+            if let Some(link) = probe.link {
+                let server = probe.server;
+                self.ensemble.hang_up(self.now, server, link);
+            }
+            self.seen(number, Health::Mute);
+        }
+    }
+
+    /// A look is over; `otherwise` is what it showed if nothing was said.
+    fn seen(&mut self, number: u64, otherwise: Health) {
+        let Some(probe) = self.prober.probes.remove(&number) else { return };
+        let sighting = read(&String::from_utf8_lossy(&probe.heard), otherwise);
+        self.relay.saw(self.now, probe.server, probe.asked_at, sighting);
+    }
+}
+
+fn read(text: &str, otherwise: Health) -> Sighting {
+    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    let role = match field("Mode: ") {
+        Some("leader") => Role::Leader,
+        Some("follower") => Role::Follower,
+        _ => Role::Unknown,
+    };
+    let zxid = field("Zxid: 0x").and_then(|digits| i64::from_str_radix(digits, 16).ok()).map(Zxid);
+    let health = match text {
+        "" => otherwise,
+        _ if text.contains("not currently serving") => Health::NotServing,
+        _ => Health::Serving,
+    };
+    Sighting { health, role, zxid }
+}

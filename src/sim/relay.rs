@@ -1,0 +1,156 @@
+//! The proxy's part in a story: the same trackers and the same ledger that the live relay feeds, over virtual time.
+
+use std::net::SocketAddr;
+
+use crate::ids::{ConnectionId, ServerId};
+use crate::session::ending::{Closer, Unanswered};
+use crate::session::event::{Event, Observer};
+use crate::session::sighting::Sighting;
+use crate::session::transition::{Finding, Transition};
+use crate::session::verdict::RouteReason;
+use crate::session::{ConnectionTracker, LedgerLimits, SessionLedger};
+use crate::time::Timestamp;
+
+/// `jute.maxbuffer` as the proxy knows it, in bytes.
+const MAX_FRAME: u32 = 0xfffff;
+
+/// One connection pair through the proxy.
+#[derive(Debug)]
+pub(super) struct Relayed {
+    pub(super) id: ConnectionId,
+    client: SocketAddr,
+    server: ServerId,
+    routed: RouteReason,
+    tracker: ConnectionTracker,
+    claimed: bool,
+    pub(super) answered: bool,
+    /// The first sign of its end.
+    pub(super) ended: Option<(Timestamp, Closer)>,
+}
+
+/// What the ledger has to be told of what was just seen.
+struct Notes<'a> {
+    connection: ConnectionId,
+    client: SocketAddr,
+    server: ServerId,
+    routed: RouteReason,
+    told: &'a mut Vec<Transition>,
+}
+
+impl Observer for Notes<'_> {
+    fn observe(&mut self, event: Event<'_>) {
+        let connection = self.connection;
+        self.told.push(match event {
+            Event::ConnectRequested(request) => Transition::Claimed {
+                connection,
+                client: self.client,
+                server: self.server,
+                request,
+                routed: self.routed,
+            },
+            Event::ConnectResponded(response) => Transition::Answered { connection, response },
+            Event::Identified(identity) => Transition::Identified { connection, identity },
+            Event::MoveRefused { form, refused } => Transition::MoveRefused {
+                connection,
+                form,
+                refused: refused.map(|refused| Unanswered {
+                    xid: refused.xid,
+                    op: refused.op,
+                    path: String::from_utf8_lossy(refused.path).into_owned(),
+                    sent_at: refused.sent_at,
+                }),
+            },
+            _ => return,
+        });
+    }
+}
+
+impl Relayed {
+    pub(super) fn new(id: u64, client: SocketAddr, server: ServerId, routed: RouteReason) -> Self {
+        Self {
+            id: ConnectionId(id),
+            client,
+            server,
+            routed,
+            tracker: ConnectionTracker::new(MAX_FRAME),
+            claimed: false,
+            answered: false,
+            ended: None,
+        }
+    }
+
+    fn look(&mut self, look: impl FnOnce(&mut ConnectionTracker, &mut Notes<'_>)) -> Vec<Transition> {
+        let mut told = Vec::new();
+        let (connection, client, server, routed) = (self.id, self.client, self.server, self.routed);
+        look(&mut self.tracker, &mut Notes { connection, client, server, routed, told: &mut told });
+        self.claimed |= told.iter().any(|told| matches!(told, Transition::Claimed { .. }));
+        self.answered |= told.iter().any(|told| matches!(told, Transition::Answered { .. }));
+        told
+    }
+}
+
+/// The ledger and what it has found.
+#[derive(Debug)]
+pub(super) struct Relay {
+    ledger: SessionLedger,
+    pub(super) findings: Vec<(Timestamp, Finding)>,
+}
+
+impl Relay {
+    pub(super) fn new() -> Self {
+        Self {
+            ledger: SessionLedger::new(LedgerLimits { sessions: 1000, ..LedgerLimits::default() }),
+            findings: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, now: Timestamp, told: Vec<Transition>) {
+        for transition in told {
+            self.ledger.apply(now, transition);
+        }
+        self.collect(now);
+    }
+
+    fn collect(&mut self, now: Timestamp) {
+        while let Some(finding) = self.ledger.poll_finding() {
+            self.findings.push((now, finding));
+        }
+    }
+
+    pub(super) fn client_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
+        let told = relayed.look(|tracker, notes| tracker.on_client_bytes(now, bytes, notes));
+        self.tell(now, told);
+    }
+
+    pub(super) fn server_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
+        let told = relayed.look(|tracker, notes| tracker.on_server_bytes(now, bytes, notes));
+        self.tell(now, told);
+    }
+
+    /// The first sign of a connection's end; false when there was one before.
+    pub(super) fn end(&mut self, now: Timestamp, relayed: &mut Relayed, closer: Closer) -> bool {
+        if relayed.ended.is_some() {
+            return false;
+        }
+        relayed.ended = Some((now, closer));
+        if relayed.claimed {
+            let end = relayed.tracker.end(closer);
+            self.tell(now, vec![Transition::Ended { connection: relayed.id, end }]);
+        }
+        true
+    }
+
+    pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
+        self.tell(now, vec![Transition::ServerSeen { server, asked_at, sighting }]);
+    }
+
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        self.ledger.tick(now);
+        self.collect(now);
+    }
+
+    /// A server that the ledger wants looked at now.
+    pub(super) fn inquiry(&mut self) -> Option<ServerId> {
+        self.ledger.poll_inquiry()
+    }
+}

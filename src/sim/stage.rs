@@ -1,0 +1,399 @@
+//! Where a [`Story`] is played: clients, the proxy between, the ensemble, and the ways that bytes take among them.
+//!
+//! Everything happens at its own virtual time, in one order that the seed decides. What the servers knew, what
+//! the clients did and what the ledger said are kept side by side, for the [oracle](super::oracle) to compare.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::actor::{Actor, Farewell};
+use super::ensemble::{Ending, Ensemble, LinkId, Output};
+use super::played::{Played, Told};
+use super::prober::Prober;
+use super::random::Random;
+use super::relay::{Relay, Relayed};
+use super::story::{Routing, Story};
+use super::truth::Truth;
+use crate::ids::ServerId;
+use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::verdict::RouteReason;
+use crate::time::Timestamp;
+
+/// How long after its last step a story goes on: the longest that the ledger waits for a session's return.
+pub const EPILOGUE: Duration = Duration::from_secs(50);
+/// How often clients look at their clocks.
+pub(super) const GLANCE: Duration = Duration::from_millis(150);
+/// How often the ledger is given the time.
+const LEDGER_TICK: Duration = Duration::from_millis(50);
+/// Where the proxy's own connections come from.
+pub(super) const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 9, 9));
+
+/// One piece of a conversation on its way.
+#[derive(Clone, Debug)]
+pub(super) enum Item {
+    Bytes(Vec<u8>),
+    End(How),
+}
+
+#[derive(Debug)]
+pub(super) enum Happens {
+    Step(usize),
+    Glance(usize),
+    LedgerTick,
+    Probe(ServerId),
+    ProbeArrives(u64),
+    ProbeEnds(u64),
+    HandshakeDeadline(usize),
+    FromClient(usize, Item),
+    AtServer(usize, Item),
+    FromServer(usize, Item),
+    AtClient(usize, Item),
+}
+
+/// One connection of a client to a server, through the proxy or past it.
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) actor: usize,
+    pub(super) server: ServerId,
+    pub(super) link: Option<LinkId>,
+    /// None for a connection that the proxy cannot see.
+    pub(super) relayed: Option<Relayed>,
+    opened: bool,
+    claim: Vec<u8>,
+    tried: Vec<ServerId>,
+    /// When the last piece arrives at: proxy from client, server, proxy from server, client.
+    fifo: [Timestamp; 4],
+    opened_at: Timestamp,
+    claimed: i64,
+    heard_at: Timestamp,
+    pub(super) asked_to_close: bool,
+    pub(super) farewell: Option<Farewell>,
+    pub(super) cut: bool,
+    pub(super) truths: Vec<Truth>,
+}
+
+struct Due(Timestamp, u64, Happens);
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.1 == other.1
+    }
+}
+impl Eq for Due {}
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+/// The stage with everybody on it.
+pub(super) struct Stage<'a> {
+    pub(super) story: &'a Story,
+    pub(super) now: Timestamp,
+    pub(super) random: Random,
+    pub(super) ensemble: Ensemble,
+    pub(super) actors: Vec<Actor>,
+    pub(super) wires: Vec<Wire>,
+    by_link: BTreeMap<LinkId, usize>,
+    pub(super) relay: Relay,
+    pub(super) prober: Prober,
+    pub(super) faults: Vec<(Timestamp, ServerId, bool)>,
+    due: BinaryHeap<Reverse<Due>>,
+    order: u64,
+}
+
+/// Plays a story to its end.
+pub fn play(story: &Story) -> Played {
+    let mut stage = Stage::new(story);
+    let last = story.steps.last().map_or(Timestamp::ZERO, |step| step.at);
+    let curtain = last.after(EPILOGUE);
+    loop {
+        let own = stage.due.peek().map(|Reverse(due)| due.0);
+        let next = own.into_iter().chain(stage.ensemble.next_event()).min().unwrap_or(curtain);
+        if next >= curtain {
+            return stage.tell();
+        }
+        stage.now = next;
+        stage.ensemble.advance(next);
+        stage.drain();
+        while stage.due.peek().is_some_and(|Reverse(due)| due.0 <= next) {
+            let Some(Reverse(Due(_, _, happens))) = stage.due.pop() else { break };
+            stage.happen(happens);
+            stage.drain();
+        }
+    }
+}
+
+impl<'a> Stage<'a> {
+    fn new(story: &'a Story) -> Self {
+        let mut random = Random::new(story.seed.wrapping_mul(3) + 1);
+        let ensemble = Ensemble::new(story.settings.clone(), random.bits());
+        let actors = story.clients.iter().enumerate().map(|(place, client)| Actor::new(place, *client)).collect();
+        let mut stage = Self {
+            story,
+            now: Timestamp::ZERO,
+            random,
+            ensemble,
+            actors,
+            wires: Vec::new(),
+            by_link: BTreeMap::new(),
+            relay: Relay::new(),
+            prober: Prober::default(),
+            faults: Vec::new(),
+            due: BinaryHeap::new(),
+            order: 0,
+        };
+        for (place, step) in story.steps.iter().enumerate() {
+            stage.at(step.at, Happens::Step(place));
+        }
+        for server in 0..story.settings.servers.len() {
+            stage.later(Duration::from_millis(1 + server as u64 * 7), Happens::Probe(ServerId(server as u16)));
+        }
+        for actor in 0..stage.actors.len() {
+            stage.later(GLANCE, Happens::Glance(actor));
+        }
+        stage.later(LEDGER_TICK, Happens::LedgerTick);
+        stage
+    }
+
+    pub(super) fn at(&mut self, at: Timestamp, happens: Happens) {
+        self.order += 1;
+        self.due.push(Reverse(Due(at.max(self.now), self.order, happens)));
+    }
+
+    pub(super) fn later(&mut self, later: Duration, happens: Happens) {
+        self.at(self.now.after(later), happens);
+    }
+
+    fn tell(self) -> Played {
+        let (mut connections, mut unseen, mut unseen_claims) = (Vec::new(), Vec::new(), Vec::new());
+        for wire in self.wires {
+            let Some(relayed) = wire.relayed else {
+                unseen_claims.push((wire.opened_at, wire.claimed));
+                unseen.extend(wire.truths);
+                continue;
+            };
+            connections.push(Told {
+                connection: relayed.id.0,
+                client: wire.actor,
+                server: wire.server,
+                opened_at: wire.opened_at,
+                claimed: wire.claimed,
+                timeout: self.actors[wire.actor].negotiated,
+                heard_at: wire.heard_at,
+                asked_to_close: wire.asked_to_close,
+                answered: relayed.answered,
+                ended: relayed.ended,
+                farewell: wire.farewell,
+                cut: wire.cut,
+                truths: wire.truths,
+            });
+        }
+        Played { connections, unseen, unseen_claims, faults: self.faults, findings: self.relay.findings }
+    }
+
+    fn happen(&mut self, happens: Happens) {
+        match happens {
+            Happens::Step(place) => self.perform(self.story.steps[place].deed),
+            Happens::Glance(actor) => self.glance(actor),
+            Happens::LedgerTick => {
+                self.relay.tick(self.now);
+                self.later(LEDGER_TICK, Happens::LedgerTick);
+            }
+            Happens::Probe(server) => self.probe(server, true),
+            Happens::ProbeArrives(number) => self.probe_arrives(number),
+            Happens::ProbeEnds(number) => self.probe_ends(number),
+            Happens::HandshakeDeadline(wire) => self.handshake_deadline(wire),
+            Happens::FromClient(wire, item) => self.hear_client(wire, item),
+            Happens::AtServer(wire, item) => self.at_server(wire, &item),
+            Happens::FromServer(wire, item) => self.hear_server(wire, item),
+            Happens::AtClient(wire, item) => self.at_client(wire, item),
+        }
+    }
+
+    /// Takes what the ensemble says to where it belongs.
+    fn drain(&mut self) {
+        while let Some(output) = self.ensemble.poll_output() {
+            let (link, item) = match output {
+                Output::Bytes(link, bytes) => (link, Item::Bytes(bytes)),
+                Output::Closed(link, Ending::Fin) => (link, Item::End(How::Fin)),
+                Output::Closed(link, Ending::Reset) => (link, Item::End(How::Reset)),
+            };
+            match self.by_link.get(&link) {
+                Some(wire) => self.carry(*wire, 2, item),
+                None => self.prober_hears(link, item),
+            }
+        }
+        while let Some(truth) = self.ensemble.poll_truth() {
+            if let Some(wire) = self.by_link.get(&truth.link) {
+                self.wires[*wire].truths.push(truth);
+            }
+        }
+        while let Some(server) = self.relay.inquiry() {
+            self.probe(server, false);
+        }
+    }
+
+    /// Sends a piece over one of the four ways of a connection, behind all earlier ones.
+    pub(super) fn carry(&mut self, wire: usize, way: usize, item: Item) {
+        let [low, high] = if way == 0 || way == 3 { [30, 300] } else { [50, 800] };
+        let hop = self.random.between(Duration::from_micros(low), Duration::from_micros(high));
+        let arrives = self.now.after(hop).max(Timestamp(self.wires[wire].fifo[way].0 + 1));
+        self.wires[wire].fifo[way] = arrives;
+        let happens = match way {
+            0 => Happens::FromClient(wire, item),
+            1 => Happens::AtServer(wire, item),
+            2 => Happens::FromServer(wire, item),
+            _ => Happens::AtClient(wire, item),
+        };
+        self.at(arrives, happens);
+    }
+
+    /// A client opens a connection and claims its session on it.
+    pub(super) fn open(&mut self, actor: usize, server: ServerId, seen: bool) -> usize {
+        let claim = self.actors[actor].claim_frame();
+        let wire = self.new_wire(actor, server, seen.then_some(RouteReason::Mirror), claim.clone(), vec![server]);
+        self.carry(wire, 0, Item::Bytes(claim));
+        wire
+    }
+
+    fn new_wire(
+        &mut self,
+        actor: usize,
+        server: ServerId,
+        routed: Option<RouteReason>,
+        claim: Vec<u8>,
+        tried: Vec<ServerId>,
+    ) -> usize {
+        let place = self.wires.len();
+        let address = self.actors[actor].address(tried.len() + place);
+        let relayed = routed.map(|routed| Relayed::new(place as u64 + 1, address, server, routed));
+        self.wires.push(Wire {
+            actor,
+            server,
+            link: None,
+            relayed,
+            opened: false,
+            claim,
+            tried,
+            fifo: [self.now; 4],
+            opened_at: self.now,
+            claimed: self.actors[actor].session,
+            heard_at: self.now,
+            asked_to_close: false,
+            farewell: None,
+            cut: false,
+            truths: Vec::new(),
+        });
+        place
+    }
+
+    /// The proxy has something from a client.
+    fn hear_client(&mut self, wire: usize, item: Item) {
+        if !self.wires[wire].opened {
+            self.wires[wire].opened = true;
+            if !self.connect_up(wire) {
+                return;
+            }
+        }
+        let now = self.now;
+        let standing = self.wires[wire].relayed.as_ref().is_some_and(|relayed| relayed.ended.is_none());
+        if standing && matches!(item, Item::Bytes(_)) {
+            self.wires[wire].heard_at = now;
+        }
+        if let Some(relayed) = self.wires[wire].relayed.as_mut() {
+            if relayed.ended.is_some() {
+                return;
+            }
+            match &item {
+                Item::Bytes(bytes) => self.relay.client_bytes(now, relayed, bytes),
+                Item::End(how) => _ = self.relay.end(now, relayed, Closer::Client(*how)),
+            }
+        }
+        self.carry(wire, 1, item);
+    }
+
+    /// Opens the server's side; where it is refused the next server is tried, or the client is told.
+    fn connect_up(&mut self, wire: usize) -> bool {
+        let (server, actor) = (self.wires[wire].server, self.wires[wire].actor);
+        let peer = if self.wires[wire].relayed.is_some() { PROXY } else { self.actors[actor].address(0).ip() };
+        let Some(link) = self.ensemble.connect(self.now, server, peer) else {
+            self.pass_over(wire, How::Reset);
+            return false;
+        };
+        self.wires[wire].link = Some(link);
+        self.by_link.insert(link, wire);
+        if self.pooled(wire) {
+            let budget = Duration::from_millis(self.actors[actor].character.timeout_ms as u64) / 9;
+            self.later(budget, Happens::HandshakeDeadline(wire));
+        }
+        true
+    }
+
+    fn pooled(&self, wire: usize) -> bool {
+        let wire = &self.wires[wire];
+        wire.relayed.is_some() && self.actors[wire.actor].character.routing == Routing::Pooled
+    }
+
+    /// A claim came to nothing while its client has been told nothing: tries the next server for a pooled client.
+    fn pass_over(&mut self, wire: usize, how: How) {
+        let actor = self.wires[wire].actor;
+        let next = (0..self.ensemble.len() as u16).map(ServerId).find(|next| !self.wires[wire].tried.contains(next));
+        match next.filter(|_| self.pooled(wire) && self.actors[actor].live == Some(wire)) {
+            Some(next) => {
+                let (claim, mut tried) = (self.wires[wire].claim.clone(), self.wires[wire].tried.clone());
+                tried.push(next);
+                let again = self.new_wire(actor, next, Some(RouteReason::Fallback), claim.clone(), tried);
+                self.actors[actor].live = Some(again);
+                self.hear_client(again, Item::Bytes(claim));
+            }
+            None => self.carry(wire, 3, Item::End(how)),
+        }
+    }
+
+    fn handshake_deadline(&mut self, wire: usize) {
+        let now = self.now;
+        let Some(relayed) = self.wires[wire].relayed.as_mut() else { return };
+        if relayed.answered || !self.relay.end(now, relayed, Closer::Proxy(ProxyClose::HandshakeDeadline)) {
+            return;
+        }
+        self.carry(wire, 1, Item::End(How::Fin));
+        self.pass_over(wire, How::Fin);
+    }
+
+    fn at_server(&mut self, wire: usize, item: &Item) {
+        let Wire { server, link: Some(link), .. } = self.wires[wire] else { return };
+        match item {
+            Item::Bytes(bytes) => self.ensemble.receive(self.now, server, link, bytes),
+            Item::End(_) => self.ensemble.hang_up(self.now, server, link),
+        }
+    }
+
+    /// The proxy has something from a server.
+    pub(super) fn hear_server(&mut self, wire: usize, item: Item) {
+        let now = self.now;
+        let pooled = self.pooled(wire);
+        if let Some(relayed) = self.wires[wire].relayed.as_mut() {
+            if relayed.ended.is_some() {
+                return;
+            }
+            match &item {
+                Item::Bytes(bytes) => self.relay.server_bytes(now, relayed, bytes),
+                Item::End(how) => {
+                    self.relay.end(now, relayed, Closer::Server(*how));
+                    if pooled && !relayed.answered {
+                        return self.pass_over(wire, *how);
+                    }
+                }
+            }
+        }
+        self.carry(wire, 3, item);
+    }
+}

@@ -1,0 +1,64 @@
+//! Plays stories of the simulated ensemble by seed and compares every judgement with the truth.
+//!
+//! `cargo run --release --example sim` plays a million on all cores; `-- --seed N` one, with its story;
+//! `-- --seeds A..B` a range.
+
+mod verify;
+
+use std::ops::Range;
+use std::process::ExitCode;
+
+use verify::{verify, verify_all};
+use zoogate::sim::stage::play;
+use zoogate::sim::story::Story;
+
+const USAGE: &str = "usage: sim [--seed N | --seeds FROM..TO]";
+/// Failures told before it stops.
+const SHOWN: usize = 10;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => many(0..1_000_000),
+        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), one),
+        ["--seeds", range] => match range.split_once("..").map(|(from, to)| (from.parse(), to.parse())) {
+            Some((Ok(from), Ok(to))) => many(from..to),
+            _ => usage(),
+        },
+        _ => usage(),
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(64)
+}
+
+fn one(seed: u64) -> ExitCode {
+    let story = Story::from_seed(seed);
+    println!("{story}");
+    for (at, finding) in play(&story).findings {
+        println!("{:>6} ms  {finding:?}", at.as_millis());
+    }
+    if let Some(told) = verify(seed) {
+        println!("\nshortest story that fails:\n{told}");
+        return ExitCode::FAILURE;
+    }
+    println!("every flag and reason equals the truth");
+    ExitCode::SUCCESS
+}
+
+fn many(seeds: Range<u64>) -> ExitCode {
+    println!("playing seeds {}..{}", seeds.start, seeds.end);
+    let failures = verify_all(seeds.clone(), SHOWN);
+    for (_, told) in &failures {
+        println!("{told}");
+    }
+    if failures.is_empty() {
+        println!("{} stories: every flag and reason equals the truth", seeds.end - seeds.start);
+        return ExitCode::SUCCESS;
+    }
+    println!("{} failures told, then stopped", failures.len());
+    ExitCode::FAILURE
+}
