@@ -70,7 +70,7 @@ const WORDS: [&str; 20] = [
 const DECODE_FAULT: &str = "decode_fault";
 
 /// Why a server could not be connected to.
-const CONNECT_FAILURES: [&str; 4] = ["refused", "timeout", "resolve", OTHER];
+const CONNECT_FAILURES: [&str; 5] = ["refused", "closed", "timeout", "resolve", OTHER];
 /// Why a client connection was closed instead of relayed: as many as are allowed are open, its first frame did
 /// not come (four ways), no server was left to try.
 const REJECTIONS: [&str; 7] = ["too_many", "left_silent", "left", "deadline", "failed", "no_server", OTHER];

@@ -57,8 +57,9 @@ impl Prober {
                     seen
                 }
                 Ok(stream) => {
-                    if !health.accepts() {
-                        // The port is open again; whether the server serves is asked next.
+                    if matches!(health, Health::Refusing | Health::Unreachable) {
+                        // The port is open again; whether the server serves is asked next. Where nothing was known
+                        // before this would be a rumour: it takes the server for one that is just starting.
                         self.seen(asked_at, Sighting::of(Health::NotServing));
                     }
                     self.ask_in_time(stream, health, began).await

@@ -49,6 +49,7 @@ impl ConnectError {
     pub(super) fn health(&self) -> Health {
         match self {
             Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => Health::Refusing,
+            Self::Connect { error, .. } if was_ended(error) => Health::Closing,
             _ => Health::Unreachable,
         }
     }
@@ -60,10 +61,18 @@ impl ConnectError {
             Self::Connect { error, .. } => match error.kind() {
                 io::ErrorKind::ConnectionRefused => "refused",
                 io::ErrorKind::TimedOut => "timeout",
+                _ if was_ended(error) => "closed",
                 _ => "other",
             },
         }
     }
+}
+
+/// Whether the server took the connection and ended it before the connect was through. That is how a server refuses
+/// an address that has too many: its FIN and its reset may be faster than the kernel's word that it is connected.
+fn was_ended(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
 /// Connects to a server: its name is looked up anew, and its addresses share the time that is left.
@@ -246,5 +255,20 @@ mod tests {
         let server: ServerAddress = "no-such-host.invalid:1".parse().unwrap();
         let error = connect(&server, Instant::now() + Duration::from_secs(5)).await.unwrap_err();
         assert_eq!((error.health(), error.label()), (Health::Unreachable, "resolve"));
+    }
+
+    #[test]
+    fn a_server_that_ends_the_connection_at_once_is_there() {
+        let server: ServerAddress = "127.0.0.1:2181".parse().unwrap();
+        let failed = |kind: io::ErrorKind| {
+            let address = SocketAddr::from(([127, 0, 0, 1], 2181));
+            ConnectError::Connect { server: server.clone(), address, error: kind.into() }
+        };
+        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset] {
+            let error = failed(kind);
+            assert_eq!((error.health(), error.label()), (Health::Closing, "closed"), "{kind:?}");
+        }
+        let error = failed(io::ErrorKind::HostUnreachable);
+        assert_eq!((error.health(), error.label()), (Health::Unreachable, "other"));
     }
 }
