@@ -44,6 +44,7 @@ impl Play {
     }
 
     fn play_out(mut self) {
+        self.expect_names();
         create_topic(self.brokers[0].address(), "story", 2);
         self.expect_messages("first");
 
@@ -58,11 +59,23 @@ impl Play {
         self.lose_the_leader();
         assert_eq!(self.owners(), owners, "a session was lost with the leader\n{}", self.tell());
         self.expect_messages("after the leader's loss");
+        self.gate.expect_flags(&[]);
 
         self.freeze_a_follower_under_a_broker();
         assert_eq!(self.owners(), owners, "a session was lost to the frozen follower\n{}", self.tell());
         self.expect_messages("after the frozen follower");
+        self.expect_names();
         self.gate.stop();
+    }
+
+    /// Each broker is named by its number, and one of them as the controller.
+    fn expect_names(&self) {
+        wait::until_true("the brokers to be named", PATIENCE, || {
+            let names = self.gate.live_identities();
+            let controllers = names.iter().filter(|name| name.contains("controller")).count();
+            let known = |id: u32| names.iter().filter(|name| name.contains(&format!("broker-{id}"))).count() == 1;
+            controllers == 1 && self.brokers.iter().all(|broker| known(broker.id()))
+        });
     }
 
     /// Whoever is the controller now, as ZooKeeper has it.
@@ -75,9 +88,13 @@ impl Play {
     fn fail_over_and_restart_a_broker(&mut self) {
         let old = self.controller();
         self.brokers[old].sigterm();
+        wait::until_true("the other broker to take over", PATIENCE, || {
+            self.gate.live_identities().contains(&format!("broker-{} (controller)", self.brokers[1 - old].id()))
+        });
         self.brokers[old].restart();
         self.brokers[old].wait_started();
         assert_eq!(self.controller(), 1 - old);
+        self.expect_names();
     }
 
     /// Followers first, the leader last, each one back before the next goes.

@@ -5,4 +5,5 @@
 mod direct;
 mod kafka_pair;
 mod parity;
+mod scenarios;
 mod support;

@@ -3,8 +3,10 @@
 //! Real clients hide what these tests are about: which bytes came, and how exactly a connection ended.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use super::frames::{Fields, Frame, PING_XID, op};
 use super::wait::{self, PATIENCE};
@@ -88,6 +90,16 @@ impl Link {
         Ok(Self { stream, unread: Vec::new(), ended: None })
     }
 
+    /// Connects from this local address, as a client on another machine would come from another one.
+    fn open_from(source: IpAddr, address: SocketAddr) -> std::io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+        socket.connect_timeout(&address.into(), PATIENCE)?;
+        let stream = TcpStream::from(socket);
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, unread: Vec::new(), ended: None })
+    }
+
     /// Writes bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         // A connection that the other side has ended shows that in what is read from it.
@@ -116,6 +128,11 @@ impl Link {
                 Err(_) => self.ended = Some(End::Reset),
             }
         }
+    }
+
+    /// This end's local address, as the other side sees it.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("a connected socket has an address")
     }
 
     /// Ends the connection in order, telling ZooKeeper nothing.
@@ -147,6 +164,11 @@ impl Client {
         Self::attach(address, &Credentials::fresh())
     }
 
+    /// Opens a new session that may be silent for `timeout_ms`.
+    pub(crate) fn create_session_with_timeout(address: SocketAddr, timeout_ms: i32) -> Self {
+        Self::attach(address, &Credentials { timeout_ms, ..Credentials::fresh() })
+    }
+
     /// Attaches to a session that must be accepted.
     ///
     /// A server that has not caught up with what the client has seen turns it away without an answer; like any client
@@ -165,6 +187,15 @@ impl Client {
             Ok(link) => Self::hear(link, credentials),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Greeting::Ended,
             Err(error) => panic!("cannot connect to {address}: {error}"),
+        }
+    }
+
+    /// Attaches from a local address of its own to a session that must be accepted.
+    pub(crate) fn attach_from(source: IpAddr, address: SocketAddr, credentials: &Credentials) -> Self {
+        let link = Link::open_from(source, address).expect("connect from another local address");
+        match Self::hear(Self::ask(link, credentials), credentials) {
+            Greeting::Accepted(client) => client,
+            other => panic!("{address} did not accept session {}: {other:?}", credentials.id()),
         }
     }
 
@@ -209,9 +240,19 @@ impl Client {
         self.credentials.clone()
     }
 
+    /// This end's address.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.link.local_address()
+    }
+
     /// The connection below.
     pub(crate) fn link(&mut self) -> &mut Link {
         &mut self.link
+    }
+
+    /// Leaves the connection without closing the session.
+    pub(crate) fn abandon(self) {
+        self.link.abandon();
     }
 
     /// The head of the next request.
@@ -255,6 +296,17 @@ impl Client {
     pub(crate) fn expect_end(&mut self) {
         let received = self.link.receive(PATIENCE);
         assert!(matches!(received, Received::End(_, 0)), "session {}: {received:?}", self.credentials.id());
+    }
+
+    /// The connection must end once what was on its way has come.
+    pub(crate) fn expect_end_after_replies(&mut self) {
+        loop {
+            match self.link.receive(PATIENCE) {
+                Received::Frame(_) => {}
+                Received::End(_, 0) => return,
+                other => panic!("session {}: {other:?}", self.credentials.id()),
+            }
+        }
     }
 
     /// Sends a create and returns its error code.

@@ -266,6 +266,12 @@ impl Ensemble {
         self.wait_mode(index);
     }
 
+    /// Starts all servers after all were ended, and waits until they serve.
+    pub(crate) fn restart_all(&mut self) {
+        self.servers.iter_mut().for_each(Server::start);
+        self.wait_serving();
+    }
+
     /// Everything that server `index` has logged, over all its lives.
     pub(crate) fn log_text(&self, index: usize) -> String {
         fs::read_to_string(&self.servers[index].log).unwrap_or_default()

@@ -1,10 +1,13 @@
-//! The zoogate binary under test, in front of an ensemble.
+//! The zoogate binary under test, in front of an ensemble, asked through its own API.
 
-use std::net::{SocketAddr, TcpStream};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::child::{Process, Signal};
+use super::client::{Client, Credentials, Greeting};
 use super::ensemble::Ensemble;
 use super::wait::PATIENCE;
 use super::{ports, wait};
@@ -16,6 +19,7 @@ pub(crate) struct Gate {
     mirrors: Vec<SocketAddr>,
     /// One listener in front of all.
     pooled: SocketAddr,
+    admin: SocketAddr,
     process: Process,
     _folder: TempDir,
 }
@@ -34,13 +38,28 @@ impl Gate {
             arguments.extend(["--listen".into(), format!("{mirror}={server}")]);
         }
         let process = Process::start(env!("CARGO_BIN_EXE_zoogate"), &arguments, &folder.path().join("log"));
-        let mut gate = Self { mirrors, pooled, process, _folder: folder };
+        let mut gate = Self { mirrors, pooled, admin, process, _folder: folder };
         wait::until_true("zoogate to be ready", PATIENCE, || {
             let runs = gate.process.runs();
             assert!(runs, "zoogate ended:\n{}", gate.process.log_tail());
-            TcpStream::connect(gate.pooled).is_ok()
+            gate.ask("/readyz").is_some()
         });
         gate
+    }
+
+    /// The listener in front of server `index` alone.
+    pub(crate) fn mirror(&self, index: usize) -> SocketAddr {
+        self.mirrors[index]
+    }
+
+    /// Attaches to a session through the pooled listener; `None` while that leads nowhere.
+    pub(crate) fn reattach(&self, session: &Credentials) -> Option<Client> {
+        let link = Client::claim(self.pooled, session).ok()?;
+        match Client::hear(link, session) {
+            Greeting::Accepted(client) => Some(client),
+            Greeting::Ended => None,
+            Greeting::Refused => panic!("session {} was lost", session.id()),
+        }
     }
 
     /// Asks it to end, which it must do by itself and with success.
@@ -61,6 +80,106 @@ impl Gate {
         all.join(",")
     }
 
+    /// What the API says at `path`; `None` for anything but success.
+    fn ask(&self, path: &str) -> Option<String> {
+        let mut response = ureq::get(format!("http://{}{path}", self.admin)).call().ok()?;
+        response.body_mut().read_to_string().ok()
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let text = self.ask(path).unwrap_or_else(|| panic!("no answer from {path}\n{}", self.process.log_tail()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} answered {text}: {error}"))
+    }
+
+    /// Every refusal that was flagged, of all sessions.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        list(&self.json("/api/session-moved"), "session_moved").iter().map(Flag::read).collect()
+    }
+
+    /// Every move, of all sessions: session, from, to.
+    pub(crate) fn moves(&self) -> Vec<(String, String, String)> {
+        let moves = self.json("/api/moves");
+        list(&moves, "moves").iter().map(|one| (text(one, "session"), text(one, "from"), text(one, "to"))).collect()
+    }
+
+    /// What the last look at a server showed.
+    pub(crate) fn state_of(&self, server: SocketAddr) -> String {
+        let servers = self.json(&format!("/api/servers?server={server}"));
+        text(&list(&servers, "servers")[0], "state")
+    }
+
+    /// Who holds the sessions that are on a server now.
+    pub(crate) fn live_identities(&self) -> Vec<String> {
+        self.live_sessions().iter().filter_map(|one| one["identity"].as_str()).map(String::from).collect()
+    }
+
+    /// The server that carries this session.
+    pub(crate) fn home_of(&self, session: &Credentials) -> String {
+        text(&self.json(&format!("/api/sessions/{}", session.id())), "server")
+    }
+
+    fn live_sessions(&self) -> Vec<Value> {
+        let sessions = self.json("/api/sessions?limit=10000");
+        list(&sessions, "sessions").iter().filter(|one| one["state"] == "attached").cloned().collect()
+    }
+
+    /// The reason of a connection's end, by its client's address; `None` while it lives or is not judged.
+    pub(crate) fn end_of(&self, client: SocketAddr) -> Option<String> {
+        let connections = self.json("/api/connections?limit=10000");
+        let client = client.to_string();
+        let found = list(&connections, "connections").iter().find(|one| text(one, "client") == client)?;
+        found["reason"].as_str().filter(|&reason| reason != "pending").map(String::from)
+    }
+
+    /// Waits for the final reason of each of these connections and compares.
+    pub(crate) fn expect_ends(&self, expected: &[(SocketAddr, &str)]) {
+        for &(client, reason) in expected {
+            let judged =
+                wait::until_or("a connection's end to be judged", PATIENCE, || self.end_of(client), || self.tell());
+            assert_eq!(judged, reason, "end of {client}\n{}", self.tell());
+        }
+    }
+
+    /// Waits until nothing is pending, then compares what was flagged, all of it.
+    pub(crate) fn expect_flags(&self, expected: &[Expected]) {
+        self.expect_all_judged();
+        let mut flags = self.flags();
+        for wanted in expected {
+            let found = flags.iter().position(|flag| wanted.fits(flag));
+            let found = found.unwrap_or_else(|| panic!("{wanted:?} is missing among {flags:#?}\n{}", self.tell()));
+            flags.remove(found);
+        }
+        assert!(flags.is_empty(), "flagged too much: {flags:#?}");
+    }
+
+    /// Waits until nothing is pending, then compares the moves of all sessions, in order.
+    pub(crate) fn expect_moves(&self, expected: &[(Credentials, SocketAddr, SocketAddr)]) {
+        let expected: Vec<_> =
+            expected.iter().map(|(session, from, to)| (session.id(), from.to_string(), to.to_string())).collect();
+        assert_eq!(self.moves(), expected);
+    }
+
+    /// How many connections have ended for each reason.
+    pub(crate) fn reasons(&self) -> BTreeMap<String, usize> {
+        let connections = self.json("/api/connections?limit=10000");
+        let mut seen = BTreeMap::new();
+        for reason in list(&connections, "connections").iter().filter_map(|one| one["reason"].as_str()) {
+            *seen.entry(reason.to_owned()).or_default() += 1;
+        }
+        seen
+    }
+
+    /// Waits until nothing is pending.
+    pub(crate) fn expect_all_judged(&self) {
+        let judged = || (!self.reasons().contains_key("pending")).then_some(());
+        wait::until_or("every end to be judged", PATIENCE, judged, || self.tell());
+    }
+
+    /// What a failing test shows: all connections, and the log's end.
+    pub(crate) fn tell(&self) -> String {
+        format!("{:#}\n{}", self.json("/api/connections?limit=10000"), self.process.log_tail())
+    }
+
     /// Everything that it has logged.
     pub(crate) fn log_text(&self) -> String {
         self.process.log_text()
@@ -73,4 +192,53 @@ impl Drop for Gate {
             self.process.signal(Signal::Term);
         }
     }
+}
+
+/// One refusal as `/api/session-moved` tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flag {
+    pub(crate) session: String,
+    pub(crate) server: String,
+    pub(crate) evidence: String,
+    pub(crate) confidence: String,
+    pub(crate) why: Vec<String>,
+}
+
+impl Flag {
+    fn read(element: &Value) -> Self {
+        Self {
+            session: text(element, "session"),
+            server: text(element, "server"),
+            evidence: text(element, "evidence"),
+            confidence: text(element, "confidence"),
+            why: list(element, "why").iter().filter_map(Value::as_str).map(String::from).collect(),
+        }
+    }
+}
+
+/// A refusal that must have been flagged.
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
+    pub(crate) session: Credentials,
+    pub(crate) server: SocketAddr,
+    pub(crate) evidence: &'static str,
+    pub(crate) confidence: &'static str,
+}
+
+impl Expected {
+    fn fits(&self, flag: &Flag) -> bool {
+        flag.session == self.session.id()
+            && flag.server == self.server.to_string()
+            && flag.evidence == self.evidence
+            && flag.confidence == self.confidence
+            && !flag.why.is_empty()
+    }
+}
+
+fn text(element: &Value, field: &str) -> String {
+    element[field].as_str().unwrap_or_else(|| panic!("no text {field} in {element}")).into()
+}
+
+fn list<'a>(element: &'a Value, field: &str) -> &'a [Value] {
+    element[field].as_array().unwrap_or_else(|| panic!("no list {field} in {element}"))
 }

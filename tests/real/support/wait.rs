@@ -9,13 +9,23 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_millis(20);
 
 /// Asks until there is an answer.
-pub(crate) fn until<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, patience: Duration, ask: impl FnMut() -> Option<T>) -> T {
+    until_or(what, patience, ask, String::new)
+}
+
+/// Asks until there is an answer, and tells what there was instead when none comes.
+pub(crate) fn until_or<T>(
+    what: &str,
+    patience: Duration,
+    mut ask: impl FnMut() -> Option<T>,
+    tell: impl Fn() -> String,
+) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(start.elapsed() < patience, "waited {} s for {what}", patience.as_secs());
+        assert!(start.elapsed() < patience, "waited {} s for {what}\n{}", patience.as_secs(), tell());
         thread::sleep(STEP);
     }
 }
