@@ -637,3 +637,53 @@ fn a_refused_session_just_after_its_server_came_back() {
     story.fin(old);
     assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
 }
+
+/// Behind one pooled address with pins, both come to the same server: each claim pushes the other's link aside.
+#[test]
+fn two_clients_of_one_session_at_one_server() {
+    for (other, turns_until_told) in [(2, 2), (1, 4)] {
+        let mut story = Story::new();
+        let (session, mut held) = story.create_by(Story::client(1), A);
+        for turn in 1..=6 {
+            assert_eq!(story.shared().len(), usize::from(turn > turns_until_told), "turn {turn}");
+            let client = Story::client(if turn % 2 == 1 { other } else { 1 });
+            story.wait(1_500);
+            let next = story.claim_by(client, session, A, Password::Right);
+            story.wait(1);
+            story.fin(held);
+            story.accept(next, session);
+            assert_eq!(story.reason(held, 0), EndReason::ReattachedSameServer);
+            held = next;
+        }
+        assert_eq!(story.verdicts().len(), 0);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_allow_the_question_is_no_witness() {
+    let mut story = Story::new();
+    story.set_role(A, Role::Unknown);
+    let (session, link) = story.create(A);
+    story.write(link);
+    story.fin(link);
+    story.wait(1_500);
+    story.attach(session, A);
+    assert_eq!(story.reason(link, 3_000), EndReason::SessionMoved);
+    story.expect_verdict(link, Evidence::Inferred, Confidence::Weak);
+}
+
+#[test]
+fn a_refusal_before_a_close_after_which_somebody_comes() {
+    alone_and_among_many(|story| {
+        let (session, old) = story.create(A);
+        let new = story.attach(session, B);
+        story.wait(20);
+        story.write(old);
+        story.fin(old);
+        story.wait(50);
+        story.close_session(new);
+        let late = story.claim(session, A);
+        story.refuse(late);
+        assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+    });
+}

@@ -68,9 +68,11 @@ impl ServerView {
         self.told_role.unwrap_or(Role::Unknown)
     }
 
-    /// A look that was begun at that moment or later and showed it serving.
+    /// A look that was begun at that moment or later and showed it serving, in a role: a server that does not allow
+    /// the question says so whether it serves or not (`NIOServerCnxn.checkFourLetterWord`).
     pub(super) fn serving_since(&self, moment: Timestamp) -> Option<Look> {
-        self.last.filter(|look| look.asked_at >= moment && look.is_serving())
+        let told = |look: &Look| look.is_serving() && look.sighting.role != Role::Unknown;
+        self.last.filter(|look| look.asked_at >= moment && told(look))
     }
 
     /// Whether the last look tells why a claim of that time was not answered: it shows the server down, or was

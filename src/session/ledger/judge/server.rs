@@ -172,7 +172,8 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
                 EndReason::ClosedElsewhere,
                 format!("the session was closed through another connection {}", sentence::relative(at, case.ended_at)),
             ),
-            Some(_) => unexplained(scene, said_by),
+            // The close came after this end, which had another reason.
+            Some(_) => moved::by_other_claim(scene, said_by).unwrap_or_else(|| unexplained(scene, said_by)),
             None if case.was_reset() && !case.owed() => unexplained(scene, said_by),
             None => Ruling::of(
                 EndReason::SessionExpired,
