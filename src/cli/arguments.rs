@@ -38,6 +38,16 @@ pub enum Command {
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{SOURCES}"))]
     Run(SettingsSource),
 
+    /// Show in some seconds what zoogate does, with nothing else installed.
+    ///
+    /// Three simulated servers on loopback ports, zoogate in front of them, clients at work, and a session that is
+    /// refused because it has moved. Ends with 1 when that was not flagged.
+    Demo {
+        /// Leave everything running and print its addresses.
+        #[arg(long)]
+        keep: bool,
+    },
+
     /// Check a configuration without starting: is it valid, can its names be resolved, what would be bound?
     ///
     /// Ends with 1 when something is wrong with it, with 2 when it cannot be read.

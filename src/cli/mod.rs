@@ -7,6 +7,7 @@
 mod admin_client;
 mod arguments;
 mod check;
+mod demo;
 mod lists;
 mod print_config;
 mod run;
@@ -56,6 +57,7 @@ where
 fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
     match command {
         Command::Run(source) => run::run(source),
+        Command::Demo { keep } => demo::demo(*keep, out),
         Command::Check(source) => check::check(source, out),
         Command::PrintConfig(source) => print_config::print_config(source, out),
         Command::Sessions(list) => lists::SESSIONS.print(list, out),

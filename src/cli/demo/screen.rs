@@ -1,0 +1,89 @@
+//! How the demo tells its story: headings, wrapped sentences, narrow tables.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+
+use crate::cli::table::{Table, cell};
+
+/// Columns of text.
+const WIDTH: usize = 100;
+
+/// Where the story is told.
+pub(super) struct Screen<'a> {
+    out: &'a mut dyn Write,
+    bold: bool,
+}
+
+impl<'a> Screen<'a> {
+    /// Headings stand out on a terminal, unless `NO_COLOR` asks for plain text.
+    pub(super) fn new(out: &'a mut dyn Write) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { out, bold: io::stdout().is_terminal() && !plain }
+    }
+
+    pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
+        if self.bold {
+            writeln!(self.out, "\n\x1b[1m{text}\x1b[0m")?;
+        } else {
+            writeln!(self.out, "\n{text}")?;
+        }
+        self.out.flush()
+    }
+
+    /// A paragraph, broken at spaces.
+    pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
+        self.paragraph("  ", "  ", text)
+    }
+
+    /// One of several points.
+    pub(super) fn point(&mut self, text: &str) -> io::Result<()> {
+        self.paragraph("    - ", "      ", text)
+    }
+
+    fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
+        for (place, line) in wrapped(text, WIDTH - first.len()).iter().enumerate() {
+            writeln!(self.out, "{}{line}", if place == 0 { first } else { rest })?;
+        }
+        self.out.flush()
+    }
+
+    /// Rows of the API's elements under titles; title and JSON pointer for each column.
+    pub(super) fn table(&mut self, columns: &[(&str, &str)], elements: &[Value]) -> io::Result<()> {
+        let titles: Vec<String> = columns.iter().map(|(title, _)| format!("  {title}")).collect();
+        let mut table = Table::new(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+        for element in elements {
+            table.row(columns.iter().map(|(_, pointer)| format!("  {}", cell(element.pointer(pointer)))));
+        }
+        table.write(self.out)?;
+        self.out.flush()
+    }
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always a line");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_at_spaces() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one", 1), ["one"]);
+        assert_eq!(wrapped("", 9), [""]);
+    }
+}
