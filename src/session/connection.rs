@@ -188,10 +188,11 @@ fn first_frame<T>(
             None => 4,
             Some(length) => {
                 let length = i32::from_be_bytes(*length);
-                4 + usize::try_from(length)
-                    .ok()
-                    .filter(|len| *len <= HANDSHAKE_CAP)
-                    .ok_or(Fault::LongHandshake(length))?
+                match usize::try_from(length) {
+                    Ok(0) => return Err(Fault::ShortHandshake { len: 0 }),
+                    Ok(len) if len <= HANDSHAKE_CAP => 4 + len,
+                    _ => return Err(Fault::LongHandshake(length)),
+                }
             }
         };
         let (part, rest) = bytes.split_at((want - held.len()).min(bytes.len()));

@@ -202,3 +202,18 @@ fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
     tracker.on_client_bytes(Timestamp(5), &big[..1000], &mut words);
     assert_eq!(server_fin(&tracker).oversized, Some(big.len() as u32 - 4));
 }
+
+#[test]
+fn a_first_frame_of_no_bytes_is_a_fault_and_no_end_of_time() {
+    for empty in [&[0; 4][..], &[0; 64]] {
+        let (mut tracker, mut words) = (ConnectionTracker::new(0xf_ffff), Words::default());
+        tracker.on_client_bytes(Timestamp(1), empty, &mut words);
+        tracker.on_client_bytes(Timestamp(2), &claim(), &mut words);
+        assert!(tracker.is_opaque());
+        let mut tracker = ConnectionTracker::new(0xf_ffff);
+        tracker.on_client_bytes(Timestamp(1), &claim(), &mut words);
+        tracker.on_server_bytes(Timestamp(2), empty, &mut words);
+        tracker.on_server_bytes(Timestamp(3), &given(), &mut words);
+        assert!(tracker.is_opaque());
+    }
+}
