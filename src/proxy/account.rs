@@ -23,6 +23,8 @@ pub(super) struct Account {
     routed: RouteReason,
     session: Option<SessionId>,
     now: Timestamp,
+    /// Whether it is closed: what is seen after that is counted and changes nothing any more.
+    ended: bool,
     _load: Load,
 }
 
@@ -40,6 +42,7 @@ impl Account {
             routed,
             session: None,
             now: Timestamp::ZERO,
+            ended: false,
             _load: Load::add(observatory, server),
         }
     }
@@ -59,6 +62,7 @@ impl Account {
 
     /// Closes the account at the first sign of the connection's end.
     pub(super) fn end(&mut self, end: ConnectionEnd) {
+        self.ended = true;
         let connection = self.connection;
         self.recorder.end(end.unanswered_count);
         self.gateway.apply(self.gateway.clock.now(), Transition::Ended { connection, end });
@@ -70,6 +74,9 @@ impl Account {
     /// What changes where sessions are, or is rare enough to be counted by name.
     #[cold]
     fn observe_rare(&mut self, event: Event<'_>) {
+        if self.ended {
+            return;
+        }
         let connection = self.connection;
         let transition = match event {
             Event::ConnectRequested(request) => {

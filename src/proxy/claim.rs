@@ -74,12 +74,12 @@ pub(super) fn candidates(gateway: &Gateway, intent: ConnectIntent) -> Vec<Candid
 /// # Errors
 /// [`ConnectError`].
 pub(super) async fn reach(gateway: &Gateway, id: ServerId, deadline: Instant) -> Result<TcpStream, ConnectError> {
-    let address = &gateway.settings.servers[id.index()];
-    let outcome = socket::connect(address, deadline).await;
+    let name = &gateway.names[id.index()];
+    let outcome = socket::connect(name, deadline).await;
     if let Err(error) = &outcome {
         gateway.observatory.note_connect_failure(id, error.label());
         gateway.probe_soon(id);
-        tracing::debug!(server = %address, %error, "server not reached");
+        tracing::debug!(server = %name.server(), %error, "server not reached");
     }
     outcome
 }

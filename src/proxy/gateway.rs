@@ -9,6 +9,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::descriptors;
+use super::names::Name;
 use super::roll::Roll;
 use crate::config::{ListenerKind, PinMode, Settings};
 use crate::ids::{ConnectionId, ServerId};
@@ -22,6 +24,8 @@ use crate::time::Timestamp;
 pub(super) struct Gateway {
     /// What it was told to do.
     pub(super) settings: Settings,
+    /// The names of its servers, in the settings' order.
+    pub(super) names: Vec<Name>,
     /// What it has seen.
     pub(super) observatory: Arc<Observatory>,
     /// Its clock.
@@ -34,17 +38,22 @@ pub(super) struct Gateway {
     probe_now: Vec<Notify>,
     connections: AtomicU64,
     open: AtomicUsize,
+    /// Client connections at one time.
+    places: usize,
     turn: AtomicUsize,
 }
 
 impl Gateway {
     /// A proxy that has not seen anything yet.
     pub(super) fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
+        let names = settings.servers.iter().cloned().map(Name::of).collect();
+        let places = descriptors::places(&settings);
         let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
         let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
         Self {
             settings,
+            names,
             observatory,
             clock,
             stopping: CancellationToken::new(),
@@ -53,6 +62,7 @@ impl Gateway {
             probe_now,
             connections: AtomicU64::new(1),
             open: AtomicUsize::new(0),
+            places,
             turn: AtomicUsize::new(0),
         }
     }
@@ -92,12 +102,15 @@ impl Gateway {
         self.doors[listener].subscribe()
     }
 
-    /// Does what time brings: decides cases whose bound has run out, and has connections to mute servers
-    /// checked.
+    /// Does what time brings: decides cases whose bound has run out.
     pub(super) fn tick(&self) {
         for server in self.observatory.tick(self.clock.now()) {
             self.probe_soon(server);
         }
+    }
+
+    /// Has the connections to servers that keep silent look at how long they have been waiting.
+    pub(super) fn check_silence(&self) {
         for server in &self.observatory.roster().servers {
             if matches!(server.health, Health::Mute | Health::Unreachable) {
                 self.rolls.iter().for_each(|roll| roll.check(server.id));
@@ -129,7 +142,7 @@ impl Gateway {
     pub(super) fn admit(self: &Arc<Self>) -> Option<Permit> {
         let open = self.open.fetch_add(1, Ordering::Relaxed);
         let permit = Permit(Arc::clone(self));
-        (open < self.settings.connections.max.get()).then_some(permit)
+        (open < self.places).then_some(permit)
     }
 
     /// Client connections that are open now.

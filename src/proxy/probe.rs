@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::gateway::Gateway;
-use super::socket;
+use super::socket::{self, ConnectError};
 use crate::ids::ServerId;
 use crate::session::sighting::{Health, Sighting};
 use crate::time::Timestamp;
@@ -46,16 +46,10 @@ impl Prober {
             let asked_at = self.gateway.clock.now();
             let began = Instant::now();
             let settings = self.gateway.settings.probe;
-            let address = &self.gateway.settings.servers[self.server.index()];
-            let connected = socket::connect(address, began + settings.timeout).await;
+            let name = &self.gateway.names[self.server.index()];
+            let connected = socket::connect(name, began + settings.timeout).await;
             health = match connected {
-                Err(error) => {
-                    tracing::trace!(%error, "probe");
-                    let seen = self.seen(asked_at, Sighting::of(error.health()));
-                    let refusing = seen == Health::Refusing;
-                    sleep(if refusing { AFTER_REFUSAL } else { AFTER_UNREACHABLE }).await;
-                    seen
-                }
+                Err(error) => self.not_reached(asked_at, health, &error).await,
                 Ok(stream) => {
                     if matches!(health, Health::Refusing | Health::Unreachable) {
                         // The port is open again; whether the server serves is asked next. Where nothing was known
@@ -65,7 +59,23 @@ impl Prober {
                     self.ask_in_time(stream, health, began).await
                 }
             };
+            // A server that takes connections only to close them is not to be hammered.
+            sleep_until(began + AFTER_REFUSAL).await;
         }
+    }
+
+    /// Takes note of a failed connect and pauses after it.
+    async fn not_reached(&self, asked_at: Timestamp, health: Health, error: &ConnectError) -> Health {
+        tracing::trace!(%error, "probe");
+        let Some(seen) = error.health() else {
+            // The fault is on this side: it says nothing about the server.
+            self.gateway.observatory.note_connect_failure(self.server, error.label());
+            sleep(AFTER_UNREACHABLE).await;
+            return health;
+        };
+        self.seen(asked_at, Sighting::of(seen));
+        sleep(if seen == Health::Refusing { AFTER_REFUSAL } else { AFTER_UNREACHABLE }).await;
+        seen
     }
 
     /// Holds the connection until it is time to ask, then asks.

@@ -5,13 +5,14 @@
 
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::clock::Clock;
 use super::gateway::Permit;
@@ -63,6 +64,8 @@ pub(super) struct Relay {
     /// A side that failed to take bytes, and how: it is as good as gone once its own bytes are read.
     broken: Option<(Side, How)>,
     linger: Option<Pin<Box<Sleep>>>,
+    /// Whether bytes have moved since the time was last looked at for lingering.
+    stirred: bool,
     enrolment: Enrolment,
     ear: Option<Ear>,
     _permit: Permit,
@@ -96,6 +99,7 @@ impl Relay {
             ending: false,
             broken: None,
             linger: None,
+            stirred: false,
             enrolment,
             ear: None,
             _permit: permit,
@@ -138,6 +142,7 @@ impl Relay {
         });
         if client_bytes + server_bytes > 0 {
             self.witness.settle(client_bytes, server_bytes);
+            self.stirred = true;
         }
         match (up, down) {
             (Poll::Pending, Poll::Pending) => None,
@@ -211,6 +216,19 @@ impl Relay {
         Some(Parting::InOrder)
     }
 
+    /// Looks whether a pair of which one direction has ended has been silent for too long.
+    #[cold]
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<Parting> {
+        let Some(linger) = &mut self.linger else { return Poll::Pending };
+        ready!(linger.as_mut().poll(cx));
+        while mem::take(&mut self.stirred) {
+            linger.as_mut().reset(Instant::now() + LINGER);
+            ready!(linger.as_mut().poll(cx));
+        }
+        // What the kernel still holds for a slow peer it may deliver; what is held here nobody will.
+        Poll::Ready(if self.up.is_empty() && self.down.is_empty() { Parting::InOrder } else { Parting::Reset })
+    }
+
     fn part(&mut self, parting: &Parting) {
         for stream in [self.client.take(), self.server.take()].into_iter().flatten() {
             match parting {
@@ -240,17 +258,19 @@ impl Future for Relay {
         if parting.is_none() && word != Word::GoOn {
             parting = this.heed(word, now);
         }
-        if let Some(parting) = parting {
-            this.part(&parting);
-            return Poll::Ready(());
-        }
-        if let Some(linger) = &mut this.linger
-            && linger.as_mut().poll(cx).is_ready()
+        if parting.is_none()
+            && this.linger.is_some()
+            && let Poll::Ready(late) = this.poll_linger(cx)
         {
-            this.part(&Parting::Reset);
-            return Poll::Ready(());
+            parting = Some(late);
         }
-        Poll::Pending
+        match parting {
+            Some(parting) => {
+                this.part(&parting);
+                Poll::Ready(())
+            }
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -21,6 +21,8 @@ use crate::observe::Observatory;
 
 /// How often undecided cases are looked at.
 const TICK: Duration = Duration::from_millis(25);
+/// How often connections to a mute server are woken: a small part of the shortest session timeouts.
+const CHECK: Duration = Duration::from_millis(200);
 /// How long the start waits for a first look at every server before it reports ready all the same.
 const FIRST_LOOK: Duration = Duration::from_millis(1500);
 
@@ -131,7 +133,8 @@ impl Server {
             let prober = Prober { gateway: Arc::clone(gateway), server: ServerId(place as u16) };
             tokio::spawn(prober.run());
         }
-        let ticking = tokio::spawn(tick(Arc::clone(gateway)));
+        let ticking = tokio::spawn(every(TICK, Arc::clone(gateway), Gateway::tick));
+        tokio::spawn(every(CHECK, Arc::clone(gateway), Gateway::check_silence));
         tokio::select! {
             () = first_look(gateway) => {
                 gateway.observatory.set_ready(true);
@@ -163,12 +166,12 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-async fn tick(gateway: Arc<Gateway>) {
-    let mut ticks = interval(TICK);
+async fn every(period: Duration, gateway: Arc<Gateway>, act: fn(&Gateway)) {
+    let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        gateway.tick();
+        act(&gateway);
     }
 }
 

@@ -1,13 +1,15 @@
 //! Sockets as the relay wants them: bound, connected, tuned, reset.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
+use super::names::Name;
 use crate::config::ServerAddress;
 use crate::session::sighting::Health;
 
@@ -45,12 +47,13 @@ pub(super) enum ConnectError {
 }
 
 impl ConnectError {
-    /// What the failure says about the server.
-    pub(super) fn health(&self) -> Health {
+    /// What the failure says about the server; None when it is a want on this side.
+    pub(super) fn health(&self) -> Option<Health> {
         match self {
-            Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => Health::Refusing,
-            Self::Connect { error, .. } if was_ended(error) => Health::Closing,
-            _ => Health::Unreachable,
+            Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => Some(Health::Refusing),
+            Self::Connect { error, .. } if was_ended(error) => Some(Health::Closing),
+            Self::Connect { error, .. } if want(error).is_some() => None,
+            _ => Some(Health::Unreachable),
         }
     }
 
@@ -62,7 +65,7 @@ impl ConnectError {
                 io::ErrorKind::ConnectionRefused => "refused",
                 io::ErrorKind::TimedOut => "timeout",
                 _ if was_ended(error) => "closed",
-                _ => "other",
+                _ => want(error).unwrap_or("other"),
             },
         }
     }
@@ -75,21 +78,25 @@ fn was_ended(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
+/// What this machine lacks for a connection, by the kernel's error.
+fn want(error: &io::Error) -> Option<&'static str> {
+    match Errno::from_io_error(error)? {
+        Errno::MFILE | Errno::NFILE => Some("descriptors"),
+        Errno::NOBUFS | Errno::NOMEM => Some("memory"),
+        Errno::ADDRNOTAVAIL => Some("ports"),
+        _ => None,
+    }
+}
+
 /// Connects to a server: its name is looked up anew, and its addresses share the time that is left.
 ///
 /// # Errors
 /// The last failure; a time that ran out shows as [`io::ErrorKind::TimedOut`].
-pub(super) async fn connect(server: &ServerAddress, deadline: Instant) -> Result<TcpStream, ConnectError> {
+pub(super) async fn connect(name: &Name, deadline: Instant) -> Result<TcpStream, ConnectError> {
+    let server = name.server();
     let resolve = |error| ConnectError::Resolve { server: server.clone(), error };
-    let addresses: Vec<SocketAddr> = match server.host.parse::<IpAddr>() {
-        Ok(ip) => vec![SocketAddr::new(ip, server.port)],
-        Err(_) => timeout_at(deadline, lookup_host((server.host.as_str(), server.port)))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(resolve)?
-            .collect(),
-    };
-    let mut failure = resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    let addresses = name.addresses(deadline).await.map_err(resolve)?;
+    let mut failure = resolve(io::ErrorKind::NotFound.into());
     for (place, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / (addresses.len() - place) as u32;
@@ -249,12 +256,20 @@ mod tests {
     async fn failures_name_the_server_and_say_what_it_is_worth() {
         let free = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
         let server: ServerAddress = free.address().to_string().parse().unwrap();
-        let error = connect(&server, Instant::now() + Duration::from_secs(5)).await.unwrap_err();
-        assert_eq!((error.health(), error.label()), (Health::Refusing, "refused"));
+        let soon = Instant::now() + Duration::from_secs(5);
+        let error = connect(&Name::of(server.clone()), soon).await.unwrap_err();
+        assert_eq!((error.health(), error.label()), (Some(Health::Refusing), "refused"));
         assert!(error.to_string().starts_with(&format!("cannot connect to {server}")), "{error}");
         let server: ServerAddress = "no-such-host.invalid:1".parse().unwrap();
-        let error = connect(&server, Instant::now() + Duration::from_secs(5)).await.unwrap_err();
-        assert_eq!((error.health(), error.label()), (Health::Unreachable, "resolve"));
+        let error = connect(&Name::of(server), soon).await.unwrap_err();
+        assert_eq!((error.health(), error.label()), (Some(Health::Unreachable), "resolve"));
+    }
+
+    #[test]
+    fn a_want_on_this_side_says_nothing_about_the_server() {
+        let (server, address) = ("a:1".parse().unwrap(), "127.0.0.1:1".parse().unwrap());
+        let error = ConnectError::Connect { server, address, error: Errno::MFILE.into() };
+        assert_eq!((error.health(), error.label()), (None, "descriptors"));
     }
 
     #[test]
@@ -266,9 +281,9 @@ mod tests {
         };
         for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset] {
             let error = failed(kind);
-            assert_eq!((error.health(), error.label()), (Health::Closing, "closed"), "{kind:?}");
+            assert_eq!((error.health(), error.label()), (Some(Health::Closing), "closed"), "{kind:?}");
         }
         let error = failed(io::ErrorKind::HostUnreachable);
-        assert_eq!((error.health(), error.label()), (Health::Unreachable, "other"));
+        assert_eq!((error.health(), error.label()), (Some(Health::Unreachable), "other"));
     }
 }

@@ -1,0 +1,113 @@
+//! Where a server's name leads to, asked anew for every connection.
+//!
+//! The system's resolver blocks a thread for as long as it pleases. So that a thousand clients who come at once
+//! do not take a thousand threads, there is at most one look-up of a name at a time, and whoever wants to know
+//! meanwhile shares its answer. Nothing is kept beyond that: how long an answer holds is the resolver's business.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::ServerAddress;
+
+/// What came of a look-up; None while it runs.
+type Answer = Option<Result<Vec<SocketAddr>, Arc<io::Error>>>;
+
+/// A server's name.
+#[derive(Debug)]
+pub(super) struct Name {
+    server: ServerAddress,
+    look_up: Mutex<watch::Receiver<Answer>>,
+}
+
+impl Name {
+    /// A name that was not asked for yet.
+    pub(super) fn of(server: ServerAddress) -> Self {
+        Self { server, look_up: Mutex::new(watch::Sender::new(None).subscribe()) }
+    }
+
+    /// The name itself.
+    pub(super) fn server(&self) -> &ServerAddress {
+        &self.server
+    }
+
+    /// The addresses that the name has now; at least one.
+    ///
+    /// # Errors
+    /// The resolver's; [`io::ErrorKind::TimedOut`] when it did not answer before the deadline.
+    pub(super) async fn addresses(&self, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(ip) = self.server.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, self.server.port)]);
+        }
+        let mut look_up = self.look_up();
+        let answered = timeout_at(deadline, look_up.wait_for(Option::is_some)).await;
+        let answer = answered.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+        match answer.ok().as_deref() {
+            Some(Some(Ok(addresses))) if addresses.is_empty() => {
+                Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+            }
+            Some(Some(Ok(addresses))) => Ok(addresses.clone()),
+            Some(Some(Err(error))) => Err(io::Error::new(error.kind(), Arc::clone(error))),
+            // The thread was not run: the proxy is going down.
+            Some(None) | None => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+
+    /// The look-up that runs, or a new one.
+    fn look_up(&self) -> watch::Receiver<Answer> {
+        let mut look_up = self.look_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = look_up.borrow().is_none() && look_up.has_changed().is_ok();
+        if !runs {
+            let (sender, receiver) = watch::channel(None);
+            let ServerAddress { host, port } = self.server.clone();
+            spawn_blocking(move || {
+                let answer = (host.as_str(), port).to_socket_addrs().map(Iterator::collect).map_err(Arc::new);
+                // Nobody listens any more when all have lost patience.
+                let _ = sender.send(Some(answer));
+            });
+            *look_up = receiver;
+        }
+        look_up.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn name(server: &str) -> Name {
+        Name::of(server.parse().unwrap())
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_mins(1)
+    }
+
+    #[tokio::test]
+    async fn a_name_is_asked_again_once_its_last_answer_was_given() {
+        let name = name("localhost:2181");
+        let first = name.look_up();
+        assert!(name.look_up().same_channel(&first), "two look-ups of one name at once");
+        assert!(name.addresses(soon()).await.unwrap().iter().all(|address| address.ip().is_loopback()));
+        assert!(!name.look_up().same_channel(&first), "an old answer is given again");
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_will_never_end_is_not_waited_for() {
+        let name = name("localhost:2181");
+        drop(name.look_up.lock().unwrap().clone());
+        assert!(name.addresses(soon()).await.is_ok(), "a look-up without a thread is taken for one that runs");
+    }
+
+    #[tokio::test]
+    async fn failures_and_addresses_need_nobody_to_ask() {
+        assert!(name("no-such-host.invalid:1").addresses(soon()).await.is_err());
+        assert_eq!(name("[::1]:7").addresses(soon()).await.unwrap(), ["[::1]:7".parse().unwrap()]);
+    }
+}
