@@ -1,0 +1,177 @@
+//! When something runs out: descriptors, places, patience. Others go on, and it is said what happened.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, prlimit};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::fake::Fake;
+use crate::support::sockets::{connect, expect, rest, send};
+use crate::support::wait::{until, within};
+use crate::support::zoogate::{Plan, Zoogate};
+use crate::support::{frames, ports};
+
+const SESSION: i64 = 0x0100_0000_0000_0400;
+
+struct Stage {
+    zoogate: Zoogate,
+    fake: Fake,
+    address: SocketAddr,
+    next: i64,
+}
+
+impl Stage {
+    async fn set(plan: impl FnOnce(Plan) -> Plan) -> Self {
+        let (fake, address) = (Fake::start().await, ports::free());
+        let zoogate = plan(Plan::before(&[fake.address()]).pooled(address)).start().await;
+        connect(address).await;
+        Self { zoogate, fake, address, next: SESSION }
+    }
+
+    /// A session, if this client is let in.
+    async fn try_pair(&mut self) -> Option<(TcpStream, TcpStream)> {
+        let mut client = TcpStream::connect(self.address).await.ok()?;
+        let (claim, answer) = (frames::connect(60_000), frames::connected(60_000, self.next));
+        self.next += 1;
+        send(&mut client, &claim).await;
+        let mut server = tokio::select! {
+            visit = self.fake.visit() => visit.stream,
+            _ = client.readable() => return None,
+        };
+        expect(&mut server, &claim[4..]).await;
+        send(&mut server, &answer).await;
+        expect(&mut client, &answer).await;
+        Some((client, server))
+    }
+}
+
+async fn heartbeat((client, server): &mut (TcpStream, TcpStream)) {
+    send(client, &frames::ping()).await;
+    expect(server, &frames::ping()).await;
+    send(server, &frames::pong()).await;
+    expect(client, &frames::pong()).await;
+}
+
+#[tokio::test]
+async fn clients_are_let_in_as_far_as_descriptors_reach_and_the_servers_stay_in_sight() {
+    let mut stage = Stage::set(|plan| plan.descriptors(160).with("--workers", "2")).await;
+    let mut kept = Vec::new();
+    while let Some(pair) = stage.try_pair().await {
+        kept.push(pair);
+        assert!(kept.len() < 160, "more clients than descriptors");
+    }
+    assert!(kept.len() > 20, "only {} clients are let in with 160 descriptors", kept.len());
+    stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"too_many\""], 1).await;
+    stage.zoogate.logs("connection limit reached").await;
+    stage.zoogate.logs("leaves room for fewer clients").await;
+    let before = stage.zoogate.metric("zoogate_probe_results_total", &["health=\"serving\""]).await;
+    stage.zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], before + 2).await;
+    assert_eq!(stage.zoogate.metric("zoogate_probe_results_total", &["health=\"unreachable\""]).await, 0);
+    for pair in &mut kept {
+        heartbeat(pair).await;
+    }
+    kept.truncate(kept.len() / 2);
+    let mut again = until("a place to be free again", async || stage.try_pair().await).await;
+    heartbeat(&mut again).await;
+}
+
+#[tokio::test]
+async fn the_accept_loop_outlives_a_want_of_descriptors() {
+    let mut stage = Stage::set(|plan| plan.with("--workers", "2")).await;
+    let mut kept = Vec::new();
+    for _ in 0..10 {
+        kept.push(stage.try_pair().await.expect("a place"));
+    }
+    // The limit is lowered below what is in use: no descriptor can be had for anything.
+    let before =
+        prlimit(Some(stage.zoogate.pid()), Resource::Nofile, Rlimit { current: Some(8), maximum: Some(20_000) });
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(TcpStream::connect(stage.address).await.expect("a place in the kernel's queue"));
+    }
+    stage.zoogate.logs("listener failure").await;
+    for pair in &mut kept {
+        heartbeat(pair).await;
+    }
+    prlimit(Some(stage.zoogate.pid()), Resource::Nofile, before.expect("a limit to change")).expect("the old limit");
+    stage.zoogate.counts("zoogate_listener_errors_total", &["operation=\"accept\""], 1).await;
+    // Whoever waited is served.
+    for (mut client, session) in waiting.into_iter().zip(SESSION + 1000..) {
+        let (claim, answer) = (frames::connect(60_000), frames::connected(60_000, session));
+        send(&mut client, &claim).await;
+        let mut server = stage.fake.attach(&claim, &answer).await;
+        expect(&mut client, &answer).await;
+        send(&mut server, b"\0\0\0\x01x").await;
+        expect(&mut client, b"\0\0\0\x01x").await;
+    }
+    assert_eq!(stage.zoogate.metric("zoogate_probe_results_total", &["health=\"unreachable\""]).await, 0);
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
+    let mut stage = Stage::set(|plan| plan.with("--connections-first-frame", "700ms")).await;
+    let mut pair = stage.try_pair().await.expect("a place");
+    let claim = frames::connect(60_000);
+    let mut slow = Vec::new();
+    for given in [0, 3, 4, 20, claim.len() - 1] {
+        let mut client = connect(stage.address).await;
+        send(&mut client, &claim[..given]).await;
+        slow.push(client);
+    }
+    // This one gives a byte now and then, and is never done.
+    let mut dripping = connect(stage.address).await;
+    let drops = tokio::spawn(async move {
+        for byte in claim[..claim.len() - 1].chunks(1) {
+            if tokio::io::AsyncWriteExt::write_all(&mut dripping, byte).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let mut nothing = [0];
+        dripping.read(&mut nothing).await.map_or(0, |read| read)
+    });
+    for client in &mut slow {
+        // In order or not: the bytes that were sent were not wanted.
+        let mut nothing = [0];
+        let read = within("the deadline", client.read(&mut nothing)).await;
+        assert_eq!(read.unwrap_or(0), 0);
+    }
+    assert_eq!(within("the deadline", drops).await.unwrap(), 0);
+    stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"deadline\""], 6).await;
+    heartbeat(&mut pair).await;
+    assert!(stage.fake.visit_now().is_none(), "half a claim has reached the server");
+}
+
+#[tokio::test]
+async fn a_server_that_drops_every_connection_is_not_hammered() {
+    let listener = TcpListener::bind(ports::free()).await.unwrap();
+    let (server, address) = (listener.local_addr().unwrap(), ports::free());
+    let _zoogate = Plan::before(&[server]).pooled(address).start().await;
+    let counted = tokio::time::timeout(Duration::from_secs(2), async {
+        for taken in 1.. {
+            drop(listener.accept().await.unwrap());
+            assert!(taken < 200, "{taken} connections within two seconds");
+        }
+    });
+    assert!(counted.await.is_err());
+}
+
+#[tokio::test]
+async fn a_peer_that_never_closes_is_let_go() {
+    let mut stage = Stage::set(|plan| plan).await;
+    let (mut client, server) = stage.try_pair().await.expect("a place");
+    let (other_client, mut other_server) = stage.try_pair().await.expect("a place");
+    // One server has closed and its client does not; one client has closed and its server does not.
+    drop(server);
+    drop(other_client);
+    rest(&mut client).await;
+    rest(&mut other_server).await;
+    // A minute is their due.
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    until("half-closed connections to be let go", async || {
+        (stage.zoogate.metric("zoogate_connections", &[]).await == 0).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,13 @@
+//! The live relay against a recording server: what comes out is what went in, whatever the surroundings.
+//!
+//! Every test starts the program itself and plays both of its neighbours, byte by byte.
+
+mod bytes;
+mod ends;
+mod limits;
+mod mirror;
+mod pooled;
+mod pressure;
+mod shutdown;
+mod strangers;
+mod support;

@@ -1,0 +1,97 @@
+//! A mirror port behaves as its server's own port does.
+
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+
+use crate::support::fake::Fake;
+use crate::support::sockets::{End, connect, expect, refuses, rest, send};
+use crate::support::wait::until;
+use crate::support::zoogate::Plan;
+use crate::support::{frames, ports};
+
+#[tokio::test]
+async fn a_mirror_port_refuses_while_its_server_does() {
+    let (fake, other) = (Fake::start().await, Fake::start().await);
+    let (address, mirror, other_mirror) = (fake.address(), ports::free(), ports::free());
+    let plan = Plan::before(&[address, other.address()]).mirror(mirror, address);
+    let _zoogate = plan.mirror(other_mirror, other.address()).start().await;
+    connect(mirror).await;
+    let mut server = Some(fake);
+    let mut slowest = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..5 {
+        drop(server.take());
+        let gone = Instant::now();
+        until("the mirror to refuse", async || refuses(mirror).await.then_some(())).await;
+        let back = Instant::now();
+        server = Some(Fake::at(address).await);
+        until("the mirror to accept", async || (!refuses(mirror).await).then_some(())).await;
+        slowest = (slowest.0.max(back - gone), slowest.1.max(back.elapsed()));
+        assert!(!refuses(other_mirror).await, "another server's mirror refuses");
+    }
+    eprintln!("slowest of 5: refuses after {:?}, accepts after {:?}", slowest.0, slowest.1);
+}
+
+#[tokio::test]
+async fn a_refusal_met_after_accept_resets_the_client() {
+    // A server that answers the first question and is gone before the client comes; its prober waits meanwhile.
+    let listener = TcpListener::bind(ports::free()).await.unwrap();
+    let (address, mirror) = (listener.local_addr().unwrap(), ports::free());
+    let plan = Plan::before(&[address]).mirror(mirror, address);
+    let holding = tokio::spawn(async move {
+        // The prober's connection is kept, so that the end of the listener does not show.
+        let (probe, _) = listener.accept().await.unwrap();
+        probe
+    });
+    let _zoogate = plan.with("--probe-interval", "60s").with("--probe-timeout", "60s").start().await;
+    let _probe = holding.await.unwrap();
+    let mut client = connect(mirror).await;
+    let (bytes, end) = rest(&mut client).await;
+    assert_eq!((bytes.as_slice(), end), (&b""[..], End::Reset));
+}
+
+#[tokio::test]
+async fn what_a_server_says_first_is_heard_and_its_close_too() {
+    let listener = TcpListener::bind(ports::free()).await.unwrap();
+    let (address, mirror) = (listener.local_addr().unwrap(), ports::free());
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            send(&mut stream, b"go away").await;
+        }
+    });
+    let _zoogate = Plan::before(&[address]).mirror(mirror, address).start().await;
+    let mut client = connect(mirror).await;
+    assert_eq!(rest(&mut client).await, (b"go away".to_vec(), End::Orderly));
+    serving.abort();
+}
+
+#[tokio::test]
+async fn mirrors_and_pools_run_at_once_on_either_family() {
+    let mut first = Fake::start().await;
+    let mut second = Fake::at(ports::free_v6()).await;
+    let (mirror, pools) = (ports::free_v6(), [ports::free(), ports::free_v6()]);
+    let plan = Plan::before(&[first.address(), second.address()]).mirror(mirror, second.address());
+    let _zoogate = plan.pooled(pools[0]).pooled(pools[1]).start().await;
+    let claim = frames::connect(30_000);
+    let mut client = connect(mirror).await;
+    send(&mut client, &claim).await;
+    let _server = second.visit_with(&claim).await;
+    let mut places = [0, 0];
+    let mut kept = Vec::new();
+    for round in 0..4 {
+        let mut client = connect(pools[round % 2]).await;
+        send(&mut client, &claim).await;
+        let (place, mut visit) = tokio::select! {
+            visit = first.visit() => (0, visit),
+            visit = second.visit() => (1, visit),
+        };
+        places[place] += 1;
+        expect(&mut visit.stream, &claim[4..]).await;
+        let answer = frames::connected(30_000, 0x0200_0000_0000_0000 + round as i64);
+        send(&mut visit.stream, &answer).await;
+        expect(&mut client, &answer).await;
+        kept.push((client, visit));
+    }
+    assert!(places.iter().all(|count| *count > 0), "sessions are not spread: {places:?}");
+}

@@ -1,0 +1,129 @@
+//! A stop is gentle: idle connections first, nobody inside a frame, and a second signal ends it at once.
+
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::fake::Fake;
+use crate::support::sockets::{End, connect, expect, refuses, rest, send};
+use crate::support::wait::until;
+use crate::support::zoogate::{Plan, Zoogate};
+use crate::support::{frames, ports};
+
+const SESSION: i64 = 0x0100_0000_0000_0300;
+
+struct Stage {
+    zoogate: Zoogate,
+    fake: Fake,
+    addresses: [std::net::SocketAddr; 2],
+    next: i64,
+}
+
+impl Stage {
+    async fn set(grace: &str) -> Self {
+        let (fake, addresses) = (Fake::start().await, [ports::free(), ports::free()]);
+        let plan = Plan::before(&[fake.address()]).pooled(addresses[0]).mirror(addresses[1], fake.address());
+        let zoogate = plan.with("--shutdown-grace", grace).start().await;
+        Self { zoogate, fake, addresses, next: SESSION }
+    }
+
+    /// A session, and how its two ends stand.
+    async fn pair(&mut self) -> (TcpStream, TcpStream) {
+        let mut client = connect(self.addresses[self.next as usize % 2]).await;
+        let (claim, answer) = (frames::connect(30_000), frames::connected(30_000, self.next));
+        self.next += 1;
+        send(&mut client, &claim).await;
+        let server = self.fake.attach(&claim, &answer).await;
+        expect(&mut client, &answer).await;
+        (client, server)
+    }
+}
+
+/// Whether nothing comes for a while, the end included.
+async fn is_quiet(stream: &TcpStream) -> bool {
+    timeout(Duration::from_millis(300), stream.peek(&mut [0])).await.is_err()
+}
+
+#[tokio::test]
+async fn idle_connections_end_first_and_none_inside_a_frame() {
+    let mut stage = Stage::set("600s").await;
+    let mut idle = [stage.pair().await, stage.pair().await];
+    let mut waiting = [stage.pair().await, stage.pair().await];
+    let mut cut_up = stage.pair().await;
+    let mut cut_down = stage.pair().await;
+    for (client, server) in &mut waiting {
+        send(client, &frames::get_data(1, "/slow")).await;
+        expect(server, &frames::get_data(1, "/slow")).await;
+    }
+    let request = frames::frame(&[&[0, 0, 0, 2, 0, 0, 0, 5][..], &[0; 10_000]].concat());
+    send(&mut cut_up.0, &request[..5000]).await;
+    expect(&mut cut_up.1, &request[..5000]).await;
+    let event = frames::reply(-1, &[0; 10_000]);
+    send(&mut cut_down.1, &event[..5000]).await;
+    expect(&mut cut_down.0, &event[..5000]).await;
+
+    stage.zoogate.terminate();
+    for (client, server) in &mut idle {
+        assert_eq!(rest(client).await, (vec![], End::Orderly));
+        assert_eq!(rest(server).await, (vec![], End::Orderly));
+    }
+    for address in stage.addresses {
+        until("new clients to be refused", async || refuses(address).await.then_some(())).await;
+    }
+    for (client, server) in waiting.iter().chain([&cut_up, &cut_down]) {
+        assert!(is_quiet(client).await && is_quiet(server).await, "a connection ended with something owed");
+    }
+    // Each ends as soon as it stands at a boundary and nothing is owed, and not before its last byte.
+    for (client, server) in &mut waiting {
+        send(server, &frames::reply(1, &[5; 80])).await;
+        assert_eq!(rest(client).await, (frames::reply(1, &[5; 80]), End::Orderly));
+    }
+    send(&mut cut_down.1, &event[5000..]).await;
+    assert_eq!(rest(&mut cut_down.0).await, (event[5000..].to_vec(), End::Orderly));
+    send(&mut cut_up.0, &request[5000..]).await;
+    expect(&mut cut_up.1, &request[5000..]).await;
+    send(&mut cut_up.1, &frames::reply(2, &[])).await;
+    assert_eq!(rest(&mut cut_up.0).await, (frames::reply(2, &[]), End::Orderly));
+    assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_owes_and_is_owed_is_cut_when_the_grace_is_over() {
+    let mut stage = Stage::set("500ms").await;
+    let (mut client, mut server) = stage.pair().await;
+    let request = frames::get_data(1, "/never");
+    send(&mut client, &request[..9]).await;
+    expect(&mut server, &request[..9]).await;
+    stage.zoogate.terminate();
+    rest(&mut client).await;
+    assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_does_not_outlast_the_grace() {
+    let mut stage = Stage::set("1s").await;
+    let (mut client, mut server) = stage.pair().await;
+    send(&mut client, &frames::get_data(1, "/never")).await;
+    expect(&mut server, &frames::get_data(1, "/never")).await;
+    // Not even a whole handshake.
+    let mut half = connect(stage.addresses[0]).await;
+    send(&mut half, &frames::connect(30_000)[..20]).await;
+    stage.zoogate.terminate();
+    assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
+    rest(&mut half).await;
+    assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut stage = Stage::set("600s").await;
+    let (mut client, mut server) = stage.pair().await;
+    send(&mut client, &frames::get_data(1, "/slow")).await;
+    expect(&mut server, &frames::get_data(1, "/slow")).await;
+    stage.zoogate.terminate();
+    stage.zoogate.logs("stopping").await;
+    stage.zoogate.terminate();
+    assert_eq!(stage.zoogate.ended().await.code(), Some(2));
+    rest(&mut client).await;
+}

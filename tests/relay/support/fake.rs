@@ -1,0 +1,115 @@
+//! A server that answers zoogate's own question by itself and hands every other visitor to the test.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::ports;
+use super::sockets::{expect, send};
+use super::wait::within;
+
+const SRVR: &[u8] = b"Zookeeper version: 3.9.3-fake, built on now\nReceived: 1\nSent: 1\nConnections: 1\n\
+    Outstanding: 0\nZxid: 0x7\nMode: standalone\nNode count: 5\n";
+
+/// The server. It refuses connections once it is dropped.
+pub(crate) struct Fake {
+    address: SocketAddr,
+    visits: mpsc::UnboundedReceiver<Visit>,
+    task: AbortHandle,
+}
+
+/// A connection that was opened by, or for, a client.
+pub(crate) struct Visit {
+    /// Its rest.
+    pub(crate) stream: TcpStream,
+    /// The bytes that it began with: four, read ahead.
+    pub(crate) opening: [u8; 4],
+}
+
+impl Fake {
+    /// A server on a free address.
+    pub(crate) async fn start() -> Self {
+        Self::at(ports::free()).await
+    }
+
+    /// A server on this address.
+    pub(crate) async fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.expect("an address to listen on");
+        Self::with(listener)
+    }
+
+    /// A server that takes little before it reads.
+    pub(crate) fn start_narrow() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(8192).expect("SO_RCVBUF");
+        socket.bind(ports::free()).expect("an address to listen on");
+        Self::with(socket.listen(128).expect("a listener"))
+    }
+
+    /// A server on this listener.
+    pub(crate) fn with(listener: TcpListener) -> Self {
+        let address = listener.local_addr().expect("the address of a listener");
+        let (sender, visits) = mpsc::unbounded_channel();
+        let task = tokio::spawn(serve(listener, sender)).abort_handle();
+        Self { address, visits, task }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next visitor.
+    pub(crate) async fn visit(&mut self) -> Visit {
+        within("a visitor", self.visits.recv()).await.expect("a server that listens")
+    }
+
+    /// The next visitor, if there is one already.
+    pub(crate) fn visit_now(&mut self) -> Option<Visit> {
+        self.visits.try_recv().ok()
+    }
+
+    /// The next visitor, who must begin with exactly this.
+    pub(crate) async fn visit_with(&mut self, opening: &[u8]) -> TcpStream {
+        let mut visit = self.visit().await;
+        assert_eq!(visit.opening, opening[..4]);
+        expect(&mut visit.stream, &opening[4..]).await;
+        visit.stream
+    }
+
+    /// Accepts a session: reads the claim, which must be exactly this, and answers it.
+    pub(crate) async fn attach(&mut self, claim: &[u8], answer: &[u8]) -> TcpStream {
+        let mut stream = self.visit_with(claim).await;
+        send(&mut stream, answer).await;
+        stream
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, visits: mpsc::UnboundedSender<Visit>) {
+    loop {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        tokio::spawn(receive(stream, visits.clone()));
+    }
+}
+
+async fn receive(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>) {
+    let mut opening = [0; 4];
+    if stream.read_exact(&mut opening).await.is_err() {
+        return;
+    }
+    if &opening == b"srvr" {
+        // Whoever asked may be gone; that is not this server's business.
+        let _ = stream.write_all(SRVR).await;
+    } else {
+        // A test that has ended looks at no more visitors.
+        let _ = visits.send(Visit { stream, opening });
+    }
+}

@@ -1,0 +1,167 @@
+//! The program under test, as a process of its own.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::ports;
+use super::wait::{until, within};
+
+/// A running zoogate; it is killed when this is dropped.
+pub(crate) struct Zoogate {
+    child: Child,
+    log: NamedTempFile,
+    admin: SocketAddr,
+}
+
+/// What it is started with.
+pub(crate) struct Plan {
+    arguments: Vec<String>,
+    descriptors: Option<u32>,
+    admin: SocketAddr,
+}
+
+impl Plan {
+    /// In front of these servers.
+    pub(crate) fn before(servers: &[SocketAddr]) -> Self {
+        let names: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        Self::before_names(&names.join(","))
+    }
+
+    /// In front of servers with names.
+    pub(crate) fn before_names(servers: &str) -> Self {
+        let admin = ports::free();
+        let arguments = ["run", "--servers", servers, "--log-level", "debug"].map(str::to_owned).to_vec();
+        Self { arguments, descriptors: None, admin }.with("--admin", &admin.to_string())
+    }
+
+    /// With a pooled address.
+    pub(crate) fn pooled(self, address: SocketAddr) -> Self {
+        self.with("--listen", &address.to_string())
+    }
+
+    /// With an address of one server's own.
+    pub(crate) fn mirror(self, address: SocketAddr, server: SocketAddr) -> Self {
+        self.with("--listen", &format!("{address}={server}"))
+    }
+
+    /// With an option.
+    pub(crate) fn with(mut self, option: &str, value: &str) -> Self {
+        self.arguments.extend([option.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// With so many descriptors at most.
+    pub(crate) fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) async fn start(self) -> Zoogate {
+        let log = NamedTempFile::new().expect("a file for the log");
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(most) = self.descriptors {
+            command.args(["prlimit", &format!("--nofile={most}:{most}")]);
+        }
+        let child = command
+            .arg(env!("CARGO_BIN_EXE_zoogate"))
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.reopen().expect("the file for the log again"))
+            .spawn()
+            .expect("start zoogate through setpriv and prlimit (util-linux)");
+        let mut zoogate = Zoogate { child, log, admin: self.admin };
+        zoogate.logs("ready").await;
+        zoogate
+    }
+}
+
+impl Zoogate {
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) {
+        kill_process(self.pid(), Signal::TERM).expect("a process to signal");
+    }
+
+    /// How it ended, once it has.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        until("zoogate to end", async || self.child.try_wait().expect("the state of a child")).await
+    }
+
+    /// Everything that it has written.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).expect("the log")
+    }
+
+    /// Waits until it has written this.
+    pub(crate) async fn logs(&mut self, what: &str) {
+        until(what, async || {
+            let ended = self.child.try_wait().expect("the state of a child");
+            let log = self.log();
+            assert!(ended.is_none(), "zoogate has ended ({:?}):\n{log}", ended.map(ExitStatus::into_raw));
+            log.contains(what).then_some(())
+        })
+        .await;
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the state of a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    /// Descriptors that it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("its descriptors").count()
+    }
+
+    /// Asks its admin address.
+    pub(crate) async fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(self.admin).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin);
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    }
+
+    /// The sum of a metric's series that have all these labels, written as in the exposition (`reason="left"`).
+    pub(crate) async fn metric(&self, name: &str, labels: &[&str]) -> u64 {
+        let page = within("metrics", until("metrics", async || self.get("/metrics").await)).await;
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let series = page.lines().filter(of_name).filter(|line| labels.iter().all(|label| line.contains(label)));
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+    }
+
+    /// Waits until a metric has reached a value.
+    pub(crate) async fn counts(&self, name: &str, labels: &[&str], least: u64) {
+        until(name, async || (self.metric(name, labels).await >= least).then_some(())).await;
+    }
+}
+
+impl Drop for Zoogate {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("zoogate's last lines:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
+    }
+}
