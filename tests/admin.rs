@@ -215,6 +215,7 @@ fn lists_are_filtered_and_say_when_there_is_more() {
         ("client=127.0.0.1", vec![broker, other]),
         ("client=127.0.0.1:4003", vec![other]),
         ("client=127.0.0.1:40", vec![]),
+        ("client=::1", vec![]),
         ("state=ended", vec![]),
         ("state=attached&moved=true", vec![broker]),
         ("moved=false", vec![other]),
@@ -307,6 +308,7 @@ fn wrong_questions_get_reasons() {
         ("/api/sessions?colour=red", 400),
         ("/api/sessions?server=zk9:2181", 400),
         ("/api/sessions?session=broker", 400),
+        ("/api/connections?client=somebody", 400),
         ("/api/log-level", 409),
     ] {
         let (seen, body) = stage.refusal(path);

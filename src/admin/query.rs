@@ -1,5 +1,7 @@
 //! What a list is asked for: how many elements, and which.
 
+use std::net::{IpAddr, SocketAddr};
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -61,10 +63,27 @@ pub(super) struct Filter {
     pub(super) server: Option<ServerId>,
     pub(super) session: Option<SessionId>,
     pub(super) moved: Option<bool>,
-    client: Option<String>,
+    client: Option<Peer>,
     state: Option<String>,
     identity: Option<String>,
     reason: Option<String>,
+}
+
+/// A client, or all clients of a host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Peer {
+    Socket(SocketAddr),
+    Host(IpAddr),
+}
+
+impl Peer {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        let socket = text.parse().map(Self::Socket);
+        socket.or_else(|_| text.parse().map(Self::Host)).map_err(|_| {
+            let reason = format!("{text:?} is neither an address such as 127.0.0.1 nor one with a port");
+            Refusal::bad_request("the client filter is no address", reason)
+        })
+    }
 }
 
 impl ListQuery {
@@ -81,7 +100,7 @@ impl ListQuery {
             server,
             session,
             moved: self.moved,
-            client: self.client,
+            client: self.client.map(|client| Peer::parse(&client)).transpose()?,
             state: self.state,
             identity: self.identity,
             reason: self.reason,
@@ -108,9 +127,12 @@ impl Filter {
         self.session.is_none_or(|wanted| wanted == session)
     }
 
-    pub(super) fn client_fits(&self, client: Option<std::net::SocketAddr>) -> bool {
-        let fits = |wanted: &str| client.is_some_and(|it| it.to_string() == wanted || it.ip().to_string() == wanted);
-        self.client.as_deref().is_none_or(fits)
+    pub(super) fn client_fits(&self, client: Option<SocketAddr>) -> bool {
+        match self.client {
+            None => true,
+            Some(Peer::Socket(wanted)) => client == Some(wanted),
+            Some(Peer::Host(wanted)) => client.is_some_and(|client| client.ip() == wanted),
+        }
     }
 
     pub(super) fn state_fits(&self, state: &str) -> bool {
@@ -121,7 +143,7 @@ impl Filter {
         self.reason.is_none() || self.reason.as_deref() == reason
     }
 
-    pub(super) fn identity_fits(&self, identity: Option<Identity>, client: Option<std::net::SocketAddr>) -> bool {
+    pub(super) fn identity_fits(&self, identity: Option<Identity>, client: Option<SocketAddr>) -> bool {
         let fits = |wanted: &str| super::views::holder(identity, client).is_some_and(|name| name.contains(wanted));
         self.identity.as_deref().is_none_or(fits)
     }

@@ -37,5 +37,5 @@ pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use meters::{MeterBook, SessionMeters};
 pub use observatory::{Observatory, Scope};
 pub use recorder::Recorder;
-pub use rows::{Closing, ConnectionRow, SessionRow, SessionStory};
+pub use rows::{Closing, ConnectionFacts, ConnectionRow, PENDING, SessionPlace, SessionRow, SessionStory};
 pub use tally::Tally;

@@ -4,8 +4,12 @@
 //! readers who copy rows out; nobody formats anything while holding it. What happens per operation does not
 //! come here: it goes to the meters and counters that were handed out.
 
+mod notes;
+mod reading;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -19,20 +23,15 @@ use super::journal::Journal;
 use super::lock::lock;
 use super::logging::LogControl;
 use super::meters::MeterBook;
-use super::rows::{Closing, ConnectionRow, SessionRow, SessionStory};
+use super::rows::Closing;
 use super::scrape::Exporter;
 use crate::config::Settings;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::ServerRoster;
-use crate::session::ledger::{LedgerLimits, LedgerLosses, SessionLedger};
+use crate::session::ledger::{LedgerLimits, SessionLedger};
 use crate::session::transition::{Finding, Transition};
-use crate::session::verdict::{MoveVerdict, SessionMove};
 use crate::time::Timestamp;
-use crate::wire::Fault;
-use crate::wire::first_frame::Opening;
 
-/// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
-const ROWS_AT_ONCE: usize = 256;
 /// Ended connections that are shown as undecided; the ledger itself decides the oldest beyond 50,000.
 const CLOSING_CAP: usize = 65_536;
 /// Between two searches for meters whose session is forgotten, in nanoseconds.
@@ -177,7 +176,7 @@ impl Observatory {
 
     /// Forgets the meters of sessions that the ledger has forgotten.
     fn sweep(&self) {
-        for some in self.meters.dormant().chunks(ROWS_AT_ONCE) {
+        for some in self.meters.dormant().chunks(reading::ROWS_AT_ONCE) {
             let books = lock(&self.books);
             for session in some.iter().filter(|session| books.ledger.session(**session).is_none()) {
                 self.meters.drop_session(*session);
@@ -254,75 +253,6 @@ impl Observatory {
         lock(&self.books).ledger.placement(session).map(|placement| placement.server)
     }
 
-    /// A conversation can no longer be read.
-    pub fn note_fault(&self, server: ServerId, client: SocketAddr, fault: Fault) {
-        self.events().fault(fault);
-        let server = self.server_name(server);
-        if self.is_first(fault.label()) {
-            tracing::warn!(%client, server, %fault, "frames cannot be read; relayed unseen (further ones: debug)");
-        } else {
-            tracing::debug!(%client, server, %fault, "frames cannot be read; relayed unseen");
-        }
-    }
-
-    /// A client speaks something that is relayed unseen.
-    pub fn note_opening(&self, server: ServerId, client: SocketAddr, opening: Opening) {
-        let server = self.server_name(server);
-        match opening {
-            Opening::Word(word) => {
-                self.events().word(word);
-                tracing::debug!(%client, server, word, "four-letter word");
-            }
-            Opening::Foreign(foreign) => {
-                self.events().foreign(foreign);
-                let protocol = foreign.label();
-                if self.is_first(protocol) {
-                    tracing::warn!(%client, server, protocol, "not plain ZooKeeper; relayed unseen (further ones: debug)");
-                } else {
-                    tracing::debug!(%client, server, protocol, "not plain ZooKeeper; relayed unseen");
-                }
-            }
-            Opening::Handshake(_) => {}
-        }
-    }
-
-    fn is_first(&self, kind: &'static str) -> bool {
-        let mut named = lock(&self.named);
-        let first = !named.contains(&kind);
-        if first {
-            named.push(kind);
-        }
-        first
-    }
-
-    /// A server could not be connected to: refused, timeout, resolve, other.
-    pub fn note_connect_failure(&self, server: ServerId, why: &str) {
-        self.events().connect_failed(server, why);
-    }
-
-    /// A client's first frame did not come: left_silent, left, deadline, failed.
-    pub fn note_gate(&self, why: &str) {
-        self.events().rejected(why);
-    }
-
-    /// No server was left for a client's claim.
-    pub fn note_unplaced(&self, client: SocketAddr, session: SessionId) {
-        self.events().rejected("no_server");
-        tracing::warn!(%client, %session, "no server took the session; client closed");
-    }
-
-    /// A client was turned away because so many connections are open.
-    pub fn note_rejected(&self, listener: SocketAddr, open: usize) {
-        self.events().rejected("too_many");
-        tracing::debug!(%listener, open, "connection limit reached; client turned away");
-    }
-
-    /// A listener failed to do something.
-    pub fn note_listener_failure(&self, listener: SocketAddr, operation: &str, error: &std::io::Error) {
-        self.events().listener_failed(operation, error);
-        tracing::warn!(%listener, operation, %error, "listener failure");
-    }
-
     /// Says whether traffic is served.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
@@ -361,72 +291,6 @@ impl Observatory {
         self.journal.name(server)
     }
 
-    /// The page of all metrics.
-    pub fn metrics(&self) -> String {
-        self.exporter.page(self)
-    }
-
-    /// The ids of all sessions, in no order.
-    pub fn session_ids(&self) -> Vec<SessionId> {
-        lock(&self.books).ledger.session_ids().collect()
-    }
-
-    /// Copies sessions out, some at a time, so that nobody waits long for the ledger. Those that it has
-    /// forgotten meanwhile are left out.
-    pub fn session_rows(&self, sessions: &[SessionId]) -> Vec<SessionRow> {
-        let mut rows = Vec::with_capacity(sessions.len());
-        for some in sessions.chunks(ROWS_AT_ONCE) {
-            let books = lock(&self.books);
-            rows.extend(some.iter().filter_map(|session| books.ledger.session(*session)).map(SessionRow::of));
-        }
-        rows
-    }
-
-    /// Everything about one session.
-    pub fn session_story(&self, session: SessionId) -> Option<SessionStory> {
-        let books = lock(&self.books);
-        let record = books.ledger.session(session)?;
-        Some(SessionStory {
-            row: SessionRow::of(record),
-            record: record.clone(),
-            moves: books.ledger.moves().filter(|one| one.session == session).cloned().collect(),
-            verdicts: books.ledger.verdicts().filter(|one| one.session == session).cloned().collect(),
-            ended: books.ledger.ended_connections().filter(|one| one.session == Some(session)).cloned().collect(),
-        })
-    }
-
-    /// The newest moves that are wanted, newest first, and whether there are more.
-    pub fn moves(&self, limit: usize, wanted: impl Fn(&SessionMove) -> bool) -> (Vec<SessionMove>, bool) {
-        newest(lock(&self.books).ledger.moves().rev().filter(|one| wanted(one)), limit)
-    }
-
-    /// The newest verdicts that are wanted, newest first, and whether there are more.
-    pub fn verdicts(&self, limit: usize, wanted: impl Fn(&MoveVerdict) -> bool) -> (Vec<MoveVerdict>, bool) {
-        newest(lock(&self.books).ledger.verdicts().rev().filter(|one| wanted(one)), limit)
-    }
-
-    /// All connections that are open, or have ended and are remembered, in no order.
-    pub fn connection_rows(&self) -> Vec<ConnectionRow> {
-        let books = lock(&self.books);
-        let ledger = &books.ledger;
-        let open = ledger.open_connections().map(|(connection, open)| ConnectionRow::Open { connection, open: *open });
-        let closing = books
-            .closing
-            .iter()
-            .map(|(connection, closing)| ConnectionRow::Closing { connection: *connection, closing: *closing });
-        let ended = ledger.ended_connections().map(|ended| {
-            let record = ended.session.and_then(|session| ledger.session(session));
-            let attachment =
-                record.and_then(|record| record.attachments().find(|one| one.connection == ended.connection));
-            ConnectionRow::Ended { ended: ended.clone(), routed: attachment.map(|one| one.claim.routed) }
-        });
-        open.chain(closing).chain(ended).collect()
-    }
-
-    pub(super) fn losses(&self) -> LedgerLosses {
-        lock(&self.books).ledger.losses()
-    }
-
     fn events(&self) -> &Events {
         self.exporter.events()
     }
@@ -457,13 +321,3 @@ impl Books {
         outcome
     }
 }
-
-/// Clones the first so many, and says whether there are more.
-fn newest<'a, T: Clone + 'a>(mut all: impl Iterator<Item = &'a T>, limit: usize) -> (Vec<T>, bool) {
-    let taken = all.by_ref().take(limit).cloned().collect();
-    (taken, all.next().is_some())
-}
-
-#[cfg(test)]
-#[path = "observatory_tests.rs"]
-mod tests;

@@ -5,10 +5,21 @@ use std::net::SocketAddr;
 use super::meter::MeterReading;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::identity::Identity;
-use crate::session::ledger::{OpenConnection, SessionRecord, SessionState};
+use crate::session::ledger::{OpenConnection, Outcome, SessionRecord, SessionState};
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::{MoveVerdict, RouteReason, SessionMove};
 use crate::time::Timestamp;
+
+/// Where a session is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionPlace {
+    /// Its id.
+    pub session: SessionId,
+    /// Whether it lives.
+    pub state: SessionState,
+    /// The server that it is on, or was on last.
+    pub server: Option<ServerId>,
+}
 
 /// One session, in short.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,30 +117,68 @@ pub enum ConnectionRow {
 }
 
 impl ConnectionRow {
+    /// What it is, in whatever phase.
+    pub fn facts(&self) -> ConnectionFacts {
+        match self {
+            Self::Open { connection, open } => ConnectionFacts::of_open(*connection, open),
+            Self::Closing { connection, closing } => ConnectionFacts::of_closing(*connection, closing),
+            Self::Ended { ended, .. } => ConnectionFacts::of_ended(ended),
+        }
+    }
+}
+
+/// What stands for the reason of an end while it is not decided.
+pub const PENDING: &str = "pending";
+
+/// What readers choose connections by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionFacts {
+    /// Which.
+    pub connection: ConnectionId,
     /// Its client.
-    pub fn client(&self) -> SocketAddr {
-        match self {
-            Self::Open { open, .. } => open.claim.client,
-            Self::Closing { closing, .. } => closing.open.claim.client,
-            Self::Ended { ended, .. } => ended.client,
-        }
-    }
-
+    pub client: SocketAddr,
     /// Its server.
-    pub fn server(&self) -> ServerId {
-        match self {
-            Self::Open { open, .. } => open.claim.server,
-            Self::Closing { closing, .. } => closing.open.claim.server,
-            Self::Ended { ended, .. } => ended.server,
+    pub server: ServerId,
+    /// Its session; None for a new one that was not given yet, or never.
+    pub session: Option<SessionId>,
+    /// `claiming`, `attached`, `refused` or `ended`.
+    pub state: &'static str,
+    /// Why it ended: None while it is open, [`PENDING`] while that is not decided.
+    pub reason: Option<&'static str>,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+}
+
+impl ConnectionFacts {
+    pub(super) fn of_open(connection: ConnectionId, open: &OpenConnection) -> Self {
+        Self {
+            connection,
+            client: open.claim.client,
+            server: open.claim.server,
+            session: Some(open.session).filter(|session| !session.is_new()),
+            state: match open.claim.outcome {
+                Outcome::Unanswered => "claiming",
+                Outcome::Accepted { .. } => "attached",
+                Outcome::Refused { .. } => "refused",
+            },
+            reason: None,
+            claimed_at: open.claim.claimed_at,
         }
     }
 
-    /// When it was claimed.
-    pub fn claimed_at(&self) -> Timestamp {
-        match self {
-            Self::Open { open, .. } => open.claim.claimed_at,
-            Self::Closing { closing, .. } => closing.open.claim.claimed_at,
-            Self::Ended { ended, .. } => ended.claimed_at,
+    pub(super) fn of_closing(connection: ConnectionId, closing: &Closing) -> Self {
+        Self { state: "ended", reason: Some(PENDING), ..Self::of_open(connection, &closing.open) }
+    }
+
+    pub(super) fn of_ended(ended: &EndedConnection) -> Self {
+        Self {
+            connection: ended.connection,
+            client: ended.client,
+            server: ended.server,
+            session: ended.session,
+            state: "ended",
+            reason: Some(ended.reason.label()),
+            claimed_at: ended.claimed_at,
         }
     }
 }

@@ -13,9 +13,9 @@ use super::lock::lock;
 use super::meter::LatencyClass;
 use super::observatory::Observatory;
 use super::page::{COARSE, FINE, Page};
-use super::rows::SessionRow;
+use super::rows::SessionPlace;
 use super::session_series::{ByClass, Candidate, SessionSeries};
-use crate::ids::{ServerId, SessionId};
+use crate::ids::SessionId;
 use crate::session::ledger::SessionState;
 use crate::session::sighting::{Health, Role};
 use crate::wire::{ErrorCode, OpCode};
@@ -58,7 +58,7 @@ impl Exporter {
 
     /// The whole page as it is now.
     pub(super) fn page(&self, observatory: &Observatory) -> String {
-        let sessions = observatory.session_rows(&observatory.session_ids());
+        let sessions = observatory.session_places(&observatory.session_ids());
         let losses = observatory.losses();
         let lines = observatory.log().map_or(0, super::LogControl::dropped_lines);
         self.events.set_dropped([lines, losses.findings, losses.sessions]);
@@ -122,15 +122,11 @@ impl Exporter {
     }
 
     /// What there is now: sessions, connections, servers.
-    fn state(&self, observatory: &Observatory, sessions: &[SessionRow]) {
-        let attached = |place: usize| {
-            let here =
-                |row: &&SessionRow| row.state == SessionState::Live && row.server == Some(ServerId(place as u16));
-            sessions.iter().filter(here).count() as f64
-        };
+    fn state(&self, observatory: &Observatory, sessions: &[SessionPlace]) {
+        let attached = observatory.count_attached(sessions);
         for entry in &observatory.roster().servers {
             let labels = [entry.address.as_str()];
-            self.gauge(&catalog::SESSIONS, &labels, attached(entry.id.index()));
+            self.gauge(&catalog::SESSIONS, &labels, attached[entry.id.index()] as f64);
             let open = observatory.load(entry.id).load(std::sync::atomic::Ordering::Relaxed);
             self.gauge(&catalog::CONNECTIONS, &labels, f64::from(open));
             self.gauge(&catalog::SERVER_SERVING, &labels, flag(entry.health == Health::Serving));
@@ -138,7 +134,7 @@ impl Exporter {
             self.gauge(&catalog::SERVER_LEADER, &labels, flag(leads));
         }
         for state in ["attached", "pending", "ended"] {
-            let count = sessions.iter().filter(|row| row.state.label() == state).count();
+            let count = sessions.iter().filter(|place| place.state.label() == state).count();
             self.gauge(&catalog::SESSIONS_KNOWN, &[state], count as f64);
         }
         self.gauge(&catalog::READY, &[], flag(observatory.unready().is_none()));
@@ -168,21 +164,21 @@ impl Exporter {
     }
 
     /// The sessions with series of their own, and all others together.
-    fn sessions(&self, observatory: &Observatory, rows: &[SessionRow], all: &ByClass, page: &mut Page) {
+    fn sessions(&self, observatory: &Observatory, places: &[SessionPlace], all: &ByClass, page: &mut Page) {
         let mut series = lock(&self.series);
         if series.is_off() {
             return;
         }
-        let alive = rows.iter().filter(|row| !matches!(row.state, SessionState::Ended { .. }));
-        let mut candidates: Vec<Candidate> = alive.filter_map(|row| candidate(row.session, observatory)).collect();
+        let alive = places.iter().filter(|place| !matches!(place.state, SessionState::Ended { .. }));
+        let mut candidates: Vec<Candidate> = alive.filter_map(|place| candidate(place.session, observatory)).collect();
         let shown = series.choose(&mut candidates, observatory.meters());
         page.family(&catalog::SESSION_INFO);
-        for (session, _) in &shown {
-            let Some(row) = rows.iter().find(|row| row.session == *session) else { continue };
+        let ids: Vec<SessionId> = shown.iter().map(|(session, _)| *session).collect();
+        for row in observatory.session_rows(&ids) {
             let server = row.server.map_or("", |server| observatory.server_name(server));
             let client = row.client.map(|client| client.to_string()).unwrap_or_default();
             let identity = row.identity.map_or_else(|| client.clone(), |identity| identity.to_string());
-            page.sample(&catalog::SESSION_INFO, &[&session.to_string(), server, &client, &identity], 1);
+            page.sample(&catalog::SESSION_INFO, &[&row.session.to_string(), server, &client, &identity], 1);
         }
         page.family(&catalog::SESSION_IN_FLIGHT);
         for (session, meters) in &shown {

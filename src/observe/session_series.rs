@@ -95,16 +95,25 @@ fn add_difference(sum: &mut ByClass, last: &ByClass, before: &ByClass) {
 
 /// The busiest and the worst, half of the places each; a session that is both leaves a place to the next.
 fn elect(candidates: &mut [Candidate], places: usize) -> HashSet<SessionId> {
-    candidates.sort_unstable_by_key(|one| (std::cmp::Reverse(one.operations), one.session));
-    let mut chosen: HashSet<SessionId> = candidates.iter().take(places.div_ceil(2)).map(|one| one.session).collect();
-    candidates.sort_unstable_by_key(|one| (std::cmp::Reverse(one.worst), one.session));
-    for one in candidates {
+    let busiest = best(candidates, places.div_ceil(2), |one| (std::cmp::Reverse(one.operations), one.session));
+    let mut chosen: HashSet<SessionId> = busiest.iter().map(|one| one.session).collect();
+    for one in best(candidates, places, |one| (std::cmp::Reverse(one.worst), one.session)) {
         if chosen.len() >= places {
             break;
         }
         chosen.insert(one.session);
     }
     chosen
+}
+
+/// The first so many by a key, in order. There may be very many candidates for a few places.
+fn best<K: Ord>(candidates: &mut [Candidate], places: usize, key: impl Fn(&Candidate) -> K) -> &mut [Candidate] {
+    if places < candidates.len() {
+        candidates.select_nth_unstable_by_key(places, &key);
+    }
+    let first = places.min(candidates.len());
+    candidates[..first].sort_unstable_by_key(key);
+    &mut candidates[..first]
 }
 
 #[cfg(test)]

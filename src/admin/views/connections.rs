@@ -5,14 +5,9 @@ use serde::Serialize;
 use super::ServerView;
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
-use crate::ids::{ConnectionId, SessionId};
-use crate::observe::{ConnectionRow, MeterReading, Observatory};
-use crate::session::ledger::Claim;
+use crate::observe::{ConnectionFacts, ConnectionRow, MeterReading, Observatory};
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
-
-/// What stands for the reason of an end while it is not decided.
-pub(super) const PENDING: &str = "pending";
 
 /// The list, newest first.
 #[derive(Debug, Serialize)]
@@ -56,42 +51,8 @@ fn listener(routed: RouteReason) -> &'static str {
     if routed == RouteReason::Mirror { "mirror" } else { "pooled" }
 }
 
-fn open_state(claim: &Claim) -> &'static str {
-    use crate::session::ledger::Outcome;
-    match claim.outcome {
-        Outcome::Unanswered => "claiming",
-        Outcome::Accepted { .. } => "attached",
-        Outcome::Refused { .. } => "refused",
-    }
-}
-
-fn state(row: &ConnectionRow) -> &'static str {
-    match row {
-        ConnectionRow::Open { open, .. } => open_state(&open.claim),
-        ConnectionRow::Closing { .. } | ConnectionRow::Ended { .. } => "ended",
-    }
-}
-
-fn reason(row: &ConnectionRow) -> Option<&'static str> {
-    match row {
-        ConnectionRow::Open { .. } => None,
-        ConnectionRow::Closing { .. } => Some(PENDING),
-        ConnectionRow::Ended { ended, .. } => Some(ended.reason.label()),
-    }
-}
-
-fn session(row: &ConnectionRow) -> Option<SessionId> {
-    match row {
-        ConnectionRow::Open { open, .. } => Some(open.session),
-        ConnectionRow::Closing { closing, .. } => Some(closing.open.session),
-        ConnectionRow::Ended { ended, .. } => ended.session,
-    }
-    .filter(|session| !session.is_new())
-}
-
-/// What does not depend on the connection's phase, and what does.
-struct Facts<'a> {
-    connection: ConnectionId,
+/// What a connection has in some phases only.
+struct Phase<'a> {
     routed: Option<RouteReason>,
     why: Option<&'a str>,
     unanswered: u32,
@@ -100,11 +61,10 @@ struct Facts<'a> {
     ended_at: Option<Timestamp>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> Phase<'a> {
     fn of(observatory: &Observatory, row: &'a ConnectionRow) -> Self {
         match row {
             ConnectionRow::Open { connection, open } => Self {
-                connection: *connection,
                 routed: Some(open.claim.routed),
                 why: None,
                 unanswered: 0,
@@ -112,8 +72,7 @@ impl<'a> Facts<'a> {
                 attached_at: open.claim.attached_at(),
                 ended_at: None,
             },
-            ConnectionRow::Closing { connection, closing } => Self {
-                connection: *connection,
+            ConnectionRow::Closing { closing, .. } => Self {
                 routed: Some(closing.open.claim.routed),
                 why: None,
                 unanswered: closing.unanswered,
@@ -122,7 +81,6 @@ impl<'a> Facts<'a> {
                 ended_at: Some(closing.ended_at),
             },
             ConnectionRow::Ended { ended, routed } => Self {
-                connection: ended.connection,
                 routed: *routed,
                 why: Some(&ended.why),
                 unanswered: ended.unanswered_count,
@@ -137,43 +95,38 @@ impl<'a> Facts<'a> {
 impl ConnectionView {
     fn new(observatory: &Observatory, row: &ConnectionRow) -> Self {
         let calendar = observatory.calendar();
-        let facts = Facts::of(observatory, row);
+        let (facts, phase) = (row.facts(), Phase::of(observatory, row));
         Self {
             connection: facts.connection.0,
-            client: row.client().to_string(),
-            listener: facts.routed.map(listener),
-            routed: facts.routed.map(RouteReason::label),
-            server: ServerView::new(observatory, row.server()),
-            session: session(row).map(|session| session.to_string()),
-            state: state(row),
-            reason: reason(row),
-            why: facts.why.map(str::to_owned),
-            unanswered: facts.unanswered,
-            in_flight: facts.reading.map_or(0, |reading| reading.in_flight),
-            operations: facts.reading.map(|reading| reading.operations),
-            client_bytes: facts.reading.map(|reading| reading.client_bytes),
-            server_bytes: facts.reading.map(|reading| reading.server_bytes),
-            claimed_at: Moment::claimed_at(calendar, row.claimed_at()),
-            attached_at: Moment::attached_at(calendar, facts.attached_at),
-            ended_at: Moment::ended_at(calendar, facts.ended_at),
+            client: facts.client.to_string(),
+            listener: phase.routed.map(listener),
+            routed: phase.routed.map(RouteReason::label),
+            server: ServerView::new(observatory, facts.server),
+            session: facts.session.map(|session| session.to_string()),
+            state: facts.state,
+            reason: facts.reason,
+            why: phase.why.map(str::to_owned),
+            unanswered: phase.unanswered,
+            in_flight: phase.reading.map_or(0, |reading| reading.in_flight),
+            operations: phase.reading.map(|reading| reading.operations),
+            client_bytes: phase.reading.map(|reading| reading.client_bytes),
+            server_bytes: phase.reading.map(|reading| reading.server_bytes),
+            claimed_at: Moment::claimed_at(calendar, facts.claimed_at),
+            attached_at: Moment::attached_at(calendar, phase.attached_at),
+            ended_at: Moment::ended_at(calendar, phase.ended_at),
         }
     }
 }
 
 /// The connections that a filter lets through.
 pub(in crate::admin) fn connections(observatory: &Observatory, filter: &Filter) -> Connections {
-    let mut rows = observatory.connection_rows();
-    rows.retain(|row| {
-        filter.server_fits(&[Some(row.server())])
-            && filter.client_fits(Some(row.client()))
-            && filter.state_fits(state(row))
-            && filter.reason_fits(reason(row))
-            && filter.session.is_none_or(|wanted| session(row) == Some(wanted))
-    });
-    rows.sort_by_key(|row| std::cmp::Reverse(row.claimed_at()));
-    let shown = rows.iter().take(filter.limit);
-    Connections {
-        connections: shown.map(|row| ConnectionView::new(observatory, row)).collect(),
-        more: rows.len() > filter.limit,
-    }
+    let fits = |one: &ConnectionFacts| {
+        filter.server_fits(&[Some(one.server)])
+            && filter.client_fits(Some(one.client))
+            && filter.state_fits(one.state)
+            && filter.reason_fits(one.reason)
+            && filter.session.is_none_or(|wanted| one.session == Some(wanted))
+    };
+    let (rows, more) = observatory.connections(filter.limit, fits);
+    Connections { connections: rows.iter().map(|row| ConnectionView::new(observatory, row)).collect(), more }
 }

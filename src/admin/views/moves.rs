@@ -7,7 +7,7 @@ use super::{ServerView, holder, text};
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
 use crate::ids::SessionId;
-use crate::observe::Observatory;
+use crate::observe::{Observatory, PENDING};
 use crate::session::verdict::{MoveVerdict, SessionMove};
 
 /// The newest moves, oldest of them first.
@@ -52,7 +52,7 @@ impl MoveView {
             at: Moment::at(observatory.calendar(), one.at),
             gap_ms: one.gap.as_millis() as u64,
             unanswered: one.unanswered_count,
-            reason: one.reason.map_or("pending", |reason| reason.label()),
+            reason: one.reason.map_or(PENDING, |reason| reason.label()),
             routed: one.routed.label(),
         }
     }
@@ -65,7 +65,7 @@ pub(in crate::admin) fn moves(observatory: &Observatory, filter: &Filter) -> Mov
             && filter.server_fits(&[Some(one.from), Some(one.to)])
             && filter.client_fits(Some(one.client))
             && filter.identity_fits(one.identity, Some(one.client))
-            && filter.reason_fits(Some(one.reason.map_or("pending", |reason| reason.label())))
+            && filter.reason_fits(Some(one.reason.map_or(PENDING, |reason| reason.label())))
     };
     let (moves, more) = observatory.moves(filter.limit, fits);
     Moves { moves: moves.iter().rev().map(|one| MoveView::new(observatory, one)).collect(), more }

@@ -7,9 +7,8 @@ use serde::Serialize;
 use super::ServerView;
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
-use crate::observe::{Observatory, SessionRow};
+use crate::observe::Observatory;
 use crate::route::ServerEntry;
-use crate::session::ledger::SessionState;
 use crate::time::Timestamp;
 
 /// The list, in configured order.
@@ -40,16 +39,15 @@ struct EntryView {
 }
 
 impl EntryView {
-    fn new(observatory: &Observatory, entry: &ServerEntry, sessions: &[SessionRow]) -> Self {
+    fn new(observatory: &Observatory, entry: &ServerEntry, sessions: usize) -> Self {
         let calendar = observatory.calendar();
         let seen = entry.seen_at > Timestamp::ZERO;
-        let here = |row: &&SessionRow| row.state == SessionState::Live && row.server == Some(entry.id);
         Self {
             server: ServerView::new(observatory, entry.id),
             state: entry.health.label(),
             role: entry.role.label(),
             last_zxid: entry.zxid.map(|zxid| zxid.to_string()),
-            sessions: sessions.iter().filter(here).count(),
+            sessions,
             connections: observatory.load(entry.id).load(Ordering::Relaxed),
             seen_at: Moment::seen_at(calendar, seen.then_some(entry.seen_at)),
             since: Moment::since(calendar, seen.then_some(entry.since)),
@@ -59,13 +57,13 @@ impl EntryView {
 
 /// The servers that a filter lets through.
 pub(in crate::admin) fn servers(observatory: &Observatory, filter: &Filter) -> Servers {
-    let sessions = observatory.session_rows(&observatory.session_ids());
+    let attached = observatory.attached();
     let roster = observatory.roster();
     let fits = |entry: &&ServerEntry| filter.server_fits(&[Some(entry.id)]) && filter.state_fits(entry.health.label());
     let mut fitting = roster.servers.iter().filter(fits);
     let shown = fitting.by_ref().take(filter.limit);
     Servers {
-        servers: shown.map(|entry| EntryView::new(observatory, entry, &sessions)).collect(),
+        servers: shown.map(|entry| EntryView::new(observatory, entry, attached[entry.id.index()])).collect(),
         more: fitting.next().is_some(),
     }
 }

@@ -1,5 +1,7 @@
 //! `/api/sessions`: every session in short.
 
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use super::{ServerView, holder, text};
@@ -101,24 +103,32 @@ impl SessionView {
     }
 }
 
+/// Sessions that are looked at together: enough to be quick, few enough to take little memory.
+const AT_ONCE: usize = 1_024;
+
 /// The sessions that a filter lets through, newest activity first.
 pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &Filter) -> Sessions {
     let ids = match filter.session {
         Some(session) => vec![session],
         None => observatory.session_ids(),
     };
-    let mut rows: Vec<(SessionRow, MeterReading)> = observatory
-        .session_rows(&ids)
-        .into_iter()
-        .filter(|row| fits(filter, row))
-        .map(|row| (row, observatory.meters().reading(row.session)))
-        .collect();
-    rows.sort_unstable_by_key(|(row, reading)| (std::cmp::Reverse(active_at(row, reading)), row.session));
-    let shown = rows.iter().take(filter.limit);
-    Sessions {
-        sessions: shown.map(|(row, reading)| SessionView::new(observatory, row, reading)).collect(),
-        more: rows.len() > filter.limit,
+    let mut found: Vec<(Reverse<Timestamp>, SessionId)> = Vec::new();
+    for some in ids.chunks(AT_ONCE) {
+        let rows = observatory.session_rows(some).into_iter().filter(|row| fits(filter, row));
+        found.extend(rows.map(|row| {
+            let reading = observatory.meters().reading(row.session);
+            (Reverse(active_at(&row, &reading)), row.session)
+        }));
     }
+    let more = found.len() > filter.limit;
+    if more {
+        found.select_nth_unstable(filter.limit);
+        found.truncate(filter.limit);
+    }
+    found.sort_unstable();
+    let ids: Vec<SessionId> = found.into_iter().map(|(_, session)| session).collect();
+    let view = |row: &SessionRow| SessionView::new(observatory, row, &observatory.meters().reading(row.session));
+    Sessions { sessions: observatory.session_rows(&ids).iter().map(view).collect(), more }
 }
 
 fn fits(filter: &Filter, row: &SessionRow) -> bool {

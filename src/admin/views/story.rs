@@ -3,13 +3,12 @@
 use serde::Serialize;
 
 use super::ServerView;
-use super::connections::PENDING;
 use super::moves::{MoveView, VerdictView};
 use super::request::RequestView;
 use super::sessions::SessionView;
 use crate::admin::moment::Moment;
 use crate::ids::SessionId;
-use crate::observe::{Distribution, LatencyClass, Observatory, SessionStory};
+use crate::observe::{Distribution, LatencyClass, Observatory, PENDING, SessionStory};
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::session::ledger::{Attachment, AttachmentEnd, Outcome};
 use crate::time::Timestamp;

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::ids::{Xid, Zxid};
-use crate::observe::{ConnectionMeter, Recorder};
+use crate::observe::{ConnectionMeter, ConnectionRow, Recorder};
 use crate::session::ending::{Closer, ConnectionEnd, How};
 use crate::session::event::{Event, Observer, Reply};
 use crate::session::sighting::{Health, Role, Sighting};
 use crate::session::verdict::RouteReason;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
-use crate::wire::{ErrorCode, OpCode};
+use crate::wire::{ErrorCode, Fault, OpCode};
 
 const SESSION: SessionId = SessionId(0x0100_0000_0000_0007);
 
@@ -100,7 +100,7 @@ fn a_session_is_followed_from_attach_to_end() {
     let (moves, more) = observatory.moves(10, |_| true);
     assert_eq!((moves.len(), moves[0].from, moves[0].to, more), (1, ServerId(0), ServerId(1), false));
     assert_eq!(observatory.session_story(SESSION).unwrap().moves, moves);
-    assert_eq!(observatory.connection_rows().len(), 2);
+    assert_eq!(observatory.connections(9, |_| true).0.len(), 2);
 
     let page = observatory.metrics();
     for (series, expected) in [
@@ -147,11 +147,11 @@ fn an_end_is_shown_as_undecided_until_its_reason_is_final() {
     attach(&observatory, 0, 1, 0);
     end(&observatory, 20, 1, false);
     let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Closing { .. });
-    let was_undecided = observatory.connection_rows().iter().any(undecided);
+    let was_undecided = observatory.connections(9, |_| true).0.iter().any(undecided);
     for second in 1..1_000 {
         observatory.tick(at(second * 1_000));
     }
-    let rows = observatory.connection_rows();
+    let (rows, _) = observatory.connections(9, |_| true);
     assert!(matches!(rows.as_slice(), [ConnectionRow::Ended { .. }]), "{rows:?}, undecided: {was_undecided}");
 }
 
