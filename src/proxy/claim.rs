@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::gate::READ_AHEAD;
-use super::gateway::{Arrival, Gateway, claim_budget};
+use super::gateway::{Arrival, Gateway, Load, claim_budget};
 use super::socket::{self, ConnectError};
 use super::witness::{Conversation, Prospect};
 use crate::ids::ServerId;
@@ -120,6 +120,8 @@ impl Claim<'_> {
         ahead: &mut Vec<u8>,
     ) -> Result<Attached, Miss> {
         let id = candidate.server;
+        // Counted from the choice on, so that claims of one moment do not all choose the same server.
+        let _chosen = Load::add(&self.gateway.observatory, id);
         let Ok(mut server) = reach(self.gateway, id, deadline).await else { return Err(Miss::NextServer) };
         let (gateway, arrival) = (Arc::clone(self.gateway), self.arrival);
         let mut conversation = Prospect { gateway, arrival, server: id, routed: candidate.reason }.conversation();
