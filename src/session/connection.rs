@@ -183,26 +183,26 @@ fn first_frame<T>(
     bytes: &mut &[u8],
     read: impl Fn(&[u8]) -> Result<T, Fault>,
 ) -> Result<Option<T>, Fault> {
-    while !bytes.is_empty() {
-        let want = match held.first_chunk::<4>() {
+    loop {
+        let want = match held.split_first_chunk::<4>() {
             None => 4,
-            Some(length) => {
+            Some((length, body)) => {
                 let length = i32::from_be_bytes(*length);
-                match usize::try_from(length) {
-                    Ok(0) => return Err(Fault::ShortHandshake { len: 0 }),
-                    Ok(len) if len <= HANDSHAKE_CAP => 4 + len,
-                    _ => return Err(Fault::LongHandshake(length)),
+                let whole = usize::try_from(length).ok().filter(|len| *len <= HANDSHAKE_CAP);
+                let whole = whole.ok_or(Fault::LongHandshake(length))?;
+                if body.len() == whole {
+                    return read(body).map(Some);
                 }
+                4 + whole
             }
         };
+        if bytes.is_empty() {
+            return Ok(None);
+        }
         let (part, rest) = bytes.split_at((want - held.len()).min(bytes.len()));
         held.extend_from_slice(part);
         *bytes = rest;
-        if want > 4 && held.len() == want {
-            return read(&held[4..]).map(Some);
-        }
     }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -196,6 +196,13 @@ fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
     tracker.on_server_bytes(Timestamp(5), &reply(-4, ErrorCode::AUTH_FAILED), &mut words);
     assert_eq!(server_fin(&tracker).fatal_error, Some(ErrorCode::AUTH_FAILED));
 
+    let unimplemented = |zxid| JuteWriter::new().reply(1, zxid, ErrorCode::UNIMPLEMENTED).end().into_bytes();
+    for (zxid, fatal) in [(-1, Some(ErrorCode::UNIMPLEMENTED)), (9, None)] {
+        let (mut tracker, mut words) = attached();
+        tracker.on_server_bytes(Timestamp(5), &unimplemented(zxid), &mut words);
+        assert_eq!(server_fin(&tracker).fatal_error, fatal, "zxid {zxid}");
+    }
+
     let (mut tracker, mut words) = attached();
     let big = JuteWriter::new().request(1, OpCode::SET_DATA).buffer(b"/big").buffer(&vec![0; 2 << 20]).int(0).end();
     let big = big.into_bytes();

@@ -163,17 +163,23 @@ pub(super) struct ReplyReader<'t, O> {
 /// Replies that a server sends past others (protocol.md §3.2): rejections made before the request was queued.
 fn may_overtake(error: ErrorCode, zxid: Zxid) -> bool {
     match error {
-        ErrorCode::UNIMPLEMENTED | ErrorCode::NOT_READ_ONLY | ErrorCode::SASL_REQUIRED => true,
+        ErrorCode::NOT_READ_ONLY | ErrorCode::SASL_REQUIRED => true,
+        ErrorCode::UNIMPLEMENTED => is_unknown_operation(error, zxid),
         ErrorCode::NO_AUTH | ErrorCode::INVALID_ACL => zxid == Zxid(0),
         _ => false,
     }
 }
 
-fn is_fatal(error: ErrorCode) -> bool {
-    matches!(
-        error,
-        ErrorCode::UNIMPLEMENTED | ErrorCode::SESSION_EXPIRED | ErrorCode::AUTH_FAILED | ErrorCode::SASL_REQUIRED
-    )
+/// Whether the server does not know the operation at all, upon which it closes (`UnimplementedRequestProcessor`). An
+/// operation that is only switched off, such as createTTL, gets the same error with a zxid, and the connection stays.
+fn is_unknown_operation(error: ErrorCode, zxid: Zxid) -> bool {
+    error == ErrorCode::UNIMPLEMENTED && zxid == Zxid(-1)
+}
+
+/// Whether the server closes behind this reply.
+fn is_fatal(error: ErrorCode, zxid: Zxid) -> bool {
+    matches!(error, ErrorCode::SESSION_EXPIRED | ErrorCode::AUTH_FAILED | ErrorCode::SASL_REQUIRED)
+        || is_unknown_operation(error, zxid)
 }
 
 #[inline]
@@ -246,7 +252,7 @@ impl<O: Observer> ReplyReader<'_, O> {
         if !self.talk.hints.is_empty() {
             self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
         }
-        if is_fatal(head.error) {
+        if is_fatal(head.error, head.zxid) {
             self.talk.fatal_error = Some(head.error);
         }
         if head.error == ErrorCode::SESSION_MOVED {

@@ -6,16 +6,22 @@
 use super::layout::{Field, Plan, request_fields, result_fields};
 use super::{ErrorCode, Fault, OpCode};
 
-/// Bytes of a path that are kept when a chunk edge cuts it. Longer paths are seen cut off; ZooKeeper itself
-/// has no limit but the frame's.
+/// Bytes of a path that are looked at. Longer paths are seen cut off, whatever the chunks that they come in;
+/// ZooKeeper itself has no limit but the frame's.
 pub const PATH_CAP: usize = 1024;
+
+/// The part of a text that is looked at.
+#[inline]
+pub(super) fn capped(text: &[u8]) -> &[u8] {
+    text.get(..PATH_CAP).unwrap_or(text)
+}
 
 /// One record, seen when its last field was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
     /// The operation, or inside a multi the sub-operation.
     pub op: OpCode,
-    /// The text field; at least its first [`PATH_CAP`] bytes. Not checked to be UTF-8 (Java writes CESU-8).
+    /// The text field, or its first [`PATH_CAP`] bytes. Not checked to be UTF-8 (Java writes CESU-8).
     pub path: &'a [u8],
     /// Numbers, by the place that the layout gives them: watch flag, create flags, mode or watcher type in 0;
     /// for a watch event its type in 0 and its state in 1.
@@ -180,7 +186,7 @@ impl RecordWalk {
         if !self.kept.is_empty() {
             self.keep(text);
         }
-        let path = if self.kept.is_empty() { text } else { &self.kept };
+        let path = if self.kept.is_empty() { capped(text) } else { &self.kept };
         let (op, ints, data_len, items) = (self.op, self.ints, self.data_len, self.items);
         visitor.record(&Record { op, path, ints, data_len, items, error: self.error });
         self.fields = None;

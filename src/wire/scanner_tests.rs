@@ -225,12 +225,13 @@ fn data_larger_than_any_buffer_is_skipped_by_count() {
 }
 
 #[test]
-fn a_long_path_cut_by_a_chunk_edge_is_kept_up_to_the_cap() {
+fn a_long_path_is_shown_up_to_the_cap_whole_or_cut_by_a_chunk_edge() {
     let path = vec![b'p'; 5000];
     let bytes = JuteWriter::new().request(1, OpCode::SYNC).buffer(&path).end().into_bytes();
-    let chunks: Vec<&[u8]> = bytes.chunks(700).collect();
-    let got = requests(&chunks).unwrap();
-    assert_eq!(got[1], record(OpCode::SYNC, &"p".repeat(crate::wire::PATH_CAP), 0, 0, 0));
+    for size in [700, bytes.len()] {
+        let got = requests(&bytes.chunks(size).collect::<Vec<_>>()).unwrap();
+        assert_eq!(got[1], record(OpCode::SYNC, &"p".repeat(crate::wire::PATH_CAP), 0, 0, 0), "chunks of {size}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! takes a third of the walk's instructions.
 
 use super::layout::Field;
-use super::record::{Record, Visitor};
+use super::record::{Record, Visitor, capped};
 use super::{ErrorCode, Fault, OpCode};
 
 /// Reads the fields of a frame's only record and shows it; `body` is the rest of the frame behind its head.
@@ -15,7 +15,7 @@ pub(super) fn read_record<V: Visitor>(op: OpCode, fields: &[Field], body: &[u8],
     let mut record = Record { op, path: &[], ints: [0; 2], data_len: 0, items: 0, error: ErrorCode::OK };
     for field in fields {
         match *field {
-            Field::Text => record.path = body.counted()?,
+            Field::Text => record.path = capped(body.counted()?),
             Field::Flag => record.ints[0] = i32::from(body.fixed::<1>()? != [0]),
             Field::Int(place) => record.ints[place] = i32::from_be_bytes(body.fixed()?),
             Field::Skip(len) => drop(body.take(len)?),
