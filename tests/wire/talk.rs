@@ -1,0 +1,130 @@
+//! A conversation as the tests hold it: pieces of bytes in the order in which a relay sees them; and what is said of
+//! it, in words.
+
+use zoogate::session::ConnectionTracker;
+use zoogate::session::ending::{Closer, ConnectionEnd, How};
+use zoogate::session::event::{Event, MovedForm, Observer};
+use zoogate::time::Timestamp;
+
+/// `jute.maxbuffer` of servers unless it is configured.
+const MAX_BUFFER: u32 = 0xf_ffff;
+
+/// Who sent a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From {
+    Client,
+    Server,
+}
+
+/// Bytes in one direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) from: From,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Shows one piece to a tracker, cut as the caller says.
+pub(crate) fn show<'a>(
+    tracker: &mut ConnectionTracker,
+    from: From,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+    observer: &mut impl Observer,
+) {
+    for chunk in chunks {
+        match from {
+            From::Client => tracker.on_client_bytes(NOW, chunk, observer),
+            From::Server => tracker.on_server_bytes(NOW, chunk, observer),
+        }
+    }
+}
+
+/// One time for all: when bytes come is not what these tests are about.
+const NOW: Timestamp = Timestamp(1);
+
+/// A tracker at the first byte.
+pub(crate) fn tracker() -> ConnectionTracker {
+    ConnectionTracker::new(MAX_BUFFER)
+}
+
+/// Everything that is said of a conversation whose server ends it; each piece is cut into chunks by `cut`.
+pub(crate) fn told(pieces: &[Piece], mut cut: impl FnMut(&[u8]) -> Vec<&[u8]>) -> Vec<String> {
+    let mut words = Words::default();
+    let mut tracker = tracker();
+    for piece in pieces {
+        show(&mut tracker, piece.from, cut(&piece.bytes), &mut words);
+    }
+    let end = tracker.end(Closer::Server(How::Fin));
+    words.0.extend(facts(&end));
+    let (in_flight, boundary, untracked) = (tracker.in_flight(), tracker.at_boundary(), tracker.untracked());
+    words.0.push(format!("  in flight {in_flight}, at a boundary {boundary}, untracked {untracked}"));
+    words.0
+}
+
+/// Events, a line each.
+#[derive(Default)]
+pub(crate) struct Words(pub(crate) Vec<String>);
+
+fn text(path: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(path))
+}
+
+impl Observer for Words {
+    fn observe(&mut self, event: Event<'_>) {
+        self.0.push(match event {
+            Event::ConnectRequested(claim) => format!(
+                "claim of session {} with last zxid {}, timeout {} ms, password {:?}, read-only {:?}",
+                claim.session, claim.last_zxid, claim.timeout_ms, claim.password, claim.read_only
+            ),
+            Event::ConnectResponded(answer) => format!(
+                "session {} with timeout {} ms, read-only {:?}, accepted {}",
+                answer.session,
+                answer.timeout_ms,
+                answer.read_only,
+                answer.accepted()
+            ),
+            Event::Request(request) => {
+                let part = if request.part == request.op { String::new() } else { format!(", {}", request.part) };
+                format!(
+                    "request {} {}{part} {} flags {}, {} B of data, frame of {} B",
+                    request.xid.0,
+                    request.op,
+                    text(request.path),
+                    request.flags,
+                    request.data_len,
+                    request.frame_len
+                )
+            }
+            Event::Reply(reply) => format!(
+                "reply {} to {} zxid {} {}, flags {}, frames of {} B and {} B",
+                reply.xid.0,
+                reply.op.map_or("nothing known".to_owned(), |op| op.to_string()),
+                reply.zxid,
+                reply.error,
+                reply.flags,
+                reply.request_len,
+                reply.reply_len
+            ),
+            Event::Result { op, error } => format!("  result of {op}: {error}"),
+            Event::Watch(watch) => format!("watch: type {} state {} {}", watch.kind, watch.state, text(watch.path)),
+            Event::Gap { skipped } => format!("gap: {skipped} skipped"),
+            Event::MoveRefused { form, refused } => {
+                let form = if form == MovedForm::Multi { "a multi's results" } else { "a header" };
+                let refused = refused.map(|refused| format!("{} {} {}", refused.xid.0, refused.op, text(refused.path)));
+                format!("session moved, said in {form} to {refused:?}")
+            }
+            Event::Identified(identity) => format!("identity: {identity}"),
+            Event::Opaque(fault) => format!("opaque: {fault}"),
+        });
+    }
+}
+
+/// What is known at the end, in words.
+fn facts(end: &ConnectionEnd) -> Vec<String> {
+    let mut lines = vec![format!(
+        "end: {} unanswered, {} pings unanswered, {} skipped, fatal error {:?}, closing {}, oversized {:?}",
+        end.unanswered_count, end.unanswered_pings, end.skipped, end.fatal_error, end.closing, end.oversized
+    )];
+    let shown = end.unanswered.iter();
+    lines.extend(shown.map(|request| format!("  unanswered {} {} {:?}", request.xid.0, request.op, request.path)));
+    lines
+}
