@@ -2,7 +2,9 @@
 //!
 //! They need `java` and `mvn`; the jars come by Maven coordinates into `target/peers` and stay there.
 
+mod clients;
 mod direct;
+mod golden;
 mod kafka_pair;
 mod parity;
 mod scenarios;

@@ -25,8 +25,12 @@ const TICK_MS: u32 = 1000;
 /// A ZooKeeper release that the tests run against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
+    /// The oldest that is still met.
+    V3_4_14,
     /// Answers a moved multi with -118 in its first result.
     V3_5_10,
+    /// The first line that closes without a word where a session has moved.
+    V3_6_4,
     /// The release that Kafka 3.9 ships.
     V3_8_4,
     /// The current line.
@@ -34,8 +38,19 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    fn peer(self) -> Peer {
+    /// Its jars, which are a client's as well.
+    pub(crate) fn peer(self) -> Peer {
         match self {
+            Self::V3_4_14 => Peer { name: "zookeeper-3.4.14", coordinates: &["org.apache.zookeeper:zookeeper:3.4.14"] },
+            Self::V3_6_4 => Peer {
+                name: "zookeeper-3.6.4",
+                coordinates: &[
+                    "org.apache.zookeeper:zookeeper:3.6.4",
+                    "io.dropwizard.metrics:metrics-core:4.1.12.1",
+                    "org.xerial.snappy:snappy-java:1.1.10.5",
+                    "org.slf4j:slf4j-reload4j:1.7.36",
+                ],
+            },
             Self::V3_5_10 => Peer {
                 name: "zookeeper-3.5.10",
                 coordinates: &["org.apache.zookeeper:zookeeper:3.5.10", "org.slf4j:slf4j-reload4j:1.7.36"],
@@ -81,6 +96,12 @@ impl Plan {
     pub(crate) fn netty(mut self) -> Self {
         let factory = "org.apache.zookeeper.server.NettyServerCnxnFactory";
         self.properties.push(format!("-Dzookeeper.serverCnxnFactory={factory}"));
+        self
+    }
+
+    /// Adds an argument to every server's Java runtime.
+    pub(crate) fn property(mut self, argument: &str) -> Self {
+        self.properties.push(argument.into());
         self
     }
 

@@ -81,7 +81,7 @@ impl Gate {
     }
 
     /// What the API says at `path`; `None` for anything but success.
-    fn ask(&self, path: &str) -> Option<String> {
+    pub(crate) fn ask(&self, path: &str) -> Option<String> {
         let mut response = ureq::get(format!("http://{}{path}", self.admin)).call().ok()?;
         response.body_mut().read_to_string().ok()
     }
