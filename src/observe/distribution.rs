@@ -108,6 +108,15 @@ impl Distribution {
         Self::new(counts, self.sum.saturating_sub(earlier.sum), self.max)
     }
 
+    /// Whether no bucket of the other one holds more than the same bucket here.
+    pub fn covers(&self, other: &Self) -> bool {
+        let mut ours = self.cells.iter().peekable();
+        other.cells.iter().all(|their| {
+            while ours.next_if(|our| our.bucket() < their.bucket()).is_some() {}
+            ours.peek().is_some_and(|our| our.bucket() == their.bucket() && our.count() >= their.count())
+        })
+    }
+
     /// The latency in nanoseconds that the given share of all did not exceed, placed inside its bucket by rank;
     /// 0 when there are none. `share` is between 0 and 1.
     pub fn quantile(&self, share: f64) -> u64 {
@@ -194,7 +203,10 @@ mod tests {
             early in proptest::collection::vec(0..1_000_000_000_u64, 0..100),
             late in proptest::collection::vec(0..1_000_000_000_u64, 0..100),
         ) {
-            let since = of(&[early.clone(), late.clone()].concat()).since(&of(&early));
+            let both = of(&[early.clone(), late.clone()].concat());
+            prop_assert!(both.covers(&of(&early)) && both.covers(&both));
+            prop_assert_eq!(of(&early).covers(&both), late.is_empty());
+            let since = both.since(&of(&early));
             let late = of(&late);
             prop_assert_eq!(since.buckets().collect::<Vec<_>>(), late.buckets().collect::<Vec<_>>());
             prop_assert_eq!(since.sum(), late.sum());

@@ -187,7 +187,7 @@ impl Exporter {
         }
         page.family(&catalog::SESSION_LATENCY);
         let mut show = |session: &str, latency: &ByClass| {
-            for class in LatencyClass::ALL {
+            for class in LatencyClass::ALL.into_iter().filter(|class| !latency[*class as usize].is_empty()) {
                 let labels = [session, class.label()];
                 page.histogram(&catalog::SESSION_LATENCY, &labels, &latency[class as usize], &COARSE);
             }

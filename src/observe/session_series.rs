@@ -2,8 +2,9 @@
 //!
 //! Half of the places go to the busiest sessions and half to those with the longest latencies. `other` must
 //! never go back, or rates over it would jump: so it is everything that was ever recorded, less what each
-//! session recorded while it had a series of its own. A session that loses its series keeps that part out of
-//! `other` for good; what it does later is in.
+//! session recorded while it had a series of its own. What a session recorded before that is left out too, unless
+//! an earlier `other` told it already. A session that loses its series keeps all that out of `other` for good;
+//! what it does later is in.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,12 +23,16 @@ pub(super) struct SessionSeries {
     own: HashMap<SessionId, Own>,
     /// What sessions recorded while they had series that are gone now.
     gone: ByClass,
+    /// `other` as it was told last.
+    told: ByClass,
 }
 
 /// A session with series of its own.
 #[derive(Debug)]
 struct Own {
-    /// What it had recorded before.
+    /// Whether the series is new since the last scrape.
+    new: bool,
+    /// What it had recorded before and is in `other`.
     before: ByClass,
     /// What it had recorded at the last scrape.
     last: ByClass,
@@ -46,7 +51,7 @@ pub(super) struct Candidate {
 impl SessionSeries {
     /// Series for at most so many sessions.
     pub(super) fn new(places: usize) -> Self {
-        Self { places, own: HashMap::new(), gone: ByClass::default() }
+        Self { places, own: HashMap::new(), gone: ByClass::default(), told: ByClass::default() }
     }
 
     /// Whether there are to be any series at all.
@@ -68,22 +73,32 @@ impl SessionSeries {
             chosen.into_iter().filter_map(|session| Some((session, book.session(session)?))).collect();
         shown.sort_unstable_by_key(|(session, _)| *session);
         for (session, meters) in &shown {
-            let own = self
-                .own
-                .entry(*session)
-                .or_insert_with(|| Own { before: meters.latency.clone(), last: ByClass::default() });
+            let begin = || Own { new: true, before: ByClass::default(), last: ByClass::default() };
+            let own = self.own.entry(*session).or_insert_with(begin);
             own.last.clone_from(&meters.latency);
         }
         shown
     }
 
     /// What is left for `other` of everything that was recorded, read after [`SessionSeries::choose`].
-    pub(super) fn other(&self, all: &ByClass) -> ByClass {
+    pub(super) fn other(&mut self, all: &ByClass) -> ByClass {
         let mut own = self.gone.clone();
-        for session in self.own.values() {
+        for session in self.own.values().filter(|session| !session.new) {
             add_difference(&mut own, &session.last, &session.before);
         }
-        std::array::from_fn(|class| all[class].since(&own[class]))
+        let mut other: ByClass = std::array::from_fn(|class| all[class].since(&own[class]));
+        for session in self.own.values_mut().filter(|session| session.new) {
+            session.new = false;
+            // What is not in `other` as told last can be taken out of it.
+            let untold: ByClass = std::array::from_fn(|class| other[class].since(&self.told[class]));
+            if (0..untold.len()).all(|class| untold[class].covers(&session.last[class])) {
+                other = std::array::from_fn(|class| other[class].since(&session.last[class]));
+            } else {
+                session.before.clone_from(&session.last);
+            }
+        }
+        self.told.clone_from(&other);
+        other
     }
 }
 
@@ -200,12 +215,13 @@ mod tests {
         let mut traffic = Traffic::default();
         let mut series = SessionSeries::new(1);
         traffic.read(1, 10, 50_000);
-        assert_eq!(traffic.scrape(&mut series), (vec![1], 10), "what came before it was shown stays where it was");
+        assert_eq!(traffic.scrape(&mut series), (vec![1], 0), "its past was never told as another's");
         traffic.read(1, 5, 50_000);
-        assert_eq!(traffic.scrape(&mut series), (vec![1], 10));
-        traffic.read(2, 100, 50_000);
-        assert_eq!(traffic.scrape(&mut series), (vec![2], 110));
+        traffic.read(2, 3, 50_000);
+        assert_eq!(traffic.scrape(&mut series), (vec![1], 3));
+        traffic.read(2, 97, 50_000);
+        assert_eq!(traffic.scrape(&mut series), (vec![2], 100), "three of the hundred were told already: all stay");
         traffic.read(1, 7, 50_000);
-        assert_eq!(traffic.scrape(&mut series), (vec![2], 117));
+        assert_eq!(traffic.scrape(&mut series), (vec![2], 107));
     }
 }
