@@ -88,7 +88,8 @@ impl Peer {
             Self::Zoogate(binary) => {
                 let mut command = Command::new(binary);
                 command.args(["run", "--servers", &server.to_string(), "--listen", &listen.to_string()]);
-                command.args(["--workers", &threads.to_string()]);
+                // As with every peer, no event of a connection is logged.
+                command.args(["--workers", &threads.to_string(), "--log-level", "warn"]);
                 if let Some(admin) = admin {
                     command.args(["--admin", &admin.to_string()]);
                 }

@@ -20,7 +20,8 @@ impl Scraper {
         let thread = thread::spawn(move || {
             loop {
                 if let Err(error) = scrape(admin) {
-                    eprintln!("relay bench: scrape of {admin}: {error}");
+                    eprintln!("relay bench: {admin} is not scraped: {error}");
+                    return;
                 }
                 if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
                     return;
