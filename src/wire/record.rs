@@ -117,9 +117,9 @@ impl<'a> Input<'a> {
 }
 
 impl RecordWalk {
-    pub(super) fn new() -> Self {
+    fn new(series: Series) -> Self {
         Self {
-            series: Series::Single,
+            series,
             op: OpCode::NOTIFICATION,
             fields: None,
             at: 0,
@@ -134,19 +134,18 @@ impl RecordWalk {
         }
     }
 
-    /// Begins a body; false when there is nothing to walk.
-    #[inline]
-    pub(super) fn begin(&mut self, plan: Plan) -> bool {
+    /// A walk at the first byte of a body; None when there is nothing to walk.
+    pub(super) fn of(plan: Plan) -> Option<Self> {
         match plan {
-            Plan::Skip => return false,
+            Plan::Skip => None,
             Plan::Record(op, fields) => {
-                self.series = Series::Single;
-                self.begin_record(op, fields, ErrorCode::OK);
+                let mut walk = Self::new(Series::Single);
+                walk.begin_record(op, fields, ErrorCode::OK);
+                Some(walk)
             }
-            Plan::MultiRequest => (self.series, self.fields) = (Series::Requests, None),
-            Plan::MultiReply => (self.series, self.fields) = (Series::Results, None),
+            Plan::MultiRequest => Some(Self::new(Series::Requests)),
+            Plan::MultiReply => Some(Self::new(Series::Results)),
         }
-        true
     }
 
     #[inline]

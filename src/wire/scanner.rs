@@ -1,7 +1,7 @@
 //! Reading frames out of a stream as it passes, whatever its chunks.
 //!
 //! The scanner owns no bytes: it looks at the chunk that the relay is about to forward (or has just forwarded)
-//! and calls a [`Visitor`] for each head, record and end. It allocates only where a chunk edge cuts a path.
+//! and calls a [`Visitor`] for each head, record and end. It allocates only where a chunk edge cuts a body that is read.
 //! It never asks for more bytes and never closes anything; a [`Fault`] is the end of its usefulness, not of
 //! the connection's.
 
@@ -64,10 +64,13 @@ const LENGTH: usize = 4;
 /// Room for a length and the longer of the two heads.
 const SPLIT: usize = LENGTH + 16;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 enum Stage {
+    /// At a head or inside it.
     Head,
-    Body,
+    /// In a body that a chunk edge has cut, as far as its walk has come. Only then it takes memory.
+    Body(Box<RecordWalk>),
+    /// Behind the last field.
     Skip,
 }
 
@@ -78,8 +81,8 @@ pub struct FrameScanner {
     /// Bytes of the frame that are not read yet; 0 in [`Stage::Head`].
     left: u32,
     split: [u8; SPLIT],
-    split_len: usize,
-    walk: RecordWalk,
+    /// 0 <= split_len <= SPLIT
+    split_len: u8,
 }
 
 impl Default for FrameScanner {
@@ -91,12 +94,12 @@ impl Default for FrameScanner {
 impl FrameScanner {
     /// At the first byte of a frame.
     pub fn new() -> Self {
-        Self { stage: Stage::Head, left: 0, split: [0; SPLIT], split_len: 0, walk: RecordWalk::new() }
+        Self { stage: Stage::Head, left: 0, split: [0; SPLIT], split_len: 0 }
     }
 
     /// Whether the bytes so far end with a whole frame.
     pub fn at_boundary(&self) -> bool {
-        self.stage == Stage::Head && self.split_len == 0
+        matches!(self.stage, Stage::Head) && self.split_len == 0
     }
 
     /// Reads a chunk to its end.
@@ -112,14 +115,14 @@ impl FrameScanner {
             if chunk.is_empty() {
                 return Ok(());
             }
-            match self.stage {
+            match &mut self.stage {
                 Stage::Head => match self.head::<H, V>(&mut chunk, visitor)? {
                     Progress::NeedMore => return Ok(()),
                     Progress::Done => self.end_if_read(visitor),
                 },
-                Stage::Body => {
+                Stage::Body(walk) => {
                     let mut input = Input { chunk, left: self.left };
-                    let progress = self.walk.walk(&mut input, visitor)?;
+                    let progress = walk.walk(&mut input, visitor)?;
                     (chunk, self.left) = (input.chunk, input.left);
                     if progress == Progress::Done {
                         self.stage = Stage::Skip;
@@ -136,11 +139,10 @@ impl FrameScanner {
         }
     }
 
-    /// Reads the frames that stand whole in the chunk and returns the rest of it. The first multi ends this, read
-    /// up to its head.
+    /// Reads the frames that stand whole in the chunk and returns the rest of it.
     #[inline]
     fn whole_frames<'a, H: Head, V: Visitor<Head = H>>(
-        &mut self,
+        &self,
         mut chunk: &'a [u8],
         visitor: &mut V,
     ) -> Result<&'a [u8], Fault> {
@@ -151,9 +153,9 @@ impl FrameScanner {
                 Plan::Skip => {}
                 Plan::Record(op, fields) => read_record(op, fields, body, visitor)?,
                 plan @ (Plan::MultiRequest | Plan::MultiReply) => {
-                    self.enter_body(plan, body.len() as u32, visitor)?;
-                    self.end_if_read(visitor);
-                    return Ok(frame);
+                    if let Some(mut walk) = RecordWalk::of(plan) {
+                        walk.walk(&mut Input { chunk: body, left: body.len() as u32 }, visitor)?;
+                    }
                 }
             }
             visitor.end();
@@ -165,65 +167,55 @@ impl FrameScanner {
     /// Ends the frame once its last byte was read, unless a record is still being walked.
     #[inline]
     fn end_if_read<V: Visitor>(&mut self, visitor: &mut V) {
-        if self.left == 0 && self.stage == Stage::Skip {
+        if self.left == 0 && matches!(self.stage, Stage::Skip) {
             self.stage = Stage::Head;
             visitor.end();
         }
     }
 
-    #[inline]
+    /// Gathers a head that stands at the chunk's end or across its edges.
     fn head<H: Head, V: Visitor<Head = H>>(&mut self, chunk: &mut &[u8], visitor: &mut V) -> Result<Progress, Fault> {
-        let whole = LENGTH + H::LEN;
-        if self.split_len == 0 && chunk.len() >= whole {
-            let (head, rest) = chunk.split_at(whole);
-            *chunk = rest;
-            let len = frame_length::<H>(head)?;
-            self.begin_body(H::read(&head[LENGTH..]), len, visitor)?;
-            return Ok(Progress::Done);
-        }
-        self.gather(LENGTH, chunk);
-        if self.split_len < LENGTH {
+        if !self.gather(LENGTH, chunk) {
             return Ok(Progress::NeedMore);
         }
         let len = frame_length::<H>(&self.split)?;
-        self.gather(whole, chunk);
-        if self.split_len < whole {
+        let whole = LENGTH + H::LEN;
+        if !self.gather(whole, chunk) {
             return Ok(Progress::NeedMore);
         }
         self.split_len = 0;
-        let head = H::read(&self.split[LENGTH..whole]);
-        self.begin_body(head, len, visitor)?;
+        let plan = visitor.head(H::read(&self.split[LENGTH..whole]), len);
+        self.enter_body(plan, len - H::LEN as u32, chunk, visitor)?;
         Ok(Progress::Done)
     }
 
-    /// Fills `split` up to `want` bytes as far as the chunk reaches.
-    fn gather(&mut self, want: usize, chunk: &mut &[u8]) {
-        let here = want.saturating_sub(self.split_len).min(chunk.len());
+    /// Fills `split` up to `want` bytes as far as the chunk reaches; whether it did.
+    fn gather(&mut self, want: usize, chunk: &mut &[u8]) -> bool {
+        let held = usize::from(self.split_len);
+        let here = want.saturating_sub(held).min(chunk.len());
         let (head, rest) = chunk.split_at(here);
-        self.split[self.split_len..self.split_len + here].copy_from_slice(head);
-        self.split_len += here;
+        self.split[held..held + here].copy_from_slice(head);
+        self.split_len += here as u8;
         *chunk = rest;
+        held + here >= want
     }
 
-    #[inline]
-    fn begin_body<V: Visitor>(&mut self, head: V::Head, len: u32, visitor: &mut V) -> Result<(), Fault>
-    where
-        V::Head: Head,
-    {
-        let plan = visitor.head(head, len);
-        self.enter_body(plan, len - V::Head::LEN as u32, visitor)
-    }
-
-    /// Begins to read what follows a head.
-    #[inline]
-    fn enter_body<V: Visitor>(&mut self, plan: Plan, left: u32, visitor: &mut V) -> Result<(), Fault> {
+    /// Reads what follows a head as far as the chunk reaches; `left` is the rest of the frame.
+    fn enter_body<V: Visitor>(
+        &mut self,
+        plan: Plan,
+        left: u32,
+        chunk: &mut &[u8],
+        visitor: &mut V,
+    ) -> Result<(), Fault> {
+        self.stage = Stage::Skip;
         self.left = left;
-        self.stage = if self.walk.begin(plan) { Stage::Body } else { Stage::Skip };
-        if self.left == 0 && self.stage == Stage::Body {
-            // A frame that ends with its head still has a record, if one without fields.
-            let mut nothing = Input { chunk: &[], left: 0 };
-            if self.walk.walk(&mut nothing, visitor)? == Progress::Done {
-                self.stage = Stage::Skip;
+        if let Some(mut walk) = RecordWalk::of(plan) {
+            let mut input = Input { chunk, left };
+            let progress = walk.walk(&mut input, visitor)?;
+            (*chunk, self.left) = (input.chunk, input.left);
+            if progress == Progress::NeedMore {
+                self.stage = Stage::Body(Box::new(walk));
             }
         }
         Ok(())
