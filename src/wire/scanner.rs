@@ -110,7 +110,7 @@ impl FrameScanner {
     pub fn scan<H: Head, V: Visitor<Head = H>>(&mut self, mut chunk: &[u8], visitor: &mut V) -> Result<(), Fault> {
         loop {
             if self.at_boundary() {
-                chunk = self.whole_frames::<H, V>(chunk, visitor)?;
+                chunk = whole_frames::<H, V>(chunk, visitor)?;
             }
             if chunk.is_empty() {
                 return Ok(());
@@ -137,31 +137,6 @@ impl FrameScanner {
                 }
             }
         }
-    }
-
-    /// Reads the frames that stand whole in the chunk and returns the rest of it.
-    #[inline]
-    fn whole_frames<'a, H: Head, V: Visitor<Head = H>>(
-        &self,
-        mut chunk: &'a [u8],
-        visitor: &mut V,
-    ) -> Result<&'a [u8], Fault> {
-        while let Some((head, frame)) = chunk.split_at_checked(LENGTH + H::LEN) {
-            let len = frame_length::<H>(head)?;
-            let Some((body, rest)) = frame.split_at_checked(len as usize - H::LEN) else { break };
-            match visitor.head(H::read(&head[LENGTH..]), len) {
-                Plan::Skip => {}
-                Plan::Record(op, fields) => read_record(op, fields, body, visitor)?,
-                plan @ (Plan::MultiRequest | Plan::MultiReply) => {
-                    if let Some(mut walk) = RecordWalk::of(plan) {
-                        walk.walk(&mut Input { chunk: body, left: body.len() as u32 }, visitor)?;
-                    }
-                }
-            }
-            visitor.end();
-            chunk = rest;
-        }
-        Ok(chunk)
     }
 
     /// Ends the frame once its last byte was read, unless a record is still being walked.
@@ -191,13 +166,13 @@ impl FrameScanner {
 
     /// Fills `split` up to `want` bytes as far as the chunk reaches; whether it did.
     fn gather(&mut self, want: usize, chunk: &mut &[u8]) -> bool {
-        let held = usize::from(self.split_len);
-        let here = want.saturating_sub(held).min(chunk.len());
-        let (head, rest) = chunk.split_at(here);
-        self.split[held..held + here].copy_from_slice(head);
+        let filled = usize::from(self.split_len);
+        let here = want.saturating_sub(filled).min(chunk.len());
+        let (piece, rest) = chunk.split_at(here);
+        self.split[filled..filled + here].copy_from_slice(piece);
         self.split_len += here as u8;
         *chunk = rest;
-        held + here >= want
+        filled + here >= want
     }
 
     /// Reads what follows a head as far as the chunk reaches; `left` is the rest of the frame.
@@ -220,6 +195,27 @@ impl FrameScanner {
         }
         Ok(())
     }
+}
+
+/// Reads the frames that stand whole in the chunk and returns the rest of it.
+#[inline]
+fn whole_frames<'a, H: Head, V: Visitor<Head = H>>(mut chunk: &'a [u8], visitor: &mut V) -> Result<&'a [u8], Fault> {
+    while let Some((head, frame)) = chunk.split_at_checked(LENGTH + H::LEN) {
+        let len = frame_length::<H>(head)?;
+        let Some((body, rest)) = frame.split_at_checked(len as usize - H::LEN) else { break };
+        match visitor.head(H::read(&head[LENGTH..]), len) {
+            Plan::Skip => {}
+            Plan::Record(op, fields) => read_record(op, fields, body, visitor)?,
+            plan @ (Plan::MultiRequest | Plan::MultiReply) => {
+                if let Some(mut walk) = RecordWalk::of(plan) {
+                    walk.walk(&mut Input { chunk: body, left: body.len() as u32 }, visitor)?;
+                }
+            }
+        }
+        visitor.end();
+        chunk = rest;
+    }
+    Ok(chunk)
 }
 
 /// The length of the frame that begins here.
