@@ -74,21 +74,26 @@ fn wrong_password_at_the_sessions_own_server() {
     }
 }
 
-/// The other claim came through something else than this zoogate: only the end and what follows it can tell.
+/// The other claim came through something else than this zoogate: only the end and what follows it can tell. A
+/// follower refuses at a write, the leader at anything.
 #[test]
 fn claim_that_no_one_here_saw() {
     let ensemble = Ensemble::start(Version::V3_9_3);
-    let [old, new] = ensemble.followers();
-    for others in COMPANIES {
+    let (leader, [follower, other]) = (ensemble.leader(), ensemble.followers());
+    for (old, others) in [(follower, 0), (follower, 2), (leader, 0), (leader, 2)] {
         let gate = Gate::start(&ensemble);
         let mut crowd = Crowd::join(&gate, &ALL, others);
-        let path = format!("/unseen-{others}");
+        let path = format!("/unseen-{old}-{others}");
         let mut first = Client::create_session(gate.mirror(old));
         assert_eq!(first.create(&path, b"before", Kind::Persistent), 0);
         let session = first.credentials();
 
-        let _unseen = Client::attach(ensemble.address(new), &session);
-        first.send_set_data(&path, b"late");
+        let _unseen = Client::attach(ensemble.address(other), &session);
+        if old == leader {
+            first.send_ping();
+        } else {
+            first.send_set_data(&path, b"late");
+        }
         first.expect_fin();
         Client::attach(gate.mirror(old), &session).ping();
 
@@ -99,6 +104,30 @@ fn claim_that_no_one_here_saw() {
             evidence: "inferred",
             confidence: "likely",
         }]);
+        crowd.expect_unhurt(&gate);
+    }
+}
+
+/// The session was closed on a connection that zoogate did not carry: it is over, and nothing has moved.
+#[test]
+fn close_that_no_one_here_saw() {
+    let ensemble = Ensemble::start(Version::V3_9_3);
+    let (leader, [follower, other]) = (ensemble.leader(), ensemble.followers());
+    for (home, others) in [(follower, 0), (follower, 2), (leader, 0), (leader, 2)] {
+        let gate = Gate::start(&ensemble);
+        let mut crowd = Crowd::join(&gate, &ALL, others);
+        let mut client = Client::create_session(gate.mirror(home));
+        let session = client.credentials();
+
+        Client::attach(ensemble.address(other), &session).close_session();
+        client.expect_fin();
+        let claim = Client::claim(gate.mirror(home), &session).expect("connect to zoogate");
+        let claimed_from = claim.local_address();
+        let answer = Client::hear(claim, &session);
+        assert!(matches!(answer, Greeting::Refused), "{answer:?}");
+
+        gate.expect_ends(&[(client.local_address(), "session_expired"), (claimed_from, "session_expired")]);
+        gate.expect_flags(&[]);
         crowd.expect_unhurt(&gate);
     }
 }

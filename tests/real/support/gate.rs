@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -188,8 +189,8 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        if self.process.runs() {
-            self.process.signal(Signal::Term);
+        if thread::panicking() {
+            eprintln!("zoogate's log ends with\n{}", self.process.log_tail());
         }
     }
 }
