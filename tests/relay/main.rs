@@ -9,5 +9,6 @@ mod mirror;
 mod pooled;
 mod pressure;
 mod shutdown;
+mod storm;
 mod strangers;
 mod support;

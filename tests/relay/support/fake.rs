@@ -66,6 +66,11 @@ impl Fake {
         within("a visitor", self.visits.recv()).await.expect("a server that listens")
     }
 
+    /// The next visitor, however long that takes.
+    pub(crate) async fn next(&mut self) -> Visit {
+        self.visits.recv().await.expect("a server that listens")
+    }
+
     /// The next visitor, if there is one already.
     pub(crate) fn visit_now(&mut self) -> Option<Visit> {
         self.visits.try_recv().ok()

@@ -1,0 +1,250 @@
+//! Many at once, and much at once: reconnect storms, pings by the hundred thousand, single bytes, a scraper
+//! without pause.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::fake::{Fake, Visit};
+use crate::support::sockets::{connect, expect, send};
+use crate::support::wait::{until, within};
+use crate::support::zoogate::Plan;
+use crate::support::{frames, ports};
+
+const FIRST: i64 = 0x0100_0000_0000_1000;
+/// A session timeout beyond which nobody on a loaded machine loses patience, in milliseconds.
+const TIMEOUT: i32 = 600_000;
+/// Sessions of the storm, where the descriptor limit allows.
+const CROWD: u64 = 10_000;
+/// KiB that a session may cost, its place in the ledger, its history and a debug build's waste included.
+const PER_SESSION: u64 = 12;
+/// KiB that zoogate may need whatever it carries.
+const HOUSE: u64 = 96 << 10;
+
+/// A server for a crowd: it gives everybody the session that was claimed, or a new one, answers pings, and
+/// hangs up on all of them when it is told to.
+async fn serve(mut fake: Fake, next: Arc<AtomicU64>, hang_up: CancellationToken) {
+    let mut visitors = JoinSet::new();
+    loop {
+        tokio::select! {
+            visit = fake.next() => { visitors.spawn(carry(visit, Arc::clone(&next), hang_up.clone())); }
+            () = hang_up.cancelled() => return,
+        }
+    }
+}
+
+async fn carry(visit: Visit, next: Arc<AtomicU64>, hang_up: CancellationToken) {
+    tokio::select! {
+        _left = answer(visit.stream, &next) => {}
+        () = hang_up.cancelled() => {}
+    }
+}
+
+async fn answer(mut stream: TcpStream, next: &AtomicU64) -> io::Result<()> {
+    let mut claim = [0; 45];
+    stream.read_exact(&mut claim).await?;
+    let claimed = session_at(&claim[16..]);
+    let session = if claimed == 0 { FIRST + next.fetch_add(1, Ordering::Relaxed) as i64 } else { claimed };
+    stream.write_all(&frames::connected(TIMEOUT, session)).await?;
+    let mut ping = [0; 12];
+    loop {
+        stream.read_exact(&mut ping).await?;
+        assert_eq!(ping, frames::ping()[..]);
+        stream.write_all(&frames::pong()).await?;
+    }
+}
+
+fn session_at(bytes: &[u8]) -> i64 {
+    i64::from_be_bytes(*bytes.first_chunk().expect("eight bytes"))
+}
+
+/// A client as real ones are: it comes back with its session whenever it loses its connection.
+async fn live(address: SocketAddr, attached: Arc<AtomicU64>, stop: CancellationToken) {
+    let mut session = 0;
+    loop {
+        tokio::select! {
+            // It lost its connection, or found none; it takes its time and comes again.
+            _lost = stay(address, &mut session, &attached) => sleep(Duration::from_millis(20)).await,
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn stay(address: SocketAddr, session: &mut i64, attached: &AtomicU64) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(&frames::reconnect(TIMEOUT, *session)).await?;
+    let mut answer = [0; 41];
+    stream.read_exact(&mut answer).await?;
+    let given = session_at(&answer[12..]);
+    assert!(*session == 0 || *session == given, "session {session:#x} became {given:#x}");
+    *session = given;
+    attached.fetch_add(1, Ordering::Relaxed);
+    stream.write_all(&frames::ping()).await?;
+    let mut pong = [0; 20];
+    stream.read_exact(&mut pong).await?;
+    assert_eq!(pong, frames::pong()[..]);
+    // Nothing more is expected but the end.
+    stream.read_exact(&mut pong).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_crowd_that_loses_its_server_at_once_finds_the_other() {
+    // This process holds both ends of everything, zoogate as many again.
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("the limit that is allowed");
+    let crowd = (maximum.unwrap_or(u64::MAX).saturating_sub(600) / 2).min(CROWD);
+
+    let (first, second, address) = (Fake::start().await, Fake::start().await, ports::free());
+    let plan = Plan::before(&[first.address(), second.address()]).pooled(address);
+    let zoogate = plan.with("--workers", "2").start().await;
+    let next = Arc::new(AtomicU64::new(0));
+    let [end_first, end_second, stop] = [(); 3].map(|()| CancellationToken::new());
+    let served = tokio::spawn(serve(first, Arc::clone(&next), end_first.clone()));
+    let other = tokio::spawn(serve(second, Arc::clone(&next), end_second.clone()));
+
+    let attached = Arc::new(AtomicU64::new(0));
+    let mut clients = JoinSet::new();
+    let before = zoogate.resident();
+    for _ in 0..crowd {
+        clients.spawn(live(address, Arc::clone(&attached), stop.clone()));
+    }
+    until_count("the crowd to be attached", &attached, crowd).await;
+    let there = zoogate.resident().saturating_sub(before);
+    // The first server hangs up on everybody and refuses from then on: its half comes back at the other.
+    end_first.cancel();
+    served.await.expect("a server that ends in order");
+    until("everybody to be at the other server", async || {
+        (zoogate.metric("zoogate_connections", &[]).await == crowd).then_some(())
+    })
+    .await;
+    until("every session to have moved or stayed", async || {
+        let moved = zoogate.metric("zoogate_moves_total", &[]).await;
+        (attached.load(Ordering::Relaxed) == crowd + moved).then_some(())
+    })
+    .await;
+    assert_eq!(next.load(Ordering::Relaxed), crowd, "somebody lost a session");
+    let after = zoogate.resident().saturating_sub(before);
+    eprintln!("{crowd} sessions: {there} KiB attached, {after} KiB after the storm");
+    assert!(after < HOUSE + PER_SESSION * crowd, "{after} KiB for {crowd} sessions");
+    assert_eq!(zoogate.metric("zoogate_session_moved_total", &[]).await, 0, "a storm was taken for refusals");
+    assert!(zoogate.metric("zoogate_connection_ends_total", &["reason=\"server_leaving\""]).await > 0);
+    stop.cancel();
+    clients.join_all().await;
+    end_second.cancel();
+    other.await.expect("a server that ends in order");
+}
+
+async fn until_count(what: &str, count: &AtomicU64, least: u64) {
+    until(what, async || (count.load(Ordering::Relaxed) >= least).then_some(())).await;
+}
+
+/// One session through a pooled address.
+async fn pair(fake: &mut Fake, address: SocketAddr) -> (TcpStream, TcpStream) {
+    let mut client = connect(address).await;
+    let (claim, answer) = (frames::connect(TIMEOUT), frames::connected(TIMEOUT, FIRST));
+    send(&mut client, &claim).await;
+    let server = fake.attach(&claim, &answer).await;
+    expect(&mut client, &answer).await;
+    (client, server)
+}
+
+#[tokio::test]
+async fn a_million_pings_cost_no_memory_and_are_all_counted() {
+    const AT_ONCE: usize = 500;
+    const ROUNDS: usize = 2_000;
+    let (mut fake, address) = (Fake::start().await, ports::free());
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    let (mut client, mut server) = pair(&mut fake, address).await;
+    let (pings, pongs) = (frames::ping().repeat(AT_ONCE), frames::pong().repeat(AT_ONCE));
+    let mut before = 0;
+    for round in 0..ROUNDS {
+        send(&mut client, &pings).await;
+        expect(&mut server, &pings).await;
+        send(&mut server, &pongs).await;
+        expect(&mut client, &pongs).await;
+        if round == ROUNDS / 10 {
+            before = zoogate.resident();
+        }
+    }
+    let grown = zoogate.resident().saturating_sub(before);
+    assert!(grown < 4 << 10, "a million pings cost {grown} KiB");
+    zoogate.counts("zoogate_operations_total", &["op=\"ping\""], (AT_ONCE * ROUNDS) as u64).await;
+    assert_eq!(zoogate.metric("zoogate_decode_faults_total", &[]).await, 0);
+}
+
+#[tokio::test]
+async fn single_bytes_both_ways_are_understood_and_hold_up_nobody() {
+    const BYTES: usize = 60_000;
+    let (mut fake, address) = (Fake::start().await, ports::free());
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).with("--workers", "1").start().await;
+    let (mut slow_client, mut slow_server) = pair(&mut fake, address).await;
+    let (mut client, mut server) = pair(&mut fake, address).await;
+    slow_client.set_nodelay(true).expect("TCP_NODELAY");
+    slow_server.set_nodelay(true).expect("TCP_NODELAY");
+    let before = zoogate.resident();
+    let requests: Vec<u8> = (1..).flat_map(|xid| frames::get_data(xid, "/a/path")).take(BYTES).collect();
+    let replies: Vec<u8> = (1..).flat_map(|xid| frames::reply(xid, &[5; 90])).take(BYTES).collect();
+    for (request, reply) in requests.chunks(1).zip(replies.chunks(1)) {
+        send(&mut slow_client, request).await;
+        expect(&mut slow_server, request).await;
+        send(&mut slow_server, reply).await;
+        expect(&mut slow_client, reply).await;
+    }
+    send(&mut client, &frames::ping()).await;
+    expect(&mut server, &frames::ping()).await;
+    let grown = zoogate.resident().saturating_sub(before);
+    assert!(grown < 4 << 10, "{BYTES} single bytes cost {grown} KiB");
+    // As many as have a whole reply, whose head is what counts.
+    let whole = BYTES / frames::reply(1, &[5; 90]).len();
+    zoogate.counts("zoogate_operations_total", &["op=\"getData\""], whole as u64 - 1).await;
+    assert_eq!(zoogate.metric("zoogate_decode_faults_total", &[]).await, 0);
+}
+
+#[tokio::test]
+async fn a_scraper_without_pause_holds_up_nobody() {
+    const SCRAPERS: usize = 8;
+    let (mut fake, address) = (Fake::start().await, ports::free());
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).with("--workers", "1").start().await;
+    let (mut client, mut server) = pair(&mut fake, address).await;
+    let (stop, scraped) = (AtomicBool::new(false), AtomicU64::new(0));
+    let scrape = async || {
+        while !stop.load(Ordering::Relaxed) {
+            for path in ["/metrics", "/api/sessions", "/api/connections", "/livez"] {
+                if zoogate.get(path).await.is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+                    scraped.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    };
+    let traffic = async {
+        let mut before = 0;
+        for round in 0..3_000 {
+            send(&mut client, &frames::ping()).await;
+            expect(&mut server, &frames::ping()).await;
+            send(&mut server, &frames::pong()).await;
+            expect(&mut client, &frames::pong()).await;
+            if round == 300 {
+                before = zoogate.resident();
+            }
+        }
+        until_count("scrapes", &scraped, 200).await;
+        stop.store(true, Ordering::Relaxed);
+        zoogate.resident().saturating_sub(before)
+    };
+    let scrapers = async {
+        let all: [_; SCRAPERS] = std::array::from_fn(|_| scrape());
+        let [a, b, c, d, e, f, g, h] = all;
+        tokio::join!(a, b, c, d, e, f, g, h)
+    };
+    let (grown, _) = within("traffic beside scrapers", async { tokio::join!(traffic, scrapers) }).await;
+    assert!(grown < 16 << 10, "{} scrapes cost {grown} KiB", scraped.load(Ordering::Relaxed));
+}
