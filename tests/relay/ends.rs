@@ -109,6 +109,26 @@ async fn what_a_server_said_before_it_closed_arrives_while_the_client_goes_on_as
 }
 
 #[tokio::test]
+async fn an_answer_behind_the_clients_end_leaves_nothing_behind() {
+    let mut fake = Fake::start().await;
+    let mirror = ports::free();
+    let zoogate = Plan::before(&[fake.address()]).mirror(mirror, fake.address()).start().await;
+    let mut client = connect(mirror).await;
+    let (claim, answer) = (frames::connect(30_000), frames::connected(30_000, 0x0100_0000_0000_0abc));
+    send(&mut client, &claim).await;
+    client.shutdown().await.unwrap();
+    let mut server = fake.visit_with(&claim).await;
+    assert_eq!(rest(&mut server).await, (vec![], End::Orderly));
+    send(&mut server, &answer).await;
+    drop(server);
+    assert_eq!(rest(&mut client).await, (answer, End::Orderly));
+    zoogate.counts("zoogate_connection_ends_total", &[], 1).await;
+    assert_eq!(zoogate.metric("zoogate_connections", &[]).await, 0);
+    let page = zoogate.get("/metrics").await.unwrap();
+    assert!(!page.contains("0x100000000000abc"), "a session that nobody has is measured:\n{page}");
+}
+
+#[tokio::test]
 async fn connections_that_have_ended_leave_no_descriptor_behind() {
     let mut fake = Fake::start().await;
     let address = ports::free();

@@ -12,3 +12,4 @@ mod shutdown;
 mod storm;
 mod strangers;
 mod support;
+mod surroundings;

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::support::fake::Fake;
 use crate::support::sockets::{End, connect, expect, refuses, rest, send};
-use crate::support::wait::until;
+use crate::support::wait::{until, within};
 use crate::support::zoogate::Plan;
 use crate::support::{frames, ports};
 
@@ -34,17 +34,19 @@ async fn a_mirror_port_refuses_while_its_server_does() {
 
 #[tokio::test]
 async fn a_refusal_met_after_accept_resets_the_client() {
-    // A server that answers the first question and is gone before the client comes; its prober waits meanwhile.
     let listener = TcpListener::bind(ports::free()).await.unwrap();
     let (address, mirror) = (listener.local_addr().unwrap(), ports::free());
     let plan = Plan::before(&[address]).mirror(mirror, address);
     let holding = tokio::spawn(async move {
-        // The prober's connection is kept, so that the end of the listener does not show.
-        let (probe, _) = listener.accept().await.unwrap();
-        probe
+        let (mut asked, _) = listener.accept().await.unwrap();
+        expect(&mut asked, b"srvr").await;
+        send(&mut asked, b"Mode: follower\nZxid: 0x7\n").await;
+        drop(asked);
+        // The connection for the next question is kept, so that the end of the listener does not show.
+        listener.accept().await.unwrap()
     });
-    let _zoogate = plan.with("--probe-interval", "60s").with("--probe-timeout", "60s").start().await;
-    let _probe = holding.await.unwrap();
+    let _zoogate = plan.with("--probe-interval", "60s").start().await;
+    let _probe = within("the prober to be back", holding).await.unwrap();
     let mut client = connect(mirror).await;
     let (bytes, end) = rest(&mut client).await;
     assert_eq!((bytes.as_slice(), end), (&b""[..], End::Reset));

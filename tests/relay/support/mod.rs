@@ -1,5 +1,6 @@
 //! What the scenarios share: the program under test, a server and clients of their own, patience.
 
+pub(crate) mod crowd;
 pub(crate) mod fake;
 pub(crate) mod frames;
 pub(crate) mod ports;

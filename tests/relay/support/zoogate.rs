@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,6 +25,7 @@ pub(crate) struct Zoogate {
 pub(crate) struct Plan {
     arguments: Vec<String>,
     descriptors: Option<u32>,
+    hosts: Option<PathBuf>,
     admin: SocketAddr,
 }
 
@@ -38,7 +40,7 @@ impl Plan {
     pub(crate) fn before_names(servers: &str) -> Self {
         let admin = ports::free();
         let arguments = ["run", "--servers", servers, "--log-level", "debug"].map(str::to_owned).to_vec();
-        Self { arguments, descriptors: None, admin }.with("--admin", &admin.to_string())
+        Self { arguments, descriptors: None, hosts: None, admin }.with("--admin", &admin.to_string())
     }
 
     /// With a pooled address.
@@ -63,6 +65,12 @@ impl Plan {
         self
     }
 
+    /// With a file of names in the place of the system's, in a mount namespace of its own.
+    pub(crate) fn hosts(mut self, file: &Path) -> Self {
+        self.hosts = Some(file.to_path_buf());
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(self) -> Zoogate {
         let log = NamedTempFile::new().expect("a file for the log");
@@ -71,6 +79,10 @@ impl Plan {
         if let Some(most) = self.descriptors {
             command.args(["prlimit", &format!("--nofile={most}:{most}")]);
         }
+        if let Some(hosts) = &self.hosts {
+            let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+            command.args(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(hosts);
+        }
         let child = command
             .arg(env!("CARGO_BIN_EXE_zoogate"))
             .args(&self.arguments)
@@ -78,7 +90,7 @@ impl Plan {
             .stdout(Stdio::null())
             .stderr(log.reopen().expect("the file for the log again"))
             .spawn()
-            .expect("start zoogate through setpriv and prlimit (util-linux)");
+            .expect("start zoogate through setpriv, prlimit and unshare (util-linux)");
         let mut zoogate = Zoogate { child, log, admin: self.admin };
         zoogate.logs("ready").await;
         zoogate
@@ -94,6 +106,16 @@ impl Zoogate {
     /// Asks it to stop.
     pub(crate) fn terminate(&self) {
         kill_process(self.pid(), Signal::TERM).expect("a process to signal");
+    }
+
+    /// Stops it where it stands.
+    pub(crate) fn freeze(&self) {
+        kill_process(self.pid(), Signal::STOP).expect("a process to signal");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        kill_process(self.pid(), Signal::CONT).expect("a process to signal");
     }
 
     /// How it ended, once it has.
