@@ -45,6 +45,35 @@ enum Due {
     Forbidden,
 }
 
+/// How much a story put to the test.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Connections whose end had to be given a reason.
+    pub ends: u64,
+    /// Ends at a refusal that had to be flagged.
+    pub required: u64,
+    /// Ends at which a flag is neither right nor wrong.
+    pub open: u64,
+    /// Refusals in words that had to be flagged.
+    pub in_words: u64,
+}
+
+/// Counts what [`complaints`] has looked at.
+pub fn tally(played: &Played) -> Tally {
+    let mut tally = Tally::default();
+    for told in &played.connections {
+        tally.ends += u64::from(told.ended.is_some());
+        tally.in_words +=
+            told.truths.iter().filter(|truth| matches!(truth.what, What::Refused { told: true, .. })).count() as u64;
+        match due(played, told) {
+            Due::Required => tally.required += 1,
+            Due::Allowed => tally.open += 1,
+            Due::Forbidden => {}
+        }
+    }
+    tally
+}
+
 /// Everything that the ledger said wrongly, or did not say.
 pub fn complaints(played: &Played) -> Vec<Complaint> {
     let mut found = Vec::new();
@@ -132,7 +161,7 @@ fn due(played: &Played, told: &Told) -> Due {
         // The wish to close it may have been carried out, and then explains the end just as well.
         return Due::Allowed;
     }
-    if closed_unseen_at_once(played, told, ended_at) {
+    if over_at_once(played, told, ended_at) {
         // Its rival was dropped at the same time: only the next attach tells, and it finds the session gone.
         return Due::Allowed;
     }
@@ -142,12 +171,15 @@ fn due(played: &Played, told: &Told) -> Due {
     Due::Required
 }
 
-/// The session was closed past the proxy right after this end.
-fn closed_unseen_at_once(played: &Played, told: &Told, ended_at: Timestamp) -> bool {
+/// The session expired, or was closed past the proxy, at the time of this end.
+fn over_at_once(played: &Played, told: &Told, ended_at: Timestamp) -> bool {
     let session = session(told);
     let right_after =
         |at: Timestamp| at <= ended_at.after(Duration::from_millis(200)) && ended_at.since(at).as_secs() < 1;
-    played.unseen_claims.iter().any(|(at, claimed)| *claimed == session && right_after(*at))
+    let expired = |truth: &Truth| truth.what == What::Closed(Cause::Expired) && truth.session == session;
+    let mut truths = played.connections.iter().flat_map(|other| &other.truths);
+    truths.any(|truth| expired(truth) && right_after(truth.at))
+        || played.unseen_claims.iter().any(|(at, claimed)| *claimed == session && right_after(*at))
 }
 
 /// The server dropped everybody at about the same time: nothing tells this end from the others.
@@ -287,7 +319,9 @@ fn by_server(played: &Played, told: &Told, ended_at: Timestamp, cause: Cause) ->
     // The server went, or the session did, before it answered the claim: all that shows is a close unanswered.
     if !told.answered {
         match cause {
-            Cause::ServerLeft | Cause::LeaderLost | Cause::Reattached => right.push(NotServing),
+            Cause::ServerLeft | Cause::LeaderLost => right.extend([NotServing, ConnectionCap]),
+            Cause::Reattached => right.push(NotServing),
+            Cause::Idle => right.extend([NotServing, ConnectionCap, ClientReadTimeout]),
             Cause::ClosedElsewhere | Cause::Expired => right.extend([ConnectionCap, NotServing]),
             Cause::Lagging if troubled(played, ended_at) => right.push(NotServing),
             _ => {}
@@ -314,6 +348,14 @@ fn by_server(played: &Played, told: &Told, ended_at: Timestamp, cause: Cause) ->
     // The claim that pushed this connection aside had been given up long before: its server slept over it.
     if cause == Cause::Reattached && claimed_again(played, told, ended_at) {
         right.extend([Unknown, SessionMoved]);
+    }
+    // A server that slept, or whose leader did, passed neither the session's pings nor its close on in time.
+    if matches!(cause, Cause::Expired | Cause::ClosedElsewhere) && troubled(played, ended_at) {
+        right.extend([Unknown, SessionExpired]);
+    }
+    // The frame waited in front of a server that never woke up to read it.
+    if cause == Cause::ServerLeft && troubled(played, ended_at) {
+        right.push(OversizedFrame);
     }
     // The close was asked for on another connection, which has not got its answer yet.
     if cause == Cause::ClosedElsewhere && close_unanswered(played, told, ended_at) {
@@ -344,11 +386,12 @@ fn close_unanswered(played: &Played, told: &Told, ended_at: Timestamp) -> bool {
     played.connections.iter().filter(asked).any(|other| other.ended.is_none_or(|(at, _)| later(at)))
 }
 
-/// Whether a server was not running at that moment, or had only just come back: ends of other causes may be put
-/// down to it.
+/// Whether a server was not running at that moment, had only just come back or was about to go: ends of other causes
+/// may be put down to it.
 fn troubled(played: &Played, moment: Timestamp) -> bool {
     let servers = played.connections.iter().map(|told| told.server).chain(played.faults.iter().map(|fault| fault.1));
-    let last = |server: ServerId| played.faults.iter().rfind(|fault| fault.1 == server && fault.0 <= moment);
+    let soon = moment.after(Duration::from_secs(1));
+    let last = |server: ServerId| played.faults.iter().rfind(|fault| fault.1 == server && fault.0 <= soon);
     let mut last = servers.filter_map(last);
     last.any(|(at, _, up)| !up || moment.since(*at) < Duration::from_secs(4))
 }
@@ -370,7 +413,9 @@ fn claimed_again(played: &Played, told: &Told, ended_at: Timestamp) -> bool {
 fn lives_elsewhere(played: &Played, told: &Told, moment: Timestamp) -> bool {
     let session = session(told);
     let carries = |other: &&Told| {
-        let granted = |truth: &Truth| truth.what == What::Granted && truth.session == session && truth.at <= moment;
+        // The answer may be on its way for as long as a server lags.
+        let known = |truth: &Truth| truth.at.after(Duration::from_secs(2)) <= moment;
+        let granted = |truth: &Truth| truth.what == What::Granted && truth.session == session && known(truth);
         other.connection > told.connection
             && other.answered
             && other.truths.iter().any(granted)
@@ -387,4 +432,55 @@ fn touched_unseen(played: &Played, told: &Told, ended_at: Timestamp) -> bool {
     let near = |at: Timestamp| at.since(ended_at).max(ended_at.since(at)).as_secs() < reach;
     let claimed = played.unseen_claims.iter().any(|(at, claimed)| *claimed == session && near(*at));
     claimed || played.unseen.iter().any(|truth| truth.session == session && near(truth.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::play;
+    use super::super::story::{Deed, Errand, Leave, Step, Story};
+    use super::*;
+
+    /// A session moves from one follower to the other and its old connection writes once more.
+    fn late_write() -> Played {
+        let mut story = Story::from_seed(0);
+        story.settings.servers = vec![(super::super::Release::V3_9, super::super::Factory::Netty); 3];
+        story.settings.leader = 2;
+        let step = |millis: u64, deed| Step { at: Timestamp(millis * 1_000_000), deed };
+        play(&story.with_steps(vec![
+            step(1000, Deed::Arrive(0, ServerId(0))),
+            step(3000, Deed::Move(0, ServerId(1), Leave::Open)),
+            step(3500, Deed::AskStale(0, Errand::Write)),
+        ]))
+    }
+
+    #[test]
+    fn a_late_write_must_be_flagged() {
+        let played = late_write();
+        assert_eq!(complaints(&played), []);
+        assert_eq!(tally(&played), Tally { ends: 1, required: 1, open: 0, in_words: 0 });
+    }
+
+    #[test]
+    fn what_is_not_said_is_complained_of() {
+        let mut played = late_write();
+        played.findings.retain(|(_, finding)| !matches!(finding, Finding::SessionMoved(_)));
+        assert!(complaints(&played).iter().any(|complaint| complaint.what.contains("SESSION_MOVED missed")));
+        played.findings.clear();
+        assert!(complaints(&played).iter().any(|complaint| complaint.what.contains("0 reasons instead of one")));
+    }
+
+    #[test]
+    fn what_is_said_wrongly_is_complained_of() {
+        let mut played = late_write();
+        for told in &mut played.connections {
+            for truth in &mut told.truths {
+                if truth.what == What::Closed(Cause::Moved) {
+                    truth.what = What::Closed(Cause::Expired);
+                }
+            }
+        }
+        let complaints = complaints(&played);
+        assert!(complaints.iter().any(|complaint| complaint.what.contains("and was not moved")), "{complaints:?}");
+        assert!(complaints.iter().any(|complaint| complaint.what.contains("right would be")), "{complaints:?}");
+    }
 }

@@ -292,6 +292,23 @@ fn a_refusal_shortly_before_the_session_was_closed() {
 }
 
 #[test]
+fn a_refusal_after_the_server_of_the_new_place_left() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let others = story.crowd(B, 3);
+    let (session, old) = story.create(A);
+    let new = story.attach(session, B);
+    story.wait(20);
+    story.set(B, Health::Refusing);
+    story.fin(new);
+    others.into_iter().for_each(|other| story.fin(other));
+    story.wait(280);
+    story.write(old);
+    story.fin(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+}
+
+#[test]
 fn a_reset_under_a_silent_client() {
     let mut story = Story::new();
     let (_, link) = story.create(A);

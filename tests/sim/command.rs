@@ -8,7 +8,7 @@ mod verify;
 use std::ops::Range;
 use std::process::ExitCode;
 
-use verify::{verify, verify_all};
+use verify::{Verified, verify, verify_all};
 use zoogate::sim::stage::play;
 use zoogate::sim::story::Story;
 
@@ -51,12 +51,16 @@ fn one(seed: u64) -> ExitCode {
 
 fn many(seeds: Range<u64>) -> ExitCode {
     println!("playing seeds {}..{}", seeds.start, seeds.end);
-    let failures = verify_all(seeds.clone(), SHOWN);
+    let Verified { total, failures } = verify_all(seeds.clone(), SHOWN);
     for (_, told) in &failures {
         println!("{told}");
     }
     if failures.is_empty() {
         println!("{} stories: every flag and reason equals the truth", seeds.end - seeds.start);
+        println!(
+            "{} ends of connections; {} refusals that had to be flagged, {} in words; {} that a proxy cannot tell",
+            total.ends, total.required, total.in_words, total.open
+        );
         return ExitCode::SUCCESS;
     }
     println!("{} failures told, then stopped", failures.len());

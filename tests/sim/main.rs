@@ -2,14 +2,17 @@
 
 mod verify;
 
-use verify::verify_all;
+use verify::{Verified, verify_all};
 
 /// Seeds played here; `cargo run --release --example sim` plays a million.
 const SEEDS: u64 = 10_000;
 
 #[test]
 fn every_flag_and_reason_equals_the_truth() {
-    let failures = verify_all(0..SEEDS, 5);
+    let Verified { total, failures } = verify_all(0..SEEDS, 5);
     let told: Vec<&str> = failures.iter().map(|(_, told)| told.as_str()).collect();
     assert!(failures.is_empty(), "{} of {SEEDS} seeds fail, the first:\n{}", failures.len(), told.join("\n"));
+    // The stories must put something to the test: many refusals that have to be flagged, few that may be.
+    assert!(total.required > SEEDS / 5 && total.in_words > SEEDS / 50, "{total:?}");
+    assert!(total.open * 4 < total.required, "{total:?}");
 }

@@ -221,9 +221,13 @@ fn rival_ended_too(scene: Scene<'_>) -> bool {
             other.claim.server != case.claim.server
                 && other.claim.attached_at().is_some()
                 && other.ended_by_server()
-                && other
-                    .end
-                    .is_some_and(|end| end.at <= case.ended_at.after(SKEW) && case.ended_at.since(end.at) <= TOGETHER)
+                && other.end.is_some_and(|end| {
+                    // One that is explained, say by its server's leaving, tells nothing about the session.
+                    let open = end.reason.is_none_or(|reason| {
+                        matches!(reason, EndReason::Unknown | EndReason::SessionExpired | EndReason::ClosedElsewhere)
+                    });
+                    open && end.at <= case.ended_at.after(SKEW) && case.ended_at.since(end.at) <= TOGETHER
+                })
         })
 }
 
