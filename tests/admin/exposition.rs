@@ -1,0 +1,215 @@
+//! The page of metrics as Prometheus' own parser reads it (PyPI `prometheus-client`, kept under `target/`).
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+use serde::Deserialize;
+use zoogate::ids::{ConnectionId, SessionId};
+use zoogate::observe::catalog::{CATALOG, Kind};
+use zoogate::session::identity::{Identity, ShortPath};
+use zoogate::session::transition::Transition;
+use zoogate::wire::OpCode;
+
+use crate::stage::{Stage, at, reply};
+
+/// The parser that reads.
+const PARSER: &str = "prometheus-client==0.26.0";
+
+#[derive(Deserialize, Debug)]
+struct Family {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    help: String,
+    samples: Vec<Sample>,
+}
+
+#[derive(Deserialize, Debug)]
+struct Sample {
+    name: String,
+    labels: BTreeMap<String, String>,
+    value: String,
+}
+
+impl Sample {
+    fn number(&self) -> f64 {
+        self.value.parse().unwrap_or_else(|error| panic!("{self:?}: {error}"))
+    }
+
+    fn without(&self, label: &str) -> BTreeMap<&str, &str> {
+        let others = self.labels.iter().filter(|(name, _)| *name != label);
+        others.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+}
+
+/// The folder that holds the parser. Made once.
+fn parser() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prometheus-parser");
+    let stamp = folder.join("made-of");
+    if fs::read_to_string(&stamp).ok().as_deref() != Some(PARSER) {
+        let place = folder.display().to_string();
+        let install = ["-m", "pip", "install", "-q", "--upgrade", "--target", &place, PARSER];
+        run(Command::new("python3").args(install), "Debian package python3-pip, then PyPI");
+        fs::write(&stamp, PARSER).expect("write down what was installed");
+    }
+    folder
+}
+
+/// Only one test at a time installs it.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
+fn run(command: &mut Command, from: &str) {
+    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?} ({from}): {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed ({from}): {}", said.lines().last().unwrap_or_default());
+}
+
+fn parse(page: &str) -> Vec<Family> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/admin/read_page.py");
+    let folder = {
+        let _alone = INSTALLING.lock();
+        parser()
+    };
+    let mut child = Command::new("python3")
+        .arg(script)
+        .env("PYTHONPATH", folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("start the parser");
+    let mut stdin = child.stdin.take().expect("a pipe to the parser");
+    stdin.write_all(page.as_bytes()).expect("hand over the page");
+    drop(stdin);
+    let output = child.wait_with_output().expect("hear what the parser read");
+    assert!(output.status.success(), "the parser refuses the page:\n{page}");
+    serde_json::from_slice(&output.stdout).expect("what the parser read")
+}
+
+fn named<'a>(families: &'a [Family], name: &str) -> &'a Family {
+    families.iter().find(|family| family.name == name).unwrap_or_else(|| panic!("no family {name}"))
+}
+
+/// Sums up to what is given for all samples with these labels among theirs.
+fn total(families: &[Family], name: &str, sample: &str, labels: &[(&str, &str)]) -> f64 {
+    let fits = |one: &&Sample| {
+        one.name == sample && labels.iter().all(|(label, value)| one.labels.get(*label).is_some_and(|it| it == value))
+    };
+    named(families, name).samples.iter().filter(fits).map(Sample::number).sum()
+}
+
+#[test]
+fn a_real_parser_reads_the_whole_page() {
+    let stage = Stage::after_a_move();
+    stage.serving(1);
+    let hostile = "/locks/\\n\"q\" \u{fffd}{}=,é\nnext";
+    let mut recorder = stage.attach(SessionId(77), 9, 0, 4009, 80);
+    let identity = Identity::Ephemeral(ShortPath::new(hostile.as_bytes()));
+    stage.observatory.apply(at(81), Transition::Identified { connection: ConnectionId(9), identity });
+    for took in [0, 1, 2, 50, 70, 90_000] {
+        reply(&mut recorder, 100_000, OpCode::SET_DATA, took);
+    }
+    let families = parse(&stage.ask("/metrics").1);
+
+    assert_each_thing_is_told_once(&families);
+    assert_histograms_are_cumulative(&families);
+    assert_the_catalog_is_there(&families);
+    let who = named(&families, "zoogate_session_info");
+    let names: Vec<&str> = who.samples.iter().map(|one| one.labels["identity"].as_str()).collect();
+    assert_eq!(names, [hostile, "broker-7", "127.0.0.1:4003"]);
+    let written = [("op", "setData"), ("server", "zk1:2181")];
+    assert_close(total(&families, "zoogate_operations", "zoogate_operations_total", &written), 7.0);
+    let duration = "zoogate_operation_duration_seconds";
+    assert_close(total(&families, duration, &format!("{duration}_count"), &written), 7.0);
+    assert_close(total(&families, duration, &format!("{duration}_sum"), &written), 90.132);
+    let slow = [("op", "setData"), ("server", "zk1:2181"), ("le", "+Inf")];
+    assert_close(total(&families, duration, &format!("{duration}_bucket"), &slow), 7.0);
+    assert!(!named(&families, "process_cpu_seconds").samples.is_empty());
+    for process in ["process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"] {
+        assert!(named(&families, process).samples[0].number() > 0.0, "{process}");
+    }
+}
+
+fn assert_close(seen: f64, expected: f64) {
+    assert!((seen - expected).abs() < 1e-9, "{seen} where {expected} is expected");
+}
+
+fn assert_each_thing_is_told_once(families: &[Family]) {
+    let mut names = HashSet::new();
+    let mut series = HashSet::new();
+    for family in families {
+        assert!(names.insert(&family.name), "family {} is there twice", family.name);
+        assert!(!family.help.is_empty() && family.kind != "unknown", "{family:?}");
+        for sample in &family.samples {
+            assert!(series.insert((&sample.name, &sample.labels)), "{sample:?} is there twice");
+        }
+    }
+}
+
+fn assert_histograms_are_cumulative(families: &[Family]) {
+    let mut seen = 0;
+    for family in families.iter().filter(|family| family.kind == "histogram") {
+        let all = |suffix: &'static str| family.samples.iter().filter(move |one| one.name.ends_with(suffix));
+        for count in all("_count") {
+            let labels = count.without("le");
+            let buckets: Vec<(f64, f64)> = all("_bucket")
+                .filter(|bucket| bucket.without("le") == labels)
+                .map(|bucket| (bucket.labels["le"].parse().expect("an edge"), bucket.number()))
+                .collect();
+            assert!(buckets.is_sorted_by(|left, right| left.0 < right.0 && left.1 <= right.1), "{buckets:?}");
+            let (edge, last) = buckets.last().expect("buckets");
+            assert!(edge.is_infinite(), "{labels:?}");
+            assert_close(*last, count.number());
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 6, "three operations by server, three classes of two sessions");
+}
+
+fn assert_the_catalog_is_there(families: &[Family]) {
+    for metric in CATALOG {
+        // The parser names a counter without its ending. Nothing in the story of the stage has an error code.
+        let name = metric.name.strip_suffix("_total").unwrap_or(metric.name);
+        let Some(family) = families.iter().find(|family| family.name == name) else {
+            assert_eq!(metric.name, "zoogate_operation_errors_total", "missing on the page");
+            continue;
+        };
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        assert_eq!((family.kind.as_str(), family.help.as_str()), (kind, metric.help), "{name}");
+        for sample in &family.samples {
+            let labels: HashSet<&str> = sample.without("le").into_keys().collect();
+            assert_eq!(labels, metric.labels.iter().copied().collect(), "labels of {name}");
+        }
+    }
+    let unlisted = families.iter().find(|family| {
+        let full = [family.name.clone(), format!("{}_total", family.name)];
+        !family.name.starts_with("process_") && !CATALOG.iter().any(|metric| full.contains(&metric.name.to_owned()))
+    });
+    assert!(unlisted.is_none(), "not in the catalog: {unlisted:?}");
+}
+
+#[test]
+fn series_stay_bounded_however_many_sessions_come_and_go() {
+    let stage = Stage::after_a_move();
+    for number in 100..1_100 {
+        let session = SessionId(0x0300_0000_0000_0000 + number as i64);
+        let mut recorder = stage.attach(session, number, 0, 4100, 200);
+        reply(&mut recorder, 300, OpCode::GET_DATA, number % 90);
+    }
+    let families = parse(&stage.observatory.metrics());
+    let sessions: HashSet<&str> = named(&families, "zoogate_session_latency_seconds")
+        .samples
+        .iter()
+        .map(|one| one.labels["session"].as_str())
+        .collect();
+    assert_eq!(sessions.len(), 101, "100 sessions and the others");
+    assert!(sessions.contains("other"));
+    assert_eq!(named(&families, "zoogate_session_info").samples.len(), 100);
+}

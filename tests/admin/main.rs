@@ -1,0 +1,5 @@
+//! The admin address: an observatory filled by hand, read over HTTP and by a real Prometheus parser.
+
+mod api;
+mod exposition;
+mod stage;

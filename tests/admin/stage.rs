@@ -1,0 +1,166 @@
+//! A zoogate that has seen some traffic, filled by hand, and its admin address.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use zoogate::admin::{Admin, AdminServer};
+use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
+use zoogate::observe::{Calendar, ConnectionMeter, Observatory, Recorder, Scope};
+use zoogate::session::LedgerLimits;
+use zoogate::session::ending::{Closer, ConnectionEnd, How, Unanswered};
+use zoogate::session::event::{Event, MovedForm, Observer, Reply};
+use zoogate::session::identity::Identity;
+use zoogate::session::sighting::{Health, Role, Sighting};
+use zoogate::session::transition::Transition;
+use zoogate::session::verdict::RouteReason;
+use zoogate::time::Timestamp;
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::{ErrorCode, OpCode};
+
+pub(crate) const BROKER: SessionId = SessionId(0x0100_0000_0000_0007);
+pub(crate) const OTHER: SessionId = SessionId(0x0200_0000_0000_0008);
+
+/// A zoogate that has seen some traffic, and its admin address.
+pub(crate) struct Stage {
+    pub(crate) observatory: Arc<Observatory>,
+    pub(crate) admin: Admin,
+}
+
+pub(crate) fn at(millis: u64) -> Timestamp {
+    Timestamp::ZERO.after(Duration::from_millis(1_000 + millis))
+}
+
+fn client(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
+}
+
+impl Stage {
+    pub(crate) fn empty() -> Self {
+        let scope = Scope {
+            servers: ["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec(),
+            workers: 1,
+            limits: LedgerLimits::default(),
+            series: 100,
+            jute_maxbuffer: 0xf_ffff,
+        };
+        let observatory = Arc::new(Observatory::of_scope(scope, Calendar::start(at(0)), at(0)));
+        let admin = AdminServer::bind(([127, 0, 0, 1], 0).into())
+            .expect("a free port")
+            .start(Arc::clone(&observatory))
+            .expect("a thread");
+        Self { observatory, admin }
+    }
+
+    /// The broker's session attached to zk1, left three requests unanswered there, moved to zk2 and was told
+    /// there, in words, that it had moved. The other one is idle on zk1.
+    pub(crate) fn after_a_move() -> Self {
+        let stage = Self::empty();
+        let mut first = stage.attach(BROKER, 1, 0, 4001, 0);
+        let broker = Transition::Identified { connection: ConnectionId(1), identity: Identity::Broker(7) };
+        stage.observatory.apply(at(1), broker);
+        reply(&mut first, 10, OpCode::GET_DATA, 3);
+        reply(&mut first, 20, OpCode::SET_DATA, 9);
+        stage.end(BROKER, 1, 30, 3);
+        let mut second = stage.attach(BROKER, 2, 1, 4002, 50);
+        reply(&mut second, 60, OpCode::GET_DATA, 5);
+        let (connection, form) = (ConnectionId(2), MovedForm::Multi);
+        let refused = Some(Unanswered { xid: Xid(9), op: OpCode::MULTI, path: "/a\"b".into(), sent_at: at(61) });
+        stage.observatory.apply(at(62), Transition::MoveRefused { connection, form, refused });
+        stage.attach(OTHER, 3, 0, 4003, 40);
+        stage
+    }
+
+    pub(crate) fn attach(&self, session: SessionId, connection: u64, server: u16, port: u16, millis: u64) -> Recorder {
+        let (connection, server) = (ConnectionId(connection), ServerId(server));
+        let request = ConnectRequest {
+            last_zxid: Zxid(0),
+            timeout_ms: 30_000,
+            session,
+            password: Password::Right,
+            read_only: None,
+        };
+        let routed = RouteReason::Spread;
+        let claimed = Transition::Claimed { connection, client: client(port), server, request, routed };
+        self.observatory.apply(at(millis), claimed);
+        let meter = Arc::new(ConnectionMeter::default());
+        self.observatory.meters().begin(session, connection, Arc::clone(&meter));
+        let response = ConnectResponse { timeout_ms: 18_000, session, read_only: None };
+        self.observatory.apply(at(millis), Transition::Answered { connection, response });
+        Recorder::new(meter, self.observatory.counters(0, server))
+    }
+
+    pub(crate) fn end(&self, session: SessionId, connection: u64, millis: u64, unanswered: u32) {
+        let connection = ConnectionId(connection);
+        let request = Unanswered { xid: Xid(5), op: OpCode::SET_DATA, path: "/lost".into(), sent_at: at(millis - 1) };
+        let end = ConnectionEnd {
+            closer: Closer::Client(How::Fin),
+            unanswered: vec![request; unanswered.min(1) as usize],
+            unanswered_count: unanswered,
+            unanswered_pings: 0,
+            skipped: 0,
+            fatal_error: None,
+            closing: false,
+            oversized: None,
+            client_heard_at: at(millis),
+            server_heard_at: at(millis),
+        };
+        self.observatory.apply(at(millis), Transition::Ended { connection, end });
+        self.observatory.meters().finish(session, connection);
+    }
+
+    pub(crate) fn serving(&self, server: u16) {
+        let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(0x1_0000_0002)) };
+        let seen = Transition::ServerSeen { server: ServerId(server), asked_at: at(70), sighting };
+        self.observatory.apply(at(71), seen);
+        self.observatory.set_ready(true);
+    }
+
+    pub(crate) fn ask(&self, path: &str) -> (u16, String) {
+        answer(ureq::get(format!("http://{}{path}", self.admin.address())))
+    }
+
+    pub(crate) fn json(&self, path: &str) -> Value {
+        let (status, text) = self.ask(path);
+        assert_eq!(status, 200, "{path}: {text}");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error} in {text}"))
+    }
+
+    pub(crate) fn refusal(&self, path: &str) -> (u16, Value) {
+        let (status, text) = self.ask(path);
+        let body: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error} in {text}"));
+        assert!(body["error"].is_string() && body["reason"].is_string(), "{path}: {body}");
+        (status, body)
+    }
+
+    /// Sends bytes as they are and reads until the other side closes.
+    pub(crate) fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.admin.address()).expect("a connection");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        text
+    }
+}
+
+fn answer(request: ureq::RequestBuilder<ureq::typestate::WithoutBody>) -> (u16, String) {
+    let mut response = request.config().http_status_as_error(false).build().call().expect("an answer");
+    (response.status().as_u16(), response.body_mut().read_to_string().expect("a text"))
+}
+
+pub(crate) fn reply(recorder: &mut Recorder, millis: u64, op: OpCode, took: u64) {
+    recorder.begin(at(millis));
+    recorder.observe(Event::Reply(Reply {
+        xid: Xid(1),
+        op: Some(op),
+        zxid: Zxid(0x1_0000_0001),
+        error: ErrorCode::OK,
+        sent_at: at(millis - took),
+        flags: 0,
+        request_len: 20,
+        reply_len: 96,
+    }));
+    recorder.settle(24, 100, 2);
+}
