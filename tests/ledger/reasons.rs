@@ -301,7 +301,9 @@ fn a_refusal_after_the_server_of_the_new_place_left() {
     story.wait(20);
     story.set(B, Health::Refusing);
     story.fin(new);
-    others.into_iter().for_each(|other| story.fin(other));
+    for other in others {
+        story.fin(other);
+    }
     story.wait(280);
     story.write(old);
     story.fin(old);
