@@ -114,8 +114,8 @@ fn made(name: &str, recipe: &str, make: impl FnOnce(&Path)) -> PathBuf {
     fs::create_dir_all(&folder).expect("create the folder of a client program");
     let lock = File::create(folder.join("lock")).expect("create the lock file of a client program");
     lock.lock().expect("lock the folder of a client program");
-    let (stamp, made) = (folder.join("recipe"), folder.join("made"));
-    if fs::read_to_string(&stamp).is_ok_and(|known| known == recipe) {
+    let (written, made) = (folder.join("recipe"), folder.join("made"));
+    if fs::read_to_string(&written).is_ok_and(|known| known == recipe) {
         return made;
     }
     if made.exists() {
@@ -123,7 +123,7 @@ fn made(name: &str, recipe: &str, make: impl FnOnce(&Path)) -> PathBuf {
     }
     fs::create_dir_all(&made).expect("create the folder of a client program");
     make(&made);
-    fs::write(stamp, recipe).expect("write down what a client program was made from");
+    fs::write(written, recipe).expect("write down what a client program was made from");
     made
 }
 
