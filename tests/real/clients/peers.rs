@@ -114,17 +114,17 @@ fn made(name: &str, recipe: &str, make: impl FnOnce(&Path)) -> PathBuf {
     fs::create_dir_all(&folder).expect("create the folder of a client program");
     let lock = File::create(folder.join("lock")).expect("create the lock file of a client program");
     lock.lock().expect("lock the folder of a client program");
-    let (written, made) = (folder.join("recipe"), folder.join("made"));
-    if fs::read_to_string(&written).is_ok_and(|known| known == recipe) {
-        return made;
+    let (stamp, product) = (folder.join("recipe"), folder.join("made"));
+    if fs::read_to_string(&stamp).is_ok_and(|known| known == recipe) {
+        return product;
     }
-    if made.exists() {
-        fs::remove_dir_all(&made).expect("remove a stale client program");
+    if product.exists() {
+        fs::remove_dir_all(&product).expect("remove a stale client program");
     }
-    fs::create_dir_all(&made).expect("create the folder of a client program");
-    make(&made);
-    fs::write(written, recipe).expect("write down what a client program was made from");
-    made
+    fs::create_dir_all(&product).expect("create the folder of a client program");
+    make(&product);
+    fs::write(stamp, recipe).expect("write down what a client program was made from");
+    product
 }
 
 /// Runs one step of a preparation; `package` is where the command comes from.
