@@ -105,7 +105,7 @@ impl Recording {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    let words = bytes.chunks(4).map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let words = bytes.chunks(4).map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat());
     words.collect::<Vec<_>>().join(" ")
 }
 
