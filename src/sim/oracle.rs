@@ -144,7 +144,7 @@ fn due(played: &Played, told: &Told) -> Due {
         // With a request in flight this is what a refusal looks like.
         return Due::Allowed;
     }
-    if cause == Cause::Reattached && claimed_again(played, told, ended_at) {
+    if cause == Cause::Reattached && given_up_before(played, told, ended_at) {
         // It had moved as well, and what was in flight would have been refused.
         return Due::Allowed;
     }
@@ -242,7 +242,7 @@ fn right_reasons(played: &Played, told: &Told, ended_at: Timestamp, closer: Clos
         // Where an election was just seen, nothing tells a reset of the path from the server's own.
         let mut right = vec![ServerGone];
         if masked(played, told, ended_at) || troubled(played, ended_at) {
-            right.extend([ServerLeaving, LeaderLost]);
+            right.extend([ServerLeaving, LeaderLost, OversizedFrame]);
         }
         // Before an answer a reset is also what a server does that takes no more connections.
         if !told.answered {
@@ -324,6 +324,7 @@ fn by_server(played: &Played, told: &Told, ended_at: Timestamp, cause: Cause) ->
             Cause::Idle => right.extend([NotServing, ConnectionCap, ClientReadTimeout]),
             Cause::ClosedElsewhere | Cause::Expired => right.extend([ConnectionCap, NotServing]),
             Cause::Lagging if troubled(played, ended_at) => right.push(NotServing),
+            Cause::NotServing if troubled(played, ended_at) => right.push(ConnectionCap),
             _ => {}
         }
     }
@@ -346,7 +347,7 @@ fn by_server(played: &Played, told: &Told, ended_at: Timestamp, cause: Cause) ->
         right.push(ClosedElsewhere);
     }
     // The claim that pushed this connection aside had been given up long before: its server slept over it.
-    if cause == Cause::Reattached && claimed_again(played, told, ended_at) {
+    if cause == Cause::Reattached && given_up_before(played, told, ended_at) {
         right.extend([Unknown, SessionMoved]);
     }
     // A server that slept, or whose leader did, passed neither the session's pings nor its close on in time.
@@ -376,6 +377,15 @@ fn closing_elsewhere(played: &Played, told: &Told, ended_at: Timestamp) -> bool 
     played.connections.iter().any(|other| {
         let recent = other.heard_at <= ended_at && ended_at.since(other.heard_at) <= Duration::from_secs(10);
         other.connection != told.connection && other.asked_to_close && recent && session(other) == session(told)
+    })
+}
+
+/// Whether a claim of the session at the same server had been given up long before this end.
+fn given_up_before(played: &Played, told: &Told, ended_at: Timestamp) -> bool {
+    played.connections.iter().any(|other| {
+        let long_gone = other.ended.is_some_and(|(at, _)| ended_at.since(at) >= Duration::from_millis(900));
+        let claims = other.server == told.server && other.claimed == session(told);
+        other.connection > told.connection && claims && !other.answered && long_gone
     })
 }
 
