@@ -127,7 +127,7 @@ fn a_real_parser_reads_the_whole_page() {
     assert_close(total(&families, duration, &format!("{duration}_sum"), &written), 90.132);
     let slow = [("op", "setData"), ("server", "zk1:2181"), ("le", "+Inf")];
     assert_close(total(&families, duration, &format!("{duration}_bucket"), &slow), 7.0);
-    assert!(!named(&families, "process_cpu_seconds").samples.is_empty());
+    assert!(!named(&families, "process_cpu_seconds_total").samples.is_empty());
     for process in ["process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"] {
         assert!(named(&families, process).samples[0].number() > 0.0, "{process}");
     }

@@ -234,6 +234,20 @@ fn a_reset_soon_after_its_server_came_back() {
 }
 
 #[test]
+fn a_lone_session_of_a_server_that_thawed_and_serves_again_at_once() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.set(A, Health::Mute);
+    story.look(A);
+    story.wait(1_900);
+    story.set(A, Health::Serving);
+    story.fin(link);
+    story.wait(100);
+    story.attach(session, B);
+    assert_eq!(story.reason(link, quiet()), EndReason::ServerLeaving);
+}
+
+#[test]
 fn a_close_that_was_lost_with_its_leader() {
     let mut story = Story::new();
     story.crowd(A, 2);

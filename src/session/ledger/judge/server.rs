@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::{Ruling, Scene, moved, sentence, testimony};
 use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
+use crate::session::ledger::ensemble::Look;
 use crate::session::ledger::exodus::{Fate, Testimony};
 use crate::session::ledger::record::SessionRecord;
+use crate::session::sighting::Health;
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
 
@@ -20,6 +22,10 @@ const SKEW: Duration = Duration::from_millis(100);
 /// How long after a session was closed a server that lags may still carry one of its connections: one that lags
 /// by more than `syncLimit` ticks (10 s in the sample configuration) is thrown out of the ensemble.
 const CLOSE_REACHES: Duration = Duration::from_secs(10);
+
+/// How long before its clients are dropped a thawing server may have been asked last without an answer: a question
+/// is given up after about a second, and the next one may still wait for its answer when the server thaws.
+const THAW: Duration = Duration::from_secs(3);
 
 /// What the connection, or another one of its session, explains by itself.
 pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
@@ -206,7 +212,24 @@ fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
             format!("the path to server {server} was reset; {in_flight}; {seen}"),
         );
     }
+    if let Some(look) = mute_before(scene) {
+        let asked = sentence::relative(look.asked_at, case.ended_at);
+        let why = format!("server {server} said nothing when asked {asked}, and closed this connection as it came back");
+        return Ruling::of(EndReason::ServerLeaving, format!("{why}; {in_flight}; {seen}"));
+    }
     Ruling::of(EndReason::Unknown, format!("server {server} closed this connection alone; {in_flight}; {seen}"))
+}
+
+/// A look that found the server mute not long before the end. One that was frozen for longer than its leader
+/// waits drops its clients when it thaws, and may serve again before anybody can look (protocol.md §11, 9).
+fn mute_before(scene: Scene<'_>) -> Option<Look> {
+    let (case, view) = (scene.case, scene.ensemble.get(scene.case.claim.server)?);
+    view.down.filter(|look| {
+        look.sighting.health == Health::Mute
+            && Some(look.asked_at) >= case.attached_at()
+            && look.asked_at <= case.ended_at
+            && look.asked_at.after(THAW) >= case.ended_at
+    })
 }
 
 /// Whether a connection that carried the session elsewhere had been closed by its server by then, and no other
