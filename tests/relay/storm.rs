@@ -163,13 +163,13 @@ async fn a_million_pings_cost_no_memory_and_are_all_counted() {
     let (mut fake, address) = (Fake::start().await, ports::free());
     let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
     let (mut client, mut server) = pair(&mut fake, address).await;
-    let (pings, pongs) = (frames::ping().repeat(AT_ONCE), frames::pong().repeat(AT_ONCE));
+    let (pings, answers) = (frames::ping().repeat(AT_ONCE), frames::pong().repeat(AT_ONCE));
     let mut before = 0;
     for round in 0..ROUNDS {
         send(&mut client, &pings).await;
         expect(&mut server, &pings).await;
-        send(&mut server, &pongs).await;
-        expect(&mut client, &pongs).await;
+        send(&mut server, &answers).await;
+        expect(&mut client, &answers).await;
         if round == ROUNDS / 10 {
             before = zoogate.resident();
         }
@@ -241,8 +241,8 @@ async fn a_scraper_without_pause_holds_up_nobody() {
     };
     let scrapers = async {
         let all: [_; SCRAPERS] = std::array::from_fn(|_| scrape());
-        let [a, b, c, d, e, f, g, h] = all;
-        tokio::join!(a, b, c, d, e, f, g, h)
+        let [one, two, three, four, five, six, seven, eight] = all;
+        tokio::join!(one, two, three, four, five, six, seven, eight)
     };
     let (grown, _) = within("traffic beside scrapers", async { tokio::join!(traffic, scrapers) }).await;
     assert!(grown < 16 << 10, "{} scrapes cost {grown} KiB", scraped.load(Ordering::Relaxed));

@@ -74,7 +74,9 @@ impl Breakage {
 fn broken() -> impl Strategy<Value = Vec<Piece>> {
     (rounds(), breakages()).prop_map(|(rounds, breakages)| {
         let mut pieces = render(&rounds);
-        breakages.iter().for_each(|breakage| breakage.apply(&mut pieces));
+        for breakage in &breakages {
+            breakage.apply(&mut pieces);
+        }
         pieces
     })
 }

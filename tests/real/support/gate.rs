@@ -135,15 +135,10 @@ impl Gate {
     /// Waits for the final reason of each of these connections and compares.
     pub(crate) fn expect_ends(&self, expected: &[(SocketAddr, &str)]) {
         for (client, reason) in expected {
-            self.expect_end_among(*client, &[reason]);
+            let judged = || self.end_of(*client);
+            let judged = wait::until_or("a connection's end to be judged", PATIENCE, judged, || self.tell());
+            assert_eq!(judged, *reason, "end of {client}\n{}", self.tell());
         }
-    }
-
-    /// Waits for the final reason of a connection, which must be one of these.
-    pub(crate) fn expect_end_among(&self, client: SocketAddr, reasons: &[&str]) {
-        let judged = || self.end_of(client);
-        let judged = wait::until_or("a connection's end to be judged", PATIENCE, judged, || self.tell());
-        assert!(reasons.contains(&judged.as_str()), "end of {client}: {judged}, not {reasons:?}\n{}", self.tell());
     }
 
     /// Waits until nothing is pending, then compares what was flagged, all of it.

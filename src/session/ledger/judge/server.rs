@@ -214,7 +214,8 @@ fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
     }
     if let Some(look) = mute_before(scene) {
         let asked = sentence::relative(look.asked_at, case.ended_at);
-        let why = format!("server {server} said nothing when asked {asked}, and closed this connection as it came back");
+        let why =
+            format!("server {server} said nothing when asked {asked}, and closed this connection as it came back");
         return Ruling::of(EndReason::ServerLeaving, format!("{why}; {in_flight}; {seen}"));
     }
     Ruling::of(EndReason::Unknown, format!("server {server} closed this connection alone; {in_flight}; {seen}"))
