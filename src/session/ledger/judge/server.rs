@@ -225,8 +225,12 @@ fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
 /// waits drops its clients when it thaws, and may serve again before anybody can look (protocol.md §11, 9).
 fn mute_before(scene: Scene<'_>) -> Option<Look> {
     let (case, view) = (scene.case, scene.ensemble.get(scene.case.claim.server)?);
+    // What such a server finds waiting when it thaws may be a younger claim, which closes the older connection.
+    let pushed_aside = others(scene)
+        .any(|other| other.claim.server == case.claim.server && other.claim.claimed_at >= case.claim.claimed_at);
     view.down.filter(|look| {
-        look.sighting.health == Health::Mute
+        !pushed_aside
+            && look.sighting.health == Health::Mute
             && Some(look.asked_at) >= case.attached_at()
             && look.asked_at <= case.ended_at
             && look.asked_at.after(THAW) >= case.ended_at
