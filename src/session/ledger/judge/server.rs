@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Ruling, Scene, moved, sentence, testimony};
 use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
-use crate::session::ledger::ensemble::Look;
 use crate::session::ledger::exodus::{Fate, Testimony};
 use crate::session::ledger::record::SessionRecord;
 use crate::session::sighting::Health;
@@ -191,7 +190,7 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
         });
     }
     let moved = moved::by_other_claim(scene, said_by).or_else(|| moved::inferred(scene, next, said_by));
-    Some(moved.unwrap_or_else(|| unexplained(scene, said_by)))
+    Some(moved.or_else(|| thawed(scene)).unwrap_or_else(|| unexplained(scene, said_by)))
 }
 
 /// The reason when the session was not claimed again in time.
@@ -212,29 +211,31 @@ fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
             format!("the path to server {server} was reset; {in_flight}; {seen}"),
         );
     }
-    if let Some(look) = mute_before(scene) {
-        let asked = sentence::relative(look.asked_at, case.ended_at);
-        let why =
-            format!("server {server} said nothing when asked {asked}, and closed this connection as it came back");
-        return Ruling::of(EndReason::ServerLeaving, format!("{why}; {in_flight}; {seen}"));
-    }
     Ruling::of(EndReason::Unknown, format!("server {server} closed this connection alone; {in_flight}; {seen}"))
 }
 
-/// A look that found the server mute not long before the end. One that was frozen for longer than its leader
-/// waits drops its clients when it thaws, and may serve again before anybody can look (protocol.md §11, 9).
-fn mute_before(scene: Scene<'_>) -> Option<Look> {
+/// The server was mute not long before the end, and the session outlived it. One that was frozen for longer than
+/// its leader waits drops its clients when it thaws, and may serve again before anybody can look
+/// (protocol.md §11, 9).
+fn thawed(scene: Scene<'_>) -> Option<Ruling> {
     let (case, view) = (scene.case, scene.ensemble.get(scene.case.claim.server)?);
     // What such a server finds waiting when it thaws may be a younger claim, which closes the older connection.
     let pushed_aside = others(scene)
         .any(|other| other.claim.server == case.claim.server && other.claim.claimed_at >= case.claim.claimed_at);
-    view.down.filter(|look| {
+    let look = view.down.filter(|look| {
         !pushed_aside
             && look.sighting.health == Health::Mute
             && Some(look.asked_at) >= case.attached_at()
             && look.asked_at <= case.ended_at
             && look.asked_at.after(THAW) >= case.ended_at
-    })
+    })?;
+    let why = format!(
+        "server {} said nothing when asked {}, and closed this connection as it came back; {}",
+        case.claim.server.0,
+        sentence::relative(look.asked_at, case.ended_at),
+        sentence::in_flight(case)
+    );
+    Some(Ruling::of(EndReason::ServerLeaving, why))
 }
 
 /// Whether a connection that carried the session elsewhere had been closed by its server by then, and no other
