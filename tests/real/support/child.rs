@@ -79,6 +79,18 @@ impl Process {
         self.child.try_wait().expect("ask a child for its end").is_none()
     }
 
+    /// Waits until every thread stands still: a signal to stop returns before the last of them does.
+    pub(crate) fn wait_stopped(&self) {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let stands = |task: &Path| {
+            let stat = fs::read_to_string(task.join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        };
+        wait::until_true("every thread to stand still", wait::PATIENCE, || {
+            fs::read_dir(&tasks).is_ok_and(|tasks| tasks.flatten().all(|task| stands(&task.path())))
+        });
+    }
+
     /// Everything that it has written so far.
     pub(crate) fn log_text(&self) -> String {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()

@@ -274,6 +274,7 @@ impl Ensemble {
     /// Freezes a server: its port goes on accepting, nothing answers.
     pub(crate) fn freeze(&self, index: usize) {
         self.servers[index].process().signal(Signal::Stop);
+        self.servers[index].process().wait_stopped();
     }
 
     /// Lets a frozen server go on.
