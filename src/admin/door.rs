@@ -14,6 +14,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::observe::Sparing;
+
 /// Connections at one time; more wait in the kernel's backlog.
 const CONNECTIONS: usize = 64;
 /// How long a connection may take to send a request's head, the pause since the last one included. Longer than
@@ -31,10 +33,11 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 pub(super) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let guests = TaskTracker::new();
+    let sparing = Sparing::default();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &places, &sparing) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
@@ -45,7 +48,9 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "the admin address cannot accept");
+                if let Some(left_out) = sparing.pass("failure") {
+                    tracing::warn!(%error, left_out, "the admin address cannot accept");
+                }
                 sleep(AFTER_FAILURE).await;
             }
         }
@@ -57,7 +62,13 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
+    sparing: &Sparing,
 ) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    if places.available_permits() == 0
+        && let Some(left_out) = sparing.pass("full")
+    {
+        tracing::warn!(open = CONNECTIONS, left_out, "connection limit of the admin address reached; others wait");
+    }
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     Ok((listener.accept().await?.0, place))
 }

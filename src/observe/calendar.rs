@@ -1,17 +1,30 @@
 //! Calendar times of moments, for people and other programs to read.
 //!
-//! Calendar time is read once, at start. When the machine's clock is stepped later, intervals stay right and
-//! moments are shown by the clock as it was.
+//! Nothing is decided by the date: it may be stepped at any time. It is read at the start, and from time to time
+//! after that to learn whether it was stepped. A moment is shown by the date that the machine had then, as the lines
+//! of the log are.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::time::Timestamp;
+
+/// Steps that are remembered. Moments before the oldest are shown by the date that held just before it.
+const STEPS: usize = 4;
+/// The least difference that counts as a step; smaller ones are slewing, or this process waiting for its turn
+/// between the readings of the two clocks.
+const LEAST_STEP: Duration = Duration::from_secs(1);
+
+/// Later than any moment.
+const NEVER: Timestamp = Timestamp(u64::MAX);
 
 /// Turns timestamps of one driver into calendar times.
 #[derive(Clone, Copy, Debug)]
 pub struct Calendar {
     /// Calendar time of the driver's epoch, since 1970.
     epoch: Duration,
+    /// When the date was stepped, and what the epoch is from then on; oldest first, [`NEVER`] where there
+    /// was none.
+    steps: [(Timestamp, Duration); STEPS],
 }
 
 impl Calendar {
@@ -23,12 +36,34 @@ impl Calendar {
     /// The calendar of a driver for which it was `moment` at the given calendar time.
     pub fn at(moment: Timestamp, time: SystemTime) -> Self {
         let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { epoch: since_1970.saturating_sub(Duration::from_nanos(moment.0)) }
+        let epoch = since_1970.saturating_sub(Duration::from_nanos(moment.0));
+        Self { epoch, steps: [(NEVER, Duration::ZERO); STEPS] }
+    }
+
+    /// Learns what the date is now. Returns by how many milliseconds it was stepped since it was last looked at, if
+    /// it was, and the calendar that knows of the step.
+    pub fn checked(self, now: Timestamp, fresh: Self) -> Option<(i64, Self)> {
+        let (before, after) = (self.epoch_at(now), fresh.epoch);
+        if before.abs_diff(after) < LEAST_STEP {
+            return None;
+        }
+        let mut next = self;
+        let free = next.steps.iter().position(|(at, _)| *at == NEVER).unwrap_or_else(|| {
+            next.epoch = next.steps[0].1;
+            next.steps.rotate_left(1);
+            STEPS - 1
+        });
+        next.steps[free] = (now, after);
+        Some((after.as_millis() as i64 - before.as_millis() as i64, next))
+    }
+
+    fn epoch_at(&self, at: Timestamp) -> Duration {
+        self.steps.iter().rev().find(|(stepped_at, _)| *stepped_at <= at).map_or(self.epoch, |(_, epoch)| *epoch)
     }
 
     /// Milliseconds since 1970 of a moment.
     pub fn unix_millis(&self, at: Timestamp) -> u64 {
-        u64::try_from((self.epoch + Duration::from_nanos(at.0)).as_millis()).unwrap_or(u64::MAX)
+        u64::try_from((self.epoch_at(at) + Duration::from_nanos(at.0)).as_millis()).unwrap_or(u64::MAX)
     }
 
     /// A moment as RFC 3339 text in UTC, to the millisecond.
@@ -104,5 +139,36 @@ mod tests {
         let calendar = Calendar::at(second(100), UNIX_EPOCH + Duration::from_secs(1_000_000_000));
         assert_eq!(calendar.unix_millis(second(101)), 1_000_000_001_000);
         assert_eq!(calendar.rfc3339(second(99).after(Duration::from_millis(1))), "2001-09-09T01:46:39.001Z");
+    }
+
+    #[test]
+    fn a_step_of_the_date_is_told_once_and_moments_keep_the_date_that_held_then() {
+        let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
+        let date = |now, unix| Calendar::at(second(now), UNIX_EPOCH + Duration::from_secs(unix));
+        let calendar = date(100, 1_000_000);
+        assert!(calendar.checked(second(101), date(101, 1_000_001)).is_none(), "no step");
+        let slewed = Calendar::at(second(102), UNIX_EPOCH + Duration::from_millis(1_000_002_900));
+        assert!(calendar.checked(second(102), slewed).is_none(), "slewing is no step");
+        let (forward, calendar) = calendar.checked(second(110), date(110, 1_003_610)).unwrap();
+        assert_eq!(forward, 3_600_000);
+        assert!(calendar.checked(second(111), date(111, 1_003_611)).is_none(), "told twice");
+        let (back, calendar) = calendar.checked(second(120), date(120, 999_020)).unwrap();
+        assert_eq!(back, -4_600_000);
+        let shown = [105, 109, 110, 119, 120, 130].map(|at| calendar.unix_millis(second(at)) / 1000);
+        assert_eq!(shown, [1_000_005, 1_000_009, 1_003_610, 1_003_619, 999_020, 999_030]);
+    }
+
+    #[test]
+    fn of_many_steps_the_newest_are_known() {
+        let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
+        let date = |now: u64| Calendar::at(second(now), UNIX_EPOCH + Duration::from_secs(now * 1_000));
+        let mut calendar = date(1);
+        for now in 2..=10 {
+            calendar = calendar.checked(second(now), date(now)).unwrap().1;
+        }
+        for now in 7..=10 {
+            assert_eq!(calendar.unix_millis(second(now)), now * 1_000_000);
+        }
+        assert_eq!(calendar.unix_millis(second(6)), 6_000_000, "by the date just before the oldest step that is known");
     }
 }

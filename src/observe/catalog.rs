@@ -70,6 +70,10 @@ catalog! {
         "The longest frame among those of at least half of jute.maxbuffer.";
     OVERSIZED_FRAMES: Counter "zoogate_oversized_frames_total" ["server"]
         "Connections that ended behind a request longer than jute.maxbuffer.";
+    UNTRACKED: Counter "zoogate_untracked_requests_total" ["server"]
+        "Requests that were relayed without being followed, because 4,096 others were in flight on their connection: they are neither timed nor missed when they get no answer.";
+    PAUSES: Counter "zoogate_paused_reads_total" ["server", "direction"]
+        "Times that one side was not read on because the other one took no more: the server in direction request, the client in direction reply.";
     SESSIONS: Gauge "zoogate_sessions" ["server"]
         "Sessions that are attached now.";
     SESSIONS_KNOWN: Gauge "zoogate_sessions_known" ["state"]
@@ -108,6 +112,10 @@ catalog! {
         "Client connections that were closed instead of relayed.";
     LISTENER_ERRORS: Counter "zoogate_listener_errors_total" ["operation", "reason"]
         "Failures of a listener, to accept a connection among them.";
+    PUT_OFF: Counter "zoogate_accept_queue_overflows_total" ["listener"]
+        "Times that the kernel put a client off because the queue of those who wait to be let in was full.";
+    CLOCK_STEPS: Counter "zoogate_clock_steps_total" []
+        "Times that the machine's date was seen to be stepped; only the times that are shown depend on it.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
         "Items that found their queue full.";
     READY: Gauge "zoogate_ready" []

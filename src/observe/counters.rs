@@ -106,6 +106,8 @@ pub struct ServerCounters {
     large_from: [u32; LARGE_SIZES.len()],
     large: [[Tally; LARGE_SIZES.len()]; 2],
     largest: [Tally; 2],
+    untracked: Tally,
+    pauses: [Tally; 2],
 }
 
 impl Default for ServerCounters {
@@ -124,6 +126,8 @@ impl ServerCounters {
             large_from: [jute_maxbuffer / 2, jute_maxbuffer / 10 * 9, jute_maxbuffer, 4 << 20],
             large: Default::default(),
             largest: Default::default(),
+            untracked: Tally::new(),
+            pauses: Default::default(),
         }
     }
 
@@ -168,6 +172,26 @@ impl ServerCounters {
     pub fn count_event(&self, kind: i32) {
         let place = usize::try_from(kind).ok().filter(|place| *place < EVENT_TYPES.len()).unwrap_or(0);
         self.events[place].add(1);
+    }
+
+    /// Counts a request that found no room among those in flight.
+    pub fn count_untracked(&self) {
+        self.untracked.add(1);
+    }
+
+    /// Requests that were not followed because too many were in flight.
+    pub fn untracked(&self) -> u64 {
+        self.untracked.get()
+    }
+
+    /// Counts that a direction's source was not read on because its sink took no more.
+    pub fn count_pause(&self, direction: Direction) {
+        self.pauses[direction as usize].add(1);
+    }
+
+    /// How often a direction's source was not read on.
+    pub fn pauses(&self, direction: Direction) -> u64 {
+        self.pauses[direction as usize].get()
     }
 
     /// Watch events, in the order of [`EVENT_TYPES`].

@@ -34,13 +34,14 @@ const HEALTHS: [Health; 7] = [
 ];
 const FOREIGNS: [Foreign; 4] = [Foreign::Tls, Foreign::Http, Foreign::ProxyLine, Foreign::Unknown];
 /// The labels of [`Fault`].
-const FAULTS: [&str; 7] = [
+const FAULTS: [&str; 8] = [
     "negative_frame",
     "short_frame",
     "field_overrun",
     "negative_length",
     "unknown_sub_operation",
     "short_handshake",
+    "long_handshake",
     "handshake_password",
 ];
 /// The words that [`first_frame`](crate::wire::first_frame) tells, and the place of any other.
@@ -144,6 +145,7 @@ pub(super) struct Events {
     probes: Grid,
     rejected: Grid,
     listener_errors: Grid,
+    clock_steps: Grid,
     dropped: Grid,
 }
 
@@ -175,6 +177,7 @@ impl Events {
             probes: grid(&catalog::PROBES, &[servers, &labels(&HEALTHS, Health::label)]),
             rejected: grid(&catalog::REJECTED, &[&REJECTIONS]),
             listener_errors: grid(&catalog::LISTENER_ERRORS, &[&OPERATIONS, &LISTENER_ERRORS]),
+            clock_steps: grid(&catalog::CLOCK_STEPS, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
         }
     }
@@ -240,6 +243,10 @@ impl Events {
 
     pub(super) fn shared(&self) {
         self.shared.add(&[], 1);
+    }
+
+    pub(super) fn clock_stepped(&self) {
+        self.clock_steps.add(&[], 1);
     }
 
     pub(super) fn ended(&self, server: ServerId, reason: EndReason) {
@@ -346,6 +353,7 @@ mod tests {
             Fault::NegativeLength { op: OpCode::CREATE, value: -2 },
             Fault::UnknownSubOperation(OpCode(99)),
             Fault::ShortHandshake { len: 1 },
+            Fault::LongHandshake(i32::MAX),
             Fault::HandshakePassword(-2),
         ];
         assert_eq!(faults.map(Fault::label), FAULTS);

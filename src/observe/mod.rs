@@ -25,6 +25,7 @@ mod rows;
 mod run;
 mod scrape;
 mod session_series;
+mod sparing;
 mod tally;
 
 pub use bucket::Bucket;
@@ -38,4 +39,5 @@ pub use meters::{MeterBook, SessionMeters};
 pub use observatory::{Observatory, Scope};
 pub use recorder::Recorder;
 pub use rows::{Closing, ConnectionFacts, ConnectionRow, PENDING, SessionPlace, SessionRow, SessionStory};
+pub use sparing::Sparing;
 pub use tally::Tally;

@@ -25,6 +25,7 @@ use super::logging::LogControl;
 use super::meters::MeterBook;
 use super::rows::Closing;
 use super::scrape::Exporter;
+use super::sparing::Sparing;
 use crate::config::Settings;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::ServerRoster;
@@ -68,7 +69,7 @@ impl Scope {
 /// The state that the relay writes and the admin address shows.
 #[derive(Debug)]
 pub struct Observatory {
-    calendar: Calendar,
+    calendar: ArcSwap<Calendar>,
     started_at: Timestamp,
     ready: AtomicBool,
     books: Mutex<Books>,
@@ -82,6 +83,7 @@ pub struct Observatory {
     log: OnceLock<LogControl>,
     /// Kinds of strangers and faults that were logged already.
     named: Mutex<Vec<&'static str>>,
+    sparing: Sparing,
 }
 
 /// What the mutex guards.
@@ -112,7 +114,7 @@ impl Observatory {
         let server_counters =
             || scope.servers.iter().map(|_| Arc::new(ServerCounters::new(scope.jute_maxbuffer))).collect();
         Self {
-            calendar,
+            calendar: ArcSwap::from_pointee(calendar),
             started_at: now,
             ready: AtomicBool::new(false),
             books: Mutex::new(Books {
@@ -128,6 +130,7 @@ impl Observatory {
             journal: Journal::new(scope.servers),
             log: OnceLock::new(),
             named: Mutex::default(),
+            sparing: Sparing::default(),
         }
     }
 
@@ -278,7 +281,7 @@ impl Observatory {
 
     /// Calendar times of this observatory's moments.
     pub fn calendar(&self) -> Calendar {
-        self.calendar
+        **self.calendar.load()
     }
 
     /// When it began.

@@ -58,6 +58,12 @@ impl Recorder {
         self.meter.settle(self.now, client_bytes, server_bytes, in_flight);
     }
 
+    /// Counts that a side was not read on because the other one took no more.
+    #[cold]
+    pub fn count_pause(&self, direction: Direction) {
+        self.counters.count_pause(direction);
+    }
+
     /// Ends the connection, which leaves so many requests unanswered.
     pub fn end(&mut self, unanswered: u32) {
         self.write_run();
@@ -137,6 +143,7 @@ impl Observer for Recorder {
             }
             Event::Watch(event) => self.event(event),
             Event::Result { error, .. } => self.result(*error),
+            Event::Untracked => self.counters.count_untracked(),
             Event::ConnectRequested(_)
             | Event::ConnectResponded(_)
             | Event::Gap { .. }

@@ -75,6 +75,11 @@ impl Exporter {
         page.finish()
     }
 
+    /// Counts how often the kernel has put clients of a listener off.
+    pub(super) fn put_off(&self, listener: &str, times: u64) {
+        self.recorder.register_counter(&key(&catalog::PUT_OFF, &[listener]), &METADATA).increment(times);
+    }
+
     fn counter(&self, metric: &Metric, values: &[&str], total: u64) {
         self.recorder.register_counter(&key(metric, values), &METADATA).absolute(total);
     }
@@ -111,12 +116,15 @@ impl Exporter {
         for (kind, name) in EVENT_TYPES.into_iter().enumerate() {
             self.counter(&catalog::WATCH_EVENTS, &[server, name], sum(&|worker| worker.events()[kind]));
         }
+        self.counter(&catalog::UNTRACKED, &[server], sum(&ServerCounters::untracked));
         for direction in Direction::ALL {
             for (size, name) in LARGE_SIZES.into_iter().enumerate() {
                 let frames = sum(&|worker| worker.large_frames(direction)[size]);
                 self.counter(&catalog::LARGE_FRAMES, &[server, direction.label(), name], frames);
             }
             let largest = workers.iter().map(|worker| worker.largest_frame(direction)).max().unwrap_or(0);
+            let pauses = sum(&|worker| worker.pauses(direction));
+            self.counter(&catalog::PAUSES, &[server, direction.label()], pauses);
             self.gauge(&catalog::LARGEST_FRAME, &[server, direction.label()], largest as f64);
         }
     }

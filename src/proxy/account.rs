@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::gateway::{Arrival, Gateway, Load};
 use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::observe::{ConnectionMeter, Recorder};
+use crate::observe::{ConnectionMeter, Direction, Recorder};
 use crate::session::ending::{ConnectionEnd, Unanswered};
 use crate::session::event::{Event, Observer, Refused};
 use crate::session::transition::Transition;
@@ -60,6 +60,11 @@ impl Account {
         self.recorder.settle(client_bytes, server_bytes, in_flight as u32);
     }
 
+    /// Counts that a side was not read on because the other one took no more.
+    pub(super) fn pause(&self, direction: Direction) {
+        self.recorder.count_pause(direction);
+    }
+
     /// Closes the account at the first sign of the connection's end.
     pub(super) fn end(&mut self, end: ConnectionEnd) {
         self.ended = true;
@@ -97,6 +102,10 @@ impl Account {
             }
             Event::Opaque(fault) => {
                 self.gateway.observatory.note_fault(self.server, self.arrival.client, fault);
+                return;
+            }
+            Event::Untracked => {
+                self.recorder.observe(event);
                 return;
             }
             Event::Request(_) | Event::Reply(_) | Event::Result { .. } | Event::Watch(_) | Event::Gap { .. } => return,

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -51,6 +52,8 @@ pub(super) struct HalfPipe {
     start: usize,
     /// Most bytes that one read may bring: 1 <= limit <= READ_BUFFER.
     limit: usize,
+    /// Whether bytes had to be held since that was asked last.
+    paused: bool,
 }
 
 /// What a turn of a direction came to.
@@ -65,7 +68,7 @@ pub(super) enum Turn {
 impl HalfPipe {
     /// A direction that holds at most `limit` bytes for a sink that does not take them.
     pub(super) fn new(limit: usize) -> Self {
-        Self { stage: Stage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER) }
+        Self { stage: Stage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER), paused: false }
     }
 
     /// Puts bytes in front of what will be read.
@@ -76,6 +79,12 @@ impl HalfPipe {
     /// Whether nothing waits for the sink.
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// Whether the sink did not take what was read since this was asked last.
+    #[inline]
+    pub(super) fn take_pause(&mut self) -> bool {
+        mem::take(&mut self.paused)
     }
 
     /// Whether the source may still send.
@@ -150,6 +159,7 @@ impl HalfPipe {
                 look(bytes);
                 if sent < bytes.len() {
                     self.held.extend_from_slice(&bytes[sent..]);
+                    self.paused = true;
                     ready!(self.poll_flush(cx, sink)).map_err(PipeError::Sink)?;
                 }
             }

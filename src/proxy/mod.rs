@@ -1,5 +1,6 @@
 //! The live relay: sockets, threads, time. What it sees it hands to the pure layers and to `observe`.
 
+mod accept_queue;
 mod account;
 mod claim;
 mod clock;
@@ -15,6 +16,7 @@ mod relay;
 mod roll;
 mod server;
 mod socket;
+mod watchman;
 mod witness;
 mod worker;
 

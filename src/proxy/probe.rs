@@ -2,13 +2,18 @@
 //!
 //! Between two questions a connection is held open, so that the end of the server's process is seen at once
 //! (its kernel closes the connection) and not at the next question. At most one connection is open at a time.
+//!
+//! A question that a frozen server does not answer stays on its connection: each new one would take a place in the
+//! queue of a process that lets nobody in, until there is none left for clients.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gateway::Gateway;
 use super::socket::{self, ConnectError};
@@ -22,6 +27,9 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(40);
 const AFTER_UNREACHABLE: Duration = Duration::from_millis(500);
 /// Pause before a server that answers and does not serve is asked again.
 const WHILE_NOT_SERVING: Duration = Duration::from_millis(200);
+/// How long at most an answer is awaited before the server is asked on a new connection: the old one may have been
+/// forgotten on the other side. The wait doubles from question to question.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(30);
 /// Most bytes of an answer that are read; `srvr` answers with some 200.
 const ANSWER_CAP: u64 = 4096;
 
@@ -42,6 +50,7 @@ impl Prober {
 
     async fn look_on(&self) {
         let mut health = Health::Unknown;
+        let mut patience = self.gateway.settings.probe.timeout;
         loop {
             let asked_at = self.gateway.clock.now();
             let began = Instant::now();
@@ -56,8 +65,12 @@ impl Prober {
                         // before this would be a rumour: it takes the server for one that is just starting.
                         self.seen(asked_at, Sighting::of(Health::NotServing));
                     }
-                    self.ask_in_time(stream, health, began).await
+                    self.ask_in_time(stream, health, began, patience).await
                 }
+            };
+            patience = match health {
+                Health::Mute => (patience * 2).min(LONGEST_PATIENCE),
+                _ => settings.timeout,
             };
             // A server that takes connections only to close them is not to be hammered.
             sleep_until(began + AFTER_REFUSAL).await;
@@ -79,7 +92,7 @@ impl Prober {
     }
 
     /// Holds the connection until it is time to ask, then asks.
-    async fn ask_in_time(&self, mut stream: TcpStream, health: Health, began: Instant) -> Health {
+    async fn ask_in_time(&self, mut stream: TcpStream, health: Health, began: Instant, patience: Duration) -> Health {
         let settings = self.gateway.settings.probe;
         let pause = match health {
             Health::Serving => settings.interval,
@@ -94,9 +107,27 @@ impl Prober {
             // what it means.
             _ = stream.read(&mut early) => return if health == Health::Serving { Health::Unknown } else { health },
         }
-        let asked_at = self.gateway.clock.now();
-        let sighting = ask(&mut stream, Instant::now() + settings.timeout).await;
-        self.seen(asked_at, sighting)
+        self.await_answer(&mut pin!(ask(stream)), patience).await
+    }
+
+    /// Waits for an answer, and where none comes in time goes on to wait on the same connection for as long as
+    /// `patience` says, however often it has to be told meanwhile that the server is mute.
+    async fn await_answer(&self, asking: &mut (impl Future<Output = Sighting> + Unpin), patience: Duration) -> Health {
+        let began = Instant::now();
+        let mut in_time = true;
+        loop {
+            let asked_at = self.gateway.clock.now();
+            match timeout(self.gateway.settings.probe.timeout, &mut *asking).await {
+                Ok(sighting) if in_time => return self.seen(asked_at, sighting),
+                // An answer from long ago shows that the server is awake, and nothing of what it is now.
+                Ok(_late) => return Health::Mute,
+                Err(_) => self.seen(asked_at, Sighting::of(Health::Mute)),
+            };
+            in_time = false;
+            if began.elapsed() >= patience {
+                return Health::Mute;
+            }
+        }
     }
 
     fn seen(&self, asked_at: Timestamp, sighting: Sighting) -> Health {
@@ -106,15 +137,13 @@ impl Prober {
 }
 
 /// Asks `srvr`, the one word that every server answers (`4lw.commands.whitelist` of 3.5.3 and later).
-async fn ask(stream: &mut TcpStream, deadline: Instant) -> Sighting {
+async fn ask(mut stream: TcpStream) -> Sighting {
     let mut answer = Vec::new();
     let exchange = async {
         stream.write_all(b"srvr").await?;
         stream.take(ANSWER_CAP).read_to_end(&mut answer).await
     };
-    match timeout_at(deadline, exchange).await {
-        Err(_) => Sighting::of(Health::Mute),
-        Ok(_) if answer.is_empty() => Sighting::of(Health::Closing),
-        Ok(_) => Sighting::read_srvr(&answer),
-    }
+    // However it ended: what was said by then counts.
+    let _ = exchange.await;
+    if answer.is_empty() { Sighting::of(Health::Closing) } else { Sighting::read_srvr(&answer) }
 }

@@ -21,6 +21,7 @@ use super::roll::{Ear, Roll, Word};
 use super::socket;
 use super::witness::Witness;
 use crate::ids::ServerId;
+use crate::observe::Direction;
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::time::Timestamp;
 
@@ -143,6 +144,11 @@ impl Relay {
         if client_bytes + server_bytes > 0 {
             self.witness.settle(client_bytes, server_bytes);
             self.stirred = true;
+        }
+        for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
+            if pipe.take_pause() {
+                self.witness.pause(direction);
+            }
         }
         match (up, down) {
             (Poll::Pending, Poll::Pending) => None,

@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::gateway::Gateway;
 use super::probe::Prober;
 use super::socket::Reservation;
+use super::watchman;
 use super::worker::Worker;
 use crate::config::Settings;
 use crate::ids::ServerId;
@@ -100,6 +101,8 @@ impl Server {
         let runtime = runtime().map_err(refused("start a runtime"))?;
         let workers = self.start_workers()?;
         let outcome = runtime.block_on(self.oversee());
+        // A look-up that hangs is not waited for.
+        runtime.shutdown_background();
         if outcome.is_ok() {
             for worker in workers {
                 if worker.join().is_err() {
@@ -134,6 +137,7 @@ impl Server {
             tokio::spawn(prober.run());
         }
         let ticking = tokio::spawn(every(TICK, Arc::clone(gateway), Gateway::tick));
+        tokio::spawn(watchman::look_around(Arc::clone(gateway), self.addresses()));
         tokio::spawn(every(CHECK, Arc::clone(gateway), Gateway::check_silence));
         tokio::select! {
             () = first_look(gateway) => {

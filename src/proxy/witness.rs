@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::account::Account;
 use super::gateway::{Arrival, Gateway, Load};
 use crate::ids::ServerId;
+use crate::observe::Direction;
 use crate::session::ConnectionTracker;
 use crate::session::ending::Closer;
 use crate::session::verdict::RouteReason;
@@ -130,6 +131,14 @@ impl Witness {
         if let Self::Conversation(conversation) = self {
             let in_flight = conversation.tracker.in_flight();
             conversation.account.settle(client_bytes, server_bytes, in_flight);
+        }
+    }
+
+    /// Counts that a side was not read on because the other one took no more.
+    #[cold]
+    pub(super) fn pause(&self, direction: Direction) {
+        if let Self::Conversation(conversation) = self {
+            conversation.account.pause(direction);
         }
     }
 

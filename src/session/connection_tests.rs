@@ -20,6 +20,7 @@ impl Observer for Words {
             Event::Result { op, error } => format!("result {op} {error}"),
             Event::Watch(watch) => format!("watch {} {}", watch.kind, String::from_utf8_lossy(watch.path)),
             Event::Gap { skipped } => format!("gap {skipped}"),
+            Event::Untracked => "untracked".to_owned(),
             Event::MoveRefused { form, refused } => {
                 let path = refused.map(|refused| String::from_utf8_lossy(refused.path).into_owned());
                 let form = if form == MovedForm::Multi { "multi" } else { "header" };
@@ -170,6 +171,23 @@ fn a_moved_multi_of_an_old_server_is_told_with_its_path() {
     tracker.on_client_bytes(Timestamp(9), &JuteWriter::new().request(-2, OpCode::PING).end().into_bytes(), &mut words);
     tracker.on_server_bytes(Timestamp(10), &reply(-2, ErrorCode::SESSION_MOVED), &mut words);
     assert_eq!(words.0.last().map(String::as_str), Some("moved header Some(\"\")"));
+}
+
+#[test]
+fn a_refusal_that_comes_in_pieces_names_the_request_that_it_answers() {
+    let refusal = JuteWriter::new().reply(6, 9, ErrorCode::OK).multi_header(-1, false, -118).int(-118);
+    let refusal = refusal.multi_end().end().into_bytes();
+    let ping = JuteWriter::new().request(-2, OpCode::PING).end().into_bytes();
+    for cut in 1..refusal.len() {
+        let (mut tracker, mut words) = attached();
+        tracker.on_client_bytes(Timestamp(5), &kafka_multi(6, "/controller"), &mut words);
+        tracker.on_server_bytes(Timestamp(6), &refusal[..cut], &mut words);
+        // The client goes on meanwhile: it pings, which is when memory is given back, and asks again.
+        tracker.on_client_bytes(Timestamp(7), &[&ping[..], &get(7, "/somewhere/else")].concat(), &mut words);
+        tracker.on_server_bytes(Timestamp(8), &refusal[cut..], &mut words);
+        let told: Vec<&String> = words.0.iter().filter(|word| word.starts_with("moved")).collect();
+        assert_eq!(told, ["moved multi Some(\"/controller_epoch\")"], "cut behind {cut} bytes");
+    }
 }
 
 #[test]

@@ -111,6 +111,11 @@ impl<O: Observer> RequestReader<'_, O> {
         let RequestFrame { head: RequestHead { xid, op }, len: frame_len, .. } = self.talk.request;
         self.observer.observe(Event::Request(Request { xid, op, part, path, flags, data_len, frame_len }));
     }
+
+    #[cold]
+    fn untracked(&mut self) {
+        self.observer.observe(Event::Untracked);
+    }
 }
 
 impl<O: Observer> Visitor for RequestReader<'_, O> {
@@ -121,12 +126,17 @@ impl<O: Observer> Visitor for RequestReader<'_, O> {
         self.talk.request = RequestFrame { head, len, parts: 0 };
         if head.xid == Xid::PING {
             self.talk.pings.push(self.now);
-            // A client pings when it has nothing else to do: the time to give memory back.
-            self.talk.pending.release();
+            // A client pings when it has nothing else to do: the time to give memory back, unless a reply is half
+            // read whose request has its path there.
+            if self.talk.reply.request.is_none() {
+                self.talk.pending.release();
+            }
             self.tell(OpCode::PING, &[], 0, 0);
             return Plan::Skip;
         }
-        self.talk.pending.push(head.xid, head.op, len, self.now);
+        if !self.talk.pending.push(head.xid, head.op, len, self.now) {
+            self.untracked();
+        }
         if head.op == OpCode::CLOSE_SESSION {
             self.talk.closing = true;
         }

@@ -39,6 +39,8 @@ pub enum Event<'a> {
         /// How many it skipped.
         skipped: u32,
     },
+    /// A request found no room among those in flight and will not be followed.
+    Untracked,
     /// A reply said in words that the session has moved (servers before 3.6 only).
     MoveRefused {
         /// Where it was said.

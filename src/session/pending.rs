@@ -67,9 +67,9 @@ pub(super) struct PendingRequests {
 }
 
 impl PendingRequests {
-    /// Adds the request whose head was just read.
+    /// Adds the request whose head was just read; false when it finds no room.
     #[inline]
-    pub(super) fn push(&mut self, xid: Xid, op: OpCode, frame_len: u32, now: Timestamp) {
+    pub(super) fn push(&mut self, xid: Xid, op: OpCode, frame_len: u32, now: Timestamp) -> bool {
         self.newest_tracked = self.ring.len() < IN_FLIGHT_CAP;
         if self.newest_tracked {
             let (flags, path, state) = (0, self.paths.next(), State::Waiting);
@@ -77,6 +77,7 @@ impl PendingRequests {
         } else {
             self.untracked += 1;
         }
+        self.newest_tracked
     }
 
     /// Adds what the body of the newest request says.

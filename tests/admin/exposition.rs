@@ -112,6 +112,9 @@ fn a_real_parser_reads_the_whole_page() {
     for took in [0, 1, 2, 50, 70, 90_000] {
         reply(&mut recorder, 100_000, OpCode::SET_DATA, took);
     }
+    for times in [0, 2, 3] {
+        stage.observatory.note_put_off(([127, 0, 0, 1], 2181).into(), times, 7);
+    }
     let families = parse(&stage.ask("/metrics").1);
 
     assert_each_thing_is_told_once(&families);
@@ -127,6 +130,8 @@ fn a_real_parser_reads_the_whole_page() {
     assert_close(total(&families, duration, &format!("{duration}_sum"), &written), 90.132);
     let slow = [("op", "setData"), ("server", "zk1:2181"), ("le", "+Inf")];
     assert_close(total(&families, duration, &format!("{duration}_bucket"), &slow), 7.0);
+    let put_off = ("zoogate_accept_queue_overflows", "zoogate_accept_queue_overflows_total");
+    assert_close(total(&families, put_off.0, put_off.1, &[("listener", "127.0.0.1:2181")]), 5.0);
     assert!(!named(&families, "process_cpu_seconds_total").samples.is_empty());
     for process in ["process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"] {
         assert!(named(&families, process).samples[0].number() > 0.0, "{process}");

@@ -1,7 +1,7 @@
 //! When something runs out: descriptors, places, patience. Others go on, and it is said what happened.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, prlimit};
 use tokio::io::AsyncReadExt;
@@ -92,11 +92,18 @@ async fn the_accept_loop_outlives_a_want_of_descriptors() {
         waiting.push(TcpStream::connect(stage.address).await.expect("a place in the kernel's queue"));
     }
     stage.zoogate.logs("listener failure").await;
+    let began = Instant::now();
     for pair in &mut kept {
         heartbeat(pair).await;
     }
+    tokio::time::sleep(Duration::from_secs(2)).await;
     prlimit(Some(stage.zoogate.pid()), Resource::Nofile, before.expect("a limit to change")).expect("the old limit");
-    stage.zoogate.counts("zoogate_listener_errors_total", &["operation=\"accept\""], 1).await;
+    let want = ["operation=\"accept\"", "reason=\"process_descriptors\""];
+    stage.zoogate.counts("zoogate_listener_errors_total", &want, 5).await;
+    // Each is counted, and one in ten seconds is written down.
+    let most = 1 + began.elapsed().as_secs() as usize / 10;
+    assert!(stage.zoogate.lines_with("listener failure") <= most, "{}", stage.zoogate.log());
+    assert!(stage.zoogate.lines_with("the admin address cannot accept") <= most, "{}", stage.zoogate.log());
     // Whoever waited is served.
     for (mut client, session) in waiting.into_iter().zip(SESSION + 1000..) {
         let (claim, answer) = (frames::connect(60_000), frames::connected(60_000, session));
@@ -142,6 +149,28 @@ async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
     stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"deadline\""], 6).await;
     heartbeat(&mut pair).await;
     assert!(stage.fake.visit_now().is_none(), "half a claim has reached the server");
+}
+
+#[tokio::test]
+async fn more_requests_in_flight_than_are_followed_are_relayed_and_counted() {
+    const REQUESTS: usize = 4_096 + 900;
+    let mut stage = Stage::set(|plan| plan).await;
+    let mut other = stage.try_pair().await.expect("a place");
+    let (mut client, mut server) = stage.try_pair().await.expect("a place");
+    let before = stage.zoogate.resident();
+    let requests: Vec<u8> = (1..=REQUESTS as i32).flat_map(|xid| frames::get_data(xid, "/some/path")).collect();
+    let replies: Vec<u8> = (1..=REQUESTS as i32).flat_map(|xid| frames::reply(xid, &[5; 90])).collect();
+    for round in 1..=3 {
+        send(&mut client, &requests).await;
+        expect(&mut server, &requests).await;
+        heartbeat(&mut other).await;
+        send(&mut server, &replies).await;
+        expect(&mut client, &replies).await;
+        stage.zoogate.counts("zoogate_operations_total", &["op=\"getData\""], round * 4_096).await;
+    }
+    assert_eq!(stage.zoogate.metric("zoogate_untracked_requests_total", &[]).await, 3 * 900);
+    let grown = stage.zoogate.resident().saturating_sub(before);
+    assert!(grown < 8 << 10, "{grown} KiB for {REQUESTS} requests in flight");
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::fake::Fake;
-use crate::support::sockets::{connect_narrow, expect, send};
+use crate::support::sockets::{connect_narrow, expect, reset, send};
 use crate::support::wait::within;
 use crate::support::zoogate::{Plan, Zoogate};
 use crate::support::{frames, ports};
@@ -101,6 +101,7 @@ async fn a_client_that_does_not_read_stops_its_server_and_nobody_else() {
     let stuck = stick(pairs, &reply).await;
     let grown = stage.zoogate.resident().saturating_sub(before);
     assert!(grown < GROWTH, "{STUCK} stuck clients cost {grown} KiB");
+    stage.zoogate.counts("zoogate_paused_reads_total", &["direction=\"reply\""], STUCK as u64).await;
     for _ in 0..100 {
         heartbeat(&mut other_client, &mut other_server).await;
     }
@@ -126,6 +127,7 @@ async fn a_server_that_does_not_read_stops_its_client_and_nobody_else() {
     let stuck = stick(pairs, &request).await;
     let grown = stage.zoogate.resident().saturating_sub(before);
     assert!(grown < GROWTH, "{STUCK} stuck servers cost {grown} KiB");
+    stage.zoogate.counts("zoogate_paused_reads_total", &["direction=\"request\""], STUCK as u64).await;
     for _ in 0..100 {
         heartbeat(&mut other_client, &mut other_server).await;
     }
@@ -134,4 +136,20 @@ async fn a_server_that_does_not_read_stops_its_client_and_nobody_else() {
         expect(&mut client, &frames::pong()).await;
         drain(&mut server, &request, sent).await;
     }
+}
+
+/// A client's end stands behind its own bytes, and those are not read while its server takes none: it shows when the
+/// server's connection is given up, which is after a minute.
+#[tokio::test]
+async fn a_client_that_resets_while_its_server_does_not_read_is_let_go() {
+    let mut stage = Stage::set().await;
+    let (mut other_client, mut other_server) = stage.pair().await;
+    let (client, server) = stage.pair().await;
+    let request = frames::frame(&[&[0, 0, 0, 1, 0, 0, 0, 5][..], &vec![0; 900_000]].concat());
+    let (_server, client, _) = stick(vec![(server, client)], &request).await.remove(0);
+    reset(client);
+    sleep(Duration::from_mins(1)).await;
+    stage.zoogate.counts("zoogate_connection_ends_total", &["reason=\"server_gone\""], 1).await;
+    assert_eq!(stage.zoogate.metric("zoogate_connections", &[]).await, 1);
+    heartbeat(&mut other_client, &mut other_server).await;
 }

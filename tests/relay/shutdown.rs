@@ -127,3 +127,20 @@ async fn a_second_signal_ends_it_at_once() {
     assert_eq!(stage.zoogate.ended().await.code(), Some(2));
     rest(&mut client).await;
 }
+
+#[tokio::test]
+async fn while_it_stops_it_lives_and_is_not_ready() {
+    let mut stage = Stage::set("600s").await;
+    let (mut client, mut server) = stage.pair().await;
+    send(&mut client, &frames::get_data(1, "/slow")).await;
+    expect(&mut server, &frames::get_data(1, "/slow")).await;
+    assert_eq!(stage.zoogate.status("/readyz").await, Some(200));
+    stage.zoogate.terminate();
+    until("readiness to end", async || (stage.zoogate.status("/readyz").await == Some(503)).then_some(())).await;
+    assert_eq!(stage.zoogate.status("/livez").await, Some(200));
+    assert_eq!(stage.zoogate.metric("zoogate_ready", &[]).await, 0);
+    assert_eq!(stage.zoogate.metric("zoogate_connections", &[]).await, 1);
+    send(&mut server, &frames::reply(1, &[])).await;
+    assert_eq!(rest(&mut client).await, (frames::reply(1, &[]), End::Orderly));
+    assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+}

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::fake::Fake;
+use crate::support::pair::Pair;
 use crate::support::sockets::{End, connect, expect, rest, send};
 use crate::support::wait::within;
 use crate::support::zoogate::{Plan, Zoogate};
@@ -157,6 +158,7 @@ async fn handshakes_with_hostile_lengths_reach_the_server_as_they_are() {
     password[28..32].copy_from_slice(&i32::MAX.to_be_bytes());
     let mut negative = frames::connect(30_000);
     negative[28..32].copy_from_slice(&(-2_i32).to_be_bytes());
+    let mut other = Pair::attach(&mut stage.fake, stage.addresses[0], SESSION).await;
     let length = |len: i32| [&len.to_be_bytes()[..], &[0; 60]].concat();
     for address in stage.addresses {
         for claim in [&password, &negative, &length(i32::MAX), &length(i32::MIN), &length(-1), &length(0), &length(3)] {
@@ -169,5 +171,34 @@ async fn handshakes_with_hostile_lengths_reach_the_server_as_they_are() {
             assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
         }
     }
+    other.heartbeat().await;
+    // Seven at each address: those with a handshake's size are said to be none, as are the others.
+    stage.zoogate.counts("zoogate_opaque_connections_total", &[], 14).await;
+    assert!(stage.zoogate.resident() < 64 << 10, "{} KiB resident", stage.zoogate.resident());
+}
+
+#[tokio::test]
+async fn answers_to_a_handshake_with_hostile_lengths_reach_the_client_as_they_are() {
+    let mut stage = stage().await;
+    let mut other = Pair::attach(&mut stage.fake, stage.addresses[0], SESSION).await;
+    let mut password = frames::connected(30_000, SESSION + 1);
+    password[20..24].copy_from_slice(&i32::MAX.to_be_bytes());
+    let length = |len: i32| [&len.to_be_bytes()[..], &[0; 60]].concat();
+    for address in stage.addresses {
+        for answer in [&password, &length(i32::MAX), &length(i32::MIN), &length(-1), &length(3)] {
+            let mut client = connect(address).await;
+            send(&mut client, &frames::connect(30_000)).await;
+            let mut server = stage.fake.visit_with(&frames::connect(30_000)).await;
+            send(&mut server, answer).await;
+            expect(&mut client, answer).await;
+            send(&mut client, b"whatever").await;
+            expect(&mut server, b"whatever").await;
+            drop(server);
+            assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
+        }
+    }
+    other.heartbeat().await;
+    stage.zoogate.counts("zoogate_decode_faults_total", &["fault=\"long_handshake\""], 6).await;
+    stage.zoogate.counts("zoogate_decode_faults_total", &[], 10).await;
     assert!(stage.zoogate.resident() < 64 << 10, "{} KiB resident", stage.zoogate.resident());
 }

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 use std::{fs, io};
 
@@ -14,29 +15,13 @@ use tokio::time::timeout;
 
 use crate::support::crowd::alone;
 use crate::support::fake::Fake;
+use crate::support::pair::Pair;
 use crate::support::sockets::{connect, expect, refuses, send};
 use crate::support::wait::within;
 use crate::support::zoogate::Plan;
 use crate::support::{frames, ports};
 
 const SESSION: i64 = 0x0100_0000_0000_0500;
-
-/// A session, and its two ends.
-async fn pair(address: SocketAddr, fake: &mut Fake, session: i64) -> (TcpStream, TcpStream) {
-    let mut client = connect(address).await;
-    let (claim, answer) = (frames::connect(30_000), frames::connected(30_000, session));
-    send(&mut client, &claim).await;
-    let server = fake.attach(&claim, &answer).await;
-    expect(&mut client, &answer).await;
-    (client, server)
-}
-
-async fn heartbeat((client, server): &mut (TcpStream, TcpStream)) {
-    send(client, &frames::ping()).await;
-    expect(server, &frames::ping()).await;
-    send(server, &frames::pong()).await;
-    expect(client, &frames::pong()).await;
-}
 
 /// An address whose kernel answers nobody: its queue is full and nobody accepts.
 async fn black_hole() -> (SocketAddr, Socket, Vec<TcpStream>) {
@@ -61,10 +46,10 @@ async fn an_address_that_swallows_connections_costs_others_nothing() {
     zoogate.counts("zoogate_probe_results_total", &[&name, "health=\"unreachable\""], 2).await;
     let mut pairs = Vec::new();
     for round in 0..6 {
-        pairs.push(pair(address, &mut fake, SESSION + round).await);
+        pairs.push(Pair::attach(&mut fake, address, SESSION + round).await);
     }
     for pair in &mut pairs {
-        heartbeat(pair).await;
+        pair.heartbeat().await;
     }
     assert!(refuses(mirror).await, "the mirror of an address that takes nobody takes clients");
 }
@@ -79,7 +64,7 @@ async fn a_name_that_fails_is_said_and_the_others_serve() {
     let failing = ["server=\"no-such-host.invalid:2181\"", "health=\"unreachable\""];
     zoogate.counts("zoogate_probe_results_total", &failing, 1).await;
     for round in 0..4 {
-        heartbeat(&mut pair(address, &mut fake, SESSION + round).await).await;
+        Pair::attach(&mut fake, address, SESSION + round).await.heartbeat().await;
     }
 }
 
@@ -98,17 +83,113 @@ async fn a_name_that_changes_is_followed_and_a_session_that_is_there_stays() {
     let address = ports::free();
     let plan = Plan::before_names(&format!("zk.test:{port}")).pooled(address).hosts(hosts.path());
     let zoogate = plan.start().await;
-    let mut before = pair(address, &mut old, SESSION).await;
+    let mut before = Pair::attach(&mut old, address, SESSION).await;
     rewrite(hosts.path(), "127.0.0.77");
-    let mut after = pair(address, &mut new, SESSION + 1).await;
-    heartbeat(&mut before).await;
-    heartbeat(&mut after).await;
+    let mut after = Pair::attach(&mut new, address, SESSION + 1).await;
+    before.heartbeat().await;
+    after.heartbeat().await;
     // The name is gone for a while, and comes back.
     fs::write(hosts.path(), "").expect("a file of names");
     zoogate.counts("zoogate_probe_results_total", &["health=\"unreachable\""], 1).await;
-    heartbeat(&mut before).await;
+    before.heartbeat().await;
     rewrite(hosts.path(), "127.0.0.1");
-    heartbeat(&mut pair(address, &mut old, SESSION + 2).await).await;
+    Pair::attach(&mut old, address, SESSION + 2).await.heartbeat().await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_never_answered_holds_up_nobody() {
+    let hosts = tempfile::tempdir().expect("a folder");
+    let hosts = hosts.path().join("hosts");
+    // Whoever opens it to read waits for somebody who writes: the resolver never comes back.
+    assert!(Command::new("mkfifo").arg(&hosts).status().expect("mkfifo (coreutils)").success());
+    let mut fake = Fake::start().await;
+    let (address, mirror) = (ports::free(), ports::free());
+    let plan = Plan::before_names(&format!("never.test:2181,{}", fake.address())).pooled(address);
+    let plan = plan.with("--listen", &format!("{mirror}=never.test:2181")).with("--probe-timeout", "200ms");
+    let mut zoogate = plan.with("--workers", "1").hosts(&hosts).start().await;
+    let unreachable = ["server=\"never.test:2181\"", "health=\"unreachable\""];
+    zoogate.counts("zoogate_probe_results_total", &unreachable, 1).await;
+    let threads = zoogate.threads();
+    let mut pairs = Vec::new();
+    for round in 0..6 {
+        pairs.push(Pair::attach(&mut fake, address, SESSION + round).await);
+    }
+    assert!(refuses(mirror).await, "the mirror of a name without an address takes clients");
+    zoogate.counts("zoogate_probe_results_total", &unreachable, 5).await;
+    assert!(zoogate.threads() <= threads, "{} threads, and {threads} before", zoogate.threads());
+    for pair in &mut pairs {
+        pair.heartbeat().await;
+    }
+    // A stop does not wait for the resolver either.
+    zoogate.terminate();
+    assert_eq!(zoogate.ended().await.code(), Some(0));
+}
+
+/// Debian's library that shows a program another date: package faketime.
+fn faketime() -> String {
+    let folders = fs::read_dir("/usr/lib").expect("libraries").flatten();
+    let library = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    library.expect("libfaketime: Debian package faketime").display().to_string()
+}
+
+#[tokio::test]
+async fn a_step_of_the_date_changes_nothing_but_the_times_that_are_shown() {
+    const HOUR: i64 = 3_600_000;
+    let date = NamedTempFile::new().expect("a file");
+    fs::write(date.path(), "+0").expect("a date");
+    let (mut fake, address) = (Fake::start().await, ports::free());
+    let plan = Plan::before(&[fake.address()]).pooled(address).variable("LD_PRELOAD", faketime());
+    let plan = plan.variable("FAKETIME_TIMESTAMP_FILE", date.path().display().to_string());
+    let plan = plan.variable("FAKETIME_NO_CACHE", "1").variable("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let mut zoogate = plan.variable("DONT_FAKE_MONOTONIC", "1").start().await;
+    let mut pairs = vec![Pair::attach(&mut fake, address, SESSION).await];
+    for (step, offset) in ["+1h", "-2h"].into_iter().enumerate() {
+        fs::write(date.path(), offset).expect("a date");
+        zoogate.counts("zoogate_clock_steps_total", &[], step as u64 + 1).await;
+        for pair in &mut pairs {
+            pair.heartbeat().await;
+        }
+        pairs.push(Pair::attach(&mut fake, address, SESSION + 1 + step as i64).await);
+    }
+    zoogate.logs("clock was stepped").await;
+    let page = zoogate.json("/api/connections").await;
+    let shown: Vec<i64> = page["connections"]
+        .as_array()
+        .expect("connections")
+        .iter()
+        .map(|one| one["claimed_at_ms"].as_i64().expect("a moment"))
+        .collect();
+    // Newest first. Each was shown by the date of its time: within some minutes an hour later, two hours earlier.
+    let [third, second, first] = shown[..] else { panic!("{page}") };
+    assert!((HOUR..HOUR + HOUR / 4).contains(&(second - first)), "{shown:?}");
+    assert!((-2 * HOUR..-2 * HOUR + HOUR / 4).contains(&(third - first)), "{shown:?}");
+    // Probes and verdicts go by the other clock.
+    let serving = zoogate.metric("zoogate_probe_results_total", &["health=\"serving\""]).await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], serving + 2).await;
+    let latency = zoogate.metric("zoogate_operation_duration_seconds_sum", &["op=\"ping\""]).await;
+    assert!(latency < 600, "{latency} s for the answers to three pings");
+    drop(pairs.remove(0));
+    zoogate.counts("zoogate_connection_ends_total", &["reason=\"client_gone\""], 1).await;
+    assert_eq!(zoogate.metric("zoogate_connections", &[]).await, 2);
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_asked_and_keeps_its_places_for_clients() {
+    let listener = TcpListener::bind(ports::free()).await.unwrap();
+    let (server, address) = (listener.local_addr().unwrap(), ports::free());
+    let plan = Plan::before(&[server]).pooled(address).with("--probe-timeout", "100ms");
+    let zoogate = plan.with("--probe-interval", "100ms").start().await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"mute\""], 25).await;
+    let mut waiting = Vec::new();
+    while let Ok(visitor) = timeout(Duration::from_millis(300), listener.accept()).await {
+        waiting.push(visitor.unwrap());
+    }
+    assert!(waiting.len() <= 8, "25 questions have taken {} places", waiting.len());
+    // It thaws: the question that waits is answered, or its connection ends, and it is asked anew.
+    let mut fake = Fake::with(listener);
+    drop(waiting);
+    zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], 1).await;
+    Pair::attach(&mut fake, address, SESSION).await.heartbeat().await;
 }
 
 #[tokio::test]
@@ -116,8 +197,8 @@ async fn clients_that_find_the_queue_full_are_served_in_the_end() {
     let alone = alone().await;
     let mut fake = Fake::start().await;
     let address = ports::free();
-    let zoogate = Plan::before(&[fake.address()]).pooled(address).with("--workers", "1").start().await;
-    let mut other = pair(address, &mut fake, SESSION).await;
+    let mut zoogate = Plan::before(&[fake.address()]).pooled(address).with("--workers", "1").start().await;
+    let mut other = Pair::attach(&mut fake, address, SESSION).await;
     zoogate.freeze();
     let mut waiting = Vec::new();
     let mut queued = 0;
@@ -135,7 +216,7 @@ async fn clients_that_find_the_queue_full_are_served_in_the_end() {
         waiting.push(within("a late client", one).await.expect("a task").expect("a connection"));
     }
     eprintln!("{queued} clients fitted into the queue");
-    heartbeat(&mut other).await;
+    other.heartbeat().await;
     let last = waiting.split_off(waiting.len() - 30);
     drop(waiting);
     for (mut client, session) in last.into_iter().zip(SESSION + 1..) {
@@ -145,6 +226,9 @@ async fn clients_that_find_the_queue_full_are_served_in_the_end() {
         expect(&mut client, &answer).await;
     }
     zoogate.counts("zoogate_rejected_connections_total", &["reason=\"left_silent\""], 1).await;
+    // Those who knocked in vain were put off by the kernel, and that is said.
+    zoogate.counts("zoogate_accept_queue_overflows_total", &[&format!("listener=\"{address}\"")], 1).await;
+    zoogate.logs("accept queue was full").await;
 }
 
 #[tokio::test]

@@ -107,6 +107,7 @@ impl Observer for Words {
             Event::Result { op, error } => format!("  result of {op}: {error}"),
             Event::Watch(watch) => format!("watch: type {} state {} {}", watch.kind, watch.state, text(watch.path)),
             Event::Gap { skipped } => format!("gap: {skipped} skipped"),
+            Event::Untracked => "untracked".to_owned(),
             Event::MoveRefused { form, refused } => {
                 let form = if form == MovedForm::Multi { "a multi's results" } else { "a header" };
                 let refused = refused.map(|refused| format!("{} {} {}", refused.xid.0, refused.op, text(refused.path)));

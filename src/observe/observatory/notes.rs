@@ -1,10 +1,13 @@
 //! What the relay notes that is no transition: strangers, failures, refusals. Counted, and logged where it helps.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::Observatory;
 use crate::ids::{ServerId, SessionId};
+use crate::observe::Calendar;
 use crate::observe::lock::lock;
+use crate::time::Timestamp;
 use crate::wire::Fault;
 use crate::wire::first_frame::Opening;
 
@@ -63,18 +66,44 @@ impl Observatory {
     /// No server was left for a client's claim.
     pub fn note_unplaced(&self, client: SocketAddr, session: SessionId) {
         self.events().rejected("no_server");
-        tracing::warn!(%client, %session, "no server took the session; client closed");
+        if let Some(left_out) = self.sparing.pass("no_server") {
+            tracing::warn!(%client, %session, left_out, "no server took the session; client closed");
+        }
     }
 
     /// A client was turned away because so many connections are open.
     pub fn note_rejected(&self, listener: SocketAddr, open: usize) {
         self.events().rejected("too_many");
-        tracing::debug!(%listener, open, "connection limit reached; client turned away");
+        if let Some(left_out) = self.sparing.pass("too_many") {
+            tracing::warn!(%listener, open, left_out, "connection limit reached; client turned away");
+        }
     }
 
-    /// A listener failed to do something.
-    pub fn note_listener_failure(&self, listener: SocketAddr, operation: &str, error: &std::io::Error) {
+    /// A listener failed to do something. Whatever the listener, lines about one operation are spared together.
+    pub fn note_listener_failure(&self, listener: SocketAddr, operation: &'static str, error: &std::io::Error) {
         self.events().listener_failed(operation, error);
-        tracing::warn!(%listener, operation, %error, "listener failure");
+        if let Some(left_out) = self.sparing.pass(operation) {
+            tracing::warn!(%listener, operation, %error, left_out, "listener failure");
+        }
+    }
+
+    /// The kernel has put clients off because the queue of a listener was full: so many times since that was last
+    /// asked. So many wait there now.
+    pub fn note_put_off(&self, listener: SocketAddr, times: u64, waiting: u32) {
+        self.exporter.put_off(&listener.to_string(), times);
+        if times > 0
+            && let Some(left_out) = self.sparing.pass("put_off")
+        {
+            tracing::warn!(%listener, times, waiting, left_out, "accept queue was full; the kernel has put clients off");
+        }
+    }
+
+    /// Looks whether the machine's date was stepped. Nothing but the times that are shown depends on it.
+    pub fn check_date(&self, now: Timestamp) {
+        if let Some((stepped_ms, calendar)) = self.calendar().checked(now, Calendar::start(now)) {
+            self.calendar.store(Arc::new(calendar));
+            self.events().clock_stepped();
+            tracing::warn!(stepped_ms, "the machine's clock was stepped; later moments are shown by its new date");
+        }
     }
 }

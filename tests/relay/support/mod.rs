@@ -3,6 +3,7 @@
 pub(crate) mod crowd;
 pub(crate) mod fake;
 pub(crate) mod frames;
+pub(crate) mod pair;
 pub(crate) mod ports;
 pub(crate) mod random;
 pub(crate) mod sockets;

@@ -1,12 +1,14 @@
 //! The program under test, as a process of its own.
 
 use std::fs;
+use std::io::{PipeReader, PipeWriter, pipe};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,6 +28,8 @@ pub(crate) struct Plan {
     arguments: Vec<String>,
     descriptors: Option<u32>,
     hosts: Option<PathBuf>,
+    variables: Vec<(&'static str, String)>,
+    log: Option<PipeWriter>,
     admin: SocketAddr,
 }
 
@@ -40,7 +44,8 @@ impl Plan {
     pub(crate) fn before_names(servers: &str) -> Self {
         let admin = ports::free();
         let arguments = ["run", "--servers", servers, "--log-level", "debug"].map(str::to_owned).to_vec();
-        Self { arguments, descriptors: None, hosts: None, admin }.with("--admin", &admin.to_string())
+        Self { arguments, descriptors: None, hosts: None, variables: Vec::new(), log: None, admin }
+            .with("--admin", &admin.to_string())
     }
 
     /// With a pooled address.
@@ -71,9 +76,24 @@ impl Plan {
         self
     }
 
+    /// With a variable in its environment.
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// With a log that goes through a pipe, which is read by whoever asked for it, or not at all.
+    pub(crate) fn log_to_pipe(mut self) -> (Self, PipeReader) {
+        let (reader, writer) = pipe().expect("a pipe");
+        self.log = Some(writer);
+        (self, reader)
+    }
+
     /// Starts it and waits until it is ready.
-    pub(crate) async fn start(self) -> Zoogate {
+    pub(crate) async fn start(mut self) -> Zoogate {
         let log = NamedTempFile::new().expect("a file for the log");
+        let piped = self.log.take();
+        let by_log = piped.is_none();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]);
         if let Some(most) = self.descriptors {
@@ -88,11 +108,16 @@ impl Plan {
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log.reopen().expect("the file for the log again"))
+            .envs(self.variables)
+            .stderr(piped.map_or_else(|| log.reopen().expect("the file for the log again").into(), Stdio::from))
             .spawn()
             .expect("start zoogate through setpriv, prlimit and unshare (util-linux)");
         let mut zoogate = Zoogate { child, log, admin: self.admin };
-        zoogate.logs("ready").await;
+        if by_log {
+            zoogate.logs("ready").await;
+        } else {
+            until("zoogate to be ready", async || (zoogate.status("/readyz").await == Some(200)).then_some(())).await;
+        }
         zoogate
     }
 }
@@ -159,6 +184,33 @@ impl Zoogate {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
         Some(answer)
+    }
+
+    /// Its admin address.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// The status with which its admin address answers.
+    pub(crate) async fn status(&self, path: &str) -> Option<u16> {
+        self.get(path).await?.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// What its API says.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        let answer = within("an answer", self.get(path)).await.expect("an answer");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error} in {body}"))
+    }
+
+    /// Its threads.
+    pub(crate) fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads").count()
+    }
+
+    /// How often it has written this.
+    pub(crate) fn lines_with(&self, what: &str) -> usize {
+        self.log().lines().filter(|line| line.contains(what)).count()
     }
 
     /// The sum of a metric's series that have all these labels, written as in the exposition (`reason="left"`).

@@ -1,0 +1,39 @@
+//! What happens to the machine beside the traffic and would otherwise go unsaid: clients that the kernel puts off, a
+//! date that is stepped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::accept_queue::AcceptQueues;
+use super::gateway::Gateway;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Looks around until it is dropped.
+pub(super) async fn look_around(gateway: Arc<Gateway>, addresses: Vec<SocketAddr>) {
+    let mut queues = AcceptQueues::of(addresses)
+        .inspect_err(|error| tracing::info!(%error, "the kernel does not tell of full accept queues"))
+        .ok();
+    let mut rounds = interval(EVERY);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        gateway.observatory.check_date(gateway.clock.now());
+        match queues.as_mut().map(AcceptQueues::look) {
+            None => {}
+            Some(Ok(overflows)) => {
+                for overflow in overflows {
+                    gateway.observatory.note_put_off(overflow.address, overflow.times, overflow.waiting);
+                }
+            }
+            Some(Err(error)) => {
+                tracing::info!(%error, "the kernel does not tell of full accept queues");
+                queues = None;
+            }
+        }
+    }
+}

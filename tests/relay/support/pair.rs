@@ -1,0 +1,38 @@
+//! A session through zoogate, and its two ends.
+
+use std::net::SocketAddr;
+
+use tokio::net::TcpStream;
+
+use super::fake::Fake;
+use super::frames;
+use super::sockets::{connect, expect, send};
+
+/// A session timeout beyond which nobody on a loaded machine loses patience, in milliseconds.
+const TIMEOUT: i32 = 600_000;
+
+/// A client and the server that it is attached to.
+pub(crate) struct Pair {
+    pub(crate) client: TcpStream,
+    pub(crate) server: TcpStream,
+}
+
+impl Pair {
+    /// A new session, given by this server, through this address.
+    pub(crate) async fn attach(fake: &mut Fake, address: SocketAddr, session: i64) -> Self {
+        let mut client = connect(address).await;
+        let (claim, answer) = (frames::connect(TIMEOUT), frames::connected(TIMEOUT, session));
+        send(&mut client, &claim).await;
+        let server = fake.attach(&claim, &answer).await;
+        expect(&mut client, &answer).await;
+        Self { client, server }
+    }
+
+    /// One ping and its answer.
+    pub(crate) async fn heartbeat(&mut self) {
+        send(&mut self.client, &frames::ping()).await;
+        expect(&mut self.server, &frames::ping()).await;
+        send(&mut self.server, &frames::pong()).await;
+        expect(&mut self.client, &frames::pong()).await;
+    }
+}
