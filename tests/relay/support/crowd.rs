@@ -11,6 +11,8 @@ pub(crate) struct Alone {
     _only: MutexGuard<'static, ()>,
     /// Descriptors that it may use.
     pub(crate) descriptors: u64,
+    /// Descriptors that there are when nothing else runs.
+    pub(crate) hard_limit: u64,
 }
 
 /// Waits for other crowds to leave, and raises this process's limit as far as the system allows.
@@ -19,5 +21,6 @@ pub(crate) async fn alone() -> Alone {
     let only = ONLY.lock().await;
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("the limit that is allowed");
-    Alone { _only: only, descriptors: maximum.unwrap_or(u64::MAX).saturating_sub(OTHERS) }
+    let hard_limit = maximum.unwrap_or(u64::MAX);
+    Alone { _only: only, descriptors: hard_limit.saturating_sub(OTHERS), hard_limit }
 }
