@@ -78,3 +78,47 @@ impl ServerRoster {
         self.servers.iter().any(|server| server.health == Health::Serving)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: ServerId = ServerId(0);
+    const B: ServerId = ServerId(1);
+
+    fn roster(a: Health, b: Health) -> ServerRoster {
+        ServerRoster::new(["a:1", "b:1"].map(str::to_owned)).seen(A, Sighting::of(a), Timestamp(1)).seen(
+            B,
+            Sighting::of(b),
+            Timestamp(1),
+        )
+    }
+
+    #[test]
+    fn a_server_keeps_what_it_told_and_since_when_it_is_as_it_is() {
+        let told = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(7)) };
+        let roster = roster(Health::Refusing, Health::Serving).seen(A, told, Timestamp(2)).seen(
+            A,
+            Sighting::of(Health::Serving),
+            Timestamp(3),
+        );
+        let entry = roster.get(A).expect("a configured server");
+        assert_eq!((entry.since, entry.seen_at), (Timestamp(2), Timestamp(3)));
+        assert_eq!((entry.role, entry.zxid), (Role::Leader, Some(Zxid(7))));
+        let follows = Sighting { role: Role::Follower, zxid: Some(Zxid(8)), ..told };
+        let entry = roster.seen(A, follows, Timestamp(4)).get(A).cloned().expect("a configured server");
+        assert_eq!((entry.role, entry.zxid, entry.since), (Role::Follower, Some(Zxid(8)), Timestamp(2)));
+        assert_eq!(roster.get(ServerId(2)), None);
+        assert_eq!(roster.seen(ServerId(2), told, Timestamp(4)), roster);
+    }
+
+    #[test]
+    fn one_server_that_accepts_or_serves_is_enough() {
+        let nobody = roster(Health::Refusing, Health::Unreachable);
+        assert_eq!((nobody.any_accepts(), nobody.any_serves()), (false, false));
+        let mute = roster(Health::Refusing, Health::Mute);
+        assert_eq!((mute.any_accepts(), mute.any_serves()), (true, false));
+        let one = roster(Health::Serving, Health::Refusing);
+        assert_eq!((one.any_accepts(), one.any_serves()), (true, true));
+    }
+}

@@ -5,3 +5,4 @@ mod memory;
 mod reasons;
 mod scenarios;
 mod story;
+mod thresholds;

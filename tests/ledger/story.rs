@@ -172,6 +172,12 @@ impl Story {
         password: Password,
         zxid: i64,
     ) -> Link {
+        let (last_zxid, timeout_ms) = (Zxid(zxid), TIMEOUT as i32);
+        let request = ConnectRequest { last_zxid, timeout_ms, session, password, read_only: Some(false) };
+        self.claim_as(client, server, request)
+    }
+
+    pub(crate) fn claim_as(&mut self, client: SocketAddr, server: u16, request: ConnectRequest) -> Link {
         let link = ConnectionId(self.next_link);
         self.next_link += 1;
         let client = SocketAddr::new(client.ip(), 4_000 + link.0 as u16);
@@ -189,19 +195,8 @@ impl Story {
             server_heard_at: now,
         };
         self.links.insert(link, LinkState { end });
-        self.tell(Transition::Claimed {
-            connection: link,
-            client,
-            server: ServerId(server),
-            request: ConnectRequest {
-                last_zxid: Zxid(zxid),
-                timeout_ms: TIMEOUT as i32,
-                session,
-                password,
-                read_only: Some(false),
-            },
-            routed: RouteReason::Mirror,
-        });
+        let (server, routed) = (ServerId(server), RouteReason::Mirror);
+        self.tell(Transition::Claimed { connection: link, client, server, request, routed });
         link
     }
 

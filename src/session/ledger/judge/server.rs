@@ -173,12 +173,14 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
     let after = sentence::relative(next.claim.claimed_at, case.ended_at);
     if next.claim.attached_at().is_none() {
         return Some(match scene.session.and_then(SessionRecord::closed_at) {
-            Some(at) if close_reaches(case, at) => Ruling::of(
-                EndReason::ClosedElsewhere,
-                format!("the session was closed through another connection {}", sentence::relative(at, case.ended_at)),
-            ),
-            // The close came after this end, which had another reason.
-            Some(_) => moved::by_other_claim(scene, said_by).unwrap_or_else(|| unexplained(scene, said_by)),
+            // A close through another connection would have explained it; one that came later had another reason.
+            Some(_) => moved::by_other_claim(scene, said_by).unwrap_or_else(|| {
+                if case.end.closing {
+                    Ruling::of(EndReason::Closed, "the client had asked to close its session, and it is over")
+                } else {
+                    unexplained(scene, said_by)
+                }
+            }),
             None if case.was_reset() && !case.owed() => unexplained(scene, said_by),
             None => Ruling::of(
                 EndReason::SessionExpired,
