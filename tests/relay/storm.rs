@@ -232,7 +232,8 @@ async fn trickle(enough: impl Fn(usize) -> bool) {
     slow.client.set_nodelay(true).expect("TCP_NODELAY");
     slow.server.set_nodelay(true).expect("TCP_NODELAY");
     let mut requests = (1..).flat_map(|xid| frames::get_data(xid, "/a/path"));
-    let mut replies = (1..).flat_map(|xid| frames::reply(xid, &[5; 90]));
+    // As long as a request, so that only one is in flight at a time.
+    let mut replies = (1..).flat_map(|xid| frames::reply(xid, &[5; 4]));
     let (mut bytes, mut before) = (0, 0);
     while !enough(bytes) {
         let (request, reply) = (requests.next().expect("a byte"), replies.next().expect("a byte"));
@@ -252,9 +253,10 @@ async fn trickle(enough: impl Fn(usize) -> bool) {
     eprintln!("{bytes} single bytes each way cost {grown} KiB");
     assert!(grown < 4 << 10, "{bytes} single bytes each way cost {grown} KiB");
     // As many as have a whole reply, whose head is what counts.
-    let whole = bytes / frames::reply(1, &[5; 90]).len();
+    let whole = bytes / frames::reply(1, &[5; 4]).len();
     zoogate.counts("zoogate_operations_total", &["op=\"getData\""], whole as u64 - 1).await;
     assert_eq!(zoogate.metric("zoogate_decode_faults_total", &[]).await, 0);
+    assert_eq!(zoogate.metric("zoogate_untracked_requests_total", &[]).await, 0);
 }
 
 #[tokio::test]
