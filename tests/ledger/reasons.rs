@@ -248,6 +248,23 @@ fn a_lone_session_of_a_server_that_thawed_and_serves_again_at_once() {
 }
 
 #[test]
+fn a_lone_session_of_a_server_that_was_asked_again_as_it_thawed() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.set(A, Health::Mute);
+    story.look(A);
+    story.wait(1_100);
+    story.set(A, Health::NotServing);
+    story.look(A);
+    story.wait(10);
+    story.set(A, Health::Serving);
+    story.fin(link);
+    story.wait(100);
+    story.attach(session, B);
+    assert_eq!(story.reason(link, quiet()), EndReason::ServerLeaving);
+}
+
+#[test]
 fn a_close_that_was_lost_with_its_leader() {
     let mut story = Story::new();
     story.crowd(A, 2);

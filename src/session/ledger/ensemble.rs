@@ -54,6 +54,8 @@ pub(super) struct ServerView {
     pub(super) previous: Option<Look>,
     /// The last look that showed it down.
     pub(super) down: Option<Look>,
+    /// The last look that got no answer, whatever was seen since.
+    pub(super) mute: Option<Look>,
     pub(super) exodus: Option<Exodus>,
     /// Ended before their claim was answered; they wait for a look at this server.
     pub(super) unanswered: Vec<ConnectionId>,
@@ -149,6 +151,9 @@ impl Ensemble {
         }
         if look.is_down() {
             view.down = Some(look);
+        }
+        if look.sighting.health == Health::Mute {
+            view.mute = Some(look);
         }
         if look.leads() {
             self.leader = Some(server);

@@ -7,7 +7,6 @@ use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
 use crate::session::ledger::exodus::{Fate, Testimony};
 use crate::session::ledger::record::SessionRecord;
-use crate::session::sighting::Health;
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
 
@@ -224,9 +223,8 @@ fn thawed(scene: Scene<'_>) -> Option<Ruling> {
     // What such a server finds waiting when it thaws may be a younger claim, which closes the older connection.
     let pushed_aside = others(scene)
         .any(|other| other.claim.server == case.claim.server && other.claim.claimed_at >= case.claim.claimed_at);
-    let look = view.down.filter(|look| {
+    let look = view.mute.filter(|look| {
         !pushed_aside
-            && look.sighting.health == Health::Mute
             && Some(look.asked_at) >= case.attached_at()
             && look.asked_at <= case.ended_at
             && look.asked_at.after(THAW) >= case.ended_at
