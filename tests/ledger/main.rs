@@ -1,6 +1,9 @@
 //! The ledger told stories: every scenario and every reason, a session alone and among many.
 
 mod bounds;
+mod exodus;
+mod kept;
+mod leader;
 mod memory;
 mod reasons;
 mod scenarios;

@@ -1,0 +1,145 @@
+//! A server that drops everybody: because it leaves, or because its leader was lost.
+
+use zoogate::session::sighting::{Health, Role};
+use zoogate::session::verdict::EndReason;
+
+use crate::story::{A, B, LEADER, Link, Story, quiet};
+
+/// Drops a crowd of three to A after what is told before; nobody looks unless the story does.
+fn crowd_dropped(before: impl Fn(&mut Story), after: impl Fn(&mut Story)) -> (Story, Link) {
+    let mut story = Story::without_prober();
+    story.crowd(B, 1);
+    let links = story.crowd(A, 3);
+    before(&mut story);
+    for link in &links {
+        story.fin(*link);
+    }
+    after(&mut story);
+    story.wait(quiet());
+    (story, links[0])
+}
+
+fn nothing(_: &mut Story) {}
+
+#[track_caller]
+fn expect(told: (Story, Link), at_once: bool, reason: EndReason, words: &str) {
+    let (mut story, link) = told;
+    assert_eq!(story.decided(link).is_some(), at_once);
+    assert_eq!(story.reason(link, 60_000), reason);
+    let why = &story.decided(link).expect("a decided end").why;
+    assert!(why.contains(words), "{why}");
+}
+
+const ALL: &str = "server 1 closed all of its 3 connections within 0 ms";
+
+#[test]
+fn where_nobody_knows_the_leader_it_is_waited_for_a_look() {
+    expect(crowd_dropped(nothing, nothing), false, EndReason::ServerLeaving, ALL);
+}
+
+#[test]
+fn a_standalone_server_has_no_leader_to_lose() {
+    let alone = |story: &mut Story| {
+        story.set_role(A, Role::Standalone);
+        story.look(A);
+    };
+    expect(crowd_dropped(alone, nothing), true, EndReason::ServerLeaving, ALL);
+}
+
+#[test]
+fn a_leader_that_was_seen_down_shortly_before_is_the_reason() {
+    for (before, at_once, reason) in [(1_500, true, EndReason::LeaderLost), (1_501, false, EndReason::ServerLeaving)] {
+        let down = |story: &mut Story| {
+            story.look(LEADER);
+            story.set(LEADER, Health::Refusing);
+            story.look(LEADER);
+            story.wait(before);
+        };
+        let words = if at_once { "server 0, the leader, refusing; server 1 closed all" } else { ALL };
+        expect(crowd_dropped(down, nothing), at_once, reason, words);
+    }
+}
+
+#[test]
+fn only_a_look_that_was_begun_since_shows_that_the_leader_still_leads() {
+    let before = |story: &mut Story| {
+        story.look(LEADER);
+        story.wait(100);
+    };
+    expect(crowd_dropped(before, nothing), false, EndReason::ServerLeaving, ALL);
+    expect(crowd_dropped(before, |story| story.look(LEADER)), true, EndReason::ServerLeaving, ALL);
+    let gone = |story: &mut Story| {
+        story.set_role(LEADER, Role::Follower);
+        story.look(LEADER);
+    };
+    expect(crowd_dropped(before, gone), false, EndReason::ServerLeaving, ALL);
+}
+
+#[test]
+fn without_a_known_leader_one_that_serves_shows_that_there_is_one() {
+    let serves = |story: &mut Story| story.look(B);
+    expect(crowd_dropped(nothing, serves), true, EndReason::ServerLeaving, ALL);
+    let served = |story: &mut Story| {
+        story.look(B);
+        story.wait(1);
+    };
+    expect(crowd_dropped(served, nothing), false, EndReason::ServerLeaving, ALL);
+}
+
+#[test]
+fn without_a_known_leader_none_that_serves_shows_that_there_is_none() {
+    let down = |story: &mut Story| {
+        story.set(B, Health::NotServing);
+        story.look(B);
+    };
+    expect(crowd_dropped(nothing, down), true, EndReason::LeaderLost, "no server was serving; server 1 closed all");
+    let one = |story: &mut Story| {
+        down(story);
+        story.set(LEADER, Health::Closing);
+        story.look(LEADER);
+    };
+    expect(crowd_dropped(nothing, one), false, EndReason::ServerLeaving, ALL);
+}
+
+#[test]
+fn a_lone_connection_waits_for_a_look_at_its_server_when_the_leader_is_suspected() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.set(A, Health::Closing);
+    story.set(LEADER, Health::Unreachable);
+    story.fin(link);
+    story.wait(quiet());
+    assert_eq!(story.decided(link), None);
+    assert_eq!(story.reason(link, 3_000), EndReason::LeaderLost);
+}
+
+#[test]
+fn two_that_end_together_wait_for_a_look_that_tells() {
+    let mut story = Story::new();
+    let links = story.crowd(A, 2);
+    story.set(A, Health::Closing);
+    for link in &links {
+        story.fin(*link);
+    }
+    story.wait(quiet());
+    assert_eq!(story.decided(links[0]), None);
+    assert_eq!(story.reason(links[0], 3_000), EndReason::ServerLeaving);
+}
+
+#[test]
+fn it_is_said_how_the_server_was_seen() {
+    for (health, words) in [
+        (Health::NotServing, "server 1 said that it was not serving when asked 0 ms after the end"),
+        (Health::Refusing, "server 1 refused connections when asked 0 ms after the end"),
+        (Health::Mute, "server 1 accepted connections and said nothing when asked 0 ms after the end"),
+        (Health::Unreachable, "server 1 could not be reached when asked 0 ms after the end"),
+    ] {
+        let mut story = Story::new();
+        let (_, link) = story.create(A);
+        story.set(A, health);
+        story.fin(link);
+        assert_eq!(story.reason(link, quiet()), EndReason::ServerLeaving);
+        let why = &story.decided(link).expect("a decided end").why;
+        assert!(why.contains(words), "{why}");
+    }
+}
