@@ -1,11 +1,13 @@
 //! What the ledger keeps, and what it tells of it.
 
-use zoogate::ids::{ConnectionId, ServerId, SessionId};
+use zoogate::ids::{ConnectionId, ServerId, SessionId, Zxid};
+use zoogate::session::event::MovedForm;
+use zoogate::session::identity::Identity;
 use zoogate::session::transition::Transition;
-use zoogate::session::verdict::EndReason;
-use zoogate::wire::handshake::{ConnectResponse, Password};
+use zoogate::session::verdict::{EndReason, RouteReason};
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 
-use crate::story::{A, B, Story};
+use crate::story::{A, Story};
 
 #[test]
 fn a_connection_is_kept_while_it_is_open() {
@@ -29,18 +31,37 @@ fn an_end_names_the_session_unless_none_was_given() {
     assert_eq!(story.decided(never).expect("a decided end").session, None);
 }
 
+/// A claim of a session through that connection.
+fn claimed(connection: ConnectionId, session: SessionId) -> Transition {
+    let (last_zxid, timeout_ms, password) = (Zxid(0), 6_000, Password::Right);
+    let request = ConnectRequest { last_zxid, timeout_ms, session, password, read_only: None };
+    let (client, server, routed) = (Story::client(1), ServerId(A), RouteReason::Spread);
+    Transition::Claimed { connection, client, server, request, routed }
+}
+
 #[test]
 fn what_cannot_be_placed_is_counted() {
     let mut story = Story::new();
     let (session, link) = story.create(A);
-    assert_eq!(story.ledger.losses().misplaced, 0);
-    let unknown = ConnectionId(1_000);
+    let (_, other) = story.create(A);
     let response = ConnectResponse { timeout_ms: 6_000, session, read_only: None };
-    for connection in [unknown, link] {
-        story.tell(Transition::Answered { connection, response });
+    let end = story.state(other).clone();
+    story.fin(other);
+    let unknown = ConnectionId(1_000);
+    let misplaced = [
+        claimed(link, session),
+        claimed(other, session),
+        Transition::Answered { connection: link, response },
+        Transition::Answered { connection: unknown, response },
+        Transition::Identified { connection: unknown, identity: Identity::Broker(1) },
+        Transition::MoveRefused { connection: unknown, form: MovedForm::Multi, refused: None },
+        Transition::Ended { connection: unknown, end },
+    ];
+    assert_eq!(story.ledger.losses().misplaced, 0);
+    for (before, transition) in misplaced.into_iter().enumerate() {
+        story.tell(transition);
+        assert_eq!(story.ledger.losses().misplaced, before as u64 + 1);
     }
-    assert_eq!(story.ledger.losses().misplaced, 2, "an answer to nobody, and a second one");
-    let second = story.attach(session, B);
-    story.leave(second);
-    assert_eq!(story.ledger.losses().misplaced, 2);
+    assert_eq!((story.verdicts().len(), story.ledger.sessions().len()), (0, 2));
+    assert_eq!(story.ledger.session(session).map(|record| record.attachments().len()), Some(1));
 }

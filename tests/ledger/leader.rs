@@ -143,3 +143,27 @@ fn it_is_said_how_the_server_was_seen() {
         assert!(why.contains(words), "{why}");
     }
 }
+
+#[test]
+fn a_server_that_carries_nobody_does_not_testify() {
+    for (idle, reason) in [(true, EndReason::LeaderLost), (false, EndReason::ServerLeaving)] {
+        let mut story = Story::without_prober();
+        let links = [story.crowd(A, 3), story.crowd(B, 2)].concat();
+        let one = story.crowd(LEADER, 1)[0];
+        if idle {
+            story.leave(one);
+        }
+        for link in &links {
+            story.fin(*link);
+        }
+        assert_eq!(story.reason(links[0], 60_000), reason, "{idle}");
+    }
+    let mut story = Story::without_prober();
+    let one = story.crowd(B, 1)[0];
+    story.leave(one);
+    let links = story.crowd(A, 3);
+    for link in &links {
+        story.fin(*link);
+    }
+    assert_eq!(story.reason(links[0], 60_000), EndReason::ServerLeaving, "no other server lost anybody");
+}

@@ -58,3 +58,63 @@ impl Docket {
         (due <= now || self.cases.len() > CASES).then_some(connection)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::ids::{ServerId, SessionId, Zxid};
+    use crate::session::ending::{Closer, ConnectionEnd, How};
+    use crate::session::ledger::attachment::{Claim, Outcome};
+    use crate::session::verdict::RouteReason;
+    use crate::wire::handshake::Password;
+
+    fn case(number: u64) -> Case {
+        let end = ConnectionEnd {
+            closer: Closer::Server(How::Fin),
+            unanswered: Vec::new(),
+            unanswered_count: 0,
+            unanswered_pings: 0,
+            skipped: 0,
+            fatal_error: None,
+            closing: false,
+            oversized: None,
+            client_heard_at: Timestamp::ZERO,
+            server_heard_at: Timestamp::ZERO,
+        };
+        let claim = Claim {
+            client: SocketAddr::from(([10, 0, 0, 1], 4000)),
+            server: ServerId(0),
+            claimed_at: Timestamp::ZERO,
+            requested_ms: 6_000,
+            routed: RouteReason::Spread,
+            password: Password::NotNeeded,
+            outcome: Outcome::Unanswered,
+        };
+        Case {
+            connection: ConnectionId(number),
+            session: SessionId::NEW,
+            claim,
+            last_zxid: Zxid(0),
+            read_only: None,
+            end,
+            ended_at: Timestamp::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_first_to_run_out_of_time_is_decided_then_or_when_too_many_wait() {
+        let mut docket = Docket::default();
+        assert_eq!(docket.overdue(Timestamp(u64::MAX)), None);
+        for number in 1..=CASES as u64 {
+            docket.put(case(number), Stage::Look, Timestamp(1_000 + number));
+        }
+        assert_eq!((docket.len(), docket.overdue(Timestamp(1_000))), (CASES, None));
+        assert_eq!(docket.overdue(Timestamp(1_001)), Some(ConnectionId(1)));
+        docket.put(case(0), Stage::Look, Timestamp(9_000_000));
+        assert_eq!(docket.overdue(Timestamp(1_000)), Some(ConnectionId(1)), "one too many");
+        assert!(docket.take(ConnectionId(1)).is_some_and(|(_, _, due)| due == Timestamp(1_001)));
+        assert_eq!((docket.overdue(Timestamp(1_000)), docket.overdue(Timestamp(1_002))), (None, Some(ConnectionId(2))));
+    }
+}

@@ -193,3 +193,43 @@ impl Ensemble {
         Some(server)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: ServerId = ServerId(0);
+    const B: ServerId = ServerId(1);
+
+    fn asked(ensemble: &mut Ensemble) -> Vec<ServerId> {
+        std::iter::from_fn(|| ensemble.poll_inquiry()).collect()
+    }
+
+    #[test]
+    fn a_burst_of_ends_is_one_occasion_to_ask() {
+        let mut ensemble = Ensemble::default();
+        let start = Timestamp(1_000_000);
+        ensemble.inquire(A, start);
+        ensemble.inquire(A, start.after(INQUIRY_PAUSE));
+        assert_eq!(asked(&mut ensemble), [A], "the first was still to be asked");
+        ensemble.inquire(A, Timestamp(start.after(INQUIRY_PAUSE).0 - 1));
+        assert_eq!(asked(&mut ensemble), []);
+        ensemble.inquire(A, start.after(INQUIRY_PAUSE));
+        assert_eq!(asked(&mut ensemble), [A]);
+    }
+
+    #[test]
+    fn the_leader_is_asked_too_and_all_where_none_is_known() {
+        let mut ensemble = Ensemble::default();
+        let (c, now) = (ServerId(2), Timestamp(1));
+        for server in [A, B, c] {
+            ensemble.view(server);
+        }
+        ensemble.inquire_around(B, now);
+        assert_eq!(asked(&mut ensemble), [B, A, c]);
+        let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: None };
+        ensemble.saw(c, Look { asked_at: now, sighting });
+        ensemble.inquire_around(B, now.after(INQUIRY_PAUSE));
+        assert_eq!(asked(&mut ensemble), [B, c]);
+    }
+}

@@ -203,15 +203,6 @@ impl SessionRecord {
         self.closed_at
     }
 
-    /// Bytes that this record holds on the heap and in place, without the allocator's own.
-    pub fn footprint(&self) -> usize {
-        size_of::<Self>()
-            + self.history.capacity() * size_of::<Attachment>()
-            + self.identity.as_ref().map_or(0, |_| size_of::<Identity>())
-            + self.last_unanswered.iter().map(|one| size_of::<Unanswered>() + one.path.capacity()).sum::<usize>()
-            + self.shared.capacity() * size_of::<([SocketAddr; 2], Timestamp)>()
-    }
-
     /// When a session that is not live leaves that state: it lapses.
     pub(super) fn lapses_at(&self, since: Timestamp) -> Timestamp {
         let timeout = self.current().or(self.history.back()).map_or(Duration::ZERO, |entry| entry.claim.timeout());
@@ -332,3 +323,7 @@ impl SessionRecord {
         self.history.iter_mut().rev().find(|entry| entry.connection == connection)
     }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
