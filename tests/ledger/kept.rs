@@ -26,6 +26,7 @@ fn an_end_names_the_session_unless_none_was_given() {
     story.leave(link);
     assert_eq!(story.decided(link).expect("a decided end").session, Some(session));
     let never = story.claim_by(Story::client(1), SessionId::NEW, A, Password::NotNeeded);
+    assert_eq!((story.ledger.sessions().len(), story.ledger.session(SessionId::NEW).is_none()), (1, true));
     story.leave(never);
     assert_eq!(story.reason(never, 1_000), EndReason::ClientGone);
     assert_eq!(story.decided(never).expect("a decided end").session, None);

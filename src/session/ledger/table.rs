@@ -144,3 +144,73 @@ fn place(record: &SessionRecord) -> Place {
         SessionState::Ended { at, .. } => Place::Ended(at),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEPT: Duration = Duration::from_secs(10);
+
+    fn table(ids: std::ops::RangeInclusive<i64>) -> SessionTable {
+        let mut table = SessionTable::new(3, KEPT);
+        for id in ids {
+            assert!(table.ensure(SessionId(id), Timestamp(id as u64)));
+        }
+        table
+    }
+
+    fn set(table: &mut SessionTable, id: i64, state: SessionState) {
+        assert!(table.change(SessionId(id), |record| record.set_state(state)).is_some());
+    }
+
+    fn ids(table: &SessionTable) -> Vec<i64> {
+        let mut ids: Vec<i64> = table.ids().map(|id| id.0).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn ended(at: u64) -> SessionState {
+        SessionState::Ended { at: Timestamp(at), how: SessionEnd::Closed }
+    }
+
+    #[test]
+    fn a_table_full_of_living_sessions_takes_no_more() {
+        let mut table = table(1..=3);
+        for id in 1..=3 {
+            set(&mut table, id, SessionState::Live);
+        }
+        assert!(table.ensure(SessionId(2), Timestamp(9)), "it is there already");
+        assert_eq!(table.turned_away(), 0);
+        assert!(!table.ensure(SessionId(4), Timestamp(9)));
+        assert_eq!((ids(&table), table.turned_away()), (vec![1, 2, 3], 1));
+    }
+
+    #[test]
+    fn the_one_that_is_over_the_longest_makes_room_then_the_one_that_is_away_the_longest() {
+        let mut table = table(1..=3);
+        set(&mut table, 2, ended(8));
+        set(&mut table, 3, ended(7));
+        for (id, left) in [(4, [1, 2, 4]), (5, [1, 4, 5]), (6, [4, 5, 6]), (7, [5, 6, 7])] {
+            assert!(table.ensure(SessionId(id), Timestamp(id as u64)));
+            assert_eq!(ids(&table), left);
+        }
+        assert_eq!((table.turned_away(), table.pending.len(), table.ended.len()), (0, 3, 0));
+    }
+
+    #[test]
+    fn who_is_away_lapses_and_is_forgotten_later() {
+        let mut table = table(1..=2);
+        set(&mut table, 1, SessionState::Pending { since: Timestamp(50) });
+        set(&mut table, 2, SessionState::Live);
+        table.tick(Timestamp(49));
+        assert_eq!(table.get(SessionId(1)).map(|record| record.state().label()), Some("pending"));
+        table.tick(Timestamp(50));
+        let lapsed = SessionState::Ended { at: Timestamp(50), how: SessionEnd::Lapsed };
+        assert_eq!(table.get(SessionId(1)).map(SessionRecord::state), Some(lapsed));
+        table.tick(Timestamp(Timestamp(50).after(KEPT).0 - 1));
+        assert_eq!(ids(&table), [1, 2]);
+        table.tick(Timestamp(50).after(KEPT));
+        assert_eq!(ids(&table), [2]);
+        assert_eq!((table.pending.len(), table.ended.len()), (0, 0));
+    }
+}
