@@ -79,11 +79,11 @@ fn only_a_look_that_was_begun_since_shows_that_the_leader_still_leads() {
 fn without_a_known_leader_one_that_serves_shows_that_there_is_one() {
     let serves = |story: &mut Story| story.look(B);
     expect(crowd_dropped(nothing, serves), true, EndReason::ServerLeaving, ALL);
-    let served = |story: &mut Story| {
+    let looked_before = |story: &mut Story| {
         story.look(B);
         story.wait(1);
     };
-    expect(crowd_dropped(served, nothing), false, EndReason::ServerLeaving, ALL);
+    expect(crowd_dropped(looked_before, nothing), false, EndReason::ServerLeaving, ALL);
 }
 
 #[test]
