@@ -59,7 +59,7 @@ impl Desk {
         &self,
         make: impl FnOnce(&Observatory) -> Result<T, Refusal>,
     ) -> Result<Response, Refusal> {
-        let answer = self.pace.make(|| make(&self.observatory).map(|view| serde_json::to_vec(&view))).await;
+        let answer = self.in_turn(|| make(&self.observatory).map(|view| serde_json::to_vec(&view))).await;
         match answer? {
             Ok(json) => Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response()),
             Err(error) => {
@@ -67,6 +67,14 @@ impl Desk {
                 Err(Refusal::new(status, "the answer cannot be written", error.to_string()))
             }
         }
+    }
+
+    /// Makes anything at its turn, and counts who has to wait for that.
+    async fn in_turn<T>(&self, make: impl FnOnce() -> T) -> T {
+        if self.pace.is_busy() {
+            self.observatory.note_admin_wait();
+        }
+        self.pace.make(make).await
     }
 
     /// Makes a list at its turn.
@@ -120,7 +128,7 @@ async fn readyz(State(desk): State<Desk>) -> (StatusCode, Json<Readiness>) {
 }
 
 async fn metrics(State(desk): State<Desk>) -> Response {
-    let page = desk.pace.make(|| desk.observatory.metrics()).await;
+    let page = desk.in_turn(|| desk.observatory.metrics()).await;
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], Body::from(page)).into_response()
 }

@@ -23,6 +23,11 @@ impl Pace {
         Self(Mutex::new(Instant::now()))
     }
 
+    /// Whether who asks now will have to wait.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.0.try_lock().is_ok_and(|next| *next <= Instant::now())
+    }
+
     /// Makes an answer when it is its turn.
     pub(super) async fn make<T>(&self, answer: impl FnOnce() -> T) -> T {
         let mut next = self.0.lock().await;
@@ -44,7 +49,9 @@ mod tests {
         let pace = Pace::new();
         let work = Duration::from_millis(20);
         let begun = Instant::now();
+        assert!(!pace.is_busy());
         pace.make(|| std::thread::sleep(work)).await;
+        assert!(pace.is_busy());
         pace.make(|| ()).await;
         assert!(begun.elapsed() >= work * (REST + 1), "the second answer came after {:?}", begun.elapsed());
     }

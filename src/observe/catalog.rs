@@ -116,6 +116,8 @@ catalog! {
         "Times that the kernel put a client off because the queue of those who wait to be let in was full.";
     CLOCK_STEPS: Counter "zoogate_clock_steps_total" []
         "Times that the machine's date was seen to be stepped; only the times that are shown depend on it.";
+    ADMIN_WAITS: Counter "zoogate_admin_waits_total" []
+        "Requests at the admin address that had to wait: answers are made one at a time, with a pause behind each.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
         "Items that found their queue full.";
     READY: Gauge "zoogate_ready" []

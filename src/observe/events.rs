@@ -70,8 +70,9 @@ const WORDS: [&str; 20] = [
 /// Why a conversation is opaque when a frame of it could not be read.
 const DECODE_FAULT: &str = "decode_fault";
 
-/// Why a server could not be connected to.
-const CONNECT_FAILURES: [&str; 5] = ["refused", "closed", "timeout", "resolve", OTHER];
+/// Why a server could not be connected to: three by the server, one by its name, three by what this machine lacks.
+const CONNECT_FAILURES: [&str; 8] =
+    ["refused", "closed", "timeout", "resolve", "descriptors", "memory", "ports", OTHER];
 /// Why a client connection was closed instead of relayed: as many as are allowed are open, its first frame did
 /// not come (four ways), no server was left to try.
 const REJECTIONS: [&str; 7] = ["too_many", "left_silent", "left", "deadline", "failed", "no_server", OTHER];
@@ -146,6 +147,7 @@ pub(super) struct Events {
     rejected: Grid,
     listener_errors: Grid,
     clock_steps: Grid,
+    admin_waits: Grid,
     dropped: Grid,
 }
 
@@ -178,6 +180,7 @@ impl Events {
             rejected: grid(&catalog::REJECTED, &[&REJECTIONS]),
             listener_errors: grid(&catalog::LISTENER_ERRORS, &[&OPERATIONS, &LISTENER_ERRORS]),
             clock_steps: grid(&catalog::CLOCK_STEPS, &[]),
+            admin_waits: grid(&catalog::ADMIN_WAITS, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
         }
     }
@@ -247,6 +250,10 @@ impl Events {
 
     pub(super) fn clock_stepped(&self) {
         self.clock_steps.add(&[], 1);
+    }
+
+    pub(super) fn admin_waited(&self) {
+        self.admin_waits.add(&[], 1);
     }
 
     pub(super) fn ended(&self, server: ServerId, reason: EndReason) {

@@ -43,7 +43,11 @@ impl Door {
             .run_until_cancelled(async {
                 while self.open.wait_for(|open| *open).await.is_ok() {
                     match self.reservation.listen() {
-                        Ok(listener) => self.accept(&listener).await,
+                        Ok(listener) => {
+                            self.gateway.listens(true);
+                            self.accept(&listener).await;
+                            self.gateway.listens(false);
+                        }
                         Err(error) => {
                             self.failed("listen", &error);
                             sleep(AFTER_FAILURE).await;

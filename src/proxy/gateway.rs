@@ -35,6 +35,8 @@ pub(super) struct Gateway {
     /// The relays of each worker.
     pub(super) rolls: Vec<Arc<Roll>>,
     doors: Vec<watch::Sender<bool>>,
+    /// Doors that listen now, each worker's counted.
+    listening: AtomicUsize,
     probe_now: Vec<Notify>,
     connections: AtomicU64,
     open: AtomicUsize,
@@ -59,6 +61,7 @@ impl Gateway {
             stopping: CancellationToken::new(),
             rolls,
             doors,
+            listening: AtomicUsize::new(0),
             probe_now,
             connections: AtomicU64::new(1),
             open: AtomicUsize::new(0),
@@ -100,6 +103,21 @@ impl Gateway {
     /// Follows whether the door of a listener is to be open.
     pub(super) fn door(&self, listener: usize) -> watch::Receiver<bool> {
         self.doors[listener].subscribe()
+    }
+
+    /// Says that a door listens, or no longer does.
+    pub(super) fn listens(&self, does: bool) {
+        if does {
+            self.listening.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.listening.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether every door that is to be open is open, at every worker.
+    pub(super) fn all_listen(&self) -> bool {
+        let open = self.doors.iter().filter(|door| *door.borrow()).count();
+        self.listening.load(Ordering::Relaxed) >= open * self.settings.workers.get()
     }
 
     /// Does what time brings: decides cases whose bound has run out.
@@ -206,6 +224,33 @@ const LONGEST_BUDGET: Duration = Duration::from_secs(20);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{self, FileText, Keys, Sources};
+
+    fn gateway(text: &str) -> Gateway {
+        let file = FileText { path: "test.toml".into(), text: text.to_owned() };
+        let cores = std::num::NonZeroUsize::MIN;
+        let sources = Sources { file: Some(file), variables: Vec::new(), flags: Keys::default(), cores };
+        let settings = config::load(&sources).unwrap().settings;
+        let clock = Clock::start();
+        let observatory = Arc::new(Observatory::new(&settings, clock.now()));
+        Gateway::new(settings, observatory, clock)
+    }
+
+    #[test]
+    fn doors_that_are_to_be_open_listen_at_every_worker() {
+        let listeners = r#"["127.0.0.1:1", "127.0.0.1:2=a:1", "127.0.0.1:3=b:1"]"#;
+        let gateway = gateway(&format!("servers = \"a:1,b:1\"\nworkers = 2\nlisten = {listeners}"));
+        assert!(gateway.all_listen(), "none is to be open");
+        gateway.server_seen(ServerId(0), gateway.clock.now(), Sighting::of(Health::Serving));
+        // The pooled address and the mirror of the server that was seen.
+        for _ in 0..4 {
+            assert!(!gateway.all_listen());
+            gateway.listens(true);
+        }
+        assert!(gateway.all_listen());
+        gateway.listens(false);
+        assert!(!gateway.all_listen());
+    }
 
     #[test]
     fn the_budget_is_a_third_of_what_was_asked_within_bounds() {

@@ -179,11 +179,11 @@ async fn every(period: Duration, gateway: Arc<Gateway>, act: fn(&Gateway)) {
     }
 }
 
-/// Waits until every server was looked at once, or for [`FIRST_LOOK`].
+/// Waits until every server was looked at once and the doors that this opens are open, or for [`FIRST_LOOK`].
 async fn first_look(gateway: &Gateway) {
     let deadline = tokio::time::Instant::now() + FIRST_LOOK;
     let unseen = || gateway.observatory.roster().servers.iter().any(|server| server.seen_at.0 == 0);
-    while unseen() && tokio::time::Instant::now() < deadline {
+    while (unseen() || !gateway.all_listen()) && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

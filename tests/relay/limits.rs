@@ -1,5 +1,6 @@
 //! When something runs out: descriptors, places, patience. Others go on, and it is said what happened.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -100,6 +101,7 @@ async fn the_accept_loop_outlives_a_want_of_descriptors() {
     prlimit(Some(stage.zoogate.pid()), Resource::Nofile, before.expect("a limit to change")).expect("the old limit");
     let want = ["operation=\"accept\"", "reason=\"process_descriptors\""];
     stage.zoogate.counts("zoogate_listener_errors_total", &want, 5).await;
+    stage.zoogate.counts("zoogate_connect_failures_total", &["reason=\"descriptors\""], 1).await;
     // Each is counted, and one in ten seconds is written down.
     let most = 1 + began.elapsed().as_secs() as usize / 10;
     assert!(stage.zoogate.lines_with("listener failure") <= most, "{}", stage.zoogate.log());
@@ -149,6 +151,43 @@ async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
     stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"deadline\""], 6).await;
     heartbeat(&mut pair).await;
     assert!(stage.fake.visit_now().is_none(), "half a claim has reached the server");
+}
+
+#[tokio::test]
+async fn handshakes_that_come_a_byte_at_a_time_are_answered_and_hold_up_nobody() {
+    const SLOW: i64 = 200;
+    let mut stage = Stage::set(|plan| plan.with("--workers", "1")).await;
+    let mut pair = stage.try_pair().await.expect("a place");
+    let before = stage.zoogate.resident();
+    let mut slow = Vec::new();
+    for _ in 0..SLOW {
+        slow.push(connect(stage.address).await);
+    }
+    let claim = frames::connect(60_000);
+    for byte in claim.chunks(1) {
+        assert!(stage.fake.visit_now().is_none(), "half a claim has reached the server");
+        for client in &mut slow {
+            send(client, byte).await;
+        }
+        heartbeat(&mut pair).await;
+    }
+    let grown = stage.zoogate.resident().saturating_sub(before);
+    assert!(grown < 4 << 10, "{grown} KiB for {SLOW} slow handshakes");
+    // The server answers in the order in which they reach it, which is not that of the clients.
+    let mut given = HashSet::new();
+    for session in SESSION + 1_000..SESSION + 1_000 + SLOW {
+        stage.fake.attach(&claim, &frames::connected(60_000, session)).await;
+    }
+    for client in &mut slow {
+        let mut answer = vec![0; frames::connected(60_000, 1).len()];
+        within("an answer", client.read_exact(&mut answer)).await.expect("a session");
+        let session = i64::from_be_bytes(*answer[12..].first_chunk().expect("eight bytes"));
+        assert_eq!(answer, frames::connected(60_000, session));
+        given.insert(session);
+    }
+    assert_eq!(given, (SESSION + 1_000..SESSION + 1_000 + SLOW).collect());
+    stage.zoogate.counts("zoogate_attaches_total", &[], SLOW as u64 + 1).await;
+    heartbeat(&mut pair).await;
 }
 
 #[tokio::test]

@@ -97,3 +97,17 @@ async fn mirrors_and_pools_run_at_once_on_either_family() {
     }
     assert!(places.iter().all(|count| *count > 0), "sessions are not spread: {places:?}");
 }
+
+#[tokio::test]
+async fn whoever_is_told_that_it_is_ready_is_let_in() {
+    let fake = Fake::start().await;
+    for _ in 0..5 {
+        let addresses: Vec<_> = (0..20).map(|_| ports::free()).collect();
+        let plan = Plan::before(&[fake.address()]).with("--workers", "8");
+        let plan = addresses.iter().fold(plan, |plan, address| plan.mirror(*address, fake.address()));
+        let _zoogate = plan.start().await;
+        for address in addresses {
+            assert!(!refuses(address).await, "{address} refuses although it is ready");
+        }
+    }
+}

@@ -293,5 +293,6 @@ async fn a_scraper_without_pause_holds_up_nobody() {
         tokio::join!(one, two, three, four, five, six, seven, eight)
     };
     let (grown, _) = within("traffic beside scrapers", async { tokio::join!(traffic, scrapers) }).await;
+    zoogate.counts("zoogate_admin_waits_total", &[], 1).await;
     assert!(grown < 16 << 10, "{} scrapes cost {grown} KiB", scraped.load(Ordering::Relaxed));
 }

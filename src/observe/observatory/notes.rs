@@ -98,6 +98,11 @@ impl Observatory {
         }
     }
 
+    /// A request at the admin address had to wait for its turn.
+    pub fn note_admin_wait(&self) {
+        self.events().admin_waited();
+    }
+
     /// Looks whether the machine's date was stepped. Nothing but the times that are shown depends on it.
     pub fn check_date(&self, now: Timestamp) {
         if let Some((stepped_ms, calendar)) = self.calendar().checked(now, Calendar::start(now)) {
