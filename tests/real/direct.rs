@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::support::client::{Client, Credentials, End, Greeting, Kind, Received, multi_codes};
+use crate::support::client::{Client, Credentials, End, Greeting, Kind, Link, Received, multi_codes};
 use crate::support::ensemble::{Ensemble, Version};
+use crate::support::frames::{Fields, Frame};
 use crate::support::kafka::Broker;
 use crate::support::wait;
 
@@ -72,6 +73,33 @@ fn abandoned_claim_on_a_frozen_follower_takes_the_session_from_its_live_link() {
 
     let mut healed = Client::attach(ensemble.address(leader), &client.credentials());
     healed.ping();
+}
+
+/// A Netty server may answer credentials that came in one piece with a claim before it answers the claim: about every
+/// second time here. The connection's first frame from the server is no ConnectResponse then.
+#[test]
+fn netty_server_answers_credentials_before_the_claim() {
+    const TRIES: usize = 500;
+    let ensemble = Ensemble::of([Version::V3_9_3; 3]).netty().start();
+    let Credentials { session, password, timeout_ms, .. } =
+        Client::create_session(ensemble.address(ensemble.leader())).credentials();
+    let mut both = Frame::connect(0, timeout_ms, session, &password).bytes();
+    both.extend(Frame::request(-4, 100).int(0).text("digest").buffer(b"user:word").bytes());
+
+    let first_two = |number: usize| {
+        let mut link = Link::open(ensemble.address(ensemble.followers()[number % 2])).expect("a follower accepts");
+        link.send(&both);
+        [(); 2].map(|()| match link.receive(wait::PATIENCE) {
+            Received::Frame(frame) => frame,
+            other => panic!("neither answer: {other:?}"),
+        })
+    };
+    let overtaken = (0..TRIES).map(first_two).find(|[first, _]| first.len() == 16);
+    let [first, second] = overtaken.expect("credentials never overtook the claim");
+    let mut reply = Fields(&first);
+    assert_eq!((reply.int(), reply.long(), reply.int()), (-4, 0, 0));
+    let mut response = Fields(&second);
+    assert_eq!((response.int(), response.int(), response.long()), (0, timeout_ms, session));
 }
 
 /// The leader's death ends every client's connection everywhere, and no session.

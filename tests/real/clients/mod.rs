@@ -47,15 +47,15 @@ const OPERATIONS: [&str; 22] = [
 
 #[test]
 fn clients_are_told_the_same_by_nio_servers() {
-    compare(Ensemble::of([Version::V3_9_3; 3]));
+    compare(Ensemble::of([Version::V3_9_3; 3]), false);
 }
 
 #[test]
 fn clients_are_told_the_same_by_netty_servers() {
-    compare(Ensemble::of([Version::V3_9_3; 3]).netty());
+    compare(Ensemble::of([Version::V3_9_3; 3]).netty(), true);
 }
 
-fn compare(plan: Plan) {
+fn compare(plan: Plan, netty: bool) {
     let sasl = "-Dzookeeper.authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
     let ensemble = plan.property(&jaas()).property(sasl).start();
     let gate = Gate::start(&ensemble);
@@ -79,17 +79,25 @@ fn compare(plan: Plan) {
     });
     let failures = failures.into_inner().expect("no thread fails here");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert_all_read(&gate);
+    assert_all_read(&gate, netty);
 }
 
 /// Nothing that passed could not be read, all operations were among it, and no session was said to have moved.
-fn assert_all_read(gate: &Gate) {
+fn assert_all_read(gate: &Gate, netty: bool) {
     let metrics = gate.ask("/metrics").expect("zoogate shows its metrics");
+    let mut counts = Vec::new();
     for name in ["zoogate_opaque_connections_total", "zoogate_decode_faults_total", "zoogate_session_moved_total"] {
         let samples = metrics.lines().filter(|line| line.starts_with(name));
-        let counted: Vec<&str> = samples.filter(|line| !line.ends_with(" 0")).collect();
-        assert!(counted.is_empty(), "{counted:#?}\n{}", gate.log_text());
+        counts.extend(samples.filter_map(|line| line.rsplit_once(' ')).filter(|(_, count)| *count != "0"));
     }
+    // A Netty server may answer the credentials of a returning client before it answers the claim, which the client
+    // cannot read either: it tries again.
+    let early = [
+        "zoogate_opaque_connections_total{reason=\"decode_fault\"}",
+        "zoogate_decode_faults_total{fault=\"short_handshake\"}",
+    ];
+    let excused = netty && counts.iter().map(|(series, _)| *series).eq(early) && counts[0].1 == counts[1].1;
+    assert!(counts.is_empty() || excused, "{counts:#?}\n{}", gate.log_text());
     let operations = || metrics.lines().filter(|line| line.starts_with("zoogate_operations_total{"));
     let seen = |operation: &str| operations().any(|line| line.contains(&format!("op=\"{operation}\"")));
     let unseen: Vec<&&str> = OPERATIONS.iter().filter(|operation| !seen(operation)).collect();
