@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use smallvec::SmallVec;
 
 use super::distribution::Distribution;
 use super::meter::{ConnectionMeter, LatencyClass, MeterReading};
@@ -21,7 +22,7 @@ pub struct MeterBook {
 #[derive(Debug, Default)]
 struct Entry {
     /// Usually one; two while a session moves.
-    live: Vec<(ConnectionId, Arc<ConnectionMeter>)>,
+    live: SmallVec<[(ConnectionId, Arc<ConnectionMeter>); 1]>,
     finished: Option<Box<Finished>>,
 }
 
@@ -45,7 +46,6 @@ impl MeterBook {
     /// Counts a connection's meter as its session's from now on.
     pub fn begin(&self, session: SessionId, connection: ConnectionId, meter: Arc<ConnectionMeter>) {
         let mut entry = self.sessions.entry(session).or_default();
-        entry.live.reserve_exact(1);
         entry.live.push((connection, meter));
     }
 

@@ -55,7 +55,7 @@ impl Guest {
             return None;
         };
         let prospect = self.prospect(server, RouteReason::Mirror);
-        let witness = Witness::Undecided { bytes: Vec::new(), prospect };
+        let witness = Witness::Undecided { bytes: Vec::new(), prospect: Box::new(prospect) };
         let (up, down) = (self.pipe(), self.pipe());
         Some(self.join((client, up), (upstream, down), server, witness, false))
     }

@@ -92,9 +92,9 @@ impl HalfPipe {
         self.stage == Stage::Open
     }
 
-    /// Whether the end of the source was passed on.
-    pub(super) fn is_ended(&self) -> bool {
-        self.stage == Stage::Ended
+    /// Whether the source has ended and nothing waits for the sink: to close the sink is all that is left.
+    pub(super) fn is_spent(&self) -> bool {
+        self.stage != Stage::Open && self.held.is_empty()
     }
 
     /// Stops for good and drops what is held: the sink is gone.

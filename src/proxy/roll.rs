@@ -25,15 +25,22 @@ pub(super) enum Word {
     EndAtBoundary = 3,
 }
 
-/// The word for one relay.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ear(Arc<AtomicU8>);
+/// The ear of one relay: what was said to it, and how to wake it.
+#[derive(Clone, Debug)]
+pub(super) struct Ear(Arc<Listener>);
+
+#[derive(Debug)]
+struct Listener {
+    word: AtomicU8,
+    server: ServerId,
+    waker: Waker,
+}
 
 impl Ear {
     /// What was said last.
     #[inline]
     pub(super) fn word(&self) -> Word {
-        match self.0.load(Ordering::Relaxed) {
+        match self.0.word.load(Ordering::Relaxed) {
             0 => Word::GoOn,
             1 => Word::CheckServer,
             2 => Word::EndWhenIdle,
@@ -44,29 +51,28 @@ impl Ear {
     /// Forgets a check that was made.
     pub(super) fn checked(&self) {
         // Only a check is taken back: an end that was said meanwhile must stay.
-        let _ =
-            self.0.compare_exchange(Word::CheckServer as u8, Word::GoOn as u8, Ordering::Relaxed, Ordering::Relaxed);
+        let (check, go_on) = (Word::CheckServer as u8, Word::GoOn as u8);
+        let _ = self.0.word.compare_exchange(check, go_on, Ordering::Relaxed, Ordering::Relaxed);
     }
-}
 
-#[derive(Debug)]
-struct Entry {
-    server: ServerId,
-    waker: Waker,
-    ear: Ear,
+    fn hear(&self, word: Word) {
+        if self.0.word.fetch_max(word as u8, Ordering::Relaxed) < word as u8 {
+            self.0.waker.wake_by_ref();
+        }
+    }
 }
 
 /// The relays of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Roll {
-    entries: Mutex<HashMap<u64, Entry, foldhash::fast::RandomState>>,
+    ears: Mutex<HashMap<u64, Ear, foldhash::fast::RandomState>>,
 }
 
 impl Roll {
     /// Adds a relay under a number of its own.
     pub(super) fn enter(&self, number: u64, server: ServerId, waker: Waker) -> Ear {
-        let ear = Ear::default();
-        self.lock().insert(number, Entry { server, waker, ear: ear.clone() });
+        let ear = Ear(Arc::new(Listener { word: AtomicU8::new(Word::GoOn as u8), server, waker }));
+        self.lock().insert(number, ear.clone());
         ear
     }
 
@@ -82,30 +88,22 @@ impl Roll {
 
     /// Has the relays of a server check it.
     pub(super) fn check(&self, server: ServerId) {
-        let entries = self.lock();
-        for entry in entries.values().filter(|entry| entry.server == server) {
-            entry.say(Word::CheckServer);
+        let ears = self.lock();
+        for ear in ears.values().filter(|ear| ear.0.server == server) {
+            ear.hear(Word::CheckServer);
         }
     }
 
     /// Tells up to `most` relays that were not told so before to end.
     pub(super) fn end(&self, word: Word, most: usize) {
-        let entries = self.lock();
-        for entry in entries.values().filter(|entry| entry.ear.word() < word).take(most) {
-            entry.say(word);
+        let ears = self.lock();
+        for ear in ears.values().filter(|ear| ear.word() < word).take(most) {
+            ear.hear(word);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Entry, foldhash::fast::RandomState>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entry {
-    fn say(&self, word: Word) {
-        if self.ear.0.fetch_max(word as u8, Ordering::Relaxed) < word as u8 {
-            self.waker.wake_by_ref();
-        }
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Ear, foldhash::fast::RandomState>> {
+        self.ears.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

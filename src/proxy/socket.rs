@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::names::Name;
@@ -100,21 +100,26 @@ pub(super) async fn connect(name: &Name, deadline: Instant) -> Result<TcpStream,
     for (place, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / (addresses.len() - place) as u32;
-        let attempt = timeout_at(Instant::now() + share, TcpStream::connect(address)).await;
+        let attempt = timeout_at(Instant::now() + share, connect_to(*address)).await;
         match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => {
-                tune_upstream(&stream);
-                return Ok(stream);
-            }
+            Ok(stream) => return Ok(stream),
             Err(error) => failure = ConnectError::Connect { server: server.clone(), address: *address, error },
         }
     }
     Err(failure)
 }
 
+/// A connection to one address, its options set before it is made.
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    tune_upstream(&socket, address);
+    socket.connect(address).await
+}
+
 /// Sets the options of a listening socket that its connections to clients inherit, so that an accept needs no
 /// system call for them.
-fn tune_listener(socket: &Socket) {
+fn tune_listener(socket: &Socket, address: SocketAddr) {
+    tune_loopback(&SockRef::from(socket), address);
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
     for (option, outcome) in [
         ("TCP_NODELAY", socket.set_tcp_nodelay(true)),
@@ -127,10 +132,21 @@ fn tune_listener(socket: &Socket) {
 
 /// Sets the options of a connection to a server. It needs no keepalive: while its client lives there are pings to
 /// be acknowledged, and the client's own end is found out on the client's side.
-fn tune_upstream(stream: &TcpStream) {
-    let socket = SockRef::from(stream);
+fn tune_upstream(socket: &TcpSocket, address: SocketAddr) {
+    let socket = SockRef::from(socket);
+    tune_loopback(&socket, address);
     note_option("TCP_NODELAY", socket.set_tcp_nodelay(true));
+    // The first words follow at once and carry the acknowledgement that ends the kernel's handshake.
+    note_option("TCP_QUICKACK", socket.set_tcp_quickack(false));
     note_option("TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED)));
+}
+
+/// Inside a machine there is no congestion, so the cheapest control of it is the best: one that paces what it sends,
+/// such as BBR, costs timers. Elsewhere the machine's choice stands.
+fn tune_loopback(socket: &SockRef<'_>, address: SocketAddr) {
+    if address.ip().is_loopback() {
+        note_option("TCP_CONGESTION", socket.set_tcp_congestion(b"reno"));
+    }
 }
 
 /// An option that the kernel does not take is no reason to refuse traffic.
@@ -208,7 +224,7 @@ impl Reservation {
     /// The kernel's: out of descriptors or memory.
     pub(super) fn listen(&self) -> io::Result<TcpListener> {
         let socket = bind(self.address, Sharing::WithOurOwn)?;
-        tune_listener(&socket);
+        tune_listener(&socket, self.address);
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
     }
@@ -243,6 +259,17 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_EVERY);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+        assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_to_a_server_has_its_options() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = connect_to(listener.local_addr().unwrap()).await.unwrap();
+        let socket = SockRef::from(&server);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+        assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
     }
 
     #[tokio::test]

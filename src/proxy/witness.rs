@@ -19,8 +19,9 @@ pub(super) enum Witness {
     Undecided {
         /// What it said; a first frame at most.
         bytes: Vec<u8>,
-        /// The account to be opened if it speaks ZooKeeper.
-        prospect: Prospect,
+        /// The account to be opened if it speaks ZooKeeper. Boxed: a relay is as large as its largest witness, for
+        /// as long as it lives.
+        prospect: Box<Prospect>,
     },
     /// ZooKeeper.
     Conversation(Box<Conversation>),

@@ -100,7 +100,7 @@ pub struct LedgerLosses {
 pub struct SessionLedger {
     limits: LedgerLimits,
     sessions: SessionTable,
-    open: HashMap<ConnectionId, OpenConnection, RandomState>,
+    open: HashMap<ConnectionId, Box<OpenConnection>, RandomState>,
     /// The latest session of every Kafka broker that was recognised; as bounded as the sessions.
     brokers: HashMap<u32, SessionId, RandomState>,
     ensemble: Ensemble,
@@ -211,12 +211,12 @@ impl SessionLedger {
 
     /// Connections that have claimed a session and are open, in no order.
     pub fn open_connections(&self) -> impl ExactSizeIterator<Item = (ConnectionId, &OpenConnection)> {
-        self.open.iter().map(|(connection, open)| (*connection, open))
+        self.open.iter().map(|(connection, open)| (*connection, open.as_ref()))
     }
 
     /// An open connection that has claimed a session.
     pub fn open_connection(&self, connection: ConnectionId) -> Option<&OpenConnection> {
-        self.open.get(&connection)
+        self.open.get(&connection).map(AsRef::as_ref)
     }
 
     /// The ids of all sessions, in no order; cheaper than going through the sessions themselves.

@@ -25,7 +25,7 @@ impl SessionLedger {
             return;
         }
         let ConnectRequest { session, last_zxid, read_only, .. } = request;
-        self.open.insert(connection, OpenConnection { session, claim, last_zxid, read_only });
+        self.open.insert(connection, Box::new(OpenConnection { session, claim, last_zxid, read_only }));
         self.ensemble.view(claim.server);
         if !session.is_new() && self.sessions.ensure(session, now) {
             let cap = self.limits.history;
@@ -178,7 +178,7 @@ impl SessionLedger {
             self.misplaced += 1;
             return;
         };
-        let OpenConnection { session, claim, last_zxid, read_only } = open;
+        let OpenConnection { session, claim, last_zxid, read_only } = *open;
         let mark = AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count };
         self.sessions.change(session, |record| {
             record.end(connection, mark);
