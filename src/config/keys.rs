@@ -50,6 +50,13 @@ pub struct Keys {
     #[arg(long, value_name = "N", help_heading = HEADING)]
     pub workers: Option<usize>,
 
+    /// Whether a worker looks for the next bytes for up to 50 µs before it sleeps, while that pays.
+    ///
+    /// It shortens the latency of clients that ask one thing after the other. A worker whose guesses fail makes them
+    /// ever more rarely. Turn it off where processor time is worth more than latency.
+    #[arg(long, value_name = "BOOL", help_heading = HEADING, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub busy_poll: Option<bool>,
+
     /// How long connections may take to end after SIGTERM or SIGINT. A second signal ends them at once.
     #[arg(long, value_name = "TIME", help_heading = HEADING)]
     pub shutdown_grace: Option<Period>,
@@ -185,6 +192,7 @@ impl Keys {
             mirror: None,
             pin: Some(PinMode::Soft),
             workers: Some(cores.get()),
+            busy_poll: Some(true),
             shutdown_grace: seconds(10),
             jute_maxbuffer: Some(ByteSize(0xf_ffff)), // the servers' own default
             admin: AdminKeys {

@@ -37,6 +37,7 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
         listeners,
         pin: set("pin", keys.pin)?,
         workers: at_least_one("workers", keys.workers)?,
+        busy_poll: set("busy_poll", keys.busy_poll)?,
         shutdown_grace: set("shutdown_grace", keys.shutdown_grace)?.0,
         jute_maxbuffer: size("jute_maxbuffer", keys.jute_maxbuffer, 1..=usize::MAX)?,
         admin: admin(keys)?,

@@ -25,6 +25,8 @@ pub struct Settings {
     pub pin: PinMode,
     /// Threads that carry connections.
     pub workers: NonZeroUsize,
+    /// Whether a worker polls for a moment before it sleeps, while that pays.
+    pub busy_poll: bool,
     /// How long connections may take to end after the first SIGTERM or SIGINT.
     pub shutdown_grace: Duration,
     /// The largest frame that the servers accept, in bytes (`jute.maxbuffer`); frames near it are counted.

@@ -16,6 +16,7 @@ mod relay;
 mod roll;
 mod server;
 mod socket;
+mod vigil;
 mod watchman;
 mod witness;
 mod worker;

@@ -19,6 +19,7 @@ use super::gateway::Permit;
 use super::half_pipe::{HalfPipe, PipeError, Turn};
 use super::roll::{Ear, Roll, Word};
 use super::socket;
+use super::vigil;
 use super::witness::Witness;
 use crate::ids::ServerId;
 use crate::observe::Direction;
@@ -144,6 +145,7 @@ impl Relay {
         if client_bytes + server_bytes > 0 {
             self.witness.settle(client_bytes, server_bytes);
             self.stirred = true;
+            vigil::stir();
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {
@@ -189,7 +191,7 @@ impl Relay {
                 }
             }
         }
-        if self.up.is_ended() && self.down.is_ended() {
+        if self.up.is_spent() && self.down.is_spent() {
             return Some(if self.broken.is_some() { Parting::Reset } else { Parting::InOrder });
         }
         if again { self.poll_pipes(cx, now) } else { None }

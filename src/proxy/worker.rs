@@ -9,6 +9,7 @@ use super::door::Door;
 use super::gateway::Gateway;
 use super::roll::{Roll, Word};
 use super::socket::Reservation;
+use super::vigil;
 
 /// Between two rounds of ending connections.
 const ROUND: Duration = Duration::from_millis(20);
@@ -35,6 +36,9 @@ impl Worker {
             let (kind, open) = (gateway.settings.listeners[place].kind, gateway.door(place));
             let (gateway, roll) = (Arc::clone(&gateway), Arc::clone(&roll));
             tokio::spawn(Door { gateway, roll, worker: number, reservation, kind, open }.attend());
+        }
+        if gateway.settings.busy_poll {
+            tokio::spawn(vigil::keep(gateway.clock));
         }
         gateway.stopping.cancelled().await;
         drain(&gateway, &roll).await;

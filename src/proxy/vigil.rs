@@ -1,0 +1,156 @@
+//! Staying awake: a worker that may expect the next bytes at once looks for them before it sleeps.
+//!
+//! To put a core to sleep and to wake it up again takes longer than an operation does, above all on a virtual
+//! machine. So a worker that carries a conversation of questions and answers goes on polling for a moment. It does so
+//! only while that pays: each time that nothing came, it lets twice as many wake-ups pass before it tries again.
+//! This is no sleep of its own and holds nothing up: all tasks run as they would without it.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::mem;
+use std::task::{Poll, Waker};
+
+use tokio::task::yield_now;
+
+use super::clock::Clock;
+
+/// How long bytes are looked for, in nanoseconds: about what a sleep and a wake-up take, so that a guess that was
+/// wrong costs no more than one that was not made.
+const PATIENCE: u64 = 50_000;
+/// Wake-ups that are let pass after a vigil.
+const FIRST_PAUSE: u32 = 16;
+/// The most that are let pass after many in vain.
+const LONGEST_PAUSE: u32 = 4096;
+
+thread_local! {
+    static STIR: Stir = const { Stir { count: Cell::new(0), pause: Cell::new(0), sleeper: Cell::new(None) } };
+}
+
+/// What the relays of a thread tell its vigil.
+struct Stir {
+    /// Wake-ups that moved bytes; wraps.
+    count: Cell<u32>,
+    /// Wake-ups to let pass before the next vigil.
+    pause: Cell<u32>,
+    /// The vigil, while it sleeps.
+    sleeper: Cell<Option<Waker>>,
+}
+
+/// Says that bytes were moved on this thread.
+#[inline]
+pub(super) fn stir() {
+    STIR.with(|stir| {
+        stir.count.set(stir.count.get().wrapping_add(1));
+        match stir.pause.get().checked_sub(1) {
+            Some(pause) => stir.pause.set(pause),
+            None => stir.rouse(),
+        }
+    });
+}
+
+impl Stir {
+    #[inline]
+    fn rouse(&self) {
+        if let Some(sleeper) = self.sleeper.take() {
+            sleeper.wake();
+        }
+    }
+}
+
+/// Keeps the vigils of this thread for as long as its runtime lives.
+pub(super) async fn keep(clock: Clock) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        sleep(pause).await;
+        pause = if watch(clock).await { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+    }
+}
+
+/// Sleeps until so many wake-ups have passed and one more.
+async fn sleep(pause: u32) {
+    let mut asleep = false;
+    poll_fn(|cx| {
+        if mem::replace(&mut asleep, true) {
+            return Poll::Ready(());
+        }
+        STIR.with(|stir| {
+            stir.pause.set(pause);
+            stir.sleeper.set(Some(cx.waker().clone()));
+        });
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Looks for bytes until none have come for [`PATIENCE`]; whether any came at all.
+async fn watch(clock: Clock) -> bool {
+    let count = || STIR.with(|stir| stir.count.get());
+    let (mut seen, mut since, mut paid) = (count(), clock.now(), false);
+    loop {
+        // The runtime asks the kernel for events, without waiting for any, before it comes back here.
+        yield_now().await;
+        let now = clock.now();
+        if count() != seen {
+            (seen, since, paid) = (count(), now, true);
+        } else if now.0 - since.0 > PATIENCE {
+            return paid;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stirs as often as that, once at each turn of the runtime.
+    async fn stir_often(times: u32) {
+        for _ in 0..times {
+            stir();
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_vigil_lasts_while_bytes_come_and_says_whether_any_did() {
+        let clock = Clock::start();
+        assert!(!watch(clock).await, "nothing came");
+        let busy = tokio::spawn(stir_often(10_000));
+        assert!(watch(clock).await);
+        assert!(busy.is_finished(), "the vigil ended while bytes still came");
+    }
+
+    #[tokio::test]
+    async fn wake_ups_are_let_pass_before_the_next_vigil() {
+        let sleeping = tokio::spawn(sleep(3));
+        yield_now().await;
+        for _ in 0..3 {
+            stir_often(1).await;
+            assert!(!sleeping.is_finished());
+        }
+        stir_often(2).await;
+        assert!(sleeping.is_finished());
+    }
+
+    #[tokio::test]
+    async fn a_vigil_in_vain_makes_the_next_one_rarer() {
+        let _vigil = tokio::spawn(keep(Clock::start()));
+        let mut pauses = Vec::new();
+        for _ in 0..10 {
+            // Asleep once its waker is there again.
+            let pause = loop {
+                yield_now().await;
+                let sleeper = STIR.with(|stir| stir.sleeper.take());
+                if sleeper.is_some() {
+                    break STIR.with(|stir| {
+                        stir.sleeper.set(sleeper);
+                        stir.pause.get()
+                    });
+                }
+            };
+            pauses.push(pause);
+            (0..=pause).for_each(|_| stir());
+        }
+        let expected = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 4096];
+        assert_eq!(pauses, expected);
+    }
+}
