@@ -36,8 +36,8 @@ const CLAIMS: &[Claim] = &[
     ("| answers of the admin", "2 s", "src/admin/pace.rs", "LONGEST_REST"),
     ("| one direction", "a minute", "src/proxy/relay.rs", "LINGER"),
     ("| sent bytes", "a minute", "src/proxy/socket.rs", "UNACKNOWLEDGED"),
-    ("| resident memory", "32 MiB", "tests/relay/storm.rs", "HOUSE"),
-    ("| resident memory", "8 KiB", "tests/relay/storm.rs", "PER_SESSION"),
+    ("| resident memory", "32 MiB", "tests/relay/support/zoogate.rs", "HOUSE"),
+    ("| resident memory", "8 KiB", "tests/relay/support/zoogate.rs", "PER_SESSION"),
 ];
 
 /// Figures that follow from others, or from what a test in the source holds.

@@ -73,6 +73,7 @@ async fn clients_are_let_in_as_far_as_descriptors_reach_and_the_servers_stay_in_
     for pair in &mut kept {
         heartbeat(pair).await;
     }
+    stage.zoogate.expect_within_bounds(kept.len() as u64);
     kept.truncate(kept.len() / 2);
     let mut again = until("a place to be free again", async || stage.try_pair().await).await;
     heartbeat(&mut again).await;
@@ -106,6 +107,7 @@ async fn the_accept_loop_outlives_a_want_of_descriptors() {
     let most = 1 + began.elapsed().as_secs() as usize / 10;
     assert!(stage.zoogate.lines_with("listener failure") <= most, "{}", stage.zoogate.log());
     assert!(stage.zoogate.lines_with("the admin address cannot accept") <= most, "{}", stage.zoogate.log());
+    stage.zoogate.expect_within_bounds(kept.len() as u64);
     // Whoever waited is served.
     for (mut client, session) in waiting.into_iter().zip(SESSION + 1000..) {
         let (claim, answer) = (frames::connect(60_000), frames::connected(60_000, session));
@@ -150,6 +152,7 @@ async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
     assert_eq!(within("the deadline", drops).await.unwrap(), 0);
     stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"deadline\""], 6).await;
     heartbeat(&mut pair).await;
+    stage.zoogate.expect_within_bounds(1);
     assert!(stage.fake.visit_now().is_none(), "half a claim has reached the server");
 }
 

@@ -52,6 +52,7 @@ async fn an_address_that_swallows_connections_costs_others_nothing() {
         pair.heartbeat().await;
     }
     assert!(refuses(mirror).await, "the mirror of an address that takes nobody takes clients");
+    zoogate.expect_within_bounds(6);
 }
 
 #[tokio::test]
@@ -120,6 +121,7 @@ async fn a_name_that_is_never_answered_holds_up_nobody() {
     for pair in &mut pairs {
         pair.heartbeat().await;
     }
+    zoogate.expect_within_bounds(6);
     // A stop does not wait for the resolver either.
     zoogate.terminate();
     assert_eq!(zoogate.ended().await.code(), Some(0));
@@ -171,6 +173,7 @@ async fn a_step_of_the_date_changes_nothing_but_the_times_that_are_shown() {
     drop(pairs.remove(0));
     zoogate.counts("zoogate_connection_ends_total", &["reason=\"client_gone\""], 1).await;
     assert_eq!(zoogate.metric("zoogate_connections", &[]).await, 2);
+    zoogate.expect_within_bounds(3);
 }
 
 #[tokio::test]
@@ -229,6 +232,7 @@ async fn clients_that_find_the_queue_full_are_served_in_the_end() {
     // Those who knocked in vain were put off by the kernel, and that is said.
     zoogate.counts("zoogate_accept_queue_overflows_total", &[&format!("listener=\"{address}\"")], 1).await;
     zoogate.logs("accept queue was full").await;
+    zoogate.expect_within_bounds(31);
 }
 
 #[tokio::test]

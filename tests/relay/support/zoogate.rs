@@ -16,6 +16,11 @@ use tokio::net::TcpStream;
 use super::ports;
 use super::wait::{until, within};
 
+/// KiB that a session may cost, as the README says: its place in the ledger and its history included.
+const PER_SESSION: u64 = 8;
+/// KiB that zoogate may need whatever it carries, as the README says.
+const HOUSE: u64 = 32 << 10;
+
 /// A running zoogate; it is killed when this is dropped.
 pub(crate) struct Zoogate {
     child: Child,
@@ -169,6 +174,12 @@ impl Zoogate {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the state of a process");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    /// Fails when it takes more memory than the README says, with so many sessions.
+    pub(crate) fn expect_within_bounds(&self, sessions: u64) {
+        let (resident, bound) = (self.resident(), HOUSE + PER_SESSION * sessions);
+        assert!(resident < bound, "{resident} KiB resident with {sessions} sessions; {bound} are allowed");
     }
 
     /// Descriptors that it has open.
