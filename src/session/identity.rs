@@ -78,7 +78,7 @@ impl Identity {
 fn broker_number(path: &[u8]) -> Option<u32> {
     let path = std::str::from_utf8(path).ok()?;
     let (parents, number) = path.rsplit_once('/')?;
-    (parents == "/brokers/ids" || parents.ends_with("/brokers/ids")).then(|| number.parse().ok())?
+    parents.ends_with("/brokers/ids").then(|| number.parse().ok())?
 }
 
 impl fmt::Display for Identity {

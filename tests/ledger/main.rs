@@ -7,5 +7,6 @@ mod leader;
 mod memory;
 mod reasons;
 mod scenarios;
+mod states;
 mod story;
 mod thresholds;

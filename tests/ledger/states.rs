@@ -1,0 +1,124 @@
+//! Whether a session lives, and how it ended, as its connections and its holder tell.
+
+use zoogate::ids::SessionId;
+use zoogate::session::ledger::{LedgerLimits, SessionEnd, SessionState};
+use zoogate::session::transition::Transition;
+use zoogate::session::{SessionLedger, identity::Identity};
+use zoogate::wire::handshake::Password;
+
+use crate::story::{A, B, Link, Story};
+
+#[track_caller]
+fn state(story: &Story, session: SessionId) -> SessionState {
+    story.ledger.session(session).expect("a session of this story").state()
+}
+
+fn ended_as(story: &Story, session: SessionId) -> Option<SessionEnd> {
+    match state(story, session) {
+        SessionState::Ended { how, .. } => Some(how),
+        SessionState::Live | SessionState::Pending { .. } => None,
+    }
+}
+
+/// Claims a session at B, which refuses.
+fn refused(story: &mut Story, session: SessionId, password: Password) {
+    let claim = story.claim_by(Story::client(1), session, B, password);
+    story.wait(1);
+    story.refuse(claim);
+}
+
+#[test]
+fn a_refusal_ends_a_session_that_nobody_carries_when_the_password_was_right() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    refused(&mut story, session, Password::Right);
+    assert_eq!(state(&story, session), SessionState::Live, "another connection carries it");
+    story.leave(link);
+    let since = story.now();
+    refused(&mut story, session, Password::Wrong);
+    assert_eq!(state(&story, session), SessionState::Pending { since });
+    refused(&mut story, session, Password::Right);
+    let over = SessionState::Ended { at: story.now(), how: SessionEnd::Expired };
+    assert_eq!(state(&story, session), over);
+    story.wait(10);
+    refused(&mut story, session, Password::Right);
+    assert_eq!(state(&story, session), over, "it ended when that was told first");
+}
+
+#[test]
+fn a_refusal_of_a_closed_session_leaves_it_closed() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.close_session(link);
+    let over = SessionState::Ended { at: story.now(), how: SessionEnd::Closed };
+    refused(&mut story, session, Password::Right);
+    assert_eq!(state(&story, session), over);
+}
+
+/// A new session of the client at an address, which turns out to be this broker's.
+fn broker(story: &mut Story, address: u8, number: u32) -> (SessionId, Link) {
+    let (session, link) = story.create_by(Story::client(address), A);
+    story.tell(Transition::Identified { connection: link, identity: Identity::Broker(number) });
+    assert_eq!(story.ledger.session(session).and_then(|record| record.identity()), Some(Identity::Broker(number)));
+    (session, link)
+}
+
+#[test]
+fn a_broker_that_registers_anew_from_its_address_has_left_its_session() {
+    for (address, number, replaced) in [(1, 4, true), (2, 4, false), (1, 5, false)] {
+        let mut story = Story::new();
+        let (former, link) = broker(&mut story, 1, 4);
+        story.leave(link);
+        story.wait(10);
+        let (session, _) = broker(&mut story, address, number);
+        assert_eq!(ended_as(&story, former) == Some(SessionEnd::Replaced), replaced, "{number} at {address}");
+        assert_eq!(state(&story, session), SessionState::Live);
+    }
+}
+
+#[test]
+fn a_broker_that_registers_twice_replaces_nothing_that_lives_or_is_over() {
+    let mut story = Story::new();
+    let (former, link) = broker(&mut story, 1, 4);
+    let (_, second) = broker(&mut story, 1, 4);
+    assert_eq!(state(&story, former), SessionState::Live);
+    story.close_session(link);
+    let (session, _) = broker(&mut story, 1, 4);
+    assert_eq!(ended_as(&story, former), Some(SessionEnd::Closed));
+    story.tell(Transition::Identified { connection: second, identity: Identity::Controller(None) });
+    story.leave(second);
+    assert_eq!(state(&story, session), SessionState::Live);
+}
+
+#[test]
+fn a_broker_that_registers_again_in_its_own_session_stays() {
+    let mut story = Story::new();
+    let (session, first) = broker(&mut story, 1, 4);
+    story.leave(first);
+    let claim = story.claim(session, A);
+    let since = state(&story, session);
+    assert!(matches!(since, SessionState::Pending { .. }), "{since:?}");
+    story.tell(Transition::Identified { connection: claim, identity: Identity::Broker(4) });
+    assert_eq!(state(&story, session), since);
+}
+
+#[test]
+fn as_many_brokers_are_remembered_as_sessions() {
+    let mut story = Story::new();
+    story.ledger = SessionLedger::new(LedgerLimits { sessions: 2, ..LedgerLimits::default() });
+    for number in [1, 2] {
+        let (_, link) = broker(&mut story, 1, number);
+        story.leave(link);
+        story.wait(10);
+    }
+    let (third, link) = broker(&mut story, 1, 3);
+    story.leave(link);
+    let (_, link) = broker(&mut story, 1, 3);
+    assert_eq!(ended_as(&story, third), None, "the third number found no room");
+    story.leave(link);
+    story.wait(10);
+    let (second, link) = broker(&mut story, 1, 2);
+    story.leave(link);
+    broker(&mut story, 1, 2);
+    assert_eq!(ended_as(&story, second), Some(SessionEnd::Replaced), "a known one is followed");
+}
