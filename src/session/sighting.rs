@@ -135,4 +135,26 @@ mod tests {
         assert_eq!(closed, Sighting::of(Health::Serving));
         assert_eq!(Sighting::read_srvr(b"Mode: king\nZxid: what\n"), Sighting::of(Health::Serving));
     }
+
+    #[test]
+    fn every_role_is_read() {
+        use Role::{Follower, Leader, Observer, ReadOnly, Standalone, Unknown};
+        for role in [Leader, Follower, Observer, Standalone, ReadOnly] {
+            let answer = format!("Mode: {}\n", role.label());
+            assert_eq!(Sighting::read_srvr(answer.as_bytes()), Sighting { role, ..Sighting::of(Health::Serving) });
+        }
+        let labels = [Unknown, Leader, Follower, Observer, Standalone, ReadOnly].map(Role::label).join(" ");
+        assert_eq!(labels, "unknown leader follower observer standalone read-only");
+    }
+
+    #[test]
+    fn a_server_that_answers_or_just_listens_accepts() {
+        use Health::{Closing, Mute, NotServing, Refusing, Serving, Unknown, Unreachable};
+        let accepting = [Serving, NotServing, Mute, Closing];
+        assert_eq!(accepting.map(Health::label).join(" "), "serving not_serving mute closing");
+        assert!(accepting.into_iter().all(Health::accepts));
+        let others = [Unknown, Refusing, Unreachable];
+        assert_eq!(others.map(Health::label).join(" "), "unknown refusing unreachable");
+        assert!(!others.into_iter().any(Health::accepts));
+    }
 }

@@ -238,3 +238,25 @@ impl RouteReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_that_metrics_and_lists_are_read_by() {
+        use RouteReason::{Fallback, Mirror, PinUnhealthy, Pinned, Spread, Unpinned};
+
+        let reasons = "session_moved server_leaving leader_lost session_expired closed closed_elsewhere \
+            reattached_same_server connection_cap not_serving lagging_server oversized_frame auth_failed \
+            wrong_password client_read_timeout client_silent client_gone server_gone proxy_shutdown unknown";
+        assert_eq!(EndReason::ALL.map(EndReason::label).join(" "), reasons);
+        let evidence = "reply multi xid_gap attach_elsewhere inferred";
+        assert_eq!(Evidence::ALL.map(Evidence::label).join(" "), evidence);
+        let confidence = [Confidence::Weak, Confidence::Likely, Confidence::Certain];
+        assert_eq!(confidence.map(Confidence::label).join(" "), "weak likely certain");
+        assert!(confidence.is_sorted());
+        let routes = [Mirror, Spread, Pinned, Unpinned, PinUnhealthy, Fallback];
+        assert_eq!(routes.map(RouteReason::label).join(" "), "mirror spread pinned unpinned pin_unhealthy fallback");
+    }
+}

@@ -121,4 +121,28 @@ mod tests {
         assert_eq!(ErrorCode(-9999).to_string(), "error -9999");
         assert_eq!(ErrorCode::SESSION_MOVED.to_string(), "SESSIONMOVED (-118)");
     }
+
+    #[test]
+    fn errors_are_negative_and_told_apart() {
+        let (ok, errors) = KNOWN.split_first().expect("codes that are known");
+        assert_eq!(ok.0, 0);
+        assert!(errors.iter().all(|known| known.0 < 0));
+        let named = [
+            (ErrorCode::OK, "OK"),
+            (ErrorCode::RUNTIME_INCONSISTENCY, "RUNTIMEINCONSISTENCY"),
+            (ErrorCode::UNIMPLEMENTED, "UNIMPLEMENTED"),
+            (ErrorCode::NO_NODE, "NONODE"),
+            (ErrorCode::NO_AUTH, "NOAUTH"),
+            (ErrorCode::SESSION_EXPIRED, "SESSIONEXPIRED"),
+            (ErrorCode::INVALID_ACL, "INVALIDACL"),
+            (ErrorCode::AUTH_FAILED, "AUTHFAILED"),
+            (ErrorCode::SESSION_MOVED, "SESSIONMOVED"),
+            (ErrorCode::NOT_READ_ONLY, "NOTREADONLY"),
+            (ErrorCode::SASL_REQUIRED, "SESSIONCLOSEDREQUIRESASLAUTH"),
+        ];
+        for (code, name) in named {
+            assert_eq!((code.name(), code.is_ok()), (Some(name), code.0 == 0));
+        }
+        assert_eq!((ErrorCode(-9999).name(), ErrorCode::slot_name(ErrorCode::SLOTS - 1)), (None, "unknown"));
+    }
 }

@@ -66,3 +66,26 @@ impl Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_label_of_its_own() {
+        let op = OpCode::CREATE;
+        let labels = [
+            Fault::NegativeFrame(-1),
+            Fault::ShortFrame { len: 1, header: 8 },
+            Fault::FieldOverrun { op, need: 4, left: 1 },
+            Fault::NegativeLength { op, value: -2 },
+            Fault::UnknownSubOperation(op),
+            Fault::ShortHandshake { len: 3 },
+            Fault::LongHandshake(4_000),
+            Fault::HandshakePassword(-2),
+        ];
+        let expected = "negative_frame short_frame field_overrun negative_length unknown_sub_operation \
+            short_handshake long_handshake handshake_password";
+        assert_eq!(labels.map(Fault::label).join(" "), expected);
+    }
+}

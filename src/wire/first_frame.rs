@@ -92,4 +92,24 @@ mod tests {
         assert_eq!(classify(&[0x7f, 0xff, 0xff, 0xff]), Some(Opening::Foreign(Foreign::Unknown)));
         assert_eq!(classify(&[0, 0, 0x20, 0]), Some(Opening::Foreign(Foreign::Unknown)));
     }
+
+    #[test]
+    fn a_first_frame_is_as_long_as_a_handshake_can_be() {
+        let frame = |len: usize| [&(len as u32).to_be_bytes()[..], &vec![0; len]].concat();
+        let longest = frame(HANDSHAKE_CAP);
+        assert_eq!(classify(&longest), Some(Opening::Handshake(HANDSHAKE_CAP)));
+        assert_eq!(classify(&longest[..longest.len() - 1]), None);
+        assert_eq!(classify(&frame(HANDSHAKE_CAP + 1)), Some(Opening::Foreign(Foreign::Unknown)));
+    }
+
+    #[test]
+    fn strangers_have_labels() {
+        let strangers = [Foreign::Tls, Foreign::Http, Foreign::ProxyLine, Foreign::Unknown];
+        assert_eq!(strangers.map(Foreign::label).join(" "), "tls http proxy_line not_zookeeper");
+        let openings = [&[0x16, 3, 3, 0][..], b"CONNECT a", b"\r\n\r\n\0", &[0x16, 4, 3, 0]];
+        let expected = [Foreign::Tls, Foreign::Http, Foreign::ProxyLine, Foreign::Unknown];
+        for (opening, stranger) in openings.into_iter().zip(expected) {
+            assert_eq!(classify(opening), Some(Opening::Foreign(stranger)));
+        }
+    }
 }

@@ -220,4 +220,36 @@ mod tests {
         assert_eq!(OpCode::MULTI_READ.to_string(), "multiRead");
         assert_eq!(OpCode(4242).class(), OpClass::Other);
     }
+
+    #[test]
+    fn operations_are_reads_writes_pings_or_neither() {
+        let of = |class| {
+            let codes = KNOWN.iter().map(|known| OpCode(known.code));
+            codes.filter(|op| op.class() == class).filter_map(OpCode::name).collect::<Vec<_>>()
+        };
+        let writes =
+            "create delete setData setACL check multi create2 reconfig createContainer deleteContainer createTTL";
+        assert_eq!(of(OpClass::Write).join(" "), writes);
+        assert_eq!(of(OpClass::Ping), ["ping"]);
+        let neither = ["notification", "auth", "sasl", "createSession", "closeSession", "error"];
+        assert_eq!(of(OpClass::Other), neither);
+        for slot in 0..OpCode::SLOTS {
+            let class = KNOWN.get(slot).map_or(OpClass::Other, |known| OpCode(known.code).class());
+            assert_eq!(OpCode::slot_class(slot), class);
+        }
+        assert!(OpCode::DELETE.is_write() && !OpCode::EXISTS.is_write());
+    }
+
+    #[test]
+    fn operations_of_the_servers_own_are_negative() {
+        let named = [
+            (OpCode::CREATE_SESSION, "createSession"),
+            (OpCode::CLOSE_SESSION, "closeSession"),
+            (OpCode::ERROR, "error"),
+        ];
+        for (op, name) in named {
+            assert_eq!((op.name(), op.0 < 0), (Some(name), true));
+        }
+        assert_eq!(OpCode::slot_name(OpCode::SLOTS - 1), "unknown");
+    }
 }

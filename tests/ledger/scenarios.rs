@@ -190,6 +190,7 @@ fn one_client_that_changes_servers_often_is_not_two() {
         }
         assert_eq!(story.shared().len(), 0);
         assert_eq!(story.moves().len(), 5);
+        assert_eq!(story.ledger.session(session).unwrap().moves(), 5);
         assert_eq!(story.moves()[0].gap.as_millis(), 301);
     });
 }

@@ -1,7 +1,7 @@
 //! Whether a session lives, and how it ended, as its connections and its holder tell.
 
 use zoogate::ids::SessionId;
-use zoogate::session::ledger::{LedgerLimits, SessionEnd, SessionState};
+use zoogate::session::ledger::{LedgerLimits, SessionEnd, SessionRecord, SessionState};
 use zoogate::session::transition::Transition;
 use zoogate::session::{SessionLedger, identity::Identity};
 use zoogate::wire::handshake::Password;
@@ -59,7 +59,7 @@ fn a_refusal_of_a_closed_session_leaves_it_closed() {
 fn broker(story: &mut Story, address: u8, number: u32) -> (SessionId, Link) {
     let (session, link) = story.create_by(Story::client(address), A);
     story.tell(Transition::Identified { connection: link, identity: Identity::Broker(number) });
-    assert_eq!(story.ledger.session(session).and_then(|record| record.identity()), Some(Identity::Broker(number)));
+    assert_eq!(story.ledger.session(session).and_then(SessionRecord::identity), Some(Identity::Broker(number)));
     (session, link)
 }
 

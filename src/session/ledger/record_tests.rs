@@ -171,3 +171,11 @@ fn a_client_shares_with_the_other_of_its_pair() {
     assert_eq!(record.shares_with(client(3, 1)), Some(client(3, 2)), "two at one address are told apart by port");
     assert_eq!(record.shares_with(client(3, 2)), Some(client(3, 1)));
 }
+
+#[test]
+fn it_knows_its_id_and_how_ends_are_called() {
+    let record = SessionRecord::new(SessionId(0x0300_0000_0000_0007), Timestamp::ZERO);
+    assert_eq!((record.id(), record.born_on()), (SessionId(0x0300_0000_0000_0007), 3));
+    let ends = [SessionEnd::Closed, SessionEnd::Expired, SessionEnd::Replaced, SessionEnd::Lapsed];
+    assert_eq!(ends.map(SessionEnd::label), ["closed", "expired", "replaced", "lapsed"]);
+}
