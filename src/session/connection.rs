@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::conversation::{Conversation, ReplyReader, RequestReader};
-use super::ending::{Closer, ConnectionEnd, UNANSWERED_SHOWN, Unanswered};
+use super::ending::{Closer, ConnectionEnd, PAUSE_NOTED, Pause, UNANSWERED_SHOWN, Unanswered};
 use super::event::{Event, Observer};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse, HANDSHAKE_CAP};
@@ -33,6 +33,7 @@ pub struct ConnectionTracker {
     timeout: Option<Duration>,
     client_heard_at: Timestamp,
     server_heard_at: Timestamp,
+    server_pause: Option<Pause>,
 }
 
 impl ConnectionTracker {
@@ -48,6 +49,7 @@ impl ConnectionTracker {
             timeout: None,
             client_heard_at: Timestamp::ZERO,
             server_heard_at: Timestamp::ZERO,
+            server_pause: None,
         }
     }
 
@@ -80,6 +82,9 @@ impl ConnectionTracker {
     /// Looks at bytes from the server.
     #[inline]
     pub fn on_server_bytes<O: Observer>(&mut self, now: Timestamp, mut bytes: &[u8], observer: &mut O) {
+        if now.since(self.server_heard_at) >= PAUSE_NOTED {
+            self.note_pause(now);
+        }
         self.server_heard_at = now;
         if self.opaque {
             return;
@@ -100,6 +105,14 @@ impl ConnectionTracker {
         };
         if let Some(fault) = fault {
             self.give_up(fault, observer);
+        }
+    }
+
+    /// The server speaks again: notes for how long a client had waited for that.
+    #[cold]
+    fn note_pause(&mut self, now: Timestamp) {
+        if self.is_owed() {
+            self.server_pause = Some(Pause { lasted: now.since(self.server_heard_at), over_at: now });
         }
     }
 
@@ -173,6 +186,7 @@ impl ConnectionTracker {
             oversized: (last > self.jute_maxbuffer).then_some(last),
             client_heard_at: self.client_heard_at,
             server_heard_at: self.server_heard_at,
+            server_pause: self.server_pause,
         }
     }
 }

@@ -3,12 +3,17 @@
 //! Plain facts, gathered at the first sign of the end (a FIN or RST of either side); what they mean is judged
 //! elsewhere, perhaps later, when other connections have testified.
 
+use std::time::Duration;
+
 use crate::ids::Xid;
 use crate::time::Timestamp;
 use crate::wire::{ErrorCode, OpCode};
 
 /// How many unanswered requests are described at a connection's end; the rest are counted.
 pub const UNANSWERED_SHOWN: usize = 16;
+
+/// Silences of a server that are shorter are not noted: clients are more patient than that.
+pub const PAUSE_NOTED: Duration = Duration::from_secs(1);
 
 /// Which side ended a connection, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +61,15 @@ pub struct Unanswered {
     pub sent_at: Timestamp,
 }
 
+/// A silence of the server while it owed an answer, which it has broken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pause {
+    /// How long it was.
+    pub lasted: Duration,
+    /// When the server spoke again.
+    pub over_at: Timestamp,
+}
+
 /// The facts of a connection's end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionEnd {
@@ -80,4 +94,6 @@ pub struct ConnectionEnd {
     pub client_heard_at: Timestamp,
     /// Last byte from the server.
     pub server_heard_at: Timestamp,
+    /// The last time that the server was silent for longer than [`PAUSE_NOTED`] with an answer owed, and went on.
+    pub server_pause: Option<Pause>,
 }

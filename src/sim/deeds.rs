@@ -15,11 +15,6 @@ impl Stage<'_> {
     pub(super) fn perform(&mut self, deed: Deed) {
         let now = self.now;
         match deed {
-            Deed::Freeze(server) | Deed::Stop(server) => self.faults.push((now, server, false)),
-            Deed::Thaw(server) | Deed::Start(server) => self.faults.push((now, server, true)),
-            _ => {}
-        }
-        match deed {
             Deed::Arrive(client, server) => {
                 if self.actors[client].stand == Stand::Gone && self.actors[client].session == 0 {
                     self.claim(client, server);

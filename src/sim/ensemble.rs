@@ -251,6 +251,12 @@ impl Ensemble {
         self.truths.pop_front()
     }
 
+    /// Whether a server runs and takes part.
+    pub fn serves(&self, server: ServerId) -> bool {
+        let server = &self.servers[server.index()];
+        server.state == State::Serving && !server.frozen
+    }
+
     pub(super) fn dispatch(&mut self, server: usize, message: Message) {
         match message {
             Message::ElectionOver(term) => return self.election_over(term),
@@ -272,7 +278,7 @@ impl Ensemble {
         match message {
             Message::Opened(link, peer) => self.opened(server, link, peer),
             Message::Bytes(link, bytes) => self.read_bytes(server, link, &bytes),
-            Message::HungUp(link) => self.forget(server, link, Cause::HungUp),
+            Message::HungUp(link) => self.forget(server, link, Cause::HungUp, None),
             Message::Close(link, cause) => self.close(server, link, cause, Ending::Fin),
             Message::Forward(origin, session, op, ask) => self.lead(origin, session, op, ask),
             Message::NewSession(origin, session, timeout_ms) => self.lead_new_session(origin, session, timeout_ms),
@@ -317,27 +323,34 @@ impl Ensemble {
         self.outputs.push_back(Output::Bytes(link, bytes));
     }
 
-    pub(super) fn know(&mut self, server: usize, link: LinkId, session: i64, what: What) {
-        self.truths.push_back(Truth { at: self.now, server: ServerId(server as u16), link, session, what });
+    pub(super) fn know(&mut self, server: usize, link: LinkId, session: i64, what: What, by: Option<LinkId>) {
+        let by = by.filter(|by| *by != link);
+        self.truths.push_back(Truth { at: self.now, server: ServerId(server as u16), link, session, what, by });
     }
 
     /// Ends a connection from the server's side.
     pub(super) fn close(&mut self, server: usize, link: LinkId, cause: Cause, ending: Ending) {
+        self.close_for(server, link, cause, ending, None);
+    }
+
+    /// As [`close`](Self::close), for the sake of another connection.
+    pub(super) fn close_for(&mut self, server: usize, link: LinkId, cause: Cause, ending: Ending, by: Option<LinkId>) {
         if self.servers[server].links.contains_key(&link) {
-            self.forget(server, link, cause);
+            self.forget(server, link, cause, by);
             self.outputs.push_back(Output::Closed(link, ending));
         }
     }
 
     /// Drops everything that hangs on a connection. A close marker that is already queued is the cause.
-    pub(super) fn forget(&mut self, server: usize, link: LinkId, cause: Cause) {
+    pub(super) fn forget(&mut self, server: usize, link: LinkId, cause: Cause, by: Option<LinkId>) {
         let target = &mut self.servers[server];
         let Some(gone) = target.links.remove(&link) else { return };
         if target.by_session.get(&gone.session) == Some(&link) {
             target.by_session.remove(&gone.session);
         }
         target.watches.drop_link(link);
-        self.know(server, link, gone.session, What::Closed(gone.closing.unwrap_or(cause)));
+        let (cause, by) = gone.closing.unwrap_or((cause, by));
+        self.know(server, link, gone.session, What::Closed(cause), by);
     }
 }
 

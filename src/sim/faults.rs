@@ -1,6 +1,6 @@
 //! What befalls simulated servers: they freeze, thaw, stop, start and lag; leaders are lost and elected.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::ensemble::{Ending, Ensemble, LinkId, Message};
@@ -56,14 +56,15 @@ impl Ensemble {
             return;
         }
         let pending = std::mem::take(&mut self.servers[server].mailbox);
-        self.leave(server, Cause::ServerLeft);
+        let cause = if self.is_vital(server) { Cause::LeaderLost } else { Cause::ServerLeft };
+        self.leave(server, cause);
         self.servers[server].frozen = false;
         for message in pending {
             if let Message::Opened(..) = message {
                 self.handle(server, message);
             }
         }
-        self.leave(server, Cause::ServerLeft);
+        self.leave(server, cause);
         self.servers[server].state = State::Down;
         self.lost(server);
     }
@@ -91,12 +92,20 @@ impl Ensemble {
         }
     }
 
+    /// Whether there is no leader any more without this server.
+    fn is_vital(&self, server: usize) -> bool {
+        self.reign.as_ref().is_some_and(|reign| {
+            let others = reign.handlers.iter().enumerate().filter(|(other, link)| *other != server && link.is_some());
+            reign.server == server || others.count() * 2 <= self.servers.len()
+        })
+    }
+
     /// A server is no longer part of the quorum.
     fn lost(&mut self, server: usize) {
+        let vital = self.is_vital(server);
         let Some(reign) = self.reign.as_mut() else { return };
         reign.handlers[server] = None;
-        let joined = reign.handlers.iter().flatten().count();
-        if reign.server == server || joined * 2 <= self.servers.len() {
+        if vital {
             self.dissolve();
         }
     }
@@ -153,6 +162,7 @@ impl Ensemble {
         self.reign = Some(Reign {
             server,
             tracker: SessionTracker::new(self.settings.tick, self.now, &replica.sessions),
+            holders: BTreeMap::new(),
             ahead: replica.tree.clone(),
             zxid: ((replica.zxid >> 32) + 1) << 32,
             handlers: vec![None; self.servers.len()],

@@ -1,10 +1,10 @@
 //! What the leader does: decides who may speak for a session, orders the writes, and sends everybody the result.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ensemble::{Ensemble, Message};
+use super::ensemble::{Ensemble, LinkId, Message};
 use super::reply::Outcome;
 use super::request::Ask;
 use super::server::{Origin, State, Txn, TxnKind};
@@ -22,6 +22,8 @@ const RECENT_CAP: usize = 100_000;
 pub(super) struct Reign {
     pub(super) server: usize,
     pub(super) tracker: SessionTracker,
+    /// The connection by which each session came to its owner.
+    pub(super) holders: BTreeMap<i64, LinkId>,
     /// The tree with everything that is proposed.
     pub(super) ahead: Tree,
     pub(super) zxid: i64,
@@ -37,6 +39,13 @@ impl Reign {
     fn owner(&self, origin: Origin) -> Option<Owner> {
         let current = self.handlers[origin.server] == Some(origin.handler);
         current.then_some(if origin.server == self.server { Owner::Leader } else { Owner::Learner(origin.handler) })
+    }
+
+    /// Whether `owner` may speak for the session, by a request on this connection.
+    pub(super) fn check(&mut self, session: i64, owner: Owner, link: LinkId) -> Result<(), Refusal> {
+        self.tracker.check(session, owner)?;
+        self.holders.entry(session).or_insert(link);
+        Ok(())
     }
 }
 
@@ -54,7 +63,7 @@ impl Ensemble {
                 }
                 TxnKind::CloseSession(deletions(&reign.ahead, session))
             }
-            Ask::Write(changes) => TxnKind::Write(match reign.tracker.check(session, owner) {
+            Ask::Write(changes) => TxnKind::Write(match reign.check(session, owner, origin.link) {
                 Err(Refusal::Moved) => Outcome::Moved,
                 Err(Refusal::Closing | Refusal::Unknown) => Outcome::Refused(0, ErrorCode::SESSION_EXPIRED),
                 Ok(()) => decide(&reign.ahead, session, changes, op == OpCode::MULTI),
@@ -69,6 +78,7 @@ impl Ensemble {
         let Some(reign) = self.reign.as_mut() else { return };
         let Some(owner) = reign.owner(origin) else { return };
         reign.tracker.add(now, session, timeout_ms, Some(owner));
+        reign.holders.insert(session, origin.link);
         self.propose(session, TxnKind::CreateSession(timeout_ms), Some(origin));
     }
 
@@ -79,7 +89,8 @@ impl Ensemble {
         let Some(owner) = reign.owner(origin) else { return };
         let lives = reign.tracker.claim(now, session, owner);
         if lives {
-            self.know(origin.server, origin.link, session, What::Granted);
+            reign.holders.insert(session, origin.link);
+            self.know(origin.server, origin.link, session, What::Granted, None);
         }
         self.tell(origin.server, Message::Revalidated(origin, session, lives));
     }

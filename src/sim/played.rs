@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::actor::Farewell;
-use super::truth::Truth;
+use super::ensemble::LinkId;
+use super::truth::{Service, Truth};
 use crate::ids::ServerId;
-use crate::session::ending::Closer;
+use crate::session::ending::{Closer, ConnectionEnd};
 use crate::session::transition::Finding;
 use crate::time::Timestamp;
 
@@ -24,14 +25,16 @@ pub struct Told {
     pub claimed: i64,
     /// The session timeout, as negotiated, or asked for until then.
     pub timeout: Duration,
-    /// When the proxy heard last from its client.
-    pub heard_at: Timestamp,
     /// Whether its client asked on it to close the session.
     pub asked_to_close: bool,
-    /// Whether its claim was answered.
-    pub answered: bool,
+    /// When the proxy heard the answer to its claim, if it did.
+    pub answered: Option<Timestamp>,
+    /// Its place at the server; None when that refused to be connected to.
+    pub link: Option<LinkId>,
     /// The first sign of its end, as the proxy saw it.
     pub ended: Option<(Timestamp, Closer)>,
+    /// What the proxy had seen of it by then.
+    pub seen: Option<ConnectionEnd>,
     /// Why the client closed it, when it did.
     pub farewell: Option<Farewell>,
     /// Whether the path to its server was broken by the story.
@@ -49,8 +52,10 @@ pub struct Played {
     pub unseen: Vec<Truth>,
     /// When which session was claimed where the proxy could not see it.
     pub unseen_claims: Vec<(Timestamp, i64)>,
-    /// When which server stopped running, and when it ran again.
-    pub faults: Vec<(Timestamp, ServerId, bool)>,
+    /// When which server began or ceased to serve.
+    pub services: Vec<Service>,
+    /// When the story was over.
+    pub curtain: Timestamp,
     /// What the ledger said, and when.
     pub findings: Vec<(Timestamp, Finding)>,
 }

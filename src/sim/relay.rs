@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::ids::{ConnectionId, ServerId};
-use crate::session::ending::{Closer, Unanswered};
+use crate::session::ending::{Closer, ConnectionEnd, Unanswered};
 use crate::session::event::{Event, Observer};
 use crate::session::sighting::Sighting;
 use crate::session::transition::{Finding, Transition};
@@ -23,9 +23,12 @@ pub(super) struct Relayed {
     routed: RouteReason,
     tracker: ConnectionTracker,
     claimed: bool,
-    pub(super) answered: bool,
+    /// When its claim was answered.
+    pub(super) answered: Option<Timestamp>,
     /// The first sign of its end.
     pub(super) ended: Option<(Timestamp, Closer)>,
+    /// What was seen of it by then.
+    pub(super) seen: Option<ConnectionEnd>,
 }
 
 /// What the ledger has to be told of what was just seen.
@@ -74,17 +77,20 @@ impl Relayed {
             routed,
             tracker: ConnectionTracker::new(MAX_FRAME),
             claimed: false,
-            answered: false,
+            answered: None,
             ended: None,
+            seen: None,
         }
     }
 
-    fn look(&mut self, look: impl FnOnce(&mut ConnectionTracker, &mut Notes<'_>)) -> Vec<Transition> {
+    fn look(&mut self, now: Timestamp, look: impl FnOnce(&mut ConnectionTracker, &mut Notes<'_>)) -> Vec<Transition> {
         let mut told = Vec::new();
         let (connection, client, server, routed) = (self.id, self.client, self.server, self.routed);
         look(&mut self.tracker, &mut Notes { connection, client, server, routed, told: &mut told });
         self.claimed |= told.iter().any(|told| matches!(told, Transition::Claimed { .. }));
-        self.answered |= told.iter().any(|told| matches!(told, Transition::Answered { .. }));
+        if told.iter().any(|told| matches!(told, Transition::Answered { .. })) {
+            self.answered = Some(now);
+        }
         told
     }
 }
@@ -118,12 +124,12 @@ impl Relay {
     }
 
     pub(super) fn client_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
-        let told = relayed.look(|tracker, notes| tracker.on_client_bytes(now, bytes, notes));
+        let told = relayed.look(now, |tracker, notes| tracker.on_client_bytes(now, bytes, notes));
         self.tell(now, told);
     }
 
     pub(super) fn server_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
-        let told = relayed.look(|tracker, notes| tracker.on_server_bytes(now, bytes, notes));
+        let told = relayed.look(now, |tracker, notes| tracker.on_server_bytes(now, bytes, notes));
         self.tell(now, told);
     }
 
@@ -135,6 +141,7 @@ impl Relay {
         relayed.ended = Some((now, closer));
         if relayed.claimed {
             let end = relayed.tracker.end(closer);
+            relayed.seen = Some(end.clone());
             self.tell(now, vec![Transition::Ended { connection: relayed.id, end }]);
         }
         true

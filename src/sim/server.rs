@@ -85,8 +85,8 @@ pub(super) struct Link {
     pub(super) session: i64,
     pub(super) timeout_ms: i32,
     pub(super) with_flag: bool,
-    /// Why a close marker is queued, once one is.
-    pub(super) closing: Option<Cause>,
+    /// Why a close marker is queued, once one is, and on whose account.
+    pub(super) closing: Option<(Cause, Option<LinkId>)>,
     /// Whether replies behind the marker still go out.
     pub(super) leaks: bool,
 }

@@ -95,7 +95,7 @@ impl Ensemble {
         }
         let session = request.session.0;
         if let Some(old) = target.by_session.get(&session).copied() {
-            self.close(server, old, Cause::Reattached, Ending::Fin);
+            self.close_for(server, old, Cause::Reattached, Ending::Fin, Some(link));
         }
         let target = &mut self.servers[server];
         target.by_session.insert(session, link);
@@ -172,14 +172,14 @@ impl Ensemble {
             Ask::Auth(scheme) => return self.authenticate(server, link, xid, scheme == "digest"),
             Ask::Unknown => {
                 self.send(link, reply::head(xid, -1, ErrorCode::UNIMPLEMENTED));
-                return self.mark_close(server, link, Cause::UnknownOperation);
+                return self.mark_close(server, link, Cause::UnknownOperation, None);
             }
             _ => {}
         }
         let origin = Origin { server, handler: self.servers[server].handler, link, key };
         let forwarded = matches!(ask, Ask::Write(_) | Ask::Sync(_) | Ask::CloseSession);
         let turn = if leads {
-            self.leaders_own_turn(session, &ask)
+            self.leaders_own_turn(session, link, &ask)
         } else if forwarded {
             Turn::Waiting
         } else {
@@ -200,12 +200,12 @@ impl Ensemble {
         let error = if right { ErrorCode::OK } else { ErrorCode::AUTH_FAILED };
         self.send(link, reply::head(xid, 0, error));
         if !right {
-            self.mark_close(server, link, Cause::AuthFailed);
+            self.mark_close(server, link, Cause::AuthFailed, None);
         }
     }
 
     /// On the leader every request passes the ownership check, reads and pings too, but for the session's close.
-    fn leaders_own_turn(&mut self, session: i64, ask: &Ask) -> Turn {
+    fn leaders_own_turn(&mut self, session: i64, link: LinkId, ask: &Ask) -> Turn {
         let now = self.now;
         let Some(reign) = self.reign.as_mut() else { return Turn::Dropped };
         if !reign.tracker.touch(now, session) {
@@ -213,7 +213,7 @@ impl Ensemble {
         }
         match ask {
             Ask::Write(_) | Ask::CloseSession => Turn::Waiting,
-            _ if reign.tracker.check(session, Owner::Leader).is_err() => Turn::Moved,
+            _ if reign.check(session, Owner::Leader, link).is_err() => Turn::Moved,
             Ask::Sync(_) => Turn::Waiting,
             _ => Turn::Ready,
         }
@@ -263,7 +263,7 @@ impl Ensemble {
             (_, Ask::Sync(path)) => reply::path(xid, zxid, path),
             (_, Ask::CloseSession) => {
                 self.send(link, reply::head(xid, zxid, ErrorCode::OK));
-                return self.mark_close(server, link, Cause::Closed);
+                return self.mark_close(server, link, Cause::Closed, None);
             }
             (_, Ask::Ping | Ask::Auth(_) | Ask::Unknown | Ask::Write(_)) => reply::head(xid, zxid, ErrorCode::OK),
         };
@@ -283,21 +283,22 @@ impl Ensemble {
             _ => None,
         };
         let what = What::Refused { xid: queued.xid, op: queued.op, told: words.is_some() };
-        self.know(server, link, session, what);
+        let holder = self.reign.as_ref().and_then(|reign| reign.holders.get(&session).copied());
+        self.know(server, link, session, what, holder);
         match words {
             Some(bytes) => self.send(link, bytes),
-            None => self.mark_close(server, link, Cause::Moved),
+            None => self.mark_close(server, link, Cause::Moved, holder),
         }
     }
 
     /// Queues the close marker; the connection ends when the server's writer meets it.
-    fn mark_close(&mut self, server: usize, link: LinkId, cause: Cause) {
+    fn mark_close(&mut self, server: usize, link: LinkId, cause: Cause, by: Option<LinkId>) {
         let leaks =
             cause == Cause::Moved && self.servers[server].factory == Factory::Nio && self.random.chance(LEAK_PERCENT);
         let met = self.random.between(Duration::from_micros(20), Duration::from_micros(300));
         let Some(connection) = self.servers[server].links.get_mut(&link) else { return };
         if connection.closing.is_none() {
-            (connection.closing, connection.leaks) = (Some(cause), leaks);
+            (connection.closing, connection.leaks) = (Some((cause, by)), leaks);
             self.schedule(met, server, Message::Close(link, cause));
         }
     }
@@ -318,7 +319,7 @@ impl Ensemble {
         match &txn.what {
             TxnKind::CreateSession(_) => {
                 if let Some(origin) = own {
-                    self.know(server, origin.link, txn.session, What::Granted);
+                    self.know(server, origin.link, txn.session, What::Granted, None);
                     self.establish(server, origin.link, txn.session);
                 }
             }
@@ -328,7 +329,7 @@ impl Ensemble {
                 let registered = self.servers[server].by_session.get(&txn.session).copied();
                 if let Some(link) = registered.filter(|link| own.is_none_or(|origin| origin.link != *link)) {
                     let cause = if txn.origin.is_none() { Cause::Expired } else { Cause::ClosedElsewhere };
-                    self.close(server, link, cause, Ending::Fin);
+                    self.close_for(server, link, cause, Ending::Fin, txn.origin.map(|origin| origin.link));
                 }
             }
         }

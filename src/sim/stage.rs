@@ -15,7 +15,7 @@ use super::prober::Prober;
 use super::random::Random;
 use super::relay::{Relay, Relayed};
 use super::story::{Routing, Story};
-use super::truth::Truth;
+use super::truth::{Service, Truth};
 use crate::ids::ServerId;
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::session::verdict::RouteReason;
@@ -67,7 +67,6 @@ pub(super) struct Wire {
     fifo: [Timestamp; 4],
     opened_at: Timestamp,
     claimed: i64,
-    heard_at: Timestamp,
     pub(super) asked_to_close: bool,
     pub(super) farewell: Option<Farewell>,
     pub(super) cut: bool,
@@ -104,7 +103,8 @@ pub(super) struct Stage<'a> {
     by_link: BTreeMap<LinkId, usize>,
     pub(super) relay: Relay,
     pub(super) prober: Prober,
-    pub(super) faults: Vec<(Timestamp, ServerId, bool)>,
+    services: Vec<Service>,
+    serves: Vec<bool>,
     due: BinaryHeap<Reverse<Due>>,
     order: u64,
 }
@@ -118,6 +118,8 @@ pub fn play(story: &Story) -> Played {
         let own = stage.due.peek().map(|Reverse(due)| due.0);
         let next = own.into_iter().chain(stage.ensemble.next_event()).min().unwrap_or(curtain);
         if next >= curtain {
+            stage.now = curtain;
+            stage.hear_last_words();
             return stage.tell();
         }
         stage.now = next;
@@ -146,7 +148,8 @@ impl<'a> Stage<'a> {
             by_link: BTreeMap::new(),
             relay: Relay::new(),
             prober: Prober::default(),
-            faults: Vec::new(),
+            services: Vec::new(),
+            serves: vec![false; story.settings.servers.len()],
             due: BinaryHeap::new(),
             order: 0,
         };
@@ -187,16 +190,27 @@ impl<'a> Stage<'a> {
                 opened_at: wire.opened_at,
                 claimed: wire.claimed,
                 timeout: self.actors[wire.actor].negotiated,
-                heard_at: wire.heard_at,
                 asked_to_close: wire.asked_to_close,
                 answered: relayed.answered,
+                link: wire.link,
                 ended: relayed.ended,
+                seen: relayed.seen,
                 farewell: wire.farewell,
                 cut: wire.cut,
                 truths: wire.truths,
             });
         }
-        Played { connections, unseen, unseen_claims, faults: self.faults, findings: self.relay.findings }
+        let (services, curtain, findings) = (self.services, self.now, self.relay.findings);
+        Played { connections, unseen, unseen_claims, services, curtain, findings }
+    }
+
+    /// The proxy hears what the servers had said before the curtain fell.
+    fn hear_last_words(&mut self) {
+        while let Some(Reverse(Due(_, _, happens))) = self.due.pop() {
+            if let Happens::FromServer(wire, item @ Item::Bytes(_)) = happens {
+                self.hear_server(wire, item);
+            }
+        }
     }
 
     fn happen(&mut self, happens: Happens) {
@@ -234,6 +248,13 @@ impl<'a> Stage<'a> {
         while let Some(truth) = self.ensemble.poll_truth() {
             if let Some(wire) = self.by_link.get(&truth.link) {
                 self.wires[*wire].truths.push(truth);
+            }
+        }
+        for place in 0..self.serves.len() {
+            let server = ServerId(place as u16);
+            let serves = self.ensemble.serves(server);
+            if std::mem::replace(&mut self.serves[place], serves) != serves {
+                self.services.push(Service { at: self.now, server, serves });
             }
         }
         while let Some(server) = self.relay.inquiry() {
@@ -286,7 +307,6 @@ impl<'a> Stage<'a> {
             fifo: [self.now; 4],
             opened_at: self.now,
             claimed: self.actors[actor].session,
-            heard_at: self.now,
             asked_to_close: false,
             farewell: None,
             cut: false,
@@ -304,10 +324,6 @@ impl<'a> Stage<'a> {
             }
         }
         let now = self.now;
-        let standing = self.wires[wire].relayed.as_ref().is_some_and(|relayed| relayed.ended.is_none());
-        if standing && matches!(item, Item::Bytes(_)) {
-            self.wires[wire].heard_at = now;
-        }
         if let Some(relayed) = self.wires[wire].relayed.as_mut() {
             if relayed.ended.is_some() {
                 return;
@@ -361,7 +377,7 @@ impl<'a> Stage<'a> {
     fn handshake_deadline(&mut self, wire: usize) {
         let now = self.now;
         let Some(relayed) = self.wires[wire].relayed.as_mut() else { return };
-        if relayed.answered || !self.relay.end(now, relayed, Closer::Proxy(ProxyClose::HandshakeDeadline)) {
+        if relayed.answered.is_some() || !self.relay.end(now, relayed, Closer::Proxy(ProxyClose::HandshakeDeadline)) {
             return;
         }
         self.carry(wire, 1, Item::End(How::Fin));
@@ -388,7 +404,7 @@ impl<'a> Stage<'a> {
                 Item::Bytes(bytes) => self.relay.server_bytes(now, relayed, bytes),
                 Item::End(how) => {
                     self.relay.end(now, relayed, Closer::Server(*how));
-                    if pooled && !relayed.answered {
+                    if pooled && relayed.answered.is_none() {
                         return self.pass_over(wire, *how);
                     }
                 }

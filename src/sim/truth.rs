@@ -80,4 +80,17 @@ pub struct Truth {
     pub session: i64,
     /// What.
     pub what: What,
+    /// The connection whose claim or request brought it about, when that was another one.
+    pub by: Option<LinkId>,
+}
+
+/// Whether a server runs and takes part, from a moment on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Service {
+    /// Since when.
+    pub at: Timestamp,
+    /// Which server.
+    pub server: ServerId,
+    /// Whether it runs and takes part.
+    pub serves: bool,
 }

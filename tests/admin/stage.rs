@@ -106,6 +106,7 @@ impl Stage {
             oversized: None,
             client_heard_at: at(millis),
             server_heard_at: at(millis),
+            server_pause: None,
         };
         self.observatory.apply(at(millis), Transition::Ended { connection, end });
         self.observatory.meters().finish(session, connection);

@@ -59,6 +59,7 @@ fn any_end() -> impl Strategy<Value = ConnectionEnd> {
             oversized: (oversized < 10).then_some(2_000_000),
             client_heard_at: Timestamp(u64::from(heard[0]) * 20),
             server_heard_at: Timestamp(u64::from(heard[1]) * 20),
+            server_pause: None,
         },
     )
 }

@@ -193,6 +193,7 @@ impl Story {
             oversized: None,
             client_heard_at: now,
             server_heard_at: now,
+            server_pause: None,
         };
         self.links.insert(link, LinkState { end });
         let (server, routed) = (ServerId(server), RouteReason::Mirror);

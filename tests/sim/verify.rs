@@ -26,45 +26,65 @@ pub(crate) fn verify(seed: u64) -> Option<String> {
     Some(told)
 }
 
-/// What many seeds put to the test, and the failures among them by seed.
+/// What many seeds put to the test, and which of them fail.
+#[derive(Debug, Default)]
 pub(crate) struct Verified {
     pub(crate) total: Tally,
-    pub(crate) failures: Vec<(u64, String)>,
+    /// How many failed.
+    pub(crate) failed: u64,
+    /// Those that failed, in order, at most [`LISTED`].
+    pub(crate) seeds: Vec<u64>,
+    /// The stories of some of them.
+    pub(crate) told: Vec<String>,
 }
 
-/// Plays a range of seeds on all cores until they are done, or until more than `limit` have failed.
-pub(crate) fn verify_all(seeds: Range<u64>, limit: usize) -> Verified {
-    let (next, failures) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()));
-    let total = Mutex::new(Tally::default());
+/// How many failing seeds are listed.
+pub(crate) const LISTED: usize = 1000;
+
+/// How many seeds a thread takes at once.
+const STRIDE: u64 = 64;
+
+/// Plays a range of seeds on all cores, all of them whatever fails, and tells the stories of the first `shown` that
+/// are found to fail.
+pub(crate) fn verify_all(seeds: Range<u64>, shown: usize) -> Verified {
+    let (next, found) = (AtomicU64::new(seeds.start), Mutex::new(Verified::default()));
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..cores {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || failures.lock().expect("no thread panicked").len() >= limit {
+                    let first = next.fetch_add(STRIDE, Ordering::Relaxed);
+                    if first >= seeds.end {
                         return;
                     }
-                    let played = play(&Story::from_seed(seed));
-                    add(&mut total.lock().expect("no thread panicked"), tally(&played));
-                    if complaints(&played).is_empty() {
-                        continue;
+                    let (mut total, mut failing) = (Tally::default(), Vec::new());
+                    for seed in first..(first + STRIDE).min(seeds.end) {
+                        let played = play(&Story::from_seed(seed));
+                        total.add(&tally(&played));
+                        if !complaints(&played).is_empty() {
+                            failing.push(seed);
+                        }
                     }
-                    if let Some(told) = verify(seed) {
-                        failures.lock().expect("no thread panicked").push((seed, told));
-                    }
+                    let to_tell = found.lock().expect("no thread panicked").note(&total, &failing, shown);
+                    let told: Vec<String> = to_tell.iter().filter_map(|seed| verify(*seed)).collect();
+                    found.lock().expect("no thread panicked").told.extend(told);
                 }
             });
         }
     });
-    let mut failures = failures.into_inner().expect("no thread panicked");
-    failures.sort_unstable_by_key(|(seed, _)| *seed);
-    Verified { total: total.into_inner().expect("no thread panicked"), failures }
+    let mut found = found.into_inner().expect("no thread panicked");
+    found.seeds.sort_unstable();
+    found
 }
 
-fn add(total: &mut Tally, one: Tally) {
-    total.ends += one.ends;
-    total.required += one.required;
-    total.open += one.open;
-    total.in_words += one.in_words;
+impl Verified {
+    /// Adds what some seeds showed; returns those whose stories are to be told.
+    fn note(&mut self, total: &Tally, failing: &[u64], shown: usize) -> Vec<u64> {
+        self.total.add(total);
+        let left = shown.saturating_sub(self.failed as usize).min(failing.len());
+        self.failed += failing.len() as u64;
+        let room = LISTED.saturating_sub(self.seeds.len()).min(failing.len());
+        self.seeds.extend(&failing[..room]);
+        failing[..left].to_vec()
+    }
 }

@@ -74,6 +74,7 @@ fn end(observatory: &Observatory, millis: u64, connection: u64, closing: bool) {
         oversized: None,
         client_heard_at: at(millis),
         server_heard_at: at(millis),
+        server_pause: None,
     };
     observatory.apply(at(millis), Transition::Ended { connection, end });
     observatory.meters().finish(SESSION, connection);

@@ -17,7 +17,8 @@ impl SessionLedger {
     pub(super) fn open_case(&mut self, now: Timestamp, case: Case) {
         let (server, session, closing) = (case.claim.server, case.session, case.end.closing);
         let ruling = judge::at_once(self.scene(&case));
-        self.leave_server(&case, ruling.is_none(), now);
+        let explained = ruling.is_some() || judge::has_own_reason(self.scene(&case));
+        self.leave_server(&case, ruling.is_none(), explained, now);
         match ruling {
             Some(ruling) => self.decide(case, ruling),
             None if case.attached_at().is_some() => {
@@ -62,13 +63,15 @@ impl SessionLedger {
             .map(|entry| entry.connection)
             .collect();
         for connection in waiting {
-            if let Some(Stage::Return(said_by)) = self.docket.stage(connection)
-                && let Some((case, stage, due)) = self.docket.take(connection)
-            {
-                match judge::after_return(self.scene(&case), said_by) {
-                    Some(ruling) => self.decide(case, ruling),
-                    None => self.docket.put(case, stage, due),
-                }
+            let Some(stage @ (Stage::Return(_) | Stage::Exodus)) = self.docket.stage(connection) else { continue };
+            let Some((case, _, due)) = self.docket.take(connection) else { continue };
+            let ruling = match stage {
+                Stage::Return(said_by) => judge::after_return(self.scene(&case), said_by),
+                _ => judge::explained_by_sibling(self.scene(&case)),
+            };
+            match ruling {
+                Some(ruling) => self.decide(case, ruling),
+                None => self.docket.put(case, stage, due),
             }
         }
     }
@@ -91,21 +94,26 @@ impl SessionLedger {
         }
     }
 
-    /// Takes an ended connection off its server's count, and into the server's exodus when nothing explains it.
-    fn leave_server(&mut self, case: &Case, unexplained: bool, now: Timestamp) {
+    /// Takes an ended connection off its server's count, and into the server's exodus when it is not decided yet.
+    /// Only what nothing else explains is a sign that the server has left.
+    fn leave_server(&mut self, case: &Case, undecided: bool, explained: bool, now: Timestamp) {
         let Some(attached_at) = case.attached_at() else { return };
         let server = case.claim.server;
         let standing = self.ensemble.view(server).attached;
-        if unexplained && self.ensemble.view(server).exodus.is_none() {
+        if undecided && self.ensemble.view(server).exodus.is_none() {
             let exodus = Exodus::begin(server, standing, attached_at, &self.ensemble, now);
             self.ensemble.view(server).exodus = Some(exodus);
         }
         let view = self.ensemble.view(server);
         view.attached = standing.saturating_sub(1);
-        match view.exodus.as_mut() {
-            Some(exodus) if unexplained => exodus.drop_one(case.connection, attached_at, now),
-            Some(exodus) => exodus.leave_one(attached_at),
-            None => {}
+        let Some(exodus) = view.exodus.as_mut() else { return };
+        if undecided {
+            exodus.hear_later(case.connection, attached_at, now);
+        }
+        if explained {
+            exodus.leave_one(attached_at);
+        } else {
+            exodus.drop_one(attached_at);
         }
     }
 

@@ -77,10 +77,13 @@ impl ServerView {
         self.last.filter(|look| look.asked_at >= moment && told(look))
     }
 
-    /// Whether the last look tells why a claim of that time was not answered: it shows the server down, or was
-    /// begun after the end.
+    /// Whether the last look, which has just come, tells why a claim of that time was not answered: it shows the
+    /// server down, or was begun after the end. The question to a mute one stood for a second.
     pub(super) fn tells_about(&self, claimed_at: Timestamp, ended_at: Timestamp) -> bool {
-        self.last.is_some_and(|look| look.asked_at >= ended_at || (look.is_down() && look.asked_at >= claimed_at))
+        self.last.is_some_and(|look| {
+            let stood = if look.sighting.health == Health::Mute { LOOK_BACK } else { Duration::ZERO };
+            look.asked_at >= ended_at || (look.is_down() && look.asked_at.after(stood) >= claimed_at)
+        })
     }
 
     /// A look that was begun not long before that moment, or later, and showed it down.
@@ -93,9 +96,10 @@ impl ServerView {
 #[derive(Debug, Default)]
 pub(super) struct Ensemble {
     servers: BTreeMap<ServerId, ServerView>,
-    leader: Option<ServerId>,
-    /// Highest election count seen; None before the first.
-    epoch: Option<i64>,
+    /// Who was seen leading last, and when that was asked.
+    leader: Option<(ServerId, Timestamp)>,
+    /// Highest election count seen, and when it was last confirmed; None before the first.
+    epoch: Option<(i64, Timestamp)>,
     /// When an exodus began that was found to be a lost leader's.
     leader_lost_at: Option<Timestamp>,
     /// At most one entry a server.
@@ -116,10 +120,15 @@ impl Ensemble {
     }
 
     pub(super) fn leader(&self) -> Option<ServerId> {
+        self.leader.map(|(leader, _)| leader)
+    }
+
+    /// As [`leader`](Self::leader), with the moment when that was asked.
+    pub(super) fn leader_seen(&self) -> Option<(ServerId, Timestamp)> {
         self.leader
     }
 
-    pub(super) fn epoch(&self) -> Option<i64> {
+    pub(super) fn epoch(&self) -> Option<(i64, Timestamp)> {
         self.epoch
     }
 
@@ -156,10 +165,10 @@ impl Ensemble {
             view.mute = Some(look);
         }
         if look.leads() {
-            self.leader = Some(server);
+            self.leader = Some((server, look.asked_at));
         }
         if look.is_serving() {
-            self.epoch = self.epoch.max(look.sighting.zxid.map(epoch));
+            self.epoch = self.epoch.max(look.sighting.zxid.map(|zxid| (epoch(zxid), look.asked_at)));
         }
     }
 
@@ -177,7 +186,7 @@ impl Ensemble {
     /// Asks about a server and whoever leads it; about all when no leader is known.
     pub(super) fn inquire_around(&mut self, server: ServerId, now: Timestamp) {
         self.inquire(server, now);
-        match self.leader {
+        match self.leader() {
             Some(leader) => self.inquire(leader, now),
             None => {
                 for other in self.servers.keys().copied().collect::<Vec<_>>() {

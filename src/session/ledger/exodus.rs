@@ -33,13 +33,18 @@ pub(super) struct Exodus {
     dropped: u32,
     /// Of those, ended otherwise.
     left: u32,
-    leader_before: Option<ServerId>,
-    epoch_before: Option<i64>,
+    /// Who led, and the election count, each as it was last seen, and when.
+    leader_before: Option<(ServerId, Timestamp)>,
+    epoch_before: Option<(i64, Timestamp)>,
     role_before: Role,
     /// The connections whose ends are not explained yet.
     pub(super) cases: Vec<ConnectionId>,
     /// When the first of them had been given its session: then the server served.
     served_at: Timestamp,
+    /// When the oldest of them had been.
+    oldest_at: Timestamp,
+    /// When the server had been seen down last before the exodus.
+    down_before: Option<Timestamp>,
 }
 
 /// What became of a server at an exodus.
@@ -88,22 +93,29 @@ impl Exodus {
             standing_at_start: standing,
             dropped: 0,
             left: 0,
-            leader_before: ensemble.leader(),
+            leader_before: ensemble.leader_seen(),
             epoch_before: ensemble.epoch(),
             role_before: ensemble.get(server).map_or(Role::Unknown, ServerView::role),
             cases: Vec::new(),
             served_at: attached_at,
+            oldest_at: attached_at,
+            down_before: ensemble.get(server).and_then(|view| view.down).map(|look| look.asked_at),
         }
     }
 
-    /// A connection was closed by the server without a reason of its own.
-    pub(super) fn drop_one(&mut self, connection: ConnectionId, attached_at: Timestamp, now: Timestamp) {
+    /// A connection's end is to be explained when the exodus is over.
+    pub(super) fn hear_later(&mut self, connection: ConnectionId, attached_at: Timestamp, now: Timestamp) {
         self.last_at = self.last_at.max(now);
         self.served_at = self.served_at.max(attached_at);
+        self.oldest_at = self.oldest_at.min(attached_at);
+        self.cases.push(connection);
+    }
+
+    /// A connection was closed by the server without a reason of its own.
+    pub(super) fn drop_one(&mut self, attached_at: Timestamp) {
         if attached_at <= self.started_at {
             self.dropped += 1;
         }
-        self.cases.push(connection);
     }
 
     /// A connection ended for a reason of its own.
@@ -154,7 +166,12 @@ impl Exodus {
                 // It may have come back just before; the look that was asked for at the end tells.
                 return None;
             }
-            return self.outage(server, ensemble, change, &self.down_words(server, look), now);
+            let words = self.down_words(server, look);
+            if matches!(change, Some(Change::LeaderMute(_))) && look.sighting.health == Health::Refusing {
+                // A server that has lost its leader does not end.
+                return Some(Fate::Leaving(words));
+            }
+            return self.outage(server, ensemble, change, &words, now);
         }
         if !self.is_quiet(now) {
             return None;
@@ -164,7 +181,9 @@ impl Exodus {
             // Two ends may fall together by chance; where looks do come, the next one tells.
             return None;
         }
-        let contradicted = seen.is_some() && few;
+        // A server that leaves closes all at once; what trickles is a chance, when it is seen to serve.
+        let trickle = self.last_at.since(self.started_at) > EXODUS_QUIET && self.dropped < BIG_CROWD;
+        let contradicted = seen.is_some() && (few || trickle);
         if self.all_dropped() && !contradicted {
             let words = format!(
                 "server {} closed all of its {} connections within {} ms",
@@ -177,7 +196,9 @@ impl Exodus {
         match (self.survivors(), change, seen) {
             (others @ 1.., _, _) => Some(Fate::Stays(Testimony::Others(others))),
             (0, Some(Change::New(words)), _) => Some(Fate::LeaderLost(words)),
-            (0, Some(Change::Suspected(words)), None) if self.is_late(now) || view.last.is_none() => {
+            (0, Some(Change::Suspected(words) | Change::LeaderMute(words)), None)
+                if self.is_late(now) || view.last.is_none() =>
+            {
                 Some(Fate::LeaderLost(words))
             }
             (0, _, Some(look)) => Some(Fate::Stays(Testimony::Seen(look.asked_at.since(self.started_at)))),
@@ -205,11 +226,13 @@ impl Exodus {
         now: Timestamp,
     ) -> Option<Fate> {
         match change {
-            Some(Change::New(leader) | Change::Suspected(leader)) => {
+            Some(Change::New(leader) | Change::Suspected(leader) | Change::LeaderMute(leader)) => {
                 Some(Fate::LeaderLost(format!("{leader}; {words}")))
             }
             Some(Change::Same) => Some(Fate::Leaving(words.to_owned())),
-            None if ensemble.leader_lost_around(self.started_at) || everywhere(server, ensemble) => {
+            None if ensemble.leader_lost_around(self.started_at)
+                || ((self.leader_before.is_none() || self.is_late(now)) && everywhere(server, ensemble)) =>
+            {
                 Some(Fate::LeaderLost(format!("all other servers dropped their connections too; {words}")))
             }
             None => self.is_late(now).then(|| Fate::Leaving(words.to_owned())),
@@ -221,12 +244,15 @@ impl Exodus {
             return Some(Change::Same);
         }
         let around = |look: &Look| look.asked_at.after(super::ensemble::LOOK_BACK) >= self.started_at;
-        if let (Some(before), Some(now)) = (self.epoch_before, ensemble.epoch())
+        if let (Some((before, seen_at)), Some((now, _))) = (self.epoch_before, ensemble.epoch())
             && now > before
+            && !self.is_outdated(seen_at)
         {
             return Some(Change::New(format!("a new leader was elected: epoch {before} became {now}")));
         }
-        let Some(led) = self.leader_before else { return self.unknown_leader(server, ensemble) };
+        let Some((led, _)) = self.leader_before.filter(|(_, seen_at)| !self.is_outdated(*seen_at)) else {
+            return self.unknown_leader(server, ensemble);
+        };
         let view = ensemble.get(led)?;
         if let Some(new) = ensemble.leader().filter(|new| *new != led) {
             return Some(Change::New(format!("server {} leads now, server {} did before", new.0, led.0)));
@@ -234,15 +260,22 @@ impl Exodus {
         let last = view.last.filter(around)?;
         if last.is_down() {
             let words = format!("server {}, the leader, {}", led.0, last.sighting.health.label().replace('_', " "));
-            return Some(Change::Suspected(words));
+            let mute = last.sighting.health == Health::Mute && led != server;
+            return Some(if mute { Change::LeaderMute(words) } else { Change::Suspected(words) });
         }
-        (last.leads() && last.asked_at >= self.started_at).then_some(Change::Same)
+        (last.leads() && last.asked_at >= self.last_at).then_some(Change::Same)
+    }
+
+    /// Whether what was seen at that moment may have changed before the oldest of the connections was given its
+    /// session: the server was down in between.
+    fn is_outdated(&self, seen_at: Timestamp) -> bool {
+        self.down_before.is_some_and(|down_at| down_at >= seen_at && down_at <= self.oldest_at)
     }
 
     /// Without a leader's name: some other server that serves shows that there is one.
     fn unknown_leader(&self, server: ServerId, ensemble: &Ensemble) -> Option<Change> {
         let others = || ensemble.iter().filter(|(id, _)| *id != server).map(|(_, view)| view);
-        if others().any(|view| view.serving_since(self.started_at).is_some()) {
+        if others().any(|view| view.serving_since(self.last_at).is_some()) {
             return Some(Change::Same);
         }
         let all_down = others().next().is_some() && others().all(|view| view.down_around(self.started_at).is_some());
@@ -269,6 +302,8 @@ enum Change {
     New(String),
     /// It is out of order, which the others may not have noticed yet.
     Suspected(String),
+    /// Another server led, and says nothing.
+    LeaderMute(String),
 }
 
 /// A moment in words, relative to an end.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Ruling, Scene, moved};
-use crate::session::ending::How;
+use crate::session::ending::{How, Pause};
 use crate::session::ledger::case::Case;
 use crate::session::verdict::EndReason;
 
@@ -29,6 +29,16 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
             ),
         );
     }
+    if let Some(pause) = just_over(case).filter(|pause| (pause.lasted + ROUNDING) * 3 >= timeout * 2) {
+        return Ruling::of(
+            EndReason::ClientReadTimeout,
+            format!(
+                "the client gave up as server {server} answered again after {} ms, two thirds of the timeout of {} ms",
+                pause.lasted.as_millis(),
+                timeout.as_millis()
+            ),
+        );
+    }
     if is_silent(case) {
         return Ruling::of(
             EndReason::ClientSilent,
@@ -46,6 +56,11 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
         How::Timeout => "could not be reached any longer",
     };
     Ruling::of(EndReason::ClientGone, format!("the client {way} without closing its session"))
+}
+
+/// A silence of the server that it broke so late that the client, on its way, cannot have heard of it.
+fn just_over(case: &Case) -> Option<Pause> {
+    case.end.server_pause.filter(|pause| case.ended_at.since(pause.over_at) <= ROUNDING)
 }
 
 /// Whether the client itself had been silent for longer than it pings (a third of the timeout), with half as much

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::server::by_reattach;
+use super::server::{by_answered_reattach, by_reattach};
 use super::{Ruling, Scene};
 use crate::session::ending::{Closer, How};
 use crate::session::ledger::case::Case;
@@ -38,12 +38,14 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         return Some(Ruling::of(EndReason::ServerGone, why));
     }
     if matches!(case.end.closer, Closer::Server(_))
-        && let Some(ruling) = by_reattach(scene)
+        && let Some(ruling) = by_answered_reattach(scene)
     {
         return Some(ruling);
     }
     let look = view.and_then(|view| view.last)?;
-    if look.asked_at.after(LOOK_BACK) >= case.claim.claimed_at && look.is_down() {
+    // A server that closed may just have come back, which a new look tells; a client cannot have waited for nothing.
+    let reach = if matches!(case.end.closer, Closer::Client(_)) { LOOK_BACK } else { Duration::ZERO };
+    if look.asked_at.after(reach) >= case.claim.claimed_at && look.is_down() {
         return Some(not_serving(case, look));
     }
     if look.sighting.role == Role::ReadOnly && case.read_only != Some(true) {
@@ -57,7 +59,13 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
 pub(in crate::session::ledger) fn after_look(scene: Scene<'_>) -> Ruling {
     let case = scene.case;
     let view = scene.ensemble.get(case.claim.server);
-    let look = view.and_then(|view| view.last).filter(|look| look.asked_at >= case.claim.claimed_at);
+    let last = view.and_then(|view| view.last);
+    let outdated = |look: &Look| look.is_down() && look.asked_at.after(LOOK_BACK) >= case.claim.claimed_at;
+    let look = last.filter(|look| look.asked_at >= case.claim.claimed_at || outdated(look));
+    let down = look.is_some_and(|look| look.is_down());
+    if let (Closer::Server(_), false, Some(ruling)) = (case.end.closer, down, by_reattach(scene)) {
+        return ruling;
+    }
     match (case.end.closer, look, view) {
         (_, Some(look), _) if look.is_down() => not_serving(case, look),
         (Closer::Client(_), ..) => client_left(case),

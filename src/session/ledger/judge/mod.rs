@@ -22,7 +22,7 @@ use crate::wire::{ErrorCode, OpCode};
 
 pub(super) use handshake::after_look;
 pub(super) use moved::{refused_in_words, rival_servers};
-pub(super) use server::{after_exodus, after_return, without_return};
+pub(super) use server::{after_exodus, after_return, explained_by_sibling, has_own_reason, without_return};
 
 /// A reason with the sentence behind it, and the verdict that goes with it when the session had moved.
 #[derive(Clone, PartialEq, Debug)]

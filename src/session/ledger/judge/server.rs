@@ -32,24 +32,39 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         let why = format!("server {} closed at a frame of {len} bytes, above its limit", case.claim.server.0);
         return Some(Ruling::of(EndReason::OversizedFrame, why));
     }
-    explained_by_sibling(scene).or_else(|| silent(scene))
+    explained_by_sibling(scene)
 }
 
-/// Another connection of the session is the reason: it came to the same server, or it closed the session.
-fn explained_by_sibling(scene: Scene<'_>) -> Option<Ruling> {
-    by_reattach(scene).or_else(|| by_close(scene))
+/// Whether the end has a likely reason of its own, unless its server turns out to have left: it is no sign that the
+/// server did.
+pub(in crate::session::ledger) fn has_own_reason(scene: Scene<'_>) -> bool {
+    by_reattach(scene).is_some() || silent(scene).is_some()
+}
+
+/// Another connection of the session is the reason: it was given the session by the same server, or it closed it.
+pub(in crate::session::ledger) fn explained_by_sibling(scene: Scene<'_>) -> Option<Ruling> {
+    by_answered_reattach(scene).or_else(|| by_close(scene))
+}
+
+/// As [`by_reattach`], by a claim that the server has answered, and so has dealt with.
+pub(super) fn by_answered_reattach(scene: Scene<'_>) -> Option<Ruling> {
+    let answered = |other: &&Attachment| other.claim.outcome != Outcome::Unanswered;
+    others(scene).rev().filter(answered).find(|other| reattached(other, scene)).map(|other| pushed_aside(other, scene))
 }
 
 /// The session was claimed again at the same server, which then closes the older connection, answered or not, before
 /// it looks at the password (`ZooKeeperServer.processConnectRequest`).
 pub(super) fn by_reattach(scene: Scene<'_>) -> Option<Ruling> {
-    let other = others(scene).rev().find(|other| reattached(other, scene))?;
+    others(scene).rev().find(|other| reattached(other, scene)).map(|other| pushed_aside(other, scene))
+}
+
+fn pushed_aside(other: &Attachment, scene: Scene<'_>) -> Ruling {
     let given = match other.claim.outcome {
         Outcome::Accepted { .. } => "",
         Outcome::Refused { .. } => " (and was refused)",
         Outcome::Unanswered => " (not answered yet)",
     };
-    Some(Ruling::of(
+    Ruling::of(
         EndReason::ReattachedSameServer,
         format!(
             "{} claimed the same session at the same server {} {}{given}: the server closes the older connection",
@@ -57,7 +72,7 @@ pub(super) fn by_reattach(scene: Scene<'_>) -> Option<Ruling> {
             other.claim.server.0,
             sentence::relative(other.claim.claimed_at, scene.case.ended_at)
         ),
-    ))
+    )
 }
 
 /// The session was closed through another connection.
@@ -130,6 +145,9 @@ pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) ->
         Fate::LeaderLost(why) => return Some(Ruling::of(EndReason::LeaderLost, why.as_str())),
         Fate::Stays(said_by) => *said_by,
     };
+    if let Some(ruling) = by_reattach(scene).or_else(|| silent(scene)) {
+        return Some(ruling);
+    }
     if let Some(ruling) = moved::by_gap(scene, said_by).or_else(|| returned(scene, said_by)) {
         return Some(ruling);
     }
@@ -156,7 +174,7 @@ pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) ->
 
 /// The reason once the session was claimed again; None while it was not.
 pub(in crate::session::ledger) fn after_return(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
-    explained_by_sibling(scene).or_else(|| returned(scene, said_by))
+    by_reattach(scene).or_else(|| by_close(scene)).or_else(|| returned(scene, said_by))
 }
 
 fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
@@ -242,8 +260,10 @@ fn thawed(scene: Scene<'_>) -> Option<Ruling> {
 /// carries it: then the session may be over, and its next attach has to tell.
 fn rival_ended_too(scene: Scene<'_>) -> bool {
     let case = scene.case;
-    // A close that was asked for only later ended the rival, and cannot have ended this one.
-    let closed_later = scene.session.and_then(SessionRecord::closed_at).is_some_and(|at| at > case.ended_at);
+    // A close that was asked for only later, or on this connection behind what was refused, ended the rival and
+    // cannot have ended this one.
+    let closed_later =
+        case.end.closing || scene.session.and_then(SessionRecord::closed_at).is_some_and(|at| at > case.ended_at);
     living_elsewhere(scene).is_none()
         && !closed_later
         && others(scene).any(|other| {

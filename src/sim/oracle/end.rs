@@ -1,0 +1,141 @@
+//! One end of a connection, and what can be asked about it and its surroundings.
+
+use std::time::Duration;
+
+use crate::ids::ServerId;
+use crate::session::ending::{Closer, ConnectionEnd};
+use crate::sim::played::{Played, Told};
+use crate::sim::truth::{Cause, Truth, What};
+use crate::time::Timestamp;
+
+/// A connection's end as the proxy saw it, with everything that is known of the story.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    pub(super) played: &'a Played,
+    pub(super) told: &'a Told,
+    pub(super) at: Timestamp,
+    pub(super) closer: Closer,
+    pub(super) seen: &'a ConnectionEnd,
+    pub(super) session: i64,
+}
+
+/// Whose deed a server's close was.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Culprit<'a> {
+    /// Nobody's but the server's own, or this connection's.
+    Nobody,
+    /// That of a connection past the proxy.
+    Unseen,
+    /// That of another connection through the proxy.
+    Seen(&'a Told),
+}
+
+/// The session of a connection; 0 when it never had any.
+pub(super) fn session(told: &Told) -> i64 {
+    told.truths.iter().map(|truth| truth.session).find(|session| *session != 0).unwrap_or(told.claimed)
+}
+
+/// Milliseconds.
+pub(super) fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl<'a> End<'a> {
+    /// None for a connection that has not ended, or never claimed anything.
+    pub(super) fn of(played: &'a Played, told: &'a Told) -> Option<Self> {
+        let (at, closer) = told.ended?;
+        Some(Self { played, told, at, closer, seen: told.seen.as_ref()?, session: session(told) })
+    }
+
+    /// The server's own close.
+    pub(super) fn closed(&self) -> Option<&'a Truth> {
+        self.told.truths.iter().find(|truth| matches!(truth.what, What::Closed(_)))
+    }
+
+    pub(super) fn cause(&self) -> Option<Cause> {
+        self.closed().and_then(|truth| if let What::Closed(cause) = truth.what { Some(cause) } else { None })
+    }
+
+    pub(super) fn culprit(&self) -> Culprit<'a> {
+        match self.closed().and_then(|truth| truth.by) {
+            None => Culprit::Nobody,
+            Some(link) => {
+                let found = self.played.connections.iter().find(|other| other.link == Some(link));
+                found.map_or(Culprit::Unseen, Culprit::Seen)
+            }
+        }
+    }
+
+    /// Whether the server owed an answer.
+    pub(super) fn owed(&self) -> bool {
+        self.seen.unanswered_count > 0 || self.seen.unanswered_pings > 0
+    }
+
+    /// A moment so long before the end.
+    pub(super) fn before(&self, time: Duration) -> Timestamp {
+        Timestamp(self.at.0.saturating_sub(time.as_nanos() as u64))
+    }
+
+    /// How long the client had been silent.
+    pub(super) fn silence(&self) -> Duration {
+        self.at.since(self.seen.client_heard_at)
+    }
+
+    /// The other connections of the session through the proxy.
+    pub(super) fn others(&self) -> impl Iterator<Item = &'a Told> {
+        let (own, session) = (self.told.connection, self.session);
+        let all = self.played.connections.iter();
+        all.filter(move |other| session != 0 && other.connection != own && self::session(other) == session)
+    }
+
+    /// Whether a server ran and took part from the first moment to the last; at one moment when they are the same.
+    pub(super) fn served(&self, server: ServerId, first: Timestamp, last: Timestamp) -> bool {
+        let own = || self.played.services.iter().filter(|service| service.server == server);
+        let before = own().rev().find(|service| service.at <= first).is_some_and(|service| service.serves);
+        before && !own().any(|service| service.at > first && service.at <= last)
+    }
+
+    /// Whether a server did not run, or took no part, at any time from the first moment to the last.
+    pub(super) fn was_down(&self, server: ServerId, first: Timestamp, last: Timestamp) -> bool {
+        let own = || self.played.services.iter().filter(|service| service.server == server);
+        let before = own().rev().find(|service| service.at <= first).is_none_or(|service| !service.serves);
+        before && !own().any(|service| service.at > first && service.at <= last)
+    }
+
+    /// Whether a server began or ceased to serve in the time from `before` the end until `after` it.
+    pub(super) fn wavered(&self, server: ServerId, before: Duration, after: Duration) -> bool {
+        let mut own = self.played.services.iter().filter(|service| service.server == server);
+        own.any(|service| service.at <= self.at.after(after) && service.at.after(before) >= self.at)
+    }
+
+    /// Whether any server did.
+    pub(super) fn any_wavered(&self, before: Duration, after: Duration) -> bool {
+        let mut all = self.played.services.iter();
+        all.any(|service| service.at <= self.at.after(after) && service.at.after(before) >= self.at)
+    }
+
+    /// Whether the proxy saw the session carried by a younger connection at another server at that moment.
+    pub(super) fn carried_elsewhere(&self, moment: Timestamp) -> bool {
+        self.others().any(|other| {
+            let given = other.truths.iter().any(|truth| truth.what == What::Granted);
+            given
+                && other.answered > self.told.answered
+                && other.answered.is_some_and(|at| at <= moment)
+                && other.ended.is_none_or(|(at, _)| at > moment)
+        })
+    }
+
+    /// The answer to the first claim through the proxy that was answered within this time after the end: whether it
+    /// was accepted.
+    pub(super) fn returned(&self, within: Duration) -> Option<bool> {
+        let answers = self.others().filter_map(|other| {
+            let accepted = other.truths.iter().find_map(|truth| match truth.what {
+                What::Granted => Some((truth.at, true)),
+                What::Closed(Cause::SessionGone) => Some((truth.at, false)),
+                _ => None,
+            });
+            accepted.filter(|_| other.answered.is_some_and(|at| at > self.at && at <= self.at.after(within)))
+        });
+        answers.min_by_key(|(at, _)| *at).map(|(_, accepted)| accepted)
+    }
+}

@@ -1,0 +1,74 @@
+//! Where the proxy cannot know, more than one reason is right: each such freedom by name, and why it is there.
+
+/// Why more than one reason is right for an end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Freedom {
+    /// Something was done to the session past the proxy.
+    Unseen,
+    /// The server, or the leader, stopped or began to serve at about the same time.
+    Outage,
+    /// The session's end showed nowhere.
+    Gone,
+    /// The server left while another one was out of service too.
+    TwoOut,
+    /// The server ended the connection before it answered the claim.
+    Unanswered,
+    /// The path was reset by the story while the server was about to close.
+    Cut,
+    /// The client had asked to close the session here, and something else came first.
+    Closing,
+    /// The session was being closed, or expired, at about the same time.
+    Over,
+    /// The same server had a younger claim of the session.
+    Claimed,
+    /// The client had been silent for its whole timeout.
+    Silent,
+}
+
+impl Freedom {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Unseen,
+        Self::Outage,
+        Self::Gone,
+        Self::TwoOut,
+        Self::Unanswered,
+        Self::Cut,
+        Self::Closing,
+        Self::Over,
+        Self::Claimed,
+        Self::Silent,
+    ];
+
+    /// Its name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unseen => "unseen",
+            Self::Outage => "outage",
+            Self::Gone => "gone",
+            Self::TwoOut => "two_out",
+            Self::Unanswered => "unanswered",
+            Self::Cut => "cut",
+            Self::Closing => "closing",
+            Self::Over => "over",
+            Self::Claimed => "claimed",
+            Self::Silent => "silent",
+        }
+    }
+
+    /// Why the proxy cannot know.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Unseen => "the claim or close that ended it went past the proxy",
+            Self::Outage => "its server, or the leader, went or came back at the same time",
+            Self::Gone => "the session expired though its client spoke, and the client did not come back in time",
+            Self::TwoOut => "another server was out of service when this one left, perhaps the leader",
+            Self::Unanswered => "the server closed before it answered, and was looked at later",
+            Self::Cut => "the path broke while the server was dropping its clients",
+            Self::Closing => "the client had asked to close its session when another end came first",
+            Self::Over => "the session was over at the same time, which its next claim shows just as well",
+            Self::Claimed => "the same server had another claim of the session to carry out",
+            Self::Silent => "the client had been silent for its whole timeout",
+        }
+    }
+}

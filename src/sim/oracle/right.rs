@@ -1,0 +1,314 @@
+//! The reasons that are right for an end: one, and where the proxy cannot know, others each by its [`Freedom`].
+
+use super::end::{Culprit, End, ms};
+use super::freedom::Freedom;
+use crate::session::ending::{Closer, ProxyClose};
+use crate::session::verdict::EndReason::{
+    self, AuthFailed, ClientGone, ClientReadTimeout, ClientSilent, Closed, ClosedElsewhere, ConnectionCap,
+    LaggingServer, LeaderLost, NotServing, OversizedFrame, ProxyShutdown, ReattachedSameServer, ServerGone,
+    ServerLeaving, SessionExpired, SessionMoved, Unknown, WrongPassword,
+};
+use crate::sim::actor::Farewell;
+use crate::sim::truth::{Cause, What};
+use crate::time::Timestamp;
+
+/// The right reasons for an end.
+#[derive(Clone, Debug)]
+pub(super) struct Right {
+    pub(super) plain: EndReason,
+    pub(super) others: Vec<(EndReason, Freedom)>,
+}
+
+impl Right {
+    fn only(plain: EndReason) -> Self {
+        Self { plain, others: Vec::new() }
+    }
+
+    fn or(mut self, freedom: Freedom, reasons: &[EndReason]) -> Self {
+        self.allow(freedom, reasons);
+        self
+    }
+
+    fn allow(&mut self, freedom: Freedom, reasons: &[EndReason]) {
+        for reason in reasons {
+            if !self.allows(*reason) {
+                self.others.push((*reason, freedom));
+            }
+        }
+    }
+
+    /// Whether this reason is right.
+    pub(super) fn allows(&self, reason: EndReason) -> bool {
+        self.plain == reason || self.others.iter().any(|(other, _)| *other == reason)
+    }
+
+    /// Whether there is but one.
+    pub(super) fn is_exact(&self) -> bool {
+        self.others.is_empty()
+    }
+}
+
+/// What is right for this end; None when the truth does not say.
+pub(super) fn right(end: &End<'_>) -> Option<Right> {
+    if end.told.cut {
+        return Some(cut(end));
+    }
+    if let Some(cause @ (Cause::SessionGone | Cause::WrongPassword)) = end.cause()
+        && end.told.answered.is_some()
+    {
+        return Some(Right::only(plain(cause)));
+    }
+    match end.closer {
+        Closer::Proxy(ProxyClose::HandshakeDeadline) => Some(Right::only(NotServing)),
+        Closer::Proxy(ProxyClose::MuteServer) => Some(Right::only(ServerGone)),
+        Closer::Proxy(ProxyClose::Shutdown) => Some(Right::only(ProxyShutdown)),
+        Closer::Client(_) => Some(by_client(end)),
+        Closer::Server(_) if end.told.answered.is_some() => Some(by_server(end, end.cause()?)),
+        Closer::Server(_) => Some(unanswered(end, end.cause()?)),
+    }
+}
+
+/// The story broke the path between the proxy and the server.
+fn cut(end: &End<'_>) -> Right {
+    let mut right = Right::only(ServerGone);
+    if masked(end) || troubled(end) {
+        right.allow(Freedom::Cut, &[ServerLeaving, LeaderLost, OversizedFrame]);
+    }
+    if end.owed() && end.others().next().is_some() {
+        right.allow(Freedom::Cut, &[SessionMoved]);
+    }
+    if end.told.answered.is_none() {
+        right.allow(Freedom::Unanswered, &[ConnectionCap, NotServing]);
+    }
+    right
+}
+
+/// The client closed first.
+fn by_client(end: &End<'_>) -> Right {
+    if end.seen.closing {
+        return Right::only(Closed);
+    }
+    if end.told.answered.is_none() {
+        return left_unanswered(end);
+    }
+    let paused = end.silence() > end.told.timeout / 2 && !end.owed();
+    let kept_waiting =
+        end.owed() && end.at.since(end.seen.server_heard_at).saturating_add(ms(50)) * 3 >= end.told.timeout * 2;
+    // The server's own close was on its way: what it had said before that shows.
+    Right::only(match (end.cause(), end.told.farewell) {
+        (Some(Cause::Moved), _) if end.seen.skipped > 0 => SessionMoved,
+        (Some(Cause::AuthFailed), _) if end.seen.fatal_error.is_some() => AuthFailed,
+        _ if paused => ClientSilent,
+        _ if kept_waiting => ClientReadTimeout,
+        (_, Some(Farewell::ReadTimeout | Farewell::ConnectTimeout)) => ClientReadTimeout,
+        (_, Some(Farewell::SessionOver | Farewell::Whim) | None) => ClientGone,
+    })
+}
+
+/// The client left before its claim was answered: it had waited for a server that did not serve, or that did.
+fn left_unanswered(end: &End<'_>) -> Right {
+    let server = end.told.server;
+    let waited = end.at.since(end.told.opened_at) >= end.told.timeout / 6;
+    let left = if waited { ClientReadTimeout } else { ClientGone };
+    let (first, last) = (end.before(ms(2100)).max(end.told.opened_at), end.at.after(ms(1200)));
+    if end.was_down(server, first, last) {
+        return Right::only(NotServing);
+    }
+    if end.served(server, end.before(ms(2100)), last) {
+        return Right::only(left);
+    }
+    Right::only(left).or(Freedom::Unanswered, &[NotServing])
+}
+
+/// The reason that names a server's own.
+fn plain(cause: Cause) -> EndReason {
+    match cause {
+        Cause::Moved => SessionMoved,
+        Cause::Expired | Cause::SessionGone => SessionExpired,
+        Cause::Closed => Closed,
+        Cause::ClosedElsewhere => ClosedElsewhere,
+        Cause::Reattached => ReattachedSameServer,
+        Cause::ServerLeft => ServerLeaving,
+        Cause::LeaderLost => LeaderLost,
+        Cause::NotServing => NotServing,
+        Cause::Lagging => LaggingServer,
+        Cause::Cap => ConnectionCap,
+        Cause::Oversized => OversizedFrame,
+        Cause::AuthFailed => AuthFailed,
+        Cause::WrongPassword => WrongPassword,
+        Cause::Idle => ClientSilent,
+        Cause::UnknownOperation | Cause::Broken | Cause::Word | Cause::HungUp => Unknown,
+    }
+}
+
+/// The server closed without an answer to the claim.
+fn unanswered(end: &End<'_>, cause: Cause) -> Right {
+    let mut right = Right::only(match cause {
+        Cause::ServerLeft | Cause::LeaderLost | Cause::Idle => NotServing,
+        Cause::ClosedElsewhere | Cause::Expired => ConnectionCap,
+        _ => plain(cause),
+    });
+    match (cause, end.culprit()) {
+        // It served again when it was looked at.
+        (Cause::ServerLeft | Cause::LeaderLost | Cause::Idle, _)
+            if !end.was_down(end.told.server, end.at, end.at.after(ms(700))) =>
+        {
+            right.allow(Freedom::Unanswered, &[ConnectionCap]);
+        }
+        (Cause::Reattached, Culprit::Unseen) => right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap]),
+        // Two claims at once come to the server in another order than to the proxy.
+        (Cause::Reattached, Culprit::Seen(other)) if other.opened_at <= end.told.opened_at => {
+            right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap]);
+        }
+        // It was behind when it came back, and no longer when it was looked at.
+        (Cause::Lagging, _) if end.wavered(end.told.server, ms(5000), ms(0)) => {
+            right.allow(Freedom::Unanswered, &[NotServing]);
+        }
+        (Cause::ClosedElsewhere | Cause::Expired, _) => {
+            right.allow(Freedom::Unanswered, &[NotServing, LaggingServer]);
+        }
+        _ => {}
+    }
+    right
+}
+
+/// The server closed a connection that had its session.
+fn by_server(end: &End<'_>, cause: Cause) -> Right {
+    let mut right = if cause == Cause::Idle { idle(end) } else { Right::only(plain(cause)) };
+    if let (Cause::Moved | Cause::ClosedElsewhere | Cause::Reattached, Culprit::Unseen) = (cause, end.culprit()) {
+        right = past_the_proxy(end, cause);
+    }
+    if end.seen.closing {
+        right.allow(Freedom::Closing, &[Closed]);
+    }
+    if matches!(cause, Cause::ServerLeft | Cause::LeaderLost | Cause::Moved) && closing_elsewhere(end) {
+        right.allow(Freedom::Over, &[ClosedElsewhere]);
+    }
+    if cause == Cause::Moved && over_at_once(end) {
+        right.allow(Freedom::Over, &[SessionExpired, Unknown]);
+    }
+    if cause == Cause::Reattached && given_up_before(end) {
+        right.allow(Freedom::Claimed, &[Unknown, SessionMoved]);
+    }
+    if cause == Cause::Expired {
+        let silent = end.silence() >= end.told.timeout && !end.owed();
+        if silent && end.carried_elsewhere(end.at) {
+            right.allow(Freedom::Silent, &[ClientSilent]);
+        }
+        if !silent && end.returned(end.told.timeout * 3 / 2) != Some(false) {
+            right.allow(Freedom::Gone, &[Unknown]);
+        }
+    }
+    if cause == Cause::ServerLeft && end.seen.oversized.is_some() {
+        right.allow(Freedom::Outage, &[OversizedFrame]);
+    }
+    if cause == Cause::ClosedElsewhere && close_unanswered(end) {
+        right.allow(Freedom::Over, &[Unknown, SessionExpired]);
+    }
+    if claimed_again(end) {
+        right.allow(Freedom::Claimed, &[ReattachedSameServer]);
+    }
+    if masked(end) && !matches!(cause, Cause::ServerLeft | Cause::LeaderLost) {
+        right.allow(Freedom::Outage, &[ServerLeaving, LeaderLost]);
+    }
+    if cause != Cause::ServerLeft && end.wavered(end.told.server, ms(3000), ms(0)) {
+        right.allow(Freedom::Outage, &[ServerLeaving]);
+    }
+    if cause == Cause::ServerLeft && others_out(end) {
+        right.allow(Freedom::TwoOut, &[LeaderLost]);
+    }
+    right
+}
+
+/// The client had been silent for its timeout: its session is over by now, unless somebody else keeps it alive.
+fn idle(end: &End<'_>) -> Right {
+    let carried = [0, 300, 3200].map(|later| end.carried_elsewhere(end.at.after(ms(later))));
+    match carried {
+        [true, true, true] => Right::only(ClientSilent),
+        [false, false, false] => Right::only(SessionExpired),
+        _ => Right::only(ClientSilent).or(Freedom::Silent, &[SessionExpired]),
+    }
+}
+
+/// The claim or close behind it was not seen: all that shows is whether the session lives on.
+fn past_the_proxy(end: &End<'_>, cause: Cause) -> Right {
+    let reason = match (end.carried_elsewhere(end.at.after(ms(300))), end.returned(end.told.timeout * 3 / 2)) {
+        (true, _) | (false, Some(true)) if cause == Cause::Moved => SessionMoved,
+        (false, Some(false)) => SessionExpired,
+        _ => Unknown,
+    };
+    let mut right = Right::only(reason);
+    if reason == SessionExpired && end.others().any(|other| other.asked_to_close) {
+        right.allow(Freedom::Over, &[Unknown]);
+    }
+    if end.silence() >= end.told.timeout && !end.owed() {
+        return right.or(Freedom::Silent, &[ClientSilent, SessionExpired]);
+    }
+    if end.owed() { right.or(Freedom::Unseen, &[SessionMoved]) } else { right }
+}
+
+/// The session expired, or was closed past the proxy, at the time of this end.
+fn over_at_once(end: &End<'_>) -> bool {
+    let right_after = |at: Timestamp| at <= end.at.after(ms(200)) && end.at.since(at).as_secs() < 1;
+    let mut truths = end.played.connections.iter().flat_map(|other| &other.truths);
+    truths.any(|truth| {
+        truth.what == What::Closed(Cause::Expired) && truth.session == end.session && right_after(truth.at)
+    }) || end
+        .played
+        .unseen
+        .iter()
+        .any(|truth| truth.what == What::Closed(Cause::Closed) && truth.session == end.session && right_after(truth.at))
+}
+
+/// The server dropped everybody at about the same time: nothing tells this end from the others.
+fn masked(end: &End<'_>) -> bool {
+    end.wavered(end.told.server, ms(300), ms(700))
+}
+
+/// Whether another server was out of service too, or had been until just before.
+fn others_out(end: &End<'_>) -> bool {
+    let others = end.played.services.iter().filter(|service| service.server != end.told.server);
+    others.into_iter().any(|service| !end.served(service.server, end.before(ms(3000)), end.at.after(ms(1200))))
+}
+
+/// Whether another connection of the session was asked to close it not long before.
+fn closing_elsewhere(end: &End<'_>) -> bool {
+    end.others().any(|other| {
+        let heard = other.seen.as_ref().map(|seen| seen.client_heard_at);
+        other.asked_to_close && heard.is_none_or(|at| at <= end.at && end.at.since(at).as_secs() < 10)
+    })
+}
+
+/// Whether a claim of the session at the same server had been given up long before this end.
+fn given_up_before(end: &End<'_>) -> bool {
+    end.others().any(|other| {
+        let long_gone = other.ended.is_some_and(|(at, _)| end.at.since(at) >= ms(900));
+        let claims = other.server == end.told.server && other.claimed == end.session;
+        other.connection > end.told.connection && claims && other.answered.is_none() && long_gone
+    })
+}
+
+/// Whether the connection on which the close was asked for stood for some time after this one's end.
+fn close_unanswered(end: &End<'_>) -> bool {
+    let later = |at: Timestamp| at >= end.at.after(ms(200));
+    end.others().filter(|other| other.asked_to_close).any(|other| other.ended.is_none_or(|(at, _)| later(at)))
+}
+
+/// Whether a server began or ceased to serve not long before or soon after.
+fn troubled(end: &End<'_>) -> bool {
+    let down = end.played.services.iter().any(|service| !end.served(service.server, end.at, end.at));
+    down || end.any_wavered(ms(4000), ms(1000))
+}
+
+/// Whether the session was claimed again at the same server while this connection stood, and that claim was not
+/// answered before its end.
+fn claimed_again(end: &End<'_>) -> bool {
+    end.others().any(|other| {
+        let standing = other.ended.is_none_or(|(at, _)| at.after(ms(2000)) >= end.at);
+        other.connection > end.told.connection
+            && other.server == end.told.server
+            && other.claimed == end.session
+            && other.opened_at <= end.at
+            && (standing || other.answered.is_none())
+    })
+}

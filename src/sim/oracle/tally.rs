@@ -1,0 +1,60 @@
+//! How much was put to the test, and how many ends had more than one right answer.
+
+use std::fmt;
+
+use super::freedom::Freedom;
+
+/// How much stories put to the test.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Connections whose end had to be given a reason.
+    pub ends: u64,
+    /// Ends at a refusal that had to be flagged.
+    pub required: u64,
+    /// Ends at which a flag is neither right nor wrong.
+    pub open: u64,
+    /// Refusals in words that had to be flagged.
+    pub in_words: u64,
+    /// Ends for which more than one reason is right.
+    pub lax: u64,
+    /// By freedom: ends to which it was given, and those at which the ledger made use of it.
+    pub freedoms: [(u64, u64); Freedom::ALL.len()],
+}
+
+impl Tally {
+    /// Adds another one.
+    pub fn add(&mut self, other: &Self) {
+        self.ends += other.ends;
+        self.required += other.required;
+        self.open += other.open;
+        self.in_words += other.in_words;
+        self.lax += other.lax;
+        for (own, other) in self.freedoms.iter_mut().zip(other.freedoms) {
+            *own = (own.0 + other.0, own.1 + other.1);
+        }
+    }
+
+    fn share(&self, count: u64) -> f64 {
+        100.0 * count as f64 / self.ends.max(1) as f64
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ends, required, open, in_words, lax, freedoms } = self;
+        writeln!(f, "{ends} ends of connections; {required} refusals that had to be flagged, {in_words} in words")?;
+        writeln!(
+            f,
+            "{lax} ends ({:.3} %) with more than one right reason, {open} ({:.3} %) where a flag is one of them:",
+            self.share(*lax),
+            self.share(*open)
+        )?;
+        for (freedom, (given, used)) in Freedom::ALL.iter().zip(freedoms) {
+            if *given > 0 {
+                let (label, why) = (freedom.label(), freedom.why());
+                writeln!(f, "  {label}: given {given} ({:.3} %), used {used}: {why}", self.share(*given))?;
+            }
+        }
+        Ok(())
+    }
+}
