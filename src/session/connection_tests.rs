@@ -242,3 +242,21 @@ fn a_first_frame_of_no_bytes_is_a_fault_and_no_end_of_time() {
         assert!(tracker.is_opaque());
     }
 }
+
+#[test]
+fn a_silence_is_noted_when_it_is_over_and_an_answer_was_owed() {
+    let ping = JuteWriter::new().request(-2, OpCode::PING).end().into_bytes();
+    let answer = JuteWriter::new().reply(-2, 9, ErrorCode::OK).end().into_bytes();
+    let at = |millis: u64| Timestamp(millis * 1_000_000);
+    for (owed, silence, noted) in [(true, 1_000, true), (true, 999, false), (false, 5_000, false)] {
+        let (mut tracker, mut words) = attached();
+        tracker.on_server_bytes(at(1), &answer, &mut words);
+        if owed {
+            tracker.on_client_bytes(at(2), &ping, &mut words);
+        }
+        tracker.on_server_bytes(at(1 + silence), &answer, &mut words);
+        tracker.on_server_bytes(at(2 + silence), &answer, &mut words);
+        let pause = Pause { lasted: Duration::from_millis(silence), over_at: at(1 + silence) };
+        assert_eq!(server_fin(&tracker).server_pause, noted.then_some(pause), "{silence} ms, owed: {owed}");
+    }
+}

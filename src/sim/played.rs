@@ -54,8 +54,8 @@ pub struct Played {
     pub unseen_claims: Vec<(Timestamp, i64)>,
     /// When which server began or ceased to serve.
     pub services: Vec<Service>,
-    /// When the story was over.
-    pub curtain: Timestamp,
+    /// When which server was asked and found not to serve.
+    pub seen_down: Vec<(Timestamp, ServerId)>,
     /// What the ledger said, and when.
     pub findings: Vec<(Timestamp, Finding)>,
 }

@@ -27,6 +27,8 @@ struct Probe {
 pub(super) struct Prober {
     probes: BTreeMap<u64, Probe>,
     numbers: u64,
+    /// When which server was asked and found not to serve.
+    pub(super) seen_down: Vec<(Timestamp, ServerId)>,
 }
 
 impl Stage<'_> {
@@ -85,6 +87,9 @@ impl Stage<'_> {
     fn seen(&mut self, number: u64, otherwise: Health) {
         let Some(probe) = self.prober.probes.remove(&number) else { return };
         let sighting = read(&String::from_utf8_lossy(&probe.heard), otherwise);
+        if matches!(sighting.health, Health::NotServing | Health::Refusing | Health::Mute) {
+            self.prober.seen_down.push((probe.asked_at, probe.server));
+        }
         self.relay.saw(self.now, probe.server, probe.asked_at, sighting);
     }
 }

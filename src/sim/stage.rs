@@ -104,7 +104,7 @@ pub(super) struct Stage<'a> {
     pub(super) relay: Relay,
     pub(super) prober: Prober,
     services: Vec<Service>,
-    serves: Vec<bool>,
+    serves: Vec<[bool; 2]>,
     due: BinaryHeap<Reverse<Due>>,
     order: u64,
 }
@@ -149,7 +149,7 @@ impl<'a> Stage<'a> {
             relay: Relay::new(),
             prober: Prober::default(),
             services: Vec::new(),
-            serves: vec![false; story.settings.servers.len()],
+            serves: vec![[false; 2]; story.settings.servers.len()],
             due: BinaryHeap::new(),
             order: 0,
         };
@@ -200,8 +200,8 @@ impl<'a> Stage<'a> {
                 truths: wire.truths,
             });
         }
-        let (services, curtain, findings) = (self.services, self.now, self.relay.findings);
-        Played { connections, unseen, unseen_claims, services, curtain, findings }
+        let (services, seen_down) = (self.services, self.prober.seen_down);
+        Played { connections, unseen, unseen_claims, services, seen_down, findings: self.relay.findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
@@ -252,9 +252,9 @@ impl<'a> Stage<'a> {
         }
         for place in 0..self.serves.len() {
             let server = ServerId(place as u16);
-            let serves = self.ensemble.serves(server);
-            if std::mem::replace(&mut self.serves[place], serves) != serves {
-                self.services.push(Service { at: self.now, server, serves });
+            let [serves, accepts] = [self.ensemble.serves(server), self.ensemble.accepts(server)];
+            if std::mem::replace(&mut self.serves[place], [serves, accepts]) != [serves, accepts] {
+                self.services.push(Service { at: self.now, server, serves, accepts });
             }
         }
         while let Some(server) = self.relay.inquiry() {

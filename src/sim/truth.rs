@@ -93,4 +93,6 @@ pub struct Service {
     pub server: ServerId,
     /// Whether it runs and takes part.
     pub serves: bool,
+    /// Whether its port accepts connections.
+    pub accepts: bool,
 }

@@ -1,6 +1,7 @@
 //! The ledger told stories: every scenario and every reason, a session alone and among many.
 
 mod bounds;
+mod coincidences;
 mod exodus;
 mod kept;
 mod leader;

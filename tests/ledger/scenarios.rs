@@ -420,7 +420,7 @@ fn a_silent_stale_link_that_its_server_drops() {
         story.attach(session, B);
         story.wait(TIMEOUT + 3_000);
         story.fin(old);
-        assert_eq!(story.reason(old, 0), EndReason::ClientSilent, "the session lives on");
+        assert_eq!(story.reason(old, quiet()), EndReason::ClientSilent, "the session lives on");
         assert_eq!(story.ledger.session(session).unwrap().state().label(), "attached");
     });
 }

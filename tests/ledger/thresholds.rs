@@ -78,7 +78,7 @@ fn a_server_seen_down_shortly_before_a_claim_needs_no_other_look() {
         let (session, _) = story.create(B);
         story.wait(before - 1);
         let link = story.claim(session, A);
-        story.fin(link);
+        story.leave(link);
         assert_eq!(story.decided(link).is_some(), at_once, "{before} ms");
         assert_eq!(story.reason(link, quiet()), EndReason::NotServing);
     }

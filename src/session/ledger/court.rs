@@ -63,11 +63,11 @@ impl SessionLedger {
             .map(|entry| entry.connection)
             .collect();
         for connection in waiting {
-            let Some(stage @ (Stage::Return(_) | Stage::Exodus)) = self.docket.stage(connection) else { continue };
-            let Some((case, _, due)) = self.docket.take(connection) else { continue };
+            let Some((case, stage, due)) = self.docket.take(connection) else { continue };
             let ruling = match stage {
                 Stage::Return(said_by) => judge::after_return(self.scene(&case), said_by),
-                _ => judge::explained_by_sibling(self.scene(&case)),
+                Stage::Exodus => judge::explained_by_sibling(self.scene(&case)),
+                Stage::Look => judge::pushed_aside_unanswered(self.scene(&case)),
             };
             match ruling {
                 Some(ruling) => self.decide(case, ruling),

@@ -108,7 +108,26 @@ impl<'a> End<'a> {
         own.any(|service| service.at <= self.at.after(after) && service.at.after(before) >= self.at)
     }
 
-    /// Whether any server did.
+    /// Whether the proxy saw its server down not long before the claim, or until after the end.
+    pub(super) fn seen_down(&self) -> bool {
+        let (server, last) = (self.told.server, self.at.after(ms(500)));
+        let mut seen = self.played.seen_down.iter();
+        seen.any(|(at, down)| *down == server && at.after(ms(4900)) >= self.told.opened_at && *at <= last)
+    }
+
+    /// Whether its server's port closed in the time from the end until `after` it.
+    pub(super) fn stopped(&self, after: Duration) -> bool {
+        let mut own = self.played.services.iter().filter(|service| service.server == self.told.server);
+        own.any(|service| !service.accepts && service.at >= self.at && service.at <= self.at.after(after))
+    }
+
+    /// Whether its server began to serve in the time from `before` the end until `after` it.
+    pub(super) fn came_back(&self, before: Duration, after: Duration) -> bool {
+        let mut own = self.played.services.iter().filter(|service| service.server == self.told.server);
+        own.any(|service| service.serves && service.at <= self.at.after(after) && service.at.after(before) >= self.at)
+    }
+
+    /// Whether any server began or ceased to serve in that time.
     pub(super) fn any_wavered(&self, before: Duration, after: Duration) -> bool {
         let mut all = self.played.services.iter();
         all.any(|service| service.at <= self.at.after(after) && service.at.after(before) >= self.at)

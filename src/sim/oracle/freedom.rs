@@ -9,7 +9,7 @@ pub enum Freedom {
     Outage,
     /// The session's end showed nowhere.
     Gone,
-    /// The server left while another one was out of service too.
+    /// The server left, or its leader was lost, while another one went too.
     TwoOut,
     /// The server ended the connection before it answered the claim.
     Unanswered,
@@ -62,7 +62,7 @@ impl Freedom {
             Self::Unseen => "the claim or close that ended it went past the proxy",
             Self::Outage => "its server, or the leader, went or came back at the same time",
             Self::Gone => "the session expired though its client spoke, and the client did not come back in time",
-            Self::TwoOut => "another server was out of service when this one left, perhaps the leader",
+            Self::TwoOut => "two servers went at about the same time, one of them perhaps the leader",
             Self::Unanswered => "the server closed before it answered, and was looked at later",
             Self::Cut => "the path broke while the server was dropping its clients",
             Self::Closing => "the client had asked to close its session when another end came first",

@@ -72,7 +72,10 @@ pub(super) fn right(end: &End<'_>) -> Option<Right> {
 fn cut(end: &End<'_>) -> Right {
     let mut right = Right::only(ServerGone);
     if masked(end) || troubled(end) {
-        right.allow(Freedom::Cut, &[ServerLeaving, LeaderLost, OversizedFrame]);
+        right.allow(Freedom::Cut, &[ServerLeaving, LeaderLost]);
+    }
+    if end.seen.oversized.is_some() {
+        right.allow(Freedom::Cut, &[OversizedFrame]);
     }
     if end.owed() && end.others().next().is_some() {
         right.allow(Freedom::Cut, &[SessionMoved]);
@@ -149,12 +152,11 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
         _ => plain(cause),
     });
     match (cause, end.culprit()) {
-        // It served again when it was looked at.
-        (Cause::ServerLeft | Cause::LeaderLost | Cause::Idle, _)
-            if !end.was_down(end.told.server, end.at, end.at.after(ms(700))) =>
-        {
+        // It served whenever it was looked at.
+        (Cause::ServerLeft | Cause::LeaderLost | Cause::NotServing, _) if !end.seen_down() => {
             right.allow(Freedom::Unanswered, &[ConnectionCap]);
         }
+        (Cause::Idle, _) => right.allow(Freedom::Unanswered, &[ConnectionCap]),
         (Cause::Reattached, Culprit::Unseen) => right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap]),
         // Two claims at once come to the server in another order than to the proxy.
         (Cause::Reattached, Culprit::Seen(other)) if other.opened_at <= end.told.opened_at => {
@@ -208,11 +210,15 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
     if claimed_again(end) {
         right.allow(Freedom::Claimed, &[ReattachedSameServer]);
     }
-    if masked(end) && !matches!(cause, Cause::ServerLeft | Cause::LeaderLost) {
-        right.allow(Freedom::Outage, &[ServerLeaving, LeaderLost]);
+    if !matches!(cause, Cause::ServerLeft | Cause::LeaderLost) {
+        if masked(end) {
+            right.allow(Freedom::Outage, &[ServerLeaving, LeaderLost]);
+        } else if end.came_back(ms(3000), ms(0)) {
+            right.allow(Freedom::Outage, &[ServerLeaving]);
+        }
     }
-    if cause != Cause::ServerLeft && end.wavered(end.told.server, ms(3000), ms(0)) {
-        right.allow(Freedom::Outage, &[ServerLeaving]);
+    if cause == Cause::LeaderLost && end.stopped(ms(3200)) {
+        right.allow(Freedom::TwoOut, &[ServerLeaving]);
     }
     if cause == Cause::ServerLeft && others_out(end) {
         right.allow(Freedom::TwoOut, &[LeaderLost]);
@@ -288,10 +294,11 @@ fn given_up_before(end: &End<'_>) -> bool {
     })
 }
 
-/// Whether the connection on which the close was asked for stood for some time after this one's end.
+/// Whether the connection on which the close was asked for stood for some time after this one's end, or had been left
+/// before this one began.
 fn close_unanswered(end: &End<'_>) -> bool {
-    let later = |at: Timestamp| at >= end.at.after(ms(200));
-    end.others().filter(|other| other.asked_to_close).any(|other| other.ended.is_none_or(|(at, _)| later(at)))
+    let apart = |at: Timestamp| at >= end.at.after(ms(200)) || at <= end.told.opened_at;
+    end.others().filter(|other| other.asked_to_close).any(|other| other.ended.is_none_or(|(at, _)| apart(at)))
 }
 
 /// Whether a server began or ceased to serve not long before or soon after.

@@ -37,9 +37,7 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         let why = format!("the path to server {} timed out before it answered the claim", case.claim.server.0);
         return Some(Ruling::of(EndReason::ServerGone, why));
     }
-    if matches!(case.end.closer, Closer::Server(_))
-        && let Some(ruling) = by_answered_reattach(scene)
-    {
+    if let Some(ruling) = pushed_aside_unanswered(scene) {
         return Some(ruling);
     }
     let look = view.and_then(|view| view.last)?;
@@ -53,6 +51,11 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         return Some(Ruling::of(EndReason::NotServing, why));
     }
     None
+}
+
+/// The server has given the session to a younger claim, or refused it that.
+pub(in crate::session::ledger) fn pushed_aside_unanswered(scene: Scene<'_>) -> Option<Ruling> {
+    by_answered_reattach(scene).filter(|_| matches!(scene.case.end.closer, Closer::Server(_)))
 }
 
 /// The reason once the server has been looked at, or was not in time.

@@ -20,7 +20,7 @@ use crate::session::verdict::{Confidence, EndReason, Evidence};
 use crate::wire::handshake::Password;
 use crate::wire::{ErrorCode, OpCode};
 
-pub(super) use handshake::after_look;
+pub(super) use handshake::{after_look, pushed_aside_unanswered};
 pub(super) use moved::{refused_in_words, rival_servers};
 pub(super) use server::{after_exodus, after_return, explained_by_sibling, has_own_reason, without_return};
 
@@ -145,6 +145,7 @@ fn fatal(case: &Case) -> Option<Ruling> {
         ErrorCode::SASL_REQUIRED => (EndReason::AuthFailed, "the server wants authentication first"),
         ErrorCode::SESSION_EXPIRED => (EndReason::SessionExpired, "the session was over"),
         _ if matches!(case.end.closer, Closer::Client(_)) => return None,
+        ErrorCode::UNIMPLEMENTED => (EndReason::Unknown, "it does not know what the client asked for, and closes"),
         _ => (EndReason::Unknown, "it closes after such a reply"),
     };
     Some(Ruling::of(reason, format!("server {server} answered {error}: {words}")))

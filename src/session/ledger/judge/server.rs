@@ -190,14 +190,8 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
     let after = sentence::relative(next.claim.claimed_at, case.ended_at);
     if next.claim.attached_at().is_none() {
         return Some(match scene.session.and_then(SessionRecord::closed_at) {
-            // A close through another connection would have explained it; one that came later had another reason.
-            Some(_) => moved::by_other_claim(scene, said_by).unwrap_or_else(|| {
-                if case.end.closing {
-                    Ruling::of(EndReason::Closed, "the client had asked to close its session, and it is over")
-                } else {
-                    unexplained(scene, said_by)
-                }
-            }),
+            // A close through another connection that was not asked in vain would have explained it already.
+            Some(at) => moved::by_other_claim(scene, said_by).unwrap_or_else(|| closed_late(scene, at, said_by)),
             None if case.was_reset() && !case.owed() => unexplained(scene, said_by),
             None => Ruling::of(
                 EndReason::SessionExpired,
@@ -210,6 +204,21 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
     }
     let moved = moved::by_other_claim(scene, said_by).or_else(|| moved::inferred(scene, next, said_by));
     Some(moved.or_else(|| thawed(scene)).unwrap_or_else(|| unexplained(scene, said_by)))
+}
+
+/// The session is over, and its client had asked to close it at that moment.
+fn closed_late(scene: Scene<'_>, asked_at: Timestamp, said_by: Testimony) -> Ruling {
+    let case = scene.case;
+    if case.end.closing {
+        return Ruling::of(EndReason::Closed, "the client had asked to close its session, and it is over");
+    }
+    // A frozen server carries the close out when it thaws, and the session has come elsewhere meanwhile.
+    if asked_at <= case.ended_at && !case.was_reset() {
+        let asked = sentence::relative(asked_at, case.ended_at);
+        let why = format!("the session is over: it was asked to close through another connection {asked}");
+        return Ruling::of(EndReason::ClosedElsewhere, why);
+    }
+    unexplained(scene, said_by)
 }
 
 /// The reason when the session was not claimed again in time.

@@ -1,0 +1,258 @@
+//! Ends that fall together, and what comes between an end and the looks at its server: which of two explanations
+//! holds when the first that offers itself is wrong.
+
+use std::time::Duration;
+
+use zoogate::ids::ServerId;
+use zoogate::session::ending::Pause;
+use zoogate::session::sighting::{Health, Sighting};
+use zoogate::session::transition::Transition;
+use zoogate::session::verdict::EndReason;
+use zoogate::wire::OpCode;
+use zoogate::wire::handshake::Password;
+
+use crate::story::{A, B, LEADER, LONG, Story, TIMEOUT, quiet};
+
+#[test]
+fn a_server_that_answers_again_as_its_client_gives_up() {
+    for (lasted, since, reason) in [
+        (TIMEOUT * 2 / 3, 1, EndReason::ClientReadTimeout),
+        (TIMEOUT * 2 / 3, 60, EndReason::ClientGone),
+        (TIMEOUT / 2, 1, EndReason::ClientGone),
+    ] {
+        let mut story = Story::new();
+        let (_, link) = story.create(A);
+        story.wait(TIMEOUT / 3);
+        story.ping(link);
+        story.wait(TIMEOUT / 3);
+        story.answered(link);
+        let over_at = story.now();
+        story.state(link).server_pause = Some(Pause { lasted: Duration::from_millis(lasted), over_at });
+        story.wait(since);
+        story.leave(link);
+        assert_eq!(story.reason(link, 0), reason, "{lasted} ms, {since} ms before");
+    }
+}
+
+#[test]
+fn a_silent_client_of_a_server_that_leaves() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.wait(TIMEOUT + 500);
+    story.set(A, Health::Refusing);
+    story.fin(link);
+    assert_eq!(story.reason(link, LONG), EndReason::ServerLeaving);
+}
+
+#[test]
+fn silent_clients_that_expire_together_are_no_exodus() {
+    for mut story in [Story::new(), Story::without_prober()] {
+        let links = story.crowd(A, 5);
+        story.wait(TIMEOUT + 500);
+        for link in &links {
+            story.fin(*link);
+        }
+        for link in links {
+            assert_eq!(story.reason(link, LONG), EndReason::SessionExpired);
+        }
+    }
+}
+
+#[test]
+fn a_claim_that_waited_at_a_frozen_server_that_then_leaves() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    story.set(A, Health::Mute);
+    let waiting = story.claim(session, A);
+    story.wait(3_000);
+    story.set(A, Health::NotServing);
+    story.fin(old);
+    story.fin(waiting);
+    assert_eq!(story.reason(old, LONG), EndReason::ServerLeaving);
+    assert_eq!(story.reason(waiting, 0), EndReason::NotServing, "nobody was given the session");
+}
+
+#[test]
+fn a_claim_that_is_answered_after_the_older_connection_was_closed() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    let younger = story.claim(session, A);
+    story.wait(1);
+    story.fin(old);
+    assert_eq!(story.decided(old), None, "the server may as well be leaving");
+    story.wait(1);
+    story.accept(younger, session);
+    assert_eq!(story.reason(old, 0), EndReason::ReattachedSameServer);
+}
+
+#[test]
+fn a_write_refused_in_front_of_the_close_that_ended_the_rival() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    let rival = story.attach(session, B);
+    story.wait(500);
+    story.write(old);
+    story.request(old, OpCode::CLOSE_SESSION);
+    story.wait(30);
+    story.fin(rival);
+    story.close_session(old);
+    assert_eq!(story.reason(old, LONG), EndReason::SessionMoved);
+    assert_eq!(story.verdict().connection, old);
+}
+
+/// A leader is lost and elected while nobody looks; a session comes back, and its connection ends alone.
+fn after_an_election(story: &mut Story) -> EndReason {
+    for server in [LEADER, A, B] {
+        story.look(server);
+    }
+    story.wait(1_000);
+    story.set(A, Health::NotServing);
+    story.look(A);
+    story.wait(1_000);
+    story.set(A, Health::Serving);
+    story.set(LEADER, Health::Refusing);
+    story.elect(B);
+    let (_, link) = story.create(A);
+    story.wait(200);
+    story.fin(link);
+    story.wait(10);
+    story.look(A);
+    story.look(B);
+    story.reason(link, LONG)
+}
+
+#[test]
+fn an_election_before_the_session_came_is_not_the_reason() {
+    assert_eq!(after_an_election(&mut Story::without_prober()), EndReason::Unknown);
+}
+
+#[test]
+fn a_follower_that_ends_while_the_leader_is_mute() {
+    for (health, reason) in [(Health::Refusing, EndReason::ServerLeaving), (Health::NotServing, EndReason::LeaderLost)]
+    {
+        let mut story = Story::new();
+        let (_, link) = story.create(A);
+        story.set(LEADER, Health::Mute);
+        story.look(LEADER);
+        story.wait(500);
+        story.set(A, health);
+        story.fin(link);
+        assert_eq!(story.reason(link, LONG), reason, "{health:?}");
+    }
+}
+
+#[test]
+fn two_lone_ends_on_two_servers_are_no_lost_leader() {
+    let mut story = Story::without_prober();
+    for server in [LEADER, A, B] {
+        story.look(server);
+    }
+    let (_, leaving) = story.create(A);
+    let (_, alone) = story.create(B);
+    story.wait(500);
+    story.fin(alone);
+    story.set(A, Health::Refusing);
+    story.fin(leaving);
+    story.wait(1);
+    story.look(A);
+    story.wait(600);
+    story.look(LEADER);
+    assert_eq!(story.reason(leaving, LONG), EndReason::ServerLeaving);
+}
+
+#[test]
+fn a_leader_that_is_lost_just_after_it_was_seen() {
+    let mut story = Story::new();
+    let (_, first) = story.create(A);
+    let links = story.crowd(A, 4);
+    story.fin(first);
+    story.wait(100);
+    story.look(LEADER);
+    story.wait(50);
+    story.set(LEADER, Health::Refusing);
+    story.set(A, Health::NotServing);
+    for link in &links {
+        story.fin(*link);
+    }
+    story.wait(10);
+    story.look(A);
+    for link in links {
+        assert_eq!(story.reason(link, LONG), EndReason::LeaderLost);
+    }
+}
+
+#[test]
+fn a_trickle_of_ends_at_a_server_that_serves() {
+    for (pause, reason) in [(200, EndReason::Unknown), (50, EndReason::ServerLeaving)] {
+        let mut story = Story::new();
+        let links = story.crowd(A, 3);
+        for link in &links {
+            story.wait(pause);
+            story.fin(*link);
+        }
+        for link in links {
+            assert_eq!(story.reason(link, LONG), reason, "one every {pause} ms");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_behind_when_it_is_just_back() {
+    let mut story = Story::new();
+    let (session, _) = story.create(B);
+    story.set(A, Health::NotServing);
+    story.look(A);
+    story.wait(500);
+    story.set(A, Health::Serving);
+    story.set_zxid(A, 0x1_0000_0005);
+    let link = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0009);
+    story.wait(1);
+    story.fin(link);
+    assert_eq!(story.reason(link, quiet()), EndReason::LaggingServer);
+}
+
+#[test]
+fn a_question_that_stood_unanswered_when_the_claim_came() {
+    let mut story = Story::without_prober();
+    let (session, _) = story.create(B);
+    let asked_at = story.now();
+    story.wait(30);
+    let link = story.claim(session, A);
+    story.wait(400);
+    story.leave(link);
+    story.wait(570);
+    story.tell(Transition::ServerSeen { server: ServerId(A), asked_at, sighting: Sighting::of(Health::Mute) });
+    assert_eq!(story.reason(link, 0), EndReason::NotServing);
+}
+
+#[test]
+fn a_younger_claim_at_a_server_that_serves_pushes_the_older_one_aside() {
+    let mut story = Story::new();
+    let (session, first) = story.create(B);
+    story.leave(first);
+    let older = story.claim(session, A);
+    story.wait(10);
+    let younger = story.claim(session, A);
+    story.wait(1);
+    story.fin(older);
+    assert_eq!(story.decided(older), None);
+    assert_eq!(story.reason(older, quiet()), EndReason::ReattachedSameServer, "not answered, and the server serves");
+    story.accept(younger, session);
+}
+
+#[test]
+fn a_close_that_a_frozen_server_carries_out_when_it_thaws() {
+    let mut story = Story::new();
+    let (session, first) = story.create(A);
+    story.hear_client(first);
+    story.state(first).closing = true;
+    story.wait(400);
+    story.leave(first);
+    let second = story.attach(session, B);
+    story.wait(3_000);
+    story.fin(second);
+    story.wait(500);
+    let third = story.claim(session, LEADER);
+    story.refuse(third);
+    assert_eq!(story.reason(second, 0), EndReason::ClosedElsewhere);
+}
