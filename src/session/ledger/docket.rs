@@ -82,6 +82,7 @@ mod tests {
             oversized: None,
             client_heard_at: Timestamp::ZERO,
             server_heard_at: Timestamp::ZERO,
+            server_pause: None,
         };
         let claim = Claim {
             client: SocketAddr::from(([10, 0, 0, 1], 4000)),
