@@ -104,7 +104,8 @@ pub(super) struct Stage<'a> {
     pub(super) relay: Relay,
     pub(super) prober: Prober,
     services: Vec<Service>,
-    serves: Vec<[bool; 2]>,
+    /// Whether each server serves and accepts connections, as was noted last.
+    states: Vec<[bool; 2]>,
     due: BinaryHeap<Reverse<Due>>,
     order: u64,
 }
@@ -149,7 +150,7 @@ impl<'a> Stage<'a> {
             relay: Relay::new(),
             prober: Prober::default(),
             services: Vec::new(),
-            serves: vec![[false; 2]; story.settings.servers.len()],
+            states: vec![[false; 2]; story.settings.servers.len()],
             due: BinaryHeap::new(),
             order: 0,
         };
@@ -250,10 +251,11 @@ impl<'a> Stage<'a> {
                 self.wires[*wire].truths.push(truth);
             }
         }
-        for place in 0..self.serves.len() {
+        for place in 0..self.states.len() {
             let server = ServerId(place as u16);
-            let [serves, accepts] = [self.ensemble.serves(server), self.ensemble.accepts(server)];
-            if std::mem::replace(&mut self.serves[place], [serves, accepts]) != [serves, accepts] {
+            let state = [self.ensemble.serves(server), self.ensemble.accepts(server)];
+            if std::mem::replace(&mut self.states[place], state) != state {
+                let [serves, accepts] = state;
                 self.services.push(Service { at: self.now, server, serves, accepts });
             }
         }
