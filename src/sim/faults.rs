@@ -56,7 +56,8 @@ impl Ensemble {
             return;
         }
         let pending = std::mem::take(&mut self.servers[server].mailbox);
-        let cause = if self.is_vital(server) { Cause::LeaderLost } else { Cause::ServerLeft };
+        let leads = self.reign.as_ref().is_some_and(|reign| reign.server == server);
+        let cause = if leads { Cause::LeaderLost } else { Cause::ServerLeft };
         self.leave(server, cause);
         self.servers[server].frozen = false;
         for message in pending {

@@ -84,6 +84,10 @@ pub fn tally(played: &Played) -> Tally {
         tally.in_words += refused_in_words(told) as u64;
         let Some(end) = End::of(played, told) else { continue };
         let Some(right) = right(&end) else { continue };
+        if ends(played, told).next().is_none() && end.is_late() {
+            tally.late += 1;
+            continue;
+        }
         tally.ends += 1;
         tally.lax += u64::from(!right.is_exact());
         match (right.allows(SessionMoved), right.is_exact()) {
@@ -153,6 +157,9 @@ fn judge_words(played: &Played, told: &Told, complain: &mut dyn FnMut(String)) {
 fn judge_end(played: &Played, told: &Told, complain: &mut dyn FnMut(String)) {
     let Some(end) = End::of(played, told) else { return };
     let said: Vec<(EndReason, &str)> = ends(played, told).collect();
+    if said.is_empty() && end.is_late() {
+        return;
+    }
     let [(reason, why)] = said.as_slice() else {
         return complain(format!("{} reasons instead of one: {said:?}", said.len()));
     };

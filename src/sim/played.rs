@@ -56,6 +56,8 @@ pub struct Played {
     pub services: Vec<Service>,
     /// When which server was asked and found not to serve.
     pub seen_down: Vec<(Timestamp, ServerId)>,
+    /// When the story was over.
+    pub curtain: Timestamp,
     /// What the ledger said, and when.
     pub findings: Vec<(Timestamp, Finding)>,
 }

@@ -201,8 +201,8 @@ impl<'a> Stage<'a> {
                 truths: wire.truths,
             });
         }
-        let (services, seen_down) = (self.services, self.prober.seen_down);
-        Played { connections, unseen, unseen_claims, services, seen_down, findings: self.relay.findings }
+        let (services, seen_down, curtain) = (self.services, self.prober.seen_down, self.now);
+        Played { connections, unseen, unseen_claims, services, seen_down, curtain, findings: self.relay.findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
@@ -255,8 +255,8 @@ impl<'a> Stage<'a> {
             let server = ServerId(place as u16);
             let state = [self.ensemble.serves(server), self.ensemble.accepts(server)];
             if std::mem::replace(&mut self.states[place], state) != state {
-                let [serves, accepts] = state;
-                self.services.push(Service { at: self.now, server, serves, accepts });
+                let [up, open] = state;
+                self.services.push(Service { at: self.now, server, up, open });
             }
         }
         while let Some(server) = self.relay.inquiry() {

@@ -92,7 +92,7 @@ pub struct Service {
     /// Which server.
     pub server: ServerId,
     /// Whether it runs and takes part.
-    pub serves: bool,
+    pub up: bool,
     /// Whether its port accepts connections.
-    pub accepts: bool,
+    pub open: bool,
 }

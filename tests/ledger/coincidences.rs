@@ -256,3 +256,32 @@ fn a_close_that_a_frozen_server_carries_out_when_it_thaws() {
     story.refuse(third);
     assert_eq!(story.reason(second, 0), EndReason::ClosedElsewhere);
 }
+
+#[test]
+fn credentials_that_a_frozen_server_leaves_unanswered() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.wait(100);
+    story.hear_server(link);
+    story.wait(TIMEOUT / 3);
+    story.hear_client(link);
+    story.wait(TIMEOUT / 3);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ClientReadTimeout);
+}
+
+#[test]
+fn a_close_behind_an_unanswered_read_when_another_connection_has_closed_the_session() {
+    let mut story = Story::new();
+    let (session, old) = story.create(LEADER);
+    let rival = story.attach(session, A);
+    story.wait(500);
+    story.close_session(rival);
+    story.wait(100);
+    story.request(old, OpCode::EXISTS);
+    story.request(old, OpCode::CLOSE_SESSION);
+    story.wait(300);
+    story.close_session(old);
+    assert_eq!(story.reason(old, LONG), EndReason::ClosedElsewhere);
+    assert_eq!(story.verdicts().len(), 0);
+}

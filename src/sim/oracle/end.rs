@@ -66,6 +66,12 @@ impl<'a> End<'a> {
         }
     }
 
+    /// Whether the ledger may still be waiting for evidence when the story is over.
+    pub(super) fn is_late(&self) -> bool {
+        let bound = if self.told.answered.is_some() { self.told.timeout * 3 / 2 } else { Duration::ZERO };
+        self.at.after(bound + ms(3500)) >= self.played.curtain
+    }
+
     /// Whether the server owed an answer.
     pub(super) fn owed(&self) -> bool {
         self.seen.unanswered_count > 0 || self.seen.unanswered_pings > 0
@@ -91,14 +97,14 @@ impl<'a> End<'a> {
     /// Whether a server ran and took part from the first moment to the last; at one moment when they are the same.
     pub(super) fn served(&self, server: ServerId, first: Timestamp, last: Timestamp) -> bool {
         let own = || self.played.services.iter().filter(|service| service.server == server);
-        let before = own().rev().find(|service| service.at <= first).is_some_and(|service| service.serves);
+        let before = own().rev().find(|service| service.at <= first).is_some_and(|service| service.up);
         before && !own().any(|service| service.at > first && service.at <= last)
     }
 
     /// Whether a server did not run, or took no part, at any time from the first moment to the last.
     pub(super) fn was_down(&self, server: ServerId, first: Timestamp, last: Timestamp) -> bool {
         let own = || self.played.services.iter().filter(|service| service.server == server);
-        let before = own().rev().find(|service| service.at <= first).is_none_or(|service| !service.serves);
+        let before = own().rev().find(|service| service.at <= first).is_none_or(|service| !service.up);
         before && !own().any(|service| service.at > first && service.at <= last)
     }
 
@@ -118,13 +124,13 @@ impl<'a> End<'a> {
     /// Whether its server's port closed in the time from the end until `after` it.
     pub(super) fn stopped(&self, after: Duration) -> bool {
         let mut own = self.played.services.iter().filter(|service| service.server == self.told.server);
-        own.any(|service| !service.accepts && service.at >= self.at && service.at <= self.at.after(after))
+        own.any(|service| !service.open && service.at >= self.at && service.at <= self.at.after(after))
     }
 
     /// Whether its server began to serve in the time from `before` the end until `after` it.
     pub(super) fn came_back(&self, before: Duration, after: Duration) -> bool {
         let mut own = self.played.services.iter().filter(|service| service.server == self.told.server);
-        own.any(|service| service.serves && service.at <= self.at.after(after) && service.at.after(before) >= self.at)
+        own.any(|service| service.up && service.at <= self.at.after(after) && service.at.after(before) >= self.at)
     }
 
     /// Whether any server began or ceased to serve in that time.

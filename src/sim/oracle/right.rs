@@ -77,6 +77,9 @@ fn cut(end: &End<'_>) -> Right {
     if end.seen.oversized.is_some() {
         right.allow(Freedom::Cut, &[OversizedFrame]);
     }
+    if closing_elsewhere(end) {
+        right.allow(Freedom::Cut, &[ClosedElsewhere]);
+    }
     if end.owed() && end.others().next().is_some() {
         right.allow(Freedom::Cut, &[SessionMoved]);
     }
@@ -157,9 +160,12 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
             right.allow(Freedom::Unanswered, &[ConnectionCap]);
         }
         (Cause::Idle, _) => right.allow(Freedom::Unanswered, &[ConnectionCap]),
-        (Cause::Reattached, Culprit::Unseen) => right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap]),
-        // Two claims at once come to the server in another order than to the proxy.
-        (Cause::Reattached, Culprit::Seen(other)) if other.opened_at <= end.told.opened_at => {
+        (Cause::Reattached, Culprit::Unseen) => {
+            right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap, LaggingServer]);
+        }
+        // Two claims at once come to the server in another order than to the proxy, and a frozen one finds them
+        // waiting.
+        (Cause::Reattached, Culprit::Seen(other)) if other.opened_at <= end.told.opened_at || end.seen_down() => {
             right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap]);
         }
         // It was behind when it came back, and no longer when it was looked at.
@@ -183,7 +189,8 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
     if end.seen.closing {
         right.allow(Freedom::Closing, &[Closed]);
     }
-    if matches!(cause, Cause::ServerLeft | Cause::LeaderLost | Cause::Moved) && closing_elsewhere(end) {
+    let closable = matches!(cause, Cause::ServerLeft | Cause::LeaderLost | Cause::Moved | Cause::Idle);
+    if closable && closing_elsewhere(end) {
         right.allow(Freedom::Over, &[ClosedElsewhere]);
     }
     if cause == Cause::Moved && over_at_once(end) {
@@ -245,7 +252,7 @@ fn past_the_proxy(end: &End<'_>, cause: Cause) -> Right {
     };
     let mut right = Right::only(reason);
     if reason == SessionExpired && end.others().any(|other| other.asked_to_close) {
-        right.allow(Freedom::Over, &[Unknown]);
+        right.allow(Freedom::Over, &[Unknown, ClosedElsewhere]);
     }
     if end.silence() >= end.told.timeout && !end.owed() {
         return right.or(Freedom::Silent, &[ClientSilent, SessionExpired]);

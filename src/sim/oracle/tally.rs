@@ -15,6 +15,8 @@ pub struct Tally {
     pub open: u64,
     /// Refusals in words that had to be flagged.
     pub in_words: u64,
+    /// Ends so shortly before their story's that they were not decided.
+    pub late: u64,
     /// Ends for which more than one reason is right.
     pub lax: u64,
     /// By freedom: ends to which it was given, and those at which the ledger made use of it.
@@ -28,6 +30,7 @@ impl Tally {
         self.required += other.required;
         self.open += other.open;
         self.in_words += other.in_words;
+        self.late += other.late;
         self.lax += other.lax;
         for (own, other) in self.freedoms.iter_mut().zip(other.freedoms) {
             *own = (own.0 + other.0, own.1 + other.1);
@@ -41,8 +44,11 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ends, required, open, in_words, lax, freedoms } = self;
-        writeln!(f, "{ends} ends of connections; {required} refusals that had to be flagged, {in_words} in words")?;
+        let Self { ends, required, open, in_words, late, lax, freedoms } = self;
+        writeln!(
+            f,
+            "{ends} ends of connections, {late} more at the end of their stories; {required} refusals that had to be flagged, {in_words} in words"
+        )?;
         writeln!(
             f,
             "{lax} ends ({:.3} %) with more than one right reason, {open} ({:.3} %) where a flag is one of them:",

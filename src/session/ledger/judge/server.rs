@@ -78,7 +78,16 @@ fn pushed_aside(other: &Attachment, scene: Scene<'_>) -> Ruling {
 /// The session was closed through another connection.
 fn by_close(scene: Scene<'_>) -> Option<Ruling> {
     let (case, ended_at) = (scene.case, scene.case.ended_at);
-    let closed_at = scene.session?.closed_at().filter(|at| !case.end.closing && close_reaches(case, *at))?;
+    // Where this connection was asked to close it too, another one may have carried it out before.
+    let carried_out = |other: &Attachment| {
+        let end = other.end.filter(|end| end.reason == Some(EndReason::Closed) && other.ended_by_server())?;
+        Some(end.at)
+    };
+    let closed_at = if case.end.closing {
+        others(scene).filter_map(carried_out).find(|at| close_reaches(case, *at))?
+    } else {
+        scene.session?.closed_at().filter(|at| close_reaches(case, *at))?
+    };
     Some(Ruling::of(
         EndReason::ClosedElsewhere,
         format!("the session was closed through another connection {}", sentence::relative(closed_at, ended_at)),
