@@ -260,3 +260,156 @@ fn a_silence_is_noted_when_it_is_over_and_an_answer_was_owed() {
         assert_eq!(server_fin(&tracker).server_pause, noted.then_some(pause), "{silence} ms, owed: {owed}");
     }
 }
+
+fn ping() -> Vec<u8> {
+    JuteWriter::new().request(-2, OpCode::PING).end().into_bytes()
+}
+
+#[test]
+fn a_frame_that_is_cut_in_either_direction_is_no_boundary() {
+    let mut words = Words::default();
+    let mut tracker = ConnectionTracker::new(0xf_ffff);
+    assert!(tracker.at_boundary());
+    tracker.on_client_bytes(Timestamp(1), &claim()[..20], &mut words);
+    assert!(!tracker.at_boundary(), "a handshake that is not whole");
+    tracker.on_client_bytes(Timestamp(1), &claim()[20..], &mut words);
+    tracker.on_server_bytes(Timestamp(2), &given(), &mut words);
+    assert!(tracker.at_boundary() && tracker.is_idle());
+
+    for cut in [3, 10, 14] {
+        let request = get(1, "/a");
+        tracker.on_client_bytes(Timestamp(3), &request[..cut], &mut words);
+        assert!(!tracker.at_boundary(), "a request cut behind {cut} bytes");
+        tracker.on_client_bytes(Timestamp(3), &request[cut..], &mut words);
+        assert!(tracker.at_boundary());
+        let reply = reply(1, ErrorCode::OK);
+        tracker.on_server_bytes(Timestamp(4), &reply[..cut], &mut words);
+        assert!(!tracker.at_boundary(), "a reply cut behind {cut} bytes");
+        tracker.on_server_bytes(Timestamp(4), &reply[cut..], &mut words);
+        assert!(tracker.is_idle());
+    }
+    assert!(!tracker.is_opaque());
+    tracker.on_client_bytes(Timestamp(5), &[0xff; 12], &mut words);
+    assert!(tracker.at_boundary() && tracker.is_opaque(), "what is opaque has no frames");
+}
+
+#[test]
+fn a_silence_counts_while_an_answer_is_owed() {
+    let second = |seconds| Timestamp::ZERO.after(Duration::from_secs(seconds));
+    for (ask, answer) in [(get(1, "/a"), reply(1, ErrorCode::OK)), (ping(), reply(-2, ErrorCode::OK))] {
+        let (mut tracker, mut words) = attached();
+        assert_eq!(tracker.server_silence(second(9)), None);
+        tracker.on_server_bytes(second(10), &[], &mut words);
+        tracker.on_client_bytes(second(11), &ask, &mut words);
+        assert!(!tracker.is_idle());
+        let silence = tracker.server_silence(second(13)).expect("an answer is owed");
+        assert!((silence - 0.5).abs() < 1e-9, "3 s of 6 s: {silence}");
+        tracker.on_server_bytes(second(14), &answer, &mut words);
+        assert_eq!(tracker.server_silence(second(20)), None);
+    }
+
+    let mut words = Words::default();
+    let mut tracker = ConnectionTracker::new(0xf_ffff);
+    tracker.on_client_bytes(second(1), &[claim(), get(1, "/a")].concat(), &mut words);
+    let refused = JuteWriter::new().begin().int(0).int(0).long(0).buffer(&[0; 16]).bool(false).end().into_bytes();
+    tracker.on_server_bytes(second(2), &refused, &mut words);
+    assert_eq!((tracker.in_flight(), tracker.server_silence(second(5))), (1, None), "there is no session");
+}
+
+#[test]
+fn more_requests_than_are_tracked_are_told_and_counted() {
+    let (mut tracker, mut words) = attached();
+    for xid in 0..crate::session::IN_FLIGHT_CAP as i32 + 2 {
+        tracker.on_client_bytes(Timestamp(5), &get(xid, "/a"), &mut words);
+    }
+    assert_eq!((tracker.in_flight(), tracker.untracked()), (crate::session::IN_FLIGHT_CAP, 2));
+    assert_eq!(words.0.iter().filter(|word| *word == "untracked").count(), 2);
+    let end = server_fin(&tracker);
+    assert_eq!(
+        (end.unanswered.len(), end.unanswered_count as usize),
+        (UNANSWERED_SHOWN, crate::session::IN_FLIGHT_CAP)
+    );
+}
+
+#[test]
+fn a_frame_of_the_limit_is_not_oversized() {
+    let frame = get(1, "/a");
+    let len = frame.len() as u32 - 4;
+    for (limit, oversized) in [(len, None), (len - 1, Some(len))] {
+        let mut tracker = ConnectionTracker::new(limit);
+        let mut words = Words::default();
+        tracker.on_client_bytes(Timestamp(1), &[claim(), frame.clone()].concat(), &mut words);
+        assert_eq!(server_fin(&tracker).oversized, oversized);
+    }
+}
+
+fn create(xid: i32, op: OpCode, path: &str, flags: i32) -> Vec<u8> {
+    let request = JuteWriter::new().request(xid, op).buffer(path.as_bytes()).buffer(b"").open_acl().int(flags);
+    request.end().into_bytes()
+}
+
+/// The identities that are told when nodes are made one after the other.
+fn identities(nodes: &[(OpCode, &str, i32, ErrorCode)]) -> Vec<String> {
+    let (mut tracker, mut words) = attached();
+    for (xid, (op, path, flags, error)) in (1..).zip(nodes) {
+        tracker.on_client_bytes(Timestamp(5), &create(xid, *op, path, *flags), &mut words);
+        tracker.on_server_bytes(Timestamp(6), &reply(xid, *error), &mut words);
+    }
+    words.0.into_iter().filter(|word| word.starts_with("identity")).collect()
+}
+
+#[test]
+fn only_ephemeral_nodes_that_were_made_name_their_maker() {
+    use OpCode as Op;
+    let (ok, exists) = (ErrorCode::OK, ErrorCode(-110));
+    let told = identities(&[
+        (Op::CREATE, "/persistent", 0, ok),
+        (Op::CREATE, "/numbered", 2, ok),
+        (Op::CREATE_CONTAINER, "/container", 1, ok),
+        (Op::CREATE, "/there/already", 1, exists),
+        (Op::CREATE2, "/lock", 3, ok),
+        (Op::CREATE, "/lock/2", 1, ok),
+        (Op::CREATE, "/brokers/ids/4", 1, ok),
+        (Op::CREATE, "/lock/3", 1, ok),
+        (Op::CREATE, "/controller", 1, ok),
+    ]);
+    assert_eq!(told, ["identity /lock", "identity broker-4", "identity controller"]);
+}
+
+#[test]
+fn few_nodes_that_are_being_made_are_remembered() {
+    let (mut tracker, mut words) = attached();
+    let made = 1..=12;
+    for xid in made.clone() {
+        let path = format!("/brokers/ids/{xid}");
+        tracker.on_client_bytes(Timestamp(5), &create(xid, OpCode::CREATE, &path, 1), &mut words);
+    }
+    words.0.clear();
+    for xid in made {
+        tracker.on_server_bytes(Timestamp(6), &reply(xid, ErrorCode::OK), &mut words);
+    }
+    let told: Vec<&String> = words.0.iter().filter(|word| word.starts_with("identity")).collect();
+    assert_eq!((told.len(), told[7].as_str()), (8, "identity broker-8"));
+}
+
+#[test]
+fn refusals_that_servers_send_past_others_leave_no_gap() {
+    for (error, zxid, gap) in [
+        (ErrorCode::NOT_READ_ONLY, 9, false),
+        (ErrorCode::SASL_REQUIRED, 9, false),
+        (ErrorCode::NO_AUTH, 0, false),
+        (ErrorCode::NO_AUTH, 9, true),
+        (ErrorCode::INVALID_ACL, 0, false),
+        (ErrorCode::INVALID_ACL, 9, true),
+        (ErrorCode::UNIMPLEMENTED, -1, false),
+        (ErrorCode::UNIMPLEMENTED, 9, true),
+        (ErrorCode::NO_NODE, 0, true),
+        (ErrorCode::OK, 9, true),
+    ] {
+        let (mut tracker, mut words) = attached();
+        tracker.on_client_bytes(Timestamp(5), &[get(1, "/a"), get(2, "/b")].concat(), &mut words);
+        let answer = JuteWriter::new().reply(2, zxid, error).end().into_bytes();
+        tracker.on_server_bytes(Timestamp(6), &answer, &mut words);
+        assert_eq!(words.0.contains(&"gap 1".to_owned()), gap, "{error} with zxid {zxid}");
+    }
+}

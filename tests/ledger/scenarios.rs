@@ -196,6 +196,34 @@ fn one_client_that_changes_servers_often_is_not_two() {
 }
 
 #[test]
+fn who_lost_the_session_before_another_came_does_not_take_turns_with_it() {
+    alone_and_among_many(|story| {
+        let (session, mine) = story.create_by(Story::client(1), A);
+        story.fin(mine);
+        story.wait(500);
+        story.attach_by(Story::client(2), session, B);
+        story.wait(500);
+        story.attach_by(Story::client(1), session, A);
+        assert_eq!(story.shared().len(), 0);
+    });
+}
+
+#[test]
+fn three_clients_in_a_row_do_not_take_turns() {
+    alone_and_among_many(|story| {
+        let (session, mut link) = story.create_by(Story::client(1), A);
+        for (client, server) in [(2, B), (3, A)] {
+            story.wait(500);
+            let next = story.attach_by(Story::client(client), session, server);
+            story.write(link);
+            story.fin(link);
+            link = next;
+        }
+        assert_eq!(story.shared().len(), 0);
+    });
+}
+
+#[test]
 fn an_oversized_frame_hops_around() {
     alone_and_among_many(|story| {
         let (session, mut link) = story.create(A);

@@ -96,6 +96,18 @@ fn it_is_attached_while_one_connection_carries_it() {
 }
 
 #[test]
+fn a_connection_that_was_forgotten_no_longer_carries_it() {
+    let end = ended(accepted(1)).end.expect("an end");
+    let mut record = record([accepted(1), accepted(2), accepted(3)], 2);
+    assert_eq!(remembered(&record), [2, 3]);
+    for connection in [2, 3] {
+        assert!(record.is_attached());
+        record.end(ConnectionId(connection), end);
+    }
+    assert!(!record.is_attached());
+}
+
+#[test]
 fn the_place_is_the_youngest_open_connection_or_else_the_last_one_given() {
     let mut record = record([accepted(1), accepted(2), claimed(3, Outcome::Unanswered)], 8);
     let end = ended(accepted(1)).end.expect("an end");
