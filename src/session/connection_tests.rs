@@ -413,3 +413,14 @@ fn refusals_that_servers_send_past_others_leave_no_gap() {
         assert_eq!(words.0.contains(&"gap 1".to_owned()), gap, "{error} with zxid {zxid}");
     }
 }
+
+#[test]
+fn a_results_own_error_counts_not_the_one_of_its_header() {
+    let (mut tracker, mut words) = attached();
+    tracker.on_client_bytes(Timestamp(5), &kafka_multi(1, "/controller"), &mut words);
+    words.0.clear();
+    let failed = JuteWriter::new().reply(1, 9, ErrorCode::OK).multi_header(13, false, -2);
+    let failed = failed.multi_header(-1, false, 0).int(-101).multi_end().end().into_bytes();
+    tracker.on_server_bytes(Timestamp(6), &failed, &mut words);
+    assert_eq!(words.0[1..], ["result check RUNTIMEINCONSISTENCY (-2)", "result error NONODE (-101)"]);
+}

@@ -128,4 +128,15 @@ mod tests {
         let at = ring.store(b"/again", ring.next());
         assert_eq!(ring.get(at), b"/again");
     }
+
+    #[test]
+    fn paths_may_fill_the_ring_to_its_last_byte() {
+        let mut ring = PathRing::default();
+        let oldest = ring.next();
+        let refs = [b'a', b'b'].map(|byte| (ring.store(&[byte; FIRST / 2], oldest), byte));
+        assert_eq!(ring.bytes.len(), FIRST);
+        for (at, byte) in refs {
+            assert_eq!(ring.get(at), [byte; FIRST / 2]);
+        }
+    }
 }
