@@ -256,4 +256,26 @@ mod tests {
         pending.release();
         assert_eq!(pending.ring.capacity(), 0);
     }
+
+    #[test]
+    fn what_was_answered_out_of_order_leaves_no_room_taken() {
+        let mut pending = PendingRequests::default();
+        for round in 0..IN_FLIGHT_CAP as i32 {
+            for xid in [3 * round, 3 * round + 1, 3 * round + 2] {
+                assert!(pending.push(Xid(xid), OpCode::EXISTS, 9, Timestamp(1)));
+            }
+            for xid in [3 * round + 1, 3 * round, 3 * round + 2] {
+                assert!(answer(&mut pending, Xid(xid), false).is_some());
+            }
+            assert_eq!((pending.len(), pending.ring.len()), (0, 0));
+        }
+        for xid in [1, 2] {
+            pending.push(Xid(xid), OpCode::EXISTS, 9, Timestamp(1));
+        }
+        for xid in [2, 1] {
+            assert!(answer(&mut pending, Xid(xid), false).is_some());
+            assert_eq!(pending.len(), xid as usize - 1);
+        }
+        assert!(pending.ring.is_empty());
+    }
 }
