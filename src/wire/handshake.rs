@@ -144,4 +144,31 @@ mod tests {
         assert_eq!(ConnectRequest::read(&body), Err(Fault::HandshakePassword(-2)));
         assert_eq!(ConnectRequest::read(&[0; 9]), Err(Fault::ShortHandshake { len: 9 }));
     }
+
+    #[test]
+    fn the_longest_handshake_has_the_longest_password_and_the_flag() {
+        let longest = request(7, &[1; PASSWORD_CAP], Some(true));
+        assert_eq!(longest.len(), HANDSHAKE_CAP);
+        let read = ConnectRequest::read(&longest).unwrap();
+        assert_eq!((read.password, read.read_only), (Password::Wrong, Some(true)));
+        let longer = request(7, &[1; PASSWORD_CAP + 1], None);
+        assert_eq!(ConnectRequest::read(&longer), Err(Fault::HandshakePassword(PASSWORD_CAP as i32 + 1)));
+    }
+
+    #[test]
+    fn a_null_password_is_an_empty_one() {
+        for (session, password) in [(0, Password::NotNeeded), (7, Password::Wrong)] {
+            let body = JuteWriter::new().int(0).long(7).int(6000).long(session).int(-1).bool(true).into_bytes();
+            let read = ConnectRequest::read(&body).unwrap();
+            assert_eq!((read.password, read.read_only), (password, Some(true)));
+        }
+    }
+
+    #[test]
+    fn only_a_timeout_and_a_session_make_an_acceptance() {
+        for (timeout_ms, session, accepted) in [(0, 9, false), (4000, 0, false), (-1, 9, false), (1, 9, true)] {
+            let response = ConnectResponse { timeout_ms, session: SessionId(session), read_only: None };
+            assert_eq!(response.accepted(), accepted, "{timeout_ms} ms, {session}");
+        }
+    }
 }
