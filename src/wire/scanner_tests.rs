@@ -251,3 +251,12 @@ fn unknown_operations_are_skipped_and_faults_named() {
     let below = JuteWriter::new().request(1, OpCode::SYNC).int(-2).end().into_bytes();
     assert_eq!(requests(&[&below]), Err(Fault::NegativeLength { op: OpCode::SYNC, value: -2 }));
 }
+
+#[test]
+fn a_multi_that_ends_inside_a_header_is_named() {
+    let overrun = |op| Fault::FieldOverrun { op, need: 9, left: 5 };
+    let request = JuteWriter::new().request(1, OpCode::MULTI).raw(&[0; 5]).end().into_bytes();
+    assert_eq!(requests(&[&request]), Err(overrun(OpCode::MULTI)));
+    let reply = JuteWriter::new().reply(1, 9, ErrorCode::OK).raw(&[0; 5]).end().into_bytes();
+    assert_eq!(replies(&[&reply]), Err(overrun(OpCode::MULTI_READ)));
+}
