@@ -44,9 +44,8 @@ impl fmt::Display for Complaint {
 pub fn complaints(played: &Played) -> Vec<Complaint> {
     let mut found = Vec::new();
     for told in &played.connections {
-        let facts = facts(told);
         let mut complain = |what: String| {
-            found.push(Complaint { connection: told.connection, what: format!("{what}; {facts}") });
+            found.push(Complaint { connection: told.connection, what: format!("{what}; {}", facts(told)) });
         };
         judge_words(played, told, &mut complain);
         judge_end(played, told, &mut complain);

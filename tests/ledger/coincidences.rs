@@ -285,3 +285,17 @@ fn a_close_behind_an_unanswered_read_when_another_connection_has_closed_the_sess
     assert_eq!(story.reason(old, LONG), EndReason::ClosedElsewhere);
     assert_eq!(story.verdicts().len(), 0);
 }
+
+#[test]
+fn a_paused_client_whose_write_was_still_unanswered_when_the_server_dropped_it() {
+    for (silence, reason) in [(TIMEOUT, EndReason::ClientSilent), (TIMEOUT - 1, EndReason::SessionMoved)] {
+        let mut story = Story::new();
+        let (session, link) = story.create(A);
+        story.write(link);
+        story.wait(silence);
+        story.fin(link);
+        story.wait(1_000);
+        story.attach(session, B);
+        assert_eq!(story.reason(link, 0), reason, "{silence} ms");
+    }
+}

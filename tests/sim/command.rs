@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::process::ExitCode;
 
 use verify::{LISTED, Verified, verify, verify_all};
+use zoogate::sim::oracle::liberties;
 use zoogate::sim::stage::play;
 use zoogate::sim::story::Story;
 
@@ -38,8 +39,12 @@ fn usage() -> ExitCode {
 fn one(seed: u64) -> ExitCode {
     let story = Story::from_seed(seed);
     println!("{story}");
-    for (at, finding) in play(&story).findings {
+    let played = play(&story);
+    for (at, finding) in &played.findings {
         println!("{:>6} ms  {finding:?}", at.as_millis());
+    }
+    for liberty in liberties(&played) {
+        println!("more than one reason is right: {liberty:?}");
     }
     if let Some(told) = verify(seed) {
         println!("\nshortest story that fails:\n{told}");

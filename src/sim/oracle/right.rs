@@ -9,7 +9,7 @@ use crate::session::verdict::EndReason::{
     ServerLeaving, SessionExpired, SessionMoved, Unknown, WrongPassword,
 };
 use crate::sim::actor::Farewell;
-use crate::sim::truth::{Cause, What};
+use crate::sim::truth::Cause;
 use crate::time::Timestamp;
 
 /// The right reasons for an end.
@@ -189,7 +189,8 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
     if end.seen.closing {
         right.allow(Freedom::Closing, &[Closed]);
     }
-    let closable = matches!(cause, Cause::ServerLeft | Cause::LeaderLost | Cause::Moved | Cause::Idle);
+    let closable =
+        matches!(cause, Cause::ServerLeft | Cause::LeaderLost | Cause::Moved | Cause::Idle | Cause::Reattached);
     if closable && closing_elsewhere(end) {
         right.allow(Freedom::Over, &[ClosedElsewhere]);
     }
@@ -235,12 +236,26 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
 
 /// The client had been silent for its timeout: its session is over by now, unless somebody else keeps it alive.
 fn idle(end: &End<'_>) -> Right {
+    if end.owed() {
+        return idle_in_flight(end);
+    }
     let carried = [0, 300, 3200].map(|later| end.carried_elsewhere(end.at.after(ms(later))));
     match carried {
         [true, true, true] => Right::only(ClientSilent),
         [false, false, false] => Right::only(SessionExpired),
         _ => Right::only(ClientSilent).or(Freedom::Silent, &[SessionExpired]),
     }
+}
+
+/// As [`idle`], with something in flight, which a refusal would look like.
+fn idle_in_flight(end: &End<'_>) -> Right {
+    let right = match end.returned(end.told.timeout * 3 / 2) {
+        Some(true) => Right::only(ClientSilent),
+        Some(false) => Right::only(SessionExpired),
+        None => Right::only(Unknown),
+    };
+    let rivals = end.others().any(|other| other.answered > end.told.answered);
+    if rivals { right.or(Freedom::Silent, &[SessionMoved, Unknown]) } else { right }
 }
 
 /// The claim or close behind it was not seen: all that shows is whether the session lives on.
@@ -251,26 +266,20 @@ fn past_the_proxy(end: &End<'_>, cause: Cause) -> Right {
         _ => Unknown,
     };
     let mut right = Right::only(reason);
-    if reason == SessionExpired && end.others().any(|other| other.asked_to_close) {
-        right.allow(Freedom::Over, &[Unknown, ClosedElsewhere]);
+    if end.others().any(|other| other.asked_to_close) {
+        right.allow(Freedom::Over, &[Unknown, SessionExpired, ClosedElsewhere]);
     }
-    if end.silence() >= end.told.timeout && !end.owed() {
+    if end.silence() >= end.told.timeout {
         return right.or(Freedom::Silent, &[ClientSilent, SessionExpired]);
     }
     if end.owed() { right.or(Freedom::Unseen, &[SessionMoved]) } else { right }
 }
 
-/// The session expired, or was closed past the proxy, at the time of this end.
+/// The connection that had the session instead ended at about the same time, and the session was not seen to live on.
 fn over_at_once(end: &End<'_>) -> bool {
-    let right_after = |at: Timestamp| at <= end.at.after(ms(200)) && end.at.since(at).as_secs() < 1;
-    let mut truths = end.played.connections.iter().flat_map(|other| &other.truths);
-    truths.any(|truth| {
-        truth.what == What::Closed(Cause::Expired) && truth.session == end.session && right_after(truth.at)
-    }) || end
-        .played
-        .unseen
-        .iter()
-        .any(|truth| truth.what == What::Closed(Cause::Closed) && truth.session == end.session && right_after(truth.at))
+    let together = |at: Timestamp| at <= end.at.after(ms(200)) && end.at.since(at) <= ms(1000);
+    let ended = end.others().any(|other| other.answered.is_some() && other.ended.is_some_and(|(at, _)| together(at)));
+    ended && !end.carried_elsewhere(end.at.after(ms(300))) && end.returned(end.told.timeout * 3 / 2) != Some(true)
 }
 
 /// The server dropped everybody at about the same time: nothing tells this end from the others.

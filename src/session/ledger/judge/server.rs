@@ -144,6 +144,23 @@ fn silent(scene: Scene<'_>) -> Option<Ruling> {
     })
 }
 
+/// As [`silent`], while an answer was owed: a client that waits for one pings all the same, and gives the server up
+/// after two thirds of its timeout. A session that had moved would have been refused long before.
+fn silent_in_flight(scene: Scene<'_>) -> Option<Ruling> {
+    let case = scene.case;
+    let (silence, timeout) = (case.client_silence(), case.claim.timeout());
+    (silence >= timeout && case.owed() && !case.was_reset()).then(|| {
+        let why = format!(
+            "server {} closed after the client had sent nothing for {} ms, with a timeout of {} ms, though {}",
+            case.claim.server.0,
+            silence.as_millis(),
+            timeout.as_millis(),
+            sentence::in_flight(case)
+        );
+        Ruling::of(EndReason::ClientSilent, why)
+    })
+}
+
 /// The reason once it is known what became of the server; None when the session's next attach has to decide.
 pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) -> Option<Ruling> {
     if let Some(ruling) = explained_by_sibling(scene) {
@@ -211,7 +228,9 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
             ),
         });
     }
-    let moved = moved::by_other_claim(scene, said_by).or_else(|| moved::inferred(scene, next, said_by));
+    let moved = moved::by_other_claim(scene, said_by)
+        .or_else(|| silent_in_flight(scene))
+        .or_else(|| moved::inferred(scene, next, said_by));
     Some(moved.or_else(|| thawed(scene)).unwrap_or_else(|| unexplained(scene, said_by)))
 }
 
