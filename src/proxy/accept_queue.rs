@@ -7,40 +7,20 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::ops::ControlFlow;
 
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, AF_NETLINK, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::nlas::Nla;
+use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
+use netlink_packet_sock_diag::message::SockDiagMessage;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// `AF_NETLINK` and `NETLINK_SOCK_DIAG`.
-const NETLINK: (i32, i32) = (16, 4);
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-const IPPROTO_TCP: u8 = 6;
-/// `SOCK_DIAG_BY_FAMILY`, the type of a question and of each answer.
-const BY_FAMILY: u16 = 20;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-/// `NLM_F_REQUEST | NLM_F_DUMP`
-const DUMP: u16 = 0x301;
-/// `INET_DIAG_SKMEMINFO`, whose ninth number is what the socket has dropped.
-const SKMEMINFO: u16 = 7;
-const DROPS_AT: usize = 8 * 4;
-/// `1 << TCP_LISTEN`
-const LISTENING: u32 = 1 << 10;
-const HEADER: usize = 16;
-/// `struct inet_diag_msg`.
-const MESSAGE: usize = 72;
+/// `NETLINK_SOCK_DIAG`
+const SOCK_DIAG: i32 = 4;
 /// The kernel sends no longer pieces.
 const PIECE: usize = 32 * 1024;
-
-/// What the kernel says of one listening socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Queue {
-    address: SocketAddr,
-    inode: u32,
-    waiting: u32,
-    drops: u32,
-}
 
 /// What was found at one address since it was last looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,8 +48,7 @@ impl AcceptQueues {
     /// # Errors
     /// The kernel's, where it was built without `sock_diag` or does not allow it.
     pub(super) fn of(addresses: Vec<SocketAddr>) -> io::Result<Self> {
-        let (family, protocol) = NETLINK;
-        let kernel = Socket::new(Domain::from(family), Type::DGRAM, Some(Protocol::from(protocol)))?;
+        let kernel = Socket::new(Domain::from(i32::from(AF_NETLINK)), Type::DGRAM, Some(Protocol::from(SOCK_DIAG)))?;
         // What is asked for is there when the question has been taken: nothing is ever waited for.
         kernel.set_nonblocking(true)?;
         Ok(Self { addresses, kernel, seen: HashMap::new() })
@@ -80,98 +59,78 @@ impl AcceptQueues {
     /// # Errors
     /// The kernel's.
     pub(super) fn look(&mut self) -> io::Result<Vec<Overflow>> {
-        let mut queues = Vec::new();
+        let nothing = |address: &SocketAddr| Overflow { address: *address, times: 0, waiting: 0 };
+        let mut found: Vec<Overflow> = self.addresses.iter().map(nothing).collect();
+        let mut seen = HashMap::new();
         for (family, wanted) in [(AF_INET, SocketAddr::is_ipv4 as fn(&_) -> _), (AF_INET6, SocketAddr::is_ipv6)] {
             if self.addresses.iter().any(wanted) {
-                self.ask(family, &mut queues)?;
+                self.ask(family, |InetResponse { header, nlas }| {
+                    let address = SocketAddr::new(header.socket_id.source_address, header.socket_id.source_port);
+                    let drops =
+                        nlas.iter().find_map(|nla| if let Nla::MemInfo(of) = nla { Some(of.drops) } else { None });
+                    let overflow = found.iter_mut().find(|overflow| overflow.address == address);
+                    if let (Some(overflow), Some(drops)) = (overflow, drops) {
+                        let before = self.seen.get(&header.inode).copied().unwrap_or(0);
+                        overflow.times += u64::from(drops.wrapping_sub(before));
+                        overflow.waiting += header.recv_queue;
+                        seen.insert(header.inode, drops);
+                    }
+                })?;
             }
         }
-        queues.retain(|queue| self.addresses.contains(&queue.address));
-        let mut found: Vec<Overflow> =
-            self.addresses.iter().map(|address| Overflow { address: *address, times: 0, waiting: 0 }).collect();
-        for overflow in &mut found {
-            for queue in queues.iter().filter(|queue| queue.address == overflow.address) {
-                let before = self.seen.get(&queue.inode).copied().unwrap_or(0);
-                overflow.times += u64::from(queue.drops.wrapping_sub(before));
-                overflow.waiting += queue.waiting;
-            }
-        }
-        self.seen = queues.iter().map(|queue| (queue.inode, queue.drops)).collect();
+        self.seen = seen;
         Ok(found)
     }
 
-    /// Asks for all listening sockets of a family.
-    fn ask(&self, family: u8, queues: &mut Vec<Queue>) -> io::Result<()> {
+    /// Has `look` look at all listening sockets of a family.
+    fn ask(&self, family: u8, mut look: impl FnMut(&InetResponse)) -> io::Result<()> {
+        let mut question = NetlinkMessage::from(SockDiagMessage::InetRequest(InetRequest {
+            family,
+            protocol: IPPROTO_TCP,
+            extensions: ExtensionFlags::SKMEMINFO,
+            states: StateFlags::LISTEN,
+            socket_id: SocketId::new_v4(),
+        }));
+        question.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        question.finalize();
+        let mut bytes = vec![0; question.buffer_len()];
+        question.serialize(&mut bytes);
         let mut kernel = &self.kernel;
-        kernel.write_all(&question(family))?;
-        let mut piece = vec![0; PIECE];
+        kernel.write_all(&bytes)?;
+        bytes.resize(PIECE, 0);
         loop {
-            let len = match kernel.read(&mut piece) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                read => read?,
-            };
-            let mut rest = &piece[..len];
-            if rest.is_empty() {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            while let Some((kind, body, behind)) = next_message(rest) {
-                rest = behind;
-                match kind {
-                    NLMSG_DONE => return Ok(()),
-                    NLMSG_ERROR => {
-                        return Err(io::Error::from_raw_os_error(number(body, 0).cast_signed().wrapping_neg()));
+            match kernel.read(&mut bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => {
+                    if look_through(&bytes[..read?], &mut look)?.is_break() {
+                        return Ok(());
                     }
-                    BY_FAMILY => queues.extend(queue(body)),
-                    _ => {}
                 }
             }
         }
     }
 }
 
-/// `struct nlmsghdr` and `struct inet_diag_req_v2`; no field but these has to be filled in.
-fn question(family: u8) -> [u8; HEADER + 56] {
-    let mut bytes = [0; HEADER + 56];
-    bytes[..4].copy_from_slice(&(HEADER as u32 + 56).to_ne_bytes());
-    bytes[4..6].copy_from_slice(&BY_FAMILY.to_ne_bytes());
-    bytes[6..8].copy_from_slice(&DUMP.to_ne_bytes());
-    bytes[HEADER..HEADER + 3].copy_from_slice(&[family, IPPROTO_TCP, 1 << (SKMEMINFO - 1)]);
-    bytes[HEADER + 4..HEADER + 8].copy_from_slice(&LISTENING.to_ne_bytes());
-    bytes
-}
-
-/// The first message: its type, what is in it, and what follows it.
-fn next_message(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let len = number(bytes.get(..HEADER)?, 0) as usize;
-    let kind = u16::from_ne_bytes([bytes[4], bytes[5]]);
-    let body = bytes.get(HEADER..len)?;
-    Some((kind, body, bytes.get(len.next_multiple_of(4)..).unwrap_or(&[])))
-}
-
-/// The socket of an answer.
-fn queue(body: &[u8]) -> Option<Queue> {
-    let (message, mut attributes) = body.split_at_checked(MESSAGE)?;
-    let port = u16::from_be_bytes([message[4], message[5]]);
-    let ip: IpAddr = match message[0] {
-        AF_INET => Ipv4Addr::from(*message[8..].first_chunk::<4>()?).into(),
-        AF_INET6 => Ipv6Addr::from(*message[8..].first_chunk::<16>()?).into(),
-        _ => return None,
-    };
-    let (waiting, inode) = (number(message, 56), number(message, 68));
-    while let Some((length, kind)) = attributes.get(..4).map(|head| head.split_at(2)) {
-        let (length, kind) = (u16::from_ne_bytes([length[0], length[1]]), u16::from_ne_bytes([kind[0], kind[1]]));
-        let value = attributes.get(4..usize::from(length))?;
-        if kind == SKMEMINFO && value.len() >= DROPS_AT + 4 {
-            return Some(Queue { address: SocketAddr::new(ip, port), inode, waiting, drops: number(value, DROPS_AT) });
+/// Has `look` look at the sockets in a piece of an answer; Break where the answer ends.
+///
+/// # Errors
+/// The kernel's, which it may give instead of an answer or at its end, and bytes that are no messages.
+fn look_through(mut piece: &[u8], look: &mut impl FnMut(&InetResponse)) -> io::Result<ControlFlow<()>> {
+    loop {
+        let strange = |error| io::Error::new(ErrorKind::InvalidData, error);
+        let message = NetlinkMessage::deserialize(piece).map_err(strange)?;
+        match message.payload {
+            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => look(&socket),
+            NetlinkPayload::Error(error) => return Err(error.to_io()),
+            NetlinkPayload::Done(end) if end.code == 0 => return Ok(ControlFlow::Break(())),
+            NetlinkPayload::Done(end) => return Err(io::Error::from_raw_os_error(end.code.wrapping_neg())),
+            _ => {}
         }
-        attributes = attributes.get(usize::from(length).next_multiple_of(4)..)?;
+        match piece.get((message.header.length as usize).next_multiple_of(4)..) {
+            None | Some([]) => return Ok(ControlFlow::Continue(())),
+            Some(rest) => piece = rest,
+        }
     }
-    None
-}
-
-/// A number of the kernel's; 0 where there is none.
-fn number(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_ne_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -216,16 +175,39 @@ mod tests {
 
     #[test]
     fn bytes_that_are_cut_or_strange_are_no_queue() {
-        let message = [&[AF_INET][..], &[0; MESSAGE - 1]].concat();
-        let attribute = [&40_u16.to_ne_bytes()[..], &SKMEMINFO.to_ne_bytes(), &[9; 36]].concat();
-        let whole = [&message[..], &attribute].concat();
-        assert_eq!(queue(&whole).unwrap().drops, 0x0909_0909);
+        let socket = [&[AF_INET][..], &[0; 71]].concat();
+        let body = [&socket[..], &40_u16.to_ne_bytes(), &7_u16.to_ne_bytes(), &[9; 36]].concat();
+        let whole = message(20, &body);
+        let mut seen = Vec::new();
+        let mut look = |socket: &InetResponse| seen.push(socket.nlas.clone());
+        assert!(look_through(&whole, &mut look).unwrap().is_continue());
         for len in 0..whole.len() {
-            assert_eq!(queue(&whole[..len]), None, "{len} bytes");
+            assert!(look_through(&whole[..len], &mut look).is_err(), "{len} bytes");
         }
-        assert_eq!(queue(&[&[77], &whole[1..]].concat()), None, "a family that is none");
-        assert!(
-            next_message(&[0; 15]).is_none() && next_message(&[0; 16]).is_none() && next_message(&[255; 99]).is_none()
-        );
+        // Messages that are whole, with less in them.
+        for len in (0..body.len()).filter(|len| *len != socket.len()) {
+            assert!(look_through(&message(20, &body[..len]), &mut look).is_err(), "{len} bytes");
+        }
+        let other_family = [&[77], &body[1..]].concat();
+        for strange in [message(20, &other_family), vec![0; 15], vec![0; 16], vec![255; 99]] {
+            assert!(look_through(&strange, &mut look).is_err(), "{strange:?}");
+        }
+        let [nlas] = &seen[..] else { panic!("{seen:?}") };
+        assert!(matches!(&nlas[..], [Nla::MemInfo(memory)] if memory.drops == 0x0909_0909));
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_an_error_wherever_it_says_so() {
+        let nobody = &mut |_: &InetResponse| panic!("there is no socket");
+        for kind in [2, 3] {
+            let error = look_through(&message(kind, &(-2_i32).to_ne_bytes()), nobody).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "message type {kind}");
+        }
+        assert!(look_through(&message(3, &[0; 4]), nobody).unwrap().is_break());
+    }
+
+    /// A message of the kernel's: its length, its type, what is in it.
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 16).to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 10], body].concat()
     }
 }
