@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// Where the bench keeps rendered configurations and what the proxies print.
 pub(crate) const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 const ENVOY_LIBRARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/peers/envoy/lib");
+/// The zoogate that is built together with the bench.
+const ZOOGATE: &str = env!("CARGO_BIN_EXE_zoogate");
+const HAPROXY: &str = include_str!("peers/haproxy.cfg");
 const START_PATIENCE: Duration = Duration::from_secs(20);
 
 /// One way from the load generator to the server.
@@ -22,8 +25,12 @@ pub(crate) enum Peer {
     Direct,
     /// zoogate, from the given binary.
     Zoogate(PathBuf),
+    /// zoogate that sleeps whenever there is nothing to do.
+    ZoogateSleeping,
     /// HAProxy in TCP mode.
     Haproxy,
+    /// HAProxy that never sleeps.
+    HaproxyPolling,
     /// nginx with its stream module.
     Nginx,
     /// Envoy's TCP proxy.
@@ -33,10 +40,19 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// Every peer, in the order of the table.
+    /// Every peer as it is by default, in the order of the table.
     pub(crate) fn all() -> Vec<Self> {
-        let zoogate = Self::Zoogate(PathBuf::from(env!("CARGO_BIN_EXE_zoogate")));
+        let zoogate = Self::Zoogate(PathBuf::from(ZOOGATE));
         vec![Self::Direct, zoogate, Self::Haproxy, Self::Nginx, Self::Envoy, Self::EnvoyZk]
+    }
+
+    /// Peers that are only measured when they are asked for.
+    fn others() -> [Self; 2] {
+        [Self::ZoogateSleeping, Self::HaproxyPolling]
+    }
+
+    fn is_zoogate(&self) -> bool {
+        matches!(self, Self::Zoogate(_) | Self::ZoogateSleeping)
     }
 
     /// What it says about its version; an error names what is missing.
@@ -44,7 +60,8 @@ impl Peer {
         let (program, flag) = match self {
             Self::Direct => return Ok(String::new()),
             Self::Zoogate(binary) => (binary.clone(), "--version"),
-            Self::Haproxy => (PathBuf::from("haproxy"), "-v"),
+            Self::ZoogateSleeping => (PathBuf::from(ZOOGATE), "--version"),
+            Self::Haproxy | Self::HaproxyPolling => (PathBuf::from("haproxy"), "-v"),
             Self::Nginx => (PathBuf::from("nginx"), "-v"),
             Self::Envoy | Self::EnvoyZk => (envoy()?, "--version"),
         };
@@ -65,7 +82,7 @@ impl Peer {
     /// Starts it in front of `server` with `threads` workers on `cores`, and waits until it accepts.
     pub(crate) fn start(&self, server: SocketAddr, threads: usize, cores: &[usize]) -> Result<Started> {
         let listen = if *self == Self::Direct { server } else { machine::free_address()? };
-        let admin = matches!(self, Self::Zoogate(_)).then(machine::free_address).transpose()?;
+        let admin = self.is_zoogate().then(machine::free_address).transpose()?;
         let child = match self.command(listen, server, admin, threads)? {
             Some(mut command) => Some(machine::pinned(cores, || spawn(&mut command, &self.to_string()))?),
             None => None,
@@ -85,21 +102,16 @@ impl Peer {
         let render = |template: &str, name: &str| write_configuration(template, name, (listen, server), threads);
         let command = match self {
             Self::Direct => return Ok(None),
-            Self::Zoogate(binary) => {
-                let mut command = Command::new(binary);
-                command.args(["run", "--servers", &server.to_string(), "--listen", &listen.to_string()]);
-                // As with every peer, no event of a connection is logged.
-                command.args(["--workers", &threads.to_string(), "--log-level", "warn"]);
-                if let Some(admin) = admin {
-                    command.args(["--admin", &admin.to_string()]);
-                }
+            Self::Zoogate(binary) => zoogate_command(binary, listen, server, admin, threads),
+            Self::ZoogateSleeping => {
+                let mut command = zoogate_command(Path::new(ZOOGATE), listen, server, admin, threads);
+                command.arg("--busy-poll=false");
                 command
             }
-            Self::Haproxy => {
-                let file = render(include_str!("peers/haproxy.cfg"), "haproxy.cfg")?;
-                let mut command = Command::new("haproxy");
-                command.arg("-db").arg("-q").arg("-f").arg(file);
-                command
+            Self::Haproxy => haproxy_command(&render(HAPROXY, "haproxy.cfg")?),
+            Self::HaproxyPolling => {
+                let text = HAPROXY.replace("global\n", "global\n    busy-polling\n");
+                haproxy_command(&render(&text, "haproxy-polling.cfg")?)
             }
             Self::Nginx => {
                 let file = render(include_str!("peers/nginx.conf"), "nginx.conf")?;
@@ -121,9 +133,11 @@ impl fmt::Display for Peer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => out.write_str("direct"),
-            Self::Zoogate(binary) if binary == Path::new(env!("CARGO_BIN_EXE_zoogate")) => out.write_str("zoogate"),
+            Self::Zoogate(binary) if binary == Path::new(ZOOGATE) => out.write_str("zoogate"),
             Self::Zoogate(binary) => write!(out, "zoogate:{}", binary.file_name().unwrap_or_default().display()),
+            Self::ZoogateSleeping => out.write_str("zoogate-sleeping"),
             Self::Haproxy => out.write_str("haproxy"),
+            Self::HaproxyPolling => out.write_str("haproxy-polling"),
             Self::Nginx => out.write_str("nginx"),
             Self::Envoy => out.write_str("envoy"),
             Self::EnvoyZk => out.write_str("envoy-zk"),
@@ -138,9 +152,11 @@ impl FromStr for Peer {
         if let Some(binary) = name.strip_prefix("zoogate=") {
             return Ok(Self::Zoogate(PathBuf::from(binary)));
         }
-        Self::all().into_iter().find(|peer| peer.to_string() == name).ok_or_else(|| {
-            format!("no peer is called {name}: direct, zoogate, zoogate=BINARY, haproxy, nginx, envoy, envoy-zk")
-        })
+        let known: Vec<Self> = Self::all().into_iter().chain(Self::others()).collect();
+        let names = || known.iter().map(Self::to_string).collect::<Vec<_>>().join(", ");
+        let place = known.iter().position(|peer| peer.to_string() == name);
+        let place = place.ok_or_else(|| format!("no peer is called {name}: zoogate=BINARY, {}", names()))?;
+        Ok(known[place].clone())
     }
 }
 
@@ -229,6 +245,29 @@ fn write_configuration(
     let file = Path::new(SCRATCH).join(format!("{}-{name}", listen.port()));
     fs::write(&file, text)?;
     Ok(file)
+}
+
+fn zoogate_command(
+    binary: &Path,
+    listen: SocketAddr,
+    server: SocketAddr,
+    admin: Option<SocketAddr>,
+    threads: usize,
+) -> Command {
+    let mut command = Command::new(binary);
+    command.args(["run", "--servers", &server.to_string(), "--listen", &listen.to_string()]);
+    // As with every peer, no event of a connection is logged.
+    command.args(["--workers", &threads.to_string(), "--log-level", "warn"]);
+    if let Some(admin) = admin {
+        command.args(["--admin", &admin.to_string()]);
+    }
+    command
+}
+
+fn haproxy_command(configuration: &Path) -> Command {
+    let mut command = Command::new("haproxy");
+    command.arg("-db").arg("-q").arg("-f").arg(configuration);
+    command
 }
 
 fn envoy_command(configuration: &Path, threads: usize) -> Result<Command> {

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::claim::{Attached, Claim, ClaimError, candidates, reach};
-use super::gate::{GateError, Knock, knock};
+use super::gate::{GateError, knock};
 use super::gateway::{Arrival, Gateway, Permit};
 use super::half_pipe::HalfPipe;
 use super::relay::{Enrolment, Relay};
@@ -18,7 +18,6 @@ use crate::config::ListenerKind;
 use crate::ids::{ServerId, SessionId};
 use crate::route::ConnectIntent;
 use crate::session::verdict::RouteReason;
-use crate::wire::Fault;
 use crate::wire::first_frame::{Foreign, Opening};
 use crate::wire::handshake::ConnectRequest;
 
@@ -39,31 +38,49 @@ pub(super) struct Guest {
     pub(super) permit: Permit,
 }
 
+/// What a client is joined to.
+struct Counterpart {
+    server: TcpStream,
+    id: ServerId,
+    up: HalfPipe,
+    down: HalfPipe,
+    witness: Witness,
+    /// Whether a mute server is given up.
+    leaves_mute_server: bool,
+}
+
 impl Guest {
     /// Serves the client until its relay can take over, and returns that.
-    pub(super) async fn receive(self, client: TcpStream, kind: ListenerKind) -> Option<Relay> {
-        match kind {
-            ListenerKind::Mirror(server) => self.mirror(client, server).await,
-            ListenerKind::Pooled => self.pooled(client).await,
-        }
+    pub(super) async fn receive(self, mut client: TcpStream, kind: ListenerKind) -> Option<Relay> {
+        let found = match kind {
+            ListenerKind::Mirror(server) => {
+                let found = self.mirror(server).await;
+                if found.is_none() {
+                    socket::reset(client);
+                    return None;
+                }
+                found
+            }
+            ListenerKind::Pooled => self.pooled(&mut client).await,
+        };
+        let Counterpart { server, id, up, down, witness, leaves_mute_server } = found?;
+        let number = self.gateway.next_connection().0;
+        let enrolment = Enrolment { roll: self.roll, number, server: id, leaves_mute_server };
+        Some(Relay::new((client, up), (server, down), witness, self.gateway.clock, enrolment, self.permit))
     }
 
     /// As the server's own port would: at once, or with the server's own refusal.
-    async fn mirror(self, client: TcpStream, server: ServerId) -> Option<Relay> {
-        let Ok(upstream) = reach(&self.gateway, server, Instant::now() + MIRROR_CONNECT).await else {
-            socket::reset(client);
-            return None;
-        };
-        let prospect = self.prospect(server, RouteReason::Mirror);
+    async fn mirror(&self, id: ServerId) -> Option<Counterpart> {
+        let server = reach(&self.gateway, id, Instant::now() + MIRROR_CONNECT).await.ok()?;
+        let prospect = self.prospect(id, RouteReason::Mirror);
         let witness = Witness::Undecided { bytes: Vec::new(), prospect: Box::new(prospect) };
-        let (up, down) = (self.pipe(), self.pipe());
-        Some(self.join((client, up), (upstream, down), server, witness, false))
+        Some(Counterpart { server, id, up: self.pipe(), down: self.pipe(), witness, leaves_mute_server: false })
     }
 
-    async fn pooled(self, mut client: TcpStream) -> Option<Relay> {
+    async fn pooled(&self, client: &mut TcpStream) -> Option<Counterpart> {
         let deadline = Instant::now() + self.gateway.settings.connections.first_frame;
         let knocked = tokio::select! {
-            knocked = knock(&mut client, deadline) => knocked,
+            knocked = knock(client, deadline) => knocked,
             () = self.gateway.stopping.cancelled() => return None,
         };
         let knocked = match knocked {
@@ -73,13 +90,18 @@ impl Guest {
                 return None;
             }
         };
-        match knocked.opening {
+        let opening = match knocked.opening {
             Opening::Handshake(len) => match ConnectRequest::read(knocked.split(len).0.get(4..).unwrap_or(&[])) {
-                Ok(request) => self.claim(client, &knocked, len, request).await,
-                Err(fault) => self.unread(client, knocked, fault).await,
+                Ok(request) => return self.claim(client, knocked.split(len), request).await,
+                Err(fault) => {
+                    // A first frame of a handshake's size that is none: forwarded unseen.
+                    tracing::debug!(client = %self.arrival.client, %fault, "first frame is no handshake");
+                    Opening::Foreign(Foreign::Unknown)
+                }
             },
-            opening => self.foreign(client, knocked.bytes, opening).await,
-        }
+            opening => opening,
+        };
+        self.foreign(&knocked.bytes, opening).await
     }
 
     fn note_gate(&self, error: &GateError) {
@@ -93,11 +115,15 @@ impl Guest {
     }
 
     /// A session's claim: to the first server that answers it.
-    async fn claim(self, mut client: TcpStream, knocked: &Knock, len: usize, request: ConnectRequest) -> Option<Relay> {
-        let (frame, behind) = knocked.split(len);
+    async fn claim(
+        &self,
+        client: &mut TcpStream,
+        (frame, behind): (&[u8], &[u8]),
+        request: ConnectRequest,
+    ) -> Option<Counterpart> {
         let mut ahead = behind.to_vec();
         let claim = Claim { gateway: &self.gateway, arrival: self.arrival, request, frame };
-        match claim.place(&mut client, &mut ahead).await {
+        match claim.place(client, &mut ahead).await {
             Ok(Attached { server, id, answer, mut conversation }) => {
                 let (mut up, mut down) = (self.pipe(), self.pipe());
                 down.preload(&answer);
@@ -105,7 +131,8 @@ impl Guest {
                     up.preload(&ahead);
                     conversation.on_client_bytes(self.gateway.clock.now(), &ahead);
                 }
-                Some(self.join((client, up), (server, down), id, Witness::Conversation(conversation), true))
+                let witness = Witness::Conversation(conversation);
+                Some(Counterpart { server, id, up, down, witness, leaves_mute_server: true })
             }
             Err(ClaimError::ClientLeft) => None,
             Err(ClaimError::NoServer) => {
@@ -115,22 +142,16 @@ impl Guest {
         }
     }
 
-    /// A first frame of a handshake's size that is none: forwarded unseen.
-    async fn unread(self, client: TcpStream, knocked: Knock, fault: Fault) -> Option<Relay> {
-        tracing::debug!(client = %self.arrival.client, %fault, "first frame is no handshake");
-        self.foreign(client, knocked.bytes, Opening::Foreign(Foreign::Unknown)).await
-    }
-
     /// Something that is not a session: to the first server that takes the connection.
-    async fn foreign(self, client: TcpStream, bytes: Vec<u8>, opening: Opening) -> Option<Relay> {
+    async fn foreign(&self, bytes: &[u8], opening: Opening) -> Option<Counterpart> {
         let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, read_only: true };
         for candidate in candidates(&self.gateway, intent) {
             let id = candidate.server;
             let Ok(server) = reach(&self.gateway, id, Instant::now() + FOREIGN_CONNECT).await else { continue };
             let (mut up, down) = (self.pipe(), self.pipe());
-            up.preload(&bytes);
+            up.preload(bytes);
             let witness = self.prospect(id, candidate.reason).nobody(opening);
-            return Some(self.join((client, up), (server, down), id, witness, false));
+            return Some(Counterpart { server, id, up, down, witness, leaves_mute_server: false });
         }
         None
     }
@@ -141,18 +162,5 @@ impl Guest {
 
     fn pipe(&self) -> HalfPipe {
         HalfPipe::new(self.gateway.settings.connections.buffer)
-    }
-
-    fn join(
-        self,
-        client: (TcpStream, HalfPipe),
-        server: (TcpStream, HalfPipe),
-        id: ServerId,
-        witness: Witness,
-        leaves_mute_server: bool,
-    ) -> Relay {
-        let number = self.gateway.next_connection().0;
-        let enrolment = Enrolment { roll: self.roll, number, server: id, leaves_mute_server };
-        Relay::new(client, server, witness, self.gateway.clock, enrolment, self.permit)
     }
 }
