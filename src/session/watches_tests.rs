@@ -177,6 +177,7 @@ fn an_event_uses_up_the_kinds_of_its_type() {
         (4, "/a", [1, 1, 0, 1, 1, 0]),
         (4, "/missing", [1, 1, 1, 1, 1, 0]),
         (5, "/a", [1, 1, 1, 1, 1, 0]),
+        (3, "/unheard-of", [1, 1, 1, 1, 1, 0]),
     ] {
         let mut table = one_of_each();
         let changed = fire(&mut table, event_type, path);

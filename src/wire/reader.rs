@@ -65,6 +65,7 @@ mod tests {
     fn reads_what_is_there_and_no_more() {
         let mut reader = JuteReader::new(&[0, 0, 0, 2, b'/', b'a', 1, 255, 255, 255, 255]);
         assert_eq!(reader.buffer(), Some(b"/a".as_slice()));
+        assert_eq!(reader.rest(), [1, 255, 255, 255, 255]);
         assert_eq!(reader.bool(), Some(true));
         assert_eq!(reader.buffer(), Some(b"".as_slice()));
         assert_eq!(reader.bool(), None);
