@@ -159,6 +159,8 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
         (Cause::ServerLeft | Cause::LeaderLost | Cause::NotServing, _) if !end.seen_down() => {
             right.allow(Freedom::Unanswered, &[ConnectionCap]);
         }
+        // It had claims waiting above its cap, and went as it came to them.
+        (Cause::Cap, _) if end.seen_down() => right.allow(Freedom::Unanswered, &[NotServing]),
         (Cause::Idle, _) => right.allow(Freedom::Unanswered, &[ConnectionCap]),
         (Cause::Reattached, Culprit::Unseen) => {
             right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap, LaggingServer]);
@@ -176,6 +178,9 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
             right.allow(Freedom::Unanswered, &[NotServing, LaggingServer]);
         }
         _ => {}
+    }
+    if cause == Cause::NotServing && claimed_again(end) {
+        right.allow(Freedom::Claimed, &[ReattachedSameServer]);
     }
     right
 }
@@ -199,6 +204,9 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
     }
     if cause == Cause::Reattached && given_up_before(end) {
         right.allow(Freedom::Claimed, &[Unknown, SessionMoved]);
+        if end.silence() >= end.told.timeout {
+            right.allow(Freedom::Claimed, &[ClientSilent]);
+        }
     }
     if cause == Cause::Expired {
         let silent = end.silence() >= end.told.timeout && !end.owed();
