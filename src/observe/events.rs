@@ -77,7 +77,7 @@ const CONNECT_FAILURES: [&str; 8] =
 /// not come (four ways), no server was left to try.
 const REJECTIONS: [&str; 7] = ["too_many", "left_silent", "left", "deadline", "failed", "no_server", OTHER];
 /// What a listener was doing when it failed.
-const OPERATIONS: [&str; 4] = ["accept", "listen", "bind", OTHER];
+const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
 /// The bounded queues whose overflow is counted.

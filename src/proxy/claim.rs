@@ -4,7 +4,6 @@
 //! share of the time pass is left for the next one, as long as the client has been sent nothing. The bytes that
 //! go up are the client's own, unchanged.
 
-use std::io;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -129,7 +128,7 @@ impl Claim<'_> {
         let mut answer = Vec::with_capacity(ANSWER);
         let closer = match server.write_all(self.frame).await {
             Ok(()) => self.answer(&mut server, &mut answer, deadline, client, ahead).await,
-            Err(error) => Some(Closer::Server(how(&error))),
+            Err(error) => Some(Closer::Server(socket::how(&error))),
         };
         let Some(closer) = closer else {
             conversation.on_server_bytes(self.gateway.clock.now(), &answer);
@@ -159,19 +158,15 @@ impl Claim<'_> {
                 read = server.read_buf(answer) => return match read {
                     Ok(0) => Some(Closer::Server(How::Fin)),
                     Ok(_) => None,
-                    Err(error) => Some(Closer::Server(how(&error))),
+                    Err(error) => Some(Closer::Server(socket::how(&error))),
                 },
                 read = client.read_buf(ahead), if room => match read {
                     Ok(0) => return Some(Closer::Client(How::Fin)),
                     Ok(_) => {}
-                    Err(error) => return Some(Closer::Client(how(&error))),
+                    Err(error) => return Some(Closer::Client(socket::how(&error))),
                 },
                 () = sleep_until(deadline) => return Some(Closer::Proxy(ProxyClose::HandshakeDeadline)),
             }
         }
     }
-}
-
-fn how(error: &io::Error) -> How {
-    if error.kind() == io::ErrorKind::TimedOut { How::Timeout } else { How::Reset }
 }

@@ -1,6 +1,7 @@
 //! One listening address on one worker: open while there is somebody to lead clients to.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ impl Door {
         }
     }
 
-    fn let_in(&self, client: TcpStream, address: std::net::SocketAddr) {
+    fn let_in(&self, client: TcpStream, address: SocketAddr) {
         let Some(permit) = self.gateway.admit() else {
             self.gateway.observatory.note_rejected(self.reservation.address(), self.gateway.open());
             socket::reset(client);

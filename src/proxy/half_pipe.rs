@@ -66,7 +66,8 @@ pub(super) enum Turn {
 }
 
 impl HalfPipe {
-    /// A direction that holds at most `limit` bytes for a sink that does not take them.
+    /// A direction of which a read brings at most `limit` bytes: beside what is put in front, it holds no more for a
+    /// sink that takes none.
     pub(super) fn new(limit: usize) -> Self {
         Self { stage: Stage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER), paused: false }
     }

@@ -4,7 +4,6 @@
 //! an orderly end closes the other side's direction, a reset resets the other side.
 
 use std::future::Future;
-use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -176,12 +175,12 @@ impl Relay {
                     again = true;
                 }
                 Poll::Ready(Err(PipeError::Source(error))) => {
-                    self.ended_by(source, how(&error));
+                    self.ended_by(source, socket::how(&error));
                     return Some(Parting::Reset);
                 }
                 Poll::Ready(Err(PipeError::Sink(error))) => {
                     // What the broken side had sent before is still worth forwarding.
-                    self.broken.get_or_insert((sink, how(&error)));
+                    self.broken.get_or_insert((sink, socket::how(&error)));
                     self.pipe_from(source).give_up();
                     if !self.pipe_from(sink).is_open() {
                         self.ended_by(sink, How::Reset);
@@ -245,10 +244,6 @@ impl Relay {
             }
         }
     }
-}
-
-fn how(error: &io::Error) -> How {
-    if error.kind() == io::ErrorKind::TimedOut { How::Timeout } else { How::Reset }
 }
 
 impl Future for Relay {

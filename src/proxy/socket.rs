@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::names::Name;
 use crate::config::ServerAddress;
+use crate::session::ending::How;
 use crate::session::sighting::Health;
 
 /// Connections that may wait to be accepted on one listener; the kernel caps it at `net.core.somaxconn`.
@@ -19,8 +20,8 @@ const BACKLOG: i32 = 4096;
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// Between two such questions.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
-/// How long sent bytes may stay unacknowledged before the path counts as broken. Longer than the usual session
-/// timeouts, so that ZooKeeper's own rules end a session before this does.
+/// How long sent bytes may stay unacknowledged, or bytes unsent because the peer takes none, before the path counts
+/// as broken. Longer than the usual session timeouts, so that ZooKeeper's own rules end a session before this does.
 const UNACKNOWLEDGED: Duration = Duration::from_mins(1);
 
 /// Why a server could not be reached.
@@ -86,6 +87,11 @@ fn want(error: &io::Error) -> Option<&'static str> {
         Errno::ADDRNOTAVAIL => Some("ports"),
         _ => None,
     }
+}
+
+/// How a peer ended, by the error that its connection gave.
+pub(super) fn how(error: &io::Error) -> How {
+    if error.kind() == io::ErrorKind::TimedOut { How::Timeout } else { How::Reset }
 }
 
 /// Connects to a server: its name is looked up anew, and its addresses share the time that is left.
@@ -164,14 +170,15 @@ pub(super) fn reset(stream: TcpStream) {
     drop(stream);
 }
 
-/// Whether several sockets may share an address.
+/// Whether several sockets may share an address. "Ours" are the listeners of this process; the kernel means those of
+/// its user that ask to share.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sharing {
     /// With nobody, but for what is left of connections that have ended.
     Alone,
-    /// With listeners of this process, and with what is left of connections.
+    /// With ours, and with what is left of connections.
     WithOurOwn,
-    /// With listeners of this process only: somebody else who allows reuse cannot take the address either.
+    /// With ours only: somebody else who allows reuse cannot take the address either.
     Jealously,
 }
 
@@ -297,6 +304,15 @@ mod tests {
         let (server, address) = ("a:1".parse().unwrap(), "127.0.0.1:1".parse().unwrap());
         let error = ConnectError::Connect { server, address, error: Errno::MFILE.into() };
         assert_eq!((error.health(), error.label()), (None, "descriptors"));
+    }
+
+    #[test]
+    fn a_path_that_timed_out_is_told_from_a_reset() {
+        for (errno, expected) in
+            [(Errno::TIMEDOUT, How::Timeout), (Errno::CONNRESET, How::Reset), (Errno::PIPE, How::Reset)]
+        {
+            assert_eq!(how(&errno.into()), expected, "{errno}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Observatory {
         first
     }
 
-    /// A server could not be connected to: refused, timeout, resolve, other.
+    /// A server could not be connected to. A reason that the metric does not have is counted as `other`.
     pub fn note_connect_failure(&self, server: ServerId, why: &str) {
         self.events().connect_failed(server, why);
     }
