@@ -13,5 +13,5 @@ fn every_flag_and_reason_equals_the_truth() {
     assert!(failed == 0, "{failed} of {SEEDS} seeds fail: {seeds:?}\n{}", told.join("\n"));
     // The stories must put something to the test: many refusals that have to be flagged, and few ends left open.
     assert!(total.required > SEEDS / 5 && total.in_words > SEEDS / 50, "{total}");
-    assert!(total.lax * 40 < total.ends && total.open * 500 < total.ends, "{total}");
+    assert!(total.lax * 40 < total.ends && total.open * 250 < total.ends, "{total}");
 }
