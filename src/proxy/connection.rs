@@ -136,7 +136,7 @@ impl Guest {
             }
             Err(ClaimError::ClientLeft) => None,
             Err(ClaimError::NoServer) => {
-                self.gateway.observatory.note_unplaced(self.arrival.client, request.session);
+                self.gateway.observatory.note_unplaced(self.arrival.client, Some(request.session));
                 None
             }
         }
@@ -153,6 +153,7 @@ impl Guest {
             let witness = self.prospect(id, candidate.reason).nobody(opening);
             return Some(Counterpart { server, id, up, down, witness, leaves_mute_server: false });
         }
+        self.gateway.observatory.note_unplaced(self.arrival.client, None);
         None
     }
 

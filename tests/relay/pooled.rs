@@ -74,9 +74,21 @@ async fn a_client_for_whom_no_server_is_left_is_closed_at_once() {
     let mut client = connect(address).await;
     send(&mut client, &frames::connect(30_000)).await;
     assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
-    zoogate.logs("no server took the session").await;
+    zoogate.logs("no server took the connection").await;
     zoogate.counts("zoogate_rejected_connections_total", &["reason=\"no_server\""], 1).await;
     closing.abort();
+}
+
+#[tokio::test]
+async fn a_word_for_which_no_server_is_left_is_closed_and_counted() {
+    let fake = Fake::start().await;
+    let address = ports::free();
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    let mut client = connect(address).await;
+    drop(fake);
+    send(&mut client, b"ruok").await;
+    assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
+    zoogate.counts("zoogate_rejected_connections_total", &["reason=\"no_server\""], 1).await;
 }
 
 #[tokio::test]

@@ -63,11 +63,12 @@ impl Observatory {
         self.events().rejected(why);
     }
 
-    /// No server was left for a client's claim.
-    pub fn note_unplaced(&self, client: SocketAddr, session: SessionId) {
+    /// No server was left for a client: for its claim, or for what it began with that is no session.
+    pub fn note_unplaced(&self, client: SocketAddr, session: Option<SessionId>) {
         self.events().rejected("no_server");
         if let Some(left_out) = self.sparing.pass("no_server") {
-            tracing::warn!(%client, %session, left_out, "no server took the session; client closed");
+            let session = session.map(tracing::field::display);
+            tracing::warn!(%client, session, left_out, "no server took the connection; client closed");
         }
     }
 
