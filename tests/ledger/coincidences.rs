@@ -299,3 +299,39 @@ fn a_paused_client_whose_write_was_still_unanswered_when_the_server_dropped_it()
         assert_eq!(story.reason(link, 0), reason, "{silence} ms");
     }
 }
+
+#[test]
+fn a_session_that_was_over_before_its_old_connection_ended() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, old) = story.create(A);
+    let new = story.attach(session, B);
+    story.wait(20);
+    story.write(old);
+    story.wait(1_500);
+    story.fin(new);
+    story.wait(800);
+    let next = story.claim(session, LEADER);
+    story.refuse(next);
+    story.fin(next);
+    story.wait(1_200);
+    story.fin(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionExpired);
+    assert_eq!(story.reason(new, 0), EndReason::SessionExpired);
+    assert_eq!(story.verdicts().len(), 0);
+}
+
+#[test]
+fn a_forged_claim_that_was_refused_does_not_hide_a_refusal() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, old) = story.create(A);
+    story.attach(session, B);
+    let forged = story.claim_by(Story::client(3), session, LEADER, Password::Wrong);
+    story.refuse(forged);
+    story.fin(forged);
+    story.wait(20);
+    story.write(old);
+    story.fin(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+}

@@ -163,4 +163,12 @@ impl<'a> End<'a> {
         });
         answers.min_by_key(|(at, _)| *at).map(|(_, accepted)| accepted)
     }
+
+    /// Whether the proxy saw a claim of the session refused while this connection stood: it was over by then.
+    pub(super) fn refused_before(&self) -> bool {
+        self.others().any(|other| {
+            let gone = other.truths.iter().any(|truth| truth.what == What::Closed(Cause::SessionGone));
+            gone && other.answered.is_some_and(|at| Some(at) > self.told.answered && at <= self.at)
+        })
+    }
 }

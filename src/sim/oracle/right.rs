@@ -199,6 +199,9 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
     if closable && closing_elsewhere(end) {
         right.allow(Freedom::Over, &[ClosedElsewhere]);
     }
+    if cause == Cause::Moved && end.refused_before() {
+        right.allow(Freedom::Over, &[SessionExpired]);
+    }
     if cause == Cause::Moved && over_at_once(end) {
         right.allow(Freedom::Over, &[SessionExpired, Unknown]);
     }
@@ -268,12 +271,15 @@ fn idle_in_flight(end: &End<'_>) -> Right {
 
 /// The claim or close behind it was not seen: all that shows is whether the session lives on.
 fn past_the_proxy(end: &End<'_>, cause: Cause) -> Right {
-    let reason = match (end.carried_elsewhere(end.at.after(ms(300))), end.returned(end.told.timeout * 3 / 2)) {
-        (true, _) | (false, Some(true)) if cause == Cause::Moved => SessionMoved,
-        (false, Some(false)) => SessionExpired,
-        _ => Unknown,
+    let carried = end.carried_elsewhere(end.at.after(ms(300)));
+    let returned = if end.refused_before() { Some(false) } else { end.returned(end.told.timeout * 3 / 2) };
+    let mut right = match (carried, returned) {
+        (true, _) | (false, Some(true)) if cause == Cause::Moved => Right::only(SessionMoved),
+        (false, Some(false)) => Right::only(SessionExpired),
+        // Another server, which lagged, seemed to carry it still, and the refusal may come too late to count.
+        (true, Some(false)) => Right::only(SessionExpired).or(Freedom::Unseen, &[Unknown]),
+        _ => Right::only(Unknown),
     };
-    let mut right = Right::only(reason);
     if end.others().any(|other| other.asked_to_close) {
         right.allow(Freedom::Over, &[Unknown, SessionExpired, ClosedElsewhere]);
     }

@@ -9,6 +9,7 @@ use crate::session::ledger::exodus::{Fate, Testimony};
 use crate::session::ledger::record::SessionRecord;
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
+use crate::wire::handshake::Password;
 
 /// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
 /// milliseconds, the rest is room for a loaded proxy and for a quorum round.
@@ -177,6 +178,9 @@ pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) ->
     if let Some(ruling) = moved::by_gap(scene, said_by).or_else(|| returned(scene, said_by)) {
         return Some(ruling);
     }
+    if let Some(ruling) = over_before(scene) {
+        return Some(ruling);
+    }
     if rival_ended_too(scene) {
         return None;
     }
@@ -207,9 +211,7 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
     let case = scene.case;
     let answer = |other: &&Attachment| match other.claim.outcome {
         Outcome::Accepted { at, .. } => at > case.ended_at,
-        Outcome::Refused { at } => {
-            at > case.ended_at && other.claim.password == crate::wire::handshake::Password::Right
-        }
+        Outcome::Refused { at } => at > case.ended_at && other.claim.password == Password::Right,
         Outcome::Unanswered => false,
     };
     let next = others(scene).find(answer)?;
@@ -232,6 +234,23 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
         .or_else(|| silent_in_flight(scene))
         .or_else(|| moved::inferred(scene, next, said_by));
     Some(moved.or_else(|| thawed(scene)).unwrap_or_else(|| unexplained(scene, said_by)))
+}
+
+/// The session was refused somewhere while this connection stood: it was over, and a server that lagged or was frozen
+/// carried its end out only now.
+fn over_before(scene: Scene<'_>) -> Option<Ruling> {
+    let (case, attached_at) = (scene.case, scene.case.attached_at()?);
+    let (at, server) = others(scene).rev().find_map(|other| match other.claim.outcome {
+        Outcome::Refused { at } if other.claim.password == Password::Right => Some((at, other.claim.server)),
+        _ => None,
+    })?;
+    // Whoever was given the session since shows that it lived on.
+    let given_since = others(scene).any(|other| other.claim.attached_at() > Some(at));
+    (at > attached_at && at <= case.ended_at && !given_since).then(|| {
+        let before = sentence::relative(at, case.ended_at);
+        let why = format!("server {} had refused the session with timeout 0 {before}", server.0);
+        Ruling::of(EndReason::SessionExpired, why)
+    })
 }
 
 /// The session is over, and its client had asked to close it at that moment.
