@@ -204,6 +204,15 @@ fn what_cannot_be_read_turns_opaque_and_stays_so() {
 }
 
 #[test]
+fn a_server_closes_behind_the_first_of_two_fatal_errors() {
+    let (mut tracker, mut words) = attached();
+    let unknown = JuteWriter::new().reply(2, -1, ErrorCode::UNIMPLEMENTED).end().into_bytes();
+    let replies = [reply(-4, ErrorCode::AUTH_FAILED), unknown].concat();
+    tracker.on_server_bytes(Timestamp(5), &replies, &mut words);
+    assert_eq!(server_fin(&tracker).fatal_error, Some(ErrorCode::AUTH_FAILED));
+}
+
+#[test]
 fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
     let (mut tracker, mut words) = attached();
     let close = JuteWriter::new().request(1, OpCode::CLOSE_SESSION).end().into_bytes();

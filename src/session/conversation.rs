@@ -263,7 +263,7 @@ impl<O: Observer> ReplyReader<'_, O> {
             self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
         }
         if is_fatal(head.error, head.zxid) {
-            self.talk.fatal_error = Some(head.error);
+            self.talk.fatal_error.get_or_insert(head.error);
         }
         if head.error == ErrorCode::SESSION_MOVED {
             self.talk.reply.request = request;

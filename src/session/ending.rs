@@ -84,7 +84,7 @@ pub struct ConnectionEnd {
     /// Requests that a later reply skipped and that were never answered (protocol.md §3.4: the sign of a
     /// close marker that was overtaken).
     pub skipped: u32,
-    /// The error of the last reply, when it is one after which servers close: -6, -112, -115, -124.
+    /// The first error after which servers close: -6, -112, -115, -124; replies may still come behind it.
     pub fatal_error: Option<ErrorCode>,
     /// Whether the client had asked to close the session.
     pub closing: bool,
