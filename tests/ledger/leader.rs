@@ -102,6 +102,26 @@ fn without_a_known_leader_none_that_serves_shows_that_there_is_none() {
 }
 
 #[test]
+fn servers_seen_down_before_a_session_was_given_do_not_show_that_there_is_no_leader() {
+    let mut story = Story::without_prober();
+    for (server, health) in [(B, Health::NotServing), (LEADER, Health::Refusing)] {
+        story.set(server, health);
+        story.look(server);
+    }
+    story.wait(100);
+    let (session, link) = story.create(A);
+    story.wait(100);
+    story.look(LEADER);
+    story.fin(link);
+    story.wait(1);
+    story.look(A);
+    story.wait(1_000);
+    let next = story.claim(session, B);
+    story.refuse(next);
+    assert_eq!(story.reason(link, 0), EndReason::SessionExpired);
+}
+
+#[test]
 fn a_lone_connection_waits_for_a_look_at_its_server_when_the_leader_is_suspected() {
     let mut story = Story::new();
     let (_, link) = story.create(A);

@@ -272,13 +272,16 @@ impl Exodus {
         self.down_before.is_some_and(|down_at| down_at >= seen_at && down_at <= self.oldest_at)
     }
 
-    /// Without a leader's name: some other server that serves shows that there is one.
+    /// Without a leader's name: some other server that serves shows that there is one; that none did before the
+    /// sessions were given shows nothing, for then this one had a leader.
     fn unknown_leader(&self, server: ServerId, ensemble: &Ensemble) -> Option<Change> {
         let others = || ensemble.iter().filter(|(id, _)| *id != server).map(|(_, view)| view);
         if others().any(|view| view.serving_since(self.last_at).is_some()) {
             return Some(Change::Same);
         }
-        let all_down = others().next().is_some() && others().all(|view| view.down_around(self.started_at).is_some());
+        let down =
+            |view: &ServerView| view.down_around(self.started_at).is_some_and(|look| look.asked_at >= self.served_at);
+        let all_down = others().next().is_some() && others().all(down);
         all_down.then(|| Change::New("no server was serving".to_owned()))
     }
 }
