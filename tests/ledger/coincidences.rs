@@ -335,3 +335,41 @@ fn a_forged_claim_that_was_refused_does_not_hide_a_refusal() {
     story.fin(old);
     assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
 }
+
+#[test]
+fn a_frozen_server_that_answers_as_it_thaws_and_then_carries_a_claim_out() {
+    // How long before the end the server had spoken again.
+    for (since, reason) in [(0, EndReason::ReattachedSameServer), (1_001, EndReason::SessionExpired)] {
+        let mut story = Story::new();
+        let (session, old) = story.create(A);
+        story.wait(100);
+        story.ping(old);
+        story.wait(100);
+        let forged = story.claim_by(Story::client(3), session, A, Password::Wrong);
+        story.wait(2_000);
+        story.leave(forged);
+        story.wait(4_000);
+        story.answered(old);
+        let pause = Pause { lasted: Duration::from_millis(6_200), over_at: story.now() };
+        story.state(old).server_pause = Some(pause);
+        story.wait(since);
+        story.fin(old);
+        assert_eq!(story.reason(old, quiet()), reason, "{since}");
+    }
+}
+
+#[test]
+fn a_claim_that_a_frozen_server_answers_before_it_carries_a_younger_one_out() {
+    let mut story = Story::new();
+    let (session, first) = story.create(B);
+    story.leave(first);
+    let claim = story.claim(session, A);
+    story.wait(2_000);
+    let forged = story.claim_by(Story::client(3), session, A, Password::Wrong);
+    story.wait(2_000);
+    story.leave(forged);
+    story.wait(4_000);
+    story.accept(claim, session);
+    story.fin(claim);
+    assert_eq!(story.reason(claim, quiet()), EndReason::ReattachedSameServer);
+}

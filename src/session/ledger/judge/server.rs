@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Ruling, Scene, moved, sentence, testimony};
+use crate::session::ending::Pause;
 use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
 use crate::session::ledger::exodus::{Fate, Testimony};
@@ -107,7 +108,7 @@ fn reattached(other: &Attachment, scene: Scene<'_>) -> bool {
     let in_time = match other.claim.outcome {
         Outcome::Unanswered => {
             // Given up or not, the server carries it out when it can; until then it says nothing here either.
-            let mute_since = case.end.server_heard_at <= other.claim.claimed_at.after(TOGETHER);
+            let mute_since = mute_since(case) <= other.claim.claimed_at.after(TOGETHER);
             other.open_at(Timestamp(case.ended_at.0.saturating_sub(TOGETHER.as_nanos() as u64)))
                 || (mute_since && !other.ended_by_server())
         }
@@ -117,6 +118,19 @@ fn reattached(other: &Attachment, scene: Scene<'_>) -> bool {
         && other.claim.claimed_at >= case.claim.claimed_at
         && other.claim.claimed_at < case.ended_at
         && in_time
+}
+
+/// Since when the server had said nothing on the case's connection. What it says in the last moment does not count: a
+/// frozen one that thaws answers what it finds in front of a claim before it carries that out.
+fn mute_since(case: &Case) -> Timestamp {
+    let last_moment = |at: Timestamp| at.after(TOGETHER) >= case.ended_at;
+    match (case.attached_at(), case.end.server_pause) {
+        (Some(at), _) if last_moment(at) => case.claim.claimed_at,
+        (_, Some(Pause { lasted, over_at })) if last_moment(over_at) => {
+            Timestamp(over_at.0.saturating_sub(lasted.as_nanos() as u64))
+        }
+        _ => case.end.server_heard_at,
+    }
 }
 
 /// The client had been silent for its whole timeout, and not because it waited for an answer. Servers end such a
