@@ -373,3 +373,21 @@ fn a_claim_that_a_frozen_server_answers_before_it_carries_a_younger_one_out() {
     story.fin(claim);
     assert_eq!(story.reason(claim, quiet()), EndReason::ReattachedSameServer);
 }
+
+#[test]
+fn a_claim_that_is_answered_as_its_client_gives_it_up() {
+    for (waited, since, reason) in [
+        (TIMEOUT / 6, 50, EndReason::ClientReadTimeout),
+        (TIMEOUT / 6, 51, EndReason::ClientGone),
+        (TIMEOUT / 6 - 1, 0, EndReason::ClientGone),
+    ] {
+        let mut story = Story::new();
+        let (session, _) = story.create(B);
+        let link = story.claim(session, A);
+        story.wait(waited);
+        story.accept(link, session);
+        story.wait(since);
+        story.leave(link);
+        assert_eq!(story.reason(link, 0), reason, "{waited} {since}");
+    }
+}

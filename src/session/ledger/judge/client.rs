@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::handshake::ADDRESSES;
 use super::{Ruling, Scene, moved};
 use crate::session::ending::{How, Pause};
 use crate::session::ledger::case::Case;
@@ -41,6 +42,16 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
             ),
         );
     }
+    if let Some(waited) = answered_late(case) {
+        return Ruling::of(
+            EndReason::ClientReadTimeout,
+            format!(
+                "the client gave up as server {server} answered its claim after {} ms, with a timeout of {} ms",
+                waited.as_millis(),
+                timeout.as_millis()
+            ),
+        );
+    }
     if is_silent(case) {
         return Ruling::of(
             EndReason::ClientSilent,
@@ -63,6 +74,14 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
 /// A silence of the server that it broke so late that the client, on its way, cannot have heard of it.
 fn just_over(case: &Case) -> Option<Pause> {
     case.end.server_pause.filter(|pause| case.ended_at.since(pause.over_at) <= ROUNDING)
+}
+
+/// How long the client waited for the answer to its claim, when that came so late that the client, on its way, cannot
+/// have heard of it.
+fn answered_late(case: &Case) -> Option<Duration> {
+    let attached_at = case.attached_at().filter(|at| case.ended_at.since(*at) <= ROUNDING)?;
+    let waited = attached_at.since(case.claim.claimed_at);
+    (waited >= case.claim.timeout() / ADDRESSES).then_some(waited)
 }
 
 /// Whether the client itself had been silent for longer than it pings (a third of the timeout), with half as much

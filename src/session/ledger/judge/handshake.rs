@@ -16,7 +16,7 @@ const STARTING: Duration = Duration::from_secs(5);
 
 /// A client waits for the answer to its claim for its timeout divided by the number of its addresses (protocol.md
 /// §10); one that leaves before a share of so many has other reasons.
-const ADDRESSES: u32 = 6;
+pub(super) const ADDRESSES: u32 = 6;
 
 /// The proxy gave the claim up.
 pub(super) fn given_up(case: &Case) -> Ruling {
