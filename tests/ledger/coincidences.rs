@@ -391,3 +391,18 @@ fn a_claim_that_is_answered_as_its_client_gives_it_up() {
         assert_eq!(story.reason(link, 0), reason, "{waited} {since}");
     }
 }
+
+#[test]
+fn a_server_that_was_behind_before_a_claim_which_waited() {
+    let mut story = Story::new();
+    let (session, link) = story.create(B);
+    story.leave(link);
+    let waiting = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0007);
+    story.set_zxid(A, 0x1_0000_0008);
+    for _ in 0..2 {
+        story.wait(500);
+        story.look(A);
+    }
+    story.fin(waiting);
+    assert_eq!(story.reason(waiting, 1_000), EndReason::LaggingServer);
+}

@@ -20,6 +20,7 @@ pub(super) struct Case {
     pub(super) session: SessionId,
     pub(super) claim: Claim,
     pub(super) last_zxid: Zxid,
+    pub(super) server_zxid: Option<Zxid>,
     pub(super) read_only: Option<bool>,
     pub(super) end: ConnectionEnd,
     pub(super) ended_at: Timestamp,

@@ -98,6 +98,7 @@ mod tests {
             session: SessionId::NEW,
             claim,
             last_zxid: Zxid(0),
+            server_zxid: None,
             read_only: None,
             end,
             ended_at: Timestamp::ZERO,

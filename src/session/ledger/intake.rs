@@ -25,8 +25,8 @@ impl SessionLedger {
             return;
         }
         let ConnectRequest { session, last_zxid, read_only, .. } = request;
-        self.open.insert(connection, Box::new(OpenConnection { session, claim, last_zxid, read_only }));
-        self.ensemble.view(claim.server);
+        let server_zxid = self.ensemble.view(claim.server).last.and_then(|look| look.sighting.zxid);
+        self.open.insert(connection, Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only }));
         if !session.is_new() && self.sessions.ensure(session, now) {
             let cap = self.limits.history;
             self.sessions.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
@@ -178,7 +178,7 @@ impl SessionLedger {
             self.misplaced += 1;
             return;
         };
-        let OpenConnection { session, claim, last_zxid, read_only } = *open;
+        let OpenConnection { session, claim, last_zxid, server_zxid, read_only } = *open;
         let mark = AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count };
         self.sessions.change(session, |record| {
             record.end(connection, mark);
@@ -191,7 +191,7 @@ impl SessionLedger {
                 record.set_state(SessionState::Pending { since: now });
             }
         });
-        let case = Case { connection, session, claim, last_zxid, read_only, end, ended_at: now };
+        let case = Case { connection, session, claim, last_zxid, server_zxid, read_only, end, ended_at: now };
         self.open_case(now, case);
     }
 }

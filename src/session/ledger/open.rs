@@ -12,6 +12,8 @@ pub struct OpenConnection {
     pub claim: Claim,
     /// The zxid that the client had seen when it claimed.
     pub last_zxid: Zxid,
+    /// The zxid that the server had shown last by then; None when it had shown none.
+    pub server_zxid: Option<Zxid>,
     /// Whether a read-only server is good enough; None when the client did not say.
     pub read_only: Option<bool>,
 }

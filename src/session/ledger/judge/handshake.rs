@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::server::{by_answered_reattach, by_reattach};
 use super::{Ruling, Scene};
+use crate::ids::Zxid;
 use crate::session::ending::{Closer, How};
 use crate::session::ledger::case::Case;
 use crate::session::ledger::ensemble::{LOOK_BACK, Look, ServerView};
@@ -123,8 +124,8 @@ fn closing(case: &Case, view: &ServerView) -> Ruling {
 /// The server serves others.
 fn serving(case: &Case, look: Look, view: &ServerView) -> Ruling {
     let server = case.claim.server.0;
-    let behind = |look: Look| look.sighting.zxid.filter(|zxid| *zxid < case.last_zxid);
-    if let Some(zxid) = behind(look) {
+    let behind = |zxid: &Zxid| *zxid < case.last_zxid;
+    if let Some(zxid) = look.sighting.zxid.filter(behind) {
         return Ruling::of(
             EndReason::LaggingServer,
             format!("the client had seen zxid {} and server {server} was at {zxid}", case.last_zxid),
@@ -137,13 +138,11 @@ fn serving(case: &Case, look: Look, view: &ServerView) -> Ruling {
         let why = format!("server {server} closed the claim unanswered: it was just starting, and serves now");
         return Ruling::of(EndReason::NotServing, why);
     }
-    if let Some(zxid) = view.previous.and_then(behind) {
+    let shown_before = view.previous.and_then(|look| look.sighting.zxid).filter(behind);
+    if let Some(zxid) = shown_before.or(case.server_zxid.filter(behind)) {
         return Ruling::of(
             EndReason::LaggingServer,
-            format!(
-                "the client had seen zxid {}; server {server} was last seen at {zxid} before the claim",
-                case.last_zxid
-            ),
+            format!("the client had seen zxid {}; server {server} was seen at {zxid} before", case.last_zxid),
         );
     }
     capped(case, "it serves others and has the zxid that the client has seen")
