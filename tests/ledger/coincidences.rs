@@ -377,8 +377,8 @@ fn a_claim_that_a_frozen_server_answers_before_it_carries_a_younger_one_out() {
 #[test]
 fn a_claim_that_is_answered_as_its_client_gives_it_up() {
     for (waited, since, reason) in [
-        (TIMEOUT / 6, 50, EndReason::ClientReadTimeout),
-        (TIMEOUT / 6, 51, EndReason::ClientGone),
+        (TIMEOUT / 6, 5, EndReason::ClientReadTimeout),
+        (TIMEOUT / 6, 6, EndReason::ClientGone),
         (TIMEOUT / 6 - 1, 0, EndReason::ClientGone),
     ] {
         let mut story = Story::new();

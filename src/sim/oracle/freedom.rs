@@ -23,11 +23,13 @@ pub enum Freedom {
     Claimed,
     /// The client had been silent for its whole timeout.
     Silent,
+    /// The client left as the answer to its claim came.
+    Crossed,
 }
 
 impl Freedom {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unseen,
         Self::Outage,
         Self::Gone,
@@ -38,6 +40,7 @@ impl Freedom {
         Self::Over,
         Self::Claimed,
         Self::Silent,
+        Self::Crossed,
     ];
 
     /// Its name.
@@ -53,6 +56,7 @@ impl Freedom {
             Self::Over => "over",
             Self::Claimed => "claimed",
             Self::Silent => "silent",
+            Self::Crossed => "crossed",
         }
     }
 
@@ -69,6 +73,9 @@ impl Freedom {
             Self::Over => "the session was over at the same time, which its next claim shows just as well",
             Self::Claimed => "the same server had another claim of the session to carry out",
             Self::Silent => "the client had been silent for its whole timeout",
+            Self::Crossed => {
+                "a client that had waited long left as the answer to its claim came, which it may have heard or not"
+            }
         }
     }
 }

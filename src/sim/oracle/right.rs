@@ -101,14 +101,22 @@ fn by_client(end: &End<'_>) -> Right {
     let kept_waiting =
         end.owed() && end.at.since(end.seen.server_heard_at).saturating_add(ms(50)) * 3 >= end.told.timeout * 2;
     // The server's own close was on its way: what it had said before that shows.
-    Right::only(match (end.cause(), end.told.farewell) {
+    let right = Right::only(match (end.cause(), end.told.farewell) {
         (Some(Cause::Moved), _) if end.seen.skipped > 0 => SessionMoved,
         (Some(Cause::AuthFailed), _) if end.seen.fatal_error.is_some() => AuthFailed,
         _ if paused => ClientSilent,
         _ if kept_waiting => ClientReadTimeout,
         (_, Some(Farewell::ReadTimeout | Farewell::ConnectTimeout)) => ClientReadTimeout,
         (_, Some(Farewell::SessionOver | Farewell::Whim) | None) => ClientGone,
-    })
+    });
+    if crossed(end) { right.or(Freedom::Crossed, &[ClientReadTimeout]) } else { right }
+}
+
+/// Whether the client left within some milliseconds of the answer to a claim for which it had waited long.
+fn crossed(end: &End<'_>) -> bool {
+    end.told
+        .answered
+        .is_some_and(|at| end.at.since(at) <= ms(5) && at.since(end.told.opened_at) >= end.told.timeout / 6)
 }
 
 /// The client left before its claim was answered: it had waited for a server that did not serve, or that did.

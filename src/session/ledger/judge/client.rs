@@ -11,6 +11,10 @@ use crate::session::verdict::EndReason;
 /// Room for the rounding of a client's clock, and for the way from the server to it.
 const ROUNDING: Duration = Duration::from_millis(50);
 
+/// How long a client's end and an answer that crossed it may be apart: there and back again between it and the proxy,
+/// which is near.
+const CROSSING: Duration = Duration::from_millis(5);
+
 /// Why a client that was attached went away first.
 pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
     let case = scene.case;
@@ -79,7 +83,7 @@ fn just_over(case: &Case) -> Option<Pause> {
 /// How long the client waited for the answer to its claim, when that came so late that the client, on its way, cannot
 /// have heard of it.
 fn answered_late(case: &Case) -> Option<Duration> {
-    let attached_at = case.attached_at().filter(|at| case.ended_at.since(*at) <= ROUNDING)?;
+    let attached_at = case.attached_at().filter(|at| case.ended_at.since(*at) <= CROSSING)?;
     let waited = attached_at.since(case.claim.claimed_at);
     (waited >= case.claim.timeout() / ADDRESSES).then_some(waited)
 }
