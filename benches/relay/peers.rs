@@ -29,7 +29,7 @@ pub(crate) enum Peer {
     ZoogateSleeping,
     /// HAProxy in TCP mode.
     Haproxy,
-    /// HAProxy that never sleeps.
+    /// HAProxy that never sleeps: to be measured alone, for it takes the core from the others.
     HaproxyPolling,
     /// nginx with its stream module.
     Nginx,

@@ -86,6 +86,7 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_MIRROR", "127.0.0.1:10"),
         ("ZOOGATE_PIN", "off"),
         ("ZOOGATE_WORKERS", "3"),
+        ("ZOOGATE_BUSY_POLL", "false"),
         ("ZOOGATE_SHUTDOWN_GRACE", "1m"),
         ("ZOOGATE_JUTE_MAXBUFFER", "4MiB"),
         ("ZOOGATE_ADMIN_ADDRESS", "0.0.0.0:9"),
@@ -117,7 +118,7 @@ fn every_key_has_a_variable_that_works() {
         ("127.0.0.1:12", mirror(2)),
     ];
     assert_eq!(listeners, expected.map(|(address, kind)| (address.to_owned(), kind)));
-    assert_eq!(settings.connections.buffer, 5 << 10);
+    assert_eq!((settings.connections.buffer, settings.busy_poll), (5 << 10, false));
     assert_eq!(settings.shutdown_grace, Duration::from_mins(1));
 }
 

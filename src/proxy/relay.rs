@@ -144,7 +144,7 @@ impl Relay {
         if client_bytes + server_bytes > 0 {
             self.witness.settle(client_bytes, server_bytes);
             self.stirred = true;
-            vigil::stir();
+            vigil::stir(self.enrolment.number);
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {

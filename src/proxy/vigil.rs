@@ -2,7 +2,9 @@
 //!
 //! To put a core to sleep and to wake it up again takes longer than an operation does, above all on a virtual
 //! machine. So a worker that carries a conversation of questions and answers goes on polling for a moment. It does so
-//! only while that pays: each time that nothing came, it lets twice as many wake-ups pass before it tries again.
+//! only while that pays: each time that too little came, it lets twice as many wake-ups pass before it tries again.
+//! Where many connections are busy at once they wait for each other more than for a core that wakes up, so there it
+//! does not.
 //! This is no sleep of its own and holds nothing up: all tasks run as they would without it.
 
 use std::cell::Cell;
@@ -17,30 +19,39 @@ use super::clock::Clock;
 /// How long bytes are looked for, in nanoseconds: about what a sleep and a wake-up take, so that a guess that was
 /// wrong costs no more than one that was not made.
 const PATIENCE: u64 = 50_000;
+/// Wake-ups that a vigil must have caught to have paid for the look in vain that ends it.
+const WORTH: u32 = 8;
+/// Connections that may be busy during a vigil.
+const FEW: u32 = 4;
 /// Wake-ups that are let pass after a vigil.
 const FIRST_PAUSE: u32 = 16;
 /// The most that are let pass after many in vain.
 const LONGEST_PAUSE: u32 = 4096;
 
 thread_local! {
-    static STIR: Stir = const { Stir { count: Cell::new(0), pause: Cell::new(0), sleeper: Cell::new(None) } };
+    static STIR: Stir = const {
+        Stir { count: Cell::new(0), busy: Cell::new(0), pause: Cell::new(0), sleeper: Cell::new(None) }
+    };
 }
 
 /// What the relays of a thread tell its vigil.
 struct Stir {
     /// Wake-ups that moved bytes; wraps.
     count: Cell<u32>,
+    /// A bit for each relay that moved bytes, by the last six bits of its number.
+    busy: Cell<u64>,
     /// Wake-ups to let pass before the next vigil.
     pause: Cell<u32>,
     /// The vigil, while it sleeps.
     sleeper: Cell<Option<Waker>>,
 }
 
-/// Says that bytes were moved on this thread.
+/// Says that the relay of this number moved bytes on this thread.
 #[inline]
-pub(super) fn stir() {
+pub(super) fn stir(relay: u64) {
     STIR.with(|stir| {
         stir.count.set(stir.count.get().wrapping_add(1));
+        stir.busy.set(stir.busy.get() | 1 << (relay % 64));
         match stir.pause.get().checked_sub(1) {
             Some(pause) => stir.pause.set(pause),
             None => stir.rouse(),
@@ -82,18 +93,23 @@ async fn sleep(pause: u32) {
     .await;
 }
 
-/// Looks for bytes until none have come for [`PATIENCE`]; whether any came at all.
+/// Looks for bytes until none have come for [`PATIENCE`], or too many are busy; whether that paid.
 async fn watch(clock: Clock) -> bool {
     let count = || STIR.with(|stir| stir.count.get());
-    let (mut seen, mut since, mut paid) = (count(), clock.now(), false);
+    STIR.with(|stir| stir.busy.set(0));
+    let (began, mut since) = (count(), clock.now());
+    let mut seen = began;
     loop {
         // The runtime asks the kernel for events, without waiting for any, before it comes back here.
         yield_now().await;
         let now = clock.now();
         if count() != seen {
-            (seen, since, paid) = (count(), now, true);
+            if STIR.with(|stir| stir.busy.get()).count_ones() > FEW {
+                return false;
+            }
+            (seen, since) = (count(), now);
         } else if now.0 - since.0 > PATIENCE {
-            return paid;
+            return seen.wrapping_sub(began) >= WORTH;
         }
     }
 }
@@ -102,21 +118,30 @@ async fn watch(clock: Clock) -> bool {
 mod tests {
     use super::*;
 
-    /// Stirs as often as that, once at each turn of the runtime.
-    async fn stir_often(times: u32) {
-        for _ in 0..times {
-            stir();
+    /// So many relays stir in turn as often as that, once at each turn of the runtime.
+    async fn stir_often(times: u32, relays: u64) {
+        for time in 0..times {
+            stir(u64::from(time) % relays);
             yield_now().await;
         }
     }
 
     #[tokio::test]
-    async fn a_vigil_lasts_while_bytes_come_and_says_whether_any_did() {
+    async fn a_vigil_lasts_while_bytes_come_and_says_whether_it_paid() {
         let clock = Clock::start();
         assert!(!watch(clock).await, "nothing came");
-        let busy = tokio::spawn(stir_often(10_000));
+        tokio::spawn(stir_often(WORTH - 1, 1));
+        assert!(!watch(clock).await, "too little came");
+        let busy = tokio::spawn(stir_often(10_000, u64::from(FEW)));
         assert!(watch(clock).await);
         assert!(busy.is_finished(), "the vigil ended while bytes still came");
+    }
+
+    #[tokio::test]
+    async fn where_many_are_busy_a_vigil_ends_at_once() {
+        let busy = tokio::spawn(stir_often(10_000, u64::from(FEW) + 1));
+        assert!(!watch(Clock::start()).await);
+        assert!(!busy.is_finished());
     }
 
     #[tokio::test]
@@ -124,10 +149,10 @@ mod tests {
         let sleeping = tokio::spawn(sleep(3));
         yield_now().await;
         for _ in 0..3 {
-            stir_often(1).await;
+            stir_often(1, 1).await;
             assert!(!sleeping.is_finished());
         }
-        stir_often(2).await;
+        stir_often(2, 1).await;
         assert!(sleeping.is_finished());
     }
 
@@ -148,7 +173,7 @@ mod tests {
                 }
             };
             pauses.push(pause);
-            (0..=pause).for_each(|_| stir());
+            (0..=pause).for_each(|_| stir(1));
         }
         let expected = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 4096];
         assert_eq!(pauses, expected);

@@ -30,4 +30,4 @@ pub mod watches;
 pub use actor::Farewell;
 pub use ensemble::{Ending, Ensemble, LinkId, Output, Settings};
 pub use server::{Factory, Release};
-pub use truth::{Cause, Service, Truth, What};
+pub use truth::{Cause, Shift, Truth, What};

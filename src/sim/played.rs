@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::actor::Farewell;
 use super::ensemble::LinkId;
-use super::truth::{Service, Truth};
+use super::truth::{Shift, Truth};
 use crate::ids::ServerId;
 use crate::session::ending::{Closer, ConnectionEnd};
 use crate::session::transition::Finding;
@@ -53,7 +53,7 @@ pub struct Played {
     /// When which session was claimed where the proxy could not see it.
     pub unseen_claims: Vec<(Timestamp, i64)>,
     /// When which server began or ceased to serve.
-    pub services: Vec<Service>,
+    pub shifts: Vec<Shift>,
     /// When which server was asked and found not to serve.
     pub seen_down: Vec<(Timestamp, ServerId)>,
     /// When the story was over.

@@ -15,7 +15,7 @@ use super::prober::Prober;
 use super::random::Random;
 use super::relay::{Relay, Relayed};
 use super::story::{Routing, Story};
-use super::truth::{Service, Truth};
+use super::truth::{Shift, Truth};
 use crate::ids::ServerId;
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::session::verdict::RouteReason;
@@ -103,7 +103,7 @@ pub(super) struct Stage<'a> {
     by_link: BTreeMap<LinkId, usize>,
     pub(super) relay: Relay,
     pub(super) prober: Prober,
-    services: Vec<Service>,
+    shifts: Vec<Shift>,
     /// Whether each server serves and accepts connections, as was noted last.
     states: Vec<[bool; 2]>,
     due: BinaryHeap<Reverse<Due>>,
@@ -149,7 +149,7 @@ impl<'a> Stage<'a> {
             by_link: BTreeMap::new(),
             relay: Relay::new(),
             prober: Prober::default(),
-            services: Vec::new(),
+            shifts: Vec::new(),
             states: vec![[false; 2]; story.settings.servers.len()],
             due: BinaryHeap::new(),
             order: 0,
@@ -201,8 +201,8 @@ impl<'a> Stage<'a> {
                 truths: wire.truths,
             });
         }
-        let (services, seen_down, curtain) = (self.services, self.prober.seen_down, self.now);
-        Played { connections, unseen, unseen_claims, services, seen_down, curtain, findings: self.relay.findings }
+        let (shifts, seen_down, curtain) = (self.shifts, self.prober.seen_down, self.now);
+        Played { connections, unseen, unseen_claims, shifts, seen_down, curtain, findings: self.relay.findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
@@ -256,7 +256,7 @@ impl<'a> Stage<'a> {
             let state = [self.ensemble.serves(server), self.ensemble.accepts(server)];
             if std::mem::replace(&mut self.states[place], state) != state {
                 let [up, open] = state;
-                self.services.push(Service { at: self.now, server, up, open });
+                self.shifts.push(Shift { at: self.now, server, up, open });
             }
         }
         while let Some(server) = self.relay.inquiry() {

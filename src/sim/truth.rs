@@ -86,7 +86,7 @@ pub struct Truth {
 
 /// Whether a server runs and takes part, from a moment on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Service {
+pub struct Shift {
     /// Since when.
     pub at: Timestamp,
     /// Which server.

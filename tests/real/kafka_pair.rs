@@ -186,8 +186,10 @@ impl Visitors {
             let (done, served) = (Arc::clone(&done), Arc::clone(&served));
             thread::spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    if let Greeting::Accepted(mut client) = Client::try_create_session(address) {
-                        client.close_session();
+                    // Who is on the follower when it freezes is not answered until it thaws, and then hung up on.
+                    if let Greeting::Accepted(client) = Client::try_create_session(address)
+                        && client.try_close_session()
+                    {
                         served.fetch_add(1, Ordering::Relaxed);
                     }
                     thread::sleep(Duration::from_millis(50));

@@ -96,22 +96,22 @@ impl<'a> End<'a> {
 
     /// Whether a server ran and took part from the first moment to the last; at one moment when they are the same.
     pub(super) fn served(&self, server: ServerId, first: Timestamp, last: Timestamp) -> bool {
-        let own = || self.played.services.iter().filter(|service| service.server == server);
-        let before = own().rev().find(|service| service.at <= first).is_some_and(|service| service.up);
-        before && !own().any(|service| service.at > first && service.at <= last)
+        let own = || self.played.shifts.iter().filter(|shift| shift.server == server);
+        let before = own().rev().find(|shift| shift.at <= first).is_some_and(|shift| shift.up);
+        before && !own().any(|shift| shift.at > first && shift.at <= last)
     }
 
     /// Whether a server did not run, or took no part, at any time from the first moment to the last.
     pub(super) fn was_down(&self, server: ServerId, first: Timestamp, last: Timestamp) -> bool {
-        let own = || self.played.services.iter().filter(|service| service.server == server);
-        let before = own().rev().find(|service| service.at <= first).is_none_or(|service| !service.up);
-        before && !own().any(|service| service.at > first && service.at <= last)
+        let own = || self.played.shifts.iter().filter(|shift| shift.server == server);
+        let before = own().rev().find(|shift| shift.at <= first).is_none_or(|shift| !shift.up);
+        before && !own().any(|shift| shift.at > first && shift.at <= last)
     }
 
     /// Whether a server began or ceased to serve in the time from `before` the end until `after` it.
     pub(super) fn wavered(&self, server: ServerId, before: Duration, after: Duration) -> bool {
-        let mut own = self.played.services.iter().filter(|service| service.server == server);
-        own.any(|service| service.at <= self.at.after(after) && service.at.after(before) >= self.at)
+        let mut own = self.played.shifts.iter().filter(|shift| shift.server == server);
+        own.any(|shift| shift.at <= self.at.after(after) && shift.at.after(before) >= self.at)
     }
 
     /// Whether the proxy saw its server down not long before the claim, or until after the end.
@@ -123,20 +123,20 @@ impl<'a> End<'a> {
 
     /// Whether its server's port closed in the time from the end until `after` it.
     pub(super) fn stopped(&self, after: Duration) -> bool {
-        let mut own = self.played.services.iter().filter(|service| service.server == self.told.server);
-        own.any(|service| !service.open && service.at >= self.at && service.at <= self.at.after(after))
+        let mut own = self.played.shifts.iter().filter(|shift| shift.server == self.told.server);
+        own.any(|shift| !shift.open && shift.at >= self.at && shift.at <= self.at.after(after))
     }
 
     /// Whether its server began to serve in the time from `before` the end until `after` it.
     pub(super) fn came_back(&self, before: Duration, after: Duration) -> bool {
-        let mut own = self.played.services.iter().filter(|service| service.server == self.told.server);
-        own.any(|service| service.up && service.at <= self.at.after(after) && service.at.after(before) >= self.at)
+        let mut own = self.played.shifts.iter().filter(|shift| shift.server == self.told.server);
+        own.any(|shift| shift.up && shift.at <= self.at.after(after) && shift.at.after(before) >= self.at)
     }
 
     /// Whether any server began or ceased to serve in that time.
     pub(super) fn any_wavered(&self, before: Duration, after: Duration) -> bool {
-        let mut all = self.played.services.iter();
-        all.any(|service| service.at <= self.at.after(after) && service.at.after(before) >= self.at)
+        let mut all = self.played.shifts.iter();
+        all.any(|shift| shift.at <= self.at.after(after) && shift.at.after(before) >= self.at)
     }
 
     /// Whether the proxy saw the session carried by a younger connection at another server at that moment.

@@ -311,8 +311,8 @@ fn masked(end: &End<'_>) -> bool {
 
 /// Whether another server was out of service too, or had been until just before.
 fn others_out(end: &End<'_>) -> bool {
-    let others = end.played.services.iter().filter(|service| service.server != end.told.server);
-    others.into_iter().any(|service| !end.served(service.server, end.before(ms(3000)), end.at.after(ms(1200))))
+    let others = end.played.shifts.iter().filter(|shift| shift.server != end.told.server);
+    others.into_iter().any(|shift| !end.served(shift.server, end.before(ms(3000)), end.at.after(ms(1200))))
 }
 
 /// Whether another connection of the session was asked to close it not long before.
@@ -341,7 +341,7 @@ fn close_unanswered(end: &End<'_>) -> bool {
 
 /// Whether a server began or ceased to serve not long before or soon after.
 fn troubled(end: &End<'_>) -> bool {
-    let down = end.played.services.iter().any(|service| !end.served(service.server, end.at, end.at));
+    let down = end.played.shifts.iter().any(|shift| !end.served(shift.server, end.at, end.at));
     down || end.any_wavered(ms(4000), ms(1000))
 }
 

@@ -369,6 +369,13 @@ impl Client {
         assert_eq!(self.exchange(frame).error, 0, "closeSession");
     }
 
+    /// Closes the session, whatever comes of it; whether the server answered.
+    pub(crate) fn try_close_session(mut self) -> bool {
+        let frame = self.request(op::CLOSE_SESSION);
+        self.send(frame);
+        matches!(self.link.receive(PATIENCE), Received::Frame(_))
+    }
+
     fn exchange(&mut self, frame: Frame) -> Reply {
         self.send(frame);
         self.reply()
