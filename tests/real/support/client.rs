@@ -174,10 +174,14 @@ impl Client {
     /// A server that has not caught up with what the client has seen turns it away without an answer; like any client
     /// this one asks again.
     pub(crate) fn attach(address: SocketAddr, credentials: &Credentials) -> Self {
-        wait::until("a server to accept a session", PATIENCE, || match Self::try_attach(address, credentials) {
+        Self::insist(|| Self::try_attach(address, credentials))
+    }
+
+    fn insist(mut attempt: impl FnMut() -> Greeting) -> Self {
+        wait::until("a server to accept a session", PATIENCE, || match attempt() {
             Greeting::Accepted(client) => Some(client),
             Greeting::Ended => None,
-            Greeting::Refused => panic!("{address} refused session {}", credentials.id()),
+            Greeting::Refused => panic!("the session was refused"),
         })
     }
 
@@ -190,13 +194,12 @@ impl Client {
         }
     }
 
-    /// Attaches from a local address of its own to a session that must be accepted.
+    /// As [`attach`](Self::attach), from a local address of its own.
     pub(crate) fn attach_from(source: IpAddr, address: SocketAddr, credentials: &Credentials) -> Self {
-        let link = Link::open_from(source, address).expect("connect from another local address");
-        match Self::hear(Self::ask(link, credentials), credentials) {
-            Greeting::Accepted(client) => client,
-            other => panic!("{address} did not accept session {}: {other:?}", credentials.id()),
-        }
+        Self::insist(|| {
+            let link = Link::open_from(source, address).expect("connect from another local address");
+            Self::hear(Self::ask(link, credentials), credentials)
+        })
     }
 
     /// Asks for a new session, whatever comes of it.
