@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn clients_that_wait_and_clients_that_are_put_off_are_seen() {
-        for address in ["127.0.0.1:0", "[::1]:0"] {
+        let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+        for address in ["127.0.0.1:0", "[::1]:0"].into_iter().take(1 + usize::from(has_ipv6)) {
             let (listener, address, mut queues) = narrow(address);
             let nothing = |address| Overflow { address, times: 0, waiting: 0 };
             assert_eq!(queues.look().unwrap(), [nothing("127.0.0.1:1".parse().unwrap()), nothing(address)]);

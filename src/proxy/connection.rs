@@ -53,17 +53,16 @@ impl Guest {
     /// Serves the client until its relay can take over, and returns that.
     pub(super) async fn receive(self, mut client: TcpStream, kind: ListenerKind) -> Option<Relay> {
         let found = match kind {
+            ListenerKind::Pooled => self.pooled(&mut client).await?,
             ListenerKind::Mirror(server) => {
-                let found = self.mirror(server).await;
-                if found.is_none() {
+                let Some(found) = self.mirror(server).await else {
                     socket::reset(client);
                     return None;
-                }
+                };
                 found
             }
-            ListenerKind::Pooled => self.pooled(&mut client).await,
         };
-        let Counterpart { server, id, up, down, witness, leaves_mute_server } = found?;
+        let Counterpart { server, id, up, down, witness, leaves_mute_server } = found;
         let number = self.gateway.next_connection().0;
         let enrolment = Enrolment { roll: self.roll, number, server: id, leaves_mute_server };
         Some(Relay::new((client, up), (server, down), witness, self.gateway.clock, enrolment, self.permit))

@@ -29,7 +29,7 @@ const AFTER_UNREACHABLE: Duration = Duration::from_millis(500);
 const WHILE_NOT_SERVING: Duration = Duration::from_millis(200);
 /// How long at most an answer is awaited before the server is asked on a new connection: the old one may have been
 /// forgotten on the other side. The wait doubles from question to question.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(30);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of an answer that are read; `srvr` answers with some 200.
 const ANSWER_CAP: u64 = 4096;
 

@@ -21,8 +21,10 @@ use super::clock::Clock;
 const PATIENCE: u64 = 50_000;
 /// Wake-ups that a vigil must have caught to have paid for the look in vain that ends it.
 const WORTH: u32 = 8;
-/// Connections that may be busy during a vigil.
+/// Connections that may be busy among so many wake-ups as [`WINDOW`] says.
 const FEW: u32 = 4;
+/// Wake-ups after which it is counted anew who is busy: what pings now and then is not.
+const WINDOW: u32 = 32;
 /// Wake-ups that are let pass after a vigil.
 const FIRST_PAUSE: u32 = 16;
 /// The most that are let pass after many in vain.
@@ -96,9 +98,10 @@ async fn sleep(pause: u32) {
 /// Looks for bytes until none have come for [`PATIENCE`], or too many are busy; whether that paid.
 async fn watch(clock: Clock) -> bool {
     let count = || STIR.with(|stir| stir.count.get());
-    STIR.with(|stir| stir.busy.set(0));
+    let anew = || STIR.with(|stir| stir.busy.set(0));
+    anew();
     let (began, mut since) = (count(), clock.now());
-    let mut seen = began;
+    let (mut seen, mut window) = (began, began);
     loop {
         // The runtime asks the kernel for events, without waiting for any, before it comes back here.
         yield_now().await;
@@ -108,6 +111,10 @@ async fn watch(clock: Clock) -> bool {
                 return false;
             }
             (seen, since) = (count(), now);
+            if seen.wrapping_sub(window) >= WINDOW {
+                window = seen;
+                anew();
+            }
         } else if now.0 - since.0 > PATIENCE {
             return seen.wrapping_sub(began) >= WORTH;
         }
@@ -120,8 +127,12 @@ mod tests {
 
     /// So many relays stir in turn as often as that, once at each turn of the runtime.
     async fn stir_often(times: u32, relays: u64) {
+        stir_as(times, |time| time % relays).await;
+    }
+
+    async fn stir_as(times: u32, relay: impl Fn(u64) -> u64) {
         for time in 0..times {
-            stir(u64::from(time) % relays);
+            stir(relay(time.into()));
             yield_now().await;
         }
     }
@@ -142,6 +153,14 @@ mod tests {
         let busy = tokio::spawn(stir_often(10_000, u64::from(FEW) + 1));
         assert!(!watch(Clock::start()).await);
         assert!(!busy.is_finished());
+    }
+
+    #[tokio::test]
+    async fn connections_that_ping_now_and_then_do_not_end_a_vigil() {
+        let one_busy = |time| if time % 20 == 0 { time / 20 } else { 0 };
+        let busy = tokio::spawn(stir_as(10_000, one_busy));
+        assert!(watch(Clock::start()).await);
+        assert!(busy.is_finished());
     }
 
     #[tokio::test]
