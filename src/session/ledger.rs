@@ -155,7 +155,7 @@ impl SessionLedger {
             }
             Transition::Ended { connection, end } => self.ended(now, connection, end),
             Transition::ServerSeen { server, asked_at, sighting } => {
-                self.ensemble.saw(server, Look { asked_at, sighting });
+                self.ensemble.saw(server, Look { asked_at, told_at: now, sighting });
                 self.server_seen(now, server);
             }
         }

@@ -204,3 +204,26 @@ fn three_that_end_together_outweigh_a_look() {
         assert_eq!(story.reason(links[0], 60_000), reason, "{dropped}");
     }
 }
+
+/// So many connections to A end in two waves, the second when the server must have closed all; it is seen to serve.
+fn dropped_in_waves(dropped: usize) -> EndReason {
+    let mut story = Story::new();
+    let links = story.crowd(A, dropped);
+    let (first, second) = links.split_at(dropped / 2);
+    for link in first {
+        story.fin(*link);
+    }
+    story.wait(200);
+    for link in &second[1..] {
+        story.fin(*link);
+    }
+    story.wait(100);
+    story.fin(second[0]);
+    story.reason(links[0], 60_000)
+}
+
+#[test]
+fn a_big_crowd_that_trickles_outweighs_a_look() {
+    assert_eq!(dropped_in_waves(20), EndReason::ServerLeaving);
+    assert_eq!(dropped_in_waves(19), EndReason::Unknown);
+}

@@ -1,6 +1,8 @@
 //! A server that drops everybody: because it leaves, or because its leader was lost.
 
-use zoogate::session::sighting::{Health, Role};
+use zoogate::ids::ServerId;
+use zoogate::session::sighting::{Health, Role, Sighting};
+use zoogate::session::transition::Transition;
 use zoogate::session::verdict::EndReason;
 
 use crate::story::{A, B, LEADER, Link, Story, quiet};
@@ -92,7 +94,12 @@ fn without_a_known_leader_none_that_serves_shows_that_there_is_none() {
         story.set(B, Health::NotServing);
         story.look(B);
     };
-    expect(crowd_dropped(nothing, down), true, EndReason::LeaderLost, "no server was serving; server 1 closed all");
+    expect(
+        crowd_dropped(nothing, down),
+        true,
+        EndReason::LeaderLost,
+        "no other server was serving; server 1 closed all",
+    );
     let one = |story: &mut Story| {
         down(story);
         story.set(LEADER, Health::Closing);
@@ -119,6 +126,52 @@ fn servers_seen_down_before_a_session_was_given_do_not_show_that_there_is_no_lea
     let next = story.claim(session, B);
     story.refuse(next);
     assert_eq!(story.reason(link, 0), EndReason::SessionExpired);
+}
+
+#[test]
+fn a_server_that_said_nothing_was_mute_as_long_as_it_was_asked() {
+    for health in [Health::Mute, Health::Unreachable] {
+        // How long before the session was given the question had been given up, if it had been.
+        for (given_up, reason) in [(None, EndReason::LeaderLost), (Some(1), EndReason::ServerLeaving)] {
+            let mut story = Story::without_prober();
+            story.crowd(LEADER, 1);
+            let asked_at = story.now();
+            let seen = Transition::ServerSeen { server: ServerId(LEADER), asked_at, sighting: Sighting::of(health) };
+            story.wait(600);
+            if let Some(before) = given_up {
+                story.tell(seen.clone());
+                story.wait(before);
+            }
+            let (_, link) = story.create(A);
+            story.wait(100);
+            story.fin(link);
+            for server in [A, B] {
+                story.set(server, Health::NotServing);
+                story.look(server);
+            }
+            if given_up.is_none() {
+                story.wait(300);
+                story.tell(seen);
+            }
+            assert_eq!(story.reason(link, 60_000), reason, "{health:?} {given_up:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_serves_has_a_leader_however_the_others_are_seen() {
+    let mut story = Story::without_prober();
+    let (session, old) = story.create(A);
+    for (server, health) in [(B, Health::Refusing), (LEADER, Health::Mute)] {
+        story.set(server, health);
+        story.look(server);
+    }
+    story.wait(100);
+    story.claim(session, A);
+    story.wait(1);
+    story.fin(old);
+    story.look(A);
+    assert_eq!(story.reason(old, quiet()), EndReason::ReattachedSameServer);
 }
 
 #[test]

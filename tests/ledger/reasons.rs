@@ -6,7 +6,7 @@ use zoogate::session::verdict::{Confidence, EndReason, Evidence};
 use zoogate::wire::handshake::Password;
 use zoogate::wire::{ErrorCode, OpCode};
 
-use crate::story::{A, B, LEADER, LONG, Story, TIMEOUT, quiet};
+use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, quiet};
 
 #[test]
 fn an_orderly_close() {
@@ -156,6 +156,77 @@ fn a_server_with_too_many_connections() {
     let fin = story.claim(session, A);
     story.fin(fin);
     assert_eq!(story.reason(fin, quiet()), EndReason::ConnectionCap);
+}
+
+/// A session on A, of whose client nothing is heard for so long after it was given it, is dropped there and claimed at
+/// B, which closes that so many milliseconds later; when the gap is negative, so many before.
+fn claimed_as_it_ends(silent: u64, gap: i64, end: fn(&mut Story, Link)) -> (EndReason, String) {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    story.wait(silent);
+    let claim = story.claim(session, B);
+    if gap < 0 {
+        story.fin(claim);
+        story.wait(gap.unsigned_abs());
+        end(&mut story, old);
+    } else {
+        end(&mut story, old);
+        story.wait(gap.unsigned_abs());
+        story.fin(claim);
+    }
+    story.look(B);
+    let reason = story.reason(claim, quiet());
+    (reason, story.decided(claim).expect("its reason").why.clone())
+}
+
+#[test]
+fn a_session_that_expires_as_it_is_claimed() {
+    for (silent, gap, reason) in [
+        (TIMEOUT, 3, EndReason::SessionExpired),
+        (TIMEOUT, 1_000, EndReason::SessionExpired),
+        (TIMEOUT, 1_001, EndReason::ConnectionCap),
+        (TIMEOUT, -3, EndReason::SessionExpired),
+        (TIMEOUT - 2, 0, EndReason::ConnectionCap),
+    ] {
+        let (found, why) = claimed_as_it_ends(silent, gap, Story::fin);
+        assert_eq!(found, reason, "{silent} ms silent, {gap} ms apart: {why}");
+    }
+    let (_, why) = claimed_as_it_ends(TIMEOUT, 3, Story::fin);
+    assert_eq!(
+        why,
+        "server 2 closed the claim unanswered as the session expired: \
+         server 1 closed its silent connection 3 ms before"
+    );
+    assert_eq!(claimed_as_it_ends(TIMEOUT, 3, Story::leave).0, EndReason::ConnectionCap, "its client left");
+}
+
+#[test]
+fn a_session_that_is_closed_as_it_is_claimed() {
+    // The close was asked for 5 ms before the connection that carried the wish ended.
+    for (gap, reason) in [
+        (3, EndReason::ClosedElsewhere),
+        (995, EndReason::ClosedElsewhere),
+        (996, EndReason::ConnectionCap),
+        (-3, EndReason::ClosedElsewhere),
+        (-6, EndReason::ConnectionCap),
+    ] {
+        let (found, why) = claimed_as_it_ends(100, gap, Story::close_session);
+        assert_eq!(found, reason, "{gap} ms apart: {why}");
+    }
+}
+
+#[test]
+fn a_silent_connection_that_ends_while_the_session_lives_elsewhere_ended_no_session() {
+    let mut story = Story::new();
+    let (session, old) = story.create(A);
+    story.wait(TIMEOUT);
+    story.attach(session, LEADER);
+    let claim = story.claim(session, B);
+    story.fin(old);
+    story.wait(3);
+    story.fin(claim);
+    story.look(B);
+    assert_eq!(story.reason(claim, quiet()), EndReason::ConnectionCap);
 }
 
 #[test]

@@ -100,6 +100,8 @@ pub struct AttachmentEnd {
     pub reason: Option<EndReason>,
     /// Requests that were never answered.
     pub unanswered: u32,
+    /// Whether its client had said nothing for its whole timeout by then.
+    pub silent: bool,
 }
 
 impl Attachment {

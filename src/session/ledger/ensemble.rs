@@ -20,6 +20,8 @@ const INQUIRY_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     pub(super) asked_at: Timestamp,
+    /// When the answer came, or was given up.
+    pub(super) told_at: Timestamp,
     pub(super) sighting: Sighting,
 }
 
@@ -29,6 +31,12 @@ impl Look {
     pub(super) fn is_down(&self) -> bool {
         use Health::{Mute, NotServing, Refusing, Unreachable};
         matches!(self.sighting.health, NotServing | Refusing | Mute | Unreachable)
+    }
+
+    /// Whether it shows the server down at that moment or later: one that says nothing is mute as long as it is asked.
+    pub(super) fn is_down_since(&self, moment: Timestamp) -> bool {
+        let said_nothing = matches!(self.sighting.health, Health::Mute | Health::Unreachable);
+        self.is_down() && moment <= if said_nothing { self.told_at } else { self.asked_at }
     }
 
     pub(super) fn is_serving(&self) -> bool {
@@ -237,7 +245,7 @@ mod tests {
         ensemble.inquire_around(B, now);
         assert_eq!(asked(&mut ensemble), [B, A, c]);
         let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: None };
-        ensemble.saw(c, Look { asked_at: now, sighting });
+        ensemble.saw(c, Look { asked_at: now, told_at: now, sighting });
         ensemble.inquire_around(B, now.after(INQUIRY_PAUSE));
         assert_eq!(asked(&mut ensemble), [B, c]);
     }

@@ -279,10 +279,11 @@ impl Exodus {
         if others().any(|view| view.serving_since(self.last_at).is_some()) {
             return Some(Change::Same);
         }
-        let down =
-            |view: &ServerView| view.down_around(self.started_at).is_some_and(|look| look.asked_at >= self.served_at);
+        let down = |view: &ServerView| {
+            view.down_around(self.started_at).is_some_and(|look| look.is_down_since(self.served_at))
+        };
         let all_down = others().next().is_some() && others().all(down);
-        all_down.then(|| Change::New("no server was serving".to_owned()))
+        all_down.then(|| Change::Suspected("no other server was serving".to_owned()))
     }
 }
 

@@ -179,7 +179,9 @@ impl SessionLedger {
             return;
         };
         let OpenConnection { session, claim, last_zxid, server_zxid, read_only } = *open;
-        let mark = AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count };
+        let silent = now.since(end.client_heard_at) >= claim.timeout();
+        let mark =
+            AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count, silent };
         self.sessions.change(session, |record| {
             record.end(connection, mark);
             record.set_last_unanswered(&end.unanswered);

@@ -31,7 +31,7 @@ fn accepted(connection: u64) -> Attachment {
 
 fn ended(attachment: Attachment) -> Attachment {
     let closer = Closer::Client(How::Fin);
-    let end = AttachmentEnd { at: Timestamp(50), closer, reason: None, unanswered: 0 };
+    let end = AttachmentEnd { at: Timestamp(50), closer, reason: None, unanswered: 0, silent: false };
     Attachment { end: Some(end), ..attachment }
 }
 

@@ -9,7 +9,7 @@ use crate::session::verdict::EndReason::{
     ServerLeaving, SessionExpired, SessionMoved, Unknown, WrongPassword,
 };
 use crate::sim::actor::Farewell;
-use crate::sim::truth::Cause;
+use crate::sim::truth::{Cause, What};
 use crate::time::Timestamp;
 
 /// The right reasons for an end.
@@ -159,7 +159,7 @@ fn plain(cause: Cause) -> EndReason {
 fn unanswered(end: &End<'_>, cause: Cause) -> Right {
     let mut right = Right::only(match cause {
         Cause::ServerLeft | Cause::LeaderLost | Cause::Idle => NotServing,
-        Cause::ClosedElsewhere | Cause::Expired => ConnectionCap,
+        Cause::ClosedElsewhere | Cause::Expired if !over_elsewhere(end) => ConnectionCap,
         _ => plain(cause),
     });
     match (cause, end.culprit()) {
@@ -183,7 +183,7 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
             right.allow(Freedom::Unanswered, &[NotServing]);
         }
         (Cause::ClosedElsewhere | Cause::Expired, _) => {
-            right.allow(Freedom::Unanswered, &[NotServing, LaggingServer]);
+            right.allow(Freedom::Unanswered, &[NotServing, LaggingServer, plain(cause)]);
         }
         _ => {}
     }
@@ -191,6 +191,18 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
         right.allow(Freedom::Claimed, &[ReattachedSameServer]);
     }
     right
+}
+
+/// Whether the proxy saw by another connection that the session was over as it was claimed here.
+fn over_elsewhere(end: &End<'_>) -> bool {
+    let near = |at: Timestamp| at.since(end.at).max(end.at.since(at)) <= ms(900);
+    end.others().any(|other| {
+        let Some((at, seen)) = other.ended.map(|(at, _)| at).zip(other.seen.as_ref()) else { return false };
+        let expired = other.truths.iter().any(|truth| truth.what == What::Closed(Cause::Expired));
+        let silent = expired && seen.client_heard_at.after(other.timeout) <= at;
+        let closed = other.asked_to_close && seen.client_heard_at <= end.at && near(seen.client_heard_at);
+        at <= end.at && near(at) && other.answered.is_some() && (silent || closed)
+    })
 }
 
 /// The server closed a connection that had its session.
@@ -233,6 +245,9 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
     }
     if cause == Cause::ClosedElsewhere && close_unanswered(end) {
         right.allow(Freedom::Over, &[Unknown, SessionExpired]);
+        if end.silence() >= end.told.timeout {
+            right.allow(Freedom::Silent, &[ClientSilent]);
+        }
     }
     if claimed_again(end) {
         right.allow(Freedom::Claimed, &[ReattachedSameServer]);
@@ -290,6 +305,9 @@ fn past_the_proxy(end: &End<'_>, cause: Cause) -> Right {
     };
     if end.others().any(|other| other.asked_to_close) {
         right.allow(Freedom::Over, &[Unknown, SessionExpired, ClosedElsewhere]);
+    }
+    if end.seen.oversized.is_some() {
+        right.allow(Freedom::Unseen, &[OversizedFrame]);
     }
     if end.silence() >= end.told.timeout {
         return right.or(Freedom::Silent, &[ClientSilent, SessionExpired]);

@@ -61,7 +61,8 @@ fn more_connections_than_a_server_takes() {
     gate.expect_flags(&[]);
 }
 
-/// The client says nothing for longer than its timeout: the session expires, and the next attach is told so.
+/// The client says nothing for longer than its timeout: the session expires, and the next attach is told so, or is
+/// closed unanswered by a server that is just carrying that out.
 #[test]
 fn client_silent_for_longer_than_its_timeout() {
     let ensemble = Ensemble::start(Version::V3_9_3);
@@ -76,7 +77,7 @@ fn client_silent_for_longer_than_its_timeout() {
         let again = Client::claim(gate.mirror(other), &session).expect("connect to zoogate");
         let asked_from = again.local_address();
         let answer = Client::hear(again, &session);
-        assert!(matches!(answer, Greeting::Refused), "{answer:?}");
+        assert!(matches!(answer, Greeting::Refused | Greeting::Ended), "{answer:?}");
 
         gate.expect_ends(&[(client.local_address(), "session_expired"), (asked_from, "session_expired")]);
         gate.expect_flags(&[]);

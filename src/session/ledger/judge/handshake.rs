@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use super::server::{by_answered_reattach, by_reattach};
-use super::{Ruling, Scene};
+use super::server::{TOGETHER, by_answered_reattach, by_reattach, others};
+use super::{Ruling, Scene, sentence};
 use crate::ids::Zxid;
 use crate::session::ending::{Closer, How};
+use crate::session::ledger::attachment::Attachment;
 use crate::session::ledger::case::Case;
 use crate::session::ledger::ensemble::{LOOK_BACK, Look, ServerView};
 use crate::session::sighting::{Health, Role};
 use crate::session::verdict::EndReason;
+use crate::time::Timestamp;
 
 /// How long after it was seen down a server may still be starting: it accepts connections before it serves
 /// (protocol.md §10).
@@ -74,7 +76,7 @@ pub(in crate::session::ledger) fn after_look(scene: Scene<'_>) -> Ruling {
         (_, Some(look), _) if look.is_down() => not_serving(case, look),
         (Closer::Client(_), ..) => client_left(case),
         (_, Some(look), Some(view)) if look.sighting.health == Health::Closing => closing(case, view),
-        (_, Some(look), Some(view)) if look.is_serving() => serving(case, look, view),
+        (_, Some(look), Some(view)) if look.is_serving() => serving(scene, look, view),
         (Closer::Server(How::Reset), ..) => capped(case, "nobody looked at it in time"),
         _ => Ruling::of(
             EndReason::Unknown,
@@ -122,7 +124,8 @@ fn closing(case: &Case, view: &ServerView) -> Ruling {
 }
 
 /// The server serves others.
-fn serving(case: &Case, look: Look, view: &ServerView) -> Ruling {
+fn serving(scene: Scene<'_>, look: Look, view: &ServerView) -> Ruling {
+    let case = scene.case;
     let server = case.claim.server.0;
     let behind = |zxid: &Zxid| *zxid < case.last_zxid;
     if let Some(zxid) = look.sighting.zxid.filter(behind) {
@@ -145,7 +148,33 @@ fn serving(case: &Case, look: Look, view: &ServerView) -> Ruling {
             format!("the client had seen zxid {}; server {server} was seen at {zxid} before", case.last_zxid),
         );
     }
-    capped(case, "it serves others and has the zxid that the client has seen")
+    over_as_claimed(scene).unwrap_or_else(|| capped(case, "it serves others and has the zxid that the client has seen"))
+}
+
+/// The session ended at about that time: a server that carries that out closes a claim on its way too, unanswered
+/// (protocol.md §13).
+fn over_as_claimed(scene: Scene<'_>) -> Option<Ruling> {
+    let (case, server) = (scene.case, scene.case.claim.server.0);
+    let session = scene.session.filter(|session| !session.is_attached())?;
+    let in_time = |at: &Timestamp| *at <= case.ended_at && case.ended_at.since(*at) <= TOGETHER;
+    if let Some(at) = session.closed_at().filter(in_time) {
+        let asked = sentence::relative(at, case.ended_at);
+        let why = format!("server {server} closed the claim unanswered: the session was asked to close {asked}");
+        return Some(Ruling::of(EndReason::ClosedElsewhere, why));
+    }
+    let expired = |other: &Attachment| {
+        let end =
+            other.end.filter(|end| end.silent && other.claim.attached_at().is_some() && other.ended_by_server())?;
+        let apart = end.at.since(case.ended_at).max(case.ended_at.since(end.at));
+        (apart <= TOGETHER).then_some((end.at, other.claim.server.0))
+    };
+    let (at, former) = others(scene).find_map(expired)?;
+    let before = sentence::relative(at, case.ended_at);
+    let why = format!(
+        "server {server} closed the claim unanswered as the session expired: \
+         server {former} closed its silent connection {before}"
+    );
+    Some(Ruling::of(EndReason::SessionExpired, why))
 }
 
 fn capped(case: &Case, words: &str) -> Ruling {

@@ -14,7 +14,7 @@ use crate::wire::handshake::Password;
 
 /// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
 /// milliseconds, the rest is room for a loaded proxy and for a quorum round.
-const TOGETHER: Duration = Duration::from_secs(1);
+pub(super) const TOGETHER: Duration = Duration::from_secs(1);
 
 /// How much later than one server another one carries out the same transaction, usually: some hops.
 const SKEW: Duration = Duration::from_millis(100);
