@@ -10,7 +10,9 @@ fn the_story_is_told_to_its_end() {
     let told = Command::new(PROGRAM).arg("demo").output().expect("the program starts");
     let text = String::from_utf8(told.stdout).expect("plain text");
     assert!(told.status.success(), "{}\n{text}{}", told.status, String::from_utf8_lossy(&told.stderr));
-    for part in ["leader", "broker-4", "GAP MS", "attach_elsewhere", "certain", "unanswered", "P99"] {
+    for part in
+        ["leader", "broker-4", "GAP MS", "attach_elsewhere", "certain", "- server 127.0.0.1:", "unanswered", "P99"]
+    {
         assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
     let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();

@@ -118,7 +118,7 @@ impl Observatory {
             started_at: now,
             ready: AtomicBool::new(false),
             books: Mutex::new(Books {
-                ledger: SessionLedger::new(scope.limits),
+                ledger: SessionLedger::new(scope.limits).with_names(scope.servers.clone()),
                 closing: HashMap::default(),
                 swept_at: now,
             }),

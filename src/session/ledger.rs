@@ -15,6 +15,7 @@ mod ensemble;
 mod exodus;
 mod intake;
 mod judge;
+mod names;
 mod open;
 mod placement;
 mod record;
@@ -43,6 +44,7 @@ use crate::time::Timestamp;
 use docket::Docket;
 use ensemble::{Ensemble, Look};
 use exodus::Fate;
+use names::ServerNames;
 use ring::Ring;
 use table::SessionTable;
 
@@ -131,6 +133,13 @@ impl SessionLedger {
             ended: Ring::new(limits.ended_connections),
             misplaced: 0,
         }
+    }
+
+    /// The same ledger, which calls servers so in its sentences, by place; it numbers those that have no name.
+    #[must_use]
+    pub fn with_names(mut self, names: Vec<String>) -> Self {
+        self.ensemble.set_names(ServerNames::new(names));
+        self
     }
 
     /// Takes one transition that happened at `now`.

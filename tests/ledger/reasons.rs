@@ -1,6 +1,8 @@
 //! One story for every reason that a connection's end can have.
 
+use zoogate::session::SessionLedger;
 use zoogate::session::ending::{Closer, How, ProxyClose};
+use zoogate::session::ledger::LedgerLimits;
 use zoogate::session::sighting::Health;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
 use zoogate::wire::handshake::Password;
@@ -198,6 +200,48 @@ fn a_session_that_expires_as_it_is_claimed() {
          server 1 closed its silent connection 3 ms before"
     );
     assert_eq!(claimed_as_it_ends(TIMEOUT, 3, Story::leave).0, EndReason::ConnectionCap, "its client left");
+}
+
+#[test]
+fn a_silent_connection_that_the_claim_itself_pushes_aside_shows_no_end() {
+    // How long before the claim at the same server the silent connection was closed.
+    for (before, reason) in [(Some(1), EndReason::SessionExpired), (None, EndReason::ConnectionCap)] {
+        let mut story = Story::new();
+        let (session, old) = story.create(A);
+        story.wait(TIMEOUT);
+        if let Some(before) = before {
+            story.fin(old);
+            story.wait(before);
+        }
+        let claim = story.claim(session, A);
+        story.wait(1);
+        if before.is_none() {
+            story.fin(old);
+        }
+        story.fin(claim);
+        story.look(A);
+        assert_eq!(story.reason(claim, quiet()), reason, "{before:?}");
+    }
+}
+
+#[test]
+fn a_close_that_a_frozen_server_carries_out_as_the_session_is_claimed() {
+    // How long before the session had been asked to close.
+    for (asked, reason) in [(10_000, EndReason::ClosedElsewhere), (10_001, EndReason::SessionExpired)] {
+        let mut story = Story::new();
+        let (session, old) = story.create(A);
+        let newer = story.attach(session, LEADER);
+        let state = story.state(newer);
+        state.closing = true;
+        story.wait(TIMEOUT);
+        story.leave(newer);
+        story.wait(asked - TIMEOUT - 1);
+        let claim = story.claim(session, B);
+        story.fin(old);
+        story.fin(claim);
+        story.look(B);
+        assert_eq!(story.reason(claim, quiet()), reason, "{asked} ms before");
+    }
 }
 
 #[test]
@@ -487,4 +531,16 @@ fn a_client_that_gives_its_claim_up() {
     story.wait(TIMEOUT / 3);
     story.leave(frozen);
     assert_eq!(story.reason(frozen, quiet()), EndReason::NotServing);
+}
+
+#[test]
+fn sentences_call_servers_by_their_names_where_they_have_one() {
+    let mut story = Story::new();
+    story.ledger = SessionLedger::new(LedgerLimits::default()).with_names(vec!["zk1:2181".into(), "zk2:2181".into()]);
+    for (server, name) in [(LEADER, "zk1:2181"), (A, "zk2:2181"), (B, "2")] {
+        let (_, link) = story.create(server);
+        story.end(link, Closer::Server(How::Timeout));
+        story.wait(0);
+        assert_eq!(story.decided(link).expect("its reason").why, format!("the path to server {name} timed out"));
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::exodus::{EXODUS_LONGEST, Exodus};
+use super::names::{ServerName, ServerNames};
 use crate::ids::{ConnectionId, ServerId, Zxid};
 use crate::session::sighting::{Health, Role, Sighting};
 use crate::time::Timestamp;
@@ -103,6 +104,7 @@ impl ServerView {
 /// All servers that were ever named.
 #[derive(Debug, Default)]
 pub(super) struct Ensemble {
+    names: ServerNames,
     servers: BTreeMap<ServerId, ServerView>,
     /// Who was seen leading last, and when that was asked.
     leader: Option<(ServerId, Timestamp)>,
@@ -115,6 +117,15 @@ pub(super) struct Ensemble {
 }
 
 impl Ensemble {
+    pub(super) fn set_names(&mut self, names: ServerNames) {
+        self.names = names;
+    }
+
+    /// What a server is called.
+    pub(super) fn name(&self, server: ServerId) -> ServerName<'_> {
+        self.names.of(server)
+    }
+
     pub(super) fn get(&self, server: ServerId) -> Option<&ServerView> {
         self.servers.get(&server)
     }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::ensemble::{Ensemble, Look, ServerView};
+use super::names::ServerName;
 use crate::ids::{ConnectionId, ServerId};
 use crate::session::sighting::{Health, Role};
 use crate::time::Timestamp;
@@ -166,7 +167,7 @@ impl Exodus {
                 // It may have come back just before; the look that was asked for at the end tells.
                 return None;
             }
-            let words = self.down_words(server, look);
+            let words = self.down_words(ensemble.name(server), look);
             if matches!(change, Some(Change::LeaderMute(_))) && look.sighting.health == Health::Refusing {
                 // A server that has lost its leader does not end.
                 return Some(Fate::Leaving(words));
@@ -187,7 +188,7 @@ impl Exodus {
         if self.all_dropped() && !contradicted {
             let words = format!(
                 "server {} closed all of its {} connections within {} ms",
-                server.0,
+                ensemble.name(server),
                 self.dropped,
                 self.last_at.since(self.started_at).as_millis()
             );
@@ -206,14 +207,14 @@ impl Exodus {
         }
     }
 
-    fn down_words(&self, server: ServerId, look: Look) -> String {
+    fn down_words(&self, server: ServerName<'_>, look: Look) -> String {
         let seen = match look.sighting.health {
             Health::NotServing => "said that it was not serving",
             Health::Refusing => "refused connections",
             Health::Mute => "accepted connections and said nothing",
             _ => "could not be reached",
         };
-        format!("server {} {seen} when asked {}", server.0, relative(look.asked_at, self.started_at))
+        format!("server {server} {seen} when asked {}", relative(look.asked_at, self.started_at))
     }
 
     /// The server is out of service; whether its leader is the reason.
@@ -255,11 +256,13 @@ impl Exodus {
         };
         let view = ensemble.get(led)?;
         if let Some(new) = ensemble.leader().filter(|new| *new != led) {
-            return Some(Change::New(format!("server {} leads now, server {} did before", new.0, led.0)));
+            let (new, led) = (ensemble.name(new), ensemble.name(led));
+            return Some(Change::New(format!("server {new} leads now, server {led} did before")));
         }
         let last = view.last.filter(around)?;
         if last.is_down() {
-            let words = format!("server {}, the leader, {}", led.0, last.sighting.health.label().replace('_', " "));
+            let health = last.sighting.health.label().replace('_', " ");
+            let words = format!("server {}, the leader, {health}", ensemble.name(led));
             let mute = last.sighting.health == Health::Mute && led != server;
             return Some(if mute { Change::LeaderMute(words) } else { Change::Suspected(words) });
         }

@@ -149,7 +149,7 @@ impl SessionLedger {
         };
         let (session, claim) = (open.session, open.claim);
         let own = Attachment { connection, claim, end: None };
-        let flag = judge::refused_in_words(form, refused.as_ref(), self.session(session), &own, now);
+        let flag = judge::refused_in_words(form, refused.as_ref(), self.session(session), &own, &self.ensemble, now);
         let unanswered: Vec<_> = refused.into_iter().collect();
         self.pronounce(MoveVerdict {
             session,

@@ -80,6 +80,13 @@ fn cut(end: &End<'_>) -> Right {
     if closing_elsewhere(end) {
         right.allow(Freedom::Cut, &[ClosedElsewhere]);
     }
+    if end.seen.closing {
+        right.allow(Freedom::Closing, &[Closed]);
+    }
+    // A server that closes before it has read everything resets too.
+    if end.owed() && end.returned(end.told.timeout * 3 / 2) == Some(false) {
+        right.allow(Freedom::Cut, &[SessionExpired]);
+    }
     if end.owed() && end.others().next().is_some() {
         right.allow(Freedom::Cut, &[SessionMoved]);
     }
@@ -187,7 +194,7 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
         }
         _ => {}
     }
-    if cause == Cause::NotServing && claimed_again(end) {
+    if matches!(cause, Cause::NotServing | Cause::ClosedElsewhere | Cause::Expired) && claimed_again(end) {
         right.allow(Freedom::Claimed, &[ReattachedSameServer]);
     }
     right
@@ -235,6 +242,9 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
         let silent = end.silence() >= end.told.timeout && !end.owed();
         if silent && end.carried_elsewhere(end.at) {
             right.allow(Freedom::Silent, &[ClientSilent]);
+        }
+        if silent && closing_elsewhere(end) {
+            right.allow(Freedom::Over, &[ClosedElsewhere]);
         }
         if !silent && end.returned(end.told.timeout * 3 / 2) != Some(false) {
             right.allow(Freedom::Gone, &[Unknown]);

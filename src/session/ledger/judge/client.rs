@@ -22,7 +22,7 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
         return ruling;
     }
     let timeout = case.claim.timeout();
-    let (server, silence) = (case.claim.server.0, case.server_silence());
+    let (server, silence) = (scene.server(), case.server_silence());
     // Whoever speaks is answered, be it only by an authentication's outcome.
     let owed = case.owed() || case.end.client_heard_at > case.end.server_heard_at;
     if owed && (silence + ROUNDING) * 3 >= timeout * 2 {

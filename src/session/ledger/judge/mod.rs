@@ -13,6 +13,7 @@ mod server;
 use super::case::Case;
 use super::ensemble::Ensemble;
 use super::exodus::Testimony;
+use super::names::ServerName;
 use super::record::SessionRecord;
 use crate::ids::ServerId;
 use crate::session::ending::{Closer, How, ProxyClose};
@@ -60,6 +61,13 @@ pub(super) struct Scene<'a> {
     pub(super) ensemble: &'a Ensemble,
 }
 
+impl<'a> Scene<'a> {
+    /// What the case's server is called.
+    fn server(&self) -> ServerName<'a> {
+        self.ensemble.name(self.case.claim.server)
+    }
+}
+
 /// The reason of an end that needs no more evidence.
 pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
     let case = scene.case;
@@ -70,8 +78,8 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         Closer::Proxy(ProxyClose::Shutdown) => {
             return Some(Ruling::of(EndReason::ProxyShutdown, "the proxy was stopping"));
         }
-        Closer::Proxy(ProxyClose::HandshakeDeadline) => return Some(handshake::given_up(case)),
-        Closer::Proxy(ProxyClose::MuteServer) => return Some(left_mute(case)),
+        Closer::Proxy(ProxyClose::HandshakeDeadline) => return Some(handshake::given_up(scene)),
+        Closer::Proxy(ProxyClose::MuteServer) => return Some(left_mute(scene)),
         Closer::Client(_) | Closer::Server(_) => {}
     }
     if case.attached_at().is_none() {
@@ -80,13 +88,13 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
     if case.end.closing && !refused_before_close(case) {
         return Some(Ruling::of(EndReason::Closed, "the client had asked to close its session"));
     }
-    if let Some(ruling) = fatal(case) {
+    if let Some(ruling) = fatal(scene) {
         return Some(ruling);
     }
     match case.end.closer {
         Closer::Client(how) => Some(client::gone(scene, how)),
         Closer::Server(How::Timeout) => {
-            Some(Ruling::of(EndReason::ServerGone, format!("the path to server {} timed out", case.claim.server.0)))
+            Some(Ruling::of(EndReason::ServerGone, format!("the path to server {} timed out", scene.server())))
         }
         _ => server::at_once(scene),
     }
@@ -101,7 +109,7 @@ fn refused_before_close(case: &Case) -> bool {
 
 /// A claim that was answered with timeout 0.
 fn refused(scene: Scene<'_>) -> Ruling {
-    let server = scene.case.claim.server.0;
+    let server = scene.server();
     match scene.case.claim.password {
         Password::Wrong => Ruling::of(
             EndReason::WrongPassword,
@@ -110,7 +118,8 @@ fn refused(scene: Scene<'_>) -> Ruling {
         Password::Right => {
             let mut others = scene.session.into_iter().flat_map(SessionRecord::attachments);
             let alive = others.find(|other| other.is_attached()).map_or_else(String::new, |other| {
-                format!("; connection {} at server {} still carries it", other.connection, other.claim.server.0)
+                let at = scene.ensemble.name(other.claim.server);
+                format!("; connection {} at server {at} still carries it", other.connection)
             });
             let closed = scene.session.and_then(SessionRecord::closed_at).map_or_else(String::new, |at| {
                 format!("; its client had closed it {} ms before", scene.case.ended_at.since(at).as_millis())
@@ -130,16 +139,17 @@ fn refused(scene: Scene<'_>) -> Ruling {
 }
 
 /// A server that accepted and no longer answered.
-fn left_mute(case: &Case) -> Ruling {
-    let (server, silent) = (case.claim.server.0, case.ended_at.since(case.end.server_heard_at).as_millis());
+fn left_mute(scene: Scene<'_>) -> Ruling {
+    let (case, server) = (scene.case, scene.server());
+    let silent = case.ended_at.since(case.end.server_heard_at).as_millis();
     let why = format!("server {server} was mute, {silent} ms after its last byte: the client was sent to find another");
     Ruling::of(EndReason::ServerGone, why)
 }
 
 /// An error after which servers close.
-fn fatal(case: &Case) -> Option<Ruling> {
+fn fatal(scene: Scene<'_>) -> Option<Ruling> {
+    let (case, server) = (scene.case, scene.server());
     let error = case.end.fatal_error?;
-    let server = case.claim.server.0;
     let (reason, words) = match error {
         ErrorCode::AUTH_FAILED => (EndReason::AuthFailed, "the client's authentication failed"),
         ErrorCode::SASL_REQUIRED => (EndReason::AuthFailed, "the server wants authentication first"),
@@ -153,8 +163,9 @@ fn fatal(case: &Case) -> Option<Ruling> {
 
 /// Who says that the server was serving, as a sentence.
 fn testimony(scene: Scene<'_>, testimony: Testimony) -> Option<String> {
-    let server = scene.case.claim.server.0;
+    let server = scene.server();
     match testimony {
+        Testimony::Others(1) => Some(format!("server {server} went on serving: another connection to it stayed open")),
         Testimony::Others(others) => {
             Some(format!("server {server} went on serving: {others} other connections to it stayed open"))
         }

@@ -10,7 +10,7 @@ use crate::session::ending::{Closer, How, Unanswered};
 use crate::session::event::MovedForm;
 use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
-use crate::session::ledger::ensemble::ServerView;
+use crate::session::ledger::ensemble::{Ensemble, ServerView};
 use crate::session::ledger::exodus::Testimony;
 use crate::session::ledger::record::SessionRecord;
 use crate::session::sighting::Role;
@@ -38,6 +38,7 @@ pub(in crate::session::ledger) fn refused_in_words(
     refused: Option<&Unanswered>,
     session: Option<&SessionRecord>,
     own: &Attachment,
+    ensemble: &Ensemble,
     now: Timestamp,
 ) -> Flag {
     let (evidence, place) = match form {
@@ -45,9 +46,10 @@ pub(in crate::session::ledger) fn refused_in_words(
         MovedForm::Multi => (Evidence::Multi, "as the first result of a multi"),
     };
     let request = refused.map_or_else(String::new, |request| format!(" to {}", sentence::request(request, now)));
-    let mut why = vec![format!("server {} answered SESSIONMOVED (-118) {place}{request}", own.claim.server.0)];
+    let mut why =
+        vec![format!("server {} answered SESSIONMOVED (-118) {place}{request}", ensemble.name(own.claim.server))];
     let claims = session.map_or_else(Vec::new, |session| rival_claims(session, own, now));
-    why.extend(claims.iter().map(|entry| sentence::claim(entry, now)));
+    why.extend(claims.iter().map(|entry| sentence::claim(entry, now, ensemble)));
     if let Some(session) = session {
         why.extend(shared(session, own));
     }
@@ -62,7 +64,7 @@ pub(super) fn by_gap(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
     }
     let mut why = vec![format!(
         "server {} answered later requests and closed without answering {}: a close marker was overtaken",
-        case.claim.server.0,
+        scene.server(),
         skipped_words(case)
     )];
     let claimed_by = add_claims(scene, &mut why);
@@ -81,7 +83,7 @@ pub(super) fn client_met_gap(scene: Scene<'_>) -> Option<Ruling> {
     }
     let mut why = vec![format!(
         "server {} answered later requests and not {}, and the client closed at the reply out of order",
-        case.claim.server.0,
+        scene.server(),
         skipped_words(case)
     )];
     let claimed_by = add_claims(scene, &mut why);
@@ -97,9 +99,8 @@ pub(super) fn by_other_claim(scene: Scene<'_>, said_by: Testimony) -> Option<Rul
     }
     let claims = rival_claims(scene.session?, &own(case), case.ended_at);
     let first = claims.first()?;
-    let mut why =
-        vec![format!("server {} closed without a byte while {}", case.claim.server.0, sentence::in_flight(case))];
-    why.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| sentence::claim(entry, case.ended_at)));
+    let mut why = vec![format!("server {} closed without a byte while {}", scene.server(), sentence::in_flight(case))];
+    why.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| sentence::claim(entry, case.ended_at, scene.ensemble)));
     why.extend(thaw(scene, first));
     let seen = testimony(scene, said_by);
     let certain = first.claim.attached_at().is_some() && seen.is_some() && !case.was_reset();
@@ -124,8 +125,8 @@ pub(super) fn inferred(scene: Scene<'_>, next: &Attachment, said_by: Testimony) 
         return None;
     }
     let mut why = vec![
-        format!("server {} closed without a byte while {}", case.claim.server.0, sentence::in_flight(case)),
-        format!("the session is not over: {}", sentence::claim(next, case.ended_at)),
+        format!("server {} closed without a byte while {}", scene.server(), sentence::in_flight(case)),
+        format!("the session is not over: {}", sentence::claim(next, case.ended_at, scene.ensemble)),
     ];
     let seen = testimony(scene, said_by);
     let confidence = if seen.is_some() { Confidence::Likely } else { Confidence::Weak };
@@ -179,7 +180,7 @@ fn thaw(scene: Scene<'_>, claim: &Attachment) -> Option<String> {
     let given_up_at = claim.end.filter(|_| claim.claim.attached_at().is_none())?.at;
     let server = claim.claim.server;
     scene.ensemble.get(server)?.serving_since(given_up_at)?;
-    Some(format!("server {} serves again, and carries out what it was sent meanwhile", server.0))
+    Some(format!("server {} serves again, and carries out what it was sent meanwhile", scene.ensemble.name(server)))
 }
 
 /// The servers with a claim that may have taken the session away from this case's connection.
@@ -203,7 +204,9 @@ fn is_spent(session: &SessionRecord, claim: &Attachment, own: &Attachment) -> bo
 fn add_claims(scene: Scene<'_>, why: &mut Vec<String>) -> Option<ServerId> {
     let session = scene.session?;
     let claims = rival_claims(session, &own(scene.case), scene.case.ended_at);
-    why.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| sentence::claim(entry, scene.case.ended_at)));
+    why.extend(
+        claims.iter().take(CLAIMS_TOLD).map(|entry| sentence::claim(entry, scene.case.ended_at, scene.ensemble)),
+    );
     why.extend(shared(session, &own(scene.case)));
     claims.first().map(|entry| entry.claim.server)
 }

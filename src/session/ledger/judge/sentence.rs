@@ -6,6 +6,7 @@ use crate::ids::Xid;
 use crate::session::ending::Unanswered;
 use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
+use crate::session::ledger::ensemble::Ensemble;
 use crate::time::Timestamp;
 use crate::wire::OpCode;
 
@@ -31,15 +32,16 @@ pub(super) fn in_flight(case: &Case) -> String {
         (Some(head), 0 | 1, _) => format!("{} was unanswered", request(head, case.ended_at)),
         (Some(head), all, _) => format!("{} and {} more were unanswered", request(head, case.ended_at), all - 1),
         (None, 0, 0) => "nothing was unanswered".to_owned(),
+        (None, 0, 1) => "a ping was unanswered".to_owned(),
         (None, 0, pings) => format!("{pings} pings were unanswered"),
         (None, all, _) => format!("{all} requests were unanswered"),
     }
 }
 
 /// `the session was given to 10.0.0.7:4100 by server 2, 40 ms before (connection 9)`.
-pub(super) fn claim(entry: &Attachment, end: Timestamp) -> String {
+pub(super) fn claim(entry: &Attachment, end: Timestamp, ensemble: &Ensemble) -> String {
     let claim = &entry.claim;
-    let (server, client) = (claim.server.0, claim.client);
+    let (server, client) = (ensemble.name(claim.server), claim.client);
     match claim.outcome {
         Outcome::Accepted { at, .. } => format!(
             "server {server} gave the session to {client} {} (connection {})",

@@ -21,7 +21,7 @@ const SKEW: Duration = Duration::from_millis(100);
 
 /// How long after a session was closed a server that lags may still carry one of its connections: one that lags
 /// by more than `syncLimit` ticks (10 s in the sample configuration) is thrown out of the ensemble.
-const CLOSE_REACHES: Duration = Duration::from_secs(10);
+pub(super) const CLOSE_REACHES: Duration = Duration::from_secs(10);
 
 /// How long before its clients are dropped a thawing server may have been asked last without an answer: a question
 /// is given up after about a second, and the next one may still wait for its answer when the server thaws.
@@ -31,7 +31,7 @@ const THAW: Duration = Duration::from_secs(3);
 pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
     let case = scene.case;
     if let Some(len) = case.end.oversized {
-        let why = format!("server {} closed at a frame of {len} bytes, above its limit", case.claim.server.0);
+        let why = format!("server {} closed at a frame of {len} bytes, above its limit", scene.server());
         return Some(Ruling::of(EndReason::OversizedFrame, why));
     }
     explained_by_sibling(scene)
@@ -71,7 +71,7 @@ fn pushed_aside(other: &Attachment, scene: Scene<'_>) -> Ruling {
         format!(
             "{} claimed the same session at the same server {} {}{given}: the server closes the older connection",
             other.claim.client,
-            other.claim.server.0,
+            scene.ensemble.name(other.claim.server),
             sentence::relative(other.claim.claimed_at, scene.case.ended_at)
         ),
     )
@@ -143,7 +143,7 @@ fn silent(scene: Scene<'_>) -> Option<Ruling> {
     }
     let facts = format!(
         "server {} closed after the client had sent nothing for {} ms, with a timeout of {} ms",
-        case.claim.server.0,
+        scene.server(),
         silence.as_millis(),
         timeout.as_millis()
     );
@@ -152,7 +152,8 @@ fn silent(scene: Scene<'_>) -> Option<Ruling> {
             EndReason::ClientSilent,
             format!(
                 "{facts}; the session lives on at server {} (connection {})",
-                other.claim.server.0, other.connection
+                scene.ensemble.name(other.claim.server),
+                other.connection
             ),
         ),
         None => Ruling::of(EndReason::SessionExpired, facts),
@@ -167,7 +168,7 @@ fn silent_in_flight(scene: Scene<'_>) -> Option<Ruling> {
     (silence >= timeout && case.owed() && !case.was_reset()).then(|| {
         let why = format!(
             "server {} closed after the client had sent nothing for {} ms, with a timeout of {} ms, though {}",
-            case.claim.server.0,
+            scene.server(),
             silence.as_millis(),
             timeout.as_millis(),
             sentence::in_flight(case)
@@ -207,8 +208,8 @@ pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) ->
         }
         let why = format!(
             "server {} closed this connection alone; the session lives on at server {} (connection {}), and {}",
-            scene.case.claim.server.0,
-            other.claim.server.0,
+            scene.server(),
+            scene.ensemble.name(other.claim.server),
             other.connection,
             sentence::in_flight(scene.case)
         );
@@ -239,7 +240,7 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
                 EndReason::SessionExpired,
                 format!(
                     "server {} refused the session with timeout 0 when it was claimed {after}",
-                    next.claim.server.0
+                    scene.ensemble.name(next.claim.server)
                 ),
             ),
         });
@@ -262,7 +263,7 @@ fn over_before(scene: Scene<'_>) -> Option<Ruling> {
     let given_since = others(scene).any(|other| other.claim.attached_at() > Some(at));
     (at > attached_at && at <= case.ended_at && !given_since).then(|| {
         let before = sentence::relative(at, case.ended_at);
-        let why = format!("server {} had refused the session with timeout 0 {before}", server.0);
+        let why = format!("server {} had refused the session with timeout 0 {before}", scene.ensemble.name(server));
         Ruling::of(EndReason::SessionExpired, why)
     })
 }
@@ -292,7 +293,7 @@ pub(in crate::session::ledger) fn without_return(scene: Scene<'_>, said_by: Test
 
 fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
     let case = scene.case;
-    let (server, in_flight) = (case.claim.server.0, sentence::in_flight(case));
+    let (server, in_flight) = (scene.server(), sentence::in_flight(case));
     let seen = testimony(scene, said_by).unwrap_or_else(|| "nobody could say whether it went on serving".to_owned());
     if case.was_reset() {
         return Ruling::of(
@@ -319,7 +320,7 @@ fn thawed(scene: Scene<'_>) -> Option<Ruling> {
     })?;
     let why = format!(
         "server {} said nothing when asked {}, and closed this connection as it came back; {}",
-        case.claim.server.0,
+        scene.server(),
         sentence::relative(look.asked_at, case.ended_at),
         sentence::in_flight(case)
     );
