@@ -402,6 +402,25 @@ fn few_nodes_that_are_being_made_are_remembered() {
 }
 
 #[test]
+fn nodes_that_could_not_be_made_leave_room_for_others() {
+    let mut nodes = vec![(OpCode::CREATE, "/controller", 1, ErrorCode(-110)); 8];
+    nodes.push((OpCode::CREATE, "/brokers/ids/4", 1, ErrorCode::OK));
+    assert_eq!(identities(&nodes), ["identity broker-4"]);
+}
+
+#[test]
+fn only_its_own_reply_tells_that_a_node_was_made() {
+    let (mut tracker, mut words) = attached();
+    // Some clients count their requests from 0 on.
+    let asked = [create(0, OpCode::CREATE, "/controller", 1), ping()].concat();
+    tracker.on_client_bytes(Timestamp(5), &asked, &mut words);
+    tracker.on_server_bytes(Timestamp(6), &reply(-2, ErrorCode::OK), &mut words);
+    assert_eq!(words.0.last().map(String::as_str), Some("reply -2 Some(ping) after 5"));
+    tracker.on_server_bytes(Timestamp(7), &reply(0, ErrorCode::OK), &mut words);
+    assert_eq!(words.0.last().map(String::as_str), Some("identity controller"));
+}
+
+#[test]
 fn refusals_that_servers_send_past_others_leave_no_gap() {
     for (error, zxid, gap) in [
         (ErrorCode::NOT_READ_ONLY, 9, false),
