@@ -189,9 +189,7 @@ impl RecordWalk {
         let (op, ints, data_len, items) = (self.op, self.ints, self.data_len, self.items);
         visitor.record(&Record { op, path, ints, data_len, items, error: self.error });
         self.fields = None;
-        if self.kept.capacity() > 0 {
-            self.kept = Vec::new();
-        }
+        self.kept = Vec::new();
     }
 
     /// Keeps what this chunk held of a text, for when the next one comes.
