@@ -9,6 +9,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use zoogate::cli::Arguments;
 use zoogate::observe::catalog::CATALOG;
+use zoogate::session::verdict::{EndReason, Evidence};
 
 /// Compares a file with what it should hold, given what it holds; or writes it when asked to.
 fn check(file: &str, expected: impl Fn(&str) -> String) {
@@ -52,6 +53,22 @@ fn metrics() -> String {
     table
 }
 
+fn reasons() -> String {
+    let mut table = String::from("| reason | what happened | what to look at |\n|---|---|---|\n");
+    for reason in EndReason::ALL {
+        let _ = writeln!(table, "| `{}` | {} | {} |", reason.label(), reason.meaning(), reason.advice());
+    }
+    table
+}
+
+fn evidence() -> String {
+    let mut table = String::from("| evidence | what was seen |\n|---|---|\n");
+    for evidence in Evidence::ALL {
+        let _ = writeln!(table, "| `{}` | {} |", evidence.label(), evidence.meaning());
+    }
+    table
+}
+
 #[test]
 fn reference() {
     check("config/reference.toml", |_| zoogate::config::reference_toml());
@@ -64,7 +81,13 @@ fn schema() {
 
 #[test]
 fn tables_of_the_readme() {
-    let sections = [("commands", commands()), ("settings", zoogate::config::settings_table()), ("metrics", metrics())];
+    let sections = [
+        ("commands", commands()),
+        ("reasons", reasons()),
+        ("evidence", evidence()),
+        ("settings", zoogate::config::settings_table()),
+        ("metrics", metrics()),
+    ];
     check("README.md", |text| filled(text, &sections));
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use super::explain;
 use crate::config::{self, Keys, LogLevel};
 use crate::ids::SessionId;
 
@@ -93,6 +95,13 @@ pub enum Command {
     /// List connections, open and ended, newest first.
     #[command(after_help = ASKING)]
     Connections(ListQuery),
+
+    /// Explain why connections end and what shows that a session has moved, word by word as lists and metrics have it.
+    Explain {
+        /// One word, such as lagging_server or xid_gap; all of them unless given.
+        #[arg(value_parser = PossibleValuesParser::new(explain::words()), hide_possible_values = true)]
+        word: Option<String>,
+    },
 
     /// Ask whether zoogate serves: ends with 0 when it does and with 1 when it does not.
     #[command(after_help = ASKING)]

@@ -8,6 +8,7 @@ mod admin_client;
 mod arguments;
 mod check;
 mod demo;
+mod explain;
 mod lists;
 mod print_config;
 mod run;
@@ -66,6 +67,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
         Command::SessionMoved(list) => lists::SESSION_MOVED.print(list, out),
         Command::Servers(list) => lists::SERVERS.print(list, out),
         Command::Connections(list) => lists::CONNECTIONS.print(list, out),
+        Command::Explain { word } => explain::explain(word.as_deref(), out),
         Command::Ready(at) => state::ready(&at.admin, out),
         Command::LogLevel { level, at } => state::log_level(&at.admin, *level, out),
         Command::Completions { shell } => {

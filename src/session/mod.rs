@@ -6,6 +6,7 @@ pub mod ending;
 pub mod event;
 pub mod identity;
 pub mod ledger;
+mod meaning;
 mod path_ring;
 mod pending;
 mod pings;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use zoogate::session::verdict::{EndReason, Evidence};
+
 use super::{stderr, stdout, zoogate};
 
 fn check(file: &str, arguments: &[&str]) {
@@ -35,6 +37,24 @@ fn of_settings_in_full() {
 #[test]
 fn of_a_list() {
     check("sessions.txt", &["sessions", "--help"]);
+}
+
+#[test]
+fn every_word_is_explained_alone_and_with_all_others() {
+    let all = stdout(&zoogate(&["explain"], &[]));
+    for reason in EndReason::ALL {
+        let one = stdout(&zoogate(&["explain", reason.label()], &[]));
+        assert_eq!(one, format!("{}\n    {}\n    look at: {}\n", reason.label(), reason.meaning(), reason.advice()));
+        assert!(all.contains(&one), "{one}");
+    }
+    for evidence in Evidence::ALL {
+        let one = stdout(&zoogate(&["explain", evidence.label()], &[]));
+        assert_eq!(one, format!("{}\n    {}\n", evidence.label(), evidence.meaning()));
+        assert!(all.contains(&one), "{one}");
+    }
+    let wrong = zoogate(&["explain", "lagging"], &[]);
+    assert_eq!(wrong.status.code(), Some(64));
+    assert!(stderr(&wrong).contains("'lagging_server'"), "{}", stderr(&wrong));
 }
 
 #[test]
