@@ -1,7 +1,9 @@
 //! Lists as tables and as JSON, and what is said when nobody or somebody else answers.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+
+use socket2::{Domain, Socket, Type};
 
 use super::{door, stderr, stdout, zoogate};
 
@@ -139,9 +141,10 @@ fn the_log_level_is_shown_and_changed() {
 
 #[test]
 fn nobody_and_somebody_else_are_told_apart() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    // Bound and not listening, it refuses, and nobody else can have it meanwhile.
+    let silent = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    silent.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = silent.local_addr().unwrap().as_socket().unwrap().to_string();
     let nobody = zoogate(&["moves", "--admin", &address], &[]);
     assert_eq!(nobody.status.code(), Some(2));
     assert!(stderr(&nobody).starts_with(&format!("zoogate: no zoogate answers at {address} (")), "{}", stderr(&nobody));

@@ -87,6 +87,7 @@ async fn the_accept_loop_outlives_a_want_of_descriptors() {
         kept.push(stage.try_pair().await.expect("a place"));
     }
     // The limit is lowered below what is in use: no descriptor can be had for anything.
+    let began = Instant::now();
     let before =
         prlimit(Some(stage.zoogate.pid()), Resource::Nofile, Rlimit { current: Some(8), maximum: Some(20_000) });
     let mut waiting = Vec::new();
@@ -94,19 +95,19 @@ async fn the_accept_loop_outlives_a_want_of_descriptors() {
         waiting.push(TcpStream::connect(stage.address).await.expect("a place in the kernel's queue"));
     }
     stage.zoogate.logs("listener failure").await;
-    let began = Instant::now();
     for pair in &mut kept {
         heartbeat(pair).await;
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     prlimit(Some(stage.zoogate.pid()), Resource::Nofile, before.expect("a limit to change")).expect("the old limit");
     let want = ["operation=\"accept\"", "reason=\"process_descriptors\""];
     stage.zoogate.counts("zoogate_listener_errors_total", &want, 5).await;
     stage.zoogate.counts("zoogate_connect_failures_total", &["reason=\"descriptors\""], 1).await;
     // Each is counted, and one in ten seconds is written down.
-    let most = 1 + began.elapsed().as_secs() as usize / 10;
-    assert!(stage.zoogate.lines_with("listener failure") <= most, "{}", stage.zoogate.log());
-    assert!(stage.zoogate.lines_with("the admin address cannot accept") <= most, "{}", stage.zoogate.log());
+    for what in ["listener failure", "the admin address cannot accept"] {
+        let lines = stage.zoogate.lines_with(what);
+        assert!(lines <= 1 + began.elapsed().as_secs() as usize / 10, "{}", stage.zoogate.log());
+    }
     stage.zoogate.expect_within_bounds(kept.len() as u64);
     // Whoever waited is served.
     for (mut client, session) in waiting.into_iter().zip(SESSION + 1000..) {
@@ -123,7 +124,7 @@ async fn the_accept_loop_outlives_a_want_of_descriptors() {
 #[tokio::test]
 async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
     let mut stage = Stage::set(|plan| plan.with("--connections-first-frame", "700ms")).await;
-    let mut pair = stage.try_pair().await.expect("a place");
+    let mut pair = until("a claim that comes in time", async || stage.try_pair().await).await;
     let claim = frames::connect(60_000);
     let mut slow = Vec::new();
     for given in [0, 3, 4, 20, claim.len() - 1] {
@@ -159,7 +160,7 @@ async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
 #[tokio::test]
 async fn handshakes_that_come_a_byte_at_a_time_are_answered_and_hold_up_nobody() {
     const SLOW: i64 = 200;
-    let mut stage = Stage::set(|plan| plan.with("--workers", "1")).await;
+    let mut stage = Stage::set(|plan| plan.with("--workers", "1").with("--connections-first-frame", "600s")).await;
     let mut pair = stage.try_pair().await.expect("a place");
     let before = stage.zoogate.resident();
     let mut slow = Vec::new();

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::fake::Fake;
 use crate::support::sockets::{End, connect, expect, refuses, rest, send};
-use crate::support::wait::until;
+use crate::support::wait::{until, within};
 use crate::support::zoogate::Plan;
 use crate::support::{frames, ports};
 
@@ -81,11 +81,20 @@ async fn a_client_for_whom_no_server_is_left_is_closed_at_once() {
 
 #[tokio::test]
 async fn a_word_for_which_no_server_is_left_is_closed_and_counted() {
-    let fake = Fake::start().await;
+    let listener = TcpListener::bind(ports::free()).await.unwrap();
     let address = ports::free();
-    let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    let plan = Plan::before(&[listener.local_addr().unwrap()]).pooled(address);
+    let leaving = tokio::spawn(async move {
+        let (mut asked, _) = listener.accept().await.unwrap();
+        expect(&mut asked, b"srvr").await;
+        send(&mut asked, b"Mode: follower\nZxid: 0x7\n").await;
+        drop(asked);
+        // The connection for the next question is kept, so that the end of the listener does not show.
+        listener.accept().await.unwrap()
+    });
+    let zoogate = plan.with("--probe-interval", "60s").start().await;
+    let _probe = within("the prober to be back", leaving).await.unwrap();
     let mut client = connect(address).await;
-    drop(fake);
     send(&mut client, b"ruok").await;
     assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
     zoogate.counts("zoogate_rejected_connections_total", &["reason=\"no_server\""], 1).await;

@@ -91,6 +91,8 @@ async fn other_protocols_pass_both_ways_and_are_named() {
         let of_name = strangers.iter().filter(|(other, _)| *other == name).count() as u64;
         let reason = format!("reason=\"{name}\"");
         stage.zoogate.counts("zoogate_opaque_connections_total", &[&reason], 2 * of_name).await;
+        // A line is written behind the traffic, by a thread of its own.
+        stage.zoogate.logs(name).await;
         let log = stage.zoogate.log();
         let warned = log.lines().filter(|line| line.contains("WARN") && line.contains(name)).count();
         assert_eq!(warned, 1, "{name} is to be named once");

@@ -2,6 +2,7 @@
 //! kernel, a clock that jumps.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::support::crowd::alone;
 use crate::support::fake::Fake;
 use crate::support::pair::Pair;
 use crate::support::sockets::{connect, expect, refuses, send};
-use crate::support::wait::within;
+use crate::support::wait::{until, within};
 use crate::support::zoogate::Plan;
 use crate::support::{frames, ports};
 
@@ -69,9 +70,12 @@ async fn a_name_that_fails_is_said_and_the_others_serve() {
     }
 }
 
-/// Says where a name leads to from now on.
+/// Says where a name leads to from now on. It is written over what is there in one piece: nobody who reads meanwhile
+/// finds half a file.
 fn rewrite(hosts: &Path, ip: &str) {
-    fs::write(hosts, format!("127.0.0.1 localhost\n{ip} zk.test\n")).expect("a file of names");
+    let text = format!("127.0.0.1 localhost\n{ip:<15} zk.test\n");
+    let file = fs::OpenOptions::new().write(true).open(hosts).expect("a file of names");
+    file.write_all_at(text.as_bytes(), 0).expect("a file of names");
 }
 
 #[tokio::test]
@@ -86,12 +90,17 @@ async fn a_name_that_changes_is_followed_and_a_session_that_is_there_stays() {
     let zoogate = plan.start().await;
     let mut before = Pair::attach(&mut old, address, SESSION).await;
     rewrite(hosts.path(), "127.0.0.77");
+    // Whoever asks for a name while it is looked up shares that answer. The prober looks it up anew behind each answer
+    // of its server: behind the first one from now on no look-up is left from before.
+    let looks = zoogate.metric("zoogate_probe_results_total", &["health=\"serving\""]).await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], looks + 1).await;
     let mut after = Pair::attach(&mut new, address, SESSION + 1).await;
     before.heartbeat().await;
     after.heartbeat().await;
     // The name is gone for a while, and comes back.
     fs::write(hosts.path(), "").expect("a file of names");
-    zoogate.counts("zoogate_probe_results_total", &["health=\"unreachable\""], 1).await;
+    until("the address of a name that leads nowhere to refuse", async || refuses(address).await.then_some(())).await;
+    assert!(zoogate.metric("zoogate_probe_results_total", &["health=\"unreachable\""]).await > 0);
     before.heartbeat().await;
     rewrite(hosts.path(), "127.0.0.1");
     Pair::attach(&mut old, address, SESSION + 2).await.heartbeat().await;
@@ -200,7 +209,9 @@ async fn clients_that_find_the_queue_full_are_served_in_the_end() {
     let alone = alone().await;
     let mut fake = Fake::start().await;
     let address = ports::free();
-    let mut zoogate = Plan::before(&[fake.address()]).pooled(address).with("--workers", "1").start().await;
+    // Those who fitted into the queue wait for those who did not, whom the kernel lets knock again after seconds.
+    let plan = Plan::before(&[fake.address()]).pooled(address).with("--connections-first-frame", "600s");
+    let mut zoogate = plan.with("--workers", "1").start().await;
     let mut other = Pair::attach(&mut fake, address, SESSION).await;
     zoogate.freeze();
     let mut waiting = Vec::new();
@@ -223,7 +234,7 @@ async fn clients_that_find_the_queue_full_are_served_in_the_end() {
     let last = waiting.split_off(waiting.len() - 30);
     drop(waiting);
     for (mut client, session) in last.into_iter().zip(SESSION + 1..) {
-        let (claim, answer) = (frames::connect(30_000), frames::connected(30_000, session));
+        let (claim, answer) = (frames::connect(600_000), frames::connected(600_000, session));
         send(&mut client, &claim).await;
         let _server = fake.attach(&claim, &answer).await;
         expect(&mut client, &answer).await;
