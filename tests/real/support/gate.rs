@@ -141,8 +141,12 @@ impl Gate {
         }
     }
 
-    /// Waits until nothing is pending, then compares what was flagged, all of it.
+    /// Waits until nothing is pending and as much was flagged as is expected, then compares all of it.
+    ///
+    /// Bytes are forwarded before they are looked at: who was told of a refusal may ask before zoogate has read it.
     pub(crate) fn expect_flags(&self, expected: &[Expected]) {
+        let told = || Some(self.flags()).filter(|flags| flags.len() >= expected.len());
+        wait::until_or("refusals to be flagged", PATIENCE, told, || self.tell());
         self.expect_all_judged();
         let mut flags = self.flags();
         for wanted in expected {
@@ -153,11 +157,17 @@ impl Gate {
         assert!(flags.is_empty(), "flagged too much: {flags:#?}");
     }
 
-    /// Waits until nothing is pending, then compares the moves of all sessions, in order.
+    /// Waits until there are as many moves as expected, then compares those of all sessions, in order.
     pub(crate) fn expect_moves(&self, expected: &[(Credentials, SocketAddr, SocketAddr)]) {
         let expected: Vec<_> =
             expected.iter().map(|(session, from, to)| (session.id(), from.to_string(), to.to_string())).collect();
-        assert_eq!(self.moves(), expected);
+        let moves = wait::until_or(
+            "the moves to be told",
+            PATIENCE,
+            || Some(self.moves()).filter(|moves| moves.len() >= expected.len()),
+            || self.tell(),
+        );
+        assert_eq!(moves, expected);
     }
 
     /// How many connections have ended for each reason.

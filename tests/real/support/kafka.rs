@@ -103,14 +103,18 @@ pub(crate) fn create_topic(bootstrap: SocketAddr, topic: &str, brokers: usize) {
 pub(crate) fn produce(bootstrap: SocketAddr, topic: &str, lines: &[String]) {
     let bootstrap = bootstrap.to_string();
     let arguments = ["--bootstrap-server", &bootstrap, "--topic", topic, "--request-required-acks", "all"];
-    tool("kafka.tools.ConsoleProducer", &arguments, &(lines.join("\n") + "\n"));
+    // As the tool has it by itself, a message is given up when it has failed three times within some tenths of seconds,
+    // and the tool ends with success all the same.
+    let patience = ["--message-send-max-retries", "10000", "--request-timeout-ms", "30000"];
+    tool("kafka.tools.ConsoleProducer", &[&arguments[..], &patience].concat(), &(lines.join("\n") + "\n"));
 }
 
-/// Reads `count` messages from the topic's beginning, sorted.
+/// Reads `count` messages from the topic's beginning, sorted; fewer when no more come for two minutes.
 pub(crate) fn consume(bootstrap: SocketAddr, topic: &str, count: usize) -> Vec<String> {
     let (bootstrap, count) = (bootstrap.to_string(), count.to_string());
     let arguments = ["--bootstrap-server", &bootstrap, "--topic", topic, "--from-beginning", "--max-messages", &count];
-    let said = tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, "");
+    let patience = ["--timeout-ms", "120000"];
+    let said = tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &[&arguments[..], &patience].concat(), "");
     let mut lines: Vec<String> = said.lines().map(String::from).collect();
     lines.sort();
     lines
