@@ -17,9 +17,6 @@ use crate::support::wait::{self, PATIENCE};
 /// How long a frozen server stays frozen: longer than the brokers' session timeout.
 const FROZEN: Duration = Duration::from_secs(10);
 
-/// The leader gives a frozen follower up before it thaws.
-const LEFT_BEHIND: &str = "syncLimit=4";
-
 #[test]
 fn brokers_behind_one_pooled_address() {
     Play::begin(|gate| gate.pooled().to_string()).play_out();
@@ -39,7 +36,7 @@ struct Play {
 
 impl Play {
     fn begin(connect: impl Fn(&Gate) -> String) -> Self {
-        let ensemble = Ensemble::of([Version::V3_9_3; 3]).setting(LEFT_BEHIND).start();
+        let ensemble = Ensemble::start(Version::V3_9_3);
         let gate = Gate::start(&ensemble);
         let mut brokers = [1, 2].map(|id| Broker::start(id, &connect(&gate)));
         brokers.iter_mut().for_each(Broker::wait_started);

@@ -10,7 +10,8 @@ const ALL: [usize; 3] = [0, 1, 2];
 
 #[test]
 fn claim_given_up_on_a_frozen_follower() {
-    let ensemble = Ensemble::start(Version::V3_9_3);
+    // A follower that is frozen for longer than this has left the leader, and carries no claim out.
+    let ensemble = Ensemble::of([Version::V3_9_3; 3]).setting("syncLimit=60").start();
     let (leader, [frozen, other]) = (ensemble.leader(), ensemble.followers());
     for others in COMPANIES {
         let gate = Gate::start(&ensemble);

@@ -11,7 +11,8 @@ use crate::support::wait::{self, PATIENCE};
 #[test]
 fn sessions_are_spread_and_return() {
     let ensemble = Ensemble::start(Version::V3_9_3);
-    let gate = Gate::start(&ensemble);
+    // No server is passed over because it is slow.
+    let gate = Gate::start_with(&ensemble, &["--probe-timeout", "60s"]);
     let mut clients: Vec<Client> = (0..6).map(|_| Client::create_session(gate.pooled())).collect();
     let homes: Vec<String> = clients.iter().map(|client| gate.home_of(&client.credentials())).collect();
     assert_eq!(homes.iter().collect::<BTreeSet<_>>().len(), 3, "{homes:?}");

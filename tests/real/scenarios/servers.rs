@@ -38,7 +38,7 @@ fn leader_dies() {
 /// The leader gives a frozen follower up; when it thaws it finds that out and drops its clients.
 #[test]
 fn follower_freezes_for_longer_than_the_leader_waits() {
-    let mut ensemble = Ensemble::of([Version::V3_9_3; 3]).setting("syncLimit=4").start();
+    let mut ensemble = Ensemble::start(Version::V3_9_3);
     for others in COMPANIES {
         let (leader, [frozen, other]) = (ensemble.leader(), ensemble.followers());
         let gate = Gate::start(&ensemble);

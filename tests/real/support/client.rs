@@ -2,7 +2,7 @@
 //!
 //! Real clients hide what these tests are about: which bytes came, and how exactly a connection ended.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -84,14 +84,14 @@ pub(crate) struct Link {
 
 impl Link {
     /// Connects, and says how it went wrong where it did.
-    pub(crate) fn open(address: SocketAddr) -> std::io::Result<Self> {
+    pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, unread: Vec::new(), ended: None })
     }
 
     /// Connects from this local address, as a client on another machine would come from another one.
-    fn open_from(source: IpAddr, address: SocketAddr) -> std::io::Result<Self> {
+    fn open_from(source: IpAddr, address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.bind(&SocketAddr::new(source, 0).into())?;
         socket.connect_timeout(&address.into(), PATIENCE)?;
@@ -171,10 +171,13 @@ impl Client {
 
     /// Attaches to a session that must be accepted.
     ///
-    /// A server that has not caught up with what the client has seen turns it away without an answer; like any client
-    /// this one asks again.
+    /// A server that has not caught up with what the client has seen turns it away without an answer, and a port is
+    /// closed for as long as the server behind it has not been seen; like any client this one asks again.
     pub(crate) fn attach(address: SocketAddr, credentials: &Credentials) -> Self {
-        Self::insist(|| Self::try_attach(address, credentials))
+        Self::insist(|| match Self::claim(address, credentials) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Greeting::Ended,
+            claimed => Self::greeting(address, claimed, credentials),
+        })
     }
 
     fn insist(mut attempt: impl FnMut() -> Greeting) -> Self {
@@ -187,7 +190,11 @@ impl Client {
 
     /// Attaches to a session, whatever comes of it.
     pub(crate) fn try_attach(address: SocketAddr, credentials: &Credentials) -> Greeting {
-        match Self::claim(address, credentials) {
+        Self::greeting(address, Self::claim(address, credentials), credentials)
+    }
+
+    fn greeting(address: SocketAddr, claimed: io::Result<Link>, credentials: &Credentials) -> Greeting {
+        match claimed {
             Ok(link) => Self::hear(link, credentials),
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Greeting::Ended,
             Err(error) => panic!("cannot connect to {address}: {error}"),
@@ -208,7 +215,7 @@ impl Client {
     }
 
     /// Sends a ConnectRequest and waits for nothing.
-    pub(crate) fn claim(address: SocketAddr, credentials: &Credentials) -> std::io::Result<Link> {
+    pub(crate) fn claim(address: SocketAddr, credentials: &Credentials) -> io::Result<Link> {
         Ok(Self::ask(Link::open(address)?, credentials))
     }
 

@@ -22,10 +22,6 @@ const SERVERS: usize = 3;
 /// Milliseconds; short, so that expiry and elections are quick, and long enough for a loaded machine.
 const TICK_MS: u32 = 1000;
 
-/// Ticks of silence after which leader and follower give each other up: no server that is merely slow, or frozen for a
-/// moment, leaves the quorum. A test that is about leaving it sets its own.
-const SYNC_LIMIT: u32 = 60;
-
 /// A ZooKeeper release that the tests run against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -130,7 +126,7 @@ impl Plan {
         fs::write(data.join("myid"), (index + 1).to_string()).expect("write myid");
         let client_port = ports::free();
         let mut settings = format!(
-            "tickTime={TICK_MS}\ninitLimit=20\nsyncLimit={SYNC_LIMIT}\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n\
+            "tickTime={TICK_MS}\ninitLimit=20\nsyncLimit=4\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n\
              clientPort={client_port}\nclientPortAddress=127.0.0.1\ndataDir={}\nadmin.enableServer=false\n\
              4lw.commands.whitelist=*\n",
             data.display()

@@ -28,6 +28,11 @@ pub(crate) struct Gate {
 impl Gate {
     /// Starts it with a pooled listener and one per server.
     pub(crate) fn start(ensemble: &Ensemble) -> Self {
+        Self::start_with(ensemble, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(ensemble: &Ensemble, further: &[&str]) -> Self {
         let folder = TempDir::with_prefix("zoogate-gate-").expect("create a folder for zoogate");
         let admin = ports::loopback(ports::free());
         let pooled = ports::loopback(ports::free());
@@ -38,6 +43,7 @@ impl Gate {
         for (mirror, server) in mirrors.iter().zip(servers) {
             arguments.extend(["--listen".into(), format!("{mirror}={server}")]);
         }
+        arguments.extend(further.iter().copied().map(String::from));
         let process = Process::start(env!("CARGO_BIN_EXE_zoogate"), &arguments, &folder.path().join("log"));
         let mut gate = Self { mirrors, pooled, admin, process, _folder: folder };
         wait::until_true("zoogate to be ready", PATIENCE, || {
