@@ -52,6 +52,7 @@ fn more_connections_than_a_server_takes() {
         gate.expect_all_judged();
         gate.reasons().contains_key("connection_cap")
     });
+    gate.expect_all_judged();
     assert_eq!(gate.reasons().into_keys().collect::<Vec<_>>(), ["connection_cap"], "{}", gate.tell());
 
     let mut pooled: Vec<Client> = (0..4).map(|_| Client::create_session(gate.pooled())).collect();

@@ -145,6 +145,8 @@ impl Plan {
         let mut arguments = small_java(128, &self.versions[index].peer().class_path());
         arguments.push(format!("-Dlog4j.configuration=file:{}", logging.display()));
         arguments.push("-Dzookeeper.forceSync=no".into());
+        // A vote that was lost is sent again after this many ms at most, and not after a minute.
+        arguments.push("-Dzookeeper.fastleader.maxNotificationInterval=1000".into());
         arguments.extend(self.properties.iter().cloned());
         arguments.push("org.apache.zookeeper.server.quorum.QuorumPeerMain".into());
         arguments.push(configuration.display().to_string());
