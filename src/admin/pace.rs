@@ -51,8 +51,17 @@ mod tests {
         let begun = Instant::now();
         assert!(!pace.is_busy());
         pace.make(|| std::thread::sleep(work)).await;
-        assert!(pace.is_busy());
         pace.make(|| ()).await;
         assert!(begun.elapsed() >= work * (REST + 1), "the second answer came after {:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_an_answer_is_made_or_in_the_pause_behind_it_waits() {
+        let pace = Pace::new();
+        let mut next = pace.0.lock().await;
+        assert!(pace.is_busy());
+        *next = Instant::now() + Duration::from_hours(1);
+        drop(next);
+        assert!(pace.is_busy());
     }
 }

@@ -227,6 +227,16 @@ static void cut(zhandle_t *client)
     say_event("watch from before the cut");
 }
 
+/* The library does not wait for the answer to a close. Half a session timeout at most: it is the close that has to
+ * remove the node, not the timeout. */
+static void wait_until_gone(zhandle_t *client, const char *name)
+{
+    struct Stat stat;
+    struct timespec pause = {0, 20000000};
+    for (int round = 0; round < TIMEOUT_MS / 2 / 20 && zoo_exists(client, at(name), 0, &stat) == ZOK; round++)
+        nanosleep(&pause, NULL);
+}
+
 int main(int count, char **arguments)
 {
     if (count != 3)
@@ -242,6 +252,7 @@ int main(int count, char **arguments)
     cut(client);
     printf("close: %d\n", zookeeper_close(client));
     client = connect_to(arguments[1]);
+    wait_until_gone(client, "/ephemeral");
     get(client, "gone with its session", "/ephemeral");
     zookeeper_close(client);
     return 0;

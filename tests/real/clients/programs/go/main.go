@@ -172,6 +172,11 @@ func main() {
 	fmt.Println("closed")
 	client, _ = connect(servers)
 	there, _, err := client.Exists(root + "/ephemeral")
+	// Close waits for its answer for a second only. It is the close that has to remove the node, not the timeout.
+	for began := time.Now(); there && err == nil && time.Since(began) < timeout/2; {
+		time.Sleep(20 * time.Millisecond)
+		there, _, err = client.Exists(root + "/ephemeral")
+	}
 	fmt.Println("gone with its session:", !there, err)
 	client.Close()
 }
