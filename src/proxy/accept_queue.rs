@@ -175,6 +175,34 @@ mod tests {
     }
 
     #[test]
+    fn sockets_that_share_an_address_are_added_up() {
+        // Whichever the kernel tells of first.
+        for rooms in [[0, 512], [512, 0]] {
+            let mut address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+            let mut listeners = Vec::new();
+            for room in rooms {
+                let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+                socket.set_reuse_port(true).unwrap();
+                socket.bind(&address.into()).unwrap();
+                address = socket.local_addr().unwrap().as_socket().unwrap();
+                socket.listen(room).unwrap();
+                listeners.push(socket);
+            }
+            let mut queues = AcceptQueues::of(vec![address]).unwrap();
+            let mut clients = Vec::new();
+            // The kernel leads about half of them to either; the narrow one has room for one.
+            while clients.len() < 256
+                && let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_millis(300))
+            {
+                clients.push(client);
+            }
+            let both = queues.look().unwrap()[0];
+            assert!(both.times > 0, "{both:?} of {rooms:?}");
+            assert_eq!(both.waiting as usize, clients.len(), "{both:?} of {rooms:?}");
+        }
+    }
+
+    #[test]
     fn bytes_that_are_cut_or_strange_are_no_queue() {
         let socket = [&[AF_INET][..], &[0; 71]].concat();
         let body = [&socket[..], &40_u16.to_ne_bytes(), &7_u16.to_ne_bytes(), &[9; 36]].concat();
@@ -205,6 +233,9 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::NotFound, "message type {kind}");
         }
         assert!(look_through(&message(3, &[0; 4]), nobody).unwrap().is_break());
+        // Messages begin at multiples of four bytes; the first of these has nothing to say and ends between two.
+        let both = [&message(1, &[0; 5])[..], &[0; 3], &message(3, &[0; 4])].concat();
+        assert!(look_through(&both, nobody).unwrap().is_break());
     }
 
     /// A message of the kernel's: its length, its type, what is in it.

@@ -102,7 +102,16 @@ pub(super) async fn connect(name: &Name, deadline: Instant) -> Result<TcpStream,
     let server = name.server();
     let resolve = |error| ConnectError::Resolve { server: server.clone(), error };
     let addresses = name.addresses(deadline).await.map_err(resolve)?;
-    let mut failure = resolve(io::ErrorKind::NotFound.into());
+    connect_to_any(server, &addresses, deadline).await
+}
+
+/// Connects to the first address that takes the connection.
+async fn connect_to_any(
+    server: &ServerAddress,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Result<TcpStream, ConnectError> {
+    let mut failure = ConnectError::Resolve { server: server.clone(), error: io::ErrorKind::NotFound.into() };
     for (place, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / (addresses.len() - place) as u32;
@@ -277,6 +286,62 @@ mod tests {
         assert!(socket.tcp_nodelay().unwrap());
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
         assert!(socket.tcp_congestion().unwrap().starts_with(b"reno"));
+    }
+
+    #[test]
+    fn the_acknowledgement_of_a_handshake_waits_for_the_first_words() {
+        // To be asked before: the connect itself sets it anew.
+        let socket = TcpSocket::new_v4().unwrap();
+        assert!(SockRef::from(&socket).tcp_quickack().unwrap());
+        tune_upstream(&socket, "192.0.2.1:2181".parse().unwrap());
+        assert!(!SockRef::from(&socket).tcp_quickack().unwrap());
+    }
+
+    #[test]
+    fn beyond_this_machine_its_own_choice_of_congestion_control_stands() {
+        let socket = TcpSocket::new_v4().unwrap();
+        let choice = |socket| SockRef::from(socket).tcp_congestion().unwrap();
+        SockRef::from(&socket).set_tcp_congestion(b"cubic").unwrap();
+        tune_upstream(&socket, "192.0.2.1:2181".parse().unwrap());
+        assert!(choice(&socket).starts_with(b"cubic"));
+        tune_upstream(&socket, "127.0.0.1:2181".parse().unwrap());
+        assert!(choice(&socket).starts_with(b"reno"));
+    }
+
+    #[test]
+    fn an_address_of_all_interfaces_leaves_the_other_family_its_own() {
+        let socket = bind("[::]:0".parse().unwrap(), Sharing::Alone).unwrap();
+        assert!(socket.only_v6().unwrap());
+    }
+
+    #[test]
+    fn an_address_is_taken_over_from_connections_that_linger() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        // Whoever closes first is left with the lingering.
+        drop((accepted, listener));
+        assert_eq!(std::io::Read::read(&mut client, &mut [0]).unwrap(), 0);
+        drop(client);
+        assert!(bind(address, Sharing::Jealously).is_err(), "nothing lingers");
+        Reservation::take(address).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_connections_leaves_time_for_the_next() {
+        let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hole = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        hole.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        hole.listen(0).unwrap();
+        let addresses = [hole.local_addr().unwrap().as_socket().unwrap(), other.local_addr().unwrap()];
+        let mut filling = Vec::new();
+        while let Ok(taken) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(addresses[0])).await {
+            filling.push(taken.unwrap());
+        }
+        let server: ServerAddress = "a:1".parse().unwrap();
+        let found = connect_to_any(&server, &addresses, Instant::now() + Duration::from_secs(4)).await.unwrap();
+        assert_eq!(found.peer_addr().unwrap(), addresses[1]);
     }
 
     #[tokio::test]

@@ -143,6 +143,8 @@ mod tests {
         assert!(!watch(clock).await, "nothing came");
         tokio::spawn(stir_often(WORTH - 1, 1));
         assert!(!watch(clock).await, "too little came");
+        tokio::spawn(stir_often(WORTH, 1));
+        assert!(watch(clock).await, "just enough came");
         let busy = tokio::spawn(stir_often(10_000, u64::from(FEW)));
         assert!(watch(clock).await);
         assert!(busy.is_finished(), "the vigil ended while bytes still came");
@@ -175,26 +177,48 @@ mod tests {
         assert!(sleeping.is_finished());
     }
 
+    /// The pause before the next vigil, once that sleeps.
+    async fn pause() -> u32 {
+        loop {
+            yield_now().await;
+            let sleeper = STIR.with(|stir| stir.sleeper.take());
+            if sleeper.is_some() {
+                return STIR.with(|stir| {
+                    stir.sleeper.set(sleeper);
+                    stir.pause.get()
+                });
+            }
+        }
+    }
+
+    /// Lets so many wake-ups pass, and the one that rouses the vigil.
+    fn rouse_after(pause: u32) {
+        (0..=pause).for_each(|_| stir(1));
+    }
+
     #[tokio::test]
     async fn a_vigil_in_vain_makes_the_next_one_rarer() {
         let _vigil = tokio::spawn(keep(Clock::start()));
         let mut pauses = Vec::new();
         for _ in 0..10 {
-            // Asleep once its waker is there again.
-            let pause = loop {
-                yield_now().await;
-                let sleeper = STIR.with(|stir| stir.sleeper.take());
-                if sleeper.is_some() {
-                    break STIR.with(|stir| {
-                        stir.sleeper.set(sleeper);
-                        stir.pause.get()
-                    });
-                }
-            };
+            let pause = pause().await;
             pauses.push(pause);
-            (0..=pause).for_each(|_| stir(1));
+            rouse_after(pause);
         }
         let expected = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 4096];
         assert_eq!(pauses, expected);
+    }
+
+    #[tokio::test]
+    async fn a_vigil_that_paid_is_soon_followed_by_the_next() {
+        let _vigil = tokio::spawn(keep(Clock::start()));
+        for _ in 0..3 {
+            rouse_after(pause().await);
+        }
+        assert_eq!(pause().await, 8 * FIRST_PAUSE);
+        rouse_after(8 * FIRST_PAUSE);
+        // The first of these it may miss, as it awakes.
+        stir_often(WORTH + 1, 1).await;
+        assert_eq!(pause().await, FIRST_PAUSE);
     }
 }
