@@ -241,7 +241,7 @@ mod tests {
         let listeners = r#"["127.0.0.1:1", "127.0.0.1:2=a:1", "127.0.0.1:3=b:1"]"#;
         let gateway = gateway(&format!("servers = \"a:1,b:1\"\nworkers = 2\nlisten = {listeners}"));
         assert!(gateway.all_listen(), "none is to be open");
-        gateway.server_seen(ServerId(0), gateway.clock.now(), Sighting::of(Health::Serving));
+        gateway.server_seen(ServerId(0), gateway.clock.now(), Sighting::of(Health::NotServing));
         // The pooled address and the mirror of the server that was seen.
         for _ in 0..4 {
             assert!(!gateway.all_listen());
@@ -250,6 +250,24 @@ mod tests {
         assert!(gateway.all_listen());
         gateway.listens(false);
         assert!(!gateway.all_listen());
+    }
+
+    #[test]
+    fn as_many_clients_are_let_in_as_there_are_places_and_each_leaves_its_own() {
+        let listener = "servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\n[connections]\nmax = 2";
+        let gateway = Arc::new(gateway(listener));
+        let [first, second, third] = [(); 3].map(|()| gateway.admit());
+        assert!(first.is_some() && second.is_some() && third.is_none());
+        assert_eq!(gateway.open(), 2);
+        drop(first);
+        assert!(gateway.admit().is_some());
+        assert_eq!(gateway.open(), 1);
+    }
+
+    #[test]
+    fn claims_take_turns() {
+        let gateway = gateway("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]");
+        assert_ne!(gateway.next_turn(), gateway.next_turn());
     }
 
     #[test]

@@ -27,7 +27,7 @@ thread_local! {
 enum Stage {
     /// Bytes may come.
     Open,
-    /// The source has ended; what is held goes out first.
+    /// The source has ended. Its end is read behind everything else, so nothing is held any more.
     Ending,
     /// The end was passed on.
     Ended,
@@ -91,11 +91,6 @@ impl HalfPipe {
     /// Whether the source may still send.
     pub(super) fn is_open(&self) -> bool {
         self.stage == Stage::Open
-    }
-
-    /// Whether the source has ended and nothing waits for the sink: to close the sink is all that is left.
-    pub(super) fn is_spent(&self) -> bool {
-        self.stage != Stage::Open && self.held.is_empty()
     }
 
     /// Stops for good and drops what is held: the sink is gone.
@@ -177,5 +172,115 @@ impl HalfPipe {
         self.held = Vec::new();
         self.start = 0;
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::Ipv4Addr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    /// Two ends of a connection.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (near, listener.accept().await.unwrap().0)
+    }
+
+    /// A turn of a direction, and the pieces that were looked at.
+    async fn turn(
+        pipe: &mut HalfPipe,
+        source: &mut TcpStream,
+        sink: &mut TcpStream,
+    ) -> (Poll<Result<Turn, PipeError>>, Vec<Vec<u8>>) {
+        // Others have their turn first, the kernel's news among them.
+        yield_now().await;
+        let mut pieces = Vec::new();
+        let came_to =
+            poll_fn(|cx| Poll::Ready(pipe.poll_turn(cx, source, sink, |bytes| pieces.push(bytes.to_vec())))).await;
+        (came_to, pieces)
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_as_many_reads_as_others_can_wait_for_and_each_as_long_as_allowed() {
+        const LIMIT: usize = 7;
+        let ((mut client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
+        let mut pipe = HalfPipe::new(LIMIT);
+        let said: Vec<u8> = (0..=255).collect();
+        client.write_all(&said).await.unwrap();
+        let mut looked_at = Vec::new();
+        while looked_at.len() < said.len() {
+            let (_, pieces) = turn(&mut pipe, &mut source, &mut sink).await;
+            assert!(pieces.len() <= READS_PER_TURN, "{} reads", pieces.len());
+            assert!(pieces.iter().all(|piece| piece.len() <= LIMIT), "{pieces:?}");
+            looked_at.extend(pieces.concat());
+        }
+        let mut heard = vec![0; said.len()];
+        server.read_exact(&mut heard).await.unwrap();
+        assert_eq!((&looked_at, &heard), (&said, &said));
+    }
+
+    #[tokio::test]
+    async fn what_was_held_goes_out_first_and_leaves_no_memory_behind() {
+        let ((mut client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
+        let mut pipe = HalfPipe::new(READ_BUFFER);
+        pipe.preload(&[1; 1000]);
+        client.write_all(&[2; 1000]).await.unwrap();
+        client.shutdown().await.unwrap();
+        while !matches!(turn(&mut pipe, &mut source, &mut sink).await.0, Poll::Ready(Ok(Turn::Ended))) {}
+        assert_eq!(pipe.held.capacity(), 0);
+        let mut heard = Vec::new();
+        server.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, [[1; 1000], [2; 1000]].concat());
+    }
+
+    #[tokio::test]
+    async fn a_sink_that_takes_no_more_is_a_pause_once_and_its_source_is_not_read_on() {
+        let ((mut client, mut source), (mut sink, _server)) = (pair().await, pair().await);
+        let mut pipe = HalfPipe::new(READ_BUFFER);
+        while pipe.is_empty() {
+            assert!(!pipe.take_pause());
+            client.write_all(&[3; 4096]).await.unwrap();
+            let (came_to, _) = turn(&mut pipe, &mut source, &mut sink).await;
+            assert!(came_to.is_pending());
+        }
+        assert!(pipe.take_pause());
+        client.write_all(&[3; 4096]).await.unwrap();
+        for _ in 0..10 {
+            let (came_to, pieces) = turn(&mut pipe, &mut source, &mut sink).await;
+            assert!(came_to.is_pending() && pieces.is_empty(), "{pieces:?}");
+            assert!(!pipe.take_pause(), "what still waits is counted as if it had come anew");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_broken_sink_did_not_take_is_looked_at_too() {
+        let ((mut client, mut source), (mut sink, server)) = (pair().await, pair().await);
+        socket2::SockRef::from(&server).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        drop(server);
+        let mut pipe = HalfPipe::new(READ_BUFFER);
+        let (mut said, mut looked_at) = (Vec::new(), Vec::new());
+        loop {
+            client.write_all(&[7]).await.unwrap();
+            said.push(7);
+            let (came_to, pieces) = turn(&mut pipe, &mut source, &mut sink).await;
+            looked_at.extend(pieces.concat());
+            if let Poll::Ready(Err(error)) = came_to {
+                assert!(matches!(error, PipeError::Sink(_)), "{error:?}");
+                break;
+            }
+        }
+        assert!(!looked_at.is_empty());
+        // What the kernel has not handed over yet nobody can look at.
+        let mut unread = Vec::new();
+        drop(client);
+        source.read_to_end(&mut unread).await.unwrap();
+        assert_eq!(looked_at.len() + unread.len(), said.len());
     }
 }

@@ -190,7 +190,7 @@ impl Relay {
                 }
             }
         }
-        if self.up.is_spent() && self.down.is_spent() {
+        if !self.up.is_open() && !self.down.is_open() {
             return Some(if self.broken.is_some() { Parting::Reset } else { Parting::InOrder });
         }
         if again { self.poll_pipes(cx, now) } else { None }

@@ -322,7 +322,7 @@ mod tests {
         let (accepted, _) = listener.accept().unwrap();
         // Whoever closes first is left with the lingering.
         drop((accepted, listener));
-        assert_eq!(std::io::Read::read(&mut client, &mut [0]).unwrap(), 0);
+        assert_eq!(io::Read::read(&mut client, &mut [0]).unwrap(), 0);
         drop(client);
         assert!(bind(address, Sharing::Jealously).is_err(), "nothing lingers");
         Reservation::take(address).unwrap();
@@ -339,9 +339,10 @@ mod tests {
         while let Ok(taken) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(addresses[0])).await {
             filling.push(taken.unwrap());
         }
-        let server: ServerAddress = "a:1".parse().unwrap();
-        let found = connect_to_any(&server, &addresses, Instant::now() + Duration::from_secs(4)).await.unwrap();
+        let (server, deadline) = ("a:1".parse().unwrap(), Instant::now() + Duration::from_secs(4));
+        let found = connect_to_any(&server, &addresses, deadline).await.unwrap();
         assert_eq!(found.peer_addr().unwrap(), addresses[1]);
+        assert!(Instant::now() < deadline, "the first address has had all the time");
     }
 
     #[tokio::test]

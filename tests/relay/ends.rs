@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::fake::Fake;
+use crate::support::pair::Pair;
 use crate::support::sockets::{End, connect, expect, reset, rest, send};
 use crate::support::zoogate::{Plan, Zoogate};
 use crate::support::{frames, ports};
@@ -86,6 +87,44 @@ async fn a_reset_by_the_server_resets_the_client_behind_its_last_bytes() {
         reset(server);
         assert_eq!(rest(&mut client).await, (vec![], End::Reset));
     }
+}
+
+#[tokio::test]
+async fn a_server_that_has_reset_is_known_by_that_although_its_client_had_more_to_say() {
+    let (mut fake, address, session) = (Fake::start().await, ports::free(), 0x0100_0000_0000_0d0d);
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    let Pair { mut client, server } = Pair::attach(&mut fake, address, session).await;
+    // When zoogate looks again both are there: what it is to pass on, and that nobody takes it any more.
+    zoogate.freeze();
+    reset(server);
+    send(&mut client, &frames::ping()).await;
+    zoogate.thaw();
+    assert_eq!(rest(&mut client).await, (vec![], End::Reset));
+    let story = zoogate.json(&format!("/api/sessions/{session:#x}")).await.to_string();
+    assert!(story.contains("\"server_reset\""), "{story}");
+}
+
+#[tokio::test]
+async fn relays_that_have_ended_leave_no_memory_behind() {
+    const WARM: usize = 1_000;
+    const ROUNDS: usize = 6_000;
+    let (mut fake, mirror) = (Fake::start().await, ports::free());
+    let plan = Plan::before(&[fake.address()]).mirror(mirror, fake.address());
+    let zoogate = plan.with("--workers", "1").start().await;
+    let mut before = 0;
+    for round in 0..WARM + ROUNDS {
+        let mut client = connect(mirror).await;
+        send(&mut client, b"ruok").await;
+        let mut server = fake.visit_with(b"ruok").await;
+        send(&mut server, b"imok").await;
+        drop(server);
+        assert_eq!(rest(&mut client).await, (b"imok".to_vec(), End::Orderly));
+        if round == WARM {
+            before = zoogate.resident();
+        }
+    }
+    let grown = zoogate.resident().saturating_sub(before);
+    assert!(grown < 2 << 10, "{ROUNDS} words have left {grown} KiB");
 }
 
 #[tokio::test]

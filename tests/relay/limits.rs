@@ -241,10 +241,20 @@ async fn a_peer_that_never_closes_is_let_go() {
     drop(other_client);
     rest(&mut client).await;
     rest(&mut other_server).await;
-    // A minute is their due.
-    tokio::time::sleep(Duration::from_mins(1)).await;
+    // A third client has said all that it has to say, and still hears.
+    let (mut hearing, mut telling) = stage.try_pair().await.expect("a place");
+    hearing.shutdown().await.expect("a connection to end");
+    rest(&mut telling).await;
+    // A minute is their due, without a word.
+    for _ in 0..14 {
+        send(&mut telling, &frames::pong()).await;
+        expect(&mut hearing, &frames::pong()).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
     until("half-closed connections to be let go", async || {
-        (stage.zoogate.metric("zoogate_connections", &[]).await == 0).then_some(())
+        (stage.zoogate.metric("zoogate_connections", &[]).await == 1).then_some(())
     })
     .await;
+    send(&mut telling, &frames::pong()).await;
+    expect(&mut hearing, &frames::pong()).await;
 }

@@ -8,6 +8,7 @@ mod limits;
 mod mirror;
 mod pooled;
 mod pressure;
+mod probing;
 mod readers;
 mod shutdown;
 mod storm;

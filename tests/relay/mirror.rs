@@ -45,11 +45,14 @@ async fn a_refusal_met_after_accept_resets_the_client() {
         // The connection for the next question is kept, so that the end of the listener does not show.
         listener.accept().await.unwrap()
     });
-    let _zoogate = plan.with("--probe-interval", "60s").start().await;
+    let zoogate = plan.with("--probe-interval", "1h").start().await;
     let _probe = within("the prober to be back", holding).await.unwrap();
     let mut client = connect(mirror).await;
     let (bytes, end) = rest(&mut client).await;
     assert_eq!((bytes.as_slice(), end), (&b""[..], End::Reset));
+    zoogate.counts("zoogate_connect_failures_total", &["reason=\"refused\""], 1).await;
+    // The next look at the server does not wait for its time either.
+    until("the mirror to refuse", async || refuses(mirror).await.then_some(())).await;
 }
 
 #[tokio::test]

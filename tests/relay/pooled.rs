@@ -1,9 +1,12 @@
 //! A pooled address finds a server inside the handshake, and the client never knows.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 
 use crate::support::fake::Fake;
 use crate::support::sockets::{End, connect, expect, refuses, rest, send};
@@ -66,16 +69,79 @@ async fn servers_that_refuse_close_or_keep_silent_are_skipped_inside_the_handsha
 }
 
 #[tokio::test]
+async fn a_server_that_is_slow_to_answer_has_its_share_of_the_time_behind_one_that_is_mute() {
+    let mut fake = Fake::start().await;
+    let mute = TcpListener::bind(ports::free()).await.unwrap();
+    let (servers, address) = ([mute.local_addr().unwrap(), fake.address()], ports::free());
+    let muting = tokio::spawn(closing(mute, true));
+    let _zoogate = Plan::before(&servers).pooled(address).start().await;
+    let (claim, answer) = (frames::connect(15_000), frames::connected(15_000, SESSION));
+    // One of two claims that come together is led to the mute server first.
+    let mut clients = [connect(address).await, connect(address).await];
+    for client in &mut clients {
+        send(client, &claim).await;
+    }
+    for _ in 0..2 {
+        let mut server = fake.visit_with(&claim).await;
+        sleep(Duration::from_millis(300)).await;
+        send(&mut server, &answer).await;
+    }
+    for client in &mut clients {
+        expect(client, &answer).await;
+    }
+    muting.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_say_so_is_not_led_to_a_server_that_only_reads() {
+    let (mut reader, mut fake, address) = (Fake::start().await, Fake::start().await, ports::free());
+    reader.says(Some(b"Zookeeper version: 3.9.3-fake\nZxid: 0x7\nMode: read-only\nNode count: 5\n"));
+    let _zoogate = Plan::before(&[reader.address(), fake.address()]).pooled(address).start().await;
+    let (claim, mut kept) = (frames::short_connect(30_000), Vec::new());
+    for round in 0..4 {
+        let mut client = connect(address).await;
+        send(&mut client, &claim).await;
+        let answer = frames::connected(30_000, SESSION + round);
+        kept.push((fake.attach(&claim, &answer).await, client));
+    }
+    assert!(reader.visit_now().is_none());
+}
+
+#[tokio::test]
+async fn a_client_that_runs_ahead_of_a_silent_server_is_stopped() {
+    const MOST: usize = 16 << 20;
+    let (mut fake, address) = (Fake::start().await, ports::free());
+    let _zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    let (claim, question) = (frames::connect(600_000), frames::get_data(1, "/a/path"));
+    let mut client = connect(address).await;
+    send(&mut client, &claim).await;
+    let mut server = fake.visit_with(&claim).await;
+    let mut sent = 0;
+    while let Ok(wrote) = timeout(Duration::from_millis(300), client.write(&question[sent % question.len()..])).await {
+        sent += wrote.expect("a connection that goes on");
+        assert!(sent < MOST, "there is no end to what is taken for a server that has not answered");
+    }
+    let answer = frames::connected(600_000, SESSION);
+    send(&mut server, &answer).await;
+    let questions: Vec<u8> = question.into_iter().cycle().take(sent).collect();
+    expect(&mut server, &questions).await;
+    expect(&mut client, &answer).await;
+}
+
+#[tokio::test]
 async fn a_client_for_whom_no_server_is_left_is_closed_at_once() {
     let closes = TcpListener::bind(ports::free()).await.unwrap();
     let address = ports::free();
-    let mut zoogate = Plan::before(&[closes.local_addr().unwrap()]).pooled(address).start().await;
+    let plan = Plan::before(&[closes.local_addr().unwrap()]).pooled(address).with("--probe-interval", "1h");
     let closing = tokio::spawn(closing(closes, false));
+    let mut zoogate = plan.start().await;
     let mut client = connect(address).await;
     send(&mut client, &frames::connect(30_000)).await;
     assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
     zoogate.logs("no server took the connection").await;
     zoogate.counts("zoogate_rejected_connections_total", &["reason=\"no_server\""], 1).await;
+    // It is looked at before its time.
+    zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], 2).await;
     closing.abort();
 }
 

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::fake::Fake;
-use crate::support::sockets::{End, connect, expect, refuses, rest, send};
+use crate::support::sockets::{End, connect, connect_narrow, expect, refuses, rest, send};
 use crate::support::wait::until;
 use crate::support::zoogate::{Plan, Zoogate};
 use crate::support::{frames, ports};
@@ -30,7 +30,11 @@ impl Stage {
 
     /// A session, and how its two ends stand.
     async fn pair(&mut self) -> (TcpStream, TcpStream) {
-        let mut client = connect(self.addresses[self.next as usize % 2]).await;
+        let client = connect(self.addresses[self.next as usize % 2]).await;
+        self.pair_of(client).await
+    }
+
+    async fn pair_of(&mut self, mut client: TcpStream) -> (TcpStream, TcpStream) {
         let (claim, answer) = (frames::connect(30_000), frames::connected(30_000, self.next));
         self.next += 1;
         send(&mut client, &claim).await;
@@ -38,6 +42,19 @@ impl Stage {
         expect(&mut client, &answer).await;
         (client, server)
     }
+}
+
+/// Sends a client that does not read frames until zoogate holds some of them, all whole; returns how many.
+async fn overfill(zoogate: &Zoogate, server: &mut TcpStream, event: &[u8]) -> usize {
+    let paused = async || zoogate.metric("zoogate_paused_reads_total", &["direction=\"reply\""]).await;
+    let before = paused().await;
+    let mut sent = 0;
+    while paused().await == before {
+        assert!(sent < 5_000, "there is no end to what is taken for a client that does not read");
+        send(server, event).await;
+        sent += 1;
+    }
+    sent
 }
 
 /// Whether nothing comes for a while, the end included.
@@ -89,6 +106,39 @@ async fn idle_connections_end_first_and_none_inside_a_frame() {
 }
 
 #[tokio::test]
+async fn nothing_that_was_said_is_lost_by_a_stop() {
+    let mut stage = Stage::set("20s").await;
+    let event = frames::reply(-1, &[9; 16_000]);
+    let narrow = [connect_narrow(stage.addresses[0]).await, connect_narrow(stage.addresses[0]).await];
+    let mut stuck = Vec::new();
+    for client in narrow {
+        let (client, mut server) = stage.pair_of(client).await;
+        let sent = overfill(&stage.zoogate, &mut server, &event).await;
+        stuck.push((client, server, sent));
+    }
+    let request = frames::get_data(1, "/slow");
+    let (mut waiting, mut cut) = (stage.pair().await, stage.pair().await);
+    let (asking, asked, _) = &mut stuck[1];
+    for (client, server) in [(&mut waiting.0, &mut waiting.1), (asking, asked)] {
+        send(client, &request).await;
+        expect(server, &request).await;
+    }
+    send(&mut cut.0, &request[..9]).await;
+    expect(&mut cut.1, &request[..9]).await;
+    stage.zoogate.terminate();
+    // Half of the grace is over when those end who wait for an answer. Who does not read, or is inside a frame, still
+    // has the other half.
+    assert_eq!(rest(&mut waiting.0).await, (vec![], End::Orderly));
+    send(&mut cut.0, &request[9..]).await;
+    expect(&mut cut.1, &request[9..]).await;
+    for (mut client, _server, sent) in stuck {
+        assert_eq!(rest(&mut client).await, (event.repeat(sent), End::Orderly));
+    }
+    assert_eq!(rest(&mut cut.0).await, (vec![], End::Orderly));
+    assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_client_that_owes_and_is_owed_is_cut_when_the_grace_is_over() {
     let mut stage = Stage::set("500ms").await;
     let (mut client, mut server) = stage.pair().await;
@@ -98,6 +148,8 @@ async fn a_client_that_owes_and_is_owed_is_cut_when_the_grace_is_over() {
     stage.zoogate.terminate();
     rest(&mut client).await;
     assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+    let log = stage.zoogate.log();
+    assert!(log.contains("reason=\"proxy_shutdown\""), "{log}");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::support::crowd::alone;
 use crate::support::fake::Fake;
 use crate::support::pair::Pair;
-use crate::support::sockets::{connect, expect, refuses, send};
+use crate::support::sockets::{End, connect, expect, refuses, rest, send};
 use crate::support::wait::{until, within};
 use crate::support::zoogate::Plan;
 use crate::support::{frames, ports};
@@ -132,6 +132,37 @@ async fn a_name_that_is_never_answered_holds_up_nobody() {
     }
     zoogate.expect_within_bounds(6);
     // A stop does not wait for the resolver either.
+    zoogate.terminate();
+    assert_eq!(zoogate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_look_up_for_a_client_that_is_never_answered_does_not_hold_up_a_stop() {
+    let (hosts, folder) = (NamedTempFile::new().expect("a file"), tempfile::tempdir().expect("a folder"));
+    rewrite(hosts.path(), "127.0.0.1");
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo (coreutils)").success());
+    let listener = TcpListener::bind(ports::free()).await.unwrap();
+    let (server, mirror) = (format!("zk.test:{}", listener.local_addr().unwrap().port()), ports::free());
+    let plan = Plan::before_names(&server).with("--listen", &format!("{mirror}={server}"));
+    let plan = plan.with("--probe-interval", "1h").with("--workers", "1").hosts(hosts.path());
+    let probed = tokio::spawn(async move {
+        let (mut question, _) = listener.accept().await.unwrap();
+        expect(&mut question, b"srvr").await;
+        send(&mut question, b"Mode: follower\nZxid: 0x7\n").await;
+        drop(question);
+        // With this connection the prober waits for the time of its next question.
+        (listener.accept().await.unwrap(), listener)
+    });
+    let mut zoogate = plan.start().await;
+    let _probed = within("the prober to be back", probed).await.unwrap();
+    let mut hide = Command::new("nsenter");
+    hide.args(["--user", "--mount", "--target", &zoogate.pid().to_string(), "mount", "--bind"]).arg(&pipe);
+    assert!(hide.arg("/etc/hosts").status().expect("nsenter (util-linux)").success());
+    // Whoever opens the pipe to read it waits for ever; the worker's patience ends before.
+    let mut client = connect(mirror).await;
+    assert_eq!(rest(&mut client).await, (vec![], End::Reset));
+    zoogate.counts("zoogate_connect_failures_total", &["reason=\"resolve\""], 1).await;
     zoogate.terminate();
     assert_eq!(zoogate.ended().await.code(), Some(0));
 }

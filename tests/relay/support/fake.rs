@@ -1,6 +1,7 @@
 //! A server that answers zoogate's own question by itself and hands every other visitor to the test.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -14,10 +15,14 @@ use super::wait::within;
 const SRVR: &[u8] = b"Zookeeper version: 3.9.3-fake, built on now\nReceived: 1\nSent: 1\nConnections: 1\n\
     Outstanding: 0\nZxid: 0x7\nMode: standalone\nNode count: 5\n";
 
+/// What a server answers to zoogate's own question, if it does.
+type Says = Arc<Mutex<Option<&'static [u8]>>>;
+
 /// The server. It refuses connections once it is dropped.
 pub(crate) struct Fake {
     address: SocketAddr,
     visits: mpsc::UnboundedReceiver<Visit>,
+    says: Says,
     task: AbortHandle,
 }
 
@@ -53,8 +58,14 @@ impl Fake {
     pub(crate) fn with(listener: TcpListener) -> Self {
         let address = listener.local_addr().expect("the address of a listener");
         let (sender, visits) = mpsc::unbounded_channel();
-        let task = tokio::spawn(serve(listener, sender)).abort_handle();
-        Self { address, visits, task }
+        let says: Says = Arc::new(Mutex::new(Some(SRVR)));
+        let task = tokio::spawn(serve(listener, sender, Arc::clone(&says))).abort_handle();
+        Self { address, visits, says, task }
+    }
+
+    /// Answers zoogate's own questions with this from now on; with nothing where it is None.
+    pub(crate) fn says(&self, answer: Option<&'static [u8]>) {
+        *self.says.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -98,21 +109,25 @@ impl Drop for Fake {
     }
 }
 
-async fn serve(listener: TcpListener, visits: mpsc::UnboundedSender<Visit>) {
+async fn serve(listener: TcpListener, visits: mpsc::UnboundedSender<Visit>, says: Says) {
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
-        tokio::spawn(receive(stream, visits.clone()));
+        tokio::spawn(receive(stream, visits.clone(), Arc::clone(&says)));
     }
 }
 
-async fn receive(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>) {
+async fn receive(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, says: Says) {
     let mut opening = [0; 4];
     if stream.read_exact(&mut opening).await.is_err() {
         return;
     }
     if &opening == b"srvr" {
-        // Whoever asked may be gone; that is not this server's business.
-        let _ = stream.write_all(SRVR).await;
+        let answer = *says.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever asked may be gone, or lose patience; that is not this server's business.
+        let _ = match answer {
+            Some(answer) => stream.write_all(answer).await,
+            None => stream.read(&mut opening).await.map(|_| ()),
+        };
     } else {
         // A test that has ended looks at no more visitors.
         let _ = visits.send(Visit { stream, opening });

@@ -20,8 +20,13 @@ pub(crate) struct Pair {
 impl Pair {
     /// A new session, given by this server, through this address.
     pub(crate) async fn attach(fake: &mut Fake, address: SocketAddr, session: i64) -> Self {
+        Self::attach_for(fake, address, session, TIMEOUT).await
+    }
+
+    /// The same with a session timeout of so many milliseconds.
+    pub(crate) async fn attach_for(fake: &mut Fake, address: SocketAddr, session: i64, timeout_ms: i32) -> Self {
         let mut client = connect(address).await;
-        let (claim, answer) = (frames::connect(TIMEOUT), frames::connected(TIMEOUT, session));
+        let (claim, answer) = (frames::connect(timeout_ms), frames::connected(timeout_ms, session));
         send(&mut client, &claim).await;
         let server = fake.attach(&claim, &answer).await;
         expect(&mut client, &answer).await;
