@@ -1,25 +1,15 @@
 //! The fault scenarios that were run against real ensembles, each with one session alone and among many.
 
-use zoogate::ids::{ServerId, SessionId, Xid};
+use zoogate::ids::{ServerId, Xid};
 use zoogate::session::ending::Unanswered;
 use zoogate::session::event::MovedForm;
-use zoogate::session::sighting::{Health, Role};
+use zoogate::session::sighting::Health;
 use zoogate::session::transition::Transition;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
 use zoogate::wire::OpCode;
 use zoogate::wire::handshake::Password;
 
-use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, quiet};
-
-/// Tells a story twice: with nobody else connected, and with five other sessions on every server.
-fn alone_and_among_many(tell: impl Fn(&mut Story)) {
-    tell(&mut Story::new());
-    let mut story = Story::new();
-    for server in [LEADER, A, B] {
-        story.crowd(server, 5);
-    }
-    tell(&mut story);
-}
+use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, alone_and_among_many, quiet};
 
 #[test]
 fn a_delayed_write_on_a_stale_link() {
@@ -149,77 +139,6 @@ fn a_late_close_kills_the_live_link() {
         story.fin(next);
         assert_eq!(story.reason(next, 0), EndReason::SessionExpired);
         assert_eq!(story.verdicts().len(), 0);
-    });
-}
-
-#[test]
-fn two_clients_of_one_session() {
-    for other in [2, 1] {
-        alone_and_among_many(|story| {
-            let (session, mut mine) = story.create_by(Story::client(1), A);
-            for _ in 0..3 {
-                story.wait(500);
-                let theirs = story.attach_by(Story::client(other), session, B);
-                story.write(mine);
-                story.fin(mine);
-                story.wait(500);
-                mine = story.attach_by(Story::client(1), session, A);
-                story.write(theirs);
-                story.fin(theirs);
-            }
-            story.wait(LONG);
-            assert_eq!(story.shared().len(), 1, "told once");
-            let [one, two] = story.shared()[0];
-            assert_eq!((one.ip(), two.ip()), (Story::client(other).ip(), Story::client(1).ip()));
-            assert_eq!(story.verdicts().len(), 6);
-            let last = story.verdicts()[5].why.join("; ");
-            assert!(last.contains(&one.ip().to_string()) && last.contains("two clients"), "{last}");
-            assert_eq!(story.moves().len(), 6);
-        });
-    }
-}
-
-#[test]
-fn one_client_that_changes_servers_often_is_not_two() {
-    alone_and_among_many(|story| {
-        let (session, mut link) = story.create(A);
-        for server in [B, A, B, LEADER, A] {
-            story.leave(link);
-            story.wait(300);
-            link = story.attach(session, server);
-        }
-        assert_eq!(story.shared().len(), 0);
-        assert_eq!(story.moves().len(), 5);
-        assert_eq!(story.ledger.session(session).unwrap().moves(), 5);
-        assert_eq!(story.moves()[0].gap.as_millis(), 301);
-    });
-}
-
-#[test]
-fn who_lost_the_session_before_another_came_does_not_take_turns_with_it() {
-    alone_and_among_many(|story| {
-        let (session, mine) = story.create_by(Story::client(1), A);
-        story.fin(mine);
-        story.wait(500);
-        story.attach_by(Story::client(2), session, B);
-        story.wait(500);
-        story.attach_by(Story::client(1), session, A);
-        assert_eq!(story.shared().len(), 0);
-    });
-}
-
-#[test]
-fn three_clients_in_a_row_do_not_take_turns() {
-    alone_and_among_many(|story| {
-        let (session, mut link) = story.create_by(Story::client(1), A);
-        for (client, server) in [(2, B), (3, A)] {
-            story.wait(500);
-            let next = story.attach_by(Story::client(client), session, server);
-            story.write(link);
-            story.fin(link);
-            link = next;
-        }
-        assert_eq!(story.shared().len(), 0);
     });
 }
 
@@ -454,115 +373,6 @@ fn a_silent_stale_link_that_its_server_drops() {
 }
 
 #[test]
-fn a_gap_then_a_close() {
-    alone_and_among_many(|story| {
-        let (_, link) = story.create(A);
-        story.write(link);
-        story.state(link).skipped = 1;
-        story.wait(10);
-        story.hear_server(link);
-        story.fin(link);
-        assert_eq!(story.reason(link, quiet()), EndReason::SessionMoved);
-        story.expect_verdict(link, Evidence::XidGap, Confidence::Certain);
-        let first = &story.verdict().why[0];
-        assert!(first.contains("without answering setData /a (xid 1), sent 10 ms before"), "{first}");
-    });
-}
-
-#[test]
-fn a_gap_at_which_the_client_closes() {
-    alone_and_among_many(|story| {
-        let (session, link) = story.create(A);
-        story.attach(session, B);
-        story.write(link);
-        story.state(link).skipped = 1;
-        story.wait(10);
-        story.leave(link);
-        assert_eq!(story.reason(link, 0), EndReason::SessionMoved);
-        story.expect_verdict(link, Evidence::XidGap, Confidence::Likely);
-        assert_eq!(story.verdict().claimed_by, Some(ServerId(B)));
-    });
-}
-
-#[test]
-fn a_claim_through_another_proxy_is_inferred() {
-    for (prober, crowd, confidence) in
-        [(true, 0, Confidence::Likely), (false, 4, Confidence::Likely), (false, 0, Confidence::Weak)]
-    {
-        let mut story = if prober { Story::new() } else { Story::without_prober() };
-        story.crowd(A, crowd);
-        let (session, link) = story.create(A);
-        story.write(link);
-        story.wait(20);
-        story.fin(link);
-        story.wait(1_500);
-        story.attach(session, B);
-        assert_eq!(story.reason(link, 3_000), EndReason::SessionMoved);
-        story.expect_verdict(link, Evidence::Inferred, confidence);
-        let told = story
-            .verdict()
-            .why
-            .iter()
-            .any(|why| why.contains("the session is not over") && why.contains(" 1501 ms after"));
-        assert!(told, "{:?}", story.verdict().why);
-        assert!(story.verdict().why.iter().any(|why| why.starts_with("missing")), "{:?}", story.verdict().why);
-    }
-}
-
-#[test]
-fn a_ping_to_the_leader_is_inferred_too() {
-    let mut story = Story::new();
-    let (session, link) = story.create(LEADER);
-    story.ping(link);
-    story.fin(link);
-    story.wait(1_500);
-    story.attach(session, LEADER);
-    assert_eq!(story.reason(link, 0), EndReason::SessionMoved);
-    story.expect_verdict(link, Evidence::Inferred, Confidence::Likely);
-}
-
-#[test]
-fn a_client_that_is_back_before_anybody_looked() {
-    let mut story = Story::new();
-    let (session, link) = story.create(A);
-    story.write(link);
-    story.fin(link);
-    story.attach(session, A);
-    assert_eq!(story.reason(link, quiet()), EndReason::SessionMoved);
-    story.expect_verdict(link, Evidence::Inferred, Confidence::Likely);
-}
-
-#[test]
-fn a_standalone_server_never_refuses_a_moved_session() {
-    let mut story = Story::new();
-    story.set_role(A, Role::Standalone);
-    story.look(A);
-    let (session, link) = story.create(A);
-    story.write(link);
-    story.fin(link);
-    story.wait(1_000);
-    story.attach(session, A);
-    assert_eq!(story.reason(link, 3_000), EndReason::Unknown);
-}
-
-#[test]
-fn two_sessions_refused_at_once_do_not_look_like_a_leaving_server() {
-    let mut story = Story::new();
-    let pairs: Vec<(SessionId, Link)> = (0..2).map(|_| story.create(A)).collect();
-    for (session, _) in &pairs {
-        story.attach(*session, B);
-    }
-    for (_, link) in &pairs {
-        story.write(*link);
-        story.fin(*link);
-    }
-    story.wait(1_000);
-    for (_, link) in pairs {
-        assert_eq!(story.reason(link, 0), EndReason::SessionMoved);
-    }
-}
-
-#[test]
 fn a_server_that_was_just_starting() {
     let mut story = Story::new();
     let (session, link) = story.create(B);
@@ -600,56 +410,6 @@ fn a_client_that_is_answered_and_leaves() {
 }
 
 #[test]
-fn a_session_that_is_over_on_both_its_servers() {
-    alone_and_among_many(|story| {
-        let (session, old) = story.create(A);
-        let new = story.attach(session, B);
-        story.write(old);
-        story.write(new);
-        story.fin(old);
-        story.fin(new);
-        story.wait(1_000);
-        let next = story.claim(session, A);
-        story.refuse(next);
-        assert_eq!(story.reason(old, 0), EndReason::SessionExpired);
-        assert_eq!(story.reason(new, 0), EndReason::SessionExpired);
-        assert_eq!(story.verdicts().len(), 0);
-    });
-}
-
-#[test]
-fn a_claim_that_is_answered_just_after_it_took_the_session() {
-    alone_and_among_many(|story| {
-        let (session, old) = story.create(A);
-        story.write(old);
-        let new = story.claim(session, B);
-        story.wait(3);
-        story.fin(old);
-        story.wait(1);
-        story.accept(new, session);
-        assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
-        story.expect_verdict(old, Evidence::AttachElsewhere, Confidence::Certain);
-    });
-}
-
-#[test]
-fn a_frozen_server_that_nobody_saw_thaw() {
-    let mut story = Story::new();
-    let (session, first) = story.create(A);
-    story.leave(first);
-    story.set(A, Health::Mute);
-    let abandoned = story.claim(session, A);
-    story.wait(1_500);
-    story.give_up(abandoned);
-    let live = story.attach(session, B);
-    story.write(live);
-    story.fin(live);
-    assert_eq!(story.reason(live, quiet()), EndReason::SessionMoved);
-    story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Likely);
-    assert!(!story.verdict().why.iter().any(|why| why.contains("again")), "{:?}", story.verdict().why);
-}
-
-#[test]
 fn the_younger_of_two_claims_at_one_server_wins() {
     let mut story = Story::new();
     let (session, first) = story.create(B);
@@ -675,54 +435,4 @@ fn a_refused_session_just_after_its_server_came_back() {
     story.write(old);
     story.fin(old);
     assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
-}
-
-/// Behind one pooled address with pins, both come to the same server: each claim pushes the other's link aside.
-#[test]
-fn two_clients_of_one_session_at_one_server() {
-    for (other, turns_until_told) in [(2, 2), (1, 4)] {
-        let mut story = Story::new();
-        let (session, mut held) = story.create_by(Story::client(1), A);
-        for turn in 1..=6 {
-            assert_eq!(story.shared().len(), usize::from(turn > turns_until_told), "turn {turn}");
-            let client = Story::client(if turn % 2 == 1 { other } else { 1 });
-            story.wait(1_500);
-            let next = story.claim_by(client, session, A, Password::Right);
-            story.wait(1);
-            story.fin(held);
-            story.accept(next, session);
-            assert_eq!(story.reason(held, 0), EndReason::ReattachedSameServer);
-            held = next;
-        }
-        assert_eq!(story.verdicts().len(), 0);
-    }
-}
-
-#[test]
-fn a_server_that_does_not_allow_the_question_is_no_witness() {
-    let mut story = Story::new();
-    story.set_role(A, Role::Unknown);
-    let (session, link) = story.create(A);
-    story.write(link);
-    story.fin(link);
-    story.wait(1_500);
-    story.attach(session, A);
-    assert_eq!(story.reason(link, 3_000), EndReason::SessionMoved);
-    story.expect_verdict(link, Evidence::Inferred, Confidence::Weak);
-}
-
-#[test]
-fn a_refusal_before_a_close_after_which_somebody_comes() {
-    alone_and_among_many(|story| {
-        let (session, old) = story.create(A);
-        let new = story.attach(session, B);
-        story.wait(20);
-        story.write(old);
-        story.fin(old);
-        story.wait(50);
-        story.close_session(new);
-        let late = story.claim(session, A);
-        story.refuse(late);
-        assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
-    });
 }

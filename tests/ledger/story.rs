@@ -402,3 +402,13 @@ pub(crate) fn quiet() -> u64 {
     let quiet: Duration = zoogate::session::ledger::EXODUS_QUIET;
     quiet.as_millis() as u64 + 2 * TICK + PROBE
 }
+
+/// Tells a story twice: with nobody else connected, and with five other sessions on every server.
+pub(crate) fn alone_and_among_many(tell: impl Fn(&mut Story)) {
+    tell(&mut Story::new());
+    let mut story = Story::new();
+    for server in [LEADER, A, B] {
+        story.crowd(server, 5);
+    }
+    tell(&mut story);
+}
