@@ -115,3 +115,15 @@ impl JuteWriter {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_multi_ends_with_the_header_that_zookeeper_puts_there() {
+        // `MultiOperationRecord.serialize`: type -1, done, error -1.
+        let end = JuteWriter::new().multi_end().into_bytes();
+        assert_eq!(end, [255, 255, 255, 255, 1, 255, 255, 255, 255]);
+    }
+}
