@@ -117,10 +117,6 @@ impl Xid {
     pub const EVENT: Self = Self(-1);
     /// A ping.
     pub const PING: Self = Self(-2);
-    /// An auth packet of the Java, C and kazoo clients; go-zookeeper uses ordinary xids.
-    pub const AUTH: Self = Self(-4);
-    /// A set-watches packet of the C client.
-    pub const SET_WATCHES: Self = Self(-8);
 }
 
 /// A transaction id: epoch in the upper 32 bits, counter in the lower.
@@ -145,6 +141,11 @@ mod tests {
         assert_eq!(SessionId::parse("-1"), Ok(SessionId(-1)));
         assert_eq!(SessionId(-1).to_string(), "0xffffffffffffffff");
         assert!(SessionId::parse("broker-1").is_err());
+    }
+
+    #[test]
+    fn a_server_is_found_at_its_place_in_the_list() {
+        assert_eq!([0, 1, 2, u16::MAX].map(|place| ServerId(place).index()), [0, 1, 2, 65_535]);
     }
 
     #[test]

@@ -29,3 +29,15 @@ impl Timestamp {
         self.0 / 1_000_000
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_told_in_whole_milliseconds() {
+        for (nanos, millis) in [(0, 0), (999_999, 0), (1_000_000, 1), (2_999_999, 2), (5_000_000_000, 5_000)] {
+            assert_eq!(Timestamp(nanos).as_millis(), millis, "{nanos} ns");
+        }
+    }
+}
