@@ -129,7 +129,7 @@ async fn a_handshake_may_be_pipelined_with_what_follows_it() {
     let mut fake = Fake::start().await;
     let (pooled, mirror) = (ports::free(), ports::free());
     let plan = Plan::before(&[fake.address()]).pooled(pooled).mirror(mirror, fake.address());
-    let _zoogate = plan.start().await;
+    let zoogate = plan.start().await;
     for address in [pooled, mirror] {
         let claim = frames::connect(30_000);
         let behind = [frames::auth(), frames::set_watches(), frames::get_data(1, "/a")].concat();
@@ -144,6 +144,10 @@ async fn a_handshake_may_be_pipelined_with_what_follows_it() {
         send(&mut server, &replies).await;
         expect(&mut client, &replies).await;
     }
+    // All of it was understood at either address: what came before the server had answered, and what came with it.
+    zoogate.counts("zoogate_operations_total", &["op=\"getData\""], 2).await;
+    zoogate.counts("zoogate_operations_total", &["op=\"auth\""], 2).await;
+    assert_eq!(zoogate.metric("zoogate_decode_faults_total", &[]).await, 0);
 }
 
 #[tokio::test]

@@ -24,7 +24,8 @@ impl Stage {
     async fn set(grace: &str) -> Self {
         let (fake, addresses) = (Fake::start().await, [ports::free(), ports::free()]);
         let plan = Plan::before(&[fake.address()]).pooled(addresses[0]).mirror(addresses[1], fake.address());
-        let zoogate = plan.with("--shutdown-grace", grace).start().await;
+        let plan = plan.with("--shutdown-grace", grace).with("--connections-first-frame", "1h");
+        let zoogate = plan.start().await;
         Self { zoogate, fake, addresses, next: SESSION }
     }
 
@@ -65,6 +66,8 @@ async fn is_quiet(stream: &TcpStream) -> bool {
 #[tokio::test]
 async fn idle_connections_end_first_and_none_inside_a_frame() {
     let mut stage = Stage::set("600s").await;
+    // Who has said nothing is as idle as who has an answer to everything.
+    let mut silent = connect(stage.addresses[0]).await;
     let mut idle = [stage.pair().await, stage.pair().await];
     let mut waiting = [stage.pair().await, stage.pair().await];
     let mut cut_up = stage.pair().await;
@@ -81,6 +84,7 @@ async fn idle_connections_end_first_and_none_inside_a_frame() {
     expect(&mut cut_down.0, &event[..5000]).await;
 
     stage.zoogate.terminate();
+    assert_eq!(rest(&mut silent).await, (vec![], End::Orderly));
     for (client, server) in &mut idle {
         assert_eq!(rest(client).await, (vec![], End::Orderly));
         assert_eq!(rest(server).await, (vec![], End::Orderly));

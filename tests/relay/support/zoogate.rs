@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -138,9 +138,10 @@ impl Zoogate {
         kill_process(self.pid(), Signal::TERM).expect("a process to signal");
     }
 
-    /// Stops it where it stands.
+    /// Stops it where it stands; no thread of it runs any more.
     pub(crate) fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).expect("a process to signal");
+        waitpid(Some(self.pid()), WaitOptions::UNTRACED).expect("a process to stop");
     }
 
     /// Lets it go on.
