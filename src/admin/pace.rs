@@ -56,6 +56,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_pause_is_longer_than_allowed() {
+        let pace = Pace::new();
+        pace.make(|| std::thread::sleep(LONGEST_REST / REST + Duration::from_millis(100))).await;
+        assert!(*pace.0.lock().await <= Instant::now() + LONGEST_REST);
+    }
+
+    #[tokio::test]
     async fn who_comes_while_an_answer_is_made_or_in_the_pause_behind_it_waits() {
         let pace = Pace::new();
         let mut next = pace.0.lock().await;

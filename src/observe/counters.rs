@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn large_frames_are_counted_from_each_limit_on() {
         let counters = ServerCounters::new(1000);
-        for len in [100, 499, 500, 1000, 1001] {
+        for len in [100, 499, 500, 1001, 1000] {
             counters.note_frame(Direction::Reply, len);
         }
         assert_eq!(counters.large_frames(Direction::Reply), [3, 2, 2, 0]);

@@ -174,6 +174,8 @@ mod tests {
     #[test]
     fn quantiles_of_nothing_and_of_one() {
         assert_eq!(Distribution::default().quantile(0.5), 0);
+        let two = Distribution::new([70_000, 1_000_000].map(|nanos| (Bucket::of(nanos), 1)).into_iter(), 0, 1_000_000);
+        assert!(two.quantile(0.5) < 100_000, "half of two is the first");
         let one = of(&[70_000]);
         assert_eq!(one.quantile(0.0), 70_000.min(Bucket::of(70_000).ceiling()));
         assert_eq!(one.quantile(0.999), 70_000);

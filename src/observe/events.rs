@@ -319,7 +319,7 @@ mod tests {
             events.word("srvr");
             events.word("nope");
             events.fault(Fault::HandshakePassword(-2));
-            events.set_dropped([7, 0, 0]);
+            events.set_dropped([7, 8, 9]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &io::Error::from_raw_os_error(24));
         });
@@ -333,6 +333,8 @@ mod tests {
             r#"zoogate_opaque_connections_total{reason="decode_fault"} 1"#,
             r#"zoogate_decode_faults_total{fault="handshake_password"} 1"#,
             r#"zoogate_dropped_total{queue="log"} 7"#,
+            r#"zoogate_dropped_total{queue="findings"} 8"#,
+            r#"zoogate_dropped_total{queue="sessions"} 9"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
@@ -340,7 +342,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 11, "{counted:#?}");
+        assert_eq!(counted.len(), 13, "{counted:#?}");
     }
 
     #[test]

@@ -122,6 +122,112 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::*;
 
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use crate::config::{LogFormat, LogLevel};
+    use crate::ids::{ConnectionId, SessionId, Xid};
+    use crate::observe::logging::tests::written;
+    use crate::session::verdict::{Confidence, EndReason, Evidence, RouteReason};
+    use crate::time::Timestamp;
+    use crate::wire::OpCode;
+
+    const SESSION: SessionId = SessionId(7);
+
+    /// The line that a finding is told in, and what is counted.
+    fn told(finding: &Finding, reading: Option<&MeterReading>) -> (serde_json::Value, String) {
+        let servers = ["zk1:2181", "zk2:2181"].map(str::to_owned);
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let events = Events::new(&recorder, &servers);
+        let journal = Journal::new(servers.to_vec());
+        let line = written(LogFormat::Json, LogLevel::Info, |_| journal.tell(finding, reading, &events));
+        let page = recorder.handle().render();
+        let counted: Vec<&str> = page.lines().filter(|line| line.ends_with(" 1")).collect();
+        (serde_json::from_str(&line).unwrap(), counted.join("\n"))
+    }
+
+    fn client() -> SocketAddr {
+        ([10, 0, 0, 1], 4000).into()
+    }
+
+    #[test]
+    fn a_move_is_told_and_counted() {
+        let one = SessionMove {
+            session: SESSION,
+            from: ServerId(0),
+            to: ServerId(1),
+            at: Timestamp::ZERO,
+            gap: Duration::from_millis(30),
+            unanswered_count: 2,
+            client: client(),
+            reason: Some(EndReason::ServerLeaving),
+            routed: RouteReason::PinUnhealthy,
+            identity: None,
+        };
+        let (line, counted) = told(&Finding::Moved(one), None);
+        assert_eq!((&line["from"], &line["to"]), (&"zk1:2181".into(), &"zk2:2181".into()), "{line}");
+        assert_eq!((&line["reason"], &line["routed"]), (&"server_leaving".into(), &"pin_unhealthy".into()), "{line}");
+        assert_eq!((&line["gap_ms"], &line["unanswered"], &line["session"]), (&30.into(), &2.into(), &"0x7".into()));
+        assert_eq!(counted, r#"zoogate_moves_total{from="zk1:2181",to="zk2:2181"} 1"#);
+    }
+
+    #[test]
+    fn a_refusal_because_of_a_move_is_told_as_a_warning_and_counted() {
+        let path = "/a\nb".to_owned();
+        let lost = Unanswered { xid: Xid(9), op: OpCode::CREATE, path, sent_at: Timestamp::ZERO };
+        let verdict = MoveVerdict {
+            session: SESSION,
+            connection: ConnectionId(3),
+            client: client(),
+            server: ServerId(1),
+            claimed_by: Some(ServerId(0)),
+            at: Timestamp::ZERO,
+            evidence: Evidence::Multi,
+            confidence: Confidence::Likely,
+            why: vec!["first".into(), "second".into()],
+            identity: None,
+            unanswered: vec![lost],
+            unanswered_count: 1,
+        };
+        let (line, counted) = told(&Finding::SessionMoved(verdict), None);
+        assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &"SESSION_MOVED".into()), "{line}");
+        assert_eq!((&line["server"], &line["claimed_by"]), (&"zk2:2181".into(), &"zk1:2181".into()), "{line}");
+        assert_eq!((&line["why"], &line["refused"]), (&"first; second".into(), &"create /a\\nb (xid 9)".into()));
+        let series = r#"zoogate_session_moved_total{server="zk2:2181",evidence="multi",confidence="likely"} 1"#;
+        assert_eq!(counted, series);
+    }
+
+    #[test]
+    fn an_end_is_told_with_what_its_connection_has_done() {
+        let ended = EndedConnection {
+            connection: ConnectionId(3),
+            session: Some(SESSION),
+            server: ServerId(0),
+            client: client(),
+            claimed_at: Timestamp(1_000_000),
+            attached_at: None,
+            ended_at: Timestamp(6_000_000),
+            reason: EndReason::ClientGone,
+            why: "it left".to_owned(),
+            unanswered_count: 4,
+        };
+        let reading =
+            MeterReading { operations: 11, errors: 2, client_bytes: 33, server_bytes: 44, ..Default::default() };
+        let (line, counted) = told(&Finding::Ended(ended), Some(&reading));
+        let numbers = ["operations", "errors", "client_bytes", "server_bytes", "unanswered", "lasted_ms"];
+        assert_eq!(numbers.map(|name| line[name].as_u64()), [11, 2, 33, 44, 4, 5].map(Some), "{line}");
+        assert_eq!((&line["reason"], &line["attached"]), (&"client_gone".into(), &false.into()), "{line}");
+        assert_eq!(counted, r#"zoogate_connection_ends_total{server="zk1:2181",reason="client_gone"} 1"#);
+    }
+
+    #[test]
+    fn two_clients_of_one_session_are_told_and_counted() {
+        let clients = [client(), ([10, 0, 0, 2], 4000).into()];
+        let (line, counted) = told(&Finding::SharedSession { session: SESSION, clients, at: Timestamp::ZERO }, None);
+        assert_eq!((&line["first"], &line["second"]), (&"10.0.0.1:4000".into(), &"10.0.0.2:4000".into()), "{line}");
+        assert_eq!(counted, "zoogate_shared_sessions_total 1");
+    }
+
     #[test]
     fn a_path_cannot_forge_a_line() {
         assert_eq!(printable("/a\nERROR all is lost\u{7f}/é"), "/a\\nERROR all is lost\\u{7f}/é");

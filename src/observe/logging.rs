@@ -116,7 +116,7 @@ where
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Mutex;
 
     use super::*;
@@ -136,7 +136,8 @@ mod tests {
         }
     }
 
-    fn written(format: LogFormat, level: LogLevel, work: impl FnOnce(&LogControl)) -> String {
+    /// What is written while something is done.
+    pub(in crate::observe) fn written(format: LogFormat, level: LogLevel, work: impl FnOnce(&LogControl)) -> String {
         let lines = Lines::default();
         let (subscriber, control, guard) = log_to(lines.clone(), format, level);
         tracing::subscriber::with_default(subscriber, || work(&control));
@@ -152,12 +153,14 @@ mod tests {
             control.set_level(LogLevel::Debug).unwrap();
             assert_eq!(control.level(), LogLevel::Debug);
             tracing::debug!("between");
+            tracing::debug!(target: "hyper", "of others");
+            tracing::warn!(target: "hyper", "a warning of others");
             control.set_level(LogLevel::Error).unwrap();
             tracing::info!("after");
-            tracing::debug!(target: "hyper", "of others");
+            tracing::warn!(target: "hyper", "of others");
         });
-        assert!(text.contains("between"), "{text}");
-        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("between") && text.contains("a warning of others"), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
     }
 
     #[test]

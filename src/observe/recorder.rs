@@ -255,8 +255,25 @@ mod tests {
         for error in [ErrorCode::OK, ErrorCode(-110), ErrorCode::RUNTIME_INCONSISTENCY] {
             recorder.observe(Event::Result { op: OpCode::ERROR, error });
         }
-        let errors: Vec<_> = recorder.counters.op(OpCode::MULTI).errors().collect();
-        assert_eq!(errors, [(ErrorCode(-110).slot(), 1)]);
+        recorder.observe(reply(OpCode::MULTI_READ, 2, ErrorCode::OK, 1));
+        recorder.observe(Event::Result { op: OpCode::ERROR, error: ErrorCode(-101) });
+        let errors = |op| recorder.counters.op(op).errors().collect::<Vec<_>>();
+        assert_eq!(errors(OpCode::MULTI), [(ErrorCode(-110).slot(), 1)]);
+        assert_eq!(errors(OpCode::MULTI_READ), [(ErrorCode(-101).slot(), 1)]);
+    }
+
+    #[test]
+    fn the_longest_frames_of_either_direction_and_the_highest_zxid_are_kept() {
+        let mut recorder = recorder();
+        recorder.begin(Timestamp(2));
+        for (zxid, request_len, reply_len) in [(7, 600_000, 20), (9, 20, 700_000), (8, 20, 20)] {
+            let Event::Reply(reply) = reply(OpCode::GET_DATA, 1, ErrorCode::OK, 1) else { unreachable!() };
+            recorder.observe(Event::Reply(Reply { zxid: Zxid(zxid), request_len, reply_len, ..reply }));
+        }
+        recorder.settle(0, 0, 0);
+        let largest = Direction::ALL.map(|direction| recorder.counters.largest_frame(direction));
+        assert_eq!(largest, [600_000, 700_000]);
+        assert_eq!(recorder.meter.read().last_zxid, Zxid(9));
     }
 
     #[test]

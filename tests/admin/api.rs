@@ -203,6 +203,8 @@ fn the_log_level_is_read_and_changed() {
         let (status, text) = put(wrong);
         assert!((400..500).contains(&status) && text.contains("\"reason\""), "{wrong}: {status} {text}");
     }
+    let padded = format!("{{\"level\":\"info\"{}}}", " ".repeat(2_000));
+    assert_eq!(put(&padded).0, 413, "a body that is far too long is read");
     assert_eq!(control.level(), LogLevel::Debug);
     drop(subscriber);
 }

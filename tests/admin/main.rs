@@ -2,4 +2,5 @@
 
 mod api;
 mod exposition;
+mod filters;
 mod stage;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::fake::Fake;
-use crate::support::sockets::{connect, expect, rest, send};
+use crate::support::sockets::{End, connect, expect, rest, send};
 use crate::support::wait::{until, within};
 use crate::support::zoogate::{Plan, Zoogate};
 use crate::support::{frames, ports};
@@ -67,6 +67,7 @@ async fn clients_are_let_in_as_far_as_descriptors_reach_and_the_servers_stay_in_
     assert!(kept.len() > 20, "only {} clients are let in with 160 descriptors", kept.len());
     stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"too_many\""], 1).await;
     stage.zoogate.logs("connection limit reached").await;
+    assert_eq!(rest(&mut connect(stage.address).await).await, (vec![], End::Reset));
     stage.zoogate.logs("leaves room for fewer clients").await;
     let before = stage.zoogate.metric("zoogate_probe_results_total", &["health=\"serving\""]).await;
     stage.zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], before + 2).await;
@@ -104,6 +105,10 @@ async fn the_accept_loop_outlives_a_want_of_descriptors() {
     let want = ["operation=\"accept\"", "reason=\"process_descriptors\""];
     stage.zoogate.counts("zoogate_listener_errors_total", &want, 5).await;
     stage.zoogate.counts("zoogate_connect_failures_total", &["reason=\"descriptors\""], 1).await;
+    // A worker that cannot accept tries again after a while, and not for all that it is worth.
+    let tries = stage.zoogate.metric("zoogate_listener_errors_total", &["operation=\"accept\""]).await;
+    let most = 100 + 10 * 2 * (began.elapsed().as_millis() as u64 / 50);
+    assert!(tries < most, "{tries} tries to accept");
     // Each is counted, and one in ten seconds is written down.
     for what in ["listener failure", "the admin address cannot accept"] {
         let lines = stage.zoogate.lines_with(what);
@@ -133,17 +138,16 @@ async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
         send(&mut client, &claim[..given]).await;
         slow.push(client);
     }
-    // This one gives a byte now and then, and is never done.
+    // This one gives a byte now and then, and would not be done for a long time.
     let mut dripping = connect(stage.address).await;
     let drops = tokio::spawn(async move {
         for byte in claim[..claim.len() - 1].chunks(1) {
             if dripping.write_all(byte).await.is_err() {
-                break;
+                return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(400)).await;
         }
-        let mut nothing = [0];
-        dripping.read(&mut nothing).await.map_or(0, |read| read)
+        panic!("each byte has moved the deadline");
     });
     for client in &mut slow {
         // In order or not: the bytes that were sent were not wanted.
@@ -151,7 +155,7 @@ async fn a_handshake_that_is_never_finished_ends_at_the_deadline() {
         let read = within("the deadline", client.read(&mut nothing)).await;
         assert_eq!(read.unwrap_or(0), 0);
     }
-    assert_eq!(within("the deadline", drops).await.unwrap(), 0);
+    within("the deadline", drops).await.unwrap();
     stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"deadline\""], 6).await;
     heartbeat(&mut pair).await;
     stage.zoogate.expect_within_bounds(1);

@@ -67,7 +67,7 @@ async fn is_quiet(stream: &TcpStream) -> bool {
 async fn idle_connections_end_first_and_none_inside_a_frame() {
     let mut stage = Stage::set("600s").await;
     // Who has said nothing is as idle as who has an answer to everything.
-    let mut silent = connect(stage.addresses[0]).await;
+    let mut silent = [connect(stage.addresses[0]).await, connect(stage.addresses[1]).await];
     let mut idle = [stage.pair().await, stage.pair().await];
     let mut waiting = [stage.pair().await, stage.pair().await];
     let mut cut_up = stage.pair().await;
@@ -76,6 +76,15 @@ async fn idle_connections_end_first_and_none_inside_a_frame() {
         send(client, &frames::get_data(1, "/slow")).await;
         expect(server, &frames::get_data(1, "/slow")).await;
     }
+    // Half a claim, and something of which nobody knows where it may be cut.
+    let (mut half, mut foreign) = (connect(stage.addresses[1]).await, connect(stage.addresses[0]).await);
+    let claim = frames::connect(30_000);
+    send(&mut half, &claim[..20]).await;
+    let half_server = stage.fake.visit_with(&claim[..20]).await;
+    let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and so on";
+    send(&mut foreign, hello).await;
+    let foreign_server = stage.fake.visit_with(hello).await;
+    let (half, foreign) = ((half, half_server), (foreign, foreign_server));
     let request = frames::frame(&[&[0, 0, 0, 2, 0, 0, 0, 5][..], &[0; 10_000]].concat());
     send(&mut cut_up.0, &request[..5000]).await;
     expect(&mut cut_up.1, &request[..5000]).await;
@@ -84,7 +93,9 @@ async fn idle_connections_end_first_and_none_inside_a_frame() {
     expect(&mut cut_down.0, &event[..5000]).await;
 
     stage.zoogate.terminate();
-    assert_eq!(rest(&mut silent).await, (vec![], End::Orderly));
+    for client in &mut silent {
+        assert_eq!(rest(client).await, (vec![], End::Orderly));
+    }
     for (client, server) in &mut idle {
         assert_eq!(rest(client).await, (vec![], End::Orderly));
         assert_eq!(rest(server).await, (vec![], End::Orderly));
@@ -92,9 +103,10 @@ async fn idle_connections_end_first_and_none_inside_a_frame() {
     for address in stage.addresses {
         until("new clients to be refused", async || refuses(address).await.then_some(())).await;
     }
-    for (client, server) in waiting.iter().chain([&cut_up, &cut_down]) {
+    for (client, server) in waiting.iter().chain([&cut_up, &cut_down, &half, &foreign]) {
         assert!(is_quiet(client).await && is_quiet(server).await, "a connection ended with something owed");
     }
+    drop((half, foreign));
     // Each ends as soon as it stands at a boundary and nothing is owed, and not before its last byte.
     for (client, server) in &mut waiting {
         send(server, &frames::reply(1, &[5; 80])).await;

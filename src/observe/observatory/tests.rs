@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
+use crate::config::{LogFormat, LogLevel};
 use crate::ids::{Xid, Zxid};
+use crate::observe::logging::tests::written;
 use crate::observe::{ConnectionMeter, ConnectionRow, Recorder};
 use crate::session::ending::{Closer, ConnectionEnd, How};
 use crate::session::event::{Event, Observer, Reply};
@@ -62,20 +64,26 @@ fn reply(recorder: &mut Recorder, millis: u64, op: OpCode) {
 }
 
 fn end(observatory: &Observatory, millis: u64, connection: u64, closing: bool) {
+    end_with(observatory, millis, connection, |end| end.closing = closing);
+}
+
+/// Ends a connection as it is changed here.
+fn end_with(observatory: &Observatory, millis: u64, connection: u64, change: impl FnOnce(&mut ConnectionEnd)) {
     let connection = ConnectionId(connection);
-    let end = ConnectionEnd {
+    let mut end = ConnectionEnd {
         closer: Closer::Client(How::Fin),
         unanswered: Vec::new(),
         unanswered_count: 3,
         unanswered_pings: 0,
         skipped: 0,
         fatal_error: None,
-        closing,
+        closing: false,
         oversized: None,
         client_heard_at: at(millis),
         server_heard_at: at(millis),
         server_pause: None,
     };
+    change(&mut end);
     observatory.apply(at(millis), Transition::Ended { connection, end });
     observatory.meters().finish(SESSION, connection);
 }
@@ -91,6 +99,8 @@ fn a_session_is_followed_from_attach_to_end() {
     reply(&mut first, 10, OpCode::GET_DATA);
     assert_eq!(observatory.placed_on(SESSION), Some(ServerId(0)));
     end(&observatory, 20, 1, false);
+    let nobody = value(&observatory.metrics(), r#"zoogate_sessions{server="zk1:2181"}"#);
+    assert_eq!(nobody, Some(0.0), "a session that is nowhere now is counted where it was");
     let mut second = attach(&observatory, 30, 2, 1);
     reply(&mut second, 40, OpCode::SET_DATA);
     assert_eq!(observatory.placed_on(SESSION), Some(ServerId(1)));
@@ -149,14 +159,15 @@ fn without_places_there_are_no_session_series() {
 fn an_end_is_shown_as_undecided_until_its_reason_is_final() {
     let observatory = observatory(10);
     attach(&observatory, 0, 1, 0);
-    end(&observatory, 20, 1, false);
+    end_with(&observatory, 20, 1, |end| end.closer = Closer::Server(How::Fin));
     let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Closing { .. });
-    let was_undecided = observatory.connections(9, |_| true).0.iter().any(undecided);
+    let (rows, _) = observatory.connections(9, |_| true);
+    assert!(rows.len() == 1 && rows.iter().all(undecided), "{rows:?}");
     for second in 1..1_000 {
         observatory.tick(at(second * 1_000));
     }
     let (rows, _) = observatory.connections(9, |_| true);
-    assert!(matches!(rows.as_slice(), [ConnectionRow::Ended { .. }]), "{rows:?}, undecided: {was_undecided}");
+    assert!(matches!(rows.as_slice(), [ConnectionRow::Ended { .. }]), "{rows:?}");
 }
 
 #[test]
@@ -164,6 +175,9 @@ fn meters_go_with_their_session() {
     let observatory = observatory(10);
     attach(&observatory, 0, 1, 0);
     end(&observatory, 20, 1, true);
+    // Looked for every ten seconds, and not found while the session is remembered.
+    observatory.tick(at(30_000));
+    observatory.tick(at(60_000));
     assert_eq!(observatory.meters().len(), 1);
     let keep = LedgerLimits::default().keep_ended.as_millis() as u64;
     for second in 1..200 {
@@ -171,6 +185,56 @@ fn meters_go_with_their_session() {
     }
     assert_eq!(observatory.session_ids(), []);
     assert!(observatory.meters().is_empty());
+}
+
+#[test]
+fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
+    let observatory = observatory(10);
+    attach(&observatory, 0, 1, 0);
+    end_with(&observatory, 20, 1, |end| end.oversized = Some(2_000_000));
+    let request = ConnectRequest {
+        last_zxid: Zxid(0),
+        timeout_ms: 30_000,
+        session: SESSION,
+        password: Password::Right,
+        read_only: None,
+    };
+    let (connection, client) = (ConnectionId(2), ([127, 0, 0, 1], 4000).into());
+    let (server, routed) = (ServerId(1), RouteReason::Pinned);
+    observatory.apply(at(30), Transition::Claimed { connection, client, server, request, routed });
+    let response = ConnectResponse { timeout_ms: 0, session: SessionId(0), read_only: None };
+    observatory.apply(at(40), Transition::Answered { connection, response });
+    let page = observatory.metrics();
+    for (series, expected) in [
+        (r#"zoogate_oversized_frames_total{server="zk1:2181"}"#, 1.0),
+        (r#"zoogate_oversized_frames_total{server="zk2:2181"}"#, 0.0),
+        (r#"zoogate_refused_attaches_total{server="zk1:2181"}"#, 0.0),
+        (r#"zoogate_refused_attaches_total{server="zk2:2181"}"#, 1.0),
+        (r#"zoogate_attaches_total{server="zk1:2181",routed="spread"}"#, 1.0),
+        (r#"zoogate_attaches_total{server="zk2:2181",routed="pinned"}"#, 0.0),
+    ] {
+        assert_eq!(value(&page, series), Some(expected), "{series} in\n{page}");
+    }
+}
+
+#[test]
+fn the_longest_frame_is_that_of_all_workers() {
+    let observatory = observatory(0);
+    for (worker, len) in [(0, 600_000), (1, 700_000)] {
+        observatory.counters(worker, ServerId(0)).note_frame(crate::observe::Direction::Reply, len);
+    }
+    let largest = r#"zoogate_largest_frame_bytes{server="zk1:2181",direction="reply"}"#;
+    assert_eq!(value(&observatory.metrics(), largest), Some(700_000.0));
+}
+
+#[test]
+fn a_queue_that_is_not_full_is_no_news() {
+    let (observatory, listener) = (observatory(0), ([127, 0, 0, 1], 2181).into());
+    let note = |times| written(LogFormat::Text, LogLevel::Info, |_| observatory.note_put_off(listener, times, 3));
+    assert_eq!(note(0), "");
+    assert!(note(2).contains("times=2 waiting=3"));
+    let counted = value(&observatory.metrics(), r#"zoogate_accept_queue_overflows_total{listener="127.0.0.1:2181"}"#);
+    assert_eq!(counted, Some(2.0));
 }
 
 #[test]
