@@ -90,14 +90,14 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new(&["SESSION", "AT"]);
-        table.row(["0x1".to_owned(), "é".to_owned()]);
+        table.row(["ééééééééééééé".to_owned(), "é".to_owned()]);
         table.note("a note that is longer than all");
         table.row(["0x10000000000".to_owned(), String::new()]);
         let mut text = Vec::new();
         table.write(&mut text).unwrap();
         let expected = "\
 SESSION        AT
-0x1            é
+ééééééééééééé  é
     a note that is longer than all
 0x10000000000
 ";

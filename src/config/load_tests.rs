@@ -171,6 +171,63 @@ fn errors_between_values_name_the_place_too() {
 }
 
 #[test]
+fn every_bound_is_where_it_is_said_to_be() {
+    let at = |section: &str, key: &str, value: &str| {
+        let (above, below) = if section.is_empty() {
+            (format!("{key} = {value}\n"), String::new())
+        } else {
+            (String::new(), format!("[{section}]\n{key} = {value}\n"))
+        };
+        load(&sources(&format!("{above}{LEAST}{below}"), &[], Keys::default()))
+    };
+    for (section, key, allowed, refused, message) in [
+        ("", "workers", "1", "0", "0 is too small: expected at least 1"),
+        ("", "jute_maxbuffer", "1", "0", "0 is too small: expected at least 1"),
+        ("ledger", "sessions", "1", "0", "0 is too small: expected at least 1"),
+        ("connections", "max", "1", "0", "0 is too small: expected at least 1"),
+        ("connections", "buffer", "4096", "4095", "4095 is too small: expected at least 4KiB"),
+        ("connections", "buffer", "65536", "65537", "65537 is too large: expected at most 64KiB"),
+        ("connections", "first_frame", "\"10ms\"", "\"9ms\"", "9ms is too short: expected at least 10ms"),
+        ("probe", "interval", "\"10ms\"", "\"9ms\"", "9ms is too short: expected at least 10ms"),
+        ("probe", "timeout", "\"10ms\"", "\"9ms\"", "9ms is too short: expected at least 10ms"),
+        // These may be nothing at all.
+        ("metrics", "sessions", "0", "-1", "invalid value: integer `-1`, expected usize"),
+        ("ledger", "keep_ended", "\"0s\"", "0", "invalid type: integer `0`, expected a time with its unit"),
+        ("", "shutdown_grace", "\"0s\"", "0", "invalid type: integer `0`, expected a time with its unit"),
+    ] {
+        assert!(at(section, key, allowed).is_ok(), "{section} {key} = {allowed}");
+        let error = at(section, key, refused).unwrap_err().to_string();
+        let path = if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") };
+        assert!(error.contains(&format!(": {path}: {message}")), "{error}");
+    }
+}
+
+#[test]
+fn there_are_as_many_servers_as_an_ensemble_can_have() {
+    let of = |count: usize| {
+        let names: Vec<String> = (1..=count).map(|number| format!("zk{number}")).collect();
+        load(&sources(&format!("servers = \"{}\"\nlisten = [\"127.0.0.1:1\"]", names.join(",")), &[], Keys::default()))
+    };
+    assert_eq!(of(255).unwrap().settings.servers.len(), 255);
+    let error = of(256).unwrap_err().to_string();
+    assert!(error.starts_with("z.toml:1:11: servers: 256 servers"), "{error}");
+}
+
+#[test]
+fn a_mirror_is_of_the_server_that_it_names_and_port_0_stays_free_to_choose() {
+    let named = settings("servers = \"a,b\"\nlisten = [\"127.0.0.1:1=b\"]");
+    assert_eq!((named.servers.len(), named.listeners[0].kind), (2, ListenerKind::Mirror(ServerId(1))));
+    let free = settings("servers = \"a,b,c\"\nmirror = \"127.0.0.1:0\"");
+    assert!(free.listeners.iter().all(|listener| listener.address.port() == 0), "{:?}", free.listeners);
+}
+
+#[test]
+fn what_is_wrong_is_underlined_by_letters_and_not_by_bytes() {
+    let error = error(&format!("pin = \"härt\"\n{LEAST}"));
+    assert_eq!(error.lines().last().unwrap().matches('^').count(), "\"härt\"".chars().count(), "{error}");
+}
+
+#[test]
 fn something_must_stand_on_both_sides() {
     assert!(error("listen = [\"127.0.0.1:1\"]").starts_with("servers: no server is named"));
     assert!(error("servers = \"a\"").starts_with("listen: no address to listen on"));

@@ -59,6 +59,24 @@ fn json_is_passed_on_whole() {
 }
 
 #[test]
+fn one_session_as_json_is_passed_on_whole() {
+    let told = r#"{"session":"0x1","at":"10:00","at_ms":7,"timeline":[]}"#;
+    let door = door::open("200 OK", told);
+    let shown = stdout(&zoogate(&["session", "0x1", "--json", "--admin", &door.address], &[]));
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(read(&shown), read(told));
+}
+
+#[test]
+fn a_proxy_for_the_web_is_not_asked() {
+    let door = door::open("200 OK", r#"{"moves":[]}"#);
+    // Nobody listens on port 1.
+    let proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1"));
+    let output = zoogate(&["moves", "--admin", &door.address], &proxies);
+    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("none\n", ""));
+}
+
+#[test]
 fn each_list_asks_for_its_own_and_an_empty_one_is_said() {
     let lists = [
         ("sessions", "sessions", "/api/sessions"),
