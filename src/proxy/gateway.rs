@@ -222,11 +222,12 @@ const SHORTEST_BUDGET: Duration = Duration::from_millis(500);
 const LONGEST_BUDGET: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config::{self, FileText, Keys, Sources};
 
-    fn gateway(text: &str) -> Gateway {
+    /// A proxy with these settings.
+    pub(in crate::proxy) fn gateway(text: &str) -> Gateway {
         let file = FileText { path: "test.toml".into(), text: text.to_owned() };
         let cores = std::num::NonZeroUsize::MIN;
         let sources = Sources { file: Some(file), variables: Vec::new(), flags: Keys::default(), cores };

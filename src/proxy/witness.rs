@@ -176,3 +176,84 @@ impl Witness {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::SessionId;
+    use crate::proxy::gateway::tests::gateway;
+    use crate::session::ending::How;
+    use crate::wire::{ErrorCode, JuteWriter, OpCode};
+
+    const SESSION: SessionId = SessionId(0x0100_0000_0000_0009);
+
+    /// A claim, and an answer to it that gives this timeout.
+    fn handshake(timeout_ms: i32) -> [Vec<u8>; 2] {
+        let claim = JuteWriter::new().begin().int(0).long(0).int(30_000).long(0).buffer(&[0; 16]).end();
+        let session = if timeout_ms > 0 { SESSION } else { SessionId(0) };
+        let answer = JuteWriter::new().begin().int(0).int(timeout_ms).long(session.0).buffer(&session.password()).end();
+        [claim.into_bytes(), answer.into_bytes()]
+    }
+
+    fn prospect(gateway: &Arc<Gateway>) -> Prospect {
+        let arrival = Arrival { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
+        Prospect { gateway: Arc::clone(gateway), arrival, server: ServerId(0), routed: RouteReason::Spread }
+    }
+
+    fn proxy() -> Arc<Gateway> {
+        Arc::new(gateway("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"))
+    }
+
+    #[test]
+    fn what_a_connection_has_done_stays_with_its_session_and_nothing_of_it_lives_on() {
+        let gateway = proxy();
+        let mut conversation = prospect(&gateway).conversation();
+        let load = gateway.observatory.load(ServerId(0));
+        let now = gateway.clock.now();
+        let [claim, answer] = handshake(30_000);
+        conversation.on_client_bytes(now, &claim);
+        conversation.on_server_bytes(now, &answer);
+        let question = JuteWriter::new().request(1, OpCode::EXISTS).buffer(b"/a").bool(false).end().into_bytes();
+        conversation.on_client_bytes(now, &question);
+        conversation.on_client_bytes(now, &question);
+        conversation.on_server_bytes(now, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
+        let meters = gateway.observatory.meters();
+        assert_eq!((meters.dormant(), load.load(std::sync::atomic::Ordering::Relaxed)), (vec![], 1));
+        conversation.end(Closer::Client(How::Fin));
+        assert_eq!(meters.dormant(), [SESSION]);
+        let reading = meters.reading(SESSION);
+        assert_eq!((reading.operations, reading.unanswered, reading.in_flight), (1, 1, 0));
+        drop(conversation);
+        assert_eq!(load.load(std::sync::atomic::Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_claim_that_is_refused_is_measured_for_nobody() {
+        let gateway = proxy();
+        let mut conversation = prospect(&gateway).conversation();
+        let now = gateway.clock.now();
+        let [claim, refusal] = handshake(0);
+        conversation.on_client_bytes(now, &claim);
+        conversation.on_server_bytes(now, &refusal);
+        assert!(gateway.observatory.meters().is_empty());
+    }
+
+    #[test]
+    fn who_speaks_is_told_by_the_first_bytes_and_counts_as_load_from_then_on() {
+        let gateway = proxy();
+        let load = || gateway.observatory.load(ServerId(0)).load(std::sync::atomic::Ordering::Relaxed);
+        let now = gateway.clock.now();
+        let undecided = || Witness::Undecided { bytes: Vec::new(), prospect: Box::new(prospect(&gateway)) };
+        let (mut session, mut word) = (undecided(), undecided());
+        let [claim, _] = handshake(30_000);
+        session.on_client_bytes(now, &claim[..20]);
+        assert!(matches!(session, Witness::Undecided { .. }) && !session.is_idle());
+        session.on_client_bytes(now, &claim[20..]);
+        assert!(matches!(session, Witness::Conversation(_)));
+        word.on_client_bytes(now, b"ruok");
+        assert!(matches!(word, Witness::Nobody { .. }));
+        assert_eq!(load(), 2);
+        drop((session, word));
+        assert_eq!(load(), 0);
+    }
+}

@@ -122,6 +122,27 @@ async fn idle_connections_end_first_and_none_inside_a_frame() {
 }
 
 #[tokio::test]
+async fn a_crowd_is_let_go_one_after_the_other() {
+    const CROWD: usize = 200;
+    let mut stage = Stage::set("600s").await;
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        crowd.push(stage.pair().await);
+    }
+    stage.zoogate.terminate();
+    until("the first to be let go", async || {
+        let open = stage.zoogate.metric("zoogate_connections", &[]).await as usize;
+        assert!(open > 0, "all of them were let go at once");
+        (open < CROWD).then_some(())
+    })
+    .await;
+    for (client, _server) in &mut crowd {
+        assert_eq!(rest(client).await, (vec![], End::Orderly));
+    }
+    assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn nothing_that_was_said_is_lost_by_a_stop() {
     let mut stage = Stage::set("20s").await;
     let event = frames::reply(-1, &[9; 16_000]);
