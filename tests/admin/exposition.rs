@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde::Deserialize;
 use zoogate::ids::{ConnectionId, SessionId};
@@ -62,8 +63,17 @@ fn parser() -> PathBuf {
 /// Only one test at a time installs it.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
+/// Runs a command that fetches something, and twice more while it fails: networks have bad moments.
 fn run(command: &mut Command, from: &str) {
-    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?} ({from}): {error}"));
+    let mut run = || command.output().unwrap_or_else(|error| panic!("cannot run {command:?} ({from}): {error}"));
+    let mut output = run();
+    for pause in [2, 10] {
+        if output.status.success() {
+            return;
+        }
+        std::thread::sleep(Duration::from_secs(pause));
+        output = run();
+    }
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?} failed ({from}): {}", said.lines().last().unwrap_or_default());
 }

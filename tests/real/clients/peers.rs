@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::child::small_java;
+use crate::support::child::{fetch, small_java};
 use crate::support::ensemble::Version;
 use crate::support::maven::Peer;
 
@@ -130,11 +130,7 @@ fn made(name: &str, recipe: &str, make: impl FnOnce(&Path)) -> PathBuf {
 /// Runs one step of a preparation; `package` is where the command comes from.
 fn step(folder: &Path, package: &str, command: &[&str]) {
     let line = command.join(" ");
-    let ended = Command::new(command[0])
-        .args(&command[1..])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
+    let ended = fetch(Command::new(command[0]).args(&command[1..]).current_dir(folder).stdin(Stdio::null()))
         .unwrap_or_else(|error| panic!("cannot run {} (Debian package {package}): {error}", command[0]));
     let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     let fault = said.lines().find(|line| line.to_lowercase().contains("err")).or(said.lines().last());

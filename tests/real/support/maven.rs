@@ -9,6 +9,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::child::fetch;
+
 /// A set of jars under one name.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
@@ -47,11 +49,9 @@ impl Peer {
             }
         }
         fs::write(folder.join("pom.xml"), project).expect("write the Maven project");
-        let ended = Command::new("mvn")
-            .args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=partial"])
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .output()
+        let mut maven = Command::new("mvn");
+        maven.args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=partial"]);
+        let ended = fetch(maven.current_dir(folder).stdin(Stdio::null()))
             .unwrap_or_else(|error| panic!("cannot run mvn (Debian package maven) to fetch {}: {error}", self.name));
         let said = String::from_utf8_lossy(&ended.stdout);
         let fault = said.lines().find(|line| line.contains("ERROR")).unwrap_or("no error line");
