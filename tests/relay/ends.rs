@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 use crate::support::fake::Fake;
 use crate::support::pair::Pair;
 use crate::support::sockets::{End, connect, expect, reset, rest, send};
+use crate::support::wait::until;
 use crate::support::zoogate::{Plan, Zoogate};
 use crate::support::{frames, ports};
 
@@ -100,8 +101,11 @@ async fn a_server_that_has_reset_is_known_by_that_although_its_client_had_more_t
     send(&mut client, &frames::ping()).await;
     zoogate.thaw();
     assert_eq!(rest(&mut client).await, (vec![], End::Reset));
-    let story = zoogate.json(&format!("/api/sessions/{session:#x}")).await.to_string();
-    assert!(story.contains("\"server_reset\""), "{story}");
+    until("the end to be told by its reason", async || {
+        let story = zoogate.json(&format!("/api/sessions/{session:#x}")).await.to_string();
+        story.contains("\"server_reset\"").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -190,7 +194,7 @@ async fn connections_that_have_ended_leave_no_descriptor_behind() {
             }
         }
     }
-    crate::support::wait::until("descriptors to be given back", async || {
+    until("descriptors to be given back", async || {
         // One more or less: the prober comes and goes.
         (zoogate.descriptors() <= before + 1).then_some(())
     })

@@ -96,7 +96,9 @@ async fn a_server_that_is_slow_to_answer_has_its_share_of_the_time_behind_one_th
 async fn a_client_that_does_not_say_so_is_not_led_to_a_server_that_only_reads() {
     let (mut reader, mut fake, address) = (Fake::start().await, Fake::start().await, ports::free());
     reader.says(Some(b"Zookeeper version: 3.9.3-fake\nZxid: 0x7\nMode: read-only\nNode count: 5\n"));
-    let _zoogate = Plan::before(&[reader.address(), fake.address()]).pooled(address).start().await;
+    let zoogate = Plan::before(&[reader.address(), fake.address()]).pooled(address).start().await;
+    let of_reader = format!("server=\"{}\"", reader.address());
+    zoogate.counts("zoogate_probe_results_total", &[&of_reader, "health=\"serving\""], 1).await;
     let (claim, mut kept) = (frames::short_connect(30_000), Vec::new());
     for round in 0..4 {
         let mut client = connect(address).await;
