@@ -6,9 +6,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::child::{fetch, small_java};
+use crate::support::child::small_java;
 use crate::support::ensemble::Version;
-use crate::support::maven::Peer;
+use crate::support::maven::{Peer, fetch};
 
 /// A client library and our program for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

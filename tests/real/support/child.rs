@@ -2,9 +2,8 @@
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
-use std::{io, thread};
 
 use super::wait;
 
@@ -109,18 +108,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Runs a command that fetches something to its end, and twice more while it fails: networks have bad moments.
-pub(crate) fn fetch(command: &mut Command) -> io::Result<Output> {
-    for pause in [2, 10] {
-        let ended = command.output()?;
-        if ended.status.success() {
-            return Ok(ended);
-        }
-        thread::sleep(Duration::from_secs(pause));
-    }
-    command.output()
 }
 
 /// The Java runtime's arguments for a small, quickly started process.

@@ -7,9 +7,9 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-use super::child::fetch;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+use std::{io, thread};
 
 /// A set of jars under one name.
 #[derive(Debug, Clone, Copy)]
@@ -80,4 +80,16 @@ impl Peer {
             self.name
         )
     }
+}
+
+/// Runs a command that fetches something to its end, and twice more while it fails: networks have bad moments.
+pub(crate) fn fetch(command: &mut Command) -> io::Result<Output> {
+    for pause in [2, 10] {
+        let ended = command.output()?;
+        if ended.status.success() {
+            return Ok(ended);
+        }
+        thread::sleep(Duration::from_secs(pause));
+    }
+    command.output()
 }
