@@ -322,6 +322,24 @@ fn a_session_that_was_over_before_its_old_connection_ended() {
 }
 
 #[test]
+fn a_session_that_was_given_after_a_refusal_was_not_over() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, old) = story.create(A);
+    story.wait(100);
+    // A server that has not heard of the session yet takes it for an expired one.
+    let early = story.claim(session, LEADER);
+    story.refuse(early);
+    story.fin(early);
+    story.wait(100);
+    story.attach(session, B);
+    story.wait(20);
+    story.write(old);
+    story.fin(old);
+    assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
+}
+
+#[test]
 fn a_forged_claim_that_was_refused_does_not_hide_a_refusal() {
     let mut story = Story::new();
     story.crowd(A, 2);
