@@ -9,7 +9,7 @@ use zoogate::session::verdict::RouteReason;
 use zoogate::wire::OpCode;
 use zoogate::wire::handshake::{ConnectRequest, Password};
 
-use crate::stage::{Stage, at, reply};
+use crate::stage::{BROKER, Stage, at, reply};
 
 const SESSION: i64 = 0x0300_0000_0000_0000;
 
@@ -160,4 +160,39 @@ fn every_quantile_is_its_own() {
         assert!((seen / millis - 1.0).abs() < 0.07, "{name}: {seen} ms for {millis} ms");
     }
     assert_eq!(read["count"], 1_000);
+}
+
+#[test]
+fn moves_and_refusals_are_filtered_by_all_that_they_show() {
+    let stage = Stage::after_a_move();
+    for (query, moves, refusals) in [
+        ("session=0x100000000000007", 1, 1),
+        ("session=0x200000000000008", 0, 0),
+        ("server=zk1:2181", 1, 0),
+        ("server=zk2:2181", 1, 1),
+        ("client=127.0.0.1:4002", 1, 1),
+        ("client=127.0.0.1:4003", 0, 0),
+        ("identity=broker-7", 1, 1),
+        ("identity=broker-8", 0, 0),
+    ] {
+        let count = |path: &str, member: &str| stage.json(&format!("{path}?{query}"))[member].as_array().map(Vec::len);
+        assert_eq!(count("/api/moves", "moves"), Some(moves), "moves: {query}");
+        assert_eq!(count("/api/session-moved", "session_moved"), Some(refusals), "refusals: {query}");
+    }
+    assert_eq!(stage.json("/api/moves?reason=no-such-reason")["moves"], json!([]));
+}
+
+#[test]
+fn the_newest_moves_are_listed_in_order_of_time() {
+    let stage = Stage::after_a_move();
+    stage.end(BROKER, 2, 100, 0);
+    stage.attach(BROKER, 4, 0, 4004, 150);
+    let list = |path: &str| {
+        let list = stage.json(path);
+        let moves = list["moves"].as_array().expect("moves").clone();
+        (moves.into_iter().map(|one| one["to"].clone()).collect::<Vec<_>>(), list["more"].clone())
+    };
+    assert_eq!(list("/api/moves"), (vec![json!("zk2:2181"), json!("zk1:2181")], json!(false)));
+    assert_eq!(list("/api/moves?limit=2"), (vec![json!("zk2:2181"), json!("zk1:2181")], json!(false)));
+    assert_eq!(list("/api/moves?limit=1"), (vec![json!("zk1:2181")], json!(true)));
 }
