@@ -212,4 +212,35 @@ mod tests {
         meter.end(2);
         assert_eq!((meter.read().in_flight, meter.read().unanswered, meter.read().watches), (0, 2, [0; 6]));
     }
+
+    #[test]
+    fn two_connections_of_a_session_add_up() {
+        let one = MeterReading {
+            operations: 1,
+            errors: 2,
+            client_bytes: 3,
+            server_bytes: 4,
+            active_at: Timestamp(5),
+            last_zxid: Zxid(60),
+            in_flight: 7,
+            unanswered: 8,
+            watches: [9, 0, 0, 0, 0, 1],
+        };
+        let other = MeterReading { active_at: Timestamp(50), last_zxid: Zxid(6), ..one };
+        let sum = MeterReading {
+            operations: 2,
+            errors: 4,
+            client_bytes: 6,
+            server_bytes: 8,
+            active_at: Timestamp(50),
+            last_zxid: Zxid(60),
+            in_flight: 14,
+            unanswered: 16,
+            watches: [18, 0, 0, 0, 0, 2],
+        };
+        for (mut left, right) in [(one, other), (other, one)] {
+            left.merge(&right);
+            assert_eq!(left, sum);
+        }
+    }
 }

@@ -19,6 +19,8 @@ const SESSION: i64 = 0x0100_0000_0000_0200;
 /// An address that refuses and stays ours.
 fn refusing() -> (Socket, SocketAddr) {
     let (socket, address) = (Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket"), ports::free());
+    // Connections of an earlier run may linger there.
+    socket.set_reuse_address(true).expect("SO_REUSEADDR");
     socket.bind(&address.into()).expect("a free address");
     (socket, address)
 }

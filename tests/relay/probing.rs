@@ -55,6 +55,8 @@ async fn a_server_that_hangs_up_on_a_session_is_asked_why() {
 async fn a_mirror_opens_when_its_server_does_and_not_when_that_answers() {
     let (socket, server, mirror) =
         (Socket::new(Domain::IPV4, Type::STREAM, None).unwrap(), ports::free(), ports::free());
+    // Connections of an earlier run may linger there.
+    socket.set_reuse_address(true).unwrap();
     socket.bind(&server.into()).unwrap();
     let plan = Plan::before(&[server]).mirror(mirror, server).with("--probe-timeout", NEVER);
     let zoogate = plan.start().await;

@@ -27,6 +27,8 @@ const SESSION: i64 = 0x0100_0000_0000_0500;
 /// An address whose kernel answers nobody: its queue is full and nobody accepts.
 async fn black_hole() -> (SocketAddr, Socket, Vec<TcpStream>) {
     let (socket, address) = (Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket"), ports::free());
+    // Connections of an earlier run may linger there.
+    socket.set_reuse_address(true).expect("SO_REUSEADDR");
     socket.bind(&address.into()).expect("a free address");
     socket.listen(0).expect("a listener");
     let mut filling = Vec::new();

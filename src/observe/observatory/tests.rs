@@ -163,6 +163,8 @@ fn an_end_is_shown_as_undecided_until_its_reason_is_final() {
     let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Closing { .. });
     let (rows, _) = observatory.connections(9, |_| true);
     assert!(rows.len() == 1 && rows.iter().all(undecided), "{rows:?}");
+    observatory.tick(at(21));
+    assert_eq!(observatory.connections(9, |_| true).0, rows, "it is forgotten while nothing is decided");
     for second in 1..1_000 {
         observatory.tick(at(second * 1_000));
     }
