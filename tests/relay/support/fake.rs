@@ -50,6 +50,8 @@ impl Fake {
     pub(crate) fn start_narrow() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(8192).expect("SO_RCVBUF");
+        // Connections of an earlier run may linger there.
+        socket.set_reuseaddr(true).expect("SO_REUSEADDR");
         socket.bind(ports::free()).expect("an address to listen on");
         Self::with(socket.listen(128).expect("a listener"))
     }
