@@ -29,18 +29,20 @@ fn at(millis: u64) -> Timestamp {
     Timestamp::ZERO.after(Duration::from_millis(1_000 + millis))
 }
 
+/// A claim of the session.
+const REQUEST: ConnectRequest = ConnectRequest {
+    last_zxid: Zxid(0),
+    timeout_ms: 30_000,
+    session: SESSION,
+    password: Password::Right,
+    read_only: None,
+};
+
 /// Attaches the session through a connection, as the relay does; returns its recorder.
 fn attach(observatory: &Observatory, millis: u64, connection: u64, server: u16) -> Recorder {
     let connection = ConnectionId(connection);
-    let request = ConnectRequest {
-        last_zxid: Zxid(0),
-        timeout_ms: 30_000,
-        session: SESSION,
-        password: Password::Right,
-        read_only: None,
-    };
     let (client, server, routed) = (([127, 0, 0, 1], 4000).into(), ServerId(server), RouteReason::Spread);
-    observatory.apply(at(millis), Transition::Claimed { connection, client, server, request, routed });
+    observatory.apply(at(millis), Transition::Claimed { connection, client, server, request: REQUEST, routed });
     let meter = Arc::new(ConnectionMeter::default());
     observatory.meters().begin(SESSION, connection, Arc::clone(&meter));
     let response = ConnectResponse { timeout_ms: 30_000, session: SESSION, read_only: None };
@@ -194,16 +196,9 @@ fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
     let observatory = observatory(10);
     attach(&observatory, 0, 1, 0);
     end_with(&observatory, 20, 1, |end| end.oversized = Some(2_000_000));
-    let request = ConnectRequest {
-        last_zxid: Zxid(0),
-        timeout_ms: 30_000,
-        session: SESSION,
-        password: Password::Right,
-        read_only: None,
-    };
     let (connection, client) = (ConnectionId(2), ([127, 0, 0, 1], 4000).into());
     let (server, routed) = (ServerId(1), RouteReason::Pinned);
-    observatory.apply(at(30), Transition::Claimed { connection, client, server, request, routed });
+    observatory.apply(at(30), Transition::Claimed { connection, client, server, request: REQUEST, routed });
     let response = ConnectResponse { timeout_ms: 0, session: SessionId(0), read_only: None };
     observatory.apply(at(40), Transition::Answered { connection, response });
     let page = observatory.metrics();
