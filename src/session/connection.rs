@@ -10,7 +10,7 @@ use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::ending::{Closer, ConnectionEnd, PAUSE_NOTED, Pause, UNANSWERED_SHOWN, Unanswered};
 use super::event::{Event, Observer};
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectRequest, ConnectResponse, HANDSHAKE_CAP};
+use crate::wire::handshake::{ConnectRequest, ConnectResponse, HANDSHAKE_CAP, request_len};
 use crate::wire::{Fault, FrameScanner};
 
 /// One direction: its handshake frame, then ordinary frames.
@@ -64,7 +64,7 @@ impl ConnectionTracker {
             Side::Frames(scanner) => {
                 scanner.scan(bytes, &mut RequestReader { talk: &mut self.talk, now, observer }).err()
             }
-            Side::Handshake(held) => match first_frame(held, &mut bytes, ConnectRequest::read) {
+            Side::Handshake(held) => match first_frame(held, &mut bytes, request_len, ConnectRequest::read) {
                 Ok(None) => return,
                 Ok(Some(request)) => {
                     self.up = Side::Frames(FrameScanner::new());
@@ -91,7 +91,7 @@ impl ConnectionTracker {
         }
         let fault = match &mut self.down {
             Side::Frames(scanner) => scanner.scan(bytes, &mut ReplyReader { talk: &mut self.talk, observer }).err(),
-            Side::Handshake(held) => match first_frame(held, &mut bytes, ConnectResponse::read) {
+            Side::Handshake(held) => match first_frame(held, &mut bytes, announced, ConnectResponse::read) {
                 Ok(None) => return,
                 Ok(Some(response)) => {
                     self.down = Side::Frames(FrameScanner::new());
@@ -191,10 +191,17 @@ impl ConnectionTracker {
     }
 }
 
-/// Gathers a handshake frame; None while it is not whole. `bytes` is left at what follows it.
+/// Bytes of a frame behind its length, as that says.
+fn announced(frame: &[u8]) -> Option<usize> {
+    frame.first_chunk().map(|length| usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0))
+}
+
+/// Gathers a handshake frame, whose bytes behind its length `whole` counts as soon as it can; None while it is not
+/// whole. `bytes` is left at what follows it.
 fn first_frame<T>(
     held: &mut Vec<u8>,
     bytes: &mut &[u8],
+    whole: impl Fn(&[u8]) -> Option<usize>,
     read: impl Fn(&[u8]) -> Result<T, Fault>,
 ) -> Result<Option<T>, Fault> {
     loop {
@@ -202,12 +209,15 @@ fn first_frame<T>(
             None => 4,
             Some((length, body)) => {
                 let length = i32::from_be_bytes(*length);
-                let whole = usize::try_from(length).ok().filter(|len| *len <= HANDSHAKE_CAP);
-                let whole = whole.ok_or(Fault::LongHandshake(length))?;
-                if body.len() == whole {
-                    return read(body).map(Some);
+                if !usize::try_from(length).is_ok_and(|len| len <= HANDSHAKE_CAP) {
+                    return Err(Fault::LongHandshake(length));
                 }
-                4 + whole
+                match whole(held) {
+                    Some(len) if body.len() == len => return read(body).map(Some),
+                    Some(len) => 4 + len,
+                    // One by one, until it can be told behind 34 bytes at the latest.
+                    None => held.len() + 1,
+                }
             }
         };
         if bytes.is_empty() {

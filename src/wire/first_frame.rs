@@ -2,12 +2,13 @@
 //!
 //! Only as many bytes are gathered as the answer needs, and never more than a handshake can have.
 
-use super::handshake::HANDSHAKE_CAP;
+use super::handshake::{HANDSHAKE_CAP, request_len};
 
 /// What a connection turned out to speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Opening {
-    /// A frame of this many bytes behind its length, small enough for a handshake and now whole.
+    /// A frame of this many bytes behind its length, small enough for a handshake and now whole. Bytes that its
+    /// announced length does not count (versions 11 and 12) are among them.
     Handshake(usize),
     /// One of ZooKeeper's four-letter words.
     Word(&'static str),
@@ -59,10 +60,11 @@ pub fn classify(bytes: &[u8]) -> Option<Opening> {
     if *head == TELNET_CLOSE {
         return Some(Opening::Word("telnet_close"));
     }
-    match usize::try_from(i32::from_be_bytes(*head)) {
-        Ok(len) if len <= HANDSHAKE_CAP => (bytes.len() >= 4 + len).then_some(Opening::Handshake(len)),
-        _ => Some(Opening::Foreign(foreign(*head))),
+    if !usize::try_from(i32::from_be_bytes(*head)).is_ok_and(|len| len <= HANDSHAKE_CAP) {
+        return Some(Opening::Foreign(foreign(*head)));
     }
+    let len = request_len(bytes)?;
+    (bytes.len() >= 4 + len).then_some(Opening::Handshake(len))
 }
 
 fn foreign(head: [u8; 4]) -> Foreign {
@@ -100,6 +102,20 @@ mod tests {
         assert_eq!(classify(&longest), Some(Opening::Handshake(HANDSHAKE_CAP)));
         assert_eq!(classify(&longest[..longest.len() - 1]), None);
         assert_eq!(classify(&frame(HANDSHAKE_CAP + 1)), Some(Opening::Foreign(Foreign::Unknown)));
+    }
+
+    #[test]
+    fn a_first_frame_is_whole_with_the_bytes_that_its_length_does_not_count() {
+        let plain = [&[0, 0, 0, 45, 0, 0, 0, 11][..], &[0; 20], &[0, 0, 0, 16], &[0; 16], &[1]].concat();
+        assert_eq!(classify(&plain), Some(Opening::Handshake(45)));
+        for (version, extra) in [(11, 1), (12, 2)] {
+            let mut frame = plain.clone();
+            frame[7] = version;
+            frame.splice(8..8, vec![0; extra]);
+            assert_eq!(frame.len(), 49 + extra);
+            assert_eq!(classify(&frame), Some(Opening::Handshake(45 + extra)));
+            assert!((0..frame.len()).all(|len| classify(&frame[..len]).is_none()));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Both are read from a slice that holds the whole frame body. The `readOnly` byte is optional: clients before
 //! 3.4 and go-zookeeper leave it out, and the server then leaves it out too (`ProtocolManager`).
 
+use super::dialect::{Dialect, uncounted};
 use super::{Fault, JuteReader};
 use crate::ids::{SessionId, Zxid};
 
@@ -10,6 +11,10 @@ use crate::ids::{SessionId, Zxid};
 pub const PASSWORD_CAP: usize = 1024;
 /// Longest handshake frame body that is read: its fixed fields, the password, the flag.
 pub const HANDSHAKE_CAP: usize = 4 + 8 + 4 + 8 + 4 + PASSWORD_CAP + 1;
+/// Shortest body of a server's answer: its fixed fields, and no password.
+const SHORTEST_ANSWER: usize = 4 + 4 + 8 + 4;
+/// The version by which a Keeper says in its answer that it does not serve (`KEEPER_PROTOCOL_VERSION_CONNECTION_REJECT`).
+const REJECTED: i32 = 42;
 
 /// What the password of a [`ConnectRequest`] proves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +25,13 @@ pub enum Password {
     Right,
     /// Another one: the server will answer as for an expired session.
     Wrong,
+}
+
+/// Bytes of a client's first frame behind its length, those among them that the length does not count; None while
+/// too few are there to tell. `frame` begins with the length.
+pub fn request_len(frame: &[u8]) -> Option<usize> {
+    let announced = i32::from_be_bytes(*frame.first_chunk()?);
+    Some(usize::try_from(announced).unwrap_or(0) + uncounted(frame)?)
 }
 
 /// A client's claim to a session. The password itself is looked at and not kept.
@@ -35,18 +47,21 @@ pub struct ConnectRequest {
     pub password: Password,
     /// Whether a read-only server is good enough; None when the byte is missing.
     pub read_only: Option<bool>,
+    /// How the client wishes to speak.
+    pub dialect: Dialect,
 }
 
 impl ConnectRequest {
-    /// Reads the body of a frame.
+    /// Reads the body of a frame, with the bytes in it that its announced length does not count ([`request_len`]).
     ///
     /// # Errors
     /// [`Fault::ShortHandshake`] when it ends early, [`Fault::HandshakePassword`] when the password's length
     /// is below -1 or above [`PASSWORD_CAP`].
     pub fn read(body: &[u8]) -> Result<Self, Fault> {
         let short = Fault::ShortHandshake { len: body.len() };
+        let (dialect, extra) = Dialect::asked(body);
         let mut reader = JuteReader::new(body);
-        reader.int().ok_or(short)?;
+        reader.bytes(4 + extra).ok_or(short)?;
         let last_zxid = Zxid(reader.long().ok_or(short)?);
         let timeout_ms = reader.int().ok_or(short)?;
         let session = SessionId(reader.long().ok_or(short)?);
@@ -56,19 +71,45 @@ impl ConnectRequest {
             _ if password == session.password() => Password::Right,
             _ => Password::Wrong,
         };
-        Ok(Self { last_zxid, timeout_ms, session, password, read_only: reader.bool() })
+        Ok(Self { last_zxid, timeout_ms, session, password, read_only: reader.bool(), dialect })
     }
 }
 
-/// A server's answer to a [`ConnectRequest`].
+/// What a server says to a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HandshakeAnswer {
+    /// It gives the session.
+    Given,
+    /// It refuses it.
+    Refused(Refusal),
+}
+
+/// How a server refuses a claim.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Refusal {
+    /// The session is over, unknown, closed, or the password is wrong: all of these look alike
+    /// (`ZooKeeperServer.finishSessionInit`). With timeout 0; `RaftKeeper` says version 42 and timeout -1 instead. No
+    /// other server would answer otherwise.
+    SessionOver,
+    /// The server serves nobody just now, as a Keeper without a leader does: version 42. Another server may well take
+    /// the claim.
+    NotServing,
+}
+
+/// A server's answer to a [`ConnectRequest`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ConnectResponse {
+    /// The version field: how the server is going to speak ([`Dialect::agreed`]); 42 when it refuses to serve.
+    pub version: i32,
     /// Negotiated session timeout in milliseconds; 0 when the session is refused.
     pub timeout_ms: i32,
     /// The session; 0 when it is refused.
     pub session: SessionId,
     /// Whether the server is read-only; None when the byte is missing.
     pub read_only: Option<bool>,
+    /// Whether the password is one of the server's own making instead of the one that ZooKeeper's servers derive from
+    /// the session's id; so are its ids then.
+    pub own_password: bool,
 }
 
 impl ConnectResponse {
@@ -79,18 +120,48 @@ impl ConnectResponse {
     pub fn read(body: &[u8]) -> Result<Self, Fault> {
         let short = Fault::ShortHandshake { len: body.len() };
         let mut reader = JuteReader::new(body);
-        reader.int().ok_or(short)?;
+        let version = reader.int().ok_or(short)?;
         let timeout_ms = reader.int().ok_or(short)?;
         let session = SessionId(reader.long().ok_or(short)?);
-        read_password(&mut reader, short)?;
-        Ok(Self { timeout_ms, session, read_only: reader.bool() })
+        let own_password = read_password(&mut reader, short)? != session.password();
+        Ok(Self { version, timeout_ms, session, read_only: reader.bool(), own_password })
     }
 
-    /// Whether the server gave the session; expired, unknown, closed and wrong-password all look alike
-    /// (`ZooKeeperServer.finishSessionInit`).
-    pub fn accepted(&self) -> bool {
-        self.timeout_ms > 0 && !self.session.is_new()
+    /// What the server says.
+    pub fn answer(&self) -> HandshakeAnswer {
+        match (self.version, self.timeout_ms, self.session) {
+            (REJECTED, ..0, _) => HandshakeAnswer::Refused(Refusal::SessionOver),
+            (REJECTED, ..) => HandshakeAnswer::Refused(Refusal::NotServing),
+            (_, ..=0, _) | (.., SessionId::NEW) => HandshakeAnswer::Refused(Refusal::SessionOver),
+            _ => HandshakeAnswer::Given,
+        }
     }
+
+    /// Whether the server gave the session.
+    pub fn accepted(&self) -> bool {
+        self.answer() == HandshakeAnswer::Given
+    }
+}
+
+/// What the first bytes of a server are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FirstAnswer {
+    /// Its answer to the claim.
+    Handshake(ConnectResponse),
+    /// Something else: a Netty server may answer credentials before it answers the claim in front of them.
+    SomethingElse,
+}
+
+/// Looks at the first bytes of a server, which begin with a frame's length; None while they are too few to tell, which
+/// is never so for more bytes than a handshake can have.
+pub fn read_answer(bytes: &[u8]) -> Option<FirstAnswer> {
+    let (length, behind) = bytes.split_first_chunk::<4>()?;
+    let len = usize::try_from(i32::from_be_bytes(*length)).ok();
+    let Some(len) = len.filter(|len| (SHORTEST_ANSWER..=HANDSHAKE_CAP).contains(len)) else {
+        return Some(FirstAnswer::SomethingElse);
+    };
+    let body = behind.get(..len)?;
+    Some(ConnectResponse::read(body).map_or(FirstAnswer::SomethingElse, FirstAnswer::Handshake))
 }
 
 fn read_password<'a>(reader: &mut JuteReader<'a>, short: Fault) -> Result<&'a [u8], Fault> {
@@ -167,8 +238,80 @@ mod tests {
     #[test]
     fn only_a_timeout_and_a_session_make_an_acceptance() {
         for (timeout_ms, session, accepted) in [(0, 9, false), (4000, 0, false), (-1, 9, false), (1, 9, true)] {
-            let response = ConnectResponse { timeout_ms, session: SessionId(session), read_only: None };
+            let session = SessionId(session);
+            let response = ConnectResponse { timeout_ms, session, ..ConnectResponse::default() };
             assert_eq!(response.accepted(), accepted, "{timeout_ms} ms, {session}");
         }
+    }
+
+    /// Handshakes as ClickHouse 26.9 sends them, with what stands behind their version.
+    fn clickhouse(version: i32, extra: &[u8]) -> Vec<u8> {
+        let tail = JuteWriter::new().long(0x17).int(10_000).long(0).buffer(&[0; 16]).bool(true).into_bytes();
+        [&45_i32.to_be_bytes()[..], &version.to_be_bytes(), extra, &tail].concat()
+    }
+
+    #[test]
+    fn extra_bytes_shift_what_follows_them() {
+        for (version, extra, [traced, wide_xids, compressed]) in [
+            (0, &[][..], [false, false, false]),
+            (10, &[], [false, false, true]),
+            (11, &[0], [false, true, false]),
+            (11, &[1], [false, true, true]),
+            (12, &[0, 0], [true, false, false]),
+            (12, &[0, 1], [true, false, true]),
+            (12, &[1, 0], [true, true, false]),
+            (12, &[1, 1], [true, true, true]),
+        ] {
+            let frame = clickhouse(version, extra);
+            assert_eq!(request_len(&frame), Some(45 + extra.len()));
+            let request = ConnectRequest::read(&frame[4..]).unwrap();
+            assert_eq!((request.last_zxid, request.timeout_ms), (Zxid(0x17), 10_000));
+            assert_eq!((request.password, request.read_only), (Password::NotNeeded, Some(true)));
+            assert_eq!(request.dialect, Dialect { version, wide_xids, compressed, traced });
+        }
+    }
+
+    fn answer(version: i32, timeout_ms: i32, session: i64) -> JuteWriter {
+        JuteWriter::new().begin().int(version).int(timeout_ms).long(session).buffer(&[0; 16])
+    }
+
+    #[test]
+    fn refusals_of_keepers_are_none_of_a_session() {
+        use HandshakeAnswer::{Given, Refused};
+        for (version, timeout_ms, session, expected) in [
+            (0, 10_000, 3, Given),
+            (11, 10_000, 3, Given),
+            (42, 10_000, -1, Refused(Refusal::NotServing)),
+            (42, 0, -1, Refused(Refusal::NotServing)),
+            (42, -1, 77, Refused(Refusal::SessionOver)),
+            (0, 0, 0, Refused(Refusal::SessionOver)),
+        ] {
+            let bytes = answer(version, timeout_ms, session).end().into_bytes();
+            let Some(FirstAnswer::Handshake(response)) = read_answer(&bytes) else { panic!("{version} is none") };
+            assert_eq!((response.answer(), response.accepted()), (expected, expected == Given));
+            assert!((0..bytes.len()).all(|len| read_answer(&bytes[..len]).is_none()));
+        }
+        // zetcd's has a password of 14 bytes.
+        let short = JuteWriter::new().begin().int(0).int(0).long(0).buffer(&[0; 14]).end().into_bytes();
+        assert_eq!(short.len(), 4 + 34);
+        let response = ConnectResponse { own_password: true, ..ConnectResponse::default() };
+        assert_eq!(read_answer(&short), Some(FirstAnswer::Handshake(response)));
+    }
+
+    #[test]
+    fn the_answer_to_credentials_in_front_is_something_else() {
+        let early = JuteWriter::new().reply(-4, 0, crate::wire::ErrorCode::OK).end().into_bytes();
+        assert_eq!(read_answer(&early), Some(FirstAnswer::SomethingElse));
+        assert_eq!(read_answer(&[0xff; 4]), Some(FirstAnswer::SomethingElse));
+        let hostile = JuteWriter::new().begin().int(0).int(0).long(0).int(i32::MAX).end().into_bytes();
+        assert_eq!(read_answer(&hostile), Some(FirstAnswer::SomethingElse));
+    }
+
+    #[test]
+    fn passwords_of_a_servers_own_making_are_told_from_derived_ones() {
+        let derived = SessionId(0x0100_0000_0000_0042);
+        let body = |password: &[u8]| JuteWriter::new().int(0).int(4000).long(derived.0).buffer(password).into_bytes();
+        assert!(!ConnectResponse::read(&body(&derived.password())).unwrap().own_password);
+        assert!(ConnectResponse::read(&body(&[0; 16])).unwrap().own_password);
     }
 }

@@ -1,6 +1,7 @@
 //! The jute wire protocol: frames, heads, records, handshakes. Pure and borrowed: no sockets, no clock, and no
 //! allocation on the path of a frame that arrives in one piece.
 
+mod dialect;
 mod error_code;
 mod fault;
 pub mod first_frame;
@@ -13,6 +14,7 @@ mod scanner;
 mod whole;
 mod writer;
 
+pub use dialect::Dialect;
 pub use error_code::ErrorCode;
 pub use fault::Fault;
 pub use layout::Plan;

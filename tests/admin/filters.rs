@@ -6,6 +6,7 @@ use zoogate::session::event::MovedForm;
 use zoogate::session::sighting::{Health, Role, Sighting};
 use zoogate::session::transition::Transition;
 use zoogate::session::verdict::RouteReason;
+use zoogate::wire::Dialect;
 use zoogate::wire::OpCode;
 use zoogate::wire::handshake::{ConnectRequest, Password};
 
@@ -135,6 +136,7 @@ fn a_claim_at_a_mirror_is_shown_as_one_and_has_no_session_before_it_is_given() {
         session: SessionId::NEW,
         password: Password::NotNeeded,
         read_only: None,
+        dialect: Dialect::ZOOKEEPER,
     };
     let (connection, client, server) = (ConnectionId(1), ([127, 0, 0, 1], 4000).into(), ServerId(0));
     let claimed = Transition::Claimed { connection, client, server, request, routed: RouteReason::Mirror };

@@ -17,6 +17,7 @@ use zoogate::session::sighting::{Health, Role, Sighting};
 use zoogate::session::transition::Transition;
 use zoogate::session::verdict::RouteReason;
 use zoogate::time::Timestamp;
+use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 use zoogate::wire::{ErrorCode, OpCode};
 
@@ -81,13 +82,14 @@ impl Stage {
             session,
             password: Password::Right,
             read_only: None,
+            dialect: Dialect::ZOOKEEPER,
         };
         let routed = RouteReason::Spread;
         let claimed = Transition::Claimed { connection, client: client(port), server, request, routed };
         self.observatory.apply(at(millis), claimed);
         let meter = Arc::new(ConnectionMeter::default());
         self.observatory.meters().begin(session, connection, Arc::clone(&meter));
-        let response = ConnectResponse { timeout_ms: 18_000, session, read_only: None };
+        let response = ConnectResponse { timeout_ms: 18_000, session, ..ConnectResponse::default() };
         self.observatory.apply(at(millis), Transition::Answered { connection, response });
         Recorder::new(meter, self.observatory.counters(0, server))
     }

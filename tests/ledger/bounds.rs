@@ -15,6 +15,7 @@ use zoogate::session::sighting::{Health, Role, Sighting};
 use zoogate::session::transition::{Finding, Transition};
 use zoogate::session::verdict::{EndReason, RouteReason};
 use zoogate::time::Timestamp;
+use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 use zoogate::wire::{ErrorCode, OpCode};
 
@@ -92,13 +93,14 @@ fn any_transition() -> impl Strategy<Value = Transition> {
                     session,
                     password,
                     read_only: (zxid % 2 == 0).then_some(false),
+                    dialect: Dialect::ZOOKEEPER,
                 },
                 routed: RouteReason::Mirror,
             }
         ),
         4 => (connection(), session(), timeout()).prop_map(|(connection, session, timeout_ms)| Transition::Answered {
             connection,
-            response: ConnectResponse { timeout_ms, session, read_only: None },
+            response: ConnectResponse { timeout_ms, session, ..ConnectResponse::default() },
         }),
         4 => (connection(), any_end()).prop_map(|(connection, end)| Transition::Ended { connection, end }),
         1 => (connection(), any::<u32>()).prop_map(|(connection, broker)| Transition::Identified {

@@ -5,6 +5,7 @@ use zoogate::session::event::MovedForm;
 use zoogate::session::identity::Identity;
 use zoogate::session::transition::Transition;
 use zoogate::session::verdict::{EndReason, RouteReason};
+use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 
 use crate::story::{A, Story};
@@ -35,7 +36,8 @@ fn an_end_names_the_session_unless_none_was_given() {
 /// A claim of a session through that connection.
 fn claimed(connection: ConnectionId, session: SessionId) -> Transition {
     let (last_zxid, timeout_ms, password) = (Zxid(0), 6_000, Password::Right);
-    let request = ConnectRequest { last_zxid, timeout_ms, session, password, read_only: None };
+    let request =
+        ConnectRequest { last_zxid, timeout_ms, session, password, read_only: None, dialect: Dialect::ZOOKEEPER };
     let (client, server, routed) = (Story::client(1), ServerId(A), RouteReason::Spread);
     Transition::Claimed { connection, client, server, request, routed }
 }
@@ -45,7 +47,7 @@ fn what_cannot_be_placed_is_counted() {
     let mut story = Story::new();
     let (session, link) = story.create(A);
     let (_, other) = story.create(A);
-    let response = ConnectResponse { timeout_ms: 6_000, session, read_only: None };
+    let response = ConnectResponse { timeout_ms: 6_000, session, ..ConnectResponse::default() };
     let end = story.state(other).clone();
     story.fin(other);
     let unknown = ConnectionId(1_000);

@@ -8,6 +8,7 @@ use zoogate::session::ledger::LedgerLimits;
 use zoogate::session::transition::Transition;
 use zoogate::session::verdict::RouteReason;
 use zoogate::time::Timestamp;
+use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 
 /// Bytes for a live session with one attachment, its open connection and the room in the maps included.
@@ -22,8 +23,9 @@ fn open_one(ledger: &mut SessionLedger, number: u64) {
         session: SessionId::NEW,
         password: Password::NotNeeded,
         read_only: None,
+        dialect: Dialect::ZOOKEEPER,
     };
-    let response = ConnectResponse { timeout_ms: 6_000, session, read_only: None };
+    let response = ConnectResponse { timeout_ms: 6_000, session, ..ConnectResponse::default() };
     let (server, routed) = (ServerId(0), RouteReason::Spread);
     ledger.apply(Timestamp(number), Transition::Claimed { connection, client, server, request, routed });
     ledger.apply(Timestamp(number), Transition::Answered { connection, response });

@@ -13,6 +13,7 @@ use zoogate::session::sighting::{Health, Role, Sighting};
 use zoogate::session::transition::{EndedConnection, Finding, Transition};
 use zoogate::session::verdict::{Confidence, EndReason, Evidence, MoveVerdict, RouteReason, SessionMove};
 use zoogate::time::Timestamp;
+use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 use zoogate::wire::{ErrorCode, OpCode};
 
@@ -173,7 +174,14 @@ impl Story {
         zxid: i64,
     ) -> Link {
         let (last_zxid, timeout_ms) = (Zxid(zxid), TIMEOUT as i32);
-        let request = ConnectRequest { last_zxid, timeout_ms, session, password, read_only: Some(false) };
+        let request = ConnectRequest {
+            last_zxid,
+            timeout_ms,
+            session,
+            password,
+            read_only: Some(false),
+            dialect: Dialect::ZOOKEEPER,
+        };
         self.claim_as(client, server, request)
     }
 
@@ -206,13 +214,23 @@ impl Story {
     }
 
     pub(crate) fn accept(&mut self, link: Link, session: SessionId) {
-        let response = ConnectResponse { timeout_ms: TIMEOUT as i32, session, read_only: Some(false) };
+        let response = ConnectResponse {
+            timeout_ms: TIMEOUT as i32,
+            session,
+            read_only: Some(false),
+            ..ConnectResponse::default()
+        };
         self.hear_server(link);
         self.tell(Transition::Answered { connection: link, response });
     }
 
     pub(crate) fn refuse(&mut self, link: Link) {
-        let response = ConnectResponse { timeout_ms: 0, session: SessionId::NEW, read_only: Some(false) };
+        let response = ConnectResponse {
+            timeout_ms: 0,
+            session: SessionId::NEW,
+            read_only: Some(false),
+            ..ConnectResponse::default()
+        };
         self.hear_server(link);
         self.tell(Transition::Answered { connection: link, response });
     }

@@ -4,6 +4,7 @@ use zoogate::ids::{ServerId, Zxid};
 use zoogate::session::ending::{Closer, How};
 use zoogate::session::sighting::{Health, Role};
 use zoogate::session::verdict::{EndReason, Evidence};
+use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, Password};
 use zoogate::wire::{ErrorCode, OpCode};
 
@@ -92,7 +93,14 @@ fn a_read_only_server_turns_away_who_did_not_ask_for_one() {
         story.look(A);
         let (session, _) = story.create(B);
         let (last_zxid, timeout_ms) = (Zxid(0), TIMEOUT as i32);
-        let request = ConnectRequest { last_zxid, timeout_ms, session, password: Password::Right, read_only };
+        let request = ConnectRequest {
+            last_zxid,
+            timeout_ms,
+            session,
+            password: Password::Right,
+            read_only,
+            dialect: Dialect::ZOOKEEPER,
+        };
         let link = story.claim_as(Story::client(1), A, request);
         story.fin(link);
         assert_eq!(story.decided(link).is_some(), at_once, "{read_only:?}");

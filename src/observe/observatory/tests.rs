@@ -9,6 +9,7 @@ use crate::session::ending::{Closer, ConnectionEnd, How};
 use crate::session::event::{Event, Observer, Reply};
 use crate::session::sighting::{Health, Role, Sighting};
 use crate::session::verdict::RouteReason;
+use crate::wire::Dialect;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
 use crate::wire::{ErrorCode, Fault, OpCode};
 
@@ -36,6 +37,7 @@ const REQUEST: ConnectRequest = ConnectRequest {
     session: SESSION,
     password: Password::Right,
     read_only: None,
+    dialect: Dialect::ZOOKEEPER,
 };
 
 /// Attaches the session through a connection, as the relay does; returns its recorder.
@@ -45,7 +47,7 @@ fn attach(observatory: &Observatory, millis: u64, connection: u64, server: u16) 
     observatory.apply(at(millis), Transition::Claimed { connection, client, server, request: REQUEST, routed });
     let meter = Arc::new(ConnectionMeter::default());
     observatory.meters().begin(SESSION, connection, Arc::clone(&meter));
-    let response = ConnectResponse { timeout_ms: 30_000, session: SESSION, read_only: None };
+    let response = ConnectResponse { timeout_ms: 30_000, session: SESSION, ..ConnectResponse::default() };
     observatory.apply(at(millis), Transition::Answered { connection, response });
     Recorder::new(meter, observatory.counters(usize::from(server.0), server))
 }
@@ -199,7 +201,7 @@ fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
     let (connection, client) = (ConnectionId(2), ([127, 0, 0, 1], 4000).into());
     let (server, routed) = (ServerId(1), RouteReason::Pinned);
     observatory.apply(at(30), Transition::Claimed { connection, client, server, request: REQUEST, routed });
-    let response = ConnectResponse { timeout_ms: 0, session: SessionId(0), read_only: None };
+    let response = ConnectResponse { timeout_ms: 0, session: SessionId(0), ..ConnectResponse::default() };
     observatory.apply(at(40), Transition::Answered { connection, response });
     let page = observatory.metrics();
     for (series, expected) in [

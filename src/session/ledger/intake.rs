@@ -44,7 +44,7 @@ impl SessionLedger {
             Outcome::Refused { at: now }
         };
         let claim = open.claim;
-        if open.session.is_new() {
+        if open.session.is_new() && response.accepted() {
             open.session = response.session;
         }
         let session = open.session;
