@@ -6,6 +6,7 @@ use metrics::{Counter, Key, Label, Level, Metadata, Recorder};
 
 use super::catalog::{self, Metric};
 use crate::ids::ServerId;
+use crate::session::own_pause::AddedPause;
 use crate::session::sighting::Health;
 use crate::session::verdict::{Confidence, EndReason, Evidence, RouteReason};
 use crate::wire::Fault;
@@ -147,6 +148,8 @@ pub(super) struct Events {
     rejected: Grid,
     listener_errors: Grid,
     clock_steps: Grid,
+    own_pauses: Grid,
+    own_pause_time: Grid,
     admin_waits: Grid,
     dropped: Grid,
 }
@@ -180,6 +183,8 @@ impl Events {
             rejected: grid(&catalog::REJECTED, &[&REJECTIONS]),
             listener_errors: grid(&catalog::LISTENER_ERRORS, &[&OPERATIONS, &LISTENER_ERRORS]),
             clock_steps: grid(&catalog::CLOCK_STEPS, &[]),
+            own_pauses: grid(&catalog::OWN_PAUSES, &[]),
+            own_pause_time: grid(&catalog::OWN_PAUSE_TIME, &[]),
             admin_waits: grid(&catalog::ADMIN_WAITS, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
         }
@@ -250,6 +255,12 @@ impl Events {
 
     pub(super) fn clock_stepped(&self) {
         self.clock_steps.add(&[], 1);
+    }
+
+    /// zoogate stood still; `added` is what no other thread had told of.
+    pub(super) fn paused(&self, added: AddedPause) {
+        self.own_pauses.add(&[], u64::from(added.is_new));
+        self.own_pause_time.add(&[], added.time.as_millis() as u64);
     }
 
     pub(super) fn admin_waited(&self) {
@@ -349,7 +360,10 @@ mod tests {
     fn a_server_does_not_move_to_itself() {
         let page = page_after(|_| {});
         assert_eq!(page.lines().filter(|line| line.starts_with("zoogate_moves_total{")).count(), 6);
-        assert_eq!(page.lines().filter(|line| line.starts_with("zoogate_connection_ends_total{")).count(), 3 * 19);
+        assert_eq!(
+            page.lines().filter(|line| line.starts_with("zoogate_connection_ends_total{")).count(),
+            3 * EndReason::ALL.len()
+        );
     }
 
     #[test]

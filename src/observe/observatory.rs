@@ -216,7 +216,8 @@ impl Observatory {
             Transition::Claimed { .. }
             | Transition::Identified { .. }
             | Transition::MoveRefused { .. }
-            | Transition::ServerSeen { .. } => {}
+            | Transition::ServerSeen { .. }
+            | Transition::ProxyPaused(_) => {}
         }
     }
 

@@ -2,6 +2,7 @@
 //! are to the ledger.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::gateway::{Arrival, Gateway, Load};
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -63,6 +64,11 @@ impl Account {
     /// Counts that a side was not read on because the other one took no more.
     pub(super) fn pause(&self, direction: Direction) {
         self.recorder.count_pause(direction);
+    }
+
+    /// How much of the time between two moments zoogate itself stood still.
+    pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
+        self.gateway.paused_within(from, to)
     }
 
     /// Closes the account at the first sign of the connection's end.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::descriptors;
 use super::names::Name;
+use super::own_pause::Heartbeats;
 use super::roll::Roll;
 use crate::config::{ListenerKind, PinMode, Settings};
 use crate::ids::{ConnectionId, ServerId};
@@ -38,6 +39,7 @@ pub(super) struct Gateway {
     /// Doors that listen now, each worker's counted.
     listening: AtomicUsize,
     probe_now: Vec<Notify>,
+    heartbeats: Heartbeats,
     connections: AtomicU64,
     open: AtomicUsize,
     /// Client connections at one time.
@@ -53,6 +55,8 @@ impl Gateway {
         let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
         let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
+        // The workers, and the thread beside the traffic.
+        let heartbeats = Heartbeats::new(settings.workers.get() + 1);
         Self {
             settings,
             names,
@@ -63,6 +67,7 @@ impl Gateway {
             doors,
             listening: AtomicUsize::new(0),
             probe_now,
+            heartbeats,
             connections: AtomicU64::new(1),
             open: AtomicUsize::new(0),
             places,
@@ -82,6 +87,7 @@ impl Gateway {
 
     /// Tells the ledger, and lets the prober look where the ledger wants to know more.
     pub(super) fn apply(&self, now: Timestamp, transition: Transition) {
+        self.show_alive();
         for server in self.observatory.apply(now, transition) {
             self.probe_soon(server);
         }
@@ -122,6 +128,7 @@ impl Gateway {
 
     /// Does what time brings: decides cases whose bound has run out.
     pub(super) fn tick(&self) {
+        self.show_alive();
         for server in self.observatory.tick(self.clock.now()) {
             self.probe_soon(server);
         }
@@ -134,6 +141,28 @@ impl Gateway {
                 self.rolls.iter().for_each(|roll| roll.check(server.id));
             }
         }
+    }
+
+    /// Makes the calling thread one whose pauses are noticed: a worker by its number, or the one beside the traffic.
+    pub(super) fn begin_heartbeat(&self, worker: Option<usize>) {
+        self.heartbeats.begin(worker.unwrap_or(self.settings.workers.get()), self.clock.now());
+    }
+
+    /// Gives a sign of life of the calling thread, and tells of the pause that it ends, if it does.
+    pub(super) fn show_alive(&self) {
+        let now = self.clock.now();
+        let Some(pause) = self.heartbeats.beat(now) else { return };
+        let added = self.heartbeats.note(pause);
+        for server in self.observatory.apply(now, Transition::ProxyPaused(pause)) {
+            self.probe_soon(server);
+        }
+        self.observatory.note_own_pause(pause, added);
+    }
+
+    /// How much of the time between two moments zoogate itself stood still. It counts in no waiting time.
+    pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
+        self.show_alive();
+        self.heartbeats.paused_within(from, to)
     }
 
     /// Whether returning sessions go back to their servers.
@@ -263,6 +292,18 @@ pub(super) mod tests {
         drop(first);
         assert!(gateway.admit().is_some());
         assert_eq!(gateway.open(), 1);
+    }
+
+    #[test]
+    fn a_blocked_thread_notices_its_pause_before_anything_else_is_decided() {
+        let gateway = gateway("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 2");
+        gateway.begin_heartbeat(Some(1));
+        let from = gateway.clock.now();
+        std::thread::sleep(Duration::from_millis(350));
+        // No sign of life was due in between: the question itself finds it.
+        let paused = gateway.paused_within(from, gateway.clock.now());
+        assert!(paused >= Duration::from_millis(340), "{paused:?}");
+        assert!(gateway.observatory.metrics().contains("zoogate_own_pauses_total 1\n"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod gate;
 mod gateway;
 mod half_pipe;
 mod names;
+mod own_pause;
 mod probe;
 mod relay;
 mod roll;

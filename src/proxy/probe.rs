@@ -121,6 +121,8 @@ impl Prober {
                 Ok(sighting) if in_time => return self.seen(asked_at, sighting),
                 // An answer from long ago shows that the server is awake, and nothing of what it is now.
                 Ok(_late) => return Health::Mute,
+                // zoogate itself stood still: the server had less time than it seems, and is given that.
+                Err(_) if self.paused_since(asked_at) => continue,
                 Err(_) => self.seen(asked_at, Sighting::of(Health::Mute)),
             };
             in_time = false;
@@ -128,6 +130,10 @@ impl Prober {
                 return Health::Mute;
             }
         }
+    }
+
+    fn paused_since(&self, asked_at: Timestamp) -> bool {
+        !self.gateway.paused_within(asked_at, self.gateway.clock.now()).is_zero()
     }
 
     fn seen(&self, asked_at: Timestamp, sighting: Sighting) -> Health {

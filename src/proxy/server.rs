@@ -131,6 +131,7 @@ impl Server {
     /// What happens beside the traffic: probes, verdicts that wait for their time, signals.
     async fn oversee(&self) -> Result<(), ServeError> {
         let gateway = &self.gateway;
+        gateway.begin_heartbeat(None);
         let mut stop = StopSignals::new().map_err(refused("listen for signals"))?;
         for place in 0..gateway.settings.servers.len() {
             let prober = Prober { gateway: Arc::clone(gateway), server: ServerId(place as u16) };

@@ -85,6 +85,12 @@ impl Conversation {
         self.tracker.on_server_bytes(now, bytes, &mut self.account);
     }
 
+    /// As the tracker says it, the time left out in which zoogate itself stood still.
+    fn server_silence(&self, now: Timestamp) -> Option<f64> {
+        let paused = self.account.paused_within(self.tracker.server_heard_at(), now);
+        self.tracker.server_silence(Timestamp(now.0.saturating_sub(paused.as_nanos() as u64)))
+    }
+
     /// Takes note of the first sign of its end.
     pub(super) fn end(&mut self, closer: Closer) {
         self.account.end(self.tracker.end(closer));
@@ -171,7 +177,7 @@ impl Witness {
     /// timeout; None when there is no session or nothing is owed.
     pub(super) fn server_silence(&self, now: Timestamp) -> Option<f64> {
         match self {
-            Self::Conversation(conversation) => conversation.tracker.server_silence(now),
+            Self::Conversation(conversation) => conversation.server_silence(now),
             Self::Undecided { .. } | Self::Nobody { .. } => None,
         }
     }

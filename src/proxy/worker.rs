@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::door::Door;
 use super::gateway::Gateway;
+use super::own_pause::BEAT;
 use super::roll::{Roll, Word};
 use super::socket::Reservation;
 use super::vigil;
@@ -37,11 +38,23 @@ impl Worker {
             let (gateway, roll) = (Arc::clone(&gateway), Arc::clone(&roll));
             tokio::spawn(Door { gateway, roll, worker: number, reservation, kind, open }.attend());
         }
+        tokio::spawn(stay_alive(Arc::clone(&gateway), number));
         if gateway.settings.busy_poll {
             tokio::spawn(vigil::keep(gateway.clock));
         }
         gateway.stopping.cancelled().await;
         drain(&gateway, &roll).await;
+    }
+}
+
+/// Gives the worker's signs of life.
+async fn stay_alive(gateway: Arc<Gateway>, number: usize) {
+    gateway.begin_heartbeat(Some(number));
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beats.tick().await;
+        gateway.show_alive();
     }
 }
 

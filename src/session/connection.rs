@@ -160,6 +160,11 @@ impl ConnectionTracker {
         Some(now.since(self.server_heard_at).as_secs_f64() / timeout.as_secs_f64())
     }
 
+    /// The last byte from the server.
+    pub fn server_heard_at(&self) -> Timestamp {
+        self.server_heard_at
+    }
+
     /// Requests that could not be tracked because too many were in flight.
     pub fn untracked(&self) -> u64 {
         self.talk.pending.untracked()

@@ -70,6 +70,13 @@ pub struct Pause {
     pub over_at: Timestamp,
 }
 
+impl Pause {
+    /// When it began.
+    pub fn from(self) -> Timestamp {
+        Timestamp(self.over_at.0.saturating_sub(self.lasted.as_nanos() as u64))
+    }
+}
+
 /// The facts of a connection's end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionEnd {

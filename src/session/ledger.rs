@@ -37,6 +37,7 @@ pub use placement::Placement;
 pub use record::{SessionEnd, SessionRecord, SessionState};
 pub use sharing::SHARED_PAUSE;
 
+use super::own_pause::OwnPauseLog;
 use super::transition::{EndedConnection, Finding, Transition};
 use super::verdict::{MoveVerdict, SessionMove};
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -107,6 +108,7 @@ pub struct SessionLedger {
     brokers: HashMap<u32, SessionId, RandomState>,
     ensemble: Ensemble,
     docket: Docket,
+    own_pauses: OwnPauseLog,
     /// Exoduses that are over and whose cases are not all heard.
     over: VecDeque<(Fate, Vec<ConnectionId>)>,
     findings: Ring<Finding>,
@@ -126,6 +128,7 @@ impl SessionLedger {
             brokers: HashMap::default(),
             ensemble: Ensemble::default(),
             docket: Docket::default(),
+            own_pauses: OwnPauseLog::default(),
             over: VecDeque::new(),
             findings: Ring::new(FINDINGS),
             moves: Ring::new(limits.moves),
@@ -167,6 +170,7 @@ impl SessionLedger {
                 self.ensemble.saw(server, Look { asked_at, told_at: now, sighting });
                 self.server_seen(now, server);
             }
+            Transition::ProxyPaused(pause) => self.proxy_paused(pause),
         }
         self.hear_over(HEARD_AT_ONCE);
     }

@@ -29,6 +29,10 @@ impl EndReason {
             Self::ClientSilent => "the client itself had been silent for longer than it pings",
             Self::ClientGone => "the client went away without closing its session",
             Self::ServerGone => "the path to the server broke: a reset or a timeout that nothing else explains",
+            Self::ServerUnresponsive => {
+                "zoogate gave the connection up: the server owed an answer and answered neither client nor probe"
+            }
+            Self::ProxyPaused => "zoogate itself stood still for so long that client or server gave up",
             Self::ProxyShutdown => "zoogate itself was being stopped",
             Self::Unknown => "nothing that was seen explains it",
         }
@@ -65,6 +69,10 @@ impl EndReason {
             Self::ClientSilent => "the client: garbage collection, a paused machine, a starved thread",
             Self::ClientGone => "the client: a crash, a restart, or the network between it and zoogate",
             Self::ServerGone => "the network between zoogate and that server; firewalls that drop idle connections",
+            Self::ServerUnresponsive => "that server: a long garbage collection, a stopped process, a stuck disk",
+            Self::ProxyPaused => {
+                "zoogate's own machine: a CPU limit that throttles it, a paused container, a migrated machine, swapping"
+            }
             Self::Unknown => "its `why`, which says what was in flight and what is missing",
         }
     }

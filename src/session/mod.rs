@@ -7,6 +7,7 @@ pub mod event;
 pub mod identity;
 pub mod ledger;
 mod meaning;
+pub mod own_pause;
 mod path_ring;
 mod pending;
 mod pings;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::ending::{ConnectionEnd, Unanswered};
 use super::event::MovedForm;
 use super::identity::Identity;
+use super::own_pause::OwnPause;
 use super::sighting::Sighting;
 use super::verdict::{EndReason, MoveVerdict, RouteReason, SessionMove};
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -66,6 +67,8 @@ pub enum Transition {
         /// What was seen.
         sighting: Sighting,
     },
+    /// zoogate itself stood still: no silence is measured across that time.
+    ProxyPaused(OwnPause),
 }
 
 /// What the ledger has found out; each is told once.

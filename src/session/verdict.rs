@@ -45,6 +45,10 @@ pub enum EndReason {
     ClientGone,
     /// The path to the server broke: a reset or a timeout with nothing to explain it.
     ServerGone,
+    /// The proxy gave up a server that accepted connections and answered nothing.
+    ServerUnresponsive,
+    /// The proxy itself stood still for so long that client or server gave up.
+    ProxyPaused,
     /// The proxy was stopping.
     ProxyShutdown,
     /// Nothing that was seen explains it.
@@ -53,7 +57,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables indexed by reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::SessionMoved,
         Self::ServerLeaving,
         Self::LeaderLost,
@@ -71,6 +75,8 @@ impl EndReason {
         Self::ClientSilent,
         Self::ClientGone,
         Self::ServerGone,
+        Self::ServerUnresponsive,
+        Self::ProxyPaused,
         Self::ProxyShutdown,
         Self::Unknown,
     ];
@@ -95,6 +101,8 @@ impl EndReason {
             Self::ClientSilent => "client_silent",
             Self::ClientGone => "client_gone",
             Self::ServerGone => "server_gone",
+            Self::ServerUnresponsive => "server_unresponsive",
+            Self::ProxyPaused => "proxy_paused",
             Self::ProxyShutdown => "proxy_shutdown",
             Self::Unknown => "unknown",
         }
@@ -249,7 +257,8 @@ mod tests {
 
         let reasons = "session_moved server_leaving leader_lost session_expired closed closed_elsewhere \
             reattached_same_server connection_cap not_serving lagging_server oversized_frame auth_failed \
-            wrong_password client_read_timeout client_silent client_gone server_gone proxy_shutdown unknown";
+            wrong_password client_read_timeout client_silent client_gone server_gone \
+            server_unresponsive proxy_paused proxy_shutdown unknown";
         assert_eq!(EndReason::ALL.map(EndReason::label).join(" "), reasons);
         let evidence = "reply multi xid_gap attach_elsewhere inferred";
         assert_eq!(Evidence::ALL.map(Evidence::label).join(" "), evidence);

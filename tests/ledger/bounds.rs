@@ -11,6 +11,7 @@ use zoogate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswere
 use zoogate::session::event::MovedForm;
 use zoogate::session::identity::Identity;
 use zoogate::session::ledger::{LOOK_BOUND, LedgerLimits, RETURN_BOUND, SessionState};
+use zoogate::session::own_pause::OwnPause;
 use zoogate::session::sighting::{Health, Role, Sighting};
 use zoogate::session::transition::{Finding, Transition};
 use zoogate::session::verdict::{EndReason, RouteReason};
@@ -112,6 +113,10 @@ fn any_transition() -> impl Strategy<Value = Transition> {
             form: MovedForm::Multi,
             refused: Some(unanswered(14)),
         }),
+        1 => (any::<u32>(), any::<u32>()).prop_map(|(from, to)| Transition::ProxyPaused(OwnPause {
+            from: Timestamp(u64::from(from) * 20),
+            to: Timestamp(u64::from(from) * 20 + u64::from(to)),
+        })),
         2 => (server(), health, role, any::<Option<i64>>(), any::<u32>()).prop_map(
             |(server, health, role, zxid, asked)| Transition::ServerSeen {
                 server,

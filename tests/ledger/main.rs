@@ -6,6 +6,7 @@ mod exodus;
 mod kept;
 mod leader;
 mod memory;
+mod own_pauses;
 mod reasons;
 mod refusals;
 mod scenarios;

@@ -9,6 +9,7 @@ use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::session::SessionLedger;
 use zoogate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
 use zoogate::session::ledger::LedgerLimits;
+use zoogate::session::own_pause::OwnPause;
 use zoogate::session::sighting::{Health, Role, Sighting};
 use zoogate::session::transition::{EndedConnection, Finding, Transition};
 use zoogate::session::verdict::{Confidence, EndReason, Evidence, MoveVerdict, RouteReason, SessionMove};
@@ -121,6 +122,13 @@ impl Story {
                 return;
             }
         }
+    }
+
+    /// zoogate itself stands still for so long, and goes on.
+    pub(crate) fn stand_still(&mut self, ms: u64) {
+        let from = self.now();
+        self.now += ms;
+        self.tell(Transition::ProxyPaused(OwnPause { from, to: self.now() }));
     }
 
     fn answer_look(&mut self, asked: u64, server: ServerId) {

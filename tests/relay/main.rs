@@ -6,6 +6,7 @@ mod bytes;
 mod ends;
 mod limits;
 mod mirror;
+mod own_pauses;
 mod pooled;
 mod pressure;
 mod probing;

@@ -7,6 +7,7 @@ use super::Observatory;
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Calendar;
 use crate::observe::lock::lock;
+use crate::session::own_pause::{AddedPause, OwnPause};
 use crate::time::Timestamp;
 use crate::wire::Fault;
 use crate::wire::first_frame::Opening;
@@ -96,6 +97,17 @@ impl Observatory {
             && let Some(left_out) = self.sparing.pass("put_off")
         {
             tracing::warn!(%listener, times, waiting, left_out, "accept queue was full; the kernel has put clients off");
+        }
+    }
+
+    /// zoogate itself stood still; `added` is what no other thread had told of.
+    pub fn note_own_pause(&self, pause: OwnPause, added: AddedPause) {
+        self.events().paused(added);
+        if added.is_new
+            && let Some(left_out) = self.sparing.pass("own_pause")
+        {
+            let paused_ms = pause.lasted().as_millis() as u64;
+            tracing::warn!(paused_ms, left_out, "zoogate itself stood still; no server or client is blamed for it");
         }
     }
 

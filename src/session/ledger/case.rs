@@ -45,10 +45,6 @@ impl Case {
         self.claim.attached_at()
     }
 
-    pub(super) fn client_silence(&self) -> Duration {
-        self.ended_at.since(self.end.client_heard_at)
-    }
-
     pub(super) fn server_silence(&self) -> Duration {
         self.ended_at.since(self.end.server_heard_at)
     }

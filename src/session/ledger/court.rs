@@ -8,6 +8,7 @@ use super::exodus::{Exodus, Fate, LOOK_BOUND, Testimony};
 use super::judge::{self, Ruling, Scene};
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::own_pause::OwnPause;
 use crate::session::transition::Finding;
 use crate::session::verdict::{EndReason, MoveVerdict};
 use crate::time::Timestamp;
@@ -40,6 +41,13 @@ impl SessionLedger {
         if closing {
             self.session_came_back(session);
         }
+    }
+
+    /// zoogate itself stood still: what is waited for has so much longer.
+    pub(super) fn proxy_paused(&mut self, pause: OwnPause) {
+        let more = self.own_pauses.note(pause).time;
+        self.docket.postpone(more);
+        self.ensemble.allow_exoduses(more);
     }
 
     /// A server was looked at.
@@ -197,6 +205,6 @@ impl SessionLedger {
     }
 
     fn scene<'a>(&'a self, case: &'a Case) -> Scene<'a> {
-        Scene { case, session: self.session(case.session), ensemble: &self.ensemble }
+        Scene { case, session: self.session(case.session), ensemble: &self.ensemble, own_pauses: &self.own_pauses }
     }
 }

@@ -3,6 +3,7 @@
 //! Bounded: when too many wait, the one whose time runs out first is to be decided with what is known.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
@@ -42,6 +43,14 @@ impl Docket {
         let (case, stage, due) = self.cases.remove(&connection)?;
         self.due.remove(&(due, connection));
         Some((case, stage, due))
+    }
+
+    /// Gives every case so much longer.
+    pub(super) fn postpone(&mut self, more: Duration) {
+        for (_, _, due) in self.cases.values_mut() {
+            *due = due.after(more);
+        }
+        self.due = self.due.iter().map(|(due, connection)| (due.after(more), *connection)).collect();
     }
 
     pub(super) fn stage(&self, connection: ConnectionId) -> Option<Stage> {
@@ -116,6 +125,11 @@ mod tests {
         assert_eq!(docket.overdue(Timestamp(1_001)), Some(ConnectionId(1)));
         docket.put(case(0), Stage::Look, Timestamp(9_000_000));
         assert_eq!(docket.overdue(Timestamp(1_000)), Some(ConnectionId(1)), "one too many");
+        docket.postpone(Duration::from_nanos(5));
+        assert!(docket.take(ConnectionId(2)).is_some_and(|(_, _, due)| due == Timestamp(1_007)));
+        docket.put(case(2), Stage::Look, Timestamp(1_002));
+        docket.take(ConnectionId(1));
+        docket.put(case(1), Stage::Look, Timestamp(1_001));
         assert!(docket.take(ConnectionId(1)).is_some_and(|(_, _, due)| due == Timestamp(1_001)));
         assert_eq!((docket.overdue(Timestamp(1_000)), docket.overdue(Timestamp(1_002))), (None, Some(ConnectionId(2))));
     }

@@ -151,6 +151,13 @@ impl Ensemble {
         self.epoch
     }
 
+    /// Gives every exodus so much longer: zoogate itself stood still.
+    pub(super) fn allow_exoduses(&mut self, more: Duration) {
+        for exodus in self.servers.values_mut().filter_map(|view| view.exodus.as_mut()) {
+            exodus.allow(more);
+        }
+    }
+
     /// The servers with an exodus.
     pub(super) fn with_exodus(&self) -> Vec<ServerId> {
         self.iter().filter(|(_, view)| view.exodus.is_some()).map(|(server, _)| server).collect()

@@ -28,6 +28,8 @@ const BIG_CROWD: u32 = 20;
 pub(super) struct Exodus {
     pub(super) started_at: Timestamp,
     last_at: Timestamp,
+    /// Time in which zoogate itself stood still.
+    allowed: Duration,
     /// Connections attached at the start, the first to end included.
     standing_at_start: u32,
     /// Of those, closed by the server without a reason.
@@ -91,6 +93,7 @@ impl Exodus {
         Self {
             started_at: now,
             last_at: now,
+            allowed: Duration::ZERO,
             standing_at_start: standing,
             dropped: 0,
             left: 0,
@@ -126,6 +129,11 @@ impl Exodus {
         }
     }
 
+    /// Gives it so much longer.
+    pub(super) fn allow(&mut self, more: Duration) {
+        self.allowed += more;
+    }
+
     fn survivors(&self) -> u32 {
         self.standing_at_start.saturating_sub(self.dropped).saturating_sub(self.left)
     }
@@ -137,11 +145,12 @@ impl Exodus {
     }
 
     fn is_quiet(&self, now: Timestamp) -> bool {
-        now >= self.last_at.after(EXODUS_QUIET) || now >= self.started_at.after(EXODUS_LONGEST)
+        now >= self.last_at.after(EXODUS_QUIET + self.allowed)
+            || now >= self.started_at.after(EXODUS_LONGEST + self.allowed)
     }
 
     fn is_late(&self, now: Timestamp) -> bool {
-        now >= self.started_at.after(LOOK_BOUND)
+        now >= self.started_at.after(LOOK_BOUND + self.allowed)
     }
 
     /// Whether time alone may have decided it.

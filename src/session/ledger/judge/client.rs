@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::handshake::ADDRESSES;
-use super::{Ruling, Scene, moved};
+use super::{Ruling, Scene, moved, pause};
 use crate::session::ending::{How, Pause};
 use crate::session::ledger::case::Case;
 use crate::session::verdict::EndReason;
 
 /// Room for the rounding of a client's clock, and for the way from the server to it.
-const ROUNDING: Duration = Duration::from_millis(50);
+pub(super) const ROUNDING: Duration = Duration::from_millis(50);
 
 /// How long a client's end and an answer that crossed it may be apart: there and back again between it and the proxy,
 /// which is near.
@@ -22,10 +22,15 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
         return ruling;
     }
     let timeout = case.claim.timeout();
-    let (server, silence) = (scene.server(), case.server_silence());
+    let server = scene.server();
+    let (silence, heard_at) = (case.server_silence(), case.end.server_heard_at);
+    let gives_up = |silence: Duration| (silence + ROUNDING) * 3 >= timeout * 2;
     // Whoever speaks is answered, be it only by an authentication's outcome.
     let owed = case.owed() || case.end.client_heard_at > case.end.server_heard_at;
-    if owed && (silence + ROUNDING) * 3 >= timeout * 2 {
+    if owed && gives_up(silence) {
+        if !gives_up(scene.silence(heard_at)) {
+            return pause::client_gave_up(scene, silence, scene.silence(heard_at));
+        }
         return Ruling::of(
             EndReason::ClientReadTimeout,
             format!(
@@ -36,7 +41,11 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
             ),
         );
     }
-    if let Some(pause) = just_over(case).filter(|pause| (pause.lasted + ROUNDING) * 3 >= timeout * 2) {
+    if let Some(pause) = just_over(case).filter(|pause| gives_up(pause.lasted)) {
+        let without = pause.lasted.saturating_sub(scene.own_pauses.within(pause.from(), pause.over_at));
+        if !gives_up(without) {
+            return pause::client_gave_up(scene, pause.lasted, without);
+        }
         return Ruling::of(
             EndReason::ClientReadTimeout,
             format!(
@@ -47,6 +56,10 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
         );
     }
     if let Some(waited) = answered_late(case) {
+        let own = scene.own_pauses.within(case.claim.claimed_at, case.ended_at);
+        if !is_late(case, waited.saturating_sub(own)) {
+            return pause::client_gave_up(scene, waited, waited.saturating_sub(own));
+        }
         return Ruling::of(
             EndReason::ClientReadTimeout,
             format!(
@@ -56,12 +69,12 @@ pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
             ),
         );
     }
-    if is_silent(case) {
+    if is_silent(scene) {
         return Ruling::of(
             EndReason::ClientSilent,
             format!(
                 "the client had sent nothing for {} ms before it went, with a timeout of {} ms it pings every {} ms",
-                case.client_silence().as_millis(),
+                scene.silence(case.end.client_heard_at).as_millis(),
                 timeout.as_millis(),
                 (timeout / 3).as_millis()
             ),
@@ -85,11 +98,17 @@ fn just_over(case: &Case) -> Option<Pause> {
 fn answered_late(case: &Case) -> Option<Duration> {
     let attached_at = case.attached_at().filter(|at| case.ended_at.since(*at) <= CROSSING)?;
     let waited = attached_at.since(case.claim.claimed_at);
-    (waited >= case.claim.timeout() / ADDRESSES).then_some(waited)
+    is_late(case, waited).then_some(waited)
+}
+
+/// Whether a client gives a claim up that was not answered for so long.
+pub(super) fn is_late(case: &Case, waited: Duration) -> bool {
+    waited >= case.claim.timeout() / ADDRESSES
 }
 
 /// Whether the client itself had been silent for longer than it pings (a third of the timeout), with half as much
 /// again for slack, while the server owed it nothing.
-fn is_silent(case: &Case) -> bool {
-    case.client_silence() > case.claim.timeout() / 2 && !case.owed()
+fn is_silent(scene: Scene<'_>) -> bool {
+    let case = scene.case;
+    scene.silence(case.end.client_heard_at) > case.claim.timeout() / 2 && !case.owed()
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::client::is_late;
 use super::server::{CLOSE_REACHES, TOGETHER, by_answered_reattach, by_reattach, others};
-use super::{Ruling, Scene, sentence};
+use super::{Ruling, Scene, pause, sentence};
 use crate::ids::Zxid;
 use crate::session::ending::{Closer, How};
 use crate::session::ledger::attachment::Attachment;
@@ -102,7 +103,11 @@ fn client_left(scene: Scene<'_>) -> Ruling {
     let case = scene.case;
     let waited = case.ended_at.since(case.claim.claimed_at);
     let (server, ms) = (scene.server(), waited.as_millis());
-    if waited >= case.claim.timeout() / ADDRESSES {
+    if is_late(case, waited) {
+        let without = scene.silence(case.claim.claimed_at);
+        if !is_late(case, without) {
+            return pause::client_gave_up(scene, waited, without);
+        }
         let why = format!("the client gave up after server {server} had not answered its claim for {ms} ms");
         return Ruling::of(EndReason::ClientReadTimeout, why);
     }

@@ -7,8 +7,11 @@
 mod client;
 mod handshake;
 mod moved;
+mod pause;
 mod sentence;
 mod server;
+
+use std::time::Duration;
 
 use super::case::Case;
 use super::ensemble::Ensemble;
@@ -17,7 +20,9 @@ use super::names::ServerName;
 use super::record::SessionRecord;
 use crate::ids::ServerId;
 use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::own_pause::OwnPauseLog;
 use crate::session::verdict::{Confidence, EndReason, Evidence};
+use crate::time::Timestamp;
 use crate::wire::handshake::Password;
 use crate::wire::{ErrorCode, OpCode};
 
@@ -59,12 +64,19 @@ pub(super) struct Scene<'a> {
     /// None when the session is not known, or was forgotten.
     pub(super) session: Option<&'a SessionRecord>,
     pub(super) ensemble: &'a Ensemble,
+    pub(super) own_pauses: &'a OwnPauseLog,
 }
 
 impl<'a> Scene<'a> {
     /// What the case's server is called.
     fn server(&self) -> ServerName<'a> {
         self.ensemble.name(self.case.claim.server)
+    }
+
+    /// How long nothing was heard until the end, the time left out in which zoogate itself stood still.
+    fn silence(&self, heard_at: Timestamp) -> Duration {
+        let ended_at = self.case.ended_at;
+        ended_at.since(heard_at).saturating_sub(self.own_pauses.within(heard_at, ended_at))
     }
 }
 

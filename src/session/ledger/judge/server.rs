@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Ruling, Scene, moved, sentence, testimony};
+use super::{Ruling, Scene, moved, pause, sentence, testimony};
 use crate::session::ending::Pause;
 use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
@@ -34,7 +34,7 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         let why = format!("server {} closed at a frame of {len} bytes, above its limit", scene.server());
         return Some(Ruling::of(EndReason::OversizedFrame, why));
     }
-    explained_by_sibling(scene)
+    explained_by_sibling(scene).or_else(|| pause::server_gave_up(scene))
 }
 
 /// Whether the end has a likely reason of its own, unless its server turns out to have left: it is no sign that the
@@ -137,7 +137,7 @@ fn mute_since(case: &Case) -> Timestamp {
 /// connection in order.
 fn silent(scene: Scene<'_>) -> Option<Ruling> {
     let case = scene.case;
-    let (silence, timeout) = (case.client_silence(), case.claim.timeout());
+    let (silence, timeout) = (scene.silence(case.end.client_heard_at), case.claim.timeout());
     if silence < timeout || case.owed() || case.was_reset() {
         return None;
     }
@@ -164,7 +164,7 @@ fn silent(scene: Scene<'_>) -> Option<Ruling> {
 /// after two thirds of its timeout. A session that had moved would have been refused long before.
 fn silent_in_flight(scene: Scene<'_>) -> Option<Ruling> {
     let case = scene.case;
-    let (silence, timeout) = (case.client_silence(), case.claim.timeout());
+    let (silence, timeout) = (scene.silence(case.end.client_heard_at), case.claim.timeout());
     (silence >= timeout && case.owed() && !case.was_reset()).then(|| {
         let why = format!(
             "server {} closed after the client had sent nothing for {} ms, with a timeout of {} ms, though {}",

@@ -1,0 +1,130 @@
+//! zoogate itself stood still: no silence is measured across that time, and it is the reason where it is.
+
+use zoogate::session::ending::{Closer, How, Pause};
+use zoogate::session::verdict::EndReason;
+use zoogate::wire::OpCode;
+use zoogate::wire::handshake::Password;
+
+use crate::story::{A, B, LONG, Story, TIMEOUT, quiet};
+
+#[test]
+fn a_client_that_gave_up_while_zoogate_stood_still_blames_no_server() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.ping(link);
+    story.stand_still(5_000);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
+    let why = &story.decided(link).unwrap().why;
+    assert!(why.contains("zoogate itself stood still") && why.contains("5000 ms"), "{why}");
+}
+
+#[test]
+fn a_silence_that_was_long_enough_by_itself_stays_the_servers() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.ping(link);
+    story.wait(4_000);
+    story.stand_still(1_000);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ClientReadTimeout);
+    let (_, link) = story.create(A);
+    story.ping(link);
+    story.wait(3_000);
+    story.stand_still(1_000);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
+}
+
+#[test]
+fn an_answer_that_waited_inside_zoogate_was_not_late() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.ping(link);
+    let heard = story.now();
+    story.stand_still(5_000);
+    story.answered(link);
+    let over_at = story.now();
+    story.state(link).server_pause = Some(Pause { lasted: over_at.since(heard), over_at });
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
+}
+
+#[test]
+fn servers_that_drop_who_they_could_not_hear_have_not_left() {
+    let mut story = Story::new();
+    let links: Vec<_> = (0..4).map(|_| story.create(A).1).collect();
+    story.wait(1_000);
+    story.stand_still(9_000);
+    for link in &links {
+        story.hear_client(*link);
+        story.fin(*link);
+    }
+    for link in links {
+        assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
+    }
+}
+
+#[test]
+fn a_short_pause_explains_nothing() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, link) = story.create(A);
+    story.request(link, OpCode::SET_DATA);
+    story.stand_still(500);
+    story.fin(link);
+    story.wait(quiet() + 500);
+    story.attach(session, B);
+    assert_eq!(story.reason(link, 0), EndReason::SessionMoved);
+}
+
+#[test]
+fn a_client_is_silent_only_while_zoogate_listens() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.wait(2_000);
+    story.stand_still(3_000);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ClientGone);
+    let (_, link) = story.create(A);
+    story.wait(TIMEOUT / 2 + 100);
+    story.stand_still(1_000);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ClientSilent);
+}
+
+#[test]
+fn a_claim_that_waited_inside_zoogate_was_not_answered_late() {
+    let mut story = Story::new();
+    let claim = story.claim_by(Story::client(1), zoogate::ids::SessionId::NEW, A, Password::NotNeeded);
+    story.stand_still(3_000);
+    story.end(claim, Closer::Client(How::Fin));
+    assert_eq!(story.reason(claim, quiet()), EndReason::ProxyPaused);
+}
+
+#[test]
+fn who_is_awaited_has_so_much_longer() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, link) = story.create(A);
+    story.request(link, OpCode::SET_DATA);
+    story.fin(link);
+    story.wait(quiet() + 500);
+    story.stand_still(30_000);
+    story.wait(100);
+    assert!(story.decided(link).is_none(), "its client could not come back meanwhile");
+    story.attach(session, B);
+    assert_eq!(story.reason(link, 0), EndReason::SessionMoved);
+}
+
+#[test]
+fn a_burst_of_ends_waits_for_its_look_all_the_same() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.request(link, OpCode::SET_DATA);
+    story.fin(link);
+    story.stand_still(4_000);
+    story.wait(quiet());
+    story.wait(LONG);
+    assert!(story.decided(link).unwrap().why.contains("it said so when asked"), "{:?}", story.decided(link));
+}
