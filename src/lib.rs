@@ -9,5 +9,6 @@ pub mod proxy;
 pub mod route;
 pub mod session;
 pub mod sim;
+pub mod text;
 pub mod time;
 pub mod wire;

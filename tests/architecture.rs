@@ -8,22 +8,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("ids", &[]),
     ("time", &[]),
-    ("config", &["ids"]),
-    ("wire", &["ids", "time"]),
-    ("session", &["wire", "ids", "time"]),
-    ("route", &["session", "wire", "ids", "time"]),
-    ("sim", &["route", "session", "wire", "ids", "time"]),
-    ("observe", &["config", "route", "session", "wire", "ids", "time"]),
-    ("proxy", &["observe", "config", "route", "session", "wire", "ids", "time"]),
-    ("admin", &["observe", "config", "route", "session", "wire", "ids", "time"]),
-    ("cli", &["proxy", "admin", "observe", "sim", "config", "route", "session", "wire", "ids", "time"]),
+    ("text", &[]),
+    ("config", &["text", "ids"]),
+    ("wire", &["text", "ids", "time"]),
+    ("session", &["wire", "text", "ids", "time"]),
+    ("route", &["session", "wire", "text", "ids", "time"]),
+    ("sim", &["route", "session", "wire", "text", "ids", "time"]),
+    ("observe", &["config", "route", "session", "wire", "text", "ids", "time"]),
+    ("proxy", &["observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("admin", &["observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("cli", &["proxy", "admin", "observe", "sim", "config", "route", "session", "wire", "text", "ids", "time"]),
 ];
 
 /// Layers that take bytes and a timestamp and give back facts, nothing else.
-const PURE: [&str; 6] = ["ids", "time", "wire", "session", "route", "sim"];
+const PURE: [&str; 7] = ["ids", "time", "text", "wire", "session", "route", "sim"];
 
 /// What a pure layer must not mention.
 const IMPURE: [&str; 16] = [

@@ -28,7 +28,7 @@ const CLAIMS: &[Claim] = &[
     ("| paths kept", "255 bytes", "src/session/path_ring.rs", "KEPT"),
     ("| watched paths", "32,768", "src/session/watches.rs", "WATCHED_PATHS_CAP"),
     ("| findings", "65,536", "src/session/ledger.rs", "FINDINGS"),
-    ("| log lines", "8,192", "src/observe/logging.rs", "LINES"),
+    ("| log lines", "4,096", "src/observe/logging.rs", "LINES"),
     ("| connections to the admin", "64;", "src/admin/door.rs", "CONNECTIONS"),
     ("| connections to the admin", "for 2 min", "src/admin/door.rs", "HEAD"),
     ("| connections to the admin", "after 10 min", "src/admin/door.rs", "LIFETIME"),

@@ -20,6 +20,7 @@ use super::views;
 use crate::config::LogLevel;
 use crate::ids::SessionId;
 use crate::observe::Observatory;
+use crate::text;
 
 /// Longest body of a request, in bytes; a level of the log is all that is ever sent.
 const BODY: usize = 1024;
@@ -59,9 +60,11 @@ impl Desk {
         &self,
         make: impl FnOnce(&Observatory) -> Result<T, Refusal>,
     ) -> Result<Response, Refusal> {
-        let answer = self.in_turn(|| make(&self.observatory).map(|view| serde_json::to_vec(&view))).await;
+        let answer = self.in_turn(|| make(&self.observatory).map(|view| serde_json::to_string(&view))).await;
         match answer? {
-            Ok(json) => Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response()),
+            Ok(json) => {
+                Ok(([(header::CONTENT_TYPE, "application/json")], text::json(&json).into_owned()).into_response())
+            }
             Err(error) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Err(Refusal::new(status, "the answer cannot be written", error.to_string()))

@@ -8,6 +8,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::text::one_line;
+
 /// Why the admin address is not served.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -56,6 +58,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(Body { error: &self.error, reason: &self.reason })).into_response()
+        let (error, reason) = (one_line(&self.error), one_line(&self.reason));
+        (self.status, Json(Body { error: &error, reason: &reason })).into_response()
     }
 }

@@ -7,6 +7,8 @@ use serde_json::Value;
 use ureq::http::StatusCode;
 use ureq::{Agent, Body, http};
 
+use crate::text::one_line;
+
 /// Longer than any list takes, short enough to notice a zoogate that is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// All that is kept of 100,000 sessions fits; what answers more than this is no zoogate.
@@ -78,13 +80,14 @@ impl Answer {
         if self.status == StatusCode::OK { Ok(self.body) } else { Err(anyhow!(self.refusal())) }
     }
 
-    /// Why there is no other answer.
+    /// Why there is no other answer, in one line.
     pub(super) fn refusal(&self) -> String {
         let text = |name| self.body.get(name).and_then(Value::as_str);
-        match (text("error"), text("reason")) {
+        let said = match (text("error"), text("reason")) {
             (Some(error), Some(reason)) => format!("{error}: {reason}"),
             (Some(error), None) => error.to_owned(),
             _ => format!("answered {}", self.status),
-        }
+        };
+        one_line(&said).into_owned()
     }
 }

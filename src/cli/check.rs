@@ -10,12 +10,13 @@ use super::arguments::SettingsSource;
 use super::table::Table;
 use super::{Finding, source};
 use crate::config::{self, ListenerKind, ServerAddress, Settings};
+use crate::text;
 
 pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Result<Finding> {
     let loaded = match config::load(&source::read(from)?) {
         Ok(loaded) => loaded,
         Err(error) => {
-            writeln!(out, "{error}")?;
+            writeln!(out, "{}", text::lines(&error.to_string()))?;
             return Ok(Finding::Bad);
         }
     };
@@ -38,7 +39,11 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
     }
     table.write(out)?;
     if let Some(chroot) = &settings.chroot {
-        writeln!(out, "note: the chroot {chroot} is part of the paths that clients send: zoogate has no use for it")?;
+        writeln!(
+            out,
+            "note: the chroot {} is part of the paths that clients send: zoogate has no use for it",
+            text::one_line(chroot)
+        )?;
     }
     writeln!(out, "{}", if finding == Finding::Good { "valid" } else { "not every name can be resolved" })?;
     Ok(finding)

@@ -9,6 +9,7 @@ use super::Finding;
 use super::admin_client::AdminClient;
 use super::arguments::ListQuery;
 use super::table::{Table, cell};
+use crate::text;
 
 /// One list of the API: where it is, the member that holds it, and the columns shown of it.
 pub(super) struct List {
@@ -103,7 +104,7 @@ impl List {
         let admin = query.asking.at.admin.as_str();
         let answer = AdminClient::new(admin).get(self.path, &query.pairs())?.good()?;
         if query.asking.json {
-            writeln!(out, "{answer:#}")?;
+            writeln!(out, "{}", text::json(&format!("{answer:#}")))?;
             return Ok(Finding::Good);
         }
         let Some(elements) = answer.get(self.member).and_then(Value::as_array) else {

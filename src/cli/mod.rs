@@ -17,10 +17,12 @@ mod source;
 mod state;
 mod table;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::text;
 pub use arguments::{Arguments, Command, command};
 
 /// How a command that did its work ended.
@@ -90,15 +92,25 @@ pub fn exit_code(result: Result<Finding, Failure>) -> ExitCode {
         Ok(Finding::Good) => ExitCode::SUCCESS,
         Ok(Finding::Bad) => ExitCode::from(1),
         Err(Failure::Usage(error)) => {
-            // A reader of the help that went away has read enough.
-            error.print().unwrap_or_default();
+            report(&error);
             if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
         }
         Err(Failure::Work(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(Failure::Work(error)) => {
-            eprintln!("zoogate: {error:#}");
+            eprintln!("zoogate: {}", text::lines(&format!("{error:#}")));
             ExitCode::from(2)
         }
+    }
+}
+
+/// Prints help, or what is wrong with a command line. Arguments and variables that it quotes may hold anything.
+fn report(error: &clap::Error) {
+    let plain = error.render().to_string();
+    // A reader of the help that went away has read enough.
+    match text::lines(&plain) {
+        Cow::Borrowed(_) => error.print().unwrap_or_default(),
+        Cow::Owned(safe) if error.use_stderr() => eprint!("{safe}"),
+        Cow::Owned(safe) => io::stdout().write_all(safe.as_bytes()).unwrap_or_default(),
     }
 }
 

@@ -13,6 +13,7 @@ use super::admin_client::AdminClient;
 use super::arguments::Asking;
 use super::table::{Table, cell, is_twin};
 use crate::ids::SessionId;
+use crate::text;
 
 pub(super) fn session(asking: &Asking, id: SessionId, out: &mut dyn Write) -> anyhow::Result<Finding> {
     let answer = AdminClient::new(&asking.at.admin).get(&format!("/api/sessions/{id}"), &[])?;
@@ -22,7 +23,7 @@ pub(super) fn session(asking: &Asking, id: SessionId, out: &mut dyn Write) -> an
     }
     match answer.good()? {
         Value::Object(session) if !asking.json => print(&session, out)?,
-        session => writeln!(out, "{session:#}")?,
+        session => writeln!(out, "{}", text::json(&format!("{session:#}")))?,
     }
     Ok(Finding::Good)
 }
@@ -31,12 +32,12 @@ fn print(session: &Map<String, Value>, out: &mut dyn Write) -> anyhow::Result<()
     let shown = || session.iter().filter(|(name, _)| !is_twin(session, name));
     let mut single = Table::new(&[]);
     for (name, value) in shown().filter(|(_, value)| !has_rows(value)) {
-        let text = if value.as_array().is_some_and(Vec::is_empty) { "none".to_owned() } else { cell(Some(value)) };
-        single.row([title(name), text]);
+        let shown = if value.as_array().is_some_and(Vec::is_empty) { "none".to_owned() } else { cell(Some(value)) };
+        single.row([title(name), shown]);
     }
     single.write(out)?;
     for (name, value) in shown().filter(|(_, value)| has_rows(value)) {
-        writeln!(out, "\n{}", title(name))?;
+        writeln!(out, "\n{}", text::one_line(&title(name)))?;
         match value {
             Value::Object(members) => by_member(members).write(out)?,
             Value::Array(events) => events_table(events).write(out)?,

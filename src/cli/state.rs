@@ -8,13 +8,14 @@ use ureq::http::StatusCode;
 use super::Finding;
 use super::admin_client::AdminClient;
 use crate::config::LogLevel;
+use crate::text::one_line;
 
 /// `zoogate ready`: does it serve?
 pub(super) fn ready(admin: &str, out: &mut dyn Write) -> anyhow::Result<Finding> {
     let answer = AdminClient::new(admin).get("/readyz", &[])?;
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
         let reason = answer.body.get("reason").and_then(Value::as_str).unwrap_or("no reason given");
-        writeln!(out, "not ready: {reason}")?;
+        writeln!(out, "not ready: {}", one_line(reason))?;
         return Ok(Finding::Bad);
     }
     answer.good()?;
@@ -30,6 +31,6 @@ pub(super) fn log_level(admin: &str, wanted: Option<LogLevel>, out: &mut dyn Wri
         Some(level) => client.put("/api/log-level", &json!({ "level": level }))?,
     };
     let answer = answer.good()?;
-    writeln!(out, "{}", answer.get("level").and_then(Value::as_str).unwrap_or("unknown"))?;
+    writeln!(out, "{}", one_line(answer.get("level").and_then(Value::as_str).unwrap_or("unknown")))?;
     Ok(Finding::Good)
 }

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-/// Rows of cells under optional titles. All columns are left-aligned; the last is not padded.
+use crate::text::one_line;
+
+/// Rows of cells under optional titles. All columns are left-aligned; the last is not padded. Whatever a cell or a
+/// note holds, it stays in its place: what is not seen is written as an escape.
 pub(super) struct Table {
     rows: Vec<Row>,
 }
@@ -26,12 +29,12 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(Row::Cells(cells.into_iter().collect()));
+        self.rows.push(Row::Cells(cells.into_iter().map(|cell| one_line(&cell).into_owned()).collect()));
     }
 
     /// A whole line below the last row.
     pub(super) fn note(&mut self, text: &str) {
-        self.rows.push(Row::Note(text.to_owned()));
+        self.rows.push(Row::Note(one_line(text).into_owned()));
     }
 
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {

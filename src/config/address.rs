@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::text::one_line;
+
 /// The port on which ZooKeeper serves clients unless told otherwise.
 pub const DEFAULT_PORT: u16 = 2181;
 
@@ -42,6 +44,9 @@ pub enum AddressError {
     /// A chroot in a place where one server is meant.
     #[error("{0:?} has a chroot, which belongs to the clients' connect strings: expected host:port")]
     Chroot(String),
+    /// A chroot with letters that ZooKeeper takes in no path (`PathUtils.validatePath`).
+    #[error("{0:?} is no chroot: control characters and unseen ones are in no path")]
+    ChrootLetters(String),
 }
 
 /// One server of the ensemble: a name or an IP address, and a port.
@@ -128,6 +133,9 @@ impl FromStr for ConnectString {
         }
         if servers.is_empty() {
             return Err(AddressError::NoServer);
+        }
+        if one_line(chroot) != chroot {
+            return Err(AddressError::ChrootLetters(chroot.to_owned()));
         }
         Ok(Self { servers, chroot: (chroot.len() > 1).then(|| chroot.to_owned()) })
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::units::{ByteSize, Period};
+use crate::text::one_line;
 
 /// A configuration that cannot be used: where, which key, and what was expected.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -52,8 +53,10 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
-            Self::File(place) => write!(f, "{}:{}:{}", place.path.display(), place.line, place.column),
-            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::File(place) => {
+                write!(f, "{}:{}:{}", one_line(&place.path.to_string_lossy()), place.line, place.column)
+            }
+            Self::Variable(name) => write!(f, "variable {}", one_line(name)),
             Self::Flag(name) => write!(f, "flag {name}"),
         }
     }
@@ -91,7 +94,7 @@ impl fmt::Display for Excerpt<'_> {
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Problem {
     /// It cannot be read; the words are those of the reader of the format or of the value's type.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Unreadable(String),
     /// A variable that begins as ours do and names no key.
     #[error("no key has this variable{}", .nearest.as_ref().map(|name| format!(": is {name} meant?")).unwrap_or_default())]

@@ -9,6 +9,7 @@ use crate::session::ending::Unanswered;
 use crate::session::identity::Identity;
 use crate::session::transition::{EndedConnection, Finding};
 use crate::session::verdict::{MoveVerdict, SessionMove};
+use crate::text::{beginning, one_line};
 
 /// Where findings are told.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ impl Journal {
             claimed_by = verdict.claimed_by.map(|server| self.name(server)),
             evidence = verdict.evidence.label(),
             confidence = verdict.confidence.label(),
-            why = printable(&verdict.why.join("; ")),
+            why = short(&verdict.why.join("; ")),
             unanswered = verdict.unanswered_count,
             refused = verdict.unanswered.first().map(request),
             "SESSION_MOVED"
@@ -88,7 +89,7 @@ impl Journal {
             client = %ended.client,
             server = self.name(ended.server),
             reason = ended.reason.label(),
-            why = printable(&ended.why),
+            why = short(&ended.why),
             attached = ended.attached_at.is_some(),
             lasted_ms = ended.ended_at.since(ended.claimed_at).as_millis() as u64,
             operations = reading.operations,
@@ -102,20 +103,23 @@ impl Journal {
 }
 
 fn named(identity: Option<Identity>) -> Option<String> {
-    identity.map(|identity| printable(&identity.to_string()))
+    identity.map(|identity| one_line(&identity.to_string()).into_owned())
 }
 
 fn request(one: &Unanswered) -> String {
-    printable(&format!("{} {} (xid {})", one.op, one.path, one.xid.0))
+    short(&format!("{} {} (xid {})", one.op, one.path, one.xid.0))
 }
 
-/// A text whose control characters are written as escapes.
-fn printable(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_control() { safe.extend(letter.escape_default()) } else { safe.push(letter) }
+/// Longest text in a field of an event, in bytes.
+const LONGEST_FIELD: usize = 1_024;
+
+/// A text of several words, of a length that can be read.
+fn short(text: &str) -> String {
+    let safe = one_line(text);
+    match beginning(&safe, LONGEST_FIELD) {
+        whole if whole.len() == safe.len() => safe.into_owned(),
+        cut => format!("{cut}…"),
     }
-    safe
 }
 
 #[cfg(test)]
@@ -229,7 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn a_path_cannot_forge_a_line() {
-        assert_eq!(printable("/a\nERROR all is lost\u{7f}/é"), "/a\\nERROR all is lost\\u{7f}/é");
+    fn a_field_is_one_line_of_bounded_length() {
+        assert_eq!(short("/a\nERROR all is lost\u{7f}/é"), "/a\\nERROR all is lost\\u{7f}/é");
+        let long = short(&"é".repeat(LONGEST_FIELD));
+        assert!(long.len() <= LONGEST_FIELD + 3 && long.ends_with("é…"), "{} bytes", long.len());
     }
 }

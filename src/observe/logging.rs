@@ -3,9 +3,10 @@
 //! Lines are handed to a thread that writes them, through a bounded queue: a reader of standard error that has
 //! stopped reading costs lines, which are counted, and never a connection's time.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
@@ -15,9 +16,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use crate::config::{LogFormat, LogLevel};
+use crate::text;
 
-/// Lines that wait to be written; a wide event is about 500 bytes.
-const LINES: usize = 8_192;
+/// Lines that wait to be written; a wide event is about 500 bytes, and 3 KiB at most.
+const LINES: usize = 4_096;
 
 /// Changes the level of a running log. Copies share it.
 #[derive(Clone, Debug)]
@@ -25,6 +27,7 @@ pub struct LogControl {
     filter: reload::Handle<Targets, Registry>,
     level: Arc<AtomicU8>,
     dropped: ErrorCounter,
+    failed: Arc<AtomicU64>,
 }
 
 /// Why a log could not be begun or changed.
@@ -57,9 +60,9 @@ impl LogControl {
         Ok(())
     }
 
-    /// Lines that found the queue full and were not written.
+    /// Lines that were not written: they found the queue full, or standard error took none (closed, or full).
     pub fn dropped_lines(&self) -> u64 {
-        self.dropped.dropped_lines() as u64
+        self.dropped.dropped_lines() as u64 + self.failed.load(Ordering::Relaxed)
     }
 }
 
@@ -95,20 +98,68 @@ pub fn log_to(
     format: LogFormat,
     level: LogLevel,
 ) -> (impl Subscriber + Send + Sync, LogControl, WorkerGuard) {
+    let failed = Arc::new(AtomicU64::new(0));
+    let writer = CountingWriter { inner: writer, failed: Arc::clone(&failed) };
     let (lines, guard) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES).thread_name("log").finish(writer);
     let dropped = lines.error_counter();
     let (filter, handle) = reload::Layer::new(targets(level));
     let subscriber = tracing_subscriber::registry().with(filter).with(format_layer(format, lines));
-    let control = LogControl { filter: handle, level: Arc::new(AtomicU8::new(number(level))), dropped };
+    let control = LogControl { filter: handle, level: Arc::new(AtomicU8::new(number(level))), dropped, failed };
     (subscriber, control, guard)
+}
+
+/// What lines are written to in the end. A line that is not taken is counted, and the next one is tried all the same.
+struct CountingWriter<W> {
+    inner: W,
+    failed: Arc<AtomicU64>,
+}
+
+impl<W: Write> Write for CountingWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.inner.write_all(line).is_err() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // What could not be written has been counted.
+        self.inner.flush().or(Ok(()))
+    }
+}
+
+/// The queue's end that events are written to, one line each. Whatever an event holds, it stays one line.
+struct EventLine {
+    lines: NonBlocking,
+    safe: fn(&str) -> Cow<'_, str>,
+}
+
+impl Write for EventLine {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = event.strip_suffix(b"\n").unwrap_or(event);
+        match (self.safe)(&String::from_utf8_lossy(line)) {
+            Cow::Borrowed(same) if same.as_bytes() == line => self.lines.write_all(event)?,
+            safe => self.lines.write_all(format!("{safe}\n").as_bytes())?,
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lines.flush()
+    }
 }
 
 fn format_layer<S>(format: LogFormat, lines: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {
-    let layer = fmt::layer().with_writer(lines).with_ansi(false).with_target(false);
+    let safe = match format {
+        LogFormat::Text => text::one_line,
+        LogFormat::Json => text::json,
+    };
+    let writer = move || EventLine { lines: lines.clone(), safe };
+    let layer = fmt::layer().with_writer(writer).with_ansi(false).with_target(false);
     match format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
@@ -172,6 +223,30 @@ pub(super) mod tests {
         assert_eq!(line["message"], "connection ended");
         assert_eq!((&line["session"], &line["unanswered"]), (&"0x1".into(), &3.into()));
         assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn an_event_is_one_line_that_shows_every_letter_and_json_stays_json() {
+        let unseen = "a\n\u{1b}[2J\u{7f}\u{9b}\u{202e}";
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let text = written(format, LogLevel::Info, |_| tracing::info!(client = %unseen, unseen, "{unseen}"));
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert_eq!(text::lines(&text), text);
+            if format == LogFormat::Json {
+                let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(line["unseen"], unseen);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_that_standard_error_does_not_take_are_counted() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let (subscriber, control, guard) = log_to(writer, LogFormat::Text, LogLevel::Info);
+        tracing::subscriber::with_default(subscriber, || (0..3).for_each(|_| tracing::info!("lost")));
+        drop(guard);
+        assert_eq!(control.dropped_lines(), 3);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use super::bucket::Bucket;
 use super::catalog::Metric;
 use super::distribution::Distribution;
+use crate::text::one_line;
 
 /// The edges of a histogram's exported buckets: a selection of the exact edges of its own.
 #[derive(Debug)]
@@ -105,13 +106,12 @@ fn labels(metric: &Metric, values: &[&str]) -> String {
     text
 }
 
-/// Label values are free text but for three characters (paths may hold any).
+/// Label values are free text but for two characters, and for what must not reach a terminal (paths may hold any).
 fn escape(value: &str, text: &mut String) {
-    for letter in value.chars() {
+    for letter in one_line(value).chars() {
         match letter {
             '\\' => text.push_str("\\\\"),
             '"' => text.push_str("\\\""),
-            '\n' => text.push_str("\\n"),
             other => text.push(other),
         }
     }
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(
             page.finish(),
             "zoogate_session_info{session=\"0x1\",server=\"zk1:2181\",client=\"127.0.0.1:1\",\
-             identity=\"/a\\\\b\\\"c\\nd\"} 1\n"
+             identity=\"/a\\\\b\\\"c\\\\nd\"} 1\n"
         );
     }
 }

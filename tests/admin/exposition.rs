@@ -132,7 +132,7 @@ fn a_real_parser_reads_the_whole_page() {
     assert_the_catalog_is_there(&families);
     let who = named(&families, "zoogate_session_info");
     let names: Vec<&str> = who.samples.iter().map(|one| one.labels["identity"].as_str()).collect();
-    assert_eq!(names, [hostile, "broker-7", "127.0.0.1:4003"]);
+    assert_eq!(names, [&*hostile.replace('\n', "\\n"), "broker-7", "127.0.0.1:4003"], "a line break is an escape");
     let written = [("op", "setData"), ("server", "zk1:2181")];
     assert_close(total(&families, "zoogate_operations", "zoogate_operations_total", &written), 7.0);
     let duration = "zoogate_operation_duration_seconds";

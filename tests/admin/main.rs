@@ -4,3 +4,4 @@ mod api;
 mod exposition;
 mod filters;
 mod stage;
+mod unseen;

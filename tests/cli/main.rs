@@ -5,6 +5,7 @@ mod help;
 mod lists;
 mod run;
 mod settings;
+mod unseen;
 
 use std::process::{Command, Output};
 

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde_json::Value;
 
 use crate::cli::table::{Table, cell};
+use crate::text::one_line;
 
 /// Columns of text.
 const WIDTH: usize = 100;
@@ -43,7 +44,7 @@ impl<'a> Screen<'a> {
 
     fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
         for (place, line) in wrapped(text, WIDTH - first.len()).iter().enumerate() {
-            writeln!(self.out, "{}{line}", if place == 0 { first } else { rest })?;
+            writeln!(self.out, "{}{}", if place == 0 { first } else { rest }, one_line(line))?;
         }
         self.out.flush()
     }

@@ -1,0 +1,115 @@
+//! Letters that are not seen never come out as they are, whoever sent them: an admin address, a file, an argument.
+
+use serde_json::{Value, json};
+
+use super::{door, file, stderr, stdout, zoogate};
+
+/// Every control character of Unicode, and the marks that turn the direction of a line, break it, or hide in it.
+fn unseen() -> String {
+    let controls = (0..=0x0010_ffff).filter_map(char::from_u32).filter(|letter| letter.is_control());
+    let marks = "\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
+                 \u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{fff9}\u{e0001}\u{e0041}";
+    controls.chain(marks.chars()).collect()
+}
+
+/// Fails when a letter that is not seen stands in a text, or when it has more lines than it should have.
+fn assert_seen(what: &str, text: &str, lines: usize) {
+    let unseen = unseen();
+    let found: Vec<char> = text.chars().filter(|letter| *letter != '\n' && unseen.contains(*letter)).collect();
+    assert!(found.is_empty(), "{what} lets {found:?} out");
+    assert_eq!(text.lines().count(), lines, "{what}: {text:?}");
+}
+
+/// Everything that a hostile admin address can say, with a letter in every place where one fits.
+fn hostile() -> Value {
+    let evil = format!("x{}x", unseen());
+    let row = || {
+        let names =
+            ["session", "identity", "client", "server", "state", "reason", "at", "from", "to", "evidence", "role"];
+        let mut row = serde_json::Map::new();
+        for name in names {
+            row.insert(name.to_owned(), json!(evil));
+        }
+        row.insert("why".to_owned(), json!([evil, evil]));
+        row.insert(evil.clone(), json!({ evil.clone(): [evil, { evil.clone(): evil }] }));
+        Value::Object(row)
+    };
+    let mut answer = json!({ "error": evil, "reason": evil, "level": evil, "ready": true, evil.clone(): evil });
+    for list in ["sessions", "moves", "session_moved", "servers", "connections"] {
+        answer[list] = json!([row(), row()]);
+    }
+    answer
+}
+
+#[test]
+fn tables_stay_tables() {
+    let door = door::open("200 OK", &hostile().to_string());
+    for (command, notes) in [("sessions", 4), ("moves", 4), ("session-moved", 4), ("servers", 4), ("connections", 4)] {
+        let output = zoogate(&[command, "--admin", &door.address], &[]);
+        assert_eq!(stderr(&output), "", "{command}");
+        assert_seen(command, &stdout(&output), 1 + 2 + notes);
+    }
+    assert_seen("log-level", &stdout(&zoogate(&["log-level", "--admin", &door.address], &[])), 1);
+}
+
+#[test]
+fn one_session_stays_in_its_lines() {
+    let evil = format!("x{}x", unseen());
+    let event = json!({ "at": evil, "kind": evil, "why": [evil], evil.clone(): evil });
+    let latency = json!({ evil.clone(): { evil.clone(): evil } });
+    let told = json!({ evil.clone(): evil, "latency": latency, "timeline": [event, evil] });
+    let door = door::open("200 OK", &told.to_string());
+    let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
+    // One value; a blank line, a title, names and a row; a blank line, a title, an event with its note, another event.
+    assert_seen("session", &stdout(&output), 1 + 4 + 5);
+}
+
+#[test]
+fn json_stays_valid_and_shows_every_letter() {
+    let told = hostile();
+    let door = door::open("200 OK", &told.to_string());
+    for command in [&["sessions"][..], &["moves"], &["servers"], &["connections"], &["session", "0x1"]] {
+        let shown = stdout(&zoogate(&[command, &["--json", "--admin", &door.address]].concat(), &[]));
+        assert_seen("JSON", &shown, shown.lines().count());
+        assert_eq!(serde_json::from_str::<Value>(&shown).expect("JSON"), told);
+    }
+}
+
+#[test]
+fn what_an_answer_refuses_is_one_line() {
+    for (status, code) in [("503 Service Unavailable", 1), ("400 Bad Request", 2), ("404 Not Found", 2)] {
+        let door = door::open(status, &hostile().to_string());
+        for command in [&["ready"][..], &["sessions"], &["log-level"]] {
+            let output = zoogate(&[command, &["--admin", &door.address]].concat(), &[]);
+            assert_seen(status, &(stdout(&output) + &stderr(&output)), 1);
+            assert_eq!(output.status.code(), Some(if command == ["ready"] { code } else { 2 }), "{command:?}");
+        }
+        let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
+        assert_seen(status, &(stdout(&output) + &stderr(&output)), 1);
+    }
+    let door = door::open("200 OK", &unseen());
+    assert_seen("no JSON", &stderr(&zoogate(&["moves", "--admin", &door.address], &[])), 1);
+}
+
+#[test]
+fn errors_show_what_they_quote() {
+    for letter in unseen().chars().filter(|letter| *letter != '\0') {
+        let evil = format!("a{letter}b");
+        let (_folder, path) = file(&format!("servers = \"{evil}\"\n{evil} = 1\n"));
+        let outputs = [
+            zoogate(&["check", &path], &[]),
+            zoogate(&["check", "--servers", &evil, "--listen", "127.0.0.1:1"], &[]),
+            zoogate(&["check", "--servers", &format!("a/{evil}"), "--listen", "127.0.0.1:1"], &[]),
+            zoogate(&["check"], &[("ZOOGATE_SERVERS", &evil)]),
+            zoogate(&["check", &evil], &[]),
+            zoogate(&["sessions", "--admin", &evil], &[]),
+            zoogate(&["print-config", "--listen", &evil], &[]),
+            zoogate(&[&evil], &[]),
+        ];
+        for (place, output) in outputs.iter().enumerate() {
+            let text = stdout(output) + &stderr(output);
+            assert_ne!(output.status.code(), Some(0), "{place}: {text}");
+            assert_seen(&format!("{letter:?} at {place}"), &text, text.lines().count());
+        }
+    }
+}
