@@ -15,13 +15,14 @@ use crate::wire::first_frame::Foreign;
 /// What is registered says nothing about where in the code; the exporter does not look.
 pub(super) const METADATA: Metadata<'static> = Metadata::new("zoogate", Level::INFO, None);
 
-const ROUTES: [RouteReason; 6] = [
+const ROUTES: [RouteReason; 7] = [
     RouteReason::Mirror,
     RouteReason::Spread,
     RouteReason::Pinned,
     RouteReason::Unpinned,
     RouteReason::PinUnhealthy,
     RouteReason::Fallback,
+    RouteReason::Followed,
 ];
 const CONFIDENCES: [Confidence; 3] = [Confidence::Weak, Confidence::Likely, Confidence::Certain];
 const HEALTHS: [Health; 7] = [

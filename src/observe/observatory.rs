@@ -214,6 +214,7 @@ impl Observatory {
                 }
             }
             Transition::Claimed { .. }
+            | Transition::LateAnswer { .. }
             | Transition::Identified { .. }
             | Transition::MoveRefused { .. }
             | Transition::ServerSeen { .. }

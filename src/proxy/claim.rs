@@ -65,7 +65,7 @@ pub(super) struct Claim<'a> {
 pub(super) fn candidates(gateway: &Gateway, intent: ConnectIntent) -> Vec<Candidate> {
     let observatory = &gateway.observatory;
     let load = |server| observatory.load(server).load(std::sync::atomic::Ordering::Relaxed);
-    choose(intent, &observatory.roster(), load, gateway.next_turn())
+    choose(intent, &observatory.roster(), load, |_| false, gateway.next_turn())
 }
 
 /// Connects to a candidate; a failure is counted and has the server looked at.
@@ -108,7 +108,7 @@ impl Claim<'_> {
         let pinned = self.gateway.pins() && !self.request.session.is_new();
         let placed_on = pinned.then(|| self.gateway.observatory.placed_on(self.request.session)).flatten();
         let read_only = self.request.read_only.unwrap_or(false);
-        ConnectIntent { session: self.request.session, placed_on, read_only }
+        ConnectIntent { session: self.request.session, placed_on, avoids: None, read_only }
     }
 
     async fn attempt(

@@ -143,7 +143,7 @@ impl Guest {
 
     /// Something that is not a session: to the first server that takes the connection.
     async fn foreign(&self, bytes: &[u8], opening: Opening) -> Option<Counterpart> {
-        let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, read_only: true };
+        let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, avoids: None, read_only: true };
         for candidate in candidates(&self.gateway, intent) {
             let id = candidate.server;
             let Ok(server) = reach(&self.gateway, id, Instant::now() + FOREIGN_CONNECT).await else { continue };

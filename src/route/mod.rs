@@ -1,7 +1,15 @@
-//! Where a claim is sent: the servers as last seen, and the order in which they are tried. Pure.
+//! Where a claim is sent: the servers as last seen, the order in which they are tried, and when one is left. Pure.
 
 mod policy;
 mod roster;
+mod search;
+mod sight;
+mod standing;
 
 pub use policy::{Candidate, ConnectIntent, choose};
 pub use roster::{ServerEntry, ServerRoster};
+pub use search::{
+    ClaimSearch, ClaimStep, ClaimTerms, EVIDENCE_SETTLES, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, TurnedAway,
+};
+pub use sight::{LOOK_FRESH, ServerSight, UNRESPONSIVE_AFTER};
+pub use standing::{COMPLAINT_COUNTS, COMPLAINTS, Complaint, ServerStanding, ServerWork, UNANSWERED_COUNTS};

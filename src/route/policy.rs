@@ -12,6 +12,9 @@ pub struct ConnectIntent {
     pub session: SessionId,
     /// The server that it was last on, as far as is known here; None too when sessions are not pinned.
     pub placed_on: Option<ServerId>,
+    /// The server that it is on while its claim cannot prove that it belongs to it: that server would close the good
+    /// connection before it looks at the password (protocol.md §5.4).
+    pub avoids: Option<ServerId>,
     /// Whether the client takes a read-only server.
     pub read_only: bool,
 }
@@ -25,38 +28,48 @@ pub struct Candidate {
     pub reason: RouteReason,
 }
 
-/// How late a server of this health is tried; lower is earlier.
+/// How late a server is tried; lower is earlier.
 ///
-/// A server that refuses costs an instant, one that went mute costs the client its session, or steals the
-/// session back when it thaws (protocol.md §11, 3): it comes last of all.
-fn tier(server: &ServerEntry, read_only: bool) -> u8 {
+/// A server that refuses costs an instant, one that no longer answers costs the client its session, or steals the
+/// session back when it thaws (protocol.md §11, 3): it comes last of all. One that serves reads without a quorum
+/// comes after all that have one, for clients that take it too.
+fn tier(server: &ServerEntry, read_only: bool, set_aside: bool) -> u8 {
     match server.health {
-        Health::Serving if server.role == Role::ReadOnly && !read_only => 2,
-        Health::Serving | Health::Unknown => 0,
-        Health::Closing => 1,
-        Health::NotServing => 2,
-        Health::Refusing | Health::Unreachable => 3,
-        Health::Mute => 4,
+        Health::Serving if server.role == Role::ReadOnly => {
+            if read_only {
+                2
+            } else {
+                4
+            }
+        }
+        Health::Serving | Health::Unknown => u8::from(set_aside),
+        Health::Closing => 3,
+        Health::NotServing => 4,
+        Health::Refusing | Health::Unreachable => 5,
+        Health::Mute => 6,
     }
 }
 
-/// All servers in the order in which a claim tries them. `load` is the number of open connections by server;
-/// `turn` breaks ties, so that equally loaded servers take turns.
+/// All servers in the order in which a claim tries them. `load` is the number of open connections by server,
+/// `set_aside` whether what it did to clients speaks against it; `turn` breaks ties, so that equally loaded servers
+/// take turns.
 pub fn choose(
     intent: ConnectIntent,
     roster: &ServerRoster,
     load: impl Fn(ServerId) -> u32,
+    set_aside: impl Fn(ServerId) -> bool,
     turn: usize,
 ) -> Vec<Candidate> {
     let servers = &roster.servers;
     let pinned = intent.placed_on;
-    let tier = |server: &ServerEntry| tier(server, intent.read_only);
+    let tier = |server: &ServerEntry| tier(server, intent.read_only, set_aside(server.id));
     let pin_holds = pinned.and_then(|server| roster.get(server)).is_some_and(|server| tier(server) == 0);
     let mut order: Vec<&ServerEntry> = servers.iter().collect();
     order.sort_by_key(|server| {
         let at_pin = pin_holds && Some(server.id) == pinned;
+        let avoided = Some(server.id) == intent.avoids;
         let turned = (server.id.index() + turn) % servers.len().max(1);
-        (tier(server), !at_pin, load(server.id), turned)
+        (tier(server), avoided, !at_pin, load(server.id), turned)
     });
     let first = match pinned {
         _ if intent.session.is_new() => RouteReason::Spread,
@@ -84,10 +97,14 @@ mod tests {
     }
 
     fn order(session: i64, placed_on: Option<u16>, roster: &ServerRoster, load: [u32; 3], turn: usize) -> Vec<u16> {
-        let intent =
-            ConnectIntent { session: SessionId(session), placed_on: placed_on.map(ServerId), read_only: false };
+        let intent = ConnectIntent {
+            session: SessionId(session),
+            placed_on: placed_on.map(ServerId),
+            avoids: None,
+            read_only: false,
+        };
         let load = |server: ServerId| load[server.index()];
-        choose(intent, roster, load, turn).iter().map(|candidate| candidate.server.0).collect()
+        choose(intent, roster, load, |_| false, turn).iter().map(|candidate| candidate.server.0).collect()
     }
 
     use Health::{Mute, NotServing, Refusing, Serving};
@@ -114,24 +131,55 @@ mod tests {
     }
 
     #[test]
-    fn a_read_only_server_is_for_clients_that_take_one() {
+    fn a_read_only_server_comes_behind_those_that_serve_writes() {
         let sighting = Sighting { health: Serving, role: Role::ReadOnly, zxid: None };
-        let roster = roster([Serving; 3]).seen(ServerId(0), sighting, Timestamp(2));
-        assert_eq!(order(0, None, &roster, [0, 5, 6], 0), [1, 2, 0]);
-        let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, read_only: true };
-        assert_eq!(choose(intent, &roster, |_| 0, 0)[0].server, ServerId(0));
+        let roster = roster([Serving, Serving, NotServing]).seen(ServerId(0), sighting, Timestamp(2));
+        let order = |read_only, placed_on: Option<u16>| -> Vec<u16> {
+            let (session, placed_on) = (SessionId(7), placed_on.map(ServerId));
+            let intent = ConnectIntent { session, placed_on, avoids: None, read_only };
+            let order = choose(intent, &roster, |server| u32::from(server.0), |_| false, 0);
+            order.iter().map(|candidate| candidate.server.0).collect()
+        };
+        assert_eq!(order(true, None), [1, 0, 2]);
+        assert_eq!(order(true, Some(0)), [1, 0, 2], "not for its own sessions either");
+        assert_eq!(order(false, None), [1, 0, 2], "a server without a quorum refuses as soon");
+    }
+
+    #[test]
+    fn a_server_that_fails_its_clients_is_no_first_choice_and_no_pin() {
+        let roster = roster([Serving; 3]);
+        let aside = |server: ServerId| server.0 == 0;
+        let intent =
+            ConnectIntent { session: SessionId(7), placed_on: Some(ServerId(0)), avoids: None, read_only: false };
+        let order = choose(intent, &roster, |server| u32::from(server.0), aside, 0);
+        assert_eq!(order.iter().map(|candidate| candidate.server.0).collect::<Vec<_>>(), [1, 2, 0]);
+        assert_eq!(order[0].reason, RouteReason::PinUnhealthy);
+    }
+
+    #[test]
+    fn a_claim_that_proves_nothing_is_kept_away_from_the_good_connection() {
+        let roster = roster([Serving; 3]);
+        let intent =
+            ConnectIntent { session: SessionId(7), placed_on: None, avoids: Some(ServerId(0)), read_only: false };
+        let order = choose(intent, &roster, |_| 0, |_| false, 0);
+        assert_eq!(order.last().map(|candidate| candidate.server), Some(ServerId(0)));
     }
 
     #[test]
     fn every_choice_says_why() {
-        let intent = |session, placed_on| ConnectIntent { session: SessionId(session), placed_on, read_only: false };
+        let intent = |session, placed_on| ConnectIntent {
+            session: SessionId(session),
+            placed_on,
+            avoids: None,
+            read_only: false,
+        };
         let home = Some(ServerId(1));
-        let why = |intent, roster: &ServerRoster| choose(intent, roster, |_| 0, 0)[0].reason;
+        let why = |intent, roster: &ServerRoster| choose(intent, roster, |_| 0, |_| false, 0)[0].reason;
         let all = roster([Serving; 3]);
         assert_eq!(why(intent(0, None), &all), RouteReason::Spread);
         assert_eq!(why(intent(5, home), &all), RouteReason::Pinned);
         assert_eq!(why(intent(5, None), &all), RouteReason::Unpinned);
         assert_eq!(why(intent(5, home), &roster([Serving, Mute, Serving])), RouteReason::PinUnhealthy);
-        assert_eq!(choose(intent(5, home), &all, |_| 0, 0)[1].reason, RouteReason::Fallback);
+        assert_eq!(choose(intent(5, home), &all, |_| 0, |_| false, 0)[1].reason, RouteReason::Fallback);
     }
 }

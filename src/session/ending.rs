@@ -46,6 +46,11 @@ pub enum ProxyClose {
     HandshakeDeadline,
     /// The server went mute with an answer owed, and the client was sent to look for another in time.
     MuteServer,
+    /// Another server carried out a claim of the session that had been left behind there: the client has to come
+    /// back to own its session again.
+    LateClaim,
+    /// The session's client came back on a newer connection, with its password.
+    Superseded,
 }
 
 /// A request that never got its reply.

@@ -161,6 +161,9 @@ impl SessionLedger {
                 self.claimed(now, connection, claim, request);
             }
             Transition::Answered { connection, response } => self.answered(now, connection, response),
+            Transition::LateAnswer { connection, session, response } => {
+                self.answered_late(now, connection, session, response);
+            }
             Transition::Identified { connection, identity } => self.identified(now, connection, identity),
             Transition::MoveRefused { connection, form, refused } => {
                 self.move_refused(now, connection, form, refused);

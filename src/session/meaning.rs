@@ -34,6 +34,11 @@ impl EndReason {
             }
             Self::ProxyPaused => "zoogate itself stood still for so long that client or server gave up",
             Self::ProxyShutdown => "zoogate itself was being stopped",
+            Self::LateClaim => {
+                "a server carried out a claim late that zoogate had left behind there, and zoogate ended the connection \
+                 so that the client owns its session again"
+            }
+            Self::Superseded => "the client came back on a newer connection, and zoogate closed this one",
             Self::Unknown => "nothing that was seen explains it",
         }
     }
@@ -49,6 +54,8 @@ impl EndReason {
             Self::LeaderLost => "the leader's log and disk, the network between the servers, tickTime × syncLimit",
             Self::SessionExpired => "what kept the client silent (garbage collection, a partition), and its timeout",
             Self::Closed | Self::ProxyShutdown => "nothing: this is in order",
+            Self::LateClaim => "why that server stood still: its garbage collection, its disk, its path to the leader",
+            Self::Superseded => "why the client thought its connection lost; nothing when it restarted",
             Self::ClosedElsewhere => "nothing when one client did both; else who else uses the session",
             Self::ReattachedSameServer => {
                 "why the client thought its connection lost: the network between it and zoogate, or a slow server"

@@ -35,6 +35,16 @@ pub enum Transition {
         /// The answer.
         response: ConnectResponse,
     },
+    /// A claim whose connection had ended here (its client had gone, or it was left behind) was carried out after
+    /// all: the session belongs to that server now.
+    LateAnswer {
+        /// The connection of the claim.
+        connection: ConnectionId,
+        /// The session that it claimed.
+        session: SessionId,
+        /// The answer.
+        response: ConnectResponse,
+    },
     /// The holder of the connection's session was recognised.
     Identified {
         /// The connection.

@@ -51,13 +51,17 @@ pub enum EndReason {
     ProxyPaused,
     /// The proxy was stopping.
     ProxyShutdown,
+    /// A server carried out a claim late that the proxy had left behind there.
+    LateClaim,
+    /// The session's client came back on a newer connection, and the proxy closed this one.
+    Superseded,
     /// Nothing that was seen explains it.
     Unknown,
 }
 
 impl EndReason {
     /// All reasons, for tables indexed by reason.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::SessionMoved,
         Self::ServerLeaving,
         Self::LeaderLost,
@@ -78,6 +82,8 @@ impl EndReason {
         Self::ServerUnresponsive,
         Self::ProxyPaused,
         Self::ProxyShutdown,
+        Self::LateClaim,
+        Self::Superseded,
         Self::Unknown,
     ];
 
@@ -104,6 +110,8 @@ impl EndReason {
             Self::ServerUnresponsive => "server_unresponsive",
             Self::ProxyPaused => "proxy_paused",
             Self::ProxyShutdown => "proxy_shutdown",
+            Self::LateClaim => "late_claim",
+            Self::Superseded => "superseded",
             Self::Unknown => "unknown",
         }
     }
@@ -231,6 +239,8 @@ pub enum RouteReason {
     PinUnhealthy,
     /// Servers before this one refused or did not answer.
     Fallback,
+    /// The same client's earlier claim was still unanswered there.
+    Followed,
 }
 
 impl RouteReason {
@@ -243,6 +253,7 @@ impl RouteReason {
             Self::Unpinned => "unpinned",
             Self::PinUnhealthy => "pin_unhealthy",
             Self::Fallback => "fallback",
+            Self::Followed => "followed",
         }
     }
 }
@@ -253,19 +264,20 @@ mod tests {
 
     #[test]
     fn the_words_are_those_that_metrics_and_lists_are_read_by() {
-        use RouteReason::{Fallback, Mirror, PinUnhealthy, Pinned, Spread, Unpinned};
+        use RouteReason::{Fallback, Followed, Mirror, PinUnhealthy, Pinned, Spread, Unpinned};
 
         let reasons = "session_moved server_leaving leader_lost session_expired closed closed_elsewhere \
             reattached_same_server connection_cap not_serving lagging_server oversized_frame auth_failed \
-            wrong_password client_read_timeout client_silent client_gone server_gone \
-            server_unresponsive proxy_paused proxy_shutdown unknown";
+            wrong_password client_read_timeout client_silent client_gone server_gone server_unresponsive \
+            proxy_paused proxy_shutdown late_claim superseded unknown";
         assert_eq!(EndReason::ALL.map(EndReason::label).join(" "), reasons);
         let evidence = "reply multi xid_gap attach_elsewhere inferred";
         assert_eq!(Evidence::ALL.map(Evidence::label).join(" "), evidence);
         let confidence = [Confidence::Weak, Confidence::Likely, Confidence::Certain];
         assert_eq!(confidence.map(Confidence::label).join(" "), "weak likely certain");
         assert!(confidence.is_sorted());
-        let routes = [Mirror, Spread, Pinned, Unpinned, PinUnhealthy, Fallback];
-        assert_eq!(routes.map(RouteReason::label).join(" "), "mirror spread pinned unpinned pin_unhealthy fallback");
+        let routes = [Mirror, Spread, Pinned, Unpinned, PinUnhealthy, Fallback, Followed];
+        let words = "mirror spread pinned unpinned pin_unhealthy fallback followed";
+        assert_eq!(routes.map(RouteReason::label).join(" "), words);
     }
 }

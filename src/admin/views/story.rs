@@ -189,6 +189,8 @@ fn closer(closer: Closer) -> &'static str {
         Closer::Server(How::Timeout) => "server_timeout",
         Closer::Proxy(ProxyClose::Shutdown) => "proxy_shutdown",
         Closer::Proxy(ProxyClose::HandshakeDeadline) => "proxy_handshake_deadline",
+        Closer::Proxy(ProxyClose::LateClaim) => "proxy_late_claim",
+        Closer::Proxy(ProxyClose::Superseded) => "proxy_superseded",
         Closer::Proxy(ProxyClose::MuteServer) => "proxy_mute_server",
     }
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::ids::{ConnectionId, ServerId};
-use crate::session::ending::{Closer, How};
+use crate::session::ending::{Closer, How, ProxyClose};
 use crate::session::verdict::{EndReason, RouteReason};
 use crate::time::Timestamp;
 use crate::wire::handshake::Password;
@@ -113,6 +113,16 @@ impl Attachment {
     /// Whether the server itself ended it.
     pub(super) fn ended_by_server(&self) -> bool {
         self.end.is_some_and(|end| matches!(end.closer, Closer::Server(How::Fin | How::Reset)))
+    }
+
+    /// Whether the proxy closed it because its session was claimed again.
+    pub(super) fn was_superseded(&self) -> bool {
+        self.end.is_some_and(|end| end.closer == Closer::Proxy(ProxyClose::Superseded))
+    }
+
+    /// Whether it ended for the sake of another connection, and not by its client.
+    pub(super) fn was_taken_over(&self) -> bool {
+        self.ended_by_server() || self.was_superseded()
     }
 
     /// Whether the connection was open at that moment.

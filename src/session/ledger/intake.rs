@@ -57,6 +57,23 @@ impl SessionLedger {
         self.session_came_back(session);
     }
 
+    /// A claim that had ended unanswered was carried out after all.
+    pub(super) fn answered_late(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        session: SessionId,
+        response: ConnectResponse,
+    ) {
+        let outcome = if response.accepted() {
+            Outcome::Accepted { at: now, timeout_ms: response.timeout_ms }
+        } else {
+            Outcome::Refused { at: now }
+        };
+        self.sessions.change(session, |record| record.answer_late(connection, outcome));
+        self.session_came_back(session);
+    }
+
     fn attached(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
         if !self.sessions.ensure(session, now) {
             return;

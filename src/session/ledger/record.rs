@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::attachment::{Attachment, AttachmentEnd};
+use super::attachment::{Attachment, AttachmentEnd, Outcome};
 use super::placement::Placement;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::ending::Unanswered;
@@ -259,6 +259,14 @@ impl SessionRecord {
                 self.attached = self.attached + u32::from(answered.is_attached()) - u32::from(was);
             }
             None => self.push(answered, cap),
+        }
+    }
+
+    /// Notes the answer to a claim whose connection has ended.
+    pub(super) fn answer_late(&mut self, connection: ConnectionId, outcome: Outcome) {
+        let ended = |entry: &&mut Attachment| entry.end.is_some() && entry.claim.outcome == Outcome::Unanswered;
+        if let Some(entry) = self.entry(connection).filter(ended) {
+            entry.claim.outcome = outcome;
         }
     }
 

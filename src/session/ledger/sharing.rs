@@ -20,7 +20,7 @@ const TURNS_ALIKE: usize = 4;
 pub(super) fn sharers(session: &SessionRecord) -> Option<[SocketAddr; 2]> {
     let mut accepted = session.attachments().rev().filter(|entry| entry.claim.attached_at().is_some());
     let (third, second, first) = (accepted.next()?, accepted.next()?, accepted.next()?);
-    let in_turn = takes_over(first, second) && takes_over(second, third) && first.ended_by_server();
+    let in_turn = takes_over(first, second) && takes_over(second, third) && first.was_taken_over();
     if !in_turn || !same_address(first, third) {
         return None;
     }
@@ -50,9 +50,11 @@ fn turns(session: &SessionRecord) -> usize {
     turns
 }
 
-/// Whether the earlier connection was open when the later one claimed, and its client did not end it.
+/// Whether the earlier connection was open when the later one claimed, and its client did not end it. One that the
+/// proxy closed to make way for a newer claim was open until then.
 fn takes_over(earlier: &Attachment, later: &Attachment) -> bool {
-    earlier.open_at(later.claim.claimed_at) && (earlier.end.is_none() || earlier.ended_by_server())
+    let stood = earlier.open_at(later.claim.claimed_at) && (earlier.end.is_none() || earlier.ended_by_server());
+    stood || earlier.was_superseded()
 }
 
 fn same_address(one: &Attachment, other: &Attachment) -> bool {

@@ -92,6 +92,8 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         }
         Closer::Proxy(ProxyClose::HandshakeDeadline) => return Some(handshake::given_up(scene)),
         Closer::Proxy(ProxyClose::MuteServer) => return Some(left_mute(scene)),
+        Closer::Proxy(ProxyClose::LateClaim) => return Some(moved::late_claim(scene)),
+        Closer::Proxy(ProxyClose::Superseded) => return Some(superseded(scene)),
         Closer::Client(_) | Closer::Server(_) => {}
     }
     if case.attached_at().is_none() {
@@ -156,6 +158,16 @@ fn left_mute(scene: Scene<'_>) -> Ruling {
     let silent = case.ended_at.since(case.end.server_heard_at).as_millis();
     let why = format!("server {server} was mute, {silent} ms after its last byte: the client was sent to find another");
     Ruling::of(EndReason::ServerGone, why)
+}
+
+/// The session's client came back on a newer connection.
+fn superseded(scene: Scene<'_>) -> Ruling {
+    let why = format!(
+        "the client came back with the session's password, so zoogate closed this older connection to server {} \
+         before the new claim went up",
+        scene.server()
+    );
+    Ruling::of(EndReason::Superseded, why)
 }
 
 /// An error after which servers close.

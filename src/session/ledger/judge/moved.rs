@@ -175,6 +175,19 @@ fn rival_claims<'a>(session: &'a SessionRecord, own: &Attachment, end: Timestamp
     claims
 }
 
+/// The proxy ended the connection because a claim that it had left behind was carried out elsewhere.
+pub(super) fn late_claim(scene: Scene<'_>) -> Ruling {
+    let case = scene.case;
+    let claims = scene.session.map_or_else(Vec::new, |session| rival_claims(session, &own(case), case.ended_at));
+    let words = claims.first().map_or_else(
+        || "another server carried out a claim of the session that had been left behind there".to_owned(),
+        |entry| sentence::claim(entry, case.ended_at, scene.ensemble),
+    );
+    let why =
+        format!("{words}; zoogate ended this connection so that the client comes back and owns its session again");
+    Ruling::of(EndReason::LateClaim, why)
+}
+
 /// Whether the server that never answered this claim serves again.
 fn thaw(scene: Scene<'_>, claim: &Attachment) -> Option<String> {
     let given_up_at = claim.end.filter(|_| claim.claim.attached_at().is_none())?.at;

@@ -1,0 +1,368 @@
+//! How a claim finds its server: which one is asked, how long it is waited for, when it is left. Pure.
+//!
+//! A claim that was sent cannot be taken back: a frozen server carries it out when it thaws, whatever has become of
+//! its connection, and takes the session away from the connection that was answered meanwhile (protocol.md §0, 5).
+//! So one server is asked at a time, and left only when it has refused, when it alone is slow, or when it no longer
+//! answers anything. What counts, in this order: no session is lost that its client would have kept by itself; the
+//! search causes no SESSION_MOVED; no claim goes up twice; time.
+
+use std::time::Duration;
+
+use smallvec::{SmallVec, smallvec};
+
+use super::policy::Candidate;
+use super::sight::ServerSight;
+use crate::ids::{ServerId, SessionId};
+use crate::session::sighting::{Health, Role};
+use crate::session::verdict::RouteReason;
+use crate::time::Timestamp;
+
+/// The shortest wait for an answer before a server can count as slow, however short the session's timeout.
+pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// The shortest patience with which a server is looked for.
+pub const SHORTEST_PATIENCE: Duration = Duration::from_secs(30);
+/// How long another server must have been seen to work while the asked one gave no sign: when a leader thaws, all
+/// answer within some milliseconds of each other.
+pub const EVIDENCE_SETTLES: Duration = Duration::from_millis(500);
+/// How often what was seen is looked at again while a claim waits.
+pub const RECHECK: Duration = Duration::from_millis(200);
+
+/// What a claim asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClaimTerms {
+    /// The session; [`SessionId::NEW`] for a new one.
+    pub session: SessionId,
+    /// The session timeout asked for.
+    pub timeout: Duration,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClaimStep {
+    /// Send the claim to this server.
+    Ask(Candidate),
+    /// Look at this server now, and decide again when it has answered.
+    Look(ServerId),
+    /// Wait: decide again after [`RECHECK`], or when something was seen.
+    Wait,
+    /// Leave the claim at this server behind, and decide again. The server may still carry it out.
+    Leave(ServerId),
+    /// Turn the client away.
+    TurnAway(TurnedAway),
+}
+
+/// Why a client is turned away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TurnedAway {
+    /// Each server was asked once, or could not be reached, and none took the claim.
+    NobodyTook,
+    /// The client's patience is over.
+    OutOfPatience,
+}
+
+/// What became of the claim at one server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Attempt {
+    /// It was not sent there.
+    Untried,
+    /// It was sent there and waits for its answer.
+    Asked,
+    /// It was sent there, and the path broke before the answer: it may be carried out.
+    Broken,
+    /// It was left behind there: the next one was asked.
+    Left,
+    /// The server refused it, closed, or was not reached.
+    Over,
+}
+
+/// One server, as this search has dealt with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Tried {
+    attempt: Attempt,
+    /// When a claim of this session was first sent there, by this connection or an earlier one of its client; zero
+    /// when none was.
+    out_since: Timestamp,
+    /// Paths that broke under the claim.
+    broken: u8,
+}
+
+/// The search of one claim for its server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClaimSearch {
+    terms: ClaimTerms,
+    began_at: Timestamp,
+    tried: SmallVec<[Tried; 5]>,
+    /// Since when another server is seen to work and the asked one is not.
+    evidence_since: Timestamp,
+    /// Whether half of the timeout has decided once.
+    halved: bool,
+    /// Whether what the client sent behind its claim may be sent twice.
+    repeatable: bool,
+}
+
+impl ClaimSearch {
+    /// A search among so many servers.
+    pub fn new(terms: ClaimTerms, servers: usize, now: Timestamp) -> Self {
+        let tried = Tried { attempt: Attempt::Untried, out_since: Timestamp::ZERO, broken: 0 };
+        Self {
+            terms,
+            began_at: now,
+            tried: smallvec![tried; servers],
+            evidence_since: Timestamp::ZERO,
+            halved: false,
+            repeatable: true,
+        }
+    }
+
+    /// Says where an earlier claim of the same session by the same client is out, unanswered, and since when. That
+    /// server can be asked again without harm, as it stays the owner (protocol.md §5.3, §5.4).
+    pub fn follow(&mut self, out: Option<(ServerId, Timestamp)>) {
+        for tried in self.tried.iter_mut().filter(|tried| tried.attempt == Attempt::Untried) {
+            tried.out_since = Timestamp::ZERO;
+        }
+        if let Some((server, sent_at)) = out {
+            self.change(server, |tried| {
+                if tried.attempt == Attempt::Untried {
+                    tried.out_since = sent_at;
+                }
+            });
+        }
+    }
+
+    /// The claim was sent.
+    pub fn asked(&mut self, server: ServerId, now: Timestamp) {
+        self.evidence_since = Timestamp::ZERO;
+        self.change(server, |tried| {
+            tried.attempt = Attempt::Asked;
+            if tried.out_since == Timestamp::ZERO {
+                tried.out_since = now;
+            }
+        });
+    }
+
+    /// The server refused the claim or closed without an answer, or was not reached.
+    pub fn over(&mut self, server: ServerId) {
+        self.change(server, |tried| tried.attempt = Attempt::Over);
+    }
+
+    /// The path to the server broke before it answered. Nothing shows whether it has the claim; a second time it is
+    /// how it refuses.
+    pub fn broke(&mut self, server: ServerId) {
+        self.change(server, |tried| {
+            tried.broken += 1;
+            tried.attempt = if tried.broken > 1 { Attempt::Over } else { Attempt::Broken };
+        });
+    }
+
+    /// The claim at this server was left behind.
+    pub fn left(&mut self, server: ServerId) {
+        self.evidence_since = Timestamp::ZERO;
+        self.change(server, |tried| tried.attempt = Attempt::Left);
+    }
+
+    /// What the client sent behind its claim has effects: no second server may be given it.
+    pub fn cannot_repeat(&mut self) {
+        self.repeatable = false;
+    }
+
+    /// The server that was asked last and has not answered.
+    pub fn asked_now(&self) -> Option<ServerId> {
+        self.servers().find(|(_, tried)| tried.attempt == Attempt::Asked).map(|(server, _)| server)
+    }
+
+    fn servers(&self) -> impl Iterator<Item = (ServerId, &Tried)> {
+        self.tried.iter().enumerate().map(|(place, tried)| (ServerId(place as u16), tried))
+    }
+
+    fn change(&mut self, server: ServerId, change: impl FnOnce(&mut Tried)) {
+        if let Some(tried) = self.tried.get_mut(server.index()) {
+            change(tried);
+        }
+    }
+
+    /// What to do next. `order` is the order in which servers are tried now, `seen` what is known of each, by
+    /// [`ServerId`]; `elapsed` measures the time since a moment without the proxy's own pauses.
+    pub fn decide(
+        &mut self,
+        order: &[Candidate],
+        seen: &[ServerSight],
+        elapsed: impl Fn(Timestamp) -> Duration,
+    ) -> ClaimStep {
+        let view = SearchView { order, seen, elapsed: &elapsed };
+        if elapsed(self.began_at) >= self.terms.timeout.max(SHORTEST_PATIENCE) {
+            return ClaimStep::TurnAway(TurnedAway::OutOfPatience);
+        }
+        match self.asked_now() {
+            Some(server) => self.while_asked(server, view),
+            None => self.next(view),
+        }
+    }
+
+    /// A server was asked and has not answered.
+    fn while_asked(&mut self, server: ServerId, view: SearchView<'_>) -> ClaimStep {
+        let Some(since) = self.tried.get(server.index()).map(|tried| tried.out_since) else {
+            return ClaimStep::Wait;
+        };
+        let Some(other) = self.alternative(server, view) else { return ClaimStep::Wait };
+        if !self.repeatable || !self.may_leave(server, since, view) {
+            return ClaimStep::Wait;
+        }
+        // It is left only for one that is known to be there.
+        if view.sight(other).is_fresh(view.elapsed) || !view.sight(other).answers_looks() {
+            self.halved = true;
+            return ClaimStep::Leave(server);
+        }
+        ClaimStep::Look(other)
+    }
+
+    /// Nobody is asked: who is next?
+    fn next(&mut self, view: SearchView<'_>) -> ClaimStep {
+        if !self.repeatable && self.servers().any(|(_, tried)| tried.attempt != Attempt::Untried) {
+            return ClaimStep::TurnAway(TurnedAway::NobodyTook);
+        }
+        let mut still_open = false;
+        for candidate in self.in_order(view) {
+            let server = candidate.server;
+            let sight = view.sight(server);
+            if sight.is_unresponsive(view.elapsed) && sight.answers_looks() {
+                if candidate.reason == RouteReason::Followed {
+                    // Its claim may be carried out there at any moment: none goes to another server beside it.
+                    return ClaimStep::Wait;
+                }
+                still_open = true;
+            } else if self.may_ask(server, view) {
+                return ClaimStep::Ask(candidate);
+            } else {
+                return ClaimStep::Look(server);
+            }
+        }
+        let races = self.terms.session.is_new() && self.servers().any(|(_, tried)| tried.attempt == Attempt::Left);
+        if still_open || races { ClaimStep::Wait } else { ClaimStep::TurnAway(TurnedAway::NobodyTook) }
+    }
+
+    /// The servers that may still be asked, in their order; where the session's claim is out comes first, unless that
+    /// server would be left anyway.
+    fn in_order(&mut self, view: SearchView<'_>) -> SmallVec<[Candidate; 5]> {
+        let out = self
+            .servers()
+            .filter(|(_, tried)| tried.out_since > Timestamp::ZERO)
+            .filter(|(_, tried)| matches!(tried.attempt, Attempt::Untried | Attempt::Broken))
+            .max_by_key(|(_, tried)| tried.out_since)
+            .map(|(server, tried)| (server, tried.out_since));
+        let followed = out.map(|(server, since)| {
+            let leave = self.alternative(server, view).is_some() && self.may_leave(server, since, view);
+            (server, leave)
+        });
+        if let Some((server, true)) = followed {
+            self.halved = true;
+            self.left(server);
+        }
+        let mut order: SmallVec<[Candidate; 5]> = SmallVec::new();
+        if let Some((server, false)) = followed {
+            order.push(Candidate { server, reason: RouteReason::Followed });
+        }
+        let open = |server: ServerId| self.tried.get(server.index()).is_some_and(|tried| tried.attempt.is_open());
+        let first = followed.filter(|(_, leave)| !leave).map(|(server, _)| server);
+        order.extend(view.order.iter().filter(|one| open(one.server) && Some(one.server) != first).copied());
+        order
+    }
+
+    /// Whether the claim may be sent to this server as it was last seen. A new session is nobody's: it may be asked
+    /// for without a look. A server that does not know the look's question cannot answer one.
+    fn may_ask(&self, server: ServerId, view: SearchView<'_>) -> bool {
+        let sight = view.sight(server);
+        if self.terms.session.is_new() {
+            return true;
+        }
+        if sight.answers_looks() {
+            return sight.is_fresh(view.elapsed);
+        }
+        sight.is_unresponsive(view.elapsed)
+            || matches!(sight.health, Health::Mute | Health::Refusing | Health::Unreachable)
+    }
+
+    /// The server that would be asked instead: one that serves and answers, and was not asked yet.
+    fn alternative(&self, server: ServerId, view: SearchView<'_>) -> Option<ServerId> {
+        let usable = |one: &&Candidate| {
+            let (tried, sight) = (self.tried.get(one.server.index()), view.sight(one.server));
+            one.server != server
+                && tried.is_some_and(|tried| tried.attempt == Attempt::Untried)
+                && matches!(sight.health, Health::Serving | Health::Unknown)
+                && !sight.is_unresponsive(view.elapsed)
+        };
+        view.order.iter().find(usable).map(|one| one.server)
+    }
+
+    /// Whether a server may be left whose claim went out at that moment.
+    fn may_leave(&mut self, server: ServerId, since: Timestamp, view: SearchView<'_>) -> bool {
+        if view.is_silent_follower(server) {
+            return true;
+        }
+        let waited = (view.elapsed)(since);
+        let (third, half) = (self.terms.timeout / 3, self.terms.timeout / 2);
+        if self.is_slow_alone(server, since, view) && waited >= third.max(SHORTEST_WAIT) {
+            return true;
+        }
+        // Where claims wait elsewhere too, the ensemble is slow and not this server.
+        let alone = !view.others(server).any(|other| other.waiting > 0);
+        if self.terms.session.is_new() {
+            return alone && !self.halved && waited >= third.max(SHORTEST_WAIT);
+        }
+        alone && !self.halved && waited >= half.max(SHORTEST_WAIT) && !view.leader_is_silent()
+    }
+
+    /// Whether others have worked since, and for long enough, without a sign of work from this one.
+    fn is_slow_alone(&mut self, server: ServerId, since: Timestamp, view: SearchView<'_>) -> bool {
+        let own = view.sight(server);
+        let evidence = |other: &ServerSight| other.worked_at().max(other.ahead_of(own));
+        let seen = view.others(server).map(evidence).max().unwrap_or(Timestamp::ZERO);
+        if seen <= since || own.worked_at() > since {
+            self.evidence_since = Timestamp::ZERO;
+            return false;
+        }
+        if self.evidence_since == Timestamp::ZERO {
+            self.evidence_since = seen;
+        }
+        (view.elapsed)(self.evidence_since) >= EVIDENCE_SETTLES
+    }
+}
+
+impl Attempt {
+    /// Whether the server may be asked.
+    fn is_open(self) -> bool {
+        matches!(self, Self::Untried | Self::Broken)
+    }
+}
+
+/// What a decision looks at.
+#[derive(Clone, Copy)]
+struct SearchView<'a> {
+    order: &'a [Candidate],
+    seen: &'a [ServerSight],
+    elapsed: &'a dyn Fn(Timestamp) -> Duration,
+}
+
+impl<'a> SearchView<'a> {
+    fn sight(&self, server: ServerId) -> &'a ServerSight {
+        self.seen.get(server.index()).unwrap_or(&ServerSight::UNSEEN)
+    }
+
+    fn others(&self, server: ServerId) -> impl Iterator<Item = &'a ServerSight> {
+        self.seen.iter().enumerate().filter(move |(place, _)| *place != server.index()).map(|(_, sight)| sight)
+    }
+
+    /// Whether it answers no look and does not lead. What leads and is silent is waited for: nobody else could
+    /// answer either, until another leads.
+    fn is_silent_follower(&self, server: ServerId) -> bool {
+        let sight = self.sight(server);
+        let replaced =
+            self.others(server).any(|other| other.role == Role::Leader && other.answered_at > sight.answered_at);
+        sight.answers_looks() && sight.is_unresponsive(self.elapsed) && (sight.role != Role::Leader || replaced)
+    }
+
+    /// Whether the server that led last answers no look: then nobody can be given anything.
+    fn leader_is_silent(&self) -> bool {
+        let leaders = self.seen.iter().filter(|sight| sight.role == Role::Leader);
+        leaders.max_by_key(|sight| sight.answered_at).is_some_and(|leader| leader.is_unresponsive(self.elapsed))
+    }
+}

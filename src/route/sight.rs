@@ -1,0 +1,84 @@
+//! What is known of a server at one moment, as far as a claim's way depends on it.
+
+use std::time::Duration;
+
+use crate::ids::Zxid;
+use crate::session::sighting::{Health, Role};
+use crate::time::Timestamp;
+
+/// How old an answer to a look may be for a claim to be sent on the strength of it.
+pub const LOOK_FRESH: Duration = Duration::from_millis(150);
+/// How long a look may stay unanswered before its server counts as unresponsive. An ensemble of idle servers answers
+/// within a millisecond, a busy one within tens; a stop-the-world pause of half a second is rare.
+pub const UNRESPONSIVE_AFTER: Duration = Duration::from_millis(500);
+/// How much later than another server a follower may apply a transaction without being cut off.
+const APPLY_LAG: Duration = Duration::from_millis(100);
+
+/// One server at one moment. A moment that never came is [`Timestamp::ZERO`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerSight {
+    /// Whether it can be given a session, as last seen.
+    pub health: Health,
+    /// Its role when it last told.
+    pub role: Role,
+    /// When the last look that it answered was begun.
+    pub answered_at: Timestamp,
+    /// Since when a look waits for its answer; zero when none does.
+    pub unanswered_since: Timestamp,
+    /// The last processed zxid that it told last.
+    pub zxid: Option<Zxid>,
+    /// When the look was begun that first showed this zxid.
+    pub zxid_since: Timestamp,
+    /// When it last gave a session.
+    pub gave_at: Timestamp,
+    /// When it was last seen to answer a write.
+    pub wrote_at: Timestamp,
+    /// Claims of other sessions that wait for its answer.
+    pub waiting: u32,
+    /// Whether what it did to clients speaks against it.
+    pub set_aside: bool,
+}
+
+impl ServerSight {
+    /// A server that nobody has looked at yet.
+    pub const UNSEEN: Self = Self {
+        health: Health::Unknown,
+        role: Role::Unknown,
+        answered_at: Timestamp::ZERO,
+        unanswered_since: Timestamp::ZERO,
+        zxid: None,
+        zxid_since: Timestamp::ZERO,
+        gave_at: Timestamp::ZERO,
+        wrote_at: Timestamp::ZERO,
+        waiting: 0,
+        set_aside: false,
+    };
+
+    /// Whether it answered a look not long ago. `elapsed` measures the time since a moment.
+    pub fn is_fresh(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
+        self.answered_at > Timestamp::ZERO && elapsed(self.answered_at) <= LOOK_FRESH
+    }
+
+    /// Whether it leaves a look unanswered for longer than [`UNRESPONSIVE_AFTER`].
+    pub fn is_unresponsive(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
+        self.unanswered_since > Timestamp::ZERO && elapsed(self.unanswered_since) >= UNRESPONSIVE_AFTER
+    }
+
+    /// Whether it has ever answered a look. What speaks ZooKeeper's protocol need not know the four-letter words.
+    pub fn answers_looks(&self) -> bool {
+        self.answered_at > Timestamp::ZERO
+    }
+
+    /// When it last did what only a server with a quorum can do.
+    pub fn worked_at(&self) -> Timestamp {
+        self.gave_at.max(self.wrote_at)
+    }
+
+    /// When it was seen to have a zxid that `other` does not have although it was looked at later; zero when it was
+    /// not.
+    pub fn ahead_of(&self, other: &Self) -> Timestamp {
+        let ahead = self.zxid.is_some_and(|zxid| other.zxid.is_some_and(|others| zxid > others));
+        let seen_later = other.answered_at >= self.zxid_since.after(APPLY_LAG);
+        if ahead && seen_later { self.zxid_since } else { Timestamp::ZERO }
+    }
+}
