@@ -108,15 +108,19 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// The number by which a client pairs a reply with its request; unique only among those in flight, if there.
+/// The number by which a client pairs a reply with its request; unique only among those in flight, if there. It has
+/// 4 bytes on the wire, and 8 where ClickHouse asks for that.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Xid(pub i32);
+pub struct Xid(pub i64);
 
 impl Xid {
     /// A watch event, server to client (`ClientCnxn.NOTIFICATION_XID`).
     pub const EVENT: Self = Self(-1);
     /// A ping.
     pub const PING: Self = Self(-2);
+    /// What ClickHouse's clients close their sessions with, by the width of their xids. They await no reply to it, and
+    /// ClickHouse's Keeper gives none (`ZooKeeperConstants.h`, `CLOSE_XID`).
+    pub const CLICKHOUSE_CLOSES: [Self; 2] = [Self(i32::MAX as i64), Self(i64::MAX)];
 }
 
 /// A transaction id: epoch in the upper 32 bits, counter in the lower.

@@ -72,6 +72,8 @@ catalog! {
         "Connections that ended behind a request longer than jute.maxbuffer.";
     UNTRACKED: Counter "zoogate_untracked_requests_total" ["server"]
         "Requests that were relayed without being followed, because 4,096 others were in flight on their connection: they are neither timed nor missed when they get no answer.";
+    COMPRESSED_BLOCKS: Counter "zoogate_compressed_blocks_total" ["server", "direction"]
+        "Blocks of compressed conversations, which ClickHouse's clients may ask for: about one for each request and reply, whose contents are not looked at.";
     PAUSES: Counter "zoogate_paused_reads_total" ["server", "direction"]
         "Times that one side was not read on because the other one took no more: the server in direction request, the client in direction reply.";
     SESSIONS: Gauge "zoogate_sessions" ["server"]
@@ -97,7 +99,7 @@ catalog! {
     OPAQUE: Counter "zoogate_opaque_connections_total" ["reason"]
         "Connections that are relayed without being understood.";
     DECODE_FAULTS: Counter "zoogate_decode_faults_total" ["fault"]
-        "Frames that could not be read.";
+        "Frames that could not be read. All but unknown_sub_operation, of which only the rest of its frame is not read, make their connection opaque.";
     WORDS: Counter "zoogate_four_letter_words_total" ["word"]
         "Four-letter words that were passed on.";
     CONNECT_FAILURES: Counter "zoogate_connect_failures_total" ["server", "reason"]

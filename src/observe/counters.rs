@@ -108,6 +108,7 @@ pub struct ServerCounters {
     largest: [Tally; 2],
     untracked: Tally,
     pauses: [Tally; 2],
+    blocks: [Tally; 2],
 }
 
 impl Default for ServerCounters {
@@ -128,6 +129,7 @@ impl ServerCounters {
             largest: Default::default(),
             untracked: Tally::new(),
             pauses: Default::default(),
+            blocks: Default::default(),
         }
     }
 
@@ -192,6 +194,16 @@ impl ServerCounters {
     /// How often a direction's source was not read on.
     pub fn pauses(&self, direction: Direction) -> u64 {
         self.pauses[direction as usize].get()
+    }
+
+    /// Counts blocks of a compressed conversation.
+    pub fn count_blocks(&self, direction: Direction, blocks: u32) {
+        self.blocks[direction as usize].add(u64::from(blocks));
+    }
+
+    /// Blocks of compressed conversations in a direction.
+    pub fn blocks(&self, direction: Direction) -> u64 {
+        self.blocks[direction as usize].get()
     }
 
     /// Watch events, in the order of [`EVENT_TYPES`].

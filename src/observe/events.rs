@@ -35,17 +35,21 @@ const HEALTHS: [Health; 7] = [
     Health::Unreachable,
 ];
 const FOREIGNS: [Foreign; 4] = [Foreign::Tls, Foreign::Http, Foreign::ProxyLine, Foreign::Unknown];
-/// The labels of [`Fault`].
-const FAULTS: [&str; 8] = [
+/// The labels of [`Fault`], and of a frame that was read in part only, which is no fault of its conversation.
+const FAULTS: [&str; 10] = [
     "negative_frame",
     "short_frame",
     "field_overrun",
     "negative_length",
-    "unknown_sub_operation",
+    "tracing_context",
+    "early_bytes",
     "short_handshake",
     "long_handshake",
     "handshake_password",
+    UNKNOWN_PART,
 ];
+/// A multi with an operation of no known layout.
+const UNKNOWN_PART: &str = "unknown_sub_operation";
 /// The words that [`first_frame`](crate::wire::first_frame) tells, and the place of any other.
 const WORDS: [&str; 20] = [
     "conf",
@@ -71,6 +75,8 @@ const WORDS: [&str; 20] = [
 ];
 /// Why a conversation is opaque when a frame of it could not be read.
 const DECODE_FAULT: &str = "decode_fault";
+/// Why a conversation is opaque whose two sides agreed to compress it.
+const COMPRESSION: &str = "compression";
 
 /// Why a server could not be connected to: three by the server, one by its name, three by what this machine lacks.
 const CONNECT_FAILURES: [&str; 8] =
@@ -163,7 +169,8 @@ impl Events {
         let grid = |metric: &Metric, values: &[&[&str]]| Grid::new(recorder, metric, values, all);
         let servers: Vec<&str> = servers.iter().map(String::as_str).collect();
         let servers = servers.as_slice();
-        let opaque: Vec<&str> = FOREIGNS.iter().map(|foreign| foreign.label()).chain([DECODE_FAULT]).collect();
+        let opaque: Vec<&str> =
+            FOREIGNS.iter().map(|foreign| foreign.label()).chain([DECODE_FAULT, COMPRESSION]).collect();
         Self {
             attaches: grid(&catalog::ATTACHES, &[servers, &labels(&ROUTES, RouteReason::label)]),
             refusals: grid(&catalog::REFUSALS, &[servers]),
@@ -254,6 +261,15 @@ impl Events {
         self.shared.add(&[], 1);
     }
 
+    /// A frame was read in part only.
+    pub(super) fn unknown_part(&self) {
+        self.faults.add(&[word(&FAULTS, UNKNOWN_PART)], 1);
+    }
+
+    pub(super) fn compressed(&self) {
+        self.opaque.add(&[FOREIGNS.len() + 1], 1);
+    }
+
     pub(super) fn clock_stepped(&self) {
         self.clock_steps.add(&[], 1);
     }
@@ -331,6 +347,8 @@ mod tests {
             events.word("srvr");
             events.word("nope");
             events.fault(Fault::HandshakePassword(-2));
+            events.unknown_part();
+            events.compressed();
             events.set_dropped([7, 8, 9]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &io::Error::from_raw_os_error(24));
@@ -344,6 +362,8 @@ mod tests {
             r#"zoogate_four_letter_words_total{word="other"} 1"#,
             r#"zoogate_opaque_connections_total{reason="decode_fault"} 1"#,
             r#"zoogate_decode_faults_total{fault="handshake_password"} 1"#,
+            r#"zoogate_decode_faults_total{fault="unknown_sub_operation"} 1"#,
+            r#"zoogate_opaque_connections_total{reason="compression"} 1"#,
             r#"zoogate_dropped_total{queue="log"} 7"#,
             r#"zoogate_dropped_total{queue="findings"} 8"#,
             r#"zoogate_dropped_total{queue="sessions"} 9"#,
@@ -354,7 +374,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 13, "{counted:#?}");
+        assert_eq!(counted.len(), 15, "{counted:#?}");
     }
 
     #[test]
@@ -375,11 +395,12 @@ mod tests {
             Fault::ShortFrame { len: 1, header: 8 },
             Fault::FieldOverrun { op: OpCode::CREATE, need: 2, left: 1 },
             Fault::NegativeLength { op: OpCode::CREATE, value: -2 },
-            Fault::UnknownSubOperation(OpCode(99)),
+            Fault::TracingContext,
+            Fault::EarlyBytes,
             Fault::ShortHandshake { len: 1 },
             Fault::LongHandshake(i32::MAX),
             Fault::HandshakePassword(-2),
         ];
-        assert_eq!(faults.map(Fault::label), FAULTS);
+        assert_eq!(faults.map(Fault::label), FAULTS[..FAULTS.len() - 1]);
     }
 }

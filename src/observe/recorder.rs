@@ -144,11 +144,17 @@ impl Observer for Recorder {
             Event::Watch(event) => self.event(event),
             Event::Result { error, .. } => self.result(*error),
             Event::Untracked => self.counters.count_untracked(),
+            Event::Blocks { requests, replies } => {
+                self.counters.count_blocks(Direction::Request, *requests);
+                self.counters.count_blocks(Direction::Reply, *replies);
+            }
             Event::ConnectRequested(_)
             | Event::ConnectResponded(_)
             | Event::Gap { .. }
             | Event::MoveRefused { .. }
             | Event::Identified(_)
+            | Event::UnknownPart(_)
+            | Event::Compressed
             | Event::Opaque(_) => {}
         }
     }
@@ -167,7 +173,7 @@ mod tests {
     fn reply(op: OpCode, xid: i32, error: ErrorCode, sent_at: u64) -> Event<'static> {
         let (op, sent_at) = (Some(op), Timestamp(sent_at));
         Event::Reply(Reply {
-            xid: Xid(xid),
+            xid: Xid(xid.into()),
             op,
             zxid: Zxid(3),
             error,

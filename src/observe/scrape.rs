@@ -125,6 +125,8 @@ impl Exporter {
             let largest = workers.iter().map(|worker| worker.largest_frame(direction)).max().unwrap_or(0);
             let pauses = sum(&|worker| worker.pauses(direction));
             self.counter(&catalog::PAUSES, &[server, direction.label()], pauses);
+            let blocks = sum(&|worker| worker.blocks(direction));
+            self.counter(&catalog::COMPRESSED_BLOCKS, &[server, direction.label()], blocks);
             self.gauge(&catalog::LARGEST_FRAME, &[server, direction.label()], largest as f64);
         }
     }

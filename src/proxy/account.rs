@@ -110,7 +110,15 @@ impl Account {
                 self.gateway.observatory.note_fault(self.server, self.arrival.client, fault);
                 return;
             }
-            Event::Untracked => {
+            Event::Compressed => {
+                self.gateway.observatory.note_compressed(self.server, self.arrival.client);
+                return;
+            }
+            Event::UnknownPart(op) => {
+                self.gateway.observatory.note_unknown_part(self.server, self.arrival.client, op);
+                return;
+            }
+            Event::Untracked | Event::Blocks { .. } => {
                 self.recorder.observe(event);
                 return;
             }

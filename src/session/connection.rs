@@ -7,18 +7,28 @@
 use std::time::Duration;
 
 use super::conversation::{Conversation, ReplyReader, RequestReader};
+use super::dialect_frames::DialectFrames;
 use super::ending::{Closer, ConnectionEnd, PAUSE_NOTED, Pause, UNANSWERED_SHOWN, Unanswered};
 use super::event::{Event, Observer};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse, HANDSHAKE_CAP, request_len};
-use crate::wire::{Fault, FrameScanner};
+use crate::wire::{Dialect, Fault, FrameScanner, ReplyHead, RequestHead};
 
-/// One direction: its handshake frame, then ordinary frames.
+/// Bytes of a client that are held until the answer to its handshake says how they are to be read. ClickHouse's own
+/// client sends none before.
+const HELD_CAP: usize = 16 * 1024;
+
+/// One direction: its handshake frame, then other frames.
 #[derive(Debug)]
 enum Side {
     /// The bytes of a handshake that came in pieces; len <= 4 + HANDSHAKE_CAP.
     Handshake(Vec<u8>),
+    /// What a client sent behind a handshake whose answer decides how it is to be read; len <= HELD_CAP.
+    Held(Vec<u8>),
+    /// ZooKeeper's frames.
     Frames(FrameScanner),
+    /// Those of another dialect.
+    Dialect(Box<DialectFrames>),
 }
 
 /// What is known of one connection between a client and a server.
@@ -27,6 +37,8 @@ pub struct ConnectionTracker {
     up: Side,
     down: Side,
     opaque: bool,
+    /// What the client asked for, until that is answered; what is spoken from then on.
+    dialect: Dialect,
     talk: Conversation,
     jute_maxbuffer: u32,
     /// Negotiated session timeout, once the session was given.
@@ -44,6 +56,7 @@ impl ConnectionTracker {
             up: Side::Handshake(Vec::new()),
             down: Side::Handshake(Vec::new()),
             opaque: false,
+            dialect: Dialect::ZOOKEEPER,
             talk: Conversation::new(),
             jute_maxbuffer,
             timeout: None,
@@ -55,33 +68,62 @@ impl ConnectionTracker {
 
     /// Looks at bytes from the client.
     #[inline]
-    pub fn on_client_bytes<O: Observer>(&mut self, now: Timestamp, mut bytes: &[u8], observer: &mut O) {
+    pub fn on_client_bytes<O: Observer>(&mut self, now: Timestamp, bytes: &[u8], observer: &mut O) {
         self.client_heard_at = now;
         if self.opaque {
             return;
         }
         let fault = match &mut self.up {
             Side::Frames(scanner) => {
-                scanner.scan(bytes, &mut RequestReader { talk: &mut self.talk, now, observer }).err()
+                scanner.scan::<RequestHead, _>(bytes, &mut RequestReader { talk: &mut self.talk, now, observer }).err()
             }
-            Side::Handshake(held) => match first_frame(held, &mut bytes, request_len, ConnectRequest::read) {
-                Ok(None) => return,
-                Ok(Some(request)) => {
-                    self.up = Side::Frames(FrameScanner::new());
-                    observer.observe(Event::ConnectRequested(request));
-                    return self.on_client_bytes(now, bytes, observer);
-                }
-                Err(fault) => Some(fault),
-            },
+            _ => self.read_other_client(now, bytes, observer).err(),
         };
         if let Some(fault) = fault {
             self.give_up(fault, observer);
         }
     }
 
+    /// A handshake, and what is not laid out as ZooKeeper's own.
+    #[cold]
+    fn read_other_client<O: Observer>(
+        &mut self,
+        now: Timestamp,
+        mut bytes: &[u8],
+        observer: &mut O,
+    ) -> Result<(), Fault> {
+        match &mut self.up {
+            Side::Handshake(held) => {
+                let Some(request) = first_frame(held, &mut bytes, request_len, ConnectRequest::read)? else {
+                    return Ok(());
+                };
+                self.dialect = request.dialect;
+                self.up = match request.dialect {
+                    asked if asked.is_clickhouse() => Side::Held(Vec::new()),
+                    _ => Side::Frames(FrameScanner::new()),
+                };
+                observer.observe(Event::ConnectRequested(request));
+                self.read_other_client(now, bytes, observer)
+            }
+            Side::Held(held) => {
+                if held.len() + bytes.len() > HELD_CAP {
+                    return Err(Fault::EarlyBytes);
+                }
+                held.extend_from_slice(bytes);
+                Ok(())
+            }
+            Side::Frames(scanner) => {
+                scanner.scan::<RequestHead, _>(bytes, &mut RequestReader { talk: &mut self.talk, now, observer })
+            }
+            Side::Dialect(frames) => {
+                frames.read_requests(bytes, &mut RequestReader { talk: &mut self.talk, now, observer })
+            }
+        }
+    }
+
     /// Looks at bytes from the server.
     #[inline]
-    pub fn on_server_bytes<O: Observer>(&mut self, now: Timestamp, mut bytes: &[u8], observer: &mut O) {
+    pub fn on_server_bytes<O: Observer>(&mut self, now: Timestamp, bytes: &[u8], observer: &mut O) {
         if now.since(self.server_heard_at) >= PAUSE_NOTED {
             self.note_pause(now);
         }
@@ -90,22 +132,57 @@ impl ConnectionTracker {
             return;
         }
         let fault = match &mut self.down {
-            Side::Frames(scanner) => scanner.scan(bytes, &mut ReplyReader { talk: &mut self.talk, observer }).err(),
-            Side::Handshake(held) => match first_frame(held, &mut bytes, announced, ConnectResponse::read) {
-                Ok(None) => return,
-                Ok(Some(response)) => {
-                    self.down = Side::Frames(FrameScanner::new());
-                    let timeout = u64::try_from(response.timeout_ms).ok().filter(|_| response.accepted());
-                    self.timeout = timeout.map(Duration::from_millis);
-                    observer.observe(Event::ConnectResponded(response));
-                    return self.on_server_bytes(now, bytes, observer);
-                }
-                Err(fault) => Some(fault),
-            },
+            Side::Frames(scanner) => {
+                scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, observer }).err()
+            }
+            _ => self.read_other_server(now, bytes, observer).err(),
         };
         if let Some(fault) = fault {
             self.give_up(fault, observer);
         }
+    }
+
+    /// A handshake's answer, and what is not laid out as ZooKeeper's own.
+    #[cold]
+    fn read_other_server<O: Observer>(
+        &mut self,
+        now: Timestamp,
+        mut bytes: &[u8],
+        observer: &mut O,
+    ) -> Result<(), Fault> {
+        match &mut self.down {
+            Side::Handshake(held) => {
+                let Some(response) = first_frame(held, &mut bytes, announced, ConnectResponse::read)? else {
+                    return Ok(());
+                };
+                let timeout = u64::try_from(response.timeout_ms).ok().filter(|_| response.accepted());
+                self.timeout = timeout.map(Duration::from_millis);
+                observer.observe(Event::ConnectResponded(response));
+                self.agree(self.dialect.agreed(response.version), now, observer)?;
+                self.read_other_server(now, bytes, observer)
+            }
+            Side::Held(_) => Ok(()),
+            Side::Frames(scanner) => {
+                scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, observer })
+            }
+            Side::Dialect(frames) => frames.read_replies(bytes, &mut ReplyReader { talk: &mut self.talk, observer }),
+        }
+    }
+
+    /// It is known how both sides speak from here on: reads what was held for that.
+    fn agree<O: Observer>(&mut self, dialect: Dialect, now: Timestamp, observer: &mut O) -> Result<(), Fault> {
+        self.dialect = dialect;
+        let side = |frames: Option<DialectFrames>| {
+            frames.map_or_else(|| Side::Frames(FrameScanner::new()), |frames| Side::Dialect(Box::new(frames)))
+        };
+        self.down = side(DialectFrames::of_replies(dialect));
+        if dialect.compressed {
+            observer.observe(Event::Compressed);
+        }
+        let Side::Held(held) = &mut self.up else { return Ok(()) };
+        let held = std::mem::take(held);
+        self.up = side(DialectFrames::of_requests(dialect));
+        self.read_other_client(now, &held, observer)
     }
 
     /// The server speaks again: notes for how long a client had waited for that.
@@ -137,8 +214,9 @@ impl ConnectionTracker {
     /// Whether neither direction stands inside a frame; what is opaque has no frames to stand in.
     pub fn at_boundary(&self) -> bool {
         let whole = |side: &Side| match side {
-            Side::Handshake(held) => held.is_empty(),
+            Side::Handshake(held) | Side::Held(held) => held.is_empty(),
             Side::Frames(scanner) => scanner.at_boundary(),
+            Side::Dialect(frames) => frames.at_boundary(),
         };
         self.opaque || (whole(&self.up) && whole(&self.down))
     }
@@ -187,7 +265,7 @@ impl ConnectionTracker {
             unanswered_pings: self.talk.pings.waiting(),
             skipped: pending.skipped(),
             fatal_error: self.talk.fatal_error,
-            closing: self.talk.closing,
+            closing: self.talk.closing || matches!(&self.up, Side::Dialect(frames) if frames.closes()),
             oversized: (last > self.jute_maxbuffer).then_some(last),
             client_heard_at: self.client_heard_at,
             server_heard_at: self.server_heard_at,

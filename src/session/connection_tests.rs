@@ -27,6 +27,9 @@ impl Observer for Words {
                 format!("moved {form} {path:?}")
             }
             Event::Identified(identity) => format!("identity {identity}"),
+            Event::UnknownPart(op) => format!("unknown part {op}"),
+            Event::Compressed => "compressed".to_owned(),
+            Event::Blocks { requests, replies } => format!("blocks {requests} up {replies} down"),
             Event::Opaque(fault) => format!("opaque {}", fault.label()),
         });
     }

@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 use crate::wire::layout::{EVENT_PLAN, request_plan};
 use crate::wire::{ErrorCode, OpCode, Plan, Record, ReplyHead, RequestHead, Visitor};
 
+/// First records of a conversation among which ClickHouse's client names its server: it writes that node third.
+const NAMING_RECORDS: u8 = 16;
 /// Ephemeral creations in flight whose outcome is awaited for the session's identity.
 const HINTS_CAP: usize = 8;
 
@@ -21,6 +23,8 @@ pub(super) struct Conversation {
     hints: Vec<(Xid, Identity)>,
     /// Whether an identity was told already.
     named: bool,
+    /// How many of the [`NAMING_RECORDS`] are still to come.
+    naming: u8,
     pub(super) closing: bool,
     pub(super) fatal_error: Option<ErrorCode>,
     request: RequestFrame,
@@ -55,6 +59,7 @@ impl Conversation {
             pings: Pings::default(),
             hints: Vec::new(),
             named: false,
+            naming: NAMING_RECORDS,
             closing: false,
             fatal_error: None,
             request: RequestFrame { head, len: 0, parts: 0 },
@@ -69,9 +74,21 @@ impl Conversation {
 
     /// Remembers what an ephemeral node will say about its maker, should it be made.
     fn hint(&mut self, xid: Xid, path: &[u8]) {
-        let identity = Identity::of_ephemeral(path);
+        let Some(identity) = Identity::of_ephemeral(path) else { return };
         let telling = !matches!(identity, Identity::Ephemeral(_)) || !self.named;
         if telling && self.hints.len() < HINTS_CAP {
+            self.hints.push((xid, identity));
+        }
+    }
+
+    /// As [`Conversation::hint`], of a node in which ClickHouse's client keeps its server's id.
+    #[cold]
+    fn hint_name(&mut self, xid: Xid, record: &Record<'_>) {
+        self.naming -= 1;
+        let writes = matches!(record.op, OpCode::SET_DATA | OpCode::CREATE | OpCode::CREATE_IF_NOT_EXISTS);
+        if let Some(identity) = Identity::of_session_node(record.path).filter(|_| writes)
+            && self.hints.len() < HINTS_CAP
+        {
             self.hints.push((xid, identity));
         }
     }
@@ -95,7 +112,7 @@ impl Conversation {
 
 /// Whether a create's flags ask for an ephemeral node (`CreateMode` 1 and 3).
 fn is_ephemeral(part: OpCode, flags: i32) -> bool {
-    matches!(part, OpCode::CREATE | OpCode::CREATE2) && matches!(flags, 1 | 3)
+    matches!(part, OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_IF_NOT_EXISTS) && matches!(flags, 1 | 3)
 }
 
 /// Reads the client's frames into the conversation.
@@ -156,8 +173,15 @@ impl<O: Observer> Visitor for RequestReader<'_, O> {
         self.talk.request.parts = self.talk.request.parts.saturating_add(1);
         if is_ephemeral(record.op, flags) {
             self.talk.hint(self.talk.request.head.xid, record.path);
+        } else if self.talk.naming > 0 {
+            self.talk.hint_name(self.talk.request.head.xid, record);
         }
         self.tell(record.op, record.path, flags, record.data_len);
+    }
+
+    #[cold]
+    fn unknown_part(&mut self, op: OpCode) {
+        self.observer.observe(Event::UnknownPart(op));
     }
 
     #[inline]
@@ -186,10 +210,17 @@ fn is_unknown_operation(error: ErrorCode, zxid: Zxid) -> bool {
     error == ErrorCode::UNIMPLEMENTED && zxid == Zxid(-1)
 }
 
-/// Whether the server closes behind this reply.
+/// Whether the server closes behind this reply, or ClickHouse's client does (at the last three).
 fn is_fatal(error: ErrorCode, zxid: Zxid) -> bool {
-    matches!(error, ErrorCode::SESSION_EXPIRED | ErrorCode::AUTH_FAILED | ErrorCode::SASL_REQUIRED)
-        || is_unknown_operation(error, zxid)
+    matches!(
+        error,
+        ErrorCode::SESSION_EXPIRED
+            | ErrorCode::AUTH_FAILED
+            | ErrorCode::SASL_REQUIRED
+            | ErrorCode::CONNECTION_LOSS
+            | ErrorCode::OPERATION_TIMEOUT
+            | ErrorCode::OUT_OF_MEMORY
+    ) || is_unknown_operation(error, zxid)
 }
 
 #[inline]
@@ -331,6 +362,11 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
             self.refused(MovedForm::Multi);
         }
         self.talk.reply.results = self.talk.reply.results.saturating_add(1);
+    }
+
+    #[cold]
+    fn unknown_part(&mut self, op: OpCode) {
+        self.observer.observe(Event::UnknownPart(op));
     }
 
     #[inline]

@@ -50,6 +50,17 @@ pub enum Event<'a> {
     },
     /// The session's holder was recognised.
     Identified(Identity),
+    /// A multi, or the reply to one, holds an operation of no known layout: the rest of its frame was not read.
+    UnknownPart(OpCode),
+    /// All that follows the handshakes is compressed, as both sides agreed.
+    Compressed,
+    /// So many compressed blocks were passed on.
+    Blocks {
+        /// Of the client's.
+        requests: u32,
+        /// Of the server's.
+        replies: u32,
+    },
     /// The bytes cannot be read any further; they are still forwarded.
     Opaque(Fault),
 }

@@ -1,7 +1,9 @@
 //! Sessions and the connections that carry them: who is where, since when, and why no longer. Pure.
 
+pub mod clickhouse;
 mod connection;
 mod conversation;
+mod dialect_frames;
 pub mod ending;
 pub mod event;
 pub mod identity;

@@ -40,6 +40,11 @@ impl Pending {
     fn is_aside(&self) -> bool {
         matches!(self.op, OpCode::AUTH | OpCode::SASL)
     }
+
+    /// Whether its client awaits no reply to it.
+    fn is_unawaited(&self) -> bool {
+        self.op == OpCode::CLOSE_SESSION && Xid::CLICKHOUSE_CLOSES.contains(&self.xid)
+    }
 }
 
 /// A reply's place among the requests.
@@ -146,9 +151,11 @@ impl PendingRequests {
         self.paths.get(request.path)
     }
 
-    /// Requests that wait, oldest first; auth and SASL exchanges are not among them.
+    /// Requests that wait, oldest first. Not among them are auth and SASL exchanges, and the close of a client that
+    /// awaits no reply to it.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Pending> {
-        self.ring.iter().filter(|entry| entry.state != State::Answered && !entry.is_aside())
+        let awaited = |entry: &&Pending| !entry.is_aside() && !entry.is_unawaited();
+        self.ring.iter().filter(|entry| entry.state != State::Answered).filter(awaited)
     }
 
     /// Requests in flight, untracked ones not counted.
@@ -180,7 +187,7 @@ impl PendingRequests {
 mod tests {
     use super::*;
 
-    fn pending(xids: &[i32]) -> PendingRequests {
+    fn pending(xids: &[i64]) -> PendingRequests {
         let mut pending = PendingRequests::default();
         for xid in xids {
             pending.push(Xid(*xid), OpCode::GET_DATA, 20, Timestamp(7));
@@ -214,7 +221,7 @@ mod tests {
         assert_eq!(answer(&mut pending, Xid(3), true).unwrap().skipped, 1);
         assert_eq!(answer(&mut pending, Xid(4), true).unwrap().skipped, 0);
         assert_eq!((pending.skipped(), pending.len()), (1, 1));
-        let waiting: Vec<i32> = pending.waiting().map(|entry| entry.xid.0).collect();
+        let waiting: Vec<i64> = pending.waiting().map(|entry| entry.xid.0).collect();
         assert_eq!(waiting, [2]);
         assert_eq!(answer(&mut pending, Xid(2), true).unwrap().skipped, 0);
         assert_eq!((pending.skipped(), pending.len()), (0, 0));
@@ -244,13 +251,13 @@ mod tests {
     #[test]
     fn more_than_the_cap_are_counted_and_not_kept() {
         let mut pending = PendingRequests::default();
-        for xid in 0..IN_FLIGHT_CAP as i32 + 10 {
+        for xid in 0..IN_FLIGHT_CAP as i64 + 10 {
             pending.push(Xid(xid), OpCode::EXISTS, 9, Timestamp(1));
             pending.describe_newest(b"/x", 0);
         }
         assert_eq!((pending.len(), pending.untracked()), (IN_FLIGHT_CAP, 10));
-        assert!(answer(&mut pending, Xid(IN_FLIGHT_CAP as i32 + 1), true).is_none());
-        for xid in 0..IN_FLIGHT_CAP as i32 {
+        assert!(answer(&mut pending, Xid(IN_FLIGHT_CAP as i64 + 1), true).is_none());
+        for xid in 0..IN_FLIGHT_CAP as i64 {
             answer(&mut pending, Xid(xid), true).unwrap();
         }
         pending.release();
@@ -260,7 +267,7 @@ mod tests {
     #[test]
     fn what_was_answered_out_of_order_leaves_no_room_taken() {
         let mut pending = PendingRequests::default();
-        for round in 0..IN_FLIGHT_CAP as i32 {
+        for round in 0..IN_FLIGHT_CAP as i64 {
             for xid in [3 * round, 3 * round + 1, 3 * round + 2] {
                 assert!(pending.push(Xid(xid), OpCode::EXISTS, 9, Timestamp(1)));
             }
@@ -274,7 +281,7 @@ mod tests {
         }
         for xid in [2, 1] {
             assert!(answer(&mut pending, Xid(xid), false).is_some());
-            assert_eq!(pending.len(), xid as usize - 1);
+            assert_eq!(pending.len() as i64, xid - 1);
         }
         assert!(pending.ring.is_empty());
     }

@@ -4,7 +4,7 @@ use crate::time::Timestamp;
 
 fn ask(table: &mut WatchTable, xid: i32, op: OpCode, flags: i32, path: &str) {
     let path = path.as_bytes();
-    table.on_request(&Request { xid: Xid(xid), op, part: op, path, flags, data_len: 0, frame_len: 20 });
+    table.on_request(&Request { xid: Xid(xid.into()), op, part: op, path, flags, data_len: 0, frame_len: 20 });
 }
 
 fn answer(table: &mut WatchTable, xid: i32, error: ErrorCode) -> bool {
@@ -13,7 +13,7 @@ fn answer(table: &mut WatchTable, xid: i32, error: ErrorCode) -> bool {
 
 fn answer_to(table: &mut WatchTable, xid: i32, op: Option<OpCode>, error: ErrorCode) -> bool {
     table.on_reply(&Reply {
-        xid: Xid(xid),
+        xid: Xid(xid.into()),
         op,
         zxid: Zxid(1),
         error,

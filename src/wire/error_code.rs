@@ -1,6 +1,6 @@
 //! Error codes of reply headers and multi results, open like the operation codes.
 //!
-//! Source: `KeeperException.Code` of ZooKeeper 3.4 to 3.9.
+//! Source: `KeeperException.Code` of ZooKeeper 3.4 to 3.9; -10 is from ClickHouse's `Error`.
 
 use std::fmt;
 
@@ -14,6 +14,12 @@ impl ErrorCode {
     pub const OK: Self = Self(0);
     /// `RUNTIMEINCONSISTENCY`.
     pub const RUNTIME_INCONSISTENCY: Self = Self(-2);
+    /// `CONNECTIONLOSS`; on the wire only from a Keeper whose log takes no more entries.
+    pub const CONNECTION_LOSS: Self = Self(-4);
+    /// `OPERATIONTIMEOUT`; on the wire only from a Keeper whose log took too long.
+    pub const OPERATION_TIMEOUT: Self = Self(-7);
+    /// `ZOUTOFMEMORY` of a Keeper.
+    pub const OUT_OF_MEMORY: Self = Self(-10);
     /// `UNIMPLEMENTED`.
     pub const UNIMPLEMENTED: Self = Self(-6);
     /// `NONODE`.
@@ -67,6 +73,7 @@ const KNOWN: &[(i32, &str)] = &[
     (-6, "UNIMPLEMENTED"),
     (-7, "OPERATIONTIMEOUT"),
     (-8, "BADARGUMENTS"),
+    (-10, "OUTOFMEMORY"),
     (-12, "UNKNOWNSESSION"),
     (-13, "NEWCONFIGNOQUORUM"),
     (-14, "RECONFIGINPROGRESS"),
@@ -130,6 +137,9 @@ mod tests {
         let named = [
             (ErrorCode::OK, "OK"),
             (ErrorCode::RUNTIME_INCONSISTENCY, "RUNTIMEINCONSISTENCY"),
+            (ErrorCode::CONNECTION_LOSS, "CONNECTIONLOSS"),
+            (ErrorCode::OPERATION_TIMEOUT, "OPERATIONTIMEOUT"),
+            (ErrorCode::OUT_OF_MEMORY, "OUTOFMEMORY"),
             (ErrorCode::UNIMPLEMENTED, "UNIMPLEMENTED"),
             (ErrorCode::NO_NODE, "NONODE"),
             (ErrorCode::NO_AUTH, "NOAUTH"),

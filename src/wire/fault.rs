@@ -34,9 +34,12 @@ pub enum Fault {
         /// The value read.
         value: i32,
     },
-    /// A multi holds a sub-operation that ZooKeeper does not allow there, so its length is unknown.
-    #[error("multi holds {0}, which has no known layout there")]
-    UnknownSubOperation(OpCode),
+    /// What follows a request in version 12 is no tracing context.
+    #[error("what follows a request is no tracing context")]
+    TracingContext,
+    /// More came before the answer to a handshake than is held for it, in a dialect that the answer decides.
+    #[error("much came before the answer to the handshake")]
+    EarlyBytes,
     /// A handshake record is cut short.
     #[error("handshake record of {len} bytes ends early")]
     ShortHandshake {
@@ -59,7 +62,8 @@ impl Fault {
             Self::ShortFrame { .. } => "short_frame",
             Self::FieldOverrun { .. } => "field_overrun",
             Self::NegativeLength { .. } => "negative_length",
-            Self::UnknownSubOperation(_) => "unknown_sub_operation",
+            Self::TracingContext => "tracing_context",
+            Self::EarlyBytes => "early_bytes",
             Self::ShortHandshake { .. } => "short_handshake",
             Self::LongHandshake(_) => "long_handshake",
             Self::HandshakePassword(_) => "handshake_password",
@@ -79,13 +83,14 @@ mod tests {
             Fault::ShortFrame { len: 1, header: 8 },
             Fault::FieldOverrun { op, need: 4, left: 1 },
             Fault::NegativeLength { op, value: -2 },
-            Fault::UnknownSubOperation(op),
+            Fault::TracingContext,
+            Fault::EarlyBytes,
             Fault::ShortHandshake { len: 3 },
             Fault::LongHandshake(4_000),
             Fault::HandshakePassword(-2),
         ];
-        let expected = "negative_frame short_frame field_overrun negative_length unknown_sub_operation \
-            short_handshake long_handshake handshake_password";
+        let expected = "negative_frame short_frame field_overrun negative_length tracing_context \
+            early_bytes short_handshake long_handshake handshake_password";
         assert_eq!(labels.map(Fault::label).join(" "), expected);
     }
 }

@@ -1,9 +1,10 @@
 //! How the records of each operation are laid out, as one table.
 //!
 //! The [`scanner`](super::FrameScanner) walks these fields over the stream. Adding an operation means adding a
-//! line here. Source: `zookeeper.jute` and `MultiOperationRecord` / `MultiResponse` of ZooKeeper 3.4 to 3.9.
+//! line here. Source: `zookeeper.jute` and `MultiOperationRecord` / `MultiResponse` of ZooKeeper 3.4 to 3.9, and
+//! ClickHouse's `ZooKeeperCommon.cpp`.
 
-use super::OpCode;
+use super::{ErrorCode, OpCode};
 
 /// One field of a record, by what is to be learned from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,9 +57,19 @@ pub const EVENT_PLAN: Plan = Plan::Record(OpCode::NOTIFICATION, &[Int(0), Int(1)
 /// The fields of a request, or of a sub-request inside a multi.
 pub(super) fn request_fields(op: OpCode) -> Option<&'static [Field]> {
     Some(match op {
-        OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_CONTAINER => &[Text, Opaque, Acls, Int(0)],
+        OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_CONTAINER | OpCode::CREATE_IF_NOT_EXISTS => {
+            &[Text, Opaque, Acls, Int(0)]
+        }
         OpCode::CREATE_TTL => &[Text, Opaque, Acls, Int(0), Skip(8)],
-        OpCode::DELETE | OpCode::CHECK => &[Text, Skip(4)],
+        OpCode::DELETE
+        | OpCode::CHECK
+        | OpCode::CHECK_NOT_EXISTS
+        | OpCode::REMOVE_RECURSIVE
+        | OpCode::TRY_REMOVE
+        | OpCode::LIST_RECURSIVE => &[Text, Skip(4)],
+        OpCode::CHECK_STAT => &[Text, Skip(4), STAT],
+        OpCode::FILTERED_LIST => &[Text, Flag, Skip(1)],
+        OpCode::FILTERED_LIST_WITH_DATA => &[Text, Flag, Skip(3)],
         OpCode::EXISTS | OpCode::GET_DATA | OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2 => &[Text, Flag],
         OpCode::SET_DATA => &[Text, Opaque, Skip(4)],
         OpCode::GET_ACL
@@ -78,16 +89,25 @@ pub(super) fn request_fields(op: OpCode) -> Option<&'static [Field]> {
     })
 }
 
-/// The fields of one result inside the reply to a multi or multiRead.
-pub(super) fn result_fields(op: OpCode) -> Option<&'static [Field]> {
+/// The fields of one result inside the reply to a multi or multiRead. A result of a Keeper that failed keeps its
+/// operation and has nothing behind its error; ZooKeeper's is an [`OpCode::ERROR`].
+pub(super) fn result_fields(op: OpCode, error: ErrorCode) -> Option<&'static [Field]> {
     Some(match op {
-        OpCode::CREATE => &[Text],
-        OpCode::CREATE2 | OpCode::CREATE_CONTAINER | OpCode::CREATE_TTL => &[Text, STAT],
-        OpCode::SET_DATA => &[STAT],
-        OpCode::DELETE | OpCode::CHECK => &[],
-        OpCode::GET_CHILDREN => &[Strings],
-        OpCode::GET_DATA => &[Opaque, STAT],
         OpCode::ERROR => &[Int(0)],
+        _ if !error.is_ok() => &[],
+        OpCode::CREATE | OpCode::CREATE_IF_NOT_EXISTS => &[Text],
+        OpCode::CREATE2 | OpCode::CREATE_CONTAINER | OpCode::CREATE_TTL => &[Text, STAT],
+        OpCode::SET_DATA | OpCode::EXISTS => &[STAT],
+        OpCode::DELETE
+        | OpCode::CHECK
+        | OpCode::CHECK_NOT_EXISTS
+        | OpCode::REMOVE_RECURSIVE
+        | OpCode::CHECK_STAT
+        | OpCode::TRY_REMOVE => &[],
+        OpCode::GET_CHILDREN => &[Strings],
+        // A Keeper answers a filteredList inside a multiRead as getChildren2.
+        OpCode::GET_CHILDREN2 | OpCode::FILTERED_LIST => &[Strings, STAT],
+        OpCode::GET_DATA => &[Opaque, STAT],
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! The jute wire protocol: frames, heads, records, handshakes. Pure and borrowed: no sockets, no clock, and no
 //! allocation on the path of a frame that arrives in one piece.
 
+mod blocks;
 mod dialect;
 mod error_code;
 mod fault;
@@ -11,9 +12,12 @@ mod opcode;
 mod reader;
 mod record;
 mod scanner;
+mod trace;
 mod whole;
+mod wide;
 mod writer;
 
+pub use blocks::BlockScanner;
 pub use dialect::Dialect;
 pub use error_code::ErrorCode;
 pub use fault::Fault;
@@ -21,5 +25,6 @@ pub use layout::Plan;
 pub use opcode::{OpClass, OpCode};
 pub use reader::JuteReader;
 pub use record::{PATH_CAP, Record, Visitor};
-pub use scanner::{FrameScanner, Head, ReplyHead, RequestHead};
+pub use scanner::{FrameForm, FrameScanner, ReplyHead, RequestHead};
+pub use wide::{TracedRequest, WideReply, WideRequest};
 pub use writer::JuteWriter;

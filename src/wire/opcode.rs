@@ -1,6 +1,6 @@
 //! Operation codes, open: a code that we do not know survives and prints as its number.
 //!
-//! Source: `ZooDefs.OpCode` of ZooKeeper 3.4 to 3.9.
+//! Source: `ZooDefs.OpCode` of ZooKeeper 3.4 to 3.9; from 500 on `OpNum` of ClickHouse's `ZooKeeperConstants.h`.
 
 use std::fmt;
 
@@ -88,6 +88,22 @@ impl OpCode {
     pub const ADD_WATCH: Self = Self(106);
     /// `whoAmI`.
     pub const WHO_AM_I: Self = Self(107);
+    /// `filteredList`: the names of persistent or of ephemeral children.
+    pub const FILTERED_LIST: Self = Self(500);
+    /// `checkNotExists`.
+    pub const CHECK_NOT_EXISTS: Self = Self(501);
+    /// `createIfNotExists`.
+    pub const CREATE_IF_NOT_EXISTS: Self = Self(502);
+    /// `removeRecursive`.
+    pub const REMOVE_RECURSIVE: Self = Self(503);
+    /// `checkStat`.
+    pub const CHECK_STAT: Self = Self(504);
+    /// `tryRemove`: in order too when the node is not there.
+    pub const TRY_REMOVE: Self = Self(505);
+    /// `filteredListWithStatsAndData`.
+    pub const FILTERED_LIST_WITH_DATA: Self = Self(506);
+    /// `listRecursive`.
+    pub const LIST_RECURSIVE: Self = Self(507);
     /// `createSession`.
     pub const CREATE_SESSION: Self = Self(-10);
     /// `closeSession`.
@@ -103,6 +119,7 @@ impl OpCode {
     pub fn slot(self) -> usize {
         match self.0 {
             code @ -11..=107 => usize::from(SLOT_OF[(code + SLOT_BIAS) as usize]),
+            code @ 500..=507 => FIRST_OF_KEEPER + (code - 500) as usize,
             _ => Self::UNKNOWN_SLOT,
         }
     }
@@ -136,11 +153,14 @@ impl OpCode {
 /// Distance from the lowest known code to index 0 of `SLOT_OF`.
 const SLOT_BIAS: i32 = 11;
 
+/// The slot of ClickHouse Keeper's first operation; the others follow, and nothing behind them.
+const FIRST_OF_KEEPER: usize = KNOWN.len() - 8;
+
 /// Slot by code, so that finding one costs a load and not a search.
 const SLOT_OF: [u8; 119] = {
     let mut slots = [KNOWN.len() as u8; 119];
     let mut slot = 0;
-    while slot < KNOWN.len() {
+    while slot < FIRST_OF_KEEPER {
         slots[(KNOWN[slot].code + SLOT_BIAS) as usize] = slot as u8;
         slot += 1;
     }
@@ -181,6 +201,14 @@ const KNOWN: &[Known] = &[
     Known { code: -10, name: "createSession", class: OpClass::Other },
     Known { code: -11, name: "closeSession", class: OpClass::Other },
     Known { code: -1, name: "error", class: OpClass::Other },
+    Known { code: 500, name: "filteredList", class: OpClass::Read },
+    Known { code: 501, name: "checkNotExists", class: OpClass::Write },
+    Known { code: 502, name: "createIfNotExists", class: OpClass::Write },
+    Known { code: 503, name: "removeRecursive", class: OpClass::Write },
+    Known { code: 504, name: "checkStat", class: OpClass::Write },
+    Known { code: 505, name: "tryRemove", class: OpClass::Write },
+    Known { code: 506, name: "filteredListWithStatsAndData", class: OpClass::Read },
+    Known { code: 507, name: "listRecursive", class: OpClass::Read },
 ];
 
 impl fmt::Display for OpCode {
@@ -208,7 +236,7 @@ mod tests {
             assert_eq!(OpCode(known.code).slot(), slot);
             assert_eq!(OpCode::slot_name(slot), known.name);
         }
-        for code in [i32::MIN, -12, -9, 10, 23, 99, 108, i32::MAX] {
+        for code in [i32::MIN, -12, -9, 10, 23, 99, 108, 499, 508, i32::MAX] {
             assert_eq!(OpCode(code).slot(), OpCode::SLOTS - 1, "{code}");
             assert_eq!(OpCode(code).name(), None);
         }
@@ -227,8 +255,8 @@ mod tests {
             let codes = KNOWN.iter().map(|known| OpCode(known.code));
             codes.filter(|op| op.class() == class).filter_map(OpCode::name).collect::<Vec<_>>()
         };
-        let writes =
-            "create delete setData setACL check multi create2 reconfig createContainer deleteContainer createTTL";
+        let writes = "create delete setData setACL check multi create2 reconfig createContainer deleteContainer createTTL \
+             checkNotExists createIfNotExists removeRecursive checkStat tryRemove";
         assert_eq!(of(OpClass::Write).join(" "), writes);
         assert_eq!(of(OpClass::Ping), ["ping"]);
         let neither = ["notification", "auth", "sasl", "createSession", "closeSession", "error"];

@@ -42,6 +42,8 @@ pub trait Visitor {
     fn head(&mut self, head: Self::Head, len: u32) -> Plan;
     /// A record is complete.
     fn record(&mut self, record: &Record<'_>);
+    /// A multi holds an operation whose layout there is not known: the rest of the frame is passed over.
+    fn unknown_part(&mut self, op: OpCode);
     /// The frame's last byte was read.
     fn end(&mut self);
 }
@@ -58,6 +60,18 @@ enum Series {
     Single,
     Requests,
     Results,
+}
+
+/// What comes next in a multi.
+enum Next {
+    /// A header that is not whole yet.
+    Unread,
+    /// A record.
+    Record,
+    /// An operation of no known layout.
+    Unknown(OpCode),
+    /// Nothing.
+    End,
 }
 
 /// Where inside a field the walk stands.
@@ -160,9 +174,13 @@ impl RecordWalk {
         loop {
             let Some(fields) = self.fields else {
                 match self.multi_header(input)? {
-                    None => return Ok(Progress::NeedMore),
-                    Some(true) => return Ok(Progress::Done),
-                    Some(false) => continue,
+                    Next::Unread => return Ok(Progress::NeedMore),
+                    Next::End => return Ok(Progress::Done),
+                    Next::Record => continue,
+                    Next::Unknown(op) => {
+                        visitor.unknown_part(op);
+                        return Ok(Progress::Done);
+                    }
                 }
             };
             let mut text: &[u8] = &[];
@@ -198,22 +216,24 @@ impl RecordWalk {
         self.kept.extend_from_slice(&text[..text.len().min(room)]);
     }
 
-    /// Reads the header in front of a sub-record. Some(true) when it is the one that ends the multi.
-    fn multi_header(&mut self, input: &mut Input<'_>) -> Result<Option<bool>, Fault> {
+    /// Reads the header in front of a sub-record.
+    fn multi_header(&mut self, input: &mut Input<'_>) -> Result<Next, Fault> {
         self.op = if self.series == Series::Results { OpCode::MULTI_READ } else { OpCode::MULTI };
-        let Some(header) = self.fixed::<9>(input)? else { return Ok(None) };
+        let Some(header) = self.fixed::<9>(input)? else { return Ok(Next::Unread) };
         let [op @ .., done, _, _, _, _] = header;
         let [.., e0, e1, e2, e3] = header;
         if done != 0 {
-            return Ok(Some(true));
+            return Ok(Next::End);
         }
         let op = OpCode(i32::from_be_bytes(op));
+        let error = ErrorCode(i32::from_be_bytes([e0, e1, e2, e3]));
         let (fields, error) = match self.series {
-            Series::Results => (result_fields(op), ErrorCode(i32::from_be_bytes([e0, e1, e2, e3]))),
+            Series::Results => (result_fields(op, error), error),
             Series::Requests | Series::Single => (request_fields(op), ErrorCode::OK),
         };
-        self.begin_record(op, fields.ok_or(Fault::UnknownSubOperation(op))?, error);
-        Ok(Some(false))
+        let Some(fields) = fields else { return Ok(Next::Unknown(op)) };
+        self.begin_record(op, fields, error);
+        Ok(Next::Record)
     }
 
     /// A fixed-size piece, gathered over chunk edges; None while it is not whole.

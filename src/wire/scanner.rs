@@ -6,16 +6,21 @@
 //! the connection's.
 
 use super::record::{Input, Progress, RecordWalk, Visitor};
+use super::trace::TraceWalk;
 use super::whole::read_record;
 use super::{ErrorCode, Fault, OpCode, Plan};
 use crate::ids::{Xid, Zxid};
 
-/// A frame's fixed first bytes.
-pub trait Head: Sized {
-    /// Their number.
+/// How the frames of one direction begin and end, apart from their length.
+pub trait FrameForm {
+    /// What stands in a frame's fixed first bytes.
+    type Head;
+    /// How many bytes these are.
     const LEN: usize;
-    /// Reads them out of a slice of exactly [`Head::LEN`] bytes.
-    fn read(bytes: &[u8]) -> Self;
+    /// Whether a tracing context follows each frame, which its length does not count.
+    const TRACED: bool;
+    /// Reads a head out of a slice of exactly [`FrameForm::LEN`] bytes.
+    fn read(bytes: &[u8]) -> Self::Head;
 }
 
 /// `RequestHeader`.
@@ -38,31 +43,38 @@ pub struct ReplyHead {
     pub error: ErrorCode,
 }
 
-fn int(bytes: &[u8], at: usize) -> i32 {
+pub(super) fn int(bytes: &[u8], at: usize) -> i32 {
     bytes[at..].first_chunk().map_or(0, |chunk| i32::from_be_bytes(*chunk))
 }
 
-impl Head for RequestHead {
+pub(super) fn long(bytes: &[u8], at: usize) -> i64 {
+    bytes[at..].first_chunk().map_or(0, |chunk| i64::from_be_bytes(*chunk))
+}
+
+impl FrameForm for RequestHead {
+    type Head = Self;
     const LEN: usize = 8;
+    const TRACED: bool = false;
     #[inline]
     fn read(bytes: &[u8]) -> Self {
-        Self { xid: Xid(int(bytes, 0)), op: OpCode(int(bytes, 4)) }
+        Self { xid: Xid(int(bytes, 0).into()), op: OpCode(int(bytes, 4)) }
     }
 }
 
-impl Head for ReplyHead {
+impl FrameForm for ReplyHead {
+    type Head = Self;
     const LEN: usize = 16;
+    const TRACED: bool = false;
     #[inline]
     fn read(bytes: &[u8]) -> Self {
-        let zxid = bytes[4..].first_chunk().map_or(0, |chunk| i64::from_be_bytes(*chunk));
-        Self { xid: Xid(int(bytes, 0)), zxid: Zxid(zxid), error: ErrorCode(int(bytes, 12)) }
+        Self { xid: Xid(int(bytes, 0).into()), zxid: Zxid(long(bytes, 4)), error: ErrorCode(int(bytes, 12)) }
     }
 }
 
 /// Bytes of the length in front of a frame.
 const LENGTH: usize = 4;
-/// Room for a length and the longer of the two heads.
-const SPLIT: usize = LENGTH + 16;
+/// Room for a length and the longest head.
+const SPLIT: usize = LENGTH + 20;
 
 #[derive(Debug)]
 enum Stage {
@@ -72,6 +84,8 @@ enum Stage {
     Body(Box<RecordWalk>),
     /// Behind the last field.
     Skip,
+    /// Behind the frame, in the tracing context that follows it.
+    Trace(TraceWalk),
 }
 
 /// One direction of a conversation after its handshake.
@@ -107,18 +121,22 @@ impl FrameScanner {
     /// # Errors
     /// The first [`Fault`]; the scanner must not be used after it.
     #[inline]
-    pub fn scan<H: Head, V: Visitor<Head = H>>(&mut self, mut chunk: &[u8], visitor: &mut V) -> Result<(), Fault> {
+    pub fn scan<F: FrameForm, V: Visitor<Head = F::Head>>(
+        &mut self,
+        mut chunk: &[u8],
+        visitor: &mut V,
+    ) -> Result<(), Fault> {
         loop {
-            if self.at_boundary() {
-                chunk = whole_frames::<H, V>(chunk, visitor)?;
+            if !F::TRACED && self.at_boundary() {
+                chunk = whole_frames::<F, V>(chunk, visitor)?;
             }
             if chunk.is_empty() {
                 return Ok(());
             }
             match &mut self.stage {
-                Stage::Head => match self.head::<H, V>(&mut chunk, visitor)? {
+                Stage::Head => match self.head::<F, V>(&mut chunk, visitor)? {
                     Progress::NeedMore => return Ok(()),
-                    Progress::Done => self.end_if_read(visitor),
+                    Progress::Done => self.end_if_read::<F, V>(visitor),
                 },
                 Stage::Body(walk) => {
                     let mut input = Input { chunk, left: self.left };
@@ -126,14 +144,19 @@ impl FrameScanner {
                     (chunk, self.left) = (input.chunk, input.left);
                     if progress == Progress::Done {
                         self.stage = Stage::Skip;
-                        self.end_if_read(visitor);
+                        self.end_if_read::<F, V>(visitor);
                     }
                 }
                 Stage::Skip => {
                     let mut input = Input { chunk, left: self.left };
                     self.left = input.skip(self.left);
                     chunk = input.chunk;
-                    self.end_if_read(visitor);
+                    self.end_if_read::<F, V>(visitor);
+                }
+                Stage::Trace(walk) => {
+                    if walk.walk(&mut chunk)? == Progress::Done {
+                        self.stage = Stage::Head;
+                    }
                 }
             }
         }
@@ -141,26 +164,30 @@ impl FrameScanner {
 
     /// Ends the frame once its last byte was read, unless a record is still being walked.
     #[inline]
-    fn end_if_read<V: Visitor>(&mut self, visitor: &mut V) {
+    fn end_if_read<F: FrameForm, V: Visitor>(&mut self, visitor: &mut V) {
         if self.left == 0 && matches!(self.stage, Stage::Skip) {
-            self.stage = Stage::Head;
+            self.stage = if F::TRACED { Stage::Trace(TraceWalk::default()) } else { Stage::Head };
             visitor.end();
         }
     }
 
     /// Gathers a head that stands at the chunk's end or across its edges.
-    fn head<H: Head, V: Visitor<Head = H>>(&mut self, chunk: &mut &[u8], visitor: &mut V) -> Result<Progress, Fault> {
+    fn head<F: FrameForm, V: Visitor<Head = F::Head>>(
+        &mut self,
+        chunk: &mut &[u8],
+        visitor: &mut V,
+    ) -> Result<Progress, Fault> {
         if !self.gather(LENGTH, chunk) {
             return Ok(Progress::NeedMore);
         }
-        let len = frame_length::<H>(&self.split)?;
-        let whole = LENGTH + H::LEN;
+        let len = frame_length::<F>(&self.split)?;
+        let whole = LENGTH + F::LEN;
         if !self.gather(whole, chunk) {
             return Ok(Progress::NeedMore);
         }
         self.split_len = 0;
-        let plan = visitor.head(H::read(&self.split[LENGTH..whole]), len);
-        self.enter_body(plan, len - H::LEN as u32, chunk, visitor)?;
+        let plan = visitor.head(F::read(&self.split[LENGTH..whole]), len);
+        self.enter_body(plan, len - F::LEN as u32, chunk, visitor)?;
         Ok(Progress::Done)
     }
 
@@ -199,11 +226,14 @@ impl FrameScanner {
 
 /// Reads the frames that stand whole in the chunk and returns the rest of it.
 #[inline]
-fn whole_frames<'a, H: Head, V: Visitor<Head = H>>(mut chunk: &'a [u8], visitor: &mut V) -> Result<&'a [u8], Fault> {
-    while let Some((head, frame)) = chunk.split_at_checked(LENGTH + H::LEN) {
-        let len = frame_length::<H>(head)?;
-        let Some((body, rest)) = frame.split_at_checked(len as usize - H::LEN) else { break };
-        match visitor.head(H::read(&head[LENGTH..]), len) {
+fn whole_frames<'a, F: FrameForm, V: Visitor<Head = F::Head>>(
+    mut chunk: &'a [u8],
+    visitor: &mut V,
+) -> Result<&'a [u8], Fault> {
+    while let Some((head, frame)) = chunk.split_at_checked(LENGTH + F::LEN) {
+        let len = frame_length::<F>(head)?;
+        let Some((body, rest)) = frame.split_at_checked(len as usize - F::LEN) else { break };
+        match visitor.head(F::read(&head[LENGTH..]), len) {
             Plan::Skip => {}
             Plan::Record(op, fields) => read_record(op, fields, body, visitor)?,
             plan @ (Plan::MultiRequest | Plan::MultiReply) => {
@@ -220,11 +250,11 @@ fn whole_frames<'a, H: Head, V: Visitor<Head = H>>(mut chunk: &'a [u8], visitor:
 
 /// The length of the frame that begins here.
 #[inline]
-fn frame_length<H: Head>(bytes: &[u8]) -> Result<u32, Fault> {
+fn frame_length<F: FrameForm>(bytes: &[u8]) -> Result<u32, Fault> {
     let value = int(bytes, 0);
     let len = u32::try_from(value).map_err(|_| Fault::NegativeFrame(value))?;
-    if (len as usize) < H::LEN {
-        return Err(Fault::ShortFrame { len, header: H::LEN as u32 });
+    if (len as usize) < F::LEN {
+        return Err(Fault::ShortFrame { len, header: F::LEN as u32 });
     }
     Ok(len)
 }

@@ -1,12 +1,13 @@
 use super::*;
 use crate::wire::layout::{EVENT_PLAN, request_plan};
-use crate::wire::{JuteWriter, Plan, Record};
+use crate::wire::{JuteWriter, Plan, Record, TracedRequest, WideReply, WideRequest};
 
 /// Everything that a scan said, in owned form.
 #[derive(Debug, PartialEq, Eq, Clone)]
 enum Said {
-    Head(i32, i32, u32),
+    Head(i64, i32, u32),
     Record { op: i32, path: String, ints: [i32; 2], data: u32, items: u32, error: i32 },
+    Unknown(i32),
     End,
 }
 
@@ -20,6 +21,9 @@ impl Visitor for Requests {
     }
     fn record(&mut self, record: &Record<'_>) {
         self.0.push(said(record));
+    }
+    fn unknown_part(&mut self, op: OpCode) {
+        self.0.push(Said::Unknown(op.0));
     }
     fn end(&mut self) {
         self.0.push(Said::End);
@@ -37,6 +41,9 @@ impl Visitor for Replies {
     fn record(&mut self, record: &Record<'_>) {
         self.0.push(said(record));
     }
+    fn unknown_part(&mut self, op: OpCode) {
+        self.0.push(Said::Unknown(op.0));
+    }
     fn end(&mut self) {
         self.0.push(Said::End);
     }
@@ -53,20 +60,29 @@ fn said(record: &Record<'_>) -> Said {
     }
 }
 
-fn requests(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
+fn requests_as<F: FrameForm<Head = RequestHead>>(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
     let (mut scanner, mut visitor) = (FrameScanner::new(), Requests(Vec::new()));
     for chunk in chunks {
-        scanner.scan(chunk, &mut visitor)?;
+        scanner.scan::<F, _>(chunk, &mut visitor)?;
+    }
+    assert!(scanner.at_boundary(), "the last frame is not whole");
+    Ok(visitor.0)
+}
+
+fn requests(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
+    requests_as::<RequestHead>(chunks)
+}
+
+fn replies_as<F: FrameForm<Head = ReplyHead>>(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
+    let (mut scanner, mut visitor) = (FrameScanner::new(), Replies(Vec::new()));
+    for chunk in chunks {
+        scanner.scan::<F, _>(chunk, &mut visitor)?;
     }
     Ok(visitor.0)
 }
 
 fn replies(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
-    let (mut scanner, mut visitor) = (FrameScanner::new(), Replies(Vec::new()));
-    for chunk in chunks {
-        scanner.scan(chunk, &mut visitor)?;
-    }
-    Ok(visitor.0)
+    replies_as::<ReplyHead>(chunks)
 }
 
 fn record(op: OpCode, path: &str, first: i32, data: u32, items: u32) -> Said {
@@ -82,12 +98,18 @@ fn every_request() -> (Vec<u8>, Vec<(OpCode, Said)>) {
         want.push((op, said));
     };
     let writer = JuteWriter::new;
-    for op in [OpCode::CREATE, OpCode::CREATE2, OpCode::CREATE_CONTAINER] {
+    add(OpCode::CHECK_STAT, writer().buffer(b"/n").int(3).stat(1, 2, 3, 4), record(OpCode::CHECK_STAT, "/n", 0, 0, 0));
+    let list = writer().buffer(b"/n").bool(true).raw(&[2]);
+    add(OpCode::FILTERED_LIST, list, record(OpCode::FILTERED_LIST, "/n", 1, 0, 0));
+    let list = writer().buffer(b"/n").bool(false).raw(&[0, 1, 1]);
+    add(OpCode::FILTERED_LIST_WITH_DATA, list, record(OpCode::FILTERED_LIST_WITH_DATA, "/n", 0, 0, 0));
+    for op in [OpCode::CREATE, OpCode::CREATE2, OpCode::CREATE_CONTAINER, OpCode::CREATE_IF_NOT_EXISTS] {
         add(op, writer().buffer(b"/n").buffer(b"data").open_acl().int(3), record(op, "/n", 3, 4, 0));
     }
     let ttl = writer().buffer(b"/t").null().null().int(5).long(9);
     add(OpCode::CREATE_TTL, ttl, record(OpCode::CREATE_TTL, "/t", 5, 0, 0));
-    for op in [OpCode::DELETE, OpCode::CHECK] {
+    let by_number = [OpCode::CHECK_NOT_EXISTS, OpCode::REMOVE_RECURSIVE, OpCode::TRY_REMOVE, OpCode::LIST_RECURSIVE];
+    for op in [OpCode::DELETE, OpCode::CHECK].into_iter().chain(by_number) {
         add(op, writer().buffer(b"/n").int(-1), record(op, "/n", 0, 0, 0));
     }
     for op in [OpCode::EXISTS, OpCode::GET_DATA, OpCode::GET_CHILDREN, OpCode::GET_CHILDREN2] {
@@ -246,8 +268,6 @@ fn unknown_operations_are_skipped_and_faults_named() {
     assert_eq!(requests(&[&overrun]), Err(Fault::FieldOverrun { op: OpCode::SYNC, need: 1000, left: 2 }));
     let early = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").end().into_bytes();
     assert_eq!(requests(&[&early]), Err(Fault::FieldOverrun { op: OpCode::DELETE, need: 4, left: 0 }));
-    let strange = JuteWriter::new().request(1, OpCode::MULTI).multi_header(77, false, -1).end().into_bytes();
-    assert_eq!(requests(&[&strange]), Err(Fault::UnknownSubOperation(OpCode(77))));
     let below = JuteWriter::new().request(1, OpCode::SYNC).int(-2).end().into_bytes();
     assert_eq!(requests(&[&below]), Err(Fault::NegativeLength { op: OpCode::SYNC, value: -2 }));
 }
@@ -259,4 +279,87 @@ fn a_multi_that_ends_inside_a_header_is_named() {
     assert_eq!(requests(&[&request]), Err(overrun(OpCode::MULTI)));
     let reply = JuteWriter::new().reply(1, 9, ErrorCode::OK).raw(&[0; 5]).end().into_bytes();
     assert_eq!(replies(&[&reply]), Err(overrun(OpCode::MULTI_READ)));
+}
+
+#[test]
+fn an_unknown_part_of_a_multi_costs_the_rest_of_its_frame() {
+    let body = |op| JuteWriter::new().multi_header(13, false, 0).raw(op).multi_header(777, false, 0).raw(&[9; 40]);
+    let after = JuteWriter::new().request(2, OpCode::SYNC).buffer(b"/next").end().into_bytes();
+    let request = JuteWriter::new().request(1, OpCode::MULTI).raw(&body(b"\0\0\0\x02/a\0\0\0\x01").into_bytes());
+    let stream = [request.end().into_bytes(), after].concat();
+    let said = requests(&[&stream]).unwrap();
+    assert_eq!(said[1..4], [record(OpCode::CHECK, "/a", 0, 0, 0), Said::Unknown(777), Said::End]);
+    assert_eq!(said[5..], [record(OpCode::SYNC, "/next", 0, 0, 0), Said::End]);
+    assert_eq!(requests(&stream.chunks(1).collect::<Vec<_>>()).unwrap(), said);
+
+    let reply = JuteWriter::new().reply(1, 2, ErrorCode::OK).raw(&body(b"").into_bytes()).end().into_bytes();
+    let stream = [reply, JuteWriter::new().reply(3, 2, ErrorCode::OK).multi_end().end().into_bytes()].concat();
+    let said = replies(&[&stream]).unwrap();
+    assert_eq!(said[1..4], [record(OpCode::CHECK, "", 0, 0, 0), Said::Unknown(777), Said::End]);
+    assert_eq!(said[4..], [Said::Head(3, 0, 25), Said::End]);
+    assert_eq!(replies(&stream.chunks(1).collect::<Vec<_>>()).unwrap(), said);
+}
+
+#[test]
+fn results_of_a_keeper_are_read_to_their_ends() {
+    let reply = JuteWriter::new()
+        .reply(1, 2, ErrorCode::OK)
+        .multi_header(3, false, 0)
+        .stat(1, 0, 0, 0)
+        .multi_header(3, false, -101)
+        .multi_header(12, false, 0)
+        .int(1)
+        .buffer(b"x")
+        .stat(1, 0, 0, 0)
+        .multi_header(500, false, -101)
+        .multi_header(501, false, 0)
+        .multi_header(502, false, 0)
+        .buffer(b"/made")
+        .multi_header(503, false, 0)
+        .multi_header(504, false, 0)
+        .multi_header(505, false, 0)
+        .multi_header(-1, false, -2)
+        .int(-2)
+        .multi_end()
+        .end()
+        .into_bytes();
+    let said = replies(&[&reply]).unwrap();
+    let results: Vec<(i32, i32)> = said
+        .iter()
+        .filter_map(|said| if let Said::Record { op, error, .. } = said { Some((*op, *error)) } else { None })
+        .collect();
+    let expected =
+        [(3, 0), (3, -101), (12, 0), (500, -101), (501, 0), (502, 0), (503, 0), (504, 0), (505, 0), (-1, -2)];
+    assert_eq!(results, expected);
+    assert_eq!(replies(&reply.chunks(1).collect::<Vec<_>>()).unwrap(), said);
+}
+
+#[test]
+fn wide_xids_and_tracing_contexts_are_read_whatever_the_chunks() {
+    let body = |xid: &[u8]| JuteWriter::new().begin().raw(xid).int(9).buffer(b"/p").end().into_bytes();
+    let narrow = |xid: i32| body(&xid.to_be_bytes());
+    let wide = |xid: i64| body(&xid.to_be_bytes());
+    let (none, some) = (&[0][..], &b"\x01b7ad6b71\n4711\n\n0\n"[..]);
+    let first = 1 << 40;
+    for (stream, read, xids, len) in [
+        ([wide(first), wide(-2)].concat(), requests_as::<WideRequest> as fn(&[&[u8]]) -> _, [first, -2], 18),
+        ([&narrow(7), none, &narrow(-2), some].concat(), requests_as::<TracedRequest<RequestHead>>, [7, -2], 14),
+        ([&wide(first), some, &wide(-4), none].concat(), requests_as::<TracedRequest<WideRequest>>, [first, -4], 18),
+    ] {
+        let said = read(&[&stream]).unwrap();
+        let frame = |xid| [Said::Head(xid, 9, len), record(OpCode::SYNC, "/p", 0, 0, 0), Said::End];
+        assert_eq!(said, xids.map(frame).concat());
+        for size in 1..stream.len() {
+            assert_eq!(read(&stream.chunks(size).collect::<Vec<_>>()).unwrap(), said, "chunks of {size}");
+        }
+    }
+    let reply = JuteWriter::new().begin().long(i64::MAX).long(5).int(-101).multi_end().end().into_bytes();
+    let said = [Said::Head(i64::MAX, -101, 29), Said::End];
+    assert_eq!(replies_as::<WideReply>(&[&reply]).unwrap(), said);
+    assert_eq!(replies_as::<WideReply>(&reply.chunks(1).collect::<Vec<_>>()).unwrap(), said);
+    let short = Fault::ShortFrame { len: 16, header: 20 };
+    assert_eq!(
+        replies_as::<WideReply>(&[&JuteWriter::new().reply(1, 2, ErrorCode::OK).end().into_bytes()]),
+        Err(short)
+    );
 }

@@ -294,7 +294,7 @@ impl Story {
         self.hear_client(link);
         let end = self.state(link);
         end.unanswered_count += 1;
-        let xid = Xid(end.unanswered_count as i32);
+        let xid = Xid(end.unanswered_count.into());
         end.unanswered.push(Unanswered { xid, op, path: "/a".to_owned(), sent_at: now });
     }
 

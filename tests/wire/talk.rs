@@ -5,6 +5,7 @@ use zoogate::session::ConnectionTracker;
 use zoogate::session::ending::{Closer, ConnectionEnd, How};
 use zoogate::session::event::{Event, MovedForm, Observer};
 use zoogate::time::Timestamp;
+use zoogate::wire::Dialect;
 
 /// `jute.maxbuffer` of servers unless it is configured.
 const MAX_BUFFER: u32 = 0xf_ffff;
@@ -54,6 +55,9 @@ pub(crate) fn told(pieces: &[Piece], mut cut: impl FnMut(&[u8]) -> Vec<&[u8]>) -
         show(&mut tracker, piece.from, cut(&piece.bytes), &mut words);
     }
     let end = tracker.end(Closer::Server(How::Fin));
+    if words.1 != [0, 0] {
+        words.0.push(format!("compressed blocks: {} of the client's, {} of the server's", words.1[0], words.1[1]));
+    }
     words.0.extend(facts(&end));
     let (in_flight, boundary, untracked) = (tracker.in_flight(), tracker.at_boundary(), tracker.untracked());
     words.0.push(format!("  in flight {in_flight}, at a boundary {boundary}, untracked {untracked}"));
@@ -62,7 +66,7 @@ pub(crate) fn told(pieces: &[Piece], mut cut: impl FnMut(&[u8]) -> Vec<&[u8]>) -
 
 /// Events, a line each.
 #[derive(Default)]
-pub(crate) struct Words(pub(crate) Vec<String>);
+pub(crate) struct Words(pub(crate) Vec<String>, [u32; 2]);
 
 fn text(path: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(path))
@@ -72,8 +76,13 @@ impl Observer for Words {
     fn observe(&mut self, event: Event<'_>) {
         self.0.push(match event {
             Event::ConnectRequested(claim) => format!(
-                "claim of session {} with last zxid {}, timeout {} ms, password {:?}, read-only {:?}",
-                claim.session, claim.last_zxid, claim.timeout_ms, claim.password, claim.read_only
+                "claim of session {} with last zxid {}, timeout {} ms, password {:?}, read-only {:?}{}",
+                claim.session,
+                claim.last_zxid,
+                claim.timeout_ms,
+                claim.password,
+                claim.read_only,
+                dialect(claim.dialect)
             ),
             Event::ConnectResponded(answer) => format!(
                 "session {} with timeout {} ms, read-only {:?}, accepted {}",
@@ -114,9 +123,26 @@ impl Observer for Words {
                 format!("session moved, said in {form} to {refused:?}")
             }
             Event::Identified(identity) => format!("identity: {identity}"),
+            Event::UnknownPart(op) => format!("a part of a multi is unknown: {op}"),
+            Event::Compressed => "compressed".to_owned(),
+            Event::Blocks { requests, replies } => {
+                // How many are told at once depends on the chunks.
+                self.1[0] += requests;
+                self.1[1] += replies;
+                return;
+            }
             Event::Opaque(fault) => format!("opaque: {fault}"),
         });
     }
+}
+
+/// What a claim asks for beyond ZooKeeper's own protocol.
+fn dialect(asked: Dialect) -> String {
+    if asked == Dialect::ZOOKEEPER {
+        return String::new();
+    }
+    let Dialect { version, compressed, traced, .. } = asked;
+    format!(", version {version}: xids of {} bits, compressed {compressed}, traced {traced}", asked.xid_bits())
 }
 
 /// What is known at the end, in words.

@@ -9,7 +9,7 @@ use crate::session::ending::Unanswered;
 /// A request that was never answered. Paths are shown, data never.
 #[derive(Debug, Serialize)]
 pub(super) struct RequestView {
-    xid: i32,
+    xid: i64,
     op: String,
     path: String,
     #[serde(flatten)]

@@ -9,8 +9,8 @@ use crate::observe::Calendar;
 use crate::observe::lock::lock;
 use crate::session::own_pause::{AddedPause, OwnPause};
 use crate::time::Timestamp;
-use crate::wire::Fault;
 use crate::wire::first_frame::Opening;
+use crate::wire::{Fault, OpCode};
 
 impl Observatory {
     /// A conversation can no longer be read.
@@ -21,6 +21,28 @@ impl Observatory {
             tracing::warn!(%client, server, %fault, "frames cannot be read; relayed unseen (further ones: debug)");
         } else {
             tracing::debug!(%client, server, %fault, "frames cannot be read; relayed unseen");
+        }
+    }
+
+    /// A multi holds an operation of no known layout: the rest of its frame is not read.
+    pub fn note_unknown_part(&self, server: ServerId, client: SocketAddr, op: OpCode) {
+        self.events().unknown_part();
+        let (server, operation) = (self.server_name(server), op.0);
+        if self.is_first("unknown_sub_operation") {
+            tracing::warn!(%client, server, operation, "a multi holds an unknown operation; its rest is not read (further ones: debug)");
+        } else {
+            tracing::debug!(%client, server, operation, "a multi holds an unknown operation; its rest is not read");
+        }
+    }
+
+    /// A client and its server have agreed to compress what they say.
+    pub fn note_compressed(&self, server: ServerId, client: SocketAddr) {
+        self.events().compressed();
+        let server = self.server_name(server);
+        if self.is_first("compression") {
+            tracing::info!(%client, server, "compressed (use_compression of ClickHouse): sessions are followed, operations are not (further ones: debug)");
+        } else {
+            tracing::debug!(%client, server, "compressed: the session is followed, its operations are not");
         }
     }
 
