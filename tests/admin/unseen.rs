@@ -28,7 +28,7 @@ fn lists_stories_and_the_page_of_metrics_show_every_letter() {
         let (session, connection) = (SessionId(0x0100_0000_0000_0001 + number as i64), ConnectionId(number as u64 + 1));
         let mut recorder = stage.attach(session, connection.0, 0, 4000, 1);
         crate::stage::reply(&mut recorder, 10, OpCode::GET_DATA, 3);
-        let identity = Identity::of_ephemeral(format!("/{evil}").as_bytes());
+        let identity = Identity::of_ephemeral(format!("/{evil}").as_bytes()).expect("a node that stays");
         stage.observatory.apply(at(2), Transition::Identified { connection, identity });
         let refused = Some(Unanswered { xid: Xid(9), op: OpCode::MULTI, path: evil.clone(), sent_at: at(1) });
         let form = MovedForm::Multi;
