@@ -29,8 +29,21 @@ const CLAIMS: &[Claim] = &[
     ("| watched paths", "32,768", "src/session/watches.rs", "WATCHED_PATHS_CAP"),
     ("| findings", "65,536", "src/session/ledger.rs", "FINDINGS"),
     ("| log lines", "4,096", "src/observe/logging.rs", "LINES"),
-    ("| connections to the admin", "64;", "src/admin/door.rs", "CONNECTIONS"),
-    ("| connections to the admin", "for 2 min", "src/admin/door.rs", "HEAD"),
+    ("| findings", "8 MiB", "src/session/ledger/kept.rs", "FINDINGS_BYTES"),
+    ("| moves, refusals", "4 MiB", "src/session/ledger/kept.rs", "VERDICTS_BYTES"),
+    ("| ends whose", "50,000", "src/session/ledger/docket.rs", "CASES"),
+    ("| ends whose", "20 MiB", "src/session/ledger/docket.rs", "CASES_BYTES"),
+    ("| unanswered requests", "16,", "src/session/ending.rs", "UNANSWERED_SHOWN"),
+    ("| unanswered requests", "255 bytes", "src/session/ending.rs", "UNANSWERED_PATH"),
+    ("| unanswered requests", "1,024", "src/session/ending.rs", "UNANSWERED_PATHS"),
+    ("| connections to the admin", "64;", "src/admin/guests.rs", "CONNECTIONS"),
+    ("| connections to the admin", "10 s", "src/admin/guests.rs", "STILL"),
+    ("| connections to the admin", "2 min", "src/admin/guests.rs", "IDLE"),
+    ("| answers of the admin", "8 are", "src/admin/desk.rs", "TRAYS"),
+    ("| answers of the admin", "32 requests", "src/admin/desk.rs", "WAITING"),
+    ("| rows of a list", "64 at", "src/admin/listing.rs", "ROWS"),
+    ("| rows of a list", "32 KiB", "src/admin/listing.rs", "PIECE"),
+    ("| happenings", "256", "src/observe/observatory/reading.rs", "STORY"),
     ("| connections to the admin", "after 10 min", "src/admin/door.rs", "LIFETIME"),
     ("| answers of the admin", "4 times", "src/admin/pace.rs", "REST"),
     ("| answers of the admin", "2 s", "src/admin/pace.rs", "LONGEST_REST"),
@@ -41,7 +54,12 @@ const CLAIMS: &[Claim] = &[
 ];
 
 /// Figures that follow from others, or from what a test in the source holds.
-const OTHERS: &[(&str, &str)] = &[("| connections to a server only", "1, 2, 4, 8"), ("| watched paths", "17 bytes")];
+const OTHERS: &[(&str, &str)] = &[
+    ("| connections to a server only", "1, 2, 4, 8"),
+    ("| watched paths", "17 bytes"),
+    ("| moves, refusals", "10,000"),
+    ("| moves, refusals", "4 MiB"),
+];
 
 fn read(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -1,21 +1,24 @@
 //! The paths of the admin address and what they answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
+use super::desk::Desk;
 use super::error::Refusal;
+use super::guests::Guests;
 use super::host::Names;
-use super::pace::Pace;
-use super::query::{Asked, Filter, ListQuery};
+use super::listing::row_text;
+use super::query::{Asked, ListQuery};
 use super::views;
 use crate::config::LogLevel;
 use crate::ids::SessionId;
@@ -24,18 +27,12 @@ use crate::text;
 
 /// Longest body of a request, in bytes; a level of the log is all that is ever sent.
 const BODY: usize = 1024;
-
-/// What every answer is made from.
-#[derive(Clone)]
-struct Desk {
-    observatory: Arc<Observatory>,
-    pace: Arc<Pace>,
-    names: Names,
-}
+/// How long it may take.
+const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// All paths.
-pub(super) fn routes(observatory: Arc<Observatory>, names: Names) -> Router {
-    let desk = Desk { observatory, pace: Arc::new(Pace::new()), names };
+pub(super) fn routes(observatory: Arc<Observatory>, names: Names, guests: Arc<Guests>) -> Router {
+    let desk = Desk::new(observatory, names, guests);
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
@@ -54,41 +51,8 @@ pub(super) fn routes(observatory: Arc<Observatory>, names: Names) -> Router {
         .with_state(desk)
 }
 
-impl Desk {
-    /// Makes a JSON answer at its turn.
-    async fn answer<T: Serialize>(
-        &self,
-        make: impl FnOnce(&Observatory) -> Result<T, Refusal>,
-    ) -> Result<Response, Refusal> {
-        let answer = self.in_turn(|| make(&self.observatory).map(|view| serde_json::to_string(&view))).await;
-        match answer? {
-            Ok(json) => {
-                Ok(([(header::CONTENT_TYPE, "application/json")], text::json(&json).into_owned()).into_response())
-            }
-            Err(error) => {
-                let status = StatusCode::INTERNAL_SERVER_ERROR;
-                Err(Refusal::new(status, "the answer cannot be written", error.to_string()))
-            }
-        }
-    }
-
-    /// Makes anything at its turn, and counts who has to wait for that.
-    async fn in_turn<T>(&self, make: impl FnOnce() -> T) -> T {
-        if self.pace.is_busy() {
-            self.observatory.note_admin_wait();
-        }
-        self.pace.make(make).await
-    }
-
-    /// Makes a list at its turn.
-    async fn list<T: Serialize>(
-        &self,
-        query: ListQuery,
-        make: impl FnOnce(&Observatory, &Filter) -> T,
-    ) -> Result<Response, Refusal> {
-        self.answer(|observatory| Ok(make(observatory, &query.resolve(observatory)?))).await
-    }
-}
+/// By this who asks knows that it is zoogate that answers.
+const SERVER: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// Turns away requests for other hosts, and keeps answers out of caches and other sites' pages.
 async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
@@ -103,6 +67,7 @@ async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Respon
         Refusal::new(StatusCode::MISDIRECTED_REQUEST, "wrong host", reason).into_response()
     };
     let headers = response.headers_mut();
+    headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
@@ -130,42 +95,42 @@ async fn readyz(State(desk): State<Desk>) -> (StatusCode, Json<Readiness>) {
     (status, Json(Readiness { ready: reason.is_none(), reason }))
 }
 
-async fn metrics(State(desk): State<Desk>) -> Response {
-    let page = desk.in_turn(|| desk.observatory.metrics()).await;
+async fn metrics(State(desk): State<Desk>) -> Result<Response, Refusal> {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], Body::from(page)).into_response()
+    desk.whole(kind, |observatory| Ok(observatory.metrics())).await
 }
 
 async fn sessions(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::sessions).await
+    desk.list(query, views::SESSION_FILTERS, views::sessions).await
 }
 
 async fn session(State(desk): State<Desk>, Path(session): Path<String>) -> Result<Response, Refusal> {
     let wrong = |reason| Refusal::bad_request("the path names no session", reason);
     let session = SessionId::parse(&session).map_err(wrong)?;
-    desk.answer(|observatory| {
-        views::story(observatory, session).ok_or_else(|| {
-            let reason = "it was never seen here, or it ended and is forgotten";
+    desk.whole("application/json", |observatory| {
+        let story = views::story(observatory, session).ok_or_else(|| {
+            let reason = "no server gave it here, or it ended and is forgotten";
             Refusal::not_found(format!("session {session} is not known"), reason)
-        })
+        })?;
+        Ok(text::json(&row_text(&story)).into_owned())
     })
     .await
 }
 
 async fn moves(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::moves).await
+    desk.list(query, views::MOVE_FILTERS, views::moves).await
 }
 
 async fn session_moved(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::session_moved).await
+    desk.list(query, views::VERDICT_FILTERS, views::session_moved).await
 }
 
 async fn servers(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::servers).await
+    desk.list(query, views::SERVER_FILTERS, views::servers).await
 }
 
 async fn connections(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::connections).await
+    desk.list(query, views::CONNECTION_FILTERS, views::connections).await
 }
 
 /// The level of the log, as it is told and asked for.
@@ -183,11 +148,11 @@ async fn log_level(State(desk): State<Desk>) -> Result<Json<Level>, Refusal> {
     Ok(Json(Level { level: desk.observatory.log().ok_or_else(no_log)?.level() }))
 }
 
-async fn set_log_level(
-    State(desk): State<Desk>,
-    wanted: Result<Json<Level>, JsonRejection>,
-) -> Result<Json<Level>, Refusal> {
-    let Json(Level { level }) = wanted.map_err(|rejection| {
+async fn set_log_level(State(desk): State<Desk>, request: Request) -> Result<Json<Level>, Refusal> {
+    let wanted = timeout(BODY_TIME, Json::<Level>::from_request(request, &())).await.map_err(|_| {
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, "the level did not come", "the request was not sent to its end")
+    })?;
+    let Json(Level { level }) = wanted.map_err(|rejection: JsonRejection| {
         let reason = format!("{}; send {{\"level\": \"debug\"}} as application/json", rejection.body_text());
         Refusal::new(rejection.status(), "the level cannot be understood", reason)
     })?;

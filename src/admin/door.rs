@@ -1,50 +1,52 @@
 //! Accepting connections to the admin address: a bounded number, each for a bounded time.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answer_body::AnswerBody;
+use super::guest_stream::GuestStream;
+use super::guests::{CONNECTIONS, Guest, Guests};
 use crate::observe::Sparing;
 
-/// Connections at one time; more wait in the kernel's backlog.
-const CONNECTIONS: usize = 64;
-/// How long a connection may take to send a request's head, the pause since the last one included. Longer than
-/// usual between two scrapes.
-const HEAD: Duration = Duration::from_mins(2);
-/// How long a connection lives before it is asked to end after the answer that it is at: those that never read
-/// theirs give back their place.
+/// How long a connection lives before it is asked to end after the answer that it is at.
 const LIFETIME: Duration = Duration::from_mins(10);
-/// How long an answer may take from then on.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long an answer may take from then on, and when the proxy stops.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How often a guest is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 /// Pause after a failure to accept, which is likely to happen again at once (no descriptors).
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// Pause while everybody inside waits for an answer.
+const FULL: Duration = Duration::from_millis(5);
 
 /// Serves until told to stop, then until the answers on their way are out, at most [`FAREWELL`].
-pub(super) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let guests = TaskTracker::new();
+pub(super) async fn serve(listener: TcpListener, routes: Router, guests: Arc<Guests>, stop: CancellationToken) {
+    let tasks = TaskTracker::new();
     let sparing = Sparing::default();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &places, &sparing) => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
-                let (routes, stop) = (routes.clone(), stop.clone());
-                guests.spawn(async move {
-                    attend(stream, routes, stop).await;
-                    drop(place);
+            Ok((stream, _)) => {
+                let Some(guest) = place(&guests, &sparing, &stop).await else { break };
+                let (routes, stop, guests) = (routes.clone(), stop.clone(), Arc::clone(&guests));
+                tasks.spawn(async move {
+                    attend(stream, routes, &guest, stop).await;
+                    guests.left(&guest);
                 });
             }
             Err(error) => {
@@ -55,41 +57,98 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
             }
         }
     }
-    guests.close();
-    let _ = timeout(FAREWELL, guests.wait()).await;
+    drop(listener);
+    tasks.close();
+    let _ = timeout(FAREWELL, tasks.wait()).await;
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    sparing: &Sparing,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    if places.available_permits() == 0
-        && let Some(left_out) = sparing.pass("full")
-    {
-        tracing::warn!(open = CONNECTIONS, left_out, "connection limit of the admin address reached; others wait");
+/// A place for one more; None when the proxy stops before there is one.
+async fn place(guests: &Guests, sparing: &Sparing, stop: &CancellationToken) -> Option<Arc<Guest>> {
+    loop {
+        let before = guests.sent_away();
+        let guest = guests.enter(Instant::now());
+        if (guest.is_none() || guests.sent_away() > before)
+            && let Some(left_out) = sparing.pass("full")
+        {
+            let note = "connection limit of the admin address reached; who is still the longest leaves";
+            tracing::warn!(open = CONNECTIONS, left_out, "{note}");
+        }
+        if guest.is_some() {
+            return guest;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = sleep(FULL) => {}
+        }
     }
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    Ok((listener.accept().await?.0, place))
 }
 
-async fn attend(stream: TcpStream, routes: Router, stop: CancellationToken) {
-    let service = TowerToHyperService::new(routes);
+async fn attend(stream: TcpStream, routes: Router, guest: &Arc<Guest>, stop: CancellationToken) {
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(|request: Request<Incoming>| {
+        guest.asked(Instant::now());
+        let answer = hyper::service::Service::call(&routes, request);
+        let guest = Arc::clone(guest);
+        async move { answer.await.map(|answer| answer.map(|body| AnswerBody::new(body, guest))) }
+    });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(16 * 1024);
-    let mut connection = Box::pin(http.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        () = stop.cancelled() => None,
-        () = sleep(LIFETIME) => None,
+    http.header_read_timeout(None).max_buf_size(16 * 1024);
+    let mut connection =
+        Box::pin(http.serve_connection(TokioIo::new(GuestStream::new(stream, Arc::clone(guest))), service));
+    let born = Instant::now();
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break Some(ended),
+            () = guest.leave.cancelled() => return,
+            () = stop.cancelled() => break None,
+            () = sleep(LOOK) => {
+                if guest.is_overdue(Instant::now()) {
+                    return;
+                }
+                if born.elapsed() >= LIFETIME {
+                    break None;
+                }
+            }
+        }
     };
-    let ended = if let Some(ended) = ended {
-        ended
-    } else {
-        connection.as_mut().graceful_shutdown();
-        timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+    let ended = match ended {
+        Some(ended) => ended,
+        None if !guest.is_served() => return,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+        }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "admin connection");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn half_a_request_does_not_hold_the_end_up() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (guests, stop) = (Arc::new(Guests::default()), CancellationToken::new());
+        let serving = tokio::spawn(serve(listener, Router::new(), Arc::clone(&guests), stop.clone()));
+        let mut guest = TcpStream::connect(address).await.unwrap();
+        guest.write_all(b"GET /livez HTTP/1.1\r\nHost: l").await.unwrap();
+        while !guests.any_asks() {
+            yield_now().await;
+        }
+        stop.cancel();
+        // Some turns of the runtime, and none of its timers.
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        assert!(serving.is_finished(), "it waits for the rest of the request");
     }
 }

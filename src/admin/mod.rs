@@ -5,10 +5,15 @@
 //! loopback has to be allowed in the configuration, and why a browser is answered only for a name that is
 //! loopback's.
 
+mod answer_body;
 mod api;
+mod desk;
 mod door;
 mod error;
+mod guest_stream;
+mod guests;
 mod host;
+mod listing;
 mod moment;
 mod pace;
 mod query;

@@ -87,11 +87,30 @@ impl Peer {
 }
 
 impl ListQuery {
+    /// The filters that are given.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            ("server", self.server.is_some()),
+            ("client", self.client.is_some()),
+            ("state", self.state.is_some()),
+            ("identity", self.identity.is_some()),
+            ("session", self.session.is_some()),
+            ("moved", self.moved.is_some()),
+            ("reason", self.reason.is_some()),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
+    }
+
     /// Looks up what it names.
     ///
     /// # Errors
-    /// A server that there is not, or something that is no session id.
-    pub(super) fn resolve(self, observatory: &Observatory) -> Result<Filter, Refusal> {
+    /// A filter that is not among those which the list has, a server that there is not, or something that is no
+    /// session id.
+    pub(super) fn resolve(self, observatory: &Observatory, filters: &[&str]) -> Result<Filter, Refusal> {
+        if let Some(name) = self.given().find(|name| !filters.contains(name)) {
+            let reason = format!("it has limit, {}", filters.join(", "));
+            return Err(Refusal::bad_request(format!("this list has no filter {name}"), reason));
+        }
         let server = self.server.map(|name| server_named(&name, observatory)).transpose()?;
         let wrong_id = |reason| Refusal::bad_request("the session filter is no session id", reason);
         let session = self.session.map(|id| SessionId::parse(&id)).transpose().map_err(wrong_id)?;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::routes;
 use super::door;
 use super::error::AdminError;
+use super::guests::Guests;
 use super::host::Names;
 use crate::observe::Observatory;
 
@@ -46,10 +47,11 @@ impl AdminServer {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(AdminError::Thread)?;
         let stop = CancellationToken::new();
         let (stopped, listener, address) = (stop.clone(), self.listener, self.address);
-        let routes = routes(observatory, Names::of(address.ip()));
+        let guests = Arc::new(Guests::default());
+        let routes = routes(observatory, Names::of(address.ip()), Arc::clone(&guests));
         let serve = async move {
             match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => door::serve(listener, routes, stopped).await,
+                Ok(listener) => door::serve(listener, routes, guests, stopped).await,
                 Err(error) => tracing::error!(%address, %error, "the admin address is not served"),
             }
         };

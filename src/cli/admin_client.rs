@@ -58,6 +58,10 @@ impl<'a> AdminClient<'a> {
             )
         })?;
         let status = response.status();
+        let server = response.headers().get("server").and_then(|server| server.to_str().ok()).unwrap_or_default();
+        if !server.starts_with(concat!(env!("CARGO_PKG_NAME"), "/")) {
+            bail!("what answers at {address} is no zoogate: {status} without its name for {path}");
+        }
         let text = response
             .body_mut()
             .with_config()

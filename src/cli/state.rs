@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use anyhow::bail;
 use serde_json::{Value, json};
 use ureq::http::StatusCode;
 
@@ -18,7 +19,9 @@ pub(super) fn ready(admin: &str, out: &mut dyn Write) -> anyhow::Result<Finding>
         writeln!(out, "not ready: {}", one_line(reason))?;
         return Ok(Finding::Bad);
     }
-    answer.good()?;
+    if answer.good()?.get("ready") != Some(&Value::Bool(true)) {
+        bail!("what answers at {} does not say whether it is ready", one_line(admin));
+    }
     writeln!(out, "ready")?;
     Ok(Finding::Good)
 }

@@ -120,8 +120,8 @@ catalog! {
         "Times that the machine's date was seen to be stepped; only the times that are shown depend on it.";
     OWN_PAUSES: Counter "zoogate_own_pauses_total" []
         "Times that zoogate itself stood still for 300 ms or longer: stopped, throttled, or one of its threads blocked.";
-    OWN_PAUSE_TIME: Counter "zoogate_own_pause_milliseconds_total" []
-        "Milliseconds that zoogate itself stood still in those pauses; what several threads tell of one counts once.";
+    OWN_PAUSE_TIME: Counter "zoogate_own_pause_seconds_total" []
+        "Time that zoogate itself stood still in those pauses; what several threads tell of one counts once.";
     ADMIN_WAITS: Counter "zoogate_admin_waits_total" []
         "Requests at the admin address that had to wait: answers are made one at a time, with a pause behind each.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]

@@ -1,6 +1,7 @@
 //! Counters of what is rare: everything but operations. All handles are fetched once, here.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{Counter, Key, Label, Level, Metadata, Recorder};
 
@@ -156,7 +157,8 @@ pub(super) struct Events {
     listener_errors: Grid,
     clock_steps: Grid,
     own_pauses: Grid,
-    own_pause_time: Grid,
+    /// In nanoseconds.
+    own_pause_time: AtomicU64,
     admin_waits: Grid,
     dropped: Grid,
 }
@@ -192,7 +194,7 @@ impl Events {
             listener_errors: grid(&catalog::LISTENER_ERRORS, &[&OPERATIONS, &LISTENER_ERRORS]),
             clock_steps: grid(&catalog::CLOCK_STEPS, &[]),
             own_pauses: grid(&catalog::OWN_PAUSES, &[]),
-            own_pause_time: grid(&catalog::OWN_PAUSE_TIME, &[]),
+            own_pause_time: AtomicU64::new(0),
             admin_waits: grid(&catalog::ADMIN_WAITS, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
         }
@@ -277,7 +279,12 @@ impl Events {
     /// zoogate stood still; `added` is what no other thread had told of.
     pub(super) fn paused(&self, added: AddedPause) {
         self.own_pauses.add(&[], u64::from(added.is_new));
-        self.own_pause_time.add(&[], added.time.as_millis() as u64);
+        self.own_pause_time.fetch_add(added.time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// How long zoogate itself stood still, in nanoseconds.
+    pub(super) fn own_pause_time(&self) -> u64 {
+        self.own_pause_time.load(Ordering::Relaxed)
     }
 
     pub(super) fn admin_waited(&self) {

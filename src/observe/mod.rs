@@ -38,6 +38,8 @@ pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use meters::{MeterBook, SessionMeters};
 pub use observatory::{Observatory, Scope};
 pub use recorder::Recorder;
-pub use rows::{Closing, ConnectionFacts, ConnectionRow, PENDING, SessionPlace, SessionRow, SessionStory};
+pub use rows::{
+    Closing, ConnectionFacts, ConnectionKey, ConnectionRow, PENDING, SessionPlace, SessionRow, SessionStory,
+};
 pub use sparing::Sparing;
 pub use tally::Tally;

@@ -72,6 +72,12 @@ impl Page {
         let _ = writeln!(self.0, " {number}");
     }
 
+    /// A family that is one time.
+    pub(super) fn time(&mut self, metric: &Metric, nanos: u64) {
+        self.family(metric);
+        let _ = writeln!(self.0, "{} {}", metric.name, seconds(nanos));
+    }
+
     /// One histogram, in seconds.
     pub(super) fn histogram(&mut self, metric: &Metric, values: &[&str], all: &Distribution, edges: &Edges) {
         let (name, labels, count) = (metric.name, labels(metric, values), all.count());

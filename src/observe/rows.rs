@@ -127,6 +127,15 @@ impl ConnectionRow {
     }
 }
 
+/// Where a connection can be found again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionKey {
+    /// Which.
+    pub(super) connection: ConnectionId,
+    /// Its number among those that have ended for a final reason, when it is one of them.
+    pub(super) end: Option<u64>,
+}
+
 /// What stands for the reason of an end while it is not decided.
 pub const PENDING: &str = "pending";
 

@@ -20,6 +20,10 @@ use crate::session::ledger::SessionState;
 use crate::session::sighting::{Health, Role};
 use crate::wire::{ErrorCode, OpCode};
 
+/// How the exporter announces the processor time, and what it is.
+const CPU_GAUGE: &str = "# TYPE process_cpu_seconds_total gauge\n";
+const CPU_COUNTER: &str = "# TYPE process_cpu_seconds_total counter\n";
+
 /// Makes the page of metrics. Belongs to one observatory; nothing of it is global.
 #[derive(Debug)]
 pub(super) struct Exporter {
@@ -69,7 +73,10 @@ impl Exporter {
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         let handle = self.recorder.handle();
         handle.run_upkeep();
-        let mut page = Page::new(handle.render());
+        // The exporter's counters are whole numbers, these seconds are not: it has them as a gauge.
+        let rendered = handle.render().replacen(CPU_GAUGE, CPU_COUNTER, 1);
+        let mut page = Page::new(rendered);
+        page.time(&catalog::OWN_PAUSE_TIME, self.events.own_pause_time());
         let all = self.durations(observatory, &mut page);
         self.sessions(observatory, &sessions, &all, &mut page);
         page.finish()

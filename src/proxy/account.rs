@@ -129,7 +129,7 @@ impl Account {
 }
 
 fn describe(refused: Refused<'_>) -> Unanswered {
-    let path = String::from_utf8_lossy(refused.path).into_owned();
+    let path = Unanswered::path_of(refused.path);
     Unanswered { xid: refused.xid, op: refused.op, path, sent_at: refused.sent_at }
 }
 

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::dialect_frames::DialectFrames;
-use super::ending::{Closer, ConnectionEnd, PAUSE_NOTED, Pause, UNANSWERED_SHOWN, Unanswered};
+use super::ending::{Closer, ConnectionEnd, PAUSE_NOTED, Pause, UNANSWERED_PATHS, UNANSWERED_SHOWN, Unanswered};
 use super::event::{Event, Observer};
+use crate::text::beginning;
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse, HANDSHAKE_CAP, request_len};
 use crate::wire::{Dialect, Fault, FrameScanner, ReplyHead, RequestHead};
@@ -251,11 +252,14 @@ impl ConnectionTracker {
     /// What is known at the first sign of the connection's end.
     pub fn end(&self, closer: Closer) -> ConnectionEnd {
         let pending = &self.talk.pending;
-        let shown = pending.waiting().take(UNANSWERED_SHOWN).map(|request| Unanswered {
-            xid: request.xid,
-            op: request.op,
-            path: String::from_utf8_lossy(pending.path(request)).into_owned(),
-            sent_at: request.sent_at,
+        let mut room = UNANSWERED_PATHS;
+        let shown = pending.waiting().take(UNANSWERED_SHOWN).map(|request| {
+            let mut path = Unanswered::path_of(pending.path(request));
+            if path.len() > room {
+                path = beginning(&path, room).to_owned();
+            }
+            room -= path.len();
+            Unanswered { xid: request.xid, op: request.op, path, sent_at: request.sent_at }
         });
         let last = self.talk.last_request_len();
         ConnectionEnd {

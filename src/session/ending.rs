@@ -6,11 +6,18 @@
 use std::time::Duration;
 
 use crate::ids::Xid;
+use crate::text::beginning;
 use crate::time::Timestamp;
 use crate::wire::{ErrorCode, OpCode};
 
 /// How many unanswered requests are described at a connection's end; the rest are counted.
 pub const UNANSWERED_SHOWN: usize = 16;
+
+/// Bytes that are kept of one of their paths.
+pub const UNANSWERED_PATH: usize = 255;
+
+/// Bytes that are kept of all their paths together: the first ones are whole, later ones may be cut or missing.
+pub const UNANSWERED_PATHS: usize = 1_024;
 
 /// Silences of a server that are shorter are not noted: clients are more patient than that.
 pub const PAUSE_NOTED: Duration = Duration::from_secs(1);
@@ -60,10 +67,19 @@ pub struct Unanswered {
     pub xid: Xid,
     /// What it asked for.
     pub op: OpCode,
-    /// Path (of a multi: of its first sub-operation); lossy, and empty when it is no longer known.
+    /// Path (of a multi: of its first sub-operation), at most [`UNANSWERED_PATH`] bytes; lossy, and empty when it is
+    /// no longer known.
     pub path: String,
     /// When it was seen.
     pub sent_at: Timestamp,
+}
+
+impl Unanswered {
+    /// As much of a path as is kept. What is no text stands as U+FFFD, which is longer than the bytes that it stands
+    /// for.
+    pub fn path_of(bytes: &[u8]) -> String {
+        beginning(&String::from_utf8_lossy(bytes), UNANSWERED_PATH).to_owned()
+    }
 }
 
 /// A silence of the server while it owed an answer, which it has broken.
@@ -108,4 +124,17 @@ pub struct ConnectionEnd {
     pub server_heard_at: Timestamp,
     /// The last time that the server was silent for longer than [`PAUSE_NOTED`] with an answer owed, and went on.
     pub server_pause: Option<Pause>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_kept_within_its_bytes_whatever_it_is_made_of() {
+        assert_eq!(Unanswered::path_of(b"/brokers/ids/1"), "/brokers/ids/1");
+        let hostile = Unanswered::path_of(&[0xff; 255]);
+        assert_eq!(hostile, "\u{fffd}".repeat(85));
+        assert_eq!(hostile.capacity(), UNANSWERED_PATH);
+    }
 }

@@ -15,6 +15,7 @@ mod ensemble;
 mod exodus;
 mod intake;
 mod judge;
+mod kept;
 mod names;
 mod open;
 mod placement;
@@ -30,8 +31,9 @@ use foldhash::quality::RandomState;
 
 pub use attachment::{Attachment, AttachmentEnd, Claim, Outcome};
 pub use case::RETURN_BOUND;
-pub use docket::CASES;
+pub use docket::{CASES, CASES_BYTES};
 pub use exodus::{EXODUS_LONGEST, EXODUS_QUIET, LOOK_BOUND};
+pub use kept::{ENDED_BYTES, FINDINGS_BYTES, MOVES_BYTES, VERDICTS_BYTES};
 pub use open::OpenConnection;
 pub use placement::Placement;
 pub use record::{SessionEnd, SessionRecord, SessionState};
@@ -130,10 +132,10 @@ impl SessionLedger {
             docket: Docket::default(),
             own_pauses: OwnPauseLog::default(),
             over: VecDeque::new(),
-            findings: Ring::new(FINDINGS),
-            moves: Ring::new(limits.moves),
-            verdicts: Ring::new(limits.verdicts),
-            ended: Ring::new(limits.ended_connections),
+            findings: kept::findings(FINDINGS),
+            moves: kept::moves(limits.moves),
+            verdicts: kept::verdicts(limits.verdicts),
+            ended: kept::ended(limits.ended_connections),
             misplaced: 0,
         }
     }

@@ -59,7 +59,7 @@ impl Observer for Notes<'_> {
                 refused: refused.map(|refused| Unanswered {
                     xid: refused.xid,
                     op: refused.op,
-                    path: String::from_utf8_lossy(refused.path).into_owned(),
+                    path: Unanswered::path_of(refused.path),
                     sent_at: refused.sent_at,
                 }),
             },

@@ -1,7 +1,9 @@
 //! Lists as tables and as JSON, and what is said when nobody or somebody else answers.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use socket2::{Domain, Socket, Type};
 
@@ -145,6 +147,27 @@ fn readiness_is_an_exit_code() {
     let not = door::open("503 Service Unavailable", r#"{"ready":false,"reason":"stopping"}"#);
     let output = zoogate(&["ready", "--admin", &not.address], &[]);
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("not ready: stopping\n", Some(1)));
+}
+
+#[test]
+fn only_zoogate_is_ready() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]);
+            let answer = b"HTTP/1.1 200 OK\r\nserver: other/1\r\ncontent-length: 14\r\nconnection: close\r\n\r\n{\"ready\":true}";
+            let _ = stream.write_all(answer);
+        }
+    });
+    let output = zoogate(&["ready", "--admin", &address], &[]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("", Some(2)));
+    assert!(stderr(&output).contains("is no zoogate"), "{}", stderr(&output));
+    for body in ["{}", r#"{"ready":false}"#, r#"{"ready":"true"}"#, "[]"] {
+        let vague = door::open("200 OK", body);
+        let output = zoogate(&["ready", "--admin", &vague.address], &[]);
+        assert_eq!((stdout(&output).as_str(), output.status.code()), ("", Some(2)), "{body}");
+    }
 }
 
 #[test]

@@ -1,20 +1,16 @@
 //! `/api/connections`: every connection that claimed a session, open or ended.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::ServerView;
+use crate::admin::listing::{Listing, row_text};
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
 use crate::observe::{ConnectionFacts, ConnectionRow, MeterReading, Observatory};
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
-
-/// The list, newest first.
-#[derive(Debug, Serialize)]
-pub(in crate::admin) struct Connections {
-    connections: Vec<ConnectionView>,
-    more: bool,
-}
 
 /// One connection.
 #[derive(Debug, Serialize)]
@@ -118,8 +114,11 @@ impl ConnectionView {
     }
 }
 
-/// The connections that a filter lets through.
-pub(in crate::admin) fn connections(observatory: &Observatory, filter: &Filter) -> Connections {
+/// What connections can be narrowed down by.
+pub(in crate::admin) const CONNECTION_FILTERS: &[&str] = &["server", "client", "session", "state", "reason"];
+
+/// The connections that a filter lets through, newest first.
+pub(in crate::admin) fn connections(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
     let fits = |one: &ConnectionFacts| {
         filter.server_fits(&[Some(one.server)])
             && filter.client_fits(Some(one.client))
@@ -127,6 +126,7 @@ pub(in crate::admin) fn connections(observatory: &Observatory, filter: &Filter) 
             && filter.reason_fits(one.reason)
             && filter.session.is_none_or(|wanted| one.session == Some(wanted))
     };
-    let (rows, more) = observatory.connections(filter.limit, fits);
-    Connections { connections: rows.iter().map(|row| ConnectionView::new(observatory, row)).collect(), more }
+    let keys = observatory.connection_keys(filter.limit, fits);
+    let view = |observatory: &Observatory, row: &ConnectionRow| row_text(&ConnectionView::new(observatory, row));
+    Listing::new("connections", keys, Observatory::connections, view)
 }

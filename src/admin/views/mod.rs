@@ -17,10 +17,10 @@ use crate::ids::ServerId;
 use crate::observe::Observatory;
 use crate::session::identity::Identity;
 
-pub(super) use connections::connections;
-pub(super) use moves::{moves, session_moved};
-pub(super) use servers::servers;
-pub(super) use sessions::sessions;
+pub(super) use connections::{CONNECTION_FILTERS, connections};
+pub(super) use moves::{MOVE_FILTERS, VERDICT_FILTERS, moves, session_moved};
+pub(super) use servers::{SERVER_FILTERS, servers};
+pub(super) use sessions::{SESSION_FILTERS, sessions};
 pub(super) use story::story;
 
 /// Who holds a session: by what it did, otherwise by its peer address.

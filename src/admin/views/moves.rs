@@ -1,21 +1,17 @@
 //! `/api/moves` and `/api/session-moved`: what happened to sessions, in order of time.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::request::RequestView;
 use super::{ServerView, holder, text};
+use crate::admin::listing::{Listing, row_text};
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
 use crate::ids::SessionId;
 use crate::observe::{Observatory, PENDING};
 use crate::session::verdict::{MoveVerdict, SessionMove};
-
-/// The newest moves, oldest of them first.
-#[derive(Debug, Serialize)]
-pub(in crate::admin) struct Moves {
-    moves: Vec<MoveView>,
-    more: bool,
-}
 
 /// A session that attached to another server than before.
 #[derive(Debug, Serialize)]
@@ -58,8 +54,11 @@ impl MoveView {
     }
 }
 
-/// The moves that a filter lets through.
-pub(in crate::admin) fn moves(observatory: &Observatory, filter: &Filter) -> Moves {
+/// What moves can be narrowed down by.
+pub(in crate::admin) const MOVE_FILTERS: &[&str] = &["server", "client", "identity", "session", "reason"];
+
+/// The newest moves that a filter lets through, oldest of them first.
+pub(in crate::admin) fn moves(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
     let fits = |one: &SessionMove| {
         filter.session_fits(one.session)
             && filter.server_fits(&[Some(one.from), Some(one.to)])
@@ -67,15 +66,8 @@ pub(in crate::admin) fn moves(observatory: &Observatory, filter: &Filter) -> Mov
             && filter.identity_fits(one.identity, Some(one.client))
             && filter.reason_fits(Some(one.reason.map_or(PENDING, |reason| reason.label())))
     };
-    let (moves, more) = observatory.moves(filter.limit, fits);
-    Moves { moves: moves.iter().rev().map(|one| MoveView::new(observatory, one)).collect(), more }
-}
-
-/// The newest verdicts, oldest of them first.
-#[derive(Debug, Serialize)]
-pub(in crate::admin) struct SessionMoved {
-    session_moved: Vec<VerdictView>,
-    more: bool,
+    let numbers = observatory.move_numbers(filter.limit, fits);
+    Listing::new("moves", numbers, Observatory::moves, |observatory, one| row_text(&MoveView::new(observatory, one)))
 }
 
 /// A refusal of a session because it has moved.
@@ -120,17 +112,18 @@ impl VerdictView {
     }
 }
 
-/// The verdicts that a filter lets through.
-pub(in crate::admin) fn session_moved(observatory: &Observatory, filter: &Filter) -> SessionMoved {
+/// What refusals can be narrowed down by.
+pub(in crate::admin) const VERDICT_FILTERS: &[&str] = &["server", "client", "identity", "session"];
+
+/// The newest verdicts that a filter lets through, oldest of them first.
+pub(in crate::admin) fn session_moved(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
     let fits = |one: &MoveVerdict| {
         filter.session_fits(one.session)
             && filter.server_fits(&[Some(one.server)])
             && filter.client_fits(Some(one.client))
             && filter.identity_fits(one.identity, Some(one.client))
     };
-    let (verdicts, more) = observatory.verdicts(filter.limit, fits);
-    SessionMoved {
-        session_moved: verdicts.iter().rev().map(|verdict| VerdictView::new(observatory, verdict)).collect(),
-        more,
-    }
+    let numbers = observatory.verdict_numbers(filter.limit, fits);
+    let view = |observatory: &Observatory, one: &MoveVerdict| row_text(&VerdictView::new(observatory, one));
+    Listing::new("session_moved", numbers, Observatory::verdicts, view)
 }

@@ -1,22 +1,17 @@
 //! `/api/servers`: the ensemble as last seen.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 
 use super::ServerView;
+use crate::admin::listing::{Listing, row_text};
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
 use crate::observe::Observatory;
 use crate::route::ServerEntry;
 use crate::time::Timestamp;
-
-/// The list, in configured order.
-#[derive(Debug, Serialize)]
-pub(in crate::admin) struct Servers {
-    servers: Vec<EntryView>,
-    more: bool,
-}
 
 /// One server.
 #[derive(Debug, Serialize)]
@@ -55,15 +50,22 @@ impl EntryView {
     }
 }
 
-/// The servers that a filter lets through.
-pub(in crate::admin) fn servers(observatory: &Observatory, filter: &Filter) -> Servers {
+/// What servers can be narrowed down by.
+pub(in crate::admin) const SERVER_FILTERS: &[&str] = &["server", "state"];
+
+/// The servers that a filter lets through, in configured order.
+pub(in crate::admin) fn servers(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
     let attached = observatory.attached();
-    let roster = observatory.roster();
     let fits = |entry: &&ServerEntry| filter.server_fits(&[Some(entry.id)]) && filter.state_fits(entry.health.label());
-    let mut fitting = roster.servers.iter().filter(fits);
-    let shown = fitting.by_ref().take(filter.limit);
-    Servers {
-        servers: shown.map(|entry| EntryView::new(observatory, entry, attached[entry.id.index()])).collect(),
-        more: fitting.next().is_some(),
-    }
+    let mut fitting: Vec<ServerEntry> = observatory.roster().servers.iter().filter(fits).cloned().collect();
+    let more = fitting.len() > filter.limit;
+    fitting.truncate(filter.limit);
+    Listing::new(
+        "servers",
+        (fitting, more),
+        |_, entries| entries.to_vec(),
+        move |observatory, entry: &ServerEntry| {
+            row_text(&EntryView::new(observatory, entry, attached[entry.id.index()]))
+        },
+    )
 }

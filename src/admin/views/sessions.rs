@@ -1,23 +1,18 @@
 //! `/api/sessions`: every session in short.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::{ServerView, holder, text};
+use crate::admin::listing::{Listing, row_text};
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
 use crate::ids::{SessionId, Zxid};
 use crate::observe::{MeterReading, Observatory, SessionRow};
 use crate::session::ledger::SessionState;
 use crate::time::Timestamp;
-
-/// The list, newest activity first.
-#[derive(Debug, Serialize)]
-pub(in crate::admin) struct Sessions {
-    sessions: Vec<SessionView>,
-    more: bool,
-}
 
 /// One session.
 #[derive(Debug, Serialize)]
@@ -103,18 +98,21 @@ impl SessionView {
     }
 }
 
+/// What sessions can be narrowed down by.
+pub(in crate::admin) const SESSION_FILTERS: &[&str] = &["server", "client", "identity", "session", "state", "moved"];
+
 /// Sessions that are looked at together: enough to be quick, few enough to take little memory.
 const AT_ONCE: usize = 1_024;
 
 /// The sessions that a filter lets through, newest activity first.
-pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &Filter) -> Sessions {
+pub(in crate::admin) fn sessions(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
     let ids = match filter.session {
         Some(session) => vec![session],
         None => observatory.session_ids(),
     };
     let mut found: Vec<(Reverse<Timestamp>, SessionId)> = Vec::new();
     for some in ids.chunks(AT_ONCE) {
-        let rows = observatory.session_rows(some).into_iter().filter(|row| fits(filter, row));
+        let rows = observatory.session_rows(some).into_iter().filter(|row| fits(&filter, row));
         found.extend(rows.map(|row| {
             let reading = observatory.meters().reading(row.session);
             (Reverse(active_at(&row, &reading)), row.session)
@@ -127,8 +125,9 @@ pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &Filter) -> 
     }
     found.sort_unstable();
     let ids: Vec<SessionId> = found.into_iter().map(|(_, session)| session).collect();
-    let view = |row: &SessionRow| SessionView::new(observatory, row, &observatory.meters().reading(row.session));
-    Sessions { sessions: observatory.session_rows(&ids).iter().map(view).collect(), more }
+    Listing::new("sessions", (ids, more), Observatory::session_rows, |observatory, row: &SessionRow| {
+        row_text(&SessionView::new(observatory, row, &observatory.meters().reading(row.session)))
+    })
 }
 
 fn fits(filter: &Filter, row: &SessionRow) -> bool {

@@ -3,16 +3,17 @@
 use std::cmp::Reverse;
 
 use super::{Books, Observatory};
-use crate::ids::{ConnectionId, SessionId};
+use crate::ids::SessionId;
 use crate::observe::lock::lock;
-use crate::observe::rows::{Closing, ConnectionFacts, ConnectionRow, SessionPlace, SessionRow, SessionStory};
-use crate::session::ledger::{LedgerLosses, OpenConnection, SessionState};
-use crate::session::transition::EndedConnection;
+use crate::observe::rows::{ConnectionFacts, ConnectionKey, ConnectionRow, SessionPlace, SessionRow, SessionStory};
+use crate::session::ledger::{LedgerLosses, SessionState};
 use crate::session::verdict::{MoveVerdict, SessionMove};
 use crate::time::Timestamp;
 
 /// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
 pub(super) const ROWS_AT_ONCE: usize = 256;
+/// Moves, verdicts and ended connections of one session that its story tells, of each kind.
+pub(super) const STORY: usize = 256;
 
 impl Observatory {
     /// The page of all metrics.
@@ -64,42 +65,64 @@ impl Observatory {
         counts
     }
 
-    /// Everything about one session.
+    /// Everything about one session, as far as a story tells it: the newest [`STORY`] of its moves, of its verdicts,
+    /// and of its ended connections.
     pub fn session_story(&self, session: SessionId) -> Option<SessionStory> {
         let books = lock(&self.books);
-        let record = books.ledger.session(session)?;
+        let ledger = &books.ledger;
+        let record = ledger.session(session)?;
         Some(SessionStory {
             row: SessionRow::of(record),
             record: record.clone(),
-            moves: books.ledger.moves().filter(|one| one.session == session).cloned().collect(),
-            verdicts: books.ledger.verdicts().filter(|one| one.session == session).cloned().collect(),
-            ended: books.ledger.ended_connections().filter(|one| one.session == Some(session)).cloned().collect(),
+            moves: newest(ledger.moves().rev().filter(|one| one.session == session)),
+            verdicts: newest(ledger.verdicts().rev().filter(|one| one.session == session)),
+            ended: newest(ledger.ended_connections().rev().filter(|one| one.session == Some(session))),
         })
     }
 
-    /// The newest moves that are wanted, newest first, and whether there are more.
-    pub fn moves(&self, limit: usize, wanted: impl Fn(&SessionMove) -> bool) -> (Vec<SessionMove>, bool) {
-        newest(lock(&self.books).ledger.moves().rev().filter(|one| wanted(one)), limit)
+    /// The numbers of the newest moves that are wanted, in order of time, and whether there are more.
+    pub fn move_numbers(&self, limit: usize, wanted: impl Fn(&SessionMove) -> bool) -> (Vec<u64>, bool) {
+        numbers(lock(&self.books).ledger.numbered_moves(), limit, wanted)
     }
 
-    /// The newest verdicts that are wanted, newest first, and whether there are more.
-    pub fn verdicts(&self, limit: usize, wanted: impl Fn(&MoveVerdict) -> bool) -> (Vec<MoveVerdict>, bool) {
-        newest(lock(&self.books).ledger.verdicts().rev().filter(|one| wanted(one)), limit)
-    }
-
-    /// The newest connections that are wanted, newest first, and whether there are more.
-    pub fn connections(&self, limit: usize, wanted: impl Fn(&ConnectionFacts) -> bool) -> (Vec<ConnectionRow>, bool) {
+    /// Copies moves out. Those that are forgotten meanwhile are left out.
+    pub fn moves(&self, numbers: &[u64]) -> Vec<SessionMove> {
         let books = lock(&self.books);
-        let mut found = books.connections(wanted);
-        let key =
-            |(claimed_at, connection, _): &(Timestamp, ConnectionId, Source<'_>)| Reverse((*claimed_at, *connection));
+        numbers.iter().filter_map(|number| books.ledger.move_numbered(*number).cloned()).collect()
+    }
+
+    /// The numbers of the newest verdicts that are wanted, in order of time, and whether there are more.
+    pub fn verdict_numbers(&self, limit: usize, wanted: impl Fn(&MoveVerdict) -> bool) -> (Vec<u64>, bool) {
+        numbers(lock(&self.books).ledger.numbered_verdicts(), limit, wanted)
+    }
+
+    /// Copies verdicts out. Those that are forgotten meanwhile are left out.
+    pub fn verdicts(&self, numbers: &[u64]) -> Vec<MoveVerdict> {
+        let books = lock(&self.books);
+        numbers.iter().filter_map(|number| books.ledger.verdict_numbered(*number).cloned()).collect()
+    }
+
+    /// Where the newest connections that are wanted can be found, newest first, and whether there are more.
+    pub fn connection_keys(
+        &self,
+        limit: usize,
+        wanted: impl Fn(&ConnectionFacts) -> bool,
+    ) -> (Vec<ConnectionKey>, bool) {
+        let mut found = lock(&self.books).connections(wanted);
+        let order = |(claimed_at, key): &(Timestamp, ConnectionKey)| Reverse((*claimed_at, key.connection));
         let more = found.len() > limit;
         if more {
-            found.select_nth_unstable_by_key(limit, key);
+            found.select_nth_unstable_by_key(limit, order);
             found.truncate(limit);
         }
-        found.sort_unstable_by_key(key);
-        (found.into_iter().map(|(_, connection, source)| books.row(connection, source)).collect(), more)
+        found.sort_unstable_by_key(order);
+        (found.into_iter().map(|(_, key)| key).collect(), more)
+    }
+
+    /// Copies connections out. Those that are elsewhere or forgotten meanwhile are left out.
+    pub fn connections(&self, keys: &[ConnectionKey]) -> Vec<ConnectionRow> {
+        let books = lock(&self.books);
+        keys.iter().filter_map(|key| books.row(*key)).collect()
     }
 
     pub(in crate::observe) fn losses(&self) -> LedgerLosses {
@@ -107,42 +130,46 @@ impl Observatory {
     }
 }
 
-/// Where a connection is remembered.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    Open(&'a OpenConnection),
-    Closing(&'a Closing),
-    Ended(&'a EndedConnection),
-}
-
 impl Books {
-    fn connections(&self, wanted: impl Fn(&ConnectionFacts) -> bool) -> Vec<(Timestamp, ConnectionId, Source<'_>)> {
-        let open = self.ledger.open_connections();
-        let open = open.map(|(id, open)| (ConnectionFacts::of_open(id, open), Source::Open(open)));
-        let closing = self.closing.iter();
-        let closing =
-            closing.map(|(id, closing)| (ConnectionFacts::of_closing(*id, closing), Source::Closing(closing)));
-        let ended = self.ledger.ended_connections();
-        let ended = ended.map(|ended| (ConnectionFacts::of_ended(ended), Source::Ended(ended)));
+    fn connections(&self, wanted: impl Fn(&ConnectionFacts) -> bool) -> Vec<(Timestamp, ConnectionKey)> {
+        let open = self.ledger.open_connections().map(|(id, open)| (ConnectionFacts::of_open(id, open), None));
+        let closing = self.closing.iter().map(|(id, closing)| (ConnectionFacts::of_closing(*id, closing), None));
+        let ended = self.ledger.numbered_ends();
+        let ended = ended.map(|(number, ended)| (ConnectionFacts::of_ended(ended), Some(number)));
         let wanted = open.chain(closing).chain(ended).filter(|(facts, _)| wanted(facts));
-        wanted.map(|(facts, source)| (facts.claimed_at, facts.connection, source)).collect()
+        wanted.map(|(facts, end)| (facts.claimed_at, ConnectionKey { connection: facts.connection, end })).collect()
     }
 
-    fn row(&self, connection: ConnectionId, source: Source<'_>) -> ConnectionRow {
-        match source {
-            Source::Open(open) => ConnectionRow::Open { connection, open: *open },
-            Source::Closing(closing) => ConnectionRow::Closing { connection, closing: *closing },
-            Source::Ended(ended) => {
-                let record = ended.session.and_then(|session| self.ledger.session(session));
-                let claimed = record.and_then(|record| record.attachments().find(|one| one.connection == connection));
-                ConnectionRow::Ended { ended: ended.clone(), routed: claimed.map(|one| one.claim.routed) }
-            }
+    fn row(&self, key: ConnectionKey) -> Option<ConnectionRow> {
+        let connection = key.connection;
+        if let Some(number) = key.end {
+            let ended = self.ledger.end_numbered(number)?;
+            let record = ended.session.and_then(|session| self.ledger.session(session));
+            let claimed = record.and_then(|record| record.attachments().find(|one| one.connection == connection));
+            let routed = claimed.map(|one| one.claim.routed);
+            return Some(ConnectionRow::Ended { ended: ended.clone(), routed });
         }
+        let open = self.ledger.open_connection(connection).map(|open| ConnectionRow::Open { connection, open: *open });
+        let closing = || self.closing.get(&connection).copied();
+        open.or_else(|| closing().map(|closing| ConnectionRow::Closing { connection, closing }))
     }
 }
 
-/// Clones the first so many, and says whether there are more.
-fn newest<'a, T: Clone + 'a>(mut all: impl Iterator<Item = &'a T>, limit: usize) -> (Vec<T>, bool) {
-    let taken = all.by_ref().take(limit).cloned().collect();
-    (taken, all.next().is_some())
+/// Clones the first so many as a story tells, which come newest first, in order of time.
+fn newest<'a, T: Clone + 'a>(all: impl Iterator<Item = &'a T>) -> Vec<T> {
+    let mut taken: Vec<T> = all.take(STORY).cloned().collect();
+    taken.reverse();
+    taken
+}
+
+/// The numbers of the newest that are wanted, in order of time, and whether there are more.
+fn numbers<'a, T: 'a>(
+    all: impl DoubleEndedIterator<Item = (u64, &'a T)>,
+    limit: usize,
+    wanted: impl Fn(&T) -> bool,
+) -> (Vec<u64>, bool) {
+    let mut fitting = all.rev().filter(|(_, one)| wanted(one)).map(|(number, _)| number);
+    let mut taken: Vec<u64> = fitting.by_ref().take(limit).collect();
+    taken.reverse();
+    (taken, fitting.next().is_some())
 }

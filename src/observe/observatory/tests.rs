@@ -92,6 +92,10 @@ fn end_with(observatory: &Observatory, millis: u64, connection: u64, change: imp
     observatory.meters().finish(SESSION, connection);
 }
 
+fn connections(observatory: &Observatory) -> Vec<ConnectionRow> {
+    observatory.connections(&observatory.connection_keys(9, |_| true).0)
+}
+
 fn value(page: &str, series: &str) -> Option<f64> {
     page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
@@ -112,10 +116,11 @@ fn a_session_is_followed_from_attach_to_end() {
     let rows = observatory.session_rows(&observatory.session_ids());
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].server, rows[0].moves, rows[0].unanswered), (Some(ServerId(1)), 1, 3));
-    let (moves, more) = observatory.moves(10, |_| true);
+    let (numbers, more) = observatory.move_numbers(10, |_| true);
+    let moves = observatory.moves(&numbers);
     assert_eq!((moves.len(), moves[0].from, moves[0].to, more), (1, ServerId(0), ServerId(1), false));
     assert_eq!(observatory.session_story(SESSION).unwrap().moves, moves);
-    assert_eq!(observatory.connections(9, |_| true).0.len(), 2);
+    assert_eq!(connections(&observatory).len(), 2);
 
     let page = observatory.metrics();
     for (series, expected) in [
@@ -165,14 +170,14 @@ fn an_end_is_shown_as_undecided_until_its_reason_is_final() {
     attach(&observatory, 0, 1, 0);
     end_with(&observatory, 20, 1, |end| end.closer = Closer::Server(How::Fin));
     let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Closing { .. });
-    let (rows, _) = observatory.connections(9, |_| true);
+    let rows = connections(&observatory);
     assert!(rows.len() == 1 && rows.iter().all(undecided), "{rows:?}");
     observatory.tick(at(21));
-    assert_eq!(observatory.connections(9, |_| true).0, rows, "it is forgotten while nothing is decided");
+    assert_eq!(connections(&observatory), rows, "it is forgotten while nothing is decided");
     for second in 1..1_000 {
         observatory.tick(at(second * 1_000));
     }
-    let (rows, _) = observatory.connections(9, |_| true);
+    let rows = connections(&observatory);
     assert!(matches!(rows.as_slice(), [ConnectionRow::Ended { .. }]), "{rows:?}");
 }
 

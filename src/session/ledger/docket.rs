@@ -1,6 +1,6 @@
 //! The cases that wait for evidence, and until when.
 //!
-//! Bounded: when too many wait, the one whose time runs out first is to be decided with what is known.
+//! Bounded by number and by bytes: when too many wait, the one whose time runs out first is to be decided with what is known.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -9,11 +9,14 @@ use foldhash::quality::RandomState;
 
 use super::case::Case;
 use super::exodus::Testimony;
+use super::kept::case_weight;
 use crate::ids::ConnectionId;
 use crate::time::Timestamp;
 
-/// How many cases may wait at once. A storm of 10,000 sessions fits several times; one case is some 300 bytes.
+/// How many cases may wait at once. A storm of 10,000 sessions fits several times.
 pub const CASES: usize = 50_000;
+/// Bytes of the cases that wait; one is some 400 bytes, and 3 KiB at most.
+pub const CASES_BYTES: usize = 20 << 20;
 
 /// What a case waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,17 +34,21 @@ pub(super) struct Docket {
     cases: HashMap<ConnectionId, (Case, Stage, Timestamp), RandomState>,
     /// The same cases by the moment when they must be decided.
     due: BTreeSet<(Timestamp, ConnectionId)>,
+    /// What the cases weigh.
+    bytes: usize,
 }
 
 impl Docket {
     pub(super) fn put(&mut self, case: Case, stage: Stage, due: Timestamp) {
         self.due.insert((due, case.connection));
+        self.bytes += case_weight(&case);
         self.cases.insert(case.connection, (case, stage, due));
     }
 
     pub(super) fn take(&mut self, connection: ConnectionId) -> Option<(Case, Stage, Timestamp)> {
         let (case, stage, due) = self.cases.remove(&connection)?;
         self.due.remove(&(due, connection));
+        self.bytes -= case_weight(&case);
         Some((case, stage, due))
     }
 
@@ -64,7 +71,7 @@ impl Docket {
     /// The next one that must be decided now: its time has run out, or there are too many.
     pub(super) fn overdue(&self, now: Timestamp) -> Option<ConnectionId> {
         let &(due, connection) = self.due.first()?;
-        (due <= now || self.cases.len() > CASES).then_some(connection)
+        (due <= now || self.cases.len() > CASES || self.bytes > CASES_BYTES).then_some(connection)
     }
 }
 
@@ -73,10 +80,11 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::ids::{ServerId, SessionId, Zxid};
-    use crate::session::ending::{Closer, ConnectionEnd, How};
+    use crate::ids::{ServerId, SessionId, Xid, Zxid};
+    use crate::session::ending::{Closer, ConnectionEnd, How, Unanswered};
     use crate::session::ledger::attachment::{Claim, Outcome};
     use crate::session::verdict::RouteReason;
+    use crate::wire::OpCode;
     use crate::wire::handshake::Password;
 
     fn case(number: u64) -> Case {
@@ -130,6 +138,18 @@ mod tests {
         docket.put(case(2), Stage::Look, Timestamp(1_002));
         docket.take(ConnectionId(1));
         docket.put(case(1), Stage::Look, Timestamp(1_001));
+        let mut heavy = Docket::default();
+        let lost =
+            Unanswered { xid: Xid(1), op: OpCode::CREATE, path: "x".repeat(CASES_BYTES / 2), sent_at: Timestamp(1) };
+        for number in 1..=2 {
+            assert_eq!(heavy.overdue(Timestamp(1_000)), None);
+            let mut case = case(number);
+            case.end.unanswered = vec![lost.clone()];
+            heavy.put(case, Stage::Look, Timestamp(1_000 + number));
+        }
+        assert_eq!(heavy.overdue(Timestamp(1_000)), Some(ConnectionId(1)), "too many bytes");
+        assert!(heavy.take(ConnectionId(1)).is_some());
+        assert_eq!(heavy.overdue(Timestamp(1_000)), None);
         assert!(docket.take(ConnectionId(1)).is_some_and(|(_, _, due)| due == Timestamp(1_001)));
         assert_eq!((docket.overdue(Timestamp(1_000)), docket.overdue(Timestamp(1_002))), (None, Some(ConnectionId(2))));
     }

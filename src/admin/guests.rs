@@ -1,0 +1,249 @@
+//! The connections at the admin address: a bounded number of places, and who gives one up.
+//!
+//! Nobody is kept outside by those who are inside: when all places are taken, the guest that has been still for the
+//! longest leaves, be it that it asks for nothing, that its request does not come, or that it does not read its answer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Connections at one time.
+pub(super) const CONNECTIONS: usize = 64;
+/// How long a guest may ask for nothing. Longer than usual between two scrapes.
+pub(super) const IDLE: Duration = Duration::from_mins(2);
+/// How long a request's head may take from its first byte on, and how long an answer may wait to be read on.
+pub(super) const STILL: Duration = Duration::from_secs(10);
+/// How long an answer must have waited to be read before its guest makes room for others who want one.
+const IN_THE_WAY: Duration = Duration::from_secs(1);
+
+/// What a guest is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Nothing.
+    Idle,
+    /// It has begun a request.
+    Asking,
+    /// Its answer is being made, or waits for its turn to be, or is on its way.
+    Served,
+}
+
+/// How a guest stands.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    phase: Phase,
+    /// When its phase began.
+    since: Instant,
+    /// When bytes last came from it or were taken by it.
+    moved_at: Instant,
+    /// Whether it does not take what is written to it.
+    blocked: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Guest {
+    standing: Mutex<Standing>,
+    /// Cancelled when it is to leave at once.
+    pub(super) leave: CancellationToken,
+}
+
+impl Guest {
+    fn new(now: Instant) -> Self {
+        let standing = Standing { phase: Phase::Idle, since: now, moved_at: now, blocked: false };
+        Self { standing: Mutex::new(standing), leave: CancellationToken::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes came from it.
+    pub(super) fn said(&self, now: Instant) {
+        let mut standing = self.lock();
+        standing.moved_at = now;
+        if standing.phase == Phase::Idle {
+            (standing.phase, standing.since) = (Phase::Asking, now);
+        }
+    }
+
+    /// Bytes that were written to it were taken, or not.
+    pub(super) fn took(&self, any: bool, now: Instant) {
+        let mut standing = self.lock();
+        standing.blocked = !any;
+        if any {
+            standing.moved_at = now;
+        }
+    }
+
+    /// Its request is whole.
+    pub(super) fn asked(&self, now: Instant) {
+        self.enter(Phase::Served, now);
+    }
+
+    /// Its answer is on its way in whole.
+    pub(super) fn answered(&self, now: Instant) {
+        self.enter(Phase::Idle, now);
+    }
+
+    fn enter(&self, phase: Phase, now: Instant) {
+        let mut standing = self.lock();
+        (standing.phase, standing.since) = (phase, now);
+    }
+
+    /// Whether an answer is owed to it that it waits for.
+    pub(super) fn is_served(&self) -> bool {
+        let standing = self.lock();
+        standing.phase == Phase::Served || standing.blocked
+    }
+
+    /// Whether its time is over.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        let standing = self.lock();
+        match standing.phase {
+            _ if standing.blocked => now - standing.moved_at >= STILL,
+            Phase::Idle => now - standing.moved_at >= IDLE,
+            Phase::Asking => now - standing.since >= STILL,
+            Phase::Served => false,
+        }
+    }
+
+    /// Since when it has been still, if nothing is owed to it that it would take.
+    fn still_since(&self) -> Option<Instant> {
+        let standing = self.lock();
+        (standing.blocked || standing.phase != Phase::Served).then_some(standing.moved_at)
+    }
+
+    /// Since when it has been in the way of others who want an answer.
+    fn in_the_way_since(&self, now: Instant) -> Option<Instant> {
+        let standing = self.lock();
+        (standing.blocked && now - standing.moved_at >= IN_THE_WAY).then_some(standing.moved_at)
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(super) struct Guests {
+    inside: Mutex<Vec<Arc<Guest>>>,
+    sent_away: AtomicU64,
+}
+
+impl Guests {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Guest>>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets one more in, for whom another one may have to leave; None while all that are inside wait for an answer.
+    pub(super) fn enter(&self, now: Instant) -> Option<Arc<Guest>> {
+        let mut inside = self.lock();
+        if inside.len() >= CONNECTIONS {
+            let stillest = inside.iter().enumerate().filter_map(|(place, guest)| Some((guest.still_since()?, place)));
+            let (_, place) = stillest.min()?;
+            inside.swap_remove(place).leave.cancel();
+            self.sent_away.fetch_add(1, Ordering::Relaxed);
+        }
+        let guest = Arc::new(Guest::new(now));
+        inside.push(Arc::clone(&guest));
+        Some(guest)
+    }
+
+    /// One has left.
+    pub(super) fn left(&self, guest: &Arc<Guest>) {
+        self.lock().retain(|one| !Arc::ptr_eq(one, guest));
+    }
+
+    /// Sends away the one that has not read its answer on for the longest, when it is in the way.
+    pub(super) fn clear_the_way(&self, now: Instant) {
+        let inside = self.lock();
+        let waiting = inside.iter().filter_map(|guest| Some((guest.in_the_way_since(now)?, guest)));
+        if let Some((_, guest)) = waiting.min_by_key(|(since, _)| *since) {
+            guest.leave.cancel();
+            self.sent_away.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether one has begun a request.
+    #[cfg(test)]
+    pub(super) fn any_asks(&self) -> bool {
+        self.lock().iter().any(|guest| guest.lock().phase == Phase::Asking)
+    }
+
+    /// How many had to leave for others.
+    pub(super) fn sent_away(&self) -> u64 {
+        self.sent_away.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(now: Instant) -> (Guests, Vec<Arc<Guest>>) {
+        let guests = Guests::default();
+        let inside = (0..CONNECTIONS).map(|_| guests.enter(now).unwrap()).collect();
+        (guests, inside)
+    }
+
+    #[test]
+    fn the_one_that_has_been_still_for_the_longest_makes_room() {
+        let start = Instant::now();
+        let (guests, inside) = full(start);
+        let later = start + Duration::from_secs(1);
+        for (place, guest) in inside.iter().enumerate() {
+            match place {
+                0 => guest.asked(start),
+                1 => {}
+                _ => guest.said(later),
+            }
+        }
+        assert!(guests.enter(later).is_some());
+        let gone: Vec<usize> = (0..inside.len()).filter(|place| inside[*place].leave.is_cancelled()).collect();
+        assert_eq!((gone, guests.sent_away()), (vec![1], 1), "who waits for an answer stays");
+        assert!(guests.enter(later).is_some());
+        assert!(inside[2..].iter().any(|guest| guest.leave.is_cancelled()), "half a request is no answer that is owed");
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_is_not_sent_away_but_who_does_not_read_it_is() {
+        let now = Instant::now();
+        let (guests, inside) = full(now);
+        inside.iter().for_each(|guest| guest.asked(now));
+        assert!(guests.enter(now).is_none());
+        inside[7].took(false, now);
+        assert!(guests.enter(now).is_some() && inside[7].leave.is_cancelled());
+        guests.left(&inside[8]);
+        assert!(guests.enter(now).is_some());
+        assert_eq!(guests.lock().len(), CONNECTIONS);
+    }
+
+    #[test]
+    fn time_runs_out_for_each_kind_of_silence() {
+        let start = Instant::now();
+        let [idle, asking, blocked, served] = [(); 4].map(|()| Guest::new(start));
+        asking.said(start);
+        blocked.asked(start);
+        blocked.took(false, start);
+        served.asked(start);
+        let overdue = |after| [&idle, &asking, &blocked, &served].map(|guest| guest.is_overdue(start + after));
+        let just_before = STILL.checked_sub(Duration::from_millis(1)).unwrap();
+        assert_eq!(overdue(just_before), [false; 4]);
+        // A byte now and then does not make a request.
+        asking.said(start + just_before);
+        assert_eq!(overdue(STILL), [false, true, true, false]);
+        assert_eq!(overdue(IDLE), [true, true, true, false]);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_read_is_in_the_way_after_a_while() {
+        let start = Instant::now();
+        let (guests, inside) = full(start);
+        inside[3].asked(start);
+        inside[3].took(false, start);
+        guests.clear_the_way(start);
+        assert!(!inside[3].leave.is_cancelled());
+        guests.clear_the_way(start + IN_THE_WAY);
+        assert!(inside[3].leave.is_cancelled() && !inside[4].leave.is_cancelled());
+    }
+}

@@ -1,0 +1,77 @@
+//! A list of any length as JSON, made a piece at a time: what is kept of it are the places of its rows.
+
+use serde::Serialize;
+
+use crate::observe::Observatory;
+use crate::text;
+
+/// Rows that are copied out and written together.
+const ROWS: usize = 64;
+/// Bytes after which a piece is long enough.
+const PIECE: usize = 32 * 1024;
+
+/// What makes the next rows, as JSON behind one another; None when there are none left.
+type MakeRows = Box<dyn FnMut(&Observatory) -> Option<String> + Send>;
+
+/// A list that was chosen and is not written yet.
+pub(super) struct Listing {
+    member: &'static str,
+    /// Whether there is more than was chosen.
+    more: bool,
+    make: MakeRows,
+    begun: bool,
+    any: bool,
+    ended: bool,
+}
+
+impl Listing {
+    /// A list under this name of the rows at these places; those that are gone meanwhile are left out.
+    pub(super) fn new<K: Send + 'static, R: 'static>(
+        member: &'static str,
+        (places, more): (Vec<K>, bool),
+        copy: fn(&Observatory, &[K]) -> Vec<R>,
+        view: impl Fn(&Observatory, &R) -> String + Send + 'static,
+    ) -> Self {
+        let mut next = 0;
+        let make = move |observatory: &Observatory| {
+            let some = places.get(next..(next + ROWS).min(places.len())).filter(|some| !some.is_empty())?;
+            next += some.len();
+            let rows: Vec<String> = copy(observatory, some).iter().map(|row| view(observatory, row)).collect();
+            Some(rows.join(","))
+        };
+        Self { member, more, make: Box::new(make), begun: false, any: false, ended: false }
+    }
+
+    /// The next piece of it; None behind the last.
+    pub(super) fn piece(&mut self, observatory: &Observatory) -> Option<String> {
+        if self.ended {
+            return None;
+        }
+        let mut piece = String::new();
+        if !self.begun {
+            self.begun = true;
+            piece.push_str(&format!("{{\"{}\":[", self.member));
+        }
+        while piece.len() < PIECE {
+            let Some(rows) = (self.make)(observatory) else {
+                self.ended = true;
+                piece.push_str(&format!("],\"more\":{}}}", self.more));
+                break;
+            };
+            if !rows.is_empty() {
+                if self.any {
+                    piece.push(',');
+                }
+                self.any = true;
+                piece.push_str(&text::json(&rows));
+            }
+        }
+        Some(piece)
+    }
+}
+
+/// A view as JSON.
+pub(super) fn row_text(view: &impl Serialize) -> String {
+    // Views are plain structures with text for keys, which JSON has a form for.
+    serde_json::to_string(view).unwrap_or_else(|_| "null".to_owned())
+}
