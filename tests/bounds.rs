@@ -58,7 +58,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("| connections to a server only", "1, 2, 4, 8"),
     ("| watched paths", "17 bytes"),
     ("| moves, refusals", "10,000"),
-    ("| moves, refusals", "4 MiB"),
 ];
 
 fn read(file: &str) -> String {
