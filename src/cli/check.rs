@@ -4,12 +4,13 @@
 //! bound and no server is called: the configuration of a running zoogate can be checked beside it.
 
 use std::io::Write;
-use std::net::ToSocketAddrs as _;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use super::arguments::SettingsSource;
 use super::table::Table;
 use super::{Finding, source};
-use crate::config::{self, ListenerKind, ServerAddress, Settings};
+use crate::config::{self, ListenerKind, OwnListeners, ServerAddress, Settings};
+use crate::proxy::is_own_address;
 use crate::text;
 
 pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Result<Finding> {
@@ -29,13 +30,24 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
         Some(admin) => table.row(["admin".to_owned(), admin.address.to_string(), String::new()]),
         None => table.row(["admin".to_owned(), "off".to_owned(), String::new()]),
     }
-    let mut finding = Finding::Good;
+    let own = OwnListeners::of(&settings.listeners);
+    let mut faults = Vec::new();
     for server in &settings.servers {
         let found = resolve(server);
-        if found.is_err() {
-            finding = Finding::Bad;
-        }
-        table.row(["server".to_owned(), server.to_string(), found.unwrap_or_else(|error| error)]);
+        let found = match found {
+            Ok(addresses) => {
+                let reached = addresses.iter().find_map(|&address| own.reached_at(address, is_own_address));
+                if let Some(listener) = reached {
+                    faults.push(format!("server {server} is zoogate itself, which listens on {listener}"));
+                }
+                addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => {
+                faults.push("not every name can be resolved".to_owned());
+                error
+            }
+        };
+        table.row(["server".to_owned(), server.to_string(), found]);
     }
     table.write(out)?;
     if let Some(chroot) = &settings.chroot {
@@ -45,8 +57,15 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
             text::one_line(chroot)
         )?;
     }
-    writeln!(out, "{}", if finding == Finding::Good { "valid" } else { "not every name can be resolved" })?;
-    Ok(finding)
+    faults.dedup();
+    for fault in &faults {
+        writeln!(out, "{fault}")?;
+    }
+    if !faults.is_empty() {
+        return Ok(Finding::Bad);
+    }
+    writeln!(out, "valid")?;
+    Ok(Finding::Good)
 }
 
 fn behind(settings: &Settings, kind: ListenerKind) -> String {
@@ -60,10 +79,10 @@ fn behind(settings: &Settings, kind: ListenerKind) -> String {
 }
 
 /// The addresses that a server's name stands for now, or why there are none.
-fn resolve(server: &ServerAddress) -> Result<String, String> {
+fn resolve(server: &ServerAddress) -> Result<Vec<SocketAddr>, String> {
     let found = (server.host.as_str(), server.port)
         .to_socket_addrs()
         .map_err(|error| format!("cannot be resolved: {error}"))?;
-    let addresses: Vec<_> = found.map(|address| address.to_string()).collect();
-    if addresses.is_empty() { Err("cannot be resolved: no address".to_owned()) } else { Ok(addresses.join(" ")) }
+    let addresses: Vec<_> = found.collect();
+    if addresses.is_empty() { Err("cannot be resolved: no address".to_owned()) } else { Ok(addresses) }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::address::ServerAddress;
 use super::units::{ByteSize, Period};
 use crate::text::one_line;
 
@@ -124,6 +125,14 @@ pub enum Problem {
     SameAddress {
         /// The address.
         address: SocketAddr,
+    },
+    /// A server is a listener.
+    #[error("{server} is zoogate itself, which listens on {listener}: expected a server of the ensemble")]
+    OwnListener {
+        /// The server.
+        server: ServerAddress,
+        /// The listener that it reaches.
+        listener: SocketAddr,
     },
     /// Consecutive ports run past the last.
     #[error("{servers} servers need the ports from {first} on, which end at 65535: expected a lower first port")]

@@ -14,6 +14,7 @@ mod keys;
 mod load;
 #[cfg(test)]
 mod load_tests;
+mod own_listeners;
 mod resolve;
 mod settings;
 mod units;
@@ -27,6 +28,7 @@ pub use error::{ConfigError, FilePlace, Origin, Problem};
 pub use file::FileText;
 pub use keys::{AdminKeys, ConnectionKeys, Keys, LedgerKeys, LogKeys, MetricsKeys, ProbeKeys};
 pub use load::{EffectiveKey, Loaded, Sources, load};
+pub use own_listeners::OwnListeners;
 pub use settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
     ProbeSettings, Settings,

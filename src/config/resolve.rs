@@ -1,7 +1,7 @@
 //! From keys to settings: every rule that holds between values stands here.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::address::{AdminAddress, ConnectString, ServerAddress};
 use super::error::Problem;
 use super::keys::Keys;
+use super::own_listeners::OwnListeners;
 use super::settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
     ProbeSettings, Settings,
@@ -58,6 +59,7 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
         log: LogSettings { format: set("log.format", keys.log.format)?, level: set("log.level", keys.log.level)? },
     };
     distinct_addresses(&settings)?;
+    not_itself(keys, &settings)?;
     Ok(settings)
 }
 
@@ -128,6 +130,21 @@ fn distinct_addresses(settings: &Settings) -> Result<(), Wrong> {
     for (key, address) in doors.chain(admin) {
         if address.port() != 0 && !taken.insert(address) {
             return Err((key, Problem::SameAddress { address }));
+        }
+    }
+    Ok(())
+}
+
+/// No server may be one of the listeners, as far as that can be told from what was written. What a name stands for, and
+/// which addresses this machine has, is looked up by whoever uses the settings.
+fn not_itself(keys: &Keys, settings: &Settings) -> Result<(), Wrong> {
+    let own = OwnListeners::of(&settings.listeners);
+    for server in &settings.servers {
+        let Ok(ip) = server.host.parse::<IpAddr>() else { continue };
+        if let Some(listener) = own.reached_at(SocketAddr::new(ip, server.port), |_| false) {
+            let named = keys.servers.as_ref().is_some_and(|named| named.servers.contains(server));
+            let key = if named { "servers" } else { "listen" };
+            return Err((key, Problem::OwnListener { server: server.clone(), listener }));
         }
     }
     Ok(())

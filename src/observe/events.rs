@@ -79,9 +79,10 @@ const DECODE_FAULT: &str = "decode_fault";
 /// Why a conversation is opaque whose two sides agreed to compress it.
 const COMPRESSION: &str = "compression";
 
-/// Why a server could not be connected to: three by the server, one by its name, three by what this machine lacks.
-const CONNECT_FAILURES: [&str; 8] =
-    ["refused", "closed", "timeout", "resolve", "descriptors", "memory", "ports", OTHER];
+/// Why a server could not be connected to: three by the server, one by its name, one since it is this proxy, three by
+/// what this machine lacks.
+const CONNECT_FAILURES: [&str; 9] =
+    ["refused", "closed", "timeout", "resolve", "leads_back", "descriptors", "memory", "ports", OTHER];
 /// Why a client connection was closed instead of relayed: as many as are allowed are open, its first frame did
 /// not come (four ways), no server was left to try.
 const REJECTIONS: [&str; 7] = ["too_many", "left_silent", "left", "deadline", "failed", "no_server", OTHER];

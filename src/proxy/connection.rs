@@ -100,6 +100,9 @@ impl Guest {
             },
             opening => opening,
         };
+        if !self.gateway.lets_pass(opening, client).await {
+            return None;
+        }
         self.foreign(&knocked.bytes, opening).await
     }
 

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::descriptors;
+use super::loop_watch::LoopWatch;
 use super::names::Name;
 use super::own_pause::Heartbeats;
 use super::roll::Roll;
-use crate::config::{ListenerKind, PinMode, Settings};
+use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
 use crate::ids::{ConnectionId, ServerId};
 use crate::observe::Observatory;
 use crate::session::sighting::{Health, Sighting};
 use crate::session::transition::Transition;
 use crate::time::Timestamp;
+use crate::wire::first_frame::Opening;
 
 /// The running proxy, as its tasks see it.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Gateway {
     pub(super) settings: Settings,
     /// The names of its servers, in the settings' order.
     pub(super) names: Vec<Name>,
+    /// What may go round.
+    pub(super) loops: LoopWatch,
     /// What it has seen.
     pub(super) observatory: Arc<Observatory>,
     /// Its clock.
@@ -50,7 +55,8 @@ pub(super) struct Gateway {
 impl Gateway {
     /// A proxy that has not seen anything yet.
     pub(super) fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
-        let names = settings.servers.iter().cloned().map(Name::of).collect();
+        let own = Arc::new(OwnListeners::of(&settings.listeners));
+        let names: Vec<Name> = settings.servers.iter().map(|server| Name::of(server.clone(), &own)).collect();
         let places = descriptors::places(&settings);
         let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
         let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
@@ -59,6 +65,7 @@ impl Gateway {
         let heartbeats = Heartbeats::new(settings.workers.get() + 1);
         Self {
             settings,
+            loops: LoopWatch::new(names.len()),
             names,
             observatory,
             clock,
@@ -163,6 +170,14 @@ impl Gateway {
     pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
         self.show_alive();
         self.heartbeats.paused_within(from, to)
+    }
+
+    /// Whether a client's first bytes are to be forwarded: a question of this proxy's own that went round is not.
+    pub(super) async fn lets_pass(&self, opening: Opening, client: &TcpStream) -> bool {
+        match opening {
+            Opening::Word(word) => self.loops.lets_pass(word, self.clock.now(), client).await,
+            _ => true,
+        }
     }
 
     /// Whether returning sessions go back to their servers.

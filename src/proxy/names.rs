@@ -6,13 +6,15 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::ServerAddress;
+use super::own_address::is_own_address;
+use crate::config::{OwnListeners, ServerAddress};
 
 /// What came of a look-up; None while it runs.
 type Answer = Option<Result<Vec<SocketAddr>, Arc<io::Error>>>;
@@ -22,12 +24,57 @@ type Answer = Option<Result<Vec<SocketAddr>, Arc<io::Error>>>;
 pub(super) struct Name {
     server: ServerAddress,
     look_up: Mutex<watch::Receiver<Answer>>,
+    own: Arc<OwnListeners>,
+    /// The listener of this proxy that the name stands for now.
+    own_listener: Mutex<Option<SocketAddr>>,
+    /// Whether the server was found to lead back here, by way of something else.
+    leads_back: AtomicBool,
 }
 
 impl Name {
-    /// A name that was not asked for yet.
-    pub(super) fn of(server: ServerAddress) -> Self {
-        Self { server, look_up: Mutex::new(watch::Sender::new(None).subscribe()) }
+    /// A name that was not asked for yet. It must not stand for one of these listeners.
+    pub(super) fn of(server: ServerAddress, own: &Arc<OwnListeners>) -> Self {
+        Self {
+            server,
+            look_up: Mutex::new(watch::Sender::new(None).subscribe()),
+            own: Arc::clone(own),
+            own_listener: Mutex::new(None),
+            leads_back: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes the addresses that are listeners of this proxy out of those that the name stands for.
+    pub(super) fn elsewhere(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let mut found = None;
+        addresses.retain(|&address| {
+            let listener = self.own.reached_at(address, is_own_address);
+            found = found.or(listener);
+            listener.is_none()
+        });
+        let mut known = self.own_listener.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known != found
+            && let Some(listener) = found
+        {
+            let server = &self.server;
+            tracing::error!(%server, %listener, "server is a listener of this very zoogate: it is not used");
+        }
+        *known = found;
+        addresses
+    }
+
+    /// The listener of this proxy that the name stood for when it was last looked up.
+    pub(super) fn own_listener(&self) -> Option<SocketAddr> {
+        *self.own_listener.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the server was found to lead back to this proxy.
+    pub(super) fn leads_back(&self) -> bool {
+        self.leads_back.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of whether it does, and returns what was known before.
+    pub(super) fn set_leads_back(&self, does: bool) -> bool {
+        self.leads_back.swap(does, Ordering::Relaxed)
     }
 
     /// The name itself.
@@ -84,7 +131,7 @@ mod tests {
     use super::*;
 
     fn name(server: &str) -> Name {
-        Name::of(server.parse().unwrap())
+        Name::of(server.parse().unwrap(), &Arc::default())
     }
 
     fn soon() -> Instant {

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gateway::Gateway;
+use super::loop_watch::QUESTION;
 use super::socket::{self, ConnectError};
 use crate::ids::ServerId;
 use crate::session::sighting::{Health, Sighting};
@@ -107,7 +108,10 @@ impl Prober {
             // what it means.
             _ = stream.read(&mut early) => return if health == Health::Serving { Health::Unknown } else { health },
         }
-        self.await_answer(&mut pin!(ask(stream)), patience).await
+        let asked = self.gateway.loops.ask(self.server, self.gateway.clock.now());
+        let health = self.await_answer(&mut pin!(ask(stream)), patience).await;
+        drop(asked);
+        health
     }
 
     /// Waits for an answer, and where none comes in time goes on to wait on the same connection for as long as
@@ -146,7 +150,7 @@ impl Prober {
 async fn ask(mut stream: TcpStream) -> Sighting {
     let mut answer = Vec::new();
     let exchange = async {
-        stream.write_all(b"srvr").await?;
+        stream.write_all(QUESTION.as_bytes()).await?;
         stream.take(ANSWER_CAP).read_to_end(&mut answer).await
     };
     // However it ended: what was said by then counts.

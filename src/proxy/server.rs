@@ -14,9 +14,10 @@ use super::clock::Clock;
 use super::gateway::Gateway;
 use super::probe::Prober;
 use super::socket::Reservation;
+use super::suspect::Suspect;
 use super::watchman;
 use super::worker::Worker;
-use crate::config::Settings;
+use crate::config::{ServerAddress, Settings};
 use crate::ids::ServerId;
 use crate::observe::Observatory;
 
@@ -37,6 +38,14 @@ pub enum ServeError {
         address: SocketAddr,
         /// What the kernel said.
         error: io::Error,
+    },
+    /// A server's name stands for an address that this proxy listens on.
+    #[error("server {server} is this zoogate's own listener {listener}")]
+    OwnListener {
+        /// The server.
+        server: ServerAddress,
+        /// The listener.
+        listener: SocketAddr,
     },
     /// The operating system refused something that every start needs.
     #[error("cannot {operation}: {error}")]
@@ -95,8 +104,8 @@ impl Server {
     /// Carries traffic until SIGTERM or SIGINT, then ends connections within the grace.
     ///
     /// # Errors
-    /// [`ServeError::System`] when a thread or a runtime cannot be had, [`ServeError::Forced`] when a second
-    /// signal cut the grace short.
+    /// [`ServeError::System`] when a thread or a runtime cannot be had, [`ServeError::OwnListener`] when a server is
+    /// found to be this very proxy, [`ServeError::Forced`] when a second signal cut the grace short.
     pub fn run(self) -> Result<(), ServeError> {
         let runtime = runtime().map_err(refused("start a runtime"))?;
         let workers = self.start_workers()?;
@@ -136,12 +145,15 @@ impl Server {
         for place in 0..gateway.settings.servers.len() {
             let prober = Prober { gateway: Arc::clone(gateway), server: ServerId(place as u16) };
             tokio::spawn(prober.run());
+            let suspect = Suspect { gateway: Arc::clone(gateway), server: ServerId(place as u16) };
+            tokio::spawn(suspect.run());
         }
         let ticking = tokio::spawn(every(TICK, Arc::clone(gateway), Gateway::tick));
         tokio::spawn(watchman::look_around(Arc::clone(gateway), self.addresses()));
         tokio::spawn(every(CHECK, Arc::clone(gateway), Gateway::check_silence));
         tokio::select! {
             () = first_look(gateway) => {
+                not_itself(gateway)?;
                 gateway.observatory.set_ready(true);
                 tracing::info!(listening = ?self.addresses(), "ready");
                 stop.recv().await;
@@ -187,6 +199,12 @@ async fn first_look(gateway: &Gateway) {
     while (unseen() || !gateway.all_listen()) && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A server that is this very proxy is a mistake in what it was told.
+fn not_itself(gateway: &Gateway) -> Result<(), ServeError> {
+    let own = gateway.names.iter().find_map(|name| Some((name.server().clone(), name.own_listener()?)));
+    own.map_or(Ok(()), |(server, listener)| Err(ServeError::OwnListener { server, listener }))
 }
 
 /// The signals that ask for a stop.

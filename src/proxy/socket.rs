@@ -45,6 +45,12 @@ pub(super) enum ConnectError {
         /// What the kernel said.
         error: io::Error,
     },
+    /// The server is this proxy itself, directly or by way of something else.
+    #[error("{server} leads back to this zoogate")]
+    LeadsBack {
+        /// The server.
+        server: ServerAddress,
+    },
 }
 
 impl ConnectError {
@@ -62,6 +68,7 @@ impl ConnectError {
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::Resolve { .. } => "resolve",
+            Self::LeadsBack { .. } => "leads_back",
             Self::Connect { error, .. } => match error.kind() {
                 io::ErrorKind::ConnectionRefused => "refused",
                 io::ErrorKind::TimedOut => "timeout",
@@ -99,9 +106,23 @@ pub(super) fn how(error: &io::Error) -> How {
 /// # Errors
 /// The last failure; a time that ran out shows as [`io::ErrorKind::TimedOut`].
 pub(super) async fn connect(name: &Name, deadline: Instant) -> Result<TcpStream, ConnectError> {
+    if name.leads_back() {
+        return Err(ConnectError::LeadsBack { server: name.server().clone() });
+    }
+    connect_whatever(name, deadline).await
+}
+
+/// The same for a server that may lead back here by way of something else.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) async fn connect_whatever(name: &Name, deadline: Instant) -> Result<TcpStream, ConnectError> {
     let server = name.server();
     let resolve = |error| ConnectError::Resolve { server: server.clone(), error };
-    let addresses = name.addresses(deadline).await.map_err(resolve)?;
+    let addresses = name.elsewhere(name.addresses(deadline).await.map_err(resolve)?);
+    if addresses.is_empty() {
+        return Err(ConnectError::LeadsBack { server: server.clone() });
+    }
     connect_to_any(server, &addresses, deadline).await
 }
 
@@ -248,6 +269,8 @@ impl Reservation {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[tokio::test]
@@ -357,11 +380,11 @@ mod tests {
         let free = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
         let server: ServerAddress = free.address().to_string().parse().unwrap();
         let soon = Instant::now() + Duration::from_secs(5);
-        let error = connect(&Name::of(server.clone()), soon).await.unwrap_err();
+        let error = connect(&Name::of(server.clone(), &Arc::default()), soon).await.unwrap_err();
         assert_eq!((error.health(), error.label()), (Some(Health::Refusing), "refused"));
         assert!(error.to_string().starts_with(&format!("cannot connect to {server}")), "{error}");
         let server: ServerAddress = "no-such-host.invalid:1".parse().unwrap();
-        let error = connect(&Name::of(server), soon).await.unwrap_err();
+        let error = connect(&Name::of(server, &Arc::default()), soon).await.unwrap_err();
         assert_eq!((error.health(), error.label()), (Some(Health::Unreachable), "resolve"));
     }
 

@@ -65,6 +65,9 @@ impl Prospect {
     /// Nobody, for something that is not a session; it is counted by name.
     pub(super) fn nobody(&self, opening: Opening) -> Witness {
         let observatory = &self.gateway.observatory;
+        if let Opening::Word(word) = opening {
+            self.gateway.loops.note(word, self.gateway.clock.now());
+        }
         observatory.note_opening(self.server, self.arrival.client, opening);
         Witness::Nobody { _load: Load::add(observatory, self.server) }
     }

@@ -36,16 +36,16 @@ fn print_config_can_be_read_back() {
 #[test]
 fn check_says_what_would_be_bound() {
     let output = zoogate(
-        &["check", "--servers", "127.0.0.1,[::1]:2182/kafka", "--listen", "127.0.0.1:2181", "--mirror", "[::1]:2191"],
+        &["check", "--servers", "127.0.0.2,[::1]:2182/kafka", "--listen", "127.0.0.1:2181", "--mirror", "[::1]:2191"],
         &[],
     );
     assert_eq!(output.status.code(), Some(0));
     let expected = "\
 listen  127.0.0.1:2181  pooled over 2 servers
-listen  [::1]:2191      mirror of 127.0.0.1:2181
+listen  [::1]:2191      mirror of 127.0.0.2:2181
 listen  [::1]:2192      mirror of [::1]:2182
 admin   127.0.0.1:9180
-server  127.0.0.1:2181  127.0.0.1:2181
+server  127.0.0.2:2181  127.0.0.2:2181
 server  [::1]:2182      [::1]:2182
 note: the chroot /kafka is part of the paths that clients send: zoogate has no use for it
 valid
@@ -58,6 +58,24 @@ fn check_finds_names_that_nobody_knows() {
     let output = zoogate(&["check", "--servers", "no-such-server.invalid", "--listen", "127.0.0.1:2181"], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("no-such-server.invalid:2181  cannot be resolved: "));
+}
+
+#[test]
+fn check_finds_servers_that_are_zoogate_itself() {
+    for (servers, listen, said) in [
+        ("127.0.0.1:2181", "127.0.0.1:2181", "127.0.0.1:2181 is zoogate itself, which listens on 127.0.0.1:2181"),
+        ("127.0.0.7:2181", "0.0.0.0:2181", "127.0.0.7:2181 is zoogate itself, which listens on 0.0.0.0:2181"),
+        ("zk1,[::1]:2181", "[::]:2181", "[::1]:2181 is zoogate itself, which listens on [::]:2181"),
+        ("localhost", "127.0.0.1:2181", "server localhost:2181 is zoogate itself, which listens on 127.0.0.1:2181"),
+        ("127.0.0.1", "127.0.0.1:2182=127.0.0.1:2182", "127.0.0.1:2182 is zoogate itself"),
+    ] {
+        let output = zoogate(&["check", "--servers", servers, "--listen", listen], &[]);
+        assert_eq!(output.status.code(), Some(1), "{servers}");
+        assert!(stdout(&output).contains(said), "{}", stdout(&output));
+    }
+    let output = zoogate(&["run", "--servers", "127.0.0.1:2181", "--listen", "0.0.0.0:2181"], &[]);
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("is zoogate itself"), "{}", stderr(&output));
 }
 
 #[test]
@@ -74,7 +92,7 @@ fn check_points_at_the_line() {
 
 #[test]
 fn an_admin_door_for_all_must_be_asked_for() {
-    let least = ["check", "--servers", "127.0.0.1", "--listen", "127.0.0.1:2181", "--admin", "0.0.0.0:9180"];
+    let least = ["check", "--servers", "127.0.0.2", "--listen", "127.0.0.1:2181", "--admin", "0.0.0.0:9180"];
     let output = zoogate(&least, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(

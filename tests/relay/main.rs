@@ -5,6 +5,7 @@
 mod bytes;
 mod ends;
 mod limits;
+mod loops;
 mod mirror;
 mod own_pauses;
 mod pooled;
