@@ -158,6 +158,7 @@ mod tests {
     fn a_move_is_told_and_counted() {
         let one = SessionMove {
             session: SESSION,
+            former: None,
             from: ServerId(0),
             to: ServerId(1),
             at: Timestamp::ZERO,

@@ -9,6 +9,7 @@ use crate::session::ledger::{OpenConnection, Outcome, SessionRecord, SessionStat
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::{MoveVerdict, RouteReason, SessionMove};
 use crate::time::Timestamp;
+use crate::wire::Dialect;
 
 /// Where a session is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +37,10 @@ pub struct SessionRow {
     pub attached_at: Option<Timestamp>,
     /// Who holds it.
     pub identity: Option<Identity>,
+    /// The myid of the server that created it; None when its id is not of ZooKeeper's making.
+    pub born_on: Option<u8>,
+    /// How its last connection speaks.
+    pub dialect: Dialect,
     /// Negotiated timeout in milliseconds; None when no server has given it here.
     pub timeout_ms: Option<i32>,
     /// The timeout that its client asked for last, in milliseconds.
@@ -62,6 +67,8 @@ impl SessionRow {
             server: record.server(),
             attached_at: current.and_then(|attachment| attachment.claim.attached_at()),
             identity: record.identity(),
+            born_on: record.born_on(),
+            dialect: record.dialect(),
             timeout_ms: current.and_then(|attachment| attachment.claim.negotiated_ms()),
             requested_ms: newest.map(|attachment| attachment.claim.requested_ms),
             moves: record.moves(),

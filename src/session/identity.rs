@@ -25,7 +25,7 @@ pub enum Identity {
 }
 
 /// The first bytes of a path, kept in place so that an identity needs no allocation.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShortPath {
     len: u8,
     bytes: [u8; IDENTITY_PATH_CAP],

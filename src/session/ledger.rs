@@ -20,8 +20,11 @@ mod names;
 mod open;
 mod placement;
 mod record;
+mod renewal;
 mod ring;
 mod sharing;
+mod speech;
+mod successor;
 mod table;
 
 use std::collections::{HashMap, VecDeque};
@@ -38,7 +41,9 @@ pub use open::OpenConnection;
 pub use placement::Placement;
 pub use record::{SessionEnd, SessionRecord, SessionState};
 pub use sharing::SHARED_PAUSE;
+pub use speech::Speech;
 
+use super::identity::ShortPath;
 use super::own_pause::OwnPauseLog;
 use super::transition::{EndedConnection, Finding, Transition};
 use super::verdict::{MoveVerdict, SessionMove};
@@ -108,6 +113,8 @@ pub struct SessionLedger {
     open: HashMap<ConnectionId, Box<OpenConnection>, RandomState>,
     /// The latest session of every Kafka broker that was recognised; as bounded as the sessions.
     brokers: HashMap<u32, SessionId, RandomState>,
+    /// The latest session of every ClickHouse server that told its uuid; as bounded as the sessions.
+    clickhouse: HashMap<ShortPath, SessionId, RandomState>,
     ensemble: Ensemble,
     docket: Docket,
     own_pauses: OwnPauseLog,
@@ -128,6 +135,7 @@ impl SessionLedger {
             sessions: SessionTable::new(limits.sessions, limits.keep_ended),
             open: HashMap::default(),
             brokers: HashMap::default(),
+            clickhouse: HashMap::default(),
             ensemble: Ensemble::default(),
             docket: Docket::default(),
             own_pauses: OwnPauseLog::default(),

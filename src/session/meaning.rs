@@ -26,6 +26,10 @@ impl EndReason {
             Self::ClientReadTimeout => {
                 "the client gave up on a server that had owed it an answer for two thirds of the timeout"
             }
+            Self::OperationTimeout => {
+                "the client closed its session because one operation was not answered, while its pings were"
+            }
+            Self::UnknownVersion => "the client asked for a version of the protocol that the server does not speak",
             Self::ClientSilent => "the client itself had been silent for longer than it pings",
             Self::ClientGone => "the client went away without closing its session",
             Self::ServerGone => "the path to the server broke: a reset or a timeout that nothing else explains",
@@ -73,6 +77,13 @@ impl EndReason {
             }
             Self::WrongPassword => "a client that restored or guessed a session id; servers of another ensemble",
             Self::ClientReadTimeout => "that server's latency (disk, garbage collection) and the network to it",
+            Self::OperationTimeout => {
+                "its `why` names the operation: that server's disk and quorum, or a request too large to be answered soon"
+            }
+            Self::UnknownVersion => {
+                "use_xid_64, use_compression and pass_opentelemetry_tracing_context in ClickHouse's `<zookeeper>` \
+                 section: switch off what the server does not know"
+            }
             Self::ClientSilent => "the client: garbage collection, a paused machine, a starved thread",
             Self::ClientGone => "the client: a crash, a restart, or the network between it and zoogate",
             Self::ServerGone => "the network between zoogate and that server; firewalls that drop idle connections",

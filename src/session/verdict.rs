@@ -39,6 +39,10 @@ pub enum EndReason {
     WrongPassword,
     /// The client gave up on a server that had been silent for two thirds of the timeout.
     ClientReadTimeout,
+    /// The client closed its session because an operation was not answered, while its pings were.
+    OperationTimeout,
+    /// The client asked for a version of the protocol that the server does not speak.
+    UnknownVersion,
     /// The client had been silent itself for longer than its ping interval.
     ClientSilent,
     /// The client went away for reasons of its own.
@@ -61,7 +65,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables indexed by reason.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::SessionMoved,
         Self::ServerLeaving,
         Self::LeaderLost,
@@ -76,6 +80,8 @@ impl EndReason {
         Self::AuthFailed,
         Self::WrongPassword,
         Self::ClientReadTimeout,
+        Self::OperationTimeout,
+        Self::UnknownVersion,
         Self::ClientSilent,
         Self::ClientGone,
         Self::ServerGone,
@@ -104,6 +110,8 @@ impl EndReason {
             Self::AuthFailed => "auth_failed",
             Self::WrongPassword => "wrong_password",
             Self::ClientReadTimeout => "client_read_timeout",
+            Self::OperationTimeout => "operation_timeout",
+            Self::UnknownVersion => "unknown_version",
             Self::ClientSilent => "client_silent",
             Self::ClientGone => "client_gone",
             Self::ServerGone => "server_gone",
@@ -204,6 +212,9 @@ pub struct MoveVerdict {
 pub struct SessionMove {
     /// The session.
     pub session: SessionId,
+    /// The session that it replaces, where its holder came back with a new one, as ClickHouse's servers do; None when
+    /// it is the same as before.
+    pub former: Option<SessionId>,
     /// The server that it was on.
     pub from: ServerId,
     /// The server that it is on now.
@@ -268,7 +279,7 @@ mod tests {
 
         let reasons = "session_moved server_leaving leader_lost session_expired closed closed_elsewhere \
             reattached_same_server connection_cap not_serving lagging_server oversized_frame auth_failed \
-            wrong_password client_read_timeout client_silent client_gone server_gone server_unresponsive \
+            wrong_password client_read_timeout operation_timeout unknown_version client_silent client_gone server_gone server_unresponsive \
             proxy_paused proxy_shutdown late_claim superseded unknown";
         assert_eq!(EndReason::ALL.map(EndReason::label).join(" "), reasons);
         let evidence = "reply multi xid_gap attach_elsewhere inferred";

@@ -25,6 +25,8 @@ pub enum Password {
     Right,
     /// Another one: the server will answer as for an expired session.
     Wrong,
+    /// Nothing that can be seen: the session's server makes passwords of its own.
+    Unjudged,
 }
 
 /// Bytes of a client's first frame behind its length, those among them that the length does not count; None while
@@ -32,6 +34,13 @@ pub enum Password {
 pub fn request_len(frame: &[u8]) -> Option<usize> {
     let announced = i32::from_be_bytes(*frame.first_chunk()?);
     Some(usize::try_from(announced).unwrap_or(0) + uncounted(frame)?)
+}
+
+impl Password {
+    /// Whether a refusal of it says something about the session instead.
+    pub fn may_be_right(self) -> bool {
+        matches!(self, Self::Right | Self::Unjudged)
+    }
 }
 
 /// A client's claim to a session. The password itself is looked at and not kept.

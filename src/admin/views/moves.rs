@@ -18,6 +18,8 @@ use crate::session::verdict::{MoveVerdict, SessionMove};
 pub(super) struct MoveView {
     #[serde(serialize_with = "text")]
     session: SessionId,
+    /// The session that it replaces, where its holder came back with a new one; null when it is the same.
+    former_session: Option<String>,
     identity: Option<String>,
     client: String,
     from: String,
@@ -39,6 +41,7 @@ impl MoveView {
     pub(super) fn new(observatory: &Observatory, one: &SessionMove) -> Self {
         Self {
             session: one.session,
+            former_session: one.former.map(|former| former.to_string()),
             identity: holder(one.identity, Some(one.client)),
             client: one.client.to_string(),
             from: observatory.server_name(one.from).to_owned(),

@@ -11,6 +11,7 @@ use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
 use crate::ids::{SessionId, Zxid};
 use crate::observe::{MeterReading, Observatory, SessionRow};
+use crate::session::identity::Identity;
 use crate::session::ledger::SessionState;
 use crate::time::Timestamp;
 
@@ -27,8 +28,16 @@ pub(super) struct SessionView {
     client: Option<String>,
     #[serde(flatten)]
     server: ServerView,
-    /// The myid of the server that created it, from the id itself.
-    born_on: u8,
+    /// The myid of the server that created it, from the id itself; null where ids are not of ZooKeeper's making.
+    born_on: Option<u8>,
+    /// `ClickHouse` for a client that speaks its dialect, or is known to be one.
+    client_kind: Option<&'static str>,
+    /// The version of the protocol that both sides agreed on; 0 for all but ClickHouse's clients.
+    protocol_version: i32,
+    /// Bits of an xid: 32, or 64.
+    xid_bits: u8,
+    /// Whether what is said is compressed, so that operations are not seen.
+    compressed: bool,
     timeout_ms: Option<i32>,
     requested_timeout_ms: Option<i32>,
     in_flight: u32,
@@ -79,7 +88,11 @@ impl SessionView {
             identity: holder(row.identity, row.client),
             client: row.client.map(|client| client.to_string()),
             server: ServerView::new(observatory, row.server),
-            born_on: row.session.born_on(),
+            born_on: row.born_on,
+            client_kind: is_clickhouse(row).then_some("ClickHouse"),
+            protocol_version: row.dialect.version,
+            xid_bits: row.dialect.xid_bits(),
+            compressed: row.dialect.compressed,
             timeout_ms: row.timeout_ms,
             requested_timeout_ms: row.requested_ms,
             in_flight: reading.in_flight,
@@ -100,6 +113,10 @@ impl SessionView {
 
 /// What sessions can be narrowed down by.
 pub(in crate::admin) const SESSION_FILTERS: &[&str] = &["server", "client", "identity", "session", "state", "moved"];
+
+fn is_clickhouse(row: &SessionRow) -> bool {
+    row.dialect.is_clickhouse() || matches!(row.identity, Some(Identity::ClickHouse(_)))
+}
 
 /// Sessions that are looked at together: enough to be quick, few enough to take little memory.
 const AT_ONCE: usize = 1_024;

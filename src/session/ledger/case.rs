@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attachment::Claim;
+use super::speech::Speech;
 use crate::ids::{ConnectionId, SessionId, Zxid};
 use crate::session::ending::{Closer, ConnectionEnd, How, Unanswered};
 use crate::session::transition::EndedConnection;
@@ -22,6 +23,7 @@ pub(super) struct Case {
     pub(super) last_zxid: Zxid,
     pub(super) server_zxid: Option<Zxid>,
     pub(super) read_only: Option<bool>,
+    pub(super) speech: Speech,
     pub(super) end: ConnectionEnd,
     pub(super) ended_at: Timestamp,
 }

@@ -83,9 +83,10 @@ mod tests {
     use crate::ids::{ServerId, SessionId, Xid, Zxid};
     use crate::session::ending::{Closer, ConnectionEnd, How, Unanswered};
     use crate::session::ledger::attachment::{Claim, Outcome};
+    use crate::session::ledger::speech::Speech;
     use crate::session::verdict::RouteReason;
-    use crate::wire::OpCode;
     use crate::wire::handshake::Password;
+    use crate::wire::{Dialect, OpCode};
 
     fn case(number: u64) -> Case {
         let end = ConnectionEnd {
@@ -117,6 +118,7 @@ mod tests {
             last_zxid: Zxid(0),
             server_zxid: None,
             read_only: None,
+            speech: Speech { asked: Dialect::ZOOKEEPER, agreed: None, refusal: None },
             end,
             ended_at: Timestamp::ZERO,
         }

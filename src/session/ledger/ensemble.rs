@@ -68,6 +68,8 @@ pub(super) struct ServerView {
     pub(super) exodus: Option<Exodus>,
     /// Ended before their claim was answered; they wait for a look at this server.
     pub(super) unanswered: Vec<ConnectionId>,
+    /// Whether the session that it gave last has a password of the server's own making.
+    pub(super) own_passwords: bool,
     told_role: Option<Role>,
     inquired_at: Option<Timestamp>,
     queued: bool,

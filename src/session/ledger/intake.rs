@@ -8,15 +8,17 @@ use super::case::Case;
 use super::open::OpenConnection;
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use super::sharing::{SHARED_PAUSE, sharers};
+use super::speech::Speech;
 use super::{SessionLedger, judge};
 use crate::ids::{ConnectionId, SessionId};
+use crate::session::clickhouse::ClickHouseServer;
 use crate::session::ending::{ConnectionEnd, Unanswered};
 use crate::session::event::MovedForm;
 use crate::session::identity::Identity;
 use crate::session::transition::Finding;
 use crate::session::verdict::{MoveVerdict, SessionMove};
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 
 impl SessionLedger {
     pub(super) fn claimed(&mut self, now: Timestamp, connection: ConnectionId, claim: Claim, request: ConnectRequest) {
@@ -25,8 +27,10 @@ impl SessionLedger {
             return;
         }
         let ConnectRequest { session, last_zxid, read_only, .. } = request;
+        let (speech, claim) = (Speech::of(&request), self.judged(session, claim));
         let server_zxid = self.ensemble.view(claim.server).last.and_then(|look| look.sighting.zxid);
-        self.open.insert(connection, Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only }));
+        self.open
+            .insert(connection, Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech }));
         if !session.is_new() && self.sessions.ensure(session, now) {
             let cap = self.limits.history;
             self.sessions.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
@@ -43,14 +47,19 @@ impl SessionLedger {
         } else {
             Outcome::Refused { at: now }
         };
-        let claim = open.claim;
-        if open.session.is_new() && response.accepted() {
+        open.speech = open.speech.answered(&response);
+        let (claim, speech, claimed) = (open.claim, open.speech, open.session);
+        if response.accepted() {
             open.session = response.session;
         }
         let session = open.session;
         if response.accepted() {
             self.ensemble.view(claim.server).attached += 1;
+            if session != claimed {
+                self.given_anew(now, connection, claimed, session, claim);
+            }
             self.attached(now, connection, session, claim);
+            self.note_speech(claim.server, session, speech, response.own_password);
         } else if !session.is_new() {
             self.refused(now, connection, session, claim);
         }
@@ -99,6 +108,7 @@ impl SessionLedger {
         self.sessions.change(session, SessionRecord::count_move);
         let one = SessionMove {
             session,
+            former: None,
             from: before.claim.server,
             to: claim.server,
             at: now,
@@ -118,7 +128,7 @@ impl SessionLedger {
         self.sessions.change(session, |record| {
             record.answer(Attachment { connection, claim, end: None }, cap);
             let ended = matches!(record.state(), SessionState::Ended { .. });
-            if claim.password == Password::Right && !record.is_attached() && !ended {
+            if claim.password.may_be_right() && !record.is_attached() && !ended {
                 record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
             }
         });
@@ -131,6 +141,9 @@ impl SessionLedger {
         };
         let session = open.session;
         let joined = self.sessions.change(session, |record| record.join_identity(identity));
+        if let Some(Identity::ClickHouse(ClickHouseServer::Uuid(uuid))) = joined {
+            self.succeed(now, uuid, session);
+        }
         if let Some(Identity::Broker(broker) | Identity::Controller(Some(broker))) = joined {
             self.replace(now, broker, session);
         }
@@ -195,12 +208,15 @@ impl SessionLedger {
             self.misplaced += 1;
             return;
         };
-        let OpenConnection { session, claim, last_zxid, server_zxid, read_only } = *open;
+        let OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech } = *open;
         let silent = now.since(end.client_heard_at) >= claim.timeout();
         let mark =
             AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count, silent };
         self.sessions.change(session, |record| {
-            record.end(connection, mark);
+            if !record.end(connection, mark) && record.is_attached() {
+                // Of a session with this id that was before it.
+                return;
+            }
             record.set_last_unanswered(&end.unanswered);
             if end.closing && claim.attached_at().is_some() {
                 // The client's last word was its wish to close; whatever ended before that had another reason.
@@ -210,7 +226,7 @@ impl SessionLedger {
                 record.set_state(SessionState::Pending { since: now });
             }
         });
-        let case = Case { connection, session, claim, last_zxid, server_zxid, read_only, end, ended_at: now };
+        let case = Case { connection, session, claim, last_zxid, server_zxid, read_only, speech, end, ended_at: now };
         self.open_case(now, case);
     }
 }

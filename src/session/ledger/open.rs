@@ -1,6 +1,7 @@
 //! A connection that has claimed a session and is open.
 
 use super::attachment::Claim;
+use super::speech::Speech;
 use crate::ids::{SessionId, Zxid};
 
 /// An open connection.
@@ -16,4 +17,6 @@ pub struct OpenConnection {
     pub server_zxid: Option<Zxid>,
     /// Whether a read-only server is good enough; None when the client did not say.
     pub read_only: Option<bool>,
+    /// How both sides wish to speak.
+    pub speech: Speech,
 }

@@ -14,6 +14,7 @@ use crate::session::ending::Unanswered;
 use crate::session::identity::Identity;
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
+use crate::wire::Dialect;
 
 /// Whether a session lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +87,10 @@ pub struct SessionRecord {
     closed_at: Option<Timestamp>,
     identity: Option<Box<Identity>>,
     last_unanswered: Box<[Unanswered]>,
+    /// How its last connection speaks.
+    dialect: Dialect,
+    /// Whether its server makes ids and passwords of its own.
+    own_id: bool,
     /// Pairs of clients that were told to share this session, and when; at most [`SHARED_PAIRS`].
     shared: Vec<([SocketAddr; 2], Timestamp)>,
 }
@@ -109,6 +114,8 @@ impl SessionRecord {
             closed_at: None,
             identity: None,
             last_unanswered: Box::default(),
+            dialect: Dialect::ZOOKEEPER,
+            own_id: false,
             shared: Vec::new(),
         }
     }
@@ -123,9 +130,23 @@ impl SessionRecord {
         self.state
     }
 
-    /// The myid of the server that created it.
-    pub fn born_on(&self) -> u8 {
-        self.id.born_on()
+    /// The myid of the server that created it; None when its id is of another making.
+    pub fn born_on(&self) -> Option<u8> {
+        (!self.own_id).then(|| self.id.born_on())
+    }
+
+    /// Whether its id and password are not of ZooKeeper's making.
+    pub(super) fn has_own_id(&self) -> bool {
+        self.own_id
+    }
+
+    /// How its last connection speaks.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(super) fn set_speech(&mut self, dialect: Dialect, own_id: bool) {
+        (self.dialect, self.own_id) = (dialect, own_id);
     }
 
     /// The client that was given it last, or claimed it last when none was.
@@ -270,11 +291,13 @@ impl SessionRecord {
         }
     }
 
-    pub(super) fn end(&mut self, connection: ConnectionId, end: AttachmentEnd) {
-        let Some(entry) = self.entry(connection) else { return };
+    /// Notes a connection's end; false when its claim is not known here.
+    pub(super) fn end(&mut self, connection: ConnectionId, end: AttachmentEnd) -> bool {
+        let Some(entry) = self.entry(connection) else { return false };
         let was = entry.is_attached();
         entry.end = Some(end);
         self.attached -= u32::from(was);
+        true
     }
 
     pub(super) fn decide(&mut self, connection: ConnectionId, reason: EndReason) {

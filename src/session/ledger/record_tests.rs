@@ -187,7 +187,7 @@ fn a_client_shares_with_the_other_of_its_pair() {
 #[test]
 fn it_knows_its_id_and_how_ends_are_called() {
     let record = SessionRecord::new(SessionId(0x0300_0000_0000_0007), Timestamp::ZERO);
-    assert_eq!((record.id(), record.born_on()), (SessionId(0x0300_0000_0000_0007), 3));
+    assert_eq!((record.id(), record.born_on()), (SessionId(0x0300_0000_0000_0007), Some(3)));
     let ends = [SessionEnd::Closed, SessionEnd::Expired, SessionEnd::Replaced, SessionEnd::Lapsed];
     assert_eq!(ends.map(SessionEnd::label), ["closed", "expired", "replaced", "lapsed"]);
 }

@@ -104,6 +104,11 @@ impl SessionTable {
         }
     }
 
+    /// Forgets what is known under an id that a server has given anew.
+    pub(super) fn begin_anew(&mut self, id: SessionId) {
+        self.forget(id);
+    }
+
     fn make_room(&mut self) -> bool {
         let oldest = self.ended.first().or(self.pending.first());
         oldest.map(|&(_, id)| id).is_some_and(|id| self.forget(id))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::is_late;
 use super::server::{CLOSE_REACHES, TOGETHER, by_answered_reattach, by_reattach, others};
-use super::{Ruling, Scene, pause, sentence};
+use super::{Ruling, Scene, dialect, pause, sentence};
 use crate::ids::Zxid;
 use crate::session::ending::{Closer, How};
 use crate::session::ledger::attachment::Attachment;
@@ -152,6 +152,7 @@ fn serving(scene: Scene<'_>, look: Look, view: &ServerView) -> Ruling {
         );
     }
     over_as_claimed(scene)
+        .or_else(|| dialect::turned_away(scene))
         .unwrap_or_else(|| capped(scene, "it serves others and has the zxid that the client has seen"))
 }
 

@@ -5,6 +5,7 @@
 //! same session explains, what befell the whole server, what the session's next attach shows.
 
 mod client;
+mod dialect;
 mod handshake;
 mod moved;
 mod pause;
@@ -83,6 +84,9 @@ impl<'a> Scene<'a> {
 /// The reason of an end that needs no more evidence.
 pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
     let case = scene.case;
+    if let Some(ruling) = dialect::at_once(scene) {
+        return Some(ruling);
+    }
     if let super::attachment::Outcome::Refused { .. } = case.claim.outcome {
         return Some(refused(scene));
     }
@@ -100,7 +104,7 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
         return handshake::at_once(scene);
     }
     if case.end.closing && !refused_before_close(case) {
-        return Some(Ruling::of(EndReason::Closed, "the client had asked to close its session"));
+        return Some(dialect::closed(scene));
     }
     if let Some(ruling) = fatal(scene) {
         return Some(ruling);
@@ -128,6 +132,10 @@ fn refused(scene: Scene<'_>) -> Ruling {
         Password::Wrong => Ruling::of(
             EndReason::WrongPassword,
             format!("server {server} refused the claim: its password does not belong to the session"),
+        ),
+        Password::Unjudged => Ruling::of(
+            EndReason::SessionExpired,
+            format!("server {server} refused the claim; whether its password was right cannot be seen"),
         ),
         Password::Right => {
             let mut others = scene.session.into_iter().flat_map(SessionRecord::attachments);
@@ -177,6 +185,7 @@ fn fatal(scene: Scene<'_>) -> Option<Ruling> {
     let (reason, words) = match error {
         ErrorCode::AUTH_FAILED => (EndReason::AuthFailed, "the client's authentication failed"),
         ErrorCode::SASL_REQUIRED => (EndReason::AuthFailed, "the server wants authentication first"),
+        _ if dialect::is_keepers(scene, error) => (EndReason::ServerLeaving, dialect::KEEPER_STOPS),
         ErrorCode::SESSION_EXPIRED => (EndReason::SessionExpired, "the session was over"),
         _ if matches!(case.end.closer, Closer::Client(_)) => return None,
         ErrorCode::UNIMPLEMENTED => (EndReason::Unknown, "it does not know what the client asked for, and closes"),

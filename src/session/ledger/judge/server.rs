@@ -10,7 +10,6 @@ use crate::session::ledger::exodus::{Fate, Testimony};
 use crate::session::ledger::record::SessionRecord;
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
-use crate::wire::handshake::Password;
 
 /// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
 /// milliseconds, the rest is room for a loaded proxy and for a quorum round.
@@ -226,7 +225,7 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
     let case = scene.case;
     let answer = |other: &&Attachment| match other.claim.outcome {
         Outcome::Accepted { at, .. } => at > case.ended_at,
-        Outcome::Refused { at } => at > case.ended_at && other.claim.password == Password::Right,
+        Outcome::Refused { at } => at > case.ended_at && other.claim.password.may_be_right(),
         Outcome::Unanswered => false,
     };
     let next = others(scene).find(answer)?;
@@ -256,7 +255,7 @@ fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
 fn over_before(scene: Scene<'_>) -> Option<Ruling> {
     let (case, attached_at) = (scene.case, scene.case.attached_at()?);
     let (at, server) = others(scene).rev().find_map(|other| match other.claim.outcome {
-        Outcome::Refused { at } if other.claim.password == Password::Right => Some((at, other.claim.server)),
+        Outcome::Refused { at } if other.claim.password.may_be_right() => Some((at, other.claim.server)),
         _ => None,
     })?;
     // Whoever was given the session since shows that it lived on.

@@ -1,0 +1,52 @@
+//! Sessions of servers that do not count them as ZooKeeper does: a Keeper's ids begin at 1 again after a reset, and a
+//! server that knows nothing of the session that was claimed gives another one.
+
+use super::SessionLedger;
+use super::attachment::{Attachment, Claim, Outcome};
+use super::record::{SessionEnd, SessionState};
+use super::speech::Speech;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::time::Timestamp;
+use crate::wire::handshake::Password;
+
+impl SessionLedger {
+    /// The claim as far as its password can be judged: not where servers make their own.
+    pub(super) fn judged(&mut self, session: SessionId, claim: Claim) -> Claim {
+        let own_id = self.session(session).is_some_and(super::SessionRecord::has_own_id);
+        if claim.password == Password::Wrong && (own_id || self.ensemble.view(claim.server).own_passwords) {
+            return Claim { password: Password::Unjudged, ..claim };
+        }
+        claim
+    }
+
+    /// A claim was answered with a session that is not the one it claimed: a new one, and the claimed one is over for
+    /// this client. What was known under the new one's id is of another session.
+    pub(super) fn given_anew(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        claimed: SessionId,
+        given: SessionId,
+        claim: Claim,
+    ) {
+        let refused = Claim { outcome: Outcome::Refused { at: now }, ..claim };
+        let cap = self.limits.history;
+        self.sessions.change(claimed, |record| {
+            record.answer(Attachment { connection, claim: refused, end: None }, cap);
+            if !record.is_attached() && !matches!(record.state(), SessionState::Ended { .. }) {
+                record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
+            }
+        });
+        if !claimed.is_new() {
+            self.session_came_back(claimed);
+        }
+        self.sessions.begin_anew(given);
+    }
+
+    /// A server has given a session: how it is spoken with, and whose make its id is.
+    pub(super) fn note_speech(&mut self, server: ServerId, session: SessionId, speech: Speech, own_password: bool) {
+        self.ensemble.view(server).own_passwords = own_password;
+        let dialect = speech.agreed.unwrap_or_default();
+        self.sessions.change(session, |record| record.set_speech(dialect, own_password));
+    }
+}
