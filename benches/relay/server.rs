@@ -18,6 +18,8 @@ const LISTENER: Token = Token(usize::MAX);
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 /// First four bytes of the `srvr` command.
 const SRVR: &[u8] = b"srvr";
+/// The word that a prober asks first; anything but `imok` will do as an answer.
+const RUOK: &[u8] = b"ruok";
 
 /// Serves `address` until the process is killed.
 pub(crate) fn serve(address: SocketAddr) -> Result<()> {
@@ -138,7 +140,7 @@ impl Connection {
         let mut at = 0;
         while !self.closing && input.len() - at >= 4 {
             let rest = &input[at..];
-            if !self.greeted && rest.starts_with(SRVR) {
+            if !self.greeted && (rest.starts_with(SRVR) || rest.starts_with(RUOK)) {
                 replies.srvr();
                 self.closing = true;
                 return input.len();

@@ -52,7 +52,7 @@ const FAULTS: [&str; 10] = [
 /// A multi with an operation of no known layout.
 const UNKNOWN_PART: &str = "unknown_sub_operation";
 /// The words that [`first_frame`](crate::wire::first_frame) tells, and the place of any other.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 36] = [
     "conf",
     "cons",
     "crst",
@@ -71,6 +71,22 @@ const WORDS: [&str; 20] = [
     "wchc",
     "wchp",
     "wchs",
+    "apiv",
+    "clrs",
+    "csnp",
+    "ftfl",
+    "jmdp",
+    "jmep",
+    "jmfp",
+    "jmst",
+    "lgif",
+    "lgrq",
+    "pfev",
+    "rclc",
+    "rcvr",
+    "rqld",
+    "uptm",
+    "ydld",
     "telnet_close",
     "other",
 ];

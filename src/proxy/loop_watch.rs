@@ -1,11 +1,11 @@
 //! Finding out that a server leads back to this proxy, through other proxies or a network's translation.
 //!
 //! What clients send is forwarded as it is, so nothing that goes round can carry a mark. The prober's own question can
-//! be recognised instead: when a `srvr` comes in at the very moment in which one is out to a server, that server is
+//! be recognised instead: when its word comes in at the very moment in which one is out to a server, that server is
 //! suspected, and the one that came in waits until the question is answered or too old. A suspect is then sent words in
 //! an order that is drawn: when enough of them come in while they are out, it leads back.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::question::Question;
 use crate::ids::ServerId;
 use crate::time::Timestamp;
 
@@ -28,6 +29,8 @@ pub(super) const QUESTION: &str = "srvr";
 pub(super) struct LoopWatch {
     /// When each server was asked the question that is not answered yet; 0 for none.
     asked_at: Vec<AtomicU64>,
+    /// Whether that is the usual question, or one of the first.
+    usual: Vec<AtomicBool>,
     answered: Notify,
     suspected: Vec<Notify>,
     trial: Mutex<Option<TrialWord>>,
@@ -61,6 +64,7 @@ impl LoopWatch {
     pub(super) fn new(servers: usize) -> Self {
         Self {
             asked_at: (0..servers).map(|_| AtomicU64::new(0)).collect(),
+            usual: (0..servers).map(|_| AtomicBool::new(true)).collect(),
             answered: Notify::new(),
             suspected: (0..servers).map(|_| Notify::new()).collect(),
             trial: Mutex::new(None),
@@ -71,8 +75,9 @@ impl LoopWatch {
     }
 
     /// A question goes out to a server; it is answered, or given up, when the result is dropped.
-    pub(super) fn ask(&self, server: ServerId, now: Timestamp) -> Asked<'_> {
-        if let Some(asked_at) = self.asked_at.get(server.index()) {
+    pub(super) fn ask(&self, server: ServerId, word: &str, now: Timestamp) -> Asked<'_> {
+        if let (Some(asked_at), Some(usual)) = (self.asked_at.get(server.index()), self.usual.get(server.index())) {
+            usual.store(word == QUESTION, Ordering::Relaxed);
             asked_at.store(now.0, Ordering::Relaxed);
         }
         Asked { watch: self, server }
@@ -109,13 +114,14 @@ impl LoopWatch {
             self.echoed.notify_one();
             return Incoming::Echo;
         }
-        if word != QUESTION {
+        let usual = word == QUESTION;
+        if !usual && word != Question::First.word() {
             return Incoming::Strange;
         }
         let mut seen = Incoming::Strange;
-        for (asked_at, suspected) in self.asked_at.iter().zip(&self.suspected) {
+        for ((asked_at, kind), suspected) in self.asked_at.iter().zip(&self.usual).zip(&self.suspected) {
             let asked_at = asked_at.load(Ordering::Relaxed);
-            if asked_at != 0 && now.since(Timestamp(asked_at)) <= RECENT {
+            if kind.load(Ordering::Relaxed) == usual && asked_at != 0 && now.since(Timestamp(asked_at)) <= RECENT {
                 suspected.notify_one();
                 seen = Incoming::Doubtful;
             }

@@ -15,6 +15,7 @@ mod names;
 mod own_address;
 mod own_pause;
 mod probe;
+mod question;
 mod relay;
 mod roll;
 mod server;

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::gateway::Gateway;
-use super::loop_watch::QUESTION;
+use super::question::{Heard, Question};
 use super::socket::{self, ConnectError};
 use crate::ids::ServerId;
 use crate::session::sighting::{Health, Sighting};
@@ -52,29 +52,37 @@ impl Prober {
     async fn look_on(&self) {
         let mut health = Health::Unknown;
         let mut patience = self.gateway.settings.probe.timeout;
+        let mut question = Question::First;
         loop {
+            let before = question;
             let asked_at = self.gateway.clock.now();
             let began = Instant::now();
             let settings = self.gateway.settings.probe;
             let name = &self.gateway.names[self.server.index()];
             let connected = socket::connect(name, began + settings.timeout).await;
             health = match connected {
-                Err(error) => self.not_reached(asked_at, health, &error).await,
+                Err(error) => {
+                    question = question.afresh();
+                    self.not_reached(asked_at, health, &error).await
+                }
                 Ok(stream) => {
                     if matches!(health, Health::Refusing | Health::Unreachable) {
                         // The port is open again; whether the server serves is asked next. Where nothing was known
                         // before this would be a rumour: it takes the server for one that is just starting.
                         self.seen(asked_at, Sighting::of(Health::NotServing));
                     }
-                    self.ask_in_time(stream, health, began, patience).await
+                    self.ask_in_time(stream, health, began, patience, &mut question).await
                 }
             };
             patience = match health {
                 Health::Mute => (patience * 2).min(LONGEST_PATIENCE),
                 _ => settings.timeout,
             };
-            // A server that takes connections only to close them is not to be hammered.
-            sleep_until(began + AFTER_REFUSAL).await;
+            // One that has shown what it is to be asked is asked that at once. A server that takes connections only to
+            // close them is not to be hammered.
+            if question == before || health != Health::Unknown {
+                sleep_until(began + AFTER_REFUSAL).await;
+            }
         }
     }
 
@@ -93,7 +101,14 @@ impl Prober {
     }
 
     /// Holds the connection until it is time to ask, then asks.
-    async fn ask_in_time(&self, mut stream: TcpStream, health: Health, began: Instant, patience: Duration) -> Health {
+    async fn ask_in_time(
+        &self,
+        mut stream: TcpStream,
+        health: Health,
+        began: Instant,
+        patience: Duration,
+        question: &mut Question,
+    ) -> Health {
         let settings = self.gateway.settings.probe;
         let pause = match health {
             Health::Serving => settings.interval,
@@ -108,25 +123,35 @@ impl Prober {
             // what it means.
             _ = stream.read(&mut early) => return if health == Health::Serving { Health::Unknown } else { health },
         }
-        let asked = self.gateway.loops.ask(self.server, self.gateway.clock.now());
-        let health = self.await_answer(&mut pin!(ask(stream)), patience).await;
+        let word = question.word();
+        let asked = self.gateway.loops.ask(self.server, word, self.gateway.clock.now());
+        let health = self.await_answer(&mut pin!(ask(stream, word)), patience, question).await;
         drop(asked);
         health
     }
 
     /// Waits for an answer, and where none comes in time goes on to wait on the same connection for as long as
     /// `patience` says, however often it has to be told meanwhile that the server is mute.
-    async fn await_answer(&self, asking: &mut (impl Future<Output = Sighting> + Unpin), patience: Duration) -> Health {
+    async fn await_answer(
+        &self,
+        asking: &mut (impl Future<Output = Vec<u8>> + Unpin),
+        patience: Duration,
+        question: &mut Question,
+    ) -> Health {
         let began = Instant::now();
         let mut in_time = true;
         loop {
             let asked_at = self.gateway.clock.now();
             match timeout(self.gateway.settings.probe.timeout, &mut *asking).await {
-                Ok(sighting) if in_time => return self.seen(asked_at, sighting),
+                Ok(answer) if in_time => return self.heard(asked_at, &answer, question),
                 // An answer from long ago shows that the server is awake, and nothing of what it is now.
                 Ok(_late) => return Health::Mute,
                 // zoogate itself stood still: the server had less time than it seems, and is given that.
                 Err(_) if self.paused_since(asked_at) => continue,
+                Err(_) if in_time && *question == Question::Second && self.is_well().await => {
+                    *question = Question::Only;
+                    return self.seen(asked_at, Sighting::of(Health::Serving));
+                }
                 Err(_) => self.seen(asked_at, Sighting::of(Health::Mute)),
             };
             in_time = false;
@@ -134,6 +159,29 @@ impl Prober {
                 return Health::Mute;
             }
         }
+    }
+
+    /// What a server said that answered in time.
+    fn heard(&self, asked_at: Timestamp, answer: &[u8], question: &mut Question) -> Health {
+        match question.read(answer) {
+            Heard::Seen(sighting, next) => {
+                *question = next;
+                self.seen(asked_at, sighting)
+            }
+            Heard::Next(next) => {
+                *question = next;
+                Health::Unknown
+            }
+        }
+    }
+
+    /// Whether a server that does not answer `srvr` answers `ruok` still.
+    async fn is_well(&self) -> bool {
+        let patience = self.gateway.settings.probe.timeout;
+        let name = &self.gateway.names[self.server.index()];
+        let Ok(stream) = socket::connect(name, Instant::now() + patience).await else { return false };
+        let answer = timeout(patience, ask(stream, Question::Only.word())).await.unwrap_or_default();
+        matches!(Question::Only.read(&answer), Heard::Seen(Sighting { health: Health::Serving, .. }, _))
     }
 
     fn paused_since(&self, asked_at: Timestamp) -> bool {
@@ -146,14 +194,14 @@ impl Prober {
     }
 }
 
-/// Asks `srvr`, the one word that every server answers (`4lw.commands.whitelist` of 3.5.3 and later).
-async fn ask(mut stream: TcpStream) -> Sighting {
+/// Asks a word; what the server says until it closes.
+async fn ask(mut stream: TcpStream, word: &str) -> Vec<u8> {
     let mut answer = Vec::new();
     let exchange = async {
-        stream.write_all(QUESTION.as_bytes()).await?;
+        stream.write_all(word.as_bytes()).await?;
         stream.take(ANSWER_CAP).read_to_end(&mut answer).await
     };
     // However it ended: what was said by then counts.
     let _ = exchange.await;
-    if answer.is_empty() { Sighting::of(Health::Closing) } else { Sighting::read_srvr(&answer) }
+    answer
 }

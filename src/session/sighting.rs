@@ -105,7 +105,12 @@ impl Sighting {
             Some("read-only") => Role::ReadOnly,
             _ => Role::Unknown,
         };
-        let zxid = field("Zxid:").and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
+        // RaftKeeper, and ClickHouse's Keeper before it wrote hexadecimal, write a decimal number.
+        let number = |text: &str| match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        };
+        let zxid = field("Zxid:").and_then(number);
         Self { health: Health::Serving, role, zxid: zxid.map(|zxid| Zxid(zxid as i64)) }
     }
 }
@@ -125,6 +130,18 @@ mod tests {
         );
         let leader = Sighting::read_srvr(b"Zxid: 0x7\nMode: leader\nProposal sizes last/min/max: 1/1/1\n");
         assert_eq!((leader.role, leader.zxid), (Role::Leader, Some(Zxid(7))));
+    }
+
+    #[test]
+    fn answers_of_other_servers_are_read_too() {
+        let keeper = b"ClickHouse Keeper version: v26.9.2.1-stable\nLatency min/avg/max: 0/0/0\nReceived: 1\nSent: 1\n\
+            Connections: 1\nOutstanding: 0\nZxid: 0x64\nMode: leader\nNode count: 9\n";
+        let leads = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(0x64)) };
+        assert_eq!(Sighting::read_srvr(keeper), leads);
+        let raft = b"RaftKeeper version: v2.1.0\nSent : 4\nZxid: 100\nMode: leader\nNode count: 9\n";
+        assert_eq!(Sighting::read_srvr(raft), leads);
+        let waits = Sighting::read_srvr(b"This instance is not currently serving requests\n");
+        assert_eq!(waits, Sighting::of(Health::NotServing));
     }
 
     #[test]

@@ -41,10 +41,11 @@ impl Foreign {
     }
 }
 
-/// The words that `FourLetterCommands` knows (3.4 to 3.9), and telnet's interrupt.
-const WORDS: [&str; 18] = [
+/// The words that `FourLetterCommands` knows (3.4 to 3.9), then those that only ClickHouse's Keeper or `RaftKeeper` know.
+const WORDS: [&str; 34] = [
     "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
-    "stmk", "wchc", "wchp", "wchs",
+    "stmk", "wchc", "wchp", "wchs", "apiv", "clrs", "csnp", "ftfl", "jmdp", "jmep", "jmfp", "jmst", "lgif", "lgrq",
+    "pfev", "rclc", "rcvr", "rqld", "uptm", "ydld",
 ];
 /// Telnet's interrupt sequence, which the server takes for a word that closes the connection.
 const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];

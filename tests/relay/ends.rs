@@ -118,8 +118,8 @@ async fn relays_that_have_ended_leave_no_memory_behind() {
     let mut before = 0;
     for round in 0..WARM + ROUNDS {
         let mut client = connect(mirror).await;
-        send(&mut client, b"ruok").await;
-        let mut server = fake.visit_with(b"ruok").await;
+        send(&mut client, b"mntr").await;
+        let mut server = fake.visit_with(b"mntr").await;
         send(&mut server, b"imok").await;
         drop(server);
         assert_eq!(rest(&mut client).await, (b"imok".to_vec(), End::Orderly));

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
+use crate::support::fake;
 use crate::support::fake::Fake;
 use crate::support::sockets::{End, connect, expect, refuses, rest, send};
 use crate::support::wait::{until, within};
@@ -38,8 +39,7 @@ async fn a_refusal_met_after_accept_resets_the_client() {
     let (address, mirror) = (listener.local_addr().unwrap(), ports::free());
     let plan = Plan::before(&[address]).mirror(mirror, address);
     let holding = tokio::spawn(async move {
-        let (mut asked, _) = listener.accept().await.unwrap();
-        expect(&mut asked, b"srvr").await;
+        let mut asked = fake::asked(&listener).await;
         send(&mut asked, b"Mode: follower\nZxid: 0x7\n").await;
         drop(asked);
         // The connection for the next question is kept, so that the end of the listener does not show.

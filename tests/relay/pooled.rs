@@ -8,6 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
+use crate::support::fake;
 use crate::support::fake::Fake;
 use crate::support::sockets::{End, connect, expect, refuses, rest, send};
 use crate::support::wait::{until, within};
@@ -32,7 +33,7 @@ async fn closing(listener: TcpListener, hears_claims: bool) {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let mut opening = [0; 4];
         let heard = tokio::io::AsyncReadExt::read_exact(&mut stream, &mut opening).await;
-        if heard.is_ok() && &opening == b"srvr" {
+        if heard.is_ok() && matches!(&opening, b"srvr" | b"ruok") {
             send(&mut stream, b"Mode: follower\nZxid: 0x7\n").await;
         } else if hears_claims {
             kept.push(stream);
@@ -155,8 +156,7 @@ async fn a_word_for_which_no_server_is_left_is_closed_and_counted() {
     let address = ports::free();
     let plan = Plan::before(&[listener.local_addr().unwrap()]).pooled(address);
     let leaving = tokio::spawn(async move {
-        let (mut asked, _) = listener.accept().await.unwrap();
-        expect(&mut asked, b"srvr").await;
+        let mut asked = fake::asked(&listener).await;
         send(&mut asked, b"Mode: follower\nZxid: 0x7\n").await;
         drop(asked);
         // The connection for the next question is kept, so that the end of the listener does not show.

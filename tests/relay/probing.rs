@@ -1,9 +1,13 @@
 //! What zoogate asks servers by itself, and what follows from their silence.
 
-use socket2::{Domain, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::support::fake::Fake;
+use socket2::{Domain, Socket, Type};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+use crate::support::fake::{Fake, asked};
 use crate::support::pair::Pair;
 use crate::support::sockets::{End, connect, expect, rest, send};
 use crate::support::wait::within;
@@ -13,13 +17,6 @@ use crate::support::{frames, ports};
 const SESSION: i64 = 0x0100_0000_0000_0700;
 /// Longer than any test.
 const NEVER: &str = "1h";
-
-/// The next question at a listener.
-async fn asked(listener: &TcpListener) -> TcpStream {
-    let (mut stream, _) = within("a question", listener.accept()).await.expect("a connection");
-    expect(&mut stream, b"srvr").await;
-    stream
-}
 
 #[tokio::test]
 async fn a_server_that_hangs_up_is_asked_at_once_and_one_that_is_starting_again_soon() {
@@ -117,4 +114,35 @@ async fn an_answer_that_comes_late_says_nothing_of_what_is_now() {
     send(&mut in_time, b"Mode: leader\nZxid: 0x8\n").await;
     drop(in_time);
     zoogate.counts("zoogate_server_leader", &[], 1).await;
+}
+
+/// As zetcd is: it takes every word but one for the length of a frame, and waits for that.
+#[tokio::test]
+async fn a_server_that_knows_one_word_is_asked_another_once_and_is_not_taken_for_mute() {
+    let listener = TcpListener::bind(ports::free()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let others = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&others);
+    let answering = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut word = [0; 4];
+            match stream.read_exact(&mut word).await {
+                Ok(_) if &word == b"ruok" => send(&mut stream, b"imok").await,
+                Ok(_) => {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    kept.push(stream);
+                }
+                Err(_) => {}
+            }
+        }
+    });
+    let plan = Plan::before(&[address]).pooled(ports::free());
+    let zoogate = plan.with("--probe-timeout", "100ms").with("--probe-interval", "50ms").start().await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], 5).await;
+    assert_eq!(others.load(Ordering::Relaxed), 1);
+    let all = zoogate.metric("zoogate_probe_results_total", &[]).await;
+    assert_eq!(zoogate.metric("zoogate_probe_results_total", &["health=\"serving\""]).await, all);
+    answering.abort();
 }

@@ -29,7 +29,7 @@ async fn stage() -> Stage {
 async fn a_word_is_answered_at_once_and_in_one_piece() {
     let mut stage = stage().await;
     for address in stage.addresses {
-        for word in ["envi", "mntr", "ruok", "isro"] {
+        for word in ["envi", "mntr", "dump", "isro"] {
             let mut client = connect(address).await;
             send(&mut client, word.as_bytes()).await;
             let mut server = stage.fake.visit_with(word.as_bytes()).await;
@@ -43,7 +43,7 @@ async fn a_word_is_answered_at_once_and_in_one_piece() {
             assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
         }
     }
-    for word in ["envi", "mntr", "ruok", "isro"] {
+    for word in ["envi", "mntr", "dump", "isro"] {
         stage.zoogate.counts("zoogate_four_letter_words_total", &[&format!("word=\"{word}\"")], 2).await;
     }
 }

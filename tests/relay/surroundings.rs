@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::support::crowd::alone;
+use crate::support::fake;
 use crate::support::fake::Fake;
 use crate::support::pair::Pair;
 use crate::support::sockets::{End, connect, expect, refuses, rest, send};
@@ -149,8 +150,7 @@ async fn a_look_up_for_a_client_that_is_never_answered_does_not_hold_up_a_stop()
     let plan = Plan::before_names(&server).with("--listen", &format!("{mirror}={server}"));
     let plan = plan.with("--probe-interval", "1h").with("--workers", "1").hosts(hosts.path());
     let probed = tokio::spawn(async move {
-        let (mut question, _) = listener.accept().await.unwrap();
-        expect(&mut question, b"srvr").await;
+        let mut question = fake::asked(&listener).await;
         send(&mut question, b"Mode: follower\nZxid: 0x7\n").await;
         drop(question);
         // With this connection the prober waits for the time of its next question.

@@ -15,6 +15,9 @@ use super::wait::within;
 const SRVR: &[u8] = b"Zookeeper version: 3.9.3-fake, built on now\nReceived: 1\nSent: 1\nConnections: 1\n\
     Outstanding: 0\nZxid: 0x7\nMode: standalone\nNode count: 5\n";
 
+/// What it answers to the question in front of that.
+const NOT_ALLOWED: &[u8] = b"ruok is not executed because it is not in the whitelist.\n";
+
 /// What a server answers to zoogate's own question, if it does.
 type Says = Arc<Mutex<Option<&'static [u8]>>>;
 
@@ -105,6 +108,20 @@ impl Fake {
     }
 }
 
+/// The next question at a listener. What a server is asked that nothing is known of is answered as ZooKeeper does.
+pub(crate) async fn asked(listener: &TcpListener) -> TcpStream {
+    loop {
+        let (mut stream, _) = within("a question", listener.accept()).await.expect("a connection");
+        let mut word = [0; 4];
+        within("a word", stream.read_exact(&mut word)).await.expect("a word");
+        if &word == b"srvr" {
+            return stream;
+        }
+        assert_eq!(&word, b"ruok");
+        send(&mut stream, NOT_ALLOWED).await;
+    }
+}
+
 impl Drop for Fake {
     fn drop(&mut self) {
         self.task.abort();
@@ -123,10 +140,10 @@ async fn receive(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, sa
     if stream.read_exact(&mut opening).await.is_err() {
         return;
     }
-    if &opening == b"srvr" {
+    if matches!(&opening, b"srvr" | b"ruok") {
         let answer = *says.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever asked may be gone, or lose patience; that is not this server's business.
-        let _ = match answer {
+        let _ = match answer.map(|answer| if &opening == b"ruok" { NOT_ALLOWED } else { answer }) {
             Some(answer) => stream.write_all(answer).await,
             None => stream.read(&mut opening).await.map(|_| ()),
         };
