@@ -31,6 +31,8 @@ const CLAIMS: &[Claim] = &[
     ("| paths kept", "16 KiB", "src/session/path_ring.rs", "PATH_RING_CAP"),
     ("| paths kept", "255 bytes", "src/session/path_ring.rs", "KEPT"),
     ("| watched paths", "32,768", "src/session/watches.rs", "WATCHED_PATHS_CAP"),
+    ("| claims of", "4,096", "src/session/ledger.rs", "CLAIMANTS"),
+    ("| claims of", "8 of each", "src/session/ledger.rs", "CLAIMANT_HISTORY"),
     ("| findings", "65,536", "src/session/ledger.rs", "FINDINGS"),
     ("| log lines", "4,096", "src/observe/logging.rs", "LINES"),
     ("| findings", "8 MiB", "src/session/ledger/kept.rs", "FINDINGS_BYTES"),
@@ -46,7 +48,7 @@ const CLAIMS: &[Claim] = &[
     ("| answers of the admin", "8 are", "src/admin/desk.rs", "TRAYS"),
     ("| answers of the admin", "32 requests", "src/admin/desk.rs", "WAITING"),
     ("| rows of a list", "64 at", "src/admin/listing.rs", "ROWS"),
-    ("| rows of a list", "32 KiB", "src/admin/listing.rs", "PIECE"),
+    ("| rows of a list", "256 KiB", "src/admin/listing.rs", "PIECE"),
     ("| happenings", "256", "src/observe/observatory/reading.rs", "STORY"),
     ("| connections to the admin", "after 10 min", "src/admin/door.rs", "LIFETIME"),
     ("| answers of the admin", "4 times", "src/admin/pace.rs", "REST"),
@@ -62,6 +64,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("| connections to a server only", "1, 2, 4, 8"),
     ("| watched paths", "17 bytes"),
     ("| moves, refusals", "10,000"),
+    // Bounded by the fields of an event.
+    ("| log lines", "3 KiB"),
 ];
 
 fn read(file: &str) -> String {

@@ -52,11 +52,10 @@ impl Desk {
         let _queued = self.queued()?;
         let tray = self.tray().await?;
         let answer = self.pace.make(|| make(&self.observatory)).await?;
-        let body = WholeBody { bytes: Some(Bytes::from(answer)), _tray: tray };
-        Ok(([(header::CONTENT_TYPE, kind)], Body::new(body)).into_response())
+        Ok(whole(kind, answer, tray))
     }
 
-    /// Chooses what is in a list at its turn; its rows are made while they are read.
+    /// Chooses what is in a list at its turn; of a long one rows are made while they are read.
     pub(super) async fn list(
         &self,
         query: ListQuery,
@@ -66,8 +65,17 @@ impl Desk {
         let filter = query.resolve(&self.observatory, filters)?;
         let _queued = self.queued()?;
         let tray = self.tray().await?;
-        let mut listing = self.pace.make(|| choose(&self.observatory, filter)).await;
+        let begin = || {
+            let mut listing = choose(&self.observatory, filter);
+            let first = listing.piece(&self.observatory).unwrap_or_default();
+            (listing, first)
+        };
+        let (mut listing, first) = self.pace.make(begin).await;
+        if listing.is_whole() {
+            return Ok(whole("application/json", first, tray));
+        }
         let (next, pieces) = mpsc::channel(1);
+        next.try_send(first).unwrap_or_default();
         let (observatory, pace) = (Arc::clone(&self.observatory), Arc::clone(&self.pace));
         tokio::spawn(async move {
             while let Ok(room) = next.reserve().await {
@@ -101,4 +109,10 @@ impl Desk {
             }
         }
     }
+}
+
+/// An answer that is there, on its way.
+fn whole(kind: &'static str, answer: String, tray: OwnedSemaphorePermit) -> Response {
+    let body = WholeBody { bytes: Some(Bytes::from(answer)), _tray: tray };
+    ([(header::CONTENT_TYPE, kind)], Body::new(body)).into_response()
 }

@@ -8,7 +8,7 @@ use crate::text;
 /// Rows that are copied out and written together.
 const ROWS: usize = 64;
 /// Bytes after which a piece is long enough.
-const PIECE: usize = 32 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// What makes the next rows, as JSON behind one another; None when there are none left.
 type MakeRows = Box<dyn FnMut(&Observatory) -> Option<String> + Send>;
@@ -40,6 +40,11 @@ impl Listing {
             Some(rows.join(","))
         };
         Self { member, more, make: Box::new(make), begun: false, any: false, ended: false }
+    }
+
+    /// Whether the last piece was made.
+    pub(super) fn is_whole(&self) -> bool {
+        self.ended
     }
 
     /// The next piece of it; None behind the last.

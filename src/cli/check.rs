@@ -5,6 +5,9 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::arguments::SettingsSource;
 use super::table::Table;
@@ -12,6 +15,9 @@ use super::{Finding, source};
 use crate::config::{self, ListenerKind, OwnListeners, ServerAddress, Settings};
 use crate::proxy::is_own_address;
 use crate::text;
+
+/// How long names are looked up.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Result<Finding> {
     let loaded = match config::load(&source::read(from)?) {
@@ -32,8 +38,7 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
     }
     let own = OwnListeners::of(&settings.listeners);
     let mut faults = Vec::new();
-    for server in &settings.servers {
-        let found = resolve(server);
+    for (server, found) in settings.servers.iter().zip(resolve_all(&settings.servers)) {
         let found = match found {
             Ok(addresses) => {
                 let reached = addresses.iter().find_map(|&address| own.reached_at(address, is_own_address));
@@ -76,6 +81,23 @@ fn behind(settings: &Settings, kind: ListenerKind) -> String {
             None => "mirror".to_owned(),
         },
     }
+}
+
+/// Looks all names up at once, and waits for at most [`PATIENCE`].
+fn resolve_all(servers: &[ServerAddress]) -> Vec<Result<Vec<SocketAddr>, String>> {
+    let (tell, told) = mpsc::channel();
+    for (place, server) in servers.iter().cloned().enumerate() {
+        let tell = tell.clone();
+        // Whoever is not heard in time ends with the process.
+        thread::spawn(move || tell.send((place, resolve(&server))));
+    }
+    drop(tell);
+    let deadline = Instant::now() + PATIENCE;
+    let mut found = vec![Err("cannot be resolved: no answer in 10 s".to_owned()); servers.len()];
+    while let Ok((place, answer)) = told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        found[place] = answer;
+    }
+    found
 }
 
 /// The addresses that a server's name stands for now, or why there are none.

@@ -1,7 +1,9 @@
 //! Reads what the configuration is made of: the file, the environment, the machine's cores.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::thread;
 
 use anyhow::Context as _;
@@ -9,12 +11,25 @@ use anyhow::Context as _;
 use super::arguments::SettingsSource;
 use crate::config::{FileText, Sources};
 
+/// Longest file that is taken for a configuration, in bytes.
+const LONGEST_FILE: u64 = 4 << 20;
+
+/// The text of a file, whatever it is: a device or a pipe may have no end.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(LONGEST_FILE + 1).read_to_string(&mut text)?;
+    if read as u64 > LONGEST_FILE {
+        return Err(io::Error::other("it is longer than 4 MiB, which no configuration is"));
+    }
+    Ok(text)
+}
+
 /// Everything that the settings depend on, unchecked.
 pub(super) fn read(source: &SettingsSource) -> anyhow::Result<Sources> {
     let file = match &source.file {
         None => None,
         Some(path) => {
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
             Some(FileText { path: path.clone(), text })
         }
     };

@@ -2,6 +2,7 @@
 //!
 //! Names are kept as names. They are looked up at every connect, because what they stand for changes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -124,10 +125,10 @@ impl FromStr for ConnectString {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
         let (hosts, chroot) = text.find('/').map_or((text, ""), |slash| text.split_at(slash));
-        let mut servers = Vec::new();
+        let (mut servers, mut known) = (Vec::new(), BTreeSet::new());
         for part in hosts.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let server = part.parse()?;
-            if !servers.contains(&server) {
+            let server: ServerAddress = part.parse()?;
+            if known.insert(server.clone()) {
                 servers.push(server);
             }
         }

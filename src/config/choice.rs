@@ -34,9 +34,9 @@ pub enum LogLevel {
     Error,
     /// What an operator should look at: SESSION_MOVED verdicts, servers lost.
     Warn,
-    /// Also one event for each closed connection and each move.
+    /// Also closed connections and moves: of each kind and server one in a while, and how many more there were.
     Info,
-    /// Also what was decided and why.
+    /// Also each single one of these, and what was decided and why.
     Debug,
     /// Everything there is.
     Trace,

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::address::ServerAddress;
 use super::units::{ByteSize, Period};
-use crate::text::one_line;
+use crate::text::{beginning, one_line};
 
 /// A configuration that cannot be used: where, which key, and what was expected.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -33,7 +33,7 @@ impl fmt::Display for Place<'_> {
         if *self.origin != Origin::Default {
             write!(f, "{}: ", self.origin)?;
         }
-        if self.key.is_empty() { Ok(()) } else { write!(f, "{}: ", self.key) }
+        if self.key.is_empty() { Ok(()) } else { write!(f, "{}: ", quoted(self.key)) }
     }
 }
 
@@ -78,6 +78,22 @@ pub struct FilePlace {
     pub text: String,
 }
 
+/// Letters of a line that are shown, and of those in front of the place.
+const SHOWN: usize = 160;
+const BEFORE: usize = 100;
+/// Bytes of a message that are shown at its beginning and at its end; what a long one leaves out is what it quotes.
+const QUOTED: usize = 200;
+
+/// A text in one line and of a length that can be read.
+fn quoted(text: &str) -> String {
+    let line = one_line(text);
+    if line.len() <= 2 * QUOTED {
+        return line.into_owned();
+    }
+    let end = &line[line.ceil_char_boundary(line.len() - QUOTED)..];
+    format!("{}…{end}", beginning(&line, QUOTED))
+}
+
 /// The line of the file with a mark below, or nothing for other origins.
 struct Excerpt<'a>(&'a Origin);
 
@@ -85,9 +101,13 @@ impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Origin::File(place) = self.0 else { return Ok(()) };
         let number = place.line.to_string();
-        write!(f, "\n  {number} | {}\n  ", place.text)?;
-        let before = number.len() + 3 + place.column - 1;
-        write!(f, "{:before$}{}", "", "^".repeat(place.width))
+        // Of a long line what is around the place.
+        let skipped = (place.column - 1).saturating_sub(BEFORE);
+        let shown: String = place.text.chars().skip(skipped).take(SHOWN).collect();
+        write!(f, "\n  {number} | {shown}\n  ")?;
+        let column = place.column - 1 - skipped;
+        let before = number.len() + 3 + column;
+        write!(f, "{:before$}{}", "", "^".repeat(place.width.min(SHOWN - column)))
     }
 }
 
@@ -95,7 +115,7 @@ impl fmt::Display for Excerpt<'_> {
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum Problem {
     /// It cannot be read; the words are those of the reader of the format or of the value's type.
-    #[error("{}", one_line(.0))]
+    #[error("{}", quoted(.0))]
     Unreadable(String),
     /// A variable that begins as ours do and names no key.
     #[error("no key has this variable{}", .nearest.as_ref().map(|name| format!(": is {name} meant?")).unwrap_or_default())]
@@ -159,6 +179,14 @@ pub enum Problem {
         given: usize,
         /// The bound.
         least: usize,
+    },
+    /// A number above its bound.
+    #[error("{given} is too many: expected at most {most}")]
+    TooMany {
+        /// The value.
+        given: usize,
+        /// The bound.
+        most: usize,
     },
     /// A time below its bound.
     #[error("{given} is too short: expected at least {least}")]

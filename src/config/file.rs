@@ -32,9 +32,13 @@ impl FileText {
         })
     }
 
-    /// Where the value of this key stands.
-    pub(super) fn place_of(&self, path: &str) -> Option<FilePlace> {
-        let document = DeTable::parse(&self.text).ok()?;
+    /// What stands in the file, with its places; None when it cannot be read.
+    pub(super) fn document(&self) -> Option<Spanned<DeTable<'_>>> {
+        DeTable::parse(&self.text).ok()
+    }
+
+    /// Where the value of this key stands in the document.
+    pub(super) fn place_of(&self, document: &Spanned<DeTable<'_>>, path: &str) -> Option<FilePlace> {
         let mut parts = path.split('.');
         let mut value = document.get_ref().get(parts.next()?)?;
         for part in parts {
@@ -45,7 +49,7 @@ impl FileText {
 
     /// The path of the innermost key that `offset` belongs to, as far as the text can be read.
     fn key_at(&self, offset: usize) -> Option<String> {
-        let document = DeTable::parse(&self.text).ok()?;
+        let document = self.document()?;
         key_at(document.get_ref(), offset)
     }
 

@@ -156,6 +156,12 @@ pub struct ConnectionKeys {
     #[arg(id = "connections.max", long = "connections-max", value_name = "N", help_heading = HEADING)]
     pub max: Option<usize>,
 
+    /// Client connections of one client address at one time; further ones are closed at once and counted.
+    ///
+    /// 0 sets no bound. Where clients come through one address (a gateway, NAT), all of them count for it.
+    #[arg(id = "connections.per_address", long = "connections-per-address", value_name = "N", help_heading = HEADING)]
+    pub per_address: Option<usize>,
+
     /// How long a client may take to send its first frame.
     #[arg(id = "connections.first_frame", long = "connections-first-frame", value_name = "TIME", help_heading = HEADING)]
     pub first_frame: Option<Period>,
@@ -204,6 +210,7 @@ impl Keys {
             probe: ProbeKeys { interval: seconds(1), timeout: seconds(1) },
             connections: ConnectionKeys {
                 max: Some(65_536),
+                per_address: Some(0),
                 first_frame: seconds(10),
                 buffer: Some(ByteSize(64 << 10)),
             },

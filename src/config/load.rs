@@ -54,8 +54,12 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     merged.put(&Keys::defaults(sources.cores), |_| Origin::Default);
     if let Some(file) = &sources.file {
         let keys = file.keys()?;
+        let document = file.document();
         merged.put(&keys, |name| {
-            file.place_of(&name.path).map_or(Origin::Default, |place| Origin::File(Box::new(place)))
+            document
+                .as_ref()
+                .and_then(|document| file.place_of(document, &name.path))
+                .map_or(Origin::Default, |place| Origin::File(Box::new(place)))
         });
     }
     for (name, keys) in variables::read(&sources.variables)? {

@@ -97,6 +97,7 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_PROBE_INTERVAL", "20ms"),
         ("ZOOGATE_PROBE_TIMEOUT", "30ms"),
         ("ZOOGATE_CONNECTIONS_MAX", "8"),
+        ("ZOOGATE_CONNECTIONS_PER_ADDRESS", "3"),
         ("ZOOGATE_CONNECTIONS_FIRST_FRAME", "4s"),
         ("ZOOGATE_CONNECTIONS_BUFFER", "5KiB"),
         ("ZOOGATE_LOG_FORMAT", "json"),
@@ -119,6 +120,7 @@ fn every_key_has_a_variable_that_works() {
     ];
     assert_eq!(listeners, expected.map(|(address, kind)| (address.to_owned(), kind)));
     assert_eq!((settings.connections.buffer, settings.busy_poll), (5 << 10, false));
+    assert_eq!(settings.connections.per_address, NonZeroUsize::new(3));
     assert_eq!(settings.shutdown_grace, Duration::from_mins(1));
 }
 

@@ -19,6 +19,10 @@ use crate::ids::ServerId;
 
 /// Server ids of an ensemble (`myid`) are 1 to 255.
 const MOST_SERVERS: usize = 255;
+/// Each worker listens on each address, with a descriptor of its own.
+const MOST_LISTENERS: usize = 1_024;
+/// More threads than any machine has cores.
+const MOST_WORKERS: usize = 1_024;
 /// A probe is a connection; more often than this it would be a load.
 const SHORTEST_PROBE: Duration = Duration::from_millis(10);
 /// Less could not hold a handshake.
@@ -37,7 +41,7 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
         servers,
         listeners,
         pin: set("pin", keys.pin)?,
-        workers: at_least_one("workers", keys.workers)?,
+        workers: workers(keys)?,
         busy_poll: set("busy_poll", keys.busy_poll)?,
         shutdown_grace: set("shutdown_grace", keys.shutdown_grace)?.0,
         jute_maxbuffer: size("jute_maxbuffer", keys.jute_maxbuffer, 1..=usize::MAX)?,
@@ -53,6 +57,7 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
         },
         connections: ConnectionSettings {
             max: at_least_one("connections.max", keys.connections.max)?,
+            per_address: NonZeroUsize::new(set("connections.per_address", keys.connections.per_address)?),
             first_frame: time("connections.first_frame", keys.connections.first_frame, SHORTEST_PROBE)?,
             buffer: size("connections.buffer", keys.connections.buffer, SMALLEST_BUFFER..=LARGEST_BUFFER)?,
         },
@@ -63,10 +68,21 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
     Ok(settings)
 }
 
+fn workers(keys: &Keys) -> Result<NonZeroUsize, Wrong> {
+    let workers = at_least_one("workers", keys.workers)?;
+    if workers.get() > MOST_WORKERS {
+        return Err(("workers", Problem::TooMany { given: workers.get(), most: MOST_WORKERS }));
+    }
+    Ok(workers)
+}
+
 /// The ensemble, with mirrored servers that it does not name added, and the doors in the order given.
 fn servers_and_listeners(keys: &Keys) -> Result<(Vec<ServerAddress>, Vec<ListenerSettings>), Wrong> {
     let mut servers = keys.servers.as_ref().map(|ConnectString { servers, .. }| servers.clone()).unwrap_or_default();
     let mut listeners = Vec::new();
+    if let Some(given) = keys.listen.as_ref().map(Vec::len).filter(|given| *given > MOST_LISTENERS) {
+        return Err(("listen", Problem::TooMany { given, most: MOST_LISTENERS }));
+    }
     for listen in keys.listen.iter().flatten() {
         let kind = match &listen.server {
             None => ListenerKind::Pooled,

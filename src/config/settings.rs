@@ -117,6 +117,8 @@ pub struct ProbeSettings {
 pub struct ConnectionSettings {
     /// Client connections at one time, over all listeners.
     pub max: NonZeroUsize,
+    /// Client connections of one client address at one time; None when they are not bounded.
+    pub per_address: Option<NonZeroUsize>,
     /// How long a client may take to send its first frame.
     pub first_frame: Duration,
     /// Bytes held for a peer that does not take them, per direction, before the other side is no longer read;

@@ -125,7 +125,7 @@ catalog! {
     ADMIN_WAITS: Counter "zoogate_admin_waits_total" []
         "Requests at the admin address that had to wait: answers are made one at a time, with a pause behind each.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
-        "Items that found their queue full.";
+        "Items that found no room, or had to make some before their time.";
     READY: Gauge "zoogate_ready" []
         "1 while zoogate serves.";
     BUILD_INFO: Gauge "zoogate_build_info" ["version"]

@@ -99,15 +99,16 @@ const COMPRESSION: &str = "compression";
 /// what this machine lacks.
 const CONNECT_FAILURES: [&str; 9] =
     ["refused", "closed", "timeout", "resolve", "leads_back", "descriptors", "memory", "ports", OTHER];
-/// Why a client connection was closed instead of relayed: as many as are allowed are open, its first frame did
-/// not come (four ways), no server was left to try.
-const REJECTIONS: [&str; 7] = ["too_many", "left_silent", "left", "deadline", "failed", "no_server", OTHER];
+/// Why a client connection was closed instead of relayed: as many as are allowed are open, of all or of
+/// one address, its first frame did not come (four ways), no server was left to try.
+const REJECTIONS: [&str; 8] =
+    ["too_many", "too_many_of_address", "left_silent", "left", "deadline", "failed", "no_server", OTHER];
 /// What a listener was doing when it failed.
 const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 3] = ["log", "findings", "sessions"];
+const QUEUES: [&str; 5] = ["log", "findings", "sessions", "evicted_sessions", "claims"];
 /// The place of every word that a table does not have.
 const OTHER: &str = "other";
 
@@ -225,7 +226,8 @@ impl Events {
         self.listener_errors.add(&[word(&OPERATIONS, operation), word(&LISTENER_ERRORS, reason_of(error))], 1);
     }
 
-    /// Items that found their queue full, of all time: lines of the log, findings of the ledger, sessions.
+    /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that found
+    /// no room, those that were forgotten early, claims of unknown sessions.
     pub(super) fn set_dropped(&self, totals: [u64; QUEUES.len()]) {
         for (queue, total) in totals.into_iter().enumerate() {
             if let Some(counter) = self.dropped.at(&[queue]) {
@@ -373,7 +375,7 @@ mod tests {
             events.fault(Fault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9]);
+            events.set_dropped([7, 8, 9, 10, 11]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &io::Error::from_raw_os_error(24));
         });
@@ -391,6 +393,8 @@ mod tests {
             r#"zoogate_dropped_total{queue="log"} 7"#,
             r#"zoogate_dropped_total{queue="findings"} 8"#,
             r#"zoogate_dropped_total{queue="sessions"} 9"#,
+            r#"zoogate_dropped_total{queue="evicted_sessions"} 10"#,
+            r#"zoogate_dropped_total{queue="claims"} 11"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
@@ -398,7 +402,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 15, "{counted:#?}");
+        assert_eq!(counted.len(), 17, "{counted:#?}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::events::Events;
 use super::meter::MeterReading;
+use super::sparing::Sparing;
 use crate::ids::ServerId;
 use crate::session::ending::Unanswered;
 use crate::session::identity::Identity;
@@ -16,11 +17,35 @@ use crate::text::{beginning, one_line};
 pub(super) struct Journal {
     /// Addresses by [`ServerId`].
     servers: Vec<String>,
+    sparing: Sparing,
+}
+
+/// Kinds of lines beside those of ends, whose kind is their reason's name.
+const MOVED: &str = "moved";
+const REFUSED: &str = "refused";
+const SHARED: &str = "shared";
+
+/// Writes a finding at its level when it is not spared, and for those who want every one otherwise.
+macro_rules! spared {
+    ($left_out:expr, $level:ident, $($fields:tt)*) => {
+        match $left_out {
+            Some(left_out) => tracing::$level!(left_out, $($fields)*),
+            None => tracing::debug!($($fields)*),
+        }
+    };
 }
 
 impl Journal {
     pub(super) fn new(servers: Vec<String>) -> Self {
-        Self { servers }
+        Self { servers, sparing: Sparing::default() }
+    }
+
+    /// Tells how many findings were left out, where that is not told by a line of their kind.
+    pub(super) fn tell_left_out(&self) {
+        for ((kind, server), left_out) in self.sparing.overdue() {
+            let server = server.map(|server| self.name(server));
+            tracing::info!(kind, server, left_out, "more of the same was left out");
+        }
     }
 
     /// The address of a server as configured.
@@ -45,13 +70,16 @@ impl Journal {
             }
             Finding::SharedSession { session, clients: [first, second], .. } => {
                 events.shared();
-                tracing::warn!(%session, %first, %second, "two clients use one session in turn");
+                let left_out = self.sparing.pass(SHARED);
+                spared!(left_out, warn, %session, %first, %second, "two clients use one session in turn");
             }
         }
     }
 
     fn tell_move(&self, one: &SessionMove) {
-        tracing::info!(
+        spared!(
+            self.sparing.pass_server(MOVED, one.to),
+            info,
             session = %one.session,
             identity = named(one.identity),
             client = %one.client,
@@ -66,7 +94,9 @@ impl Journal {
     }
 
     fn tell_verdict(&self, verdict: &MoveVerdict) {
-        tracing::warn!(
+        spared!(
+            self.sparing.pass_server(REFUSED, verdict.server),
+            warn,
             session = %verdict.session,
             identity = named(verdict.identity),
             client = %verdict.client,
@@ -83,7 +113,9 @@ impl Journal {
     }
 
     fn tell_end(&self, ended: &EndedConnection, reading: &MeterReading) {
-        tracing::info!(
+        spared!(
+            self.sparing.pass_server(ended.reason.label(), ended.server),
+            info,
             connection = ended.connection.0,
             session = ended.session.map(tracing::field::display),
             client = %ended.client,
@@ -223,6 +255,41 @@ mod tests {
         assert_eq!(numbers.map(|name| line[name].as_u64()), [11, 2, 33, 44, 4, 5].map(Some), "{line}");
         assert_eq!((&line["reason"], &line["attached"]), (&"client_gone".into(), &false.into()), "{line}");
         assert_eq!(counted, r#"zoogate_connection_ends_total{server="zk1:2181",reason="client_gone"} 1"#);
+    }
+
+    #[test]
+    fn findings_of_one_kind_and_server_are_one_line_at_a_time_and_all_at_debug() {
+        let events = Events::new(
+            &metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder(),
+            &["zk1:2181", "zk2:2181"].map(str::to_owned),
+        );
+        let end = |server, reason| {
+            Finding::Ended(EndedConnection {
+                connection: ConnectionId(3),
+                session: Some(SESSION),
+                server: ServerId(server),
+                client: client(),
+                claimed_at: Timestamp(1),
+                attached_at: None,
+                ended_at: Timestamp(6),
+                reason,
+                why: String::new(),
+                unanswered_count: 0,
+            })
+        };
+        let tell = |level| {
+            let journal = Journal::new(vec!["zk1:2181".to_owned(), "zk2:2181".to_owned()]);
+            written(LogFormat::Text, level, |_| {
+                for _ in 0..100 {
+                    for (server, reason) in [(0, EndReason::Closed), (1, EndReason::Closed), (1, EndReason::ClientGone)]
+                    {
+                        journal.tell(&end(server, reason), None, &events);
+                    }
+                }
+            })
+        };
+        assert_eq!(tell(LogLevel::Info).lines().count(), 3);
+        assert_eq!(tell(LogLevel::Debug).lines().count(), 300);
     }
 
     #[test]

@@ -63,9 +63,9 @@ impl MeterBook {
         }
     }
 
-    /// Forgets a session.
-    pub fn drop_session(&self, session: SessionId) {
-        self.sessions.remove(&session);
+    /// Forgets a session, unless a connection carries it.
+    pub fn drop_dormant(&self, session: SessionId) {
+        self.sessions.remove_if(&session, |_, entry| entry.live.is_empty());
     }
 
     /// Sessions without a live connection: the ones that may have been forgotten elsewhere.
@@ -173,10 +173,12 @@ mod tests {
         let book = MeterBook::default();
         book.begin(SESSION, ConnectionId(1), busy(1, 1_000));
         assert_eq!(book.dormant(), []);
+        book.drop_dormant(SESSION);
+        assert_eq!(book.len(), 1, "a connection carries it");
         book.finish(SESSION, ConnectionId(1));
         book.finish(SESSION, ConnectionId(1));
         assert_eq!(book.dormant(), [SESSION]);
-        book.drop_session(SESSION);
+        book.drop_dormant(SESSION);
         book.finish(SESSION, ConnectionId(1));
         assert!(book.is_empty());
         assert_eq!(book.session(SESSION), None);

@@ -101,6 +101,8 @@ struct Books {
 struct Outcome {
     findings: Vec<(Finding, Option<Closing>)>,
     inquiries: Vec<ServerId>,
+    /// Sessions that the ledger has forgotten.
+    gone: Vec<SessionId>,
 }
 
 impl Observatory {
@@ -174,20 +176,24 @@ impl Observatory {
         if sweep {
             self.sweep();
         }
+        self.journal.tell_left_out();
         self.tell(outcome)
     }
 
-    /// Forgets the meters of sessions that the ledger has forgotten.
+    /// Forgets the meters of sessions that the ledger never knew for want of room.
     fn sweep(&self) {
         for some in self.meters.dormant().chunks(reading::ROWS_AT_ONCE) {
             let books = lock(&self.books);
             for session in some.iter().filter(|session| books.ledger.session(**session).is_none()) {
-                self.meters.drop_session(*session);
+                self.meters.drop_dormant(*session);
             }
         }
     }
 
     fn tell(&self, outcome: Outcome) -> Vec<ServerId> {
+        for session in outcome.gone {
+            self.meters.drop_dormant(session);
+        }
         for (finding, closing) in &outcome.findings {
             self.journal.tell(finding, closing.as_ref().map(|closing| &closing.reading), self.events());
         }
@@ -320,6 +326,7 @@ impl Books {
             };
             outcome.findings.push((finding, closing));
         }
+        outcome.gone.extend(std::iter::from_fn(|| self.ledger.poll_gone()));
         while let Some(server) = self.ledger.poll_inquiry() {
             outcome.inquiries.push(server);
         }

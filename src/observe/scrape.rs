@@ -65,7 +65,7 @@ impl Exporter {
         let sessions = observatory.session_places(&observatory.session_ids());
         let losses = observatory.losses();
         let lines = observatory.log().map_or(0, super::LogControl::dropped_lines);
-        self.events.set_dropped([lines, losses.findings, losses.sessions]);
+        self.events.set_dropped([lines, losses.findings, losses.sessions, losses.evicted, losses.claimants]);
         for place in 0..self.servers.len() {
             self.pour(place, observatory);
         }

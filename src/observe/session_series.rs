@@ -201,7 +201,8 @@ mod tests {
             traffic.read(100 + round % 3, 2, 90_000 * (round as u64 % 7 + 1));
             if round % 5 == 4 {
                 traffic.meters.remove(&session);
-                traffic.book.drop_session(SessionId(session));
+                traffic.book.finish(SessionId(session), ConnectionId(session as u64));
+                traffic.book.drop_dormant(SessionId(session));
             }
             let (_, other) = traffic.scrape(&mut series);
             assert!(other >= last, "round {round}: {other} after {last}");

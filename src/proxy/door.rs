@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::connection::Guest;
-use super::gateway::{Arrival, Gateway};
+use super::gateway::{Arrival, FullHouse, Gateway};
 use super::roll::Roll;
 use super::socket::{self, Reservation};
 use crate::config::ListenerKind;
@@ -79,10 +79,17 @@ impl Door {
     }
 
     fn let_in(&self, client: TcpStream, address: SocketAddr) {
-        let Some(permit) = self.gateway.admit() else {
-            self.gateway.observatory.note_rejected(self.reservation.address(), self.gateway.open());
-            socket::reset(client);
-            return;
+        let permit = match self.gateway.admit(address.ip()) {
+            Ok(permit) => permit,
+            Err(full) => {
+                let (observatory, listener) = (&self.gateway.observatory, self.reservation.address());
+                match full {
+                    FullHouse::Everybody => observatory.note_rejected(listener, self.gateway.open()),
+                    FullHouse::Address => observatory.note_address_rejected(listener, address),
+                }
+                socket::reset(client);
+                return;
+            }
         };
         let arrival = Arrival { client: address, worker: self.worker };
         let guest = Guest { gateway: Arc::clone(&self.gateway), roll: Arc::clone(&self.roll), arrival, permit };

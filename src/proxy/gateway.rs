@@ -1,10 +1,12 @@
 //! What all threads of a running proxy share.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -49,6 +51,8 @@ pub(super) struct Gateway {
     open: AtomicUsize,
     /// Client connections at one time.
     places: usize,
+    /// Connections of each client address, where those are bounded; as many as are open.
+    by_address: Mutex<HashMap<IpAddr, usize, RandomState>>,
     turn: AtomicUsize,
 }
 
@@ -78,6 +82,7 @@ impl Gateway {
             connections: AtomicU64::new(1),
             open: AtomicUsize::new(0),
             places,
+            by_address: Mutex::default(),
             turn: AtomicUsize::new(0),
         }
     }
@@ -200,11 +205,31 @@ impl Gateway {
         }
     }
 
-    /// Takes a place for a client's connection; None when all are taken.
-    pub(super) fn admit(self: &Arc<Self>) -> Option<Permit> {
+    /// Takes a place for a client's connection.
+    ///
+    /// # Errors
+    /// Which bound it met.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Result<Permit, FullHouse> {
         let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let permit = Permit(Arc::clone(self));
-        (open < self.places).then_some(permit)
+        let mut permit = Permit { gateway: Arc::clone(self), address: None };
+        if open >= self.places {
+            return Err(FullHouse::Everybody);
+        }
+        if let Some(most) = self.settings.connections.per_address {
+            let client = client.to_canonical();
+            let mut by_address = self.by_address();
+            let same = by_address.entry(client).or_default();
+            if *same >= most.get() {
+                return Err(FullHouse::Address);
+            }
+            *same += 1;
+            permit.address = Some(client);
+        }
+        Ok(permit)
+    }
+
+    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize, RandomState>> {
+        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Client connections that are open now.
@@ -215,11 +240,32 @@ impl Gateway {
 
 /// A client connection's place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<Gateway>);
+pub(super) struct Permit {
+    gateway: Arc<Gateway>,
+    /// The address that it counts for, where addresses are bounded.
+    address: Option<IpAddr>,
+}
+
+/// The bound that a client has met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FullHouse {
+    /// `connections.max`, or as many as there are descriptors for.
+    Everybody,
+    /// `connections.per_address`.
+    Address,
+}
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.gateway.open.fetch_sub(1, Ordering::Relaxed);
+        let Some(address) = self.address else { return };
+        let mut by_address = self.gateway.by_address();
+        if let Some(same) = by_address.get_mut(&address) {
+            *same -= 1;
+            if *same == 0 {
+                by_address.remove(&address);
+            }
+        }
     }
 }
 
@@ -301,12 +347,33 @@ pub(super) mod tests {
     fn as_many_clients_are_let_in_as_there_are_places_and_each_leaves_its_own() {
         let listener = "servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\n[connections]\nmax = 2";
         let gateway = Arc::new(gateway(listener));
-        let [first, second, third] = [(); 3].map(|()| gateway.admit());
-        assert!(first.is_some() && second.is_some() && third.is_none());
+        let admit = || gateway.admit([127, 0, 0, 1].into());
+        let [first, second, third] = [(); 3].map(|()| admit());
+        assert!(first.is_ok() && second.is_ok() && third.is_err());
         assert_eq!(gateway.open(), 2);
         drop(first);
-        assert!(gateway.admit().is_some());
+        assert!(admit().is_ok());
         assert_eq!(gateway.open(), 1);
+    }
+
+    #[test]
+    fn one_address_has_as_many_places_as_it_may_and_nothing_is_kept_of_those_that_left() {
+        let bounds = "[connections]\nmax = 4\nper_address = 2";
+        let gateway = Arc::new(gateway(&format!("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\n{bounds}")));
+        let admit = |host: u8| gateway.admit([127, 0, 0, host].into());
+        let [first, second, third] = [1, 1, 1].map(admit);
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(third.unwrap_err(), FullHouse::Address);
+        let mapped = std::net::Ipv4Addr::new(127, 0, 0, 1).to_ipv6_mapped();
+        assert_eq!(gateway.admit(mapped.into()).unwrap_err(), FullHouse::Address, "the same address in another form");
+        let others = [2, 3].map(admit);
+        assert!(others.iter().all(Result::is_ok));
+        assert_eq!(admit(4).unwrap_err(), FullHouse::Everybody);
+        drop(first);
+        let again = admit(1);
+        assert!(again.is_ok());
+        drop((second, again, others));
+        assert_eq!((gateway.open(), gateway.by_address().len()), (0, 0));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::watchman;
 use super::worker::Worker;
 use crate::config::{ServerAddress, Settings};
 use crate::ids::ServerId;
-use crate::observe::Observatory;
+use crate::observe::{Observatory, Sparing};
 
 /// How often undecided cases are looked at.
 const TICK: Duration = Duration::from_millis(25);
@@ -108,8 +108,15 @@ impl Server {
     /// found to be this very proxy, [`ServeError::Forced`] when a second signal cut the grace short.
     pub fn run(self) -> Result<(), ServeError> {
         let runtime = runtime().map_err(refused("start a runtime"))?;
+        let (stop, others) = {
+            let _inside = runtime.enter();
+            // Before anything can take long: a signal that nobody awaits ends the process.
+            let signals = StopSignals::new().and_then(|stop| Ok((stop, OtherSignals::new()?)));
+            signals.map_err(refused("listen for signals"))?
+        };
+        runtime.spawn(others.survive());
         let workers = self.start_workers()?;
-        let outcome = runtime.block_on(self.oversee());
+        let outcome = runtime.block_on(self.oversee(stop));
         // A look-up that hangs is not waited for.
         runtime.shutdown_background();
         if outcome.is_ok() {
@@ -138,10 +145,9 @@ impl Server {
     }
 
     /// What happens beside the traffic: probes, verdicts that wait for their time, signals.
-    async fn oversee(&self) -> Result<(), ServeError> {
+    async fn oversee(&self, mut stop: StopSignals) -> Result<(), ServeError> {
         let gateway = &self.gateway;
         gateway.begin_heartbeat(None);
-        let mut stop = StopSignals::new().map_err(refused("listen for signals"))?;
         for place in 0..gateway.settings.servers.len() {
             let prober = Prober { gateway: Arc::clone(gateway), server: ServerId(place as u16) };
             tokio::spawn(prober.run());
@@ -222,6 +228,42 @@ impl StopSignals {
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Signals that end a process which does not await them, and that others send for reasons of their own.
+struct OtherSignals {
+    hang_up: Signal,
+    first: Signal,
+    second: Signal,
+}
+
+impl OtherSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            first: signal(SignalKind::user_defined1())?,
+            second: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Says that they came, and does nothing else.
+    async fn survive(mut self) {
+        let sparing = Sparing::default();
+        loop {
+            let name = tokio::select! {
+                _ = self.hang_up.recv() => "SIGHUP",
+                _ = self.first.recv() => "SIGUSR1",
+                _ = self.second.recv() => "SIGUSR2",
+            };
+            let Some(left_out) = sparing.pass(name) else { continue };
+            if name == "SIGHUP" {
+                let note = "there is no reload yet: the configuration is read at the start";
+                tracing::warn!(signal = name, left_out, "{note}");
+            } else {
+                tracing::info!(signal = name, left_out, "signal without a meaning here");
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod court;
 mod docket;
 mod ensemble;
 mod exodus;
+mod holders;
 mod intake;
 mod judge;
 mod kept;
@@ -43,7 +44,6 @@ pub use record::{SessionEnd, SessionRecord, SessionState};
 pub use sharing::SHARED_PAUSE;
 pub use speech::Speech;
 
-use super::identity::ShortPath;
 use super::own_pause::OwnPauseLog;
 use super::transition::{EndedConnection, Finding, Transition};
 use super::verdict::{MoveVerdict, SessionMove};
@@ -52,9 +52,10 @@ use crate::time::Timestamp;
 use docket::Docket;
 use ensemble::{Ensemble, Look};
 use exodus::Fate;
+use holders::HolderSessions;
 use names::ServerNames;
 use ring::Ring;
-use table::SessionTable;
+use table::{Forgotten, SessionTable};
 
 /// How much the ledger remembers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,6 +90,12 @@ impl Default for LedgerLimits {
 /// How many findings wait to be polled before the oldest is dropped: a storm of 10,000 sessions makes 20,000.
 pub const FINDINGS: usize = 65_536;
 
+/// Sessions that were claimed and that no server has given here: so many are remembered for what their claims show.
+/// Strangers can fill this, and nothing else with it.
+pub const CLAIMANTS: usize = 4_096;
+/// Claims that are kept of one of them.
+const CLAIMANT_HISTORY: usize = 8;
+
 /// How many cases of an exodus are heard at a transition, and at a tick: some microseconds each, during which the
 /// ledger cannot be asked anything else.
 const HEARD_AT_ONCE: usize = 64;
@@ -103,6 +110,10 @@ pub struct LedgerLosses {
     pub findings: u64,
     /// Sessions that found no room.
     pub sessions: u64,
+    /// Sessions that were forgotten before their time, to make room.
+    pub evicted: u64,
+    /// Sessions that were only claimed and whose claims were forgotten before their time.
+    pub claimants: u64,
 }
 
 /// The ledger of all sessions.
@@ -111,10 +122,11 @@ pub struct SessionLedger {
     limits: LedgerLimits,
     sessions: SessionTable,
     open: HashMap<ConnectionId, Box<OpenConnection>, RandomState>,
-    /// The latest session of every Kafka broker that was recognised; as bounded as the sessions.
-    brokers: HashMap<u32, SessionId, RandomState>,
-    /// The latest session of every ClickHouse server that told its uuid; as bounded as the sessions.
-    clickhouse: HashMap<ShortPath, SessionId, RandomState>,
+    /// Claims of sessions that no server has given here; one that is given moves on with them.
+    claimants: SessionTable,
+    /// Sessions that are no longer remembered, for whoever keeps something of them.
+    gone: Ring<SessionId>,
+    holders: HolderSessions,
     ensemble: Ensemble,
     docket: Docket,
     own_pauses: OwnPauseLog,
@@ -134,8 +146,9 @@ impl SessionLedger {
             limits,
             sessions: SessionTable::new(limits.sessions, limits.keep_ended),
             open: HashMap::default(),
-            brokers: HashMap::default(),
-            clickhouse: HashMap::default(),
+            claimants: SessionTable::new(CLAIMANTS, RETURN_BOUND),
+            gone: kept::gone(),
+            holders: HolderSessions::default(),
             ensemble: Ensemble::default(),
             docket: Docket::default(),
             own_pauses: OwnPauseLog::default(),
@@ -186,6 +199,7 @@ impl SessionLedger {
             Transition::ProxyPaused(pause) => self.proxy_paused(pause),
         }
         self.hear_over(HEARD_AT_ONCE);
+        self.let_go();
     }
 
     /// Decides what has waited long enough. Nearly free when nothing waits.
@@ -193,11 +207,18 @@ impl SessionLedger {
         self.settle(now);
         self.hear_over(HEARD_A_TICK);
         self.sessions.tick(now);
+        self.claimants.tick(now);
+        self.let_go();
     }
 
     /// The next thing that was found out.
     pub fn poll_finding(&mut self) -> Option<Finding> {
         self.findings.pop()
+    }
+
+    /// The next session that is no longer remembered.
+    pub fn poll_gone(&mut self) -> Option<SessionId> {
+        self.gone.pop()
     }
 
     /// The next server that should be looked at now: a case waits for it.
@@ -210,9 +231,29 @@ impl SessionLedger {
         self.session(session)?.placement()
     }
 
-    /// What is known of one session.
+    /// What is known of one session that a server gave here.
     pub fn session(&self, id: SessionId) -> Option<&SessionRecord> {
         self.sessions.get(id)
+    }
+
+    /// What is known of one session, be it only that it was claimed.
+    fn record(&self, id: SessionId) -> Option<&SessionRecord> {
+        self.session(id).or_else(|| self.claimants.get(id))
+    }
+
+    /// Changes what is known of one session, be it only that it was claimed.
+    fn change<R>(&mut self, id: SessionId, change: impl FnOnce(&mut SessionRecord) -> R) -> Option<R> {
+        let table = if self.sessions.contains(id) { &mut self.sessions } else { &mut self.claimants };
+        table.change(id, change)
+    }
+
+    /// Lets go of what belonged to sessions that are no longer remembered.
+    fn let_go(&mut self) {
+        for Forgotten { session, identity } in self.sessions.take_forgotten() {
+            self.holders.forget(session, identity);
+            self.gone.push(session);
+        }
+        self.claimants.take_forgotten();
     }
 
     /// All sessions, in no order.
@@ -261,6 +302,8 @@ impl SessionLedger {
             misplaced: self.misplaced,
             findings: self.findings.forgotten(),
             sessions: self.sessions.turned_away(),
+            evicted: self.sessions.evicted(),
+            claimants: self.claimants.evicted(),
         }
     }
 }

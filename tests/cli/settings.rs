@@ -109,3 +109,29 @@ fn a_file_that_cannot_be_read_is_a_failure() {
     assert_eq!(stderr(&output), "zoogate: cannot read /no/such/file.toml: No such file or directory (os error 2)\n");
     assert_eq!(zoogate(&["print-config"], &[]).status.code(), Some(2));
 }
+
+#[test]
+fn absurd_settings_get_short_answers() {
+    let names: Vec<String> = (0..70_000).map(|number| format!("zk{number}")).collect();
+    let listens: Vec<String> = (0..70_000).map(|number| format!("\"127.0.0.1:{}\"", number % 60_000 + 1)).collect();
+    let mirrors: Vec<String> = (0..1_000).map(|number| format!("\"127.0.0.1:{}=m{number}\"", number + 1)).collect();
+    let long = "x".repeat(1 << 20);
+    for (text, finding) in [
+        (format!("servers = \"{}\"", names.join(",")), "70000 servers"),
+        (format!("servers = \"zk1\"\nlisten = [{}]", listens.join(",")), "70000 is too many"),
+        (format!("listen = [{}]", mirrors.join(",")), "1000 servers"),
+        ("servers = \"a\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1000000000".to_owned(), "1000000000 is too many"),
+        (format!("servers = \"{long}\""), "the lookup"),
+        (format!("{long} = 1"), "unknown key"),
+        (format!("servers = \"{long};\""), "does not name a server"),
+    ] {
+        let (_folder, path) = file(&text);
+        let output = zoogate(&["check", &path], &[]);
+        let shown = stdout(&output) + &stderr(&output);
+        assert_ne!(output.status.code(), Some(0), "{finding}");
+        assert!(shown.len() < 2_000, "{} bytes about {finding}", shown.len());
+        assert!(finding == "the lookup" || shown.contains(finding), "{finding}: {shown}");
+    }
+    let output = zoogate(&["check", "/dev/zero"], &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}

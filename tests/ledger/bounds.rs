@@ -230,3 +230,68 @@ fn a_storm_is_heard_in_slices() {
     assert_eq!(story.findings.iter().filter(lost).count(), links.len());
     assert_eq!(story.ledger.losses().findings, 0);
 }
+
+/// Strangers claim sessions that no server gives them: what is known of others stays.
+#[test]
+fn claims_that_no_server_accepts_push_out_nobody() {
+    let limits = LedgerLimits { sessions: 100, ..LedgerLimits::default() };
+    let mut story = Story::with_limits(limits);
+    let (ended, first) = story.create(A);
+    story.state(first).closing = true;
+    story.leave(first);
+    let (away, second) = story.create(A);
+    story.tell(Transition::Identified { connection: second, identity: Identity::Broker(3) });
+    story.leave(second);
+    let (alive, third) = story.create(B);
+    for number in 0..10_000 {
+        let forged = SessionId(0x7700_0000_0000_0000 + number);
+        let link = story.claim_by(address(9), forged, A, Password::Wrong);
+        match number % 3 {
+            0 => story.refuse(link),
+            1 => story.leave(link),
+            _ => {}
+        }
+        let stolen = story.claim_by(address(9), alive, B, Password::Wrong);
+        story.refuse(stolen);
+        story.leave(stolen);
+    }
+    for session in [ended, away, alive] {
+        assert!(story.ledger.session(session).is_some(), "{session} was pushed out");
+    }
+    assert_eq!(
+        story.ledger.session(away).and_then(zoogate::session::ledger::SessionRecord::identity),
+        Some(Identity::Broker(3))
+    );
+    assert_eq!(story.ledger.sessions().len(), 3);
+    let attached = story.ledger.session(alive).into_iter().flat_map(|record| record.attachments().collect::<Vec<_>>());
+    assert_eq!(attached.filter(|entry| entry.connection == third && entry.is_attached()).count(), 1);
+    let losses = story.ledger.losses();
+    assert_eq!((losses.sessions, losses.evicted), (0, 0));
+    assert!(losses.claimants > 0, "what was pushed out among them is counted");
+}
+
+#[test]
+fn sessions_that_make_room_early_are_counted_and_told() {
+    let mut story = Story::with_limits(LedgerLimits { sessions: 10, ..LedgerLimits::default() });
+    let links: Vec<_> = (0..25).map(|_| story.create(A)).collect();
+    assert_eq!((story.ledger.losses().sessions, story.ledger.losses().evicted), (15, 0), "living ones stay");
+    links.iter().for_each(|(_, link)| story.leave(*link));
+    for _ in 0..4 {
+        story.create(A);
+    }
+    assert_eq!(story.ledger.losses().evicted, 4);
+    assert_eq!(std::iter::from_fn(|| story.ledger.poll_gone()).count(), 4);
+}
+
+/// A claim that was not answered by one server is evidence once another server gives the session.
+#[test]
+fn what_was_claimed_before_it_was_given_is_remembered() {
+    let mut story = Story::new();
+    let session = SessionId(0x0500_0000_0000_0001);
+    let abandoned = story.claim(session, A);
+    story.wait(100);
+    story.give_up(abandoned);
+    assert!(story.ledger.session(session).is_none(), "no server gave it");
+    story.attach(session, B);
+    assert_eq!(story.ledger.session(session).map(|record| record.attachments().len()), Some(2));
+}

@@ -82,6 +82,14 @@ impl Story {
         }
     }
 
+    /// As [`Story::new`], with other limits.
+    pub(crate) fn with_limits(limits: LedgerLimits) -> Self {
+        let mut story = Self::new();
+        story.ledger = SessionLedger::new(limits);
+        [LEADER, A, B].into_iter().for_each(|server| story.look(server));
+        story
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp(self.now * 1_000_000)
     }

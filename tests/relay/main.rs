@@ -4,6 +4,7 @@
 
 mod bytes;
 mod ends;
+mod hostile;
 mod limits;
 mod loops;
 mod mirror;

@@ -103,6 +103,14 @@ impl Observatory {
         }
     }
 
+    /// A client was turned away because so many connections of its address are open.
+    pub fn note_address_rejected(&self, listener: SocketAddr, client: SocketAddr) {
+        self.events().rejected("too_many_of_address");
+        if let Some(left_out) = self.sparing.pass("too_many_of_address") {
+            tracing::warn!(%listener, %client, left_out, "connection limit of one address reached; client turned away");
+        }
+    }
+
     /// A listener failed to do something. Whatever the listener, lines about one operation are spared together.
     pub fn note_listener_failure(&self, listener: SocketAddr, operation: &'static str, error: &std::io::Error) {
         self.events().listener_failed(operation, error);

@@ -64,7 +64,7 @@ impl SessionLedger {
     pub(super) fn session_came_back(&mut self, session: SessionId) {
         let waits = |entry: &&Attachment| entry.end.is_some_and(|end| end.reason.is_none());
         let waiting: Vec<ConnectionId> = self
-            .session(session)
+            .record(session)
             .into_iter()
             .flat_map(SessionRecord::attachments)
             .filter(waits)
@@ -176,7 +176,7 @@ impl SessionLedger {
     /// The reason is final.
     fn decide(&mut self, case: Case, ruling: Ruling) {
         let Ruling { reason, why, flag } = ruling;
-        self.sessions.change(case.session, |record| {
+        self.change(case.session, |record| {
             record.decide(case.connection, reason);
             let over = matches!(record.state(), SessionState::Pending { .. }) && reason == EndReason::SessionExpired;
             if over {
@@ -194,7 +194,7 @@ impl SessionLedger {
                 evidence: flag.evidence,
                 confidence: flag.confidence,
                 why: flag.why,
-                identity: self.session(case.session).and_then(SessionRecord::identity),
+                identity: self.record(case.session).and_then(SessionRecord::identity),
                 unanswered: case.end.unanswered.clone(),
                 unanswered_count: case.end.unanswered_count,
             });
@@ -205,6 +205,6 @@ impl SessionLedger {
     }
 
     fn scene<'a>(&'a self, case: &'a Case) -> Scene<'a> {
-        Scene { case, session: self.session(case.session), ensemble: &self.ensemble, own_pauses: &self.own_pauses }
+        Scene { case, session: self.record(case.session), ensemble: &self.ensemble, own_pauses: &self.own_pauses }
     }
 }

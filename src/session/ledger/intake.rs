@@ -9,9 +9,8 @@ use super::open::OpenConnection;
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use super::sharing::{SHARED_PAUSE, sharers};
 use super::speech::Speech;
-use super::{SessionLedger, judge};
+use super::{CLAIMANT_HISTORY, SessionLedger, judge};
 use crate::ids::{ConnectionId, SessionId};
-use crate::session::clickhouse::ClickHouseServer;
 use crate::session::ending::{ConnectionEnd, Unanswered};
 use crate::session::event::MovedForm;
 use crate::session::identity::Identity;
@@ -31,9 +30,10 @@ impl SessionLedger {
         let server_zxid = self.ensemble.view(claim.server).last.and_then(|look| look.sighting.zxid);
         self.open
             .insert(connection, Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech }));
-        if !session.is_new() && self.sessions.ensure(session, now) {
-            let cap = self.limits.history;
-            self.sessions.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
+        let known = self.sessions.contains(session);
+        if known || (!session.is_new() && self.claimants.ensure(session, now)) {
+            let cap = if known { self.limits.history } else { CLAIMANT_HISTORY.min(self.limits.history) };
+            self.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
         }
     }
 
@@ -79,33 +79,37 @@ impl SessionLedger {
         } else {
             Outcome::Refused { at: now }
         };
-        self.sessions.change(session, |record| record.answer_late(connection, outcome));
+        self.change(session, |record| record.answer_late(connection, outcome));
         self.session_came_back(session);
     }
 
     fn attached(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
-        if !self.sessions.ensure(session, now) {
-            return;
+        if !self.sessions.contains(session) {
+            // With what its claims have shown so far.
+            let record = self.claimants.take(session).unwrap_or_else(|| Box::new(SessionRecord::new(session, now)));
+            if !self.sessions.adopt(record) {
+                return;
+            }
         }
-        let before = self.sessions.get(session).and_then(SessionRecord::last_accepted).copied();
+        let before = self.record(session).and_then(SessionRecord::last_accepted).copied();
         let cap = self.limits.history;
-        self.sessions.change(session, |record| {
+        self.change(session, |record| {
             record.answer(Attachment { connection, claim, end: None }, cap);
             record.set_state(SessionState::Live);
         });
         if let Some(before) = before.filter(|before| before.claim.server != claim.server) {
             self.moved(now, session, &claim, &before);
         }
-        let clients = self.sessions.get(session).and_then(sharers);
+        let clients = self.record(session).and_then(sharers);
         if let Some(clients) = clients
-            && self.sessions.change(session, |record| record.note_shared(clients, now, SHARED_PAUSE)) == Some(true)
+            && self.change(session, |record| record.note_shared(clients, now, SHARED_PAUSE)) == Some(true)
         {
             self.findings.push(Finding::SharedSession { session, clients, at: now });
         }
     }
 
     fn moved(&mut self, now: Timestamp, session: SessionId, claim: &Claim, before: &Attachment) {
-        self.sessions.change(session, SessionRecord::count_move);
+        self.change(session, SessionRecord::count_move);
         let one = SessionMove {
             session,
             former: None,
@@ -117,7 +121,7 @@ impl SessionLedger {
             client: claim.client,
             reason: before.end.and_then(|end| end.reason),
             routed: claim.routed,
-            identity: self.session(session).and_then(SessionRecord::identity),
+            identity: self.record(session).and_then(SessionRecord::identity),
         };
         self.moves.push(one.clone());
         self.findings.push(Finding::Moved(one));
@@ -125,7 +129,7 @@ impl SessionLedger {
 
     fn refused(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
         let cap = self.limits.history;
-        self.sessions.change(session, |record| {
+        self.change(session, |record| {
             record.answer(Attachment { connection, claim, end: None }, cap);
             let ended = matches!(record.state(), SessionState::Ended { .. });
             if claim.password.may_be_right() && !record.is_attached() && !ended {
@@ -140,25 +144,21 @@ impl SessionLedger {
             return;
         };
         let session = open.session;
-        let joined = self.sessions.change(session, |record| record.join_identity(identity));
-        if let Some(Identity::ClickHouse(ClickHouseServer::Uuid(uuid))) = joined {
-            self.succeed(now, uuid, session);
-        }
-        if let Some(Identity::Broker(broker) | Identity::Controller(Some(broker))) = joined {
-            self.replace(now, broker, session);
+        let joined = self.sessions.change(session, |record| (record.identity(), record.join_identity(identity)));
+        let Some((before, joined)) = joined else { return };
+        match self.holders.recognise(session, before, joined) {
+            Some(former) if matches!(joined, Identity::ClickHouse(_)) => self.succeed(now, former, session),
+            Some(former) => self.replace(now, former, session),
+            None => {}
         }
     }
 
     /// A broker registers with a new session: the one that it had is over, when it is not connected and came from
     /// the same address. Two clusters may have brokers of one number.
-    fn replace(&mut self, now: Timestamp, broker: u32, session: SessionId) {
-        if self.brokers.len() >= self.limits.sessions && !self.brokers.contains_key(&broker) {
-            return;
-        }
-        let Some(former) = self.brokers.insert(broker, session).filter(|former| *former != session) else { return };
-        let address = |id| self.session(id).and_then(SessionRecord::client).map(|client| client.ip());
+    fn replace(&mut self, now: Timestamp, former: SessionId, session: SessionId) {
+        let address = |id| self.record(id).and_then(SessionRecord::client).map(|client| client.ip());
         if address(former) == address(session) {
-            self.sessions.change(former, |record| {
+            self.change(former, |record| {
                 if matches!(record.state(), SessionState::Pending { .. }) {
                     record.set_state(SessionState::Ended { at: now, how: SessionEnd::Replaced });
                 }
@@ -179,7 +179,7 @@ impl SessionLedger {
         };
         let (session, claim) = (open.session, open.claim);
         let own = Attachment { connection, claim, end: None };
-        let flag = judge::refused_in_words(form, refused.as_ref(), self.session(session), &own, &self.ensemble, now);
+        let flag = judge::refused_in_words(form, refused.as_ref(), self.record(session), &own, &self.ensemble, now);
         let unanswered: Vec<_> = refused.into_iter().collect();
         self.pronounce(MoveVerdict {
             session,
@@ -191,14 +191,14 @@ impl SessionLedger {
             evidence: flag.evidence,
             confidence: flag.confidence,
             why: flag.why,
-            identity: self.session(session).and_then(SessionRecord::identity),
+            identity: self.record(session).and_then(SessionRecord::identity),
             unanswered_count: unanswered.len() as u32,
             unanswered,
         });
     }
 
     pub(super) fn pronounce(&mut self, verdict: MoveVerdict) {
-        self.sessions.change(verdict.session, SessionRecord::count_verdict);
+        self.change(verdict.session, SessionRecord::count_verdict);
         self.verdicts.push(verdict.clone());
         self.findings.push(Finding::SessionMoved(verdict));
     }
@@ -212,12 +212,14 @@ impl SessionLedger {
         let silent = now.since(end.client_heard_at) >= claim.timeout();
         let mark =
             AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count, silent };
-        self.sessions.change(session, |record| {
+        self.change(session, |record| {
             if !record.end(connection, mark) && record.is_attached() {
                 // Of a session with this id that was before it.
                 return;
             }
-            record.set_last_unanswered(&end.unanswered);
+            if claim.attached_at().is_some() {
+                record.set_last_unanswered(&end.unanswered);
+            }
             if end.closing && claim.attached_at().is_some() {
                 // The client's last word was its wish to close; whatever ended before that had another reason.
                 record.set_closed(end.client_heard_at);

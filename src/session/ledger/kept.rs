@@ -6,6 +6,7 @@ use std::mem::size_of;
 use super::SessionLedger;
 use super::case::Case;
 use super::ring::{Ring, RingBound};
+use crate::ids::SessionId;
 use crate::session::ending::Unanswered;
 use crate::session::transition::{EndedConnection, Finding};
 use crate::session::verdict::{MoveVerdict, SessionMove};
@@ -18,6 +19,9 @@ pub const VERDICTS_BYTES: usize = 4 << 20;
 pub const ENDED_BYTES: usize = 4 << 20;
 /// Bytes of the findings that wait to be polled.
 pub const FINDINGS_BYTES: usize = 8 << 20;
+
+/// Sessions that are no longer remembered and wait to be polled.
+const GONE: usize = 65_536;
 
 /// What the allocator takes beside what was asked for, about.
 const ALLOCATION: usize = 16;
@@ -40,6 +44,10 @@ pub(super) fn findings(items: usize) -> Ring<Finding> {
         Finding::Ended(ended) => size_of::<Finding>() + ended_weight(ended),
         Finding::Moved(_) | Finding::SharedSession { .. } => size_of::<Finding>(),
     })
+}
+
+pub(super) fn gone() -> Ring<SessionId> {
+    Ring::new(RingBound { items: GONE, bytes: usize::MAX }, |_| size_of::<SessionId>())
 }
 
 fn verdict_weight(verdict: &MoveVerdict) -> usize {

@@ -15,6 +15,7 @@ use crate::session::identity::Identity;
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
 use crate::wire::Dialect;
+use crate::wire::handshake::Password;
 
 /// Whether a session lives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -335,14 +336,19 @@ impl SessionRecord {
         })
     }
 
-    /// Forgets the oldest claim that is over, or else the oldest that was not given the session, or else the oldest;
-    /// never the current one.
+    /// Forgets the oldest claim that was refused for its password (strangers can make any number of those), or else
+    /// the oldest that is over, or else the oldest that was not given the session, or else the oldest; never the
+    /// current one.
     fn forget_one(&mut self) {
         let current = self.current_index();
         let first = |fits: fn(&Attachment) -> bool| {
             (0..self.history.len()).find(|index| Some(*index) != current && fits(&self.history[*index]))
         };
-        let over = first(|entry| entry.end.is_some()).or_else(|| first(|entry| !entry.is_attached()));
+        let forged = first(|entry| {
+            entry.claim.password == Password::Wrong && matches!(entry.claim.outcome, Outcome::Refused { .. })
+        });
+        let over =
+            forged.or_else(|| first(|entry| entry.end.is_some())).or_else(|| first(|entry| !entry.is_attached()));
         let Some(index) = over.or_else(|| first(|_| true)) else { return };
         if let Some(gone) = self.history.remove(index) {
             self.attached -= u32::from(gone.is_attached());

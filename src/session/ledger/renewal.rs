@@ -12,7 +12,7 @@ use crate::wire::handshake::Password;
 impl SessionLedger {
     /// The claim as far as its password can be judged: not where servers make their own.
     pub(super) fn judged(&mut self, session: SessionId, claim: Claim) -> Claim {
-        let own_id = self.session(session).is_some_and(super::SessionRecord::has_own_id);
+        let own_id = self.record(session).is_some_and(super::SessionRecord::has_own_id);
         if claim.password == Password::Wrong && (own_id || self.ensemble.view(claim.server).own_passwords) {
             return Claim { password: Password::Unjudged, ..claim };
         }
@@ -31,7 +31,7 @@ impl SessionLedger {
     ) {
         let refused = Claim { outcome: Outcome::Refused { at: now }, ..claim };
         let cap = self.limits.history;
-        self.sessions.change(claimed, |record| {
+        self.change(claimed, |record| {
             record.answer(Attachment { connection, claim: refused, end: None }, cap);
             if !record.is_attached() && !matches!(record.state(), SessionState::Ended { .. }) {
                 record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
@@ -41,6 +41,7 @@ impl SessionLedger {
             self.session_came_back(claimed);
         }
         self.sessions.begin_anew(given);
+        self.claimants.begin_anew(given);
     }
 
     /// A server has given a session: how it is spoken with, and whose make its id is.

@@ -5,19 +5,14 @@ use std::time::Duration;
 use super::SessionLedger;
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use crate::ids::SessionId;
-use crate::session::identity::ShortPath;
 use crate::session::transition::Finding;
 use crate::session::verdict::SessionMove;
 use crate::time::Timestamp;
 
 impl SessionLedger {
-    /// A ClickHouse server of this uuid holds this session: the one that it had is replaced, and when that was on
+    /// A ClickHouse server of one uuid holds this session: the one that it had is replaced, and when that was on
     /// another server, the server of ClickHouse has moved.
-    pub(super) fn succeed(&mut self, now: Timestamp, uuid: ShortPath, session: SessionId) {
-        if self.clickhouse.len() >= self.limits.sessions && !self.clickhouse.contains_key(&uuid) {
-            return;
-        }
-        let Some(former) = self.clickhouse.insert(uuid, session).filter(|former| *former != session) else { return };
+    pub(super) fn succeed(&mut self, now: Timestamp, former: SessionId, session: SessionId) {
         let Some(before) = self.session(former).and_then(SessionRecord::last_accepted).copied() else { return };
         self.sessions.change(former, |record| {
             if matches!(record.state(), SessionState::Pending { .. }) {

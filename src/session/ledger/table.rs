@@ -1,4 +1,5 @@
-//! All sessions that are remembered, at most as many as the limit says.
+//! All sessions that are remembered, at most as many as the limit says. A session is here once a server gave it; claims
+//! of others are kept in a table of their own, where they push out one another only.
 //!
 //! When it is full the session that has been over the longest makes room, then the one that has been away the
 //! longest; one that lives is never put out, so that a table full of living sessions takes no more.
@@ -10,6 +11,7 @@ use foldhash::quality::RandomState;
 
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use crate::ids::SessionId;
+use crate::session::identity::Identity;
 use crate::time::Timestamp;
 
 #[derive(Debug)]
@@ -23,6 +25,17 @@ pub(super) struct SessionTable {
     cap: usize,
     keep_ended: Duration,
     turned_away: u64,
+    /// Sessions that were forgotten before their time.
+    evicted: u64,
+    /// Sessions that were forgotten and that nobody has asked for yet.
+    forgotten: Vec<Forgotten>,
+}
+
+/// A session that is no longer remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Forgotten {
+    pub(super) session: SessionId,
+    pub(super) identity: Option<Identity>,
 }
 
 impl SessionTable {
@@ -34,6 +47,8 @@ impl SessionTable {
             cap,
             keep_ended,
             turned_away: 0,
+            evicted: 0,
+            forgotten: Vec::new(),
         }
     }
 
@@ -54,19 +69,47 @@ impl SessionTable {
         self.turned_away
     }
 
+    /// How many sessions were forgotten before their time, to make room.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The sessions that were forgotten since this was asked last.
+    pub(super) fn take_forgotten(&mut self) -> Vec<Forgotten> {
+        std::mem::take(&mut self.forgotten)
+    }
+
     /// Sees to it that there is a record of this session, pending when it is new; false when there is no room.
     pub(super) fn ensure(&mut self, id: SessionId, now: Timestamp) -> bool {
-        if self.records.contains_key(&id) {
-            return true;
-        }
+        self.contains(id) || self.adopt(Box::new(SessionRecord::new(id, now)))
+    }
+
+    /// Whether there is a record of this session.
+    pub(super) fn contains(&self, id: SessionId) -> bool {
+        self.records.contains_key(&id)
+    }
+
+    /// Takes in a record that is not here yet; false when there is no room.
+    pub(super) fn adopt(&mut self, record: Box<SessionRecord>) -> bool {
         if self.records.len() >= self.cap && !self.make_room() {
             self.turned_away += 1;
             return false;
         }
-        let record = SessionRecord::new(id, now);
-        self.pending.insert((record.lapses_at(now), id));
-        self.records.insert(id, Box::new(record));
+        let id = record.id();
+        match place(&record) {
+            Place::Live => {}
+            Place::Pending(due) => drop(self.pending.insert((due, id))),
+            Place::Ended(at) => drop(self.ended.insert((at, id))),
+        }
+        self.records.insert(id, record);
         true
+    }
+
+    /// Takes a record out.
+    pub(super) fn take(&mut self, id: SessionId) -> Option<Box<SessionRecord>> {
+        let record = self.records.remove(&id)?;
+        Self::unlist(&mut self.pending, &mut self.ended, id, place(&record));
+        Some(record)
     }
 
     /// Changes a record in any way and keeps the order of those that wait.
@@ -111,12 +154,14 @@ impl SessionTable {
 
     fn make_room(&mut self) -> bool {
         let oldest = self.ended.first().or(self.pending.first());
-        oldest.map(|&(_, id)| id).is_some_and(|id| self.forget(id))
+        let made = oldest.map(|&(_, id)| id).is_some_and(|id| self.forget(id));
+        self.evicted += u64::from(made);
+        made
     }
 
     fn forget(&mut self, id: SessionId) -> bool {
-        let Some(record) = self.records.remove(&id) else { return false };
-        Self::unlist(&mut self.pending, &mut self.ended, id, place(&record));
+        let Some(record) = self.take(id) else { return false };
+        self.forgotten.push(Forgotten { session: id, identity: record.identity() });
         true
     }
 
@@ -200,6 +245,9 @@ mod tests {
             assert_eq!(ids(&table), left);
         }
         assert_eq!((table.turned_away(), table.pending.len(), table.ended.len()), (0, 3, 0));
+        assert_eq!(table.evicted(), 4);
+        let gone: Vec<i64> = table.take_forgotten().iter().map(|gone| gone.session.0).collect();
+        assert_eq!((gone, table.take_forgotten()), (vec![3, 2, 1, 4], vec![]));
     }
 
     #[test]
@@ -217,5 +265,19 @@ mod tests {
         table.tick(Timestamp(50).after(KEPT));
         assert_eq!(ids(&table), [2]);
         assert_eq!((table.pending.len(), table.ended.len()), (0, 0));
+        assert_eq!((table.evicted(), table.take_forgotten().len()), (0, 1), "its time had come");
+    }
+
+    #[test]
+    fn a_record_moves_from_one_table_to_another_as_it_is() {
+        let mut from = table(1..=2);
+        set(&mut from, 1, ended(5));
+        let mut to = SessionTable::new(3, KEPT);
+        for id in [1, 2] {
+            let record = from.take(SessionId(id)).unwrap();
+            assert!(to.adopt(record));
+        }
+        assert_eq!((from.pending.len(), from.ended.len(), from.records.len()), (0, 0, 0));
+        assert_eq!((to.pending.len(), to.ended.len(), ids(&to)), (1, 1, vec![1, 2]));
     }
 }

@@ -138,6 +138,11 @@ impl Zoogate {
         kill_process(self.pid(), Signal::TERM).expect("a process to signal");
     }
 
+    /// Sends it any signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("a process to signal");
+    }
+
     /// Stops it where it stands; no thread of it runs any more.
     pub(crate) fn freeze(&self) {
         kill_process(self.pid(), Signal::STOP).expect("a process to signal");
@@ -191,7 +196,7 @@ impl Zoogate {
     /// Asks its admin address.
     pub(crate) async fn get(&self, path: &str) -> Option<String> {
         let mut stream = TcpStream::connect(self.admin).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin);
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.admin);
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;

@@ -1,0 +1,93 @@
+//! The latest session of every holder that has sessions one after the other and keeps its name: Kafka brokers by number,
+//! ClickHouse servers by uuid. At most one holder for each session that is remembered.
+
+use std::collections::HashMap;
+
+use foldhash::quality::RandomState;
+
+use crate::ids::SessionId;
+use crate::session::clickhouse::ClickHouseServer;
+use crate::session::identity::{Identity, ShortPath};
+
+/// A name that lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum LastingName {
+    Broker(u32),
+    Uuid(ShortPath),
+}
+
+/// Sessions by their holder.
+#[derive(Debug, Default)]
+pub(super) struct HolderSessions(HashMap<LastingName, SessionId, RandomState>);
+
+fn lasting(identity: Option<Identity>) -> Option<LastingName> {
+    match identity? {
+        Identity::Broker(broker) | Identity::Controller(Some(broker)) => Some(LastingName::Broker(broker)),
+        Identity::ClickHouse(ClickHouseServer::Uuid(uuid)) => Some(LastingName::Uuid(uuid)),
+        _ => None,
+    }
+}
+
+impl HolderSessions {
+    /// A session is known by another identity than before; tells the session that its holder had until now.
+    pub(super) fn recognise(
+        &mut self,
+        session: SessionId,
+        before: Option<Identity>,
+        identity: Identity,
+    ) -> Option<SessionId> {
+        let name = lasting(Some(identity));
+        if lasting(before) != name {
+            self.forget(session, before);
+        }
+        self.0.insert(name?, session).filter(|former| *former != session)
+    }
+
+    /// A session of this identity is no longer remembered.
+    pub(super) fn forget(&mut self, session: SessionId, identity: Option<Identity>) {
+        if let Some(name) = lasting(identity)
+            && self.0.get(&name) == Some(&session)
+        {
+            self.0.remove(&name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: SessionId = SessionId(1);
+    const OTHER: SessionId = SessionId(2);
+
+    #[test]
+    fn a_session_has_one_name_at_a_time() {
+        let mut holders = HolderSessions::default();
+        let mut before = None;
+        for broker in 0..1_000 {
+            assert_eq!(holders.recognise(ONE, before, Identity::Broker(broker)), None);
+            before = Some(Identity::Broker(broker));
+        }
+        assert_eq!(holders.0.len(), 1);
+        assert_eq!(holders.recognise(OTHER, None, Identity::Controller(Some(999))), Some(ONE));
+        holders.forget(ONE, before);
+        assert_eq!(holders.0.len(), 1, "it is another session's by now");
+        holders.forget(OTHER, Some(Identity::Broker(999)));
+        assert!(holders.0.is_empty());
+        assert_eq!(holders.recognise(ONE, None, Identity::Controller(None)), None);
+        assert!(holders.0.is_empty());
+    }
+
+    #[test]
+    fn a_uuid_is_a_name_that_lasts_and_a_host_is_none() {
+        let mut holders = HolderSessions::default();
+        let [uuid, host] = [ClickHouseServer::Uuid, ClickHouseServer::Host]
+            .map(|make| Identity::ClickHouse(make(ShortPath::new(b"5f1c0d1e-0000-4000-8000-000000000001"))));
+        assert_eq!(holders.recognise(ONE, None, host), None);
+        assert!(holders.0.is_empty());
+        assert_eq!(holders.recognise(ONE, Some(host), uuid), None);
+        assert_eq!(holders.recognise(OTHER, None, uuid), Some(ONE));
+        holders.forget(OTHER, Some(uuid));
+        assert!(holders.0.is_empty());
+    }
+}
