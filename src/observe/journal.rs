@@ -5,12 +5,15 @@
 use super::events::Events;
 use super::meter::MeterReading;
 use super::sparing::Sparing;
+use super::wording::FactWording;
 use crate::ids::ServerId;
 use crate::session::ending::Unanswered;
 use crate::session::identity::Identity;
+use crate::session::sighting::NameSign;
 use crate::session::transition::{EndedConnection, Finding};
 use crate::session::verdict::{MoveVerdict, SessionMove};
 use crate::text::{beginning, one_line};
+use crate::time::Timestamp;
 
 /// Where findings are told.
 #[derive(Debug)]
@@ -53,13 +56,20 @@ impl Journal {
         self.servers.get(server.index()).map_or("unknown", String::as_str)
     }
 
+    /// The words for facts about a connection to this server that ended at that moment.
+    pub(super) fn wording(&self, server: ServerId, ended_at: Timestamp) -> FactWording<'_> {
+        FactWording::new(&self.servers, server, ended_at)
+    }
+
     /// Tells one finding. `reading` is what an ended connection's meter showed, when that is known.
     pub(super) fn tell(&self, finding: &Finding, reading: Option<&MeterReading>, events: &Events) {
         match finding {
             Finding::Moved(one) => {
                 events.moved(one.from, one.to);
-                self.tell_move(one);
+                self.tell_move(one, "session moved to another server");
             }
+            Finding::MoveExplained(one) => self.tell_move(one, "the reason of a move was found"),
+            Finding::ManyServers { server, sign } => self.tell_many(*server, *sign),
             Finding::SessionMoved(verdict) => {
                 events.session_moved(verdict.server, verdict.evidence, verdict.confidence);
                 self.tell_verdict(verdict);
@@ -76,7 +86,7 @@ impl Journal {
         }
     }
 
-    fn tell_move(&self, one: &SessionMove) {
+    fn tell_move(&self, one: &SessionMove, what: &'static str) {
         spared!(
             self.sparing.pass_server(MOVED, one.to),
             info,
@@ -89,7 +99,17 @@ impl Journal {
             unanswered = one.unanswered_count,
             reason = one.reason.map_or("pending", |reason| reason.label()),
             routed = one.routed.label(),
-            "session moved to another server"
+            "{what}"
+        );
+    }
+
+    fn tell_many(&self, server: ServerId, sign: NameSign) {
+        tracing::warn!(
+            server = self.name(server),
+            sign = sign.label(),
+            seen = ?sign,
+            "this name stands for several servers: list each by a name of its own; until then no reason that depends on \
+             which of them it was is certain, and no session returns to the server that it was on"
         );
     }
 
@@ -105,7 +125,7 @@ impl Journal {
             claimed_by = verdict.claimed_by.map(|server| self.name(server)),
             evidence = verdict.evidence.label(),
             confidence = verdict.confidence.label(),
-            why = short(&verdict.why.join("; ")),
+            why = short(&self.wording(verdict.server, verdict.at).sentence(&verdict.facts)),
             unanswered = verdict.unanswered_count,
             refused = verdict.unanswered.first().map(request),
             "SESSION_MOVED"
@@ -121,7 +141,8 @@ impl Journal {
             client = %ended.client,
             server = self.name(ended.server),
             reason = ended.reason.label(),
-            why = short(&ended.why),
+            why = short(&self.wording(ended.server, ended.ended_at).sentence(&ended.facts)),
+            confidence = ended.confidence.label(),
             attached = ended.attached_at.is_some(),
             lasted_ms = ended.ended_at.since(ended.claimed_at).as_millis() as u64,
             operations = reading.operations,
@@ -164,6 +185,8 @@ mod tests {
     use crate::config::{LogFormat, LogLevel};
     use crate::ids::{ConnectionId, SessionId, Xid};
     use crate::observe::logging::tests::written;
+    use crate::session::ending::How;
+    use crate::session::fact::{ClientFact, MoveFact};
     use crate::session::verdict::{Confidence, EndReason, Evidence, RouteReason};
     use crate::time::Timestamp;
     use crate::wire::OpCode;
@@ -221,7 +244,7 @@ mod tests {
             at: Timestamp::ZERO,
             evidence: Evidence::Multi,
             confidence: Confidence::Likely,
-            why: vec!["first".into(), "second".into()],
+            facts: vec![MoveFact::ClosedUnanswered {}.into(), MoveFact::NoOtherClaim {}.into()],
             identity: None,
             unanswered: vec![lost],
             unanswered_count: 1,
@@ -229,7 +252,11 @@ mod tests {
         let (line, counted) = told(&Finding::SessionMoved(verdict), None);
         assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &"SESSION_MOVED".into()), "{line}");
         assert_eq!((&line["server"], &line["claimed_by"]), (&"zk2:2181".into(), &"zk1:2181".into()), "{line}");
-        assert_eq!((&line["why"], &line["refused"]), (&"first; second".into(), &"create /a\\nb (xid 9)".into()));
+        assert_eq!(line["refused"], "create /a\\nb (xid 9)", "{line}");
+        assert!(
+            line["why"].as_str().unwrap().starts_with("server zk2:2181 closed without a byte; missing: "),
+            "{line}"
+        );
         let series = r#"zoogate_session_moved_total{server="zk2:2181",evidence="multi",confidence="likely"} 1"#;
         assert_eq!(counted, series);
     }
@@ -245,7 +272,8 @@ mod tests {
             attached_at: None,
             ended_at: Timestamp(6_000_000),
             reason: EndReason::ClientGone,
-            why: "it left".to_owned(),
+            confidence: Confidence::Weak,
+            facts: vec![ClientFact::Ended { how: How::Fin }.into()],
             unanswered_count: 4,
         };
         let reading =
@@ -254,6 +282,8 @@ mod tests {
         let numbers = ["operations", "errors", "client_bytes", "server_bytes", "unanswered", "lasted_ms"];
         assert_eq!(numbers.map(|name| line[name].as_u64()), [11, 2, 33, 44, 4, 5].map(Some), "{line}");
         assert_eq!((&line["reason"], &line["attached"]), (&"client_gone".into(), &false.into()), "{line}");
+        assert_eq!(line["why"], "the client closed its connection without closing its session", "{line}");
+        assert_eq!(line["confidence"], "weak", "{line}");
         assert_eq!(counted, r#"zoogate_connection_ends_total{server="zk1:2181",reason="client_gone"} 1"#);
     }
 
@@ -273,7 +303,8 @@ mod tests {
                 attached_at: None,
                 ended_at: Timestamp(6),
                 reason,
-                why: String::new(),
+                confidence: Confidence::Weak,
+                facts: Vec::new(),
                 unanswered_count: 0,
             })
         };

@@ -27,6 +27,7 @@ mod scrape;
 mod session_series;
 mod sparing;
 mod tally;
+mod wording;
 
 pub use bucket::Bucket;
 pub use calendar::Calendar;
@@ -43,3 +44,4 @@ pub use rows::{
 };
 pub use sparing::Sparing;
 pub use tally::Tally;
+pub use wording::FactWording;

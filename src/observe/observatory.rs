@@ -26,6 +26,7 @@ use super::meters::MeterBook;
 use super::rows::Closing;
 use super::scrape::Exporter;
 use super::sparing::Sparing;
+use super::wording::FactWording;
 use crate::config::Settings;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::ServerRoster;
@@ -120,7 +121,7 @@ impl Observatory {
             started_at: now,
             ready: AtomicBool::new(false),
             books: Mutex::new(Books {
-                ledger: SessionLedger::new(scope.limits).with_names(scope.servers.clone()),
+                ledger: SessionLedger::new(scope.limits),
                 closing: HashMap::default(),
                 swept_at: now,
             }),
@@ -302,6 +303,11 @@ impl Observatory {
         self.journal.name(server)
     }
 
+    /// The words for facts about a connection to this server that ended at that moment.
+    pub fn wording(&self, server: ServerId, ended_at: Timestamp) -> FactWording<'_> {
+        self.journal.wording(server, ended_at)
+    }
+
     fn events(&self) -> &Events {
         self.exporter.events()
     }
@@ -322,7 +328,11 @@ impl Books {
         while let Some(finding) = self.ledger.poll_finding() {
             let closing = match &finding {
                 Finding::Ended(ended) => self.closing.remove(&ended.connection),
-                Finding::Moved(_) | Finding::SessionMoved(_) | Finding::SharedSession { .. } => None,
+                Finding::Moved(_)
+                | Finding::MoveExplained(_)
+                | Finding::SessionMoved(_)
+                | Finding::SharedSession { .. }
+                | Finding::ManyServers { .. } => None,
             };
             outcome.findings.push((finding, closing));
         }

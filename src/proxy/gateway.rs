@@ -106,8 +106,14 @@ impl Gateway {
     }
 
     /// Takes note of a look at a server: what it means for the ledger, and for the doors.
-    pub(super) fn server_seen(&self, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
-        self.apply(self.clock.now(), Transition::ServerSeen { server, asked_at, sighting });
+    pub(super) fn server_seen(
+        &self,
+        server: ServerId,
+        connected_at: Timestamp,
+        asked_at: Timestamp,
+        sighting: Sighting,
+    ) {
+        self.apply(self.clock.now(), Transition::ServerSeen { server, asked_at, connected_at, sighting });
         let roster = self.observatory.roster();
         for (listener, door) in self.settings.listeners.iter().zip(&self.doors) {
             let open = match listener.kind {
@@ -332,7 +338,8 @@ pub(super) mod tests {
         let listeners = r#"["127.0.0.1:1", "127.0.0.1:2=a:1", "127.0.0.1:3=b:1"]"#;
         let gateway = gateway(&format!("servers = \"a:1,b:1\"\nworkers = 2\nlisten = {listeners}"));
         assert!(gateway.all_listen(), "none is to be open");
-        gateway.server_seen(ServerId(0), gateway.clock.now(), Sighting::of(Health::NotServing));
+        let now = gateway.clock.now();
+        gateway.server_seen(ServerId(0), now, now, Sighting::of(Health::NotServing));
         // The pooled address and the mirror of the server that was seen.
         for _ in 0..4 {
             assert!(!gateway.all_listen());

@@ -69,7 +69,7 @@ impl Prober {
                     if matches!(health, Health::Refusing | Health::Unreachable) {
                         // The port is open again; whether the server serves is asked next. Where nothing was known
                         // before this would be a rumour: it takes the server for one that is just starting.
-                        self.seen(asked_at, Sighting::of(Health::NotServing));
+                        self.seen(asked_at, asked_at, Sighting::of(Health::NotServing));
                     }
                     self.ask_in_time(stream, health, began, patience, &mut question).await
                 }
@@ -95,7 +95,7 @@ impl Prober {
             sleep(AFTER_UNREACHABLE).await;
             return health;
         };
-        self.seen(asked_at, Sighting::of(seen));
+        self.seen(asked_at, asked_at, Sighting::of(seen));
         sleep(if seen == Health::Refusing { AFTER_REFUSAL } else { AFTER_UNREACHABLE }).await;
         seen
     }
@@ -110,6 +110,7 @@ impl Prober {
         question: &mut Question,
     ) -> Health {
         let settings = self.gateway.settings.probe;
+        let connected_at = self.gateway.clock.now();
         let pause = match health {
             Health::Serving => settings.interval,
             Health::NotServing | Health::Closing | Health::Mute => WHILE_NOT_SERVING.min(settings.interval),
@@ -125,7 +126,7 @@ impl Prober {
         }
         let word = question.word();
         let asked = self.gateway.loops.ask(self.server, word, self.gateway.clock.now());
-        let health = self.await_answer(&mut pin!(ask(stream, word)), patience, question).await;
+        let health = self.await_answer(connected_at, &mut pin!(ask(stream, word)), patience, question).await;
         drop(asked);
         health
     }
@@ -134,6 +135,7 @@ impl Prober {
     /// `patience` says, however often it has to be told meanwhile that the server is mute.
     async fn await_answer(
         &self,
+        connected_at: Timestamp,
         asking: &mut (impl Future<Output = Vec<u8>> + Unpin),
         patience: Duration,
         question: &mut Question,
@@ -143,16 +145,16 @@ impl Prober {
         loop {
             let asked_at = self.gateway.clock.now();
             match timeout(self.gateway.settings.probe.timeout, &mut *asking).await {
-                Ok(answer) if in_time => return self.heard(asked_at, &answer, question),
+                Ok(answer) if in_time => return self.heard(connected_at, asked_at, &answer, question),
                 // An answer from long ago shows that the server is awake, and nothing of what it is now.
                 Ok(_late) => return Health::Mute,
                 // zoogate itself stood still: the server had less time than it seems, and is given that.
                 Err(_) if self.paused_since(asked_at) => continue,
                 Err(_) if in_time && *question == Question::Second && self.is_well().await => {
                     *question = Question::Only;
-                    return self.seen(asked_at, Sighting::of(Health::Serving));
+                    return self.seen(connected_at, asked_at, Sighting::of(Health::Serving));
                 }
-                Err(_) => self.seen(asked_at, Sighting::of(Health::Mute)),
+                Err(_) => self.seen(connected_at, asked_at, Sighting::of(Health::Mute)),
             };
             in_time = false;
             if began.elapsed() >= patience {
@@ -162,11 +164,11 @@ impl Prober {
     }
 
     /// What a server said that answered in time.
-    fn heard(&self, asked_at: Timestamp, answer: &[u8], question: &mut Question) -> Health {
+    fn heard(&self, connected_at: Timestamp, asked_at: Timestamp, answer: &[u8], question: &mut Question) -> Health {
         match question.read(answer) {
             Heard::Seen(sighting, next) => {
                 *question = next;
-                self.seen(asked_at, sighting)
+                self.seen(connected_at, asked_at, sighting)
             }
             Heard::Next(next) => {
                 *question = next;
@@ -188,8 +190,8 @@ impl Prober {
         !self.gateway.paused_within(asked_at, self.gateway.clock.now()).is_zero()
     }
 
-    fn seen(&self, asked_at: Timestamp, sighting: Sighting) -> Health {
-        self.gateway.server_seen(self.server, asked_at, sighting);
+    fn seen(&self, connected_at: Timestamp, asked_at: Timestamp, sighting: Sighting) -> Health {
+        self.gateway.server_seen(self.server, connected_at, asked_at, sighting);
         sighting.health
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::dialect_frames::DialectFrames;
-use super::ending::{Closer, ConnectionEnd, PAUSE_NOTED, Pause, UNANSWERED_PATHS, UNANSWERED_SHOWN, Unanswered};
+use super::ending::{
+    Closer, ConnectionEnd, LongReply, LongRequest, PAUSE_NOTED, Pause, UNANSWERED_PATHS, UNANSWERED_SHOWN, Unanswered,
+};
 use super::event::{Event, Observer};
 use crate::text::beginning;
 use crate::time::Timestamp;
@@ -58,7 +60,7 @@ impl ConnectionTracker {
             down: Side::Handshake(Vec::new()),
             opaque: false,
             dialect: Dialect::ZOOKEEPER,
-            talk: Conversation::new(),
+            talk: Conversation::new(jute_maxbuffer),
             jute_maxbuffer,
             timeout: None,
             client_heard_at: Timestamp::ZERO,
@@ -134,7 +136,7 @@ impl ConnectionTracker {
         }
         let fault = match &mut self.down {
             Side::Frames(scanner) => {
-                scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, observer }).err()
+                scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, now, observer }).err()
             }
             _ => self.read_other_server(now, bytes, observer).err(),
         };
@@ -164,9 +166,11 @@ impl ConnectionTracker {
             }
             Side::Held(_) => Ok(()),
             Side::Frames(scanner) => {
-                scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, observer })
+                scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, now, observer })
             }
-            Side::Dialect(frames) => frames.read_replies(bytes, &mut ReplyReader { talk: &mut self.talk, observer }),
+            Side::Dialect(frames) => {
+                frames.read_replies(bytes, &mut ReplyReader { talk: &mut self.talk, now, observer })
+            }
         }
     }
 
@@ -261,7 +265,6 @@ impl ConnectionTracker {
             room -= path.len();
             Unanswered { xid: request.xid, op: request.op, path, sent_at: request.sent_at }
         });
-        let last = self.talk.last_request_len();
         ConnectionEnd {
             closer,
             unanswered: shown.collect(),
@@ -270,11 +273,30 @@ impl ConnectionTracker {
             skipped: pending.skipped(),
             fatal_error: self.talk.fatal_error,
             closing: self.talk.closing || matches!(&self.up, Side::Dialect(frames) if frames.closes()),
-            oversized: (last > self.jute_maxbuffer).then_some(last),
+            oversized: self.oversized(),
+            long_reply: self.long_reply(),
             client_heard_at: self.client_heard_at,
             server_heard_at: self.server_heard_at,
             server_pause: self.server_pause,
         }
+    }
+
+    /// The first unanswered request that is longer than servers accept; one that was answered had been accepted.
+    fn oversized(&self) -> Option<LongRequest> {
+        let limit = self.jute_maxbuffer;
+        let long = self.talk.pending.waiting().find(|request| request.frame_len > limit)?;
+        Some(LongRequest { length: long.frame_len, limit })
+    }
+
+    /// The last reply that was longer than clients take, as far as it has passed.
+    fn long_reply(&self) -> Option<LongReply> {
+        let reply = self.talk.long_reply.clone()?;
+        let inside = match &self.down {
+            Side::Frames(scanner) => !scanner.at_boundary(),
+            Side::Dialect(frames) => !frames.at_boundary(),
+            Side::Handshake(_) | Side::Held(_) => false,
+        };
+        Some(LongReply { whole: reply.whole || !inside, ..reply })
     }
 }
 

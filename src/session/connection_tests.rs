@@ -1,5 +1,6 @@
 use super::*;
 use crate::ids::SessionId;
+use crate::ids::Xid;
 use crate::session::ending::How;
 use crate::session::event::MovedForm;
 use crate::wire::{ErrorCode, JuteWriter, OpCode};
@@ -237,7 +238,35 @@ fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
     let big = JuteWriter::new().request(1, OpCode::SET_DATA).buffer(b"/big").buffer(&vec![0; 2 << 20]).int(0).end();
     let big = big.into_bytes();
     tracker.on_client_bytes(Timestamp(5), &big[..1000], &mut words);
-    assert_eq!(server_fin(&tracker).oversized, Some(big.len() as u32 - 4));
+    let long = LongRequest { length: big.len() as u32 - 4, limit: 0xf_ffff };
+    assert_eq!(server_fin(&tracker).oversized, Some(long));
+    // Whatever stands behind it, as long as it has no answer.
+    tracker.on_client_bytes(Timestamp(6), &big[1000..], &mut words);
+    tracker.on_client_bytes(Timestamp(7), &[get(2, "/a"), get(3, "/b")].concat(), &mut words);
+    assert_eq!(server_fin(&tracker).oversized, Some(long));
+    tracker.on_server_bytes(Timestamp(8), &reply(1, ErrorCode(0)), &mut words);
+    assert_eq!(server_fin(&tracker).oversized, None, "it was answered, and so accepted");
+}
+
+#[test]
+fn a_reply_that_is_longer_than_clients_take_is_known_with_its_request() {
+    let (mut tracker, mut words) = attached();
+    let big = |xid| JuteWriter::new().reply(xid, 9, ErrorCode(0)).buffer(&vec![0; 2 << 20]).end().into_bytes();
+    tracker.on_client_bytes(Timestamp(5), &[get(1, "/big"), get(2, "/a")].concat(), &mut words);
+    let bytes = big(1);
+    tracker.on_server_bytes(Timestamp(6), &bytes[..60_000], &mut words);
+    let cut = server_fin(&tracker).long_reply.expect("a long reply");
+    assert_eq!((cut.length, cut.limit, cut.began_at), (bytes.len() as u32 - 4, 0xf_ffff, Timestamp(6)));
+    assert_eq!(cut.request.map(|request| (request.path, request.xid)), Some(("/big".to_owned(), Xid(1))));
+    assert_eq!((cut.whole, cut.earlier), (false, 0));
+    tracker.on_server_bytes(Timestamp(7), &bytes[60_000..], &mut words);
+    assert!(server_fin(&tracker).long_reply.is_some_and(|reply| reply.whole));
+    // Another reply that a chunk's edge cuts does not open it again.
+    tracker.on_server_bytes(Timestamp(8), &reply(2, ErrorCode(0))[..20], &mut words);
+    assert!(server_fin(&tracker).long_reply.is_some_and(|reply| reply.whole));
+    tracker.on_server_bytes(Timestamp(9), &big(3)[..60_000], &mut words);
+    let next = server_fin(&tracker).long_reply.expect("a long reply");
+    assert_eq!((next.request, next.whole, next.earlier), (None, false, 1));
 }
 
 #[test]
@@ -347,7 +376,7 @@ fn more_requests_than_are_tracked_are_told_and_counted() {
 fn a_frame_of_the_limit_is_not_oversized() {
     let frame = get(1, "/a");
     let len = frame.len() as u32 - 4;
-    for (limit, oversized) in [(len, None), (len - 1, Some(len))] {
+    for (limit, oversized) in [(len, None), (len - 1, Some(LongRequest { length: len, limit: len - 1 }))] {
         let mut tracker = ConnectionTracker::new(limit);
         let mut words = Words::default();
         tracker.on_client_bytes(Timestamp(1), &[claim(), frame.clone()].concat(), &mut words);

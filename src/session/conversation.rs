@@ -1,5 +1,6 @@
 //! What both directions of a connection write down: requests on the way up, their fate on the way down.
 
+use super::ending::{LongReply, Unanswered};
 use super::event::{Event, MovedForm, Observer, Refused, Reply, Request, WatchEvent};
 use super::identity::Identity;
 use super::pending::{Match, Pending, PendingRequests};
@@ -27,6 +28,10 @@ pub(super) struct Conversation {
     naming: u8,
     pub(super) closing: bool,
     pub(super) fatal_error: Option<ErrorCode>,
+    /// The longest reply that clients take by default, in bytes.
+    reply_limit: u32,
+    /// The last one that was longer.
+    pub(super) long_reply: Option<LongReply>,
     request: RequestFrame,
     reply: ReplyFrame,
 }
@@ -52,7 +57,7 @@ struct ReplyFrame {
 }
 
 impl Conversation {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(reply_limit: u32) -> Self {
         let head = RequestHead { xid: Xid(0), op: OpCode::NOTIFICATION };
         Self {
             pending: PendingRequests::default(),
@@ -62,14 +67,11 @@ impl Conversation {
             naming: NAMING_RECORDS,
             closing: false,
             fatal_error: None,
+            reply_limit,
+            long_reply: None,
             request: RequestFrame { head, len: 0, parts: 0 },
             reply: ReplyFrame { xid: Xid(0), request: None, results: 0, failed: false },
         }
-    }
-
-    /// Length in bytes of the client's last frame.
-    pub(super) fn last_request_len(&self) -> u32 {
-        self.request.len
     }
 
     /// Remembers what an ephemeral node will say about its maker, should it be made.
@@ -191,6 +193,7 @@ impl<O: Observer> Visitor for RequestReader<'_, O> {
 /// Reads the server's frames into the conversation.
 pub(super) struct ReplyReader<'t, O> {
     pub(super) talk: &'t mut Conversation,
+    pub(super) now: Timestamp,
     pub(super) observer: &'t mut O,
 }
 
@@ -304,6 +307,26 @@ impl<O: Observer> ReplyReader<'_, O> {
         Plan::Skip
     }
 
+    /// Remembers a reply that is longer than clients take, before its request is taken for answered.
+    fn note_long(&mut self, xid: Xid, length: u32) {
+        let talk = &mut *self.talk;
+        if let Some(last) = &mut talk.long_reply {
+            last.whole = true;
+        }
+        if length <= talk.reply_limit {
+            return;
+        }
+        let request = talk.pending.first_if(xid).map(|request| Unanswered {
+            xid,
+            op: request.op,
+            path: String::from_utf8_lossy(talk.pending.path(request)).into_owned(),
+            sent_at: request.sent_at,
+        });
+        let (limit, began_at) = (talk.reply_limit, self.now);
+        let earlier = talk.long_reply.as_ref().map_or(0, |last| last.earlier.saturating_add(1));
+        talk.long_reply = Some(LongReply { length, limit, request, began_at, whole: false, earlier });
+    }
+
     #[cold]
     fn refused(&mut self, form: MovedForm) {
         let talk = &*self.talk;
@@ -319,6 +342,13 @@ impl<O: Observer> ReplyReader<'_, O> {
 
 impl<O: Observer> Visitor for ReplyReader<'_, O> {
     type Head = ReplyHead;
+
+    #[cold]
+    fn cut(&mut self, head: &ReplyHead, len: u32) {
+        if len > self.talk.reply_limit || self.talk.long_reply.is_some() {
+            self.note_long(head.xid, len);
+        }
+    }
 
     #[inline]
     fn head(&mut self, head: ReplyHead, len: u32) -> Plan {

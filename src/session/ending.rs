@@ -98,6 +98,32 @@ impl Pause {
     }
 }
 
+/// A request that is longer than servers accept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LongRequest {
+    /// Its length in bytes.
+    pub length: u32,
+    /// What servers accept, in bytes.
+    pub limit: u32,
+}
+
+/// A reply that is longer than clients take by default.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LongReply {
+    /// Its length in bytes.
+    pub length: u32,
+    /// What clients take, in bytes.
+    pub limit: u32,
+    /// What it answers, when that is known.
+    pub request: Option<Unanswered>,
+    /// When its head passed.
+    pub began_at: Timestamp,
+    /// Whether all of it has passed.
+    pub whole: bool,
+    /// Such replies before it on the same connection: its client takes them.
+    pub earlier: u32,
+}
+
 /// The facts of a connection's end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionEnd {
@@ -116,8 +142,10 @@ pub struct ConnectionEnd {
     pub fatal_error: Option<ErrorCode>,
     /// Whether the client had asked to close the session.
     pub closing: bool,
-    /// Length in bytes of the client's last frame, when it is above the servers' limit.
-    pub oversized: Option<u32>,
+    /// The first unanswered request that is longer than servers accept.
+    pub oversized: Option<LongRequest>,
+    /// The last reply that was longer than clients take by default.
+    pub long_reply: Option<LongReply>,
     /// Last byte from the client.
     pub client_heard_at: Timestamp,
     /// Last byte from the server.

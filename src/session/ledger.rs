@@ -17,7 +17,6 @@ mod holders;
 mod intake;
 mod judge;
 mod kept;
-mod names;
 mod open;
 mod placement;
 mod record;
@@ -33,7 +32,7 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
-pub use attachment::{Attachment, AttachmentEnd, Claim, Outcome};
+pub use attachment::{Attachment, AttachmentEnd, Claim, ClaimRefusal, Outcome};
 pub use case::RETURN_BOUND;
 pub use docket::{CASES, CASES_BYTES};
 pub use exodus::{EXODUS_LONGEST, EXODUS_QUIET, LOOK_BOUND};
@@ -53,7 +52,6 @@ use docket::Docket;
 use ensemble::{Ensemble, Look};
 use exodus::Fate;
 use holders::HolderSessions;
-use names::ServerNames;
 use ring::Ring;
 use table::{Forgotten, SessionTable};
 
@@ -134,6 +132,8 @@ pub struct SessionLedger {
     over: VecDeque<(Fate, Vec<ConnectionId>)>,
     findings: Ring<Finding>,
     moves: Ring<SessionMove>,
+    /// Moves whose reason is not known yet, by the connection that was left: open, or not decided.
+    unexplained: HashMap<ConnectionId, u64, RandomState>,
     verdicts: Ring<MoveVerdict>,
     ended: Ring<EndedConnection>,
     misplaced: u64,
@@ -155,17 +155,11 @@ impl SessionLedger {
             over: VecDeque::new(),
             findings: kept::findings(FINDINGS),
             moves: kept::moves(limits.moves),
+            unexplained: HashMap::default(),
             verdicts: kept::verdicts(limits.verdicts),
             ended: kept::ended(limits.ended_connections),
             misplaced: 0,
         }
-    }
-
-    /// The same ledger, which calls servers so in its sentences, by place; it numbers those that have no name.
-    #[must_use]
-    pub fn with_names(mut self, names: Vec<String>) -> Self {
-        self.ensemble.set_names(ServerNames::new(names));
-        self
     }
 
     /// Takes one transition that happened at `now`.
@@ -192,8 +186,9 @@ impl SessionLedger {
                 self.move_refused(now, connection, form, refused);
             }
             Transition::Ended { connection, end } => self.ended(now, connection, end),
-            Transition::ServerSeen { server, asked_at, sighting } => {
-                self.ensemble.saw(server, Look { asked_at, told_at: now, sighting });
+            Transition::ServerSeen { server, asked_at, connected_at, sighting } => {
+                let sign = self.ensemble.saw(server, Look { connected_at, asked_at, told_at: now, sighting });
+                self.tell_many(server, sign);
                 self.server_seen(now, server);
             }
             Transition::ProxyPaused(pause) => self.proxy_paused(pause),

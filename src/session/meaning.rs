@@ -21,6 +21,9 @@ impl EndReason {
             Self::NotServing => "the server was not serving when the session was claimed there",
             Self::LaggingServer => "the client had seen a zxid that the server had not reached, and was turned away",
             Self::OversizedFrame => "a request was longer than the server's jute.maxbuffer",
+            Self::ReplyTooLarge => {
+                "a reply was longer than the jute.maxbuffer of clients, and the client hung up at it"
+            }
             Self::AuthFailed => "authentication failed, or was required and missing",
             Self::WrongPassword => "the claim's password did not belong to the session",
             Self::ClientReadTimeout => {
@@ -72,6 +75,9 @@ impl EndReason {
                 "nothing when it is rare, the next server takes the client; else that follower's load"
             }
             Self::OversizedFrame => "jute.maxbuffer on servers and clients, and who writes nodes of that size",
+            Self::ReplyTooLarge => {
+                "the node or list of children that is named: the client asks for it again and again; jute.maxbuffer of clients"
+            }
             Self::AuthFailed => {
                 "the client's credentials; sessionRequireClientSASLAuth and enforce.auth.* on the servers"
             }

@@ -6,6 +6,7 @@ mod conversation;
 mod dialect_frames;
 pub mod ending;
 pub mod event;
+pub mod fact;
 pub mod identity;
 pub mod ledger;
 mod meaning;

@@ -72,6 +72,41 @@ impl Role {
     }
 }
 
+/// What shows that one name stands for several servers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NameSign {
+    /// It followed and then led in the same epoch: a server that begins to lead begins a new one.
+    LedOneEpoch {
+        /// The zxid that the leader showed.
+        zxid: Zxid,
+    },
+    /// Its zxid went back while it served.
+    ZxidWentBack {
+        /// What it had shown.
+        before: Zxid,
+        /// What it showed then.
+        after: Zxid,
+    },
+    /// It gave new sessions with the ids of two servers.
+    TwoBirthplaces {
+        /// The number of the one server (`myid`).
+        one: u8,
+        /// That of the other.
+        other: u8,
+    },
+}
+
+impl NameSign {
+    /// Its name in logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::LedOneEpoch { .. } => "led_and_followed_in_one_epoch",
+            Self::ZxidWentBack { .. } => "zxid_went_back",
+            Self::TwoBirthplaces { .. } => "sessions_of_two_servers",
+        }
+    }
+}
+
 /// The result of one look at one server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sighting {

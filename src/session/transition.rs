@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use super::ending::{ConnectionEnd, Unanswered};
 use super::event::MovedForm;
+use super::fact::Fact;
 use super::identity::Identity;
 use super::own_pause::OwnPause;
-use super::sighting::Sighting;
-use super::verdict::{EndReason, MoveVerdict, RouteReason, SessionMove};
+use super::sighting::{NameSign, Sighting};
+use super::verdict::{Confidence, EndReason, MoveVerdict, RouteReason, SessionMove};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
@@ -74,6 +75,9 @@ pub enum Transition {
         server: ServerId,
         /// When the question was sent: an answer says nothing about an end that came after its question.
         asked_at: Timestamp,
+        /// Since when the connection of the question was open: an answer on one from before an end shows that the
+        /// server stood through it.
+        connected_at: Timestamp,
         /// What was seen.
         sighting: Sighting,
     },
@@ -88,6 +92,15 @@ pub enum Finding {
     Moved(SessionMove),
     /// ZooKeeper refused a session because it has moved.
     SessionMoved(MoveVerdict),
+    /// A move that was told before has its reason: why the connection ended that the session left.
+    MoveExplained(SessionMove),
+    /// A server's name stands for several servers; told once.
+    ManyServers {
+        /// The server.
+        server: ServerId,
+        /// What shows it.
+        sign: NameSign,
+    },
     /// A connection's end has its final reason.
     Ended(EndedConnection),
     /// Two clients use one session in turn.
@@ -120,8 +133,10 @@ pub struct EndedConnection {
     pub ended_at: Timestamp,
     /// Why it ended.
     pub reason: EndReason,
-    /// The reason in one sentence, with the numbers behind it.
-    pub why: String,
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// What was seen, strongest first.
+    pub facts: Vec<Fact>,
     /// Requests that were never answered.
     pub unanswered_count: u32,
 }

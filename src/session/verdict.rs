@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::ending::Unanswered;
+use super::fact::{EnsembleFact, Fact};
 use super::identity::Identity;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
@@ -33,6 +34,8 @@ pub enum EndReason {
     LaggingServer,
     /// A frame was larger than the server accepts.
     OversizedFrame,
+    /// A reply was longer than the client takes, which hung up at it.
+    ReplyTooLarge,
     /// Authentication failed, or was required and missing.
     AuthFailed,
     /// The password did not belong to the session.
@@ -65,7 +68,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables indexed by reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::SessionMoved,
         Self::ServerLeaving,
         Self::LeaderLost,
@@ -77,6 +80,7 @@ impl EndReason {
         Self::NotServing,
         Self::LaggingServer,
         Self::OversizedFrame,
+        Self::ReplyTooLarge,
         Self::AuthFailed,
         Self::WrongPassword,
         Self::ClientReadTimeout,
@@ -107,6 +111,7 @@ impl EndReason {
             Self::NotServing => "not_serving",
             Self::LaggingServer => "lagging_server",
             Self::OversizedFrame => "oversized_frame",
+            Self::ReplyTooLarge => "reply_too_large",
             Self::AuthFailed => "auth_failed",
             Self::WrongPassword => "wrong_password",
             Self::ClientReadTimeout => "client_read_timeout",
@@ -178,6 +183,93 @@ impl Confidence {
     }
 }
 
+/// Why a connection ended, with what was seen of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Explanation {
+    /// The reason.
+    pub reason: EndReason,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The evidence, strongest first.
+    pub facts: Vec<Fact>,
+    /// What a refusal because of a move adds; None for any other reason.
+    pub refusal: Option<RefusalEvidence>,
+}
+
+/// How the refusal of a session because it has moved is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RefusalEvidence {
+    /// What shows it.
+    pub evidence: Evidence,
+    /// Where the session had been claimed instead, when that was seen.
+    pub claimed_by: Option<ServerId>,
+}
+
+impl Explanation {
+    fn new<F: Into<Fact>>(reason: EndReason, confidence: Confidence, facts: impl IntoIterator<Item = F>) -> Self {
+        Self { reason, confidence, facts: facts.into_iter().map(Into::into).collect(), refusal: None }
+    }
+
+    /// Nothing else can explain it.
+    pub(super) fn certain<F: Into<Fact>>(reason: EndReason, facts: impl IntoIterator<Item = F>) -> Self {
+        Self::new(reason, Confidence::Certain, facts)
+    }
+
+    /// Nothing else that was seen explains it.
+    pub(super) fn likely<F: Into<Fact>>(reason: EndReason, facts: impl IntoIterator<Item = F>) -> Self {
+        Self::new(reason, Confidence::Likely, facts)
+    }
+
+    /// Something else would explain it as well.
+    pub(super) fn weak<F: Into<Fact>>(reason: EndReason, facts: impl IntoIterator<Item = F>) -> Self {
+        Self::new(reason, Confidence::Weak, facts)
+    }
+
+    /// The session was refused because it has moved.
+    pub(super) fn moved(refusal: RefusalEvidence, confidence: Confidence, facts: Vec<Fact>) -> Self {
+        Self { reason: EndReason::SessionMoved, confidence, facts, refusal: Some(refusal) }
+    }
+
+    /// The same with one more fact.
+    #[must_use]
+    pub(super) fn with(mut self, fact: impl Into<Fact>) -> Self {
+        self.facts.push(fact.into());
+        self
+    }
+
+    /// The same, with what is said where it is not known which server a name stood for.
+    #[must_use]
+    pub(super) fn of_unknown_server(mut self) -> Self {
+        if self.needs_server() {
+            self.confidence = self.confidence.min(Confidence::Likely);
+            self.facts.push(EnsembleFact::ManyServers {}.into());
+        }
+        self
+    }
+
+    /// Whether it needs to be known which server it was.
+    fn needs_server(&self) -> bool {
+        use EndReason::{
+            AuthFailed, ClientGone, ClientSilent, Closed, OversizedFrame, ProxyPaused, ProxyShutdown, ReplyTooLarge,
+        };
+        match self.refusal.map(|refusal| refusal.evidence) {
+            Some(Evidence::Reply | Evidence::Multi) => false,
+            Some(_) => true,
+            None => !matches!(
+                self.reason,
+                AuthFailed
+                    | ClientGone
+                    | ClientSilent
+                    | Closed
+                    | OversizedFrame
+                    | ProxyPaused
+                    | ProxyShutdown
+                    | ReplyTooLarge
+            ),
+        }
+    }
+}
+
 /// One refusal of a session because it has moved.
 #[derive(Clone, PartialEq, Debug)]
 pub struct MoveVerdict {
@@ -197,8 +289,8 @@ pub struct MoveVerdict {
     pub evidence: Evidence,
     /// How sure it is.
     pub confidence: Confidence,
-    /// The evidence in sentences, strongest first; for `Inferred` also what is missing.
-    pub why: Vec<String>,
+    /// The evidence, strongest first; for `Inferred` also what is missing.
+    pub facts: Vec<Fact>,
     /// Who holds the session, when that is known.
     pub identity: Option<Identity>,
     /// The requests that were refused or lost with it.
@@ -278,7 +370,7 @@ mod tests {
         use RouteReason::{Fallback, Followed, Mirror, PinUnhealthy, Pinned, Spread, Unpinned};
 
         let reasons = "session_moved server_leaving leader_lost session_expired closed closed_elsewhere \
-            reattached_same_server connection_cap not_serving lagging_server oversized_frame auth_failed \
+            reattached_same_server connection_cap not_serving lagging_server oversized_frame reply_too_large auth_failed \
             wrong_password client_read_timeout operation_timeout unknown_version client_silent client_gone server_gone server_unresponsive \
             proxy_paused proxy_shutdown late_claim superseded unknown";
         assert_eq!(EndReason::ALL.map(EndReason::label).join(" "), reasons);

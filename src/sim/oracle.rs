@@ -19,6 +19,7 @@ use super::played::{Played, Told};
 use super::truth::What;
 use crate::ids::ConnectionId;
 use crate::session::ending::Closer;
+use crate::session::fact::Fact;
 use crate::session::transition::Finding;
 use crate::session::verdict::EndReason::{self, SessionMoved};
 use crate::session::verdict::{Evidence, MoveVerdict};
@@ -116,10 +117,10 @@ fn verdicts_on<'a>(played: &'a Played, told: &Told) -> impl Iterator<Item = &'a 
     })
 }
 
-fn ends<'a>(played: &'a Played, told: &Told) -> impl Iterator<Item = (EndReason, &'a str)> {
+fn ends<'a>(played: &'a Played, told: &Told) -> impl Iterator<Item = (EndReason, &'a [Fact])> {
     let connection = ConnectionId(told.connection);
     played.findings.iter().filter_map(move |(_, finding)| match finding {
-        Finding::Ended(ended) if ended.connection == connection => Some((ended.reason, ended.why.as_str())),
+        Finding::Ended(ended) if ended.connection == connection => Some((ended.reason, ended.facts.as_slice())),
         _ => None,
     })
 }
@@ -155,20 +156,20 @@ fn judge_words(played: &Played, told: &Told, complain: &mut dyn FnMut(String)) {
 /// An end has one reason, the right one, and a verdict exactly when that is a session's move.
 fn judge_end(played: &Played, told: &Told, complain: &mut dyn FnMut(String)) {
     let Some(end) = End::of(played, told) else { return };
-    let said: Vec<(EndReason, &str)> = ends(played, told).collect();
+    let said: Vec<(EndReason, &[Fact])> = ends(played, told).collect();
     if said.is_empty() && end.is_late() {
         return;
     }
-    let [(reason, why)] = said.as_slice() else {
+    let [(reason, facts)] = said.as_slice() else {
         return complain(format!("{} reasons instead of one: {said:?}", said.len()));
     };
     match right(&end) {
         Some(right) if right.allows(*reason) => {}
-        right => complain(format!("called {} ({why}), right would be {right:?}", reason.label())),
+        right => complain(format!("called {} ({facts:?}), right would be {right:?}", reason.label())),
     }
     let flags = verdicts_on(played, told).filter(|verdict| !is_in_words(verdict)).count();
     if flags != usize::from(*reason == SessionMoved) {
-        complain(format!("called {} ({why}) with {flags} verdicts", reason.label()));
+        complain(format!("called {} ({facts:?}) with {flags} verdicts", reason.label()));
     }
 }
 

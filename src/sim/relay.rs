@@ -148,7 +148,7 @@ impl Relay {
     }
 
     pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
-        self.tell(now, vec![Transition::ServerSeen { server, asked_at, sighting }]);
+        self.tell(now, vec![Transition::ServerSeen { server, asked_at, connected_at: asked_at, sighting }]);
     }
 
     pub(super) fn tick(&mut self, now: Timestamp) {

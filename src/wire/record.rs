@@ -40,6 +40,8 @@ pub trait Visitor {
     type Head;
     /// A header is complete; says how to read the rest of the frame of `len` bytes.
     fn head(&mut self, head: Self::Head, len: u32) -> Plan;
+    /// As [`Visitor::head`], and before it, of a frame that a chunk's edge cuts.
+    fn cut(&mut self, _head: &Self::Head, _len: u32) {}
     /// A record is complete.
     fn record(&mut self, record: &Record<'_>);
     /// A multi holds an operation whose layout there is not known: the rest of the frame is passed over.

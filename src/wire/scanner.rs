@@ -186,7 +186,9 @@ impl FrameScanner {
             return Ok(Progress::NeedMore);
         }
         self.split_len = 0;
-        let plan = visitor.head(F::read(&self.split[LENGTH..whole]), len);
+        let head = F::read(&self.split[LENGTH..whole]);
+        visitor.cut(&head, len);
+        let plan = visitor.head(head, len);
         self.enter_body(plan, len - F::LEN as u32, chunk, visitor)?;
         Ok(Progress::Done)
     }

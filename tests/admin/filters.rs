@@ -112,7 +112,8 @@ fn a_server_shows_since_when_it_is_as_it_is() {
     };
     let first = since(&stage.json("/api/servers?state=serving"));
     let see = |millis, sighting| {
-        let seen = Transition::ServerSeen { server: ServerId(1), asked_at: at(millis), sighting };
+        let seen =
+            Transition::ServerSeen { server: ServerId(1), asked_at: at(millis), connected_at: at(millis), sighting };
         stage.observatory.apply(at(millis), seen);
     };
     see(1_071, Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(9)) });

@@ -106,6 +106,7 @@ impl Stage {
             fatal_error: None,
             closing: false,
             oversized: None,
+            long_reply: None,
             client_heard_at: at(millis),
             server_heard_at: at(millis),
             server_pause: None,
@@ -116,7 +117,8 @@ impl Stage {
 
     pub(crate) fn serving(&self, server: u16) {
         let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(0x1_0000_0002)) };
-        let seen = Transition::ServerSeen { server: ServerId(server), asked_at: at(70), sighting };
+        let seen =
+            Transition::ServerSeen { server: ServerId(server), asked_at: at(70), connected_at: at(70), sighting };
         self.observatory.apply(at(71), seen);
         self.observatory.set_ready(true);
     }

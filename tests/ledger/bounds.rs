@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::session::SessionLedger;
-use zoogate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
+use zoogate::session::ending::{Closer, ConnectionEnd, How, LongRequest, ProxyClose, Unanswered};
 use zoogate::session::event::MovedForm;
 use zoogate::session::identity::Identity;
 use zoogate::session::ledger::{LOOK_BOUND, LedgerLimits, RETURN_BOUND, SessionState};
@@ -58,7 +58,8 @@ fn any_end() -> impl Strategy<Value = ConnectionEnd> {
             skipped: u32::from(skipped / 200),
             fatal_error: error.map(ErrorCode),
             closing: closing < 30,
-            oversized: (oversized < 10).then_some(2_000_000),
+            oversized: (oversized < 10).then_some(LongRequest { length: 2_000_000, limit: 1_000_000 }),
+            long_reply: None,
             client_heard_at: Timestamp(u64::from(heard[0]) * 20),
             server_heard_at: Timestamp(u64::from(heard[1]) * 20),
             server_pause: None,
@@ -121,6 +122,7 @@ fn any_transition() -> impl Strategy<Value = Transition> {
             |(server, health, role, zxid, asked)| Transition::ServerSeen {
                 server,
                 asked_at: Timestamp(u64::from(asked) * 20),
+                connected_at: Timestamp(u64::from(asked) * 10),
                 sighting: Sighting { health, role, zxid: zxid.map(Zxid) },
             }
         ),

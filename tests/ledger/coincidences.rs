@@ -221,7 +221,12 @@ fn a_question_that_stood_unanswered_when_the_claim_came() {
     story.wait(400);
     story.leave(link);
     story.wait(570);
-    story.tell(Transition::ServerSeen { server: ServerId(A), asked_at, sighting: Sighting::of(Health::Mute) });
+    story.tell(Transition::ServerSeen {
+        server: ServerId(A),
+        asked_at,
+        connected_at: asked_at,
+        sighting: Sighting::of(Health::Mute),
+    });
     assert_eq!(story.reason(link, 0), EndReason::NotServing);
 }
 

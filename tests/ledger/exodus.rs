@@ -36,7 +36,7 @@ fn said_beside(others: impl Fn(&mut Story, Link)) -> String {
     story.wait(10);
     others(&mut story, second);
     assert_eq!(story.reason(link, 60_000), EndReason::Unknown);
-    story.decided(link).expect("a decided end").why.clone()
+    story.why(link)
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn another_server_leads_in_the_same_epoch() {
     story.fin(link);
     story.look(B);
     assert_eq!(story.reason(link, quiet()), EndReason::LeaderLost);
-    let why = &story.decided(link).expect("a decided end").why;
+    let why = story.why(link);
     assert!(why.contains("server 2 leads now, server 0 did before"), "{why}");
 }
 
@@ -124,7 +124,7 @@ fn seen_during_a_claim(health: Health) -> (Story, Link) {
     story.wait(5);
     story.fin(link);
     let sighting = Sighting { role: Role::Follower, ..Sighting::of(health) };
-    story.tell(Transition::ServerSeen { server: ServerId(A), asked_at, sighting });
+    story.tell(Transition::ServerSeen { server: ServerId(A), asked_at, connected_at: asked_at, sighting });
     (story, link)
 }
 
@@ -179,7 +179,7 @@ fn a_look_from_before_waits_for_the_next_one_unless_a_crowd_ends() {
         story.look(LEADER);
         assert_eq!(story.decided(links[0]).is_some(), dropped == 3, "{dropped}");
         assert_eq!(story.reason(links[0], 60_000), reason, "{dropped}");
-        let why = &story.decided(links[0]).expect("a decided end").why;
+        let why = story.why(links[0]);
         assert_eq!(why.contains("said that it was not serving when asked 1000 ms before"), dropped == 3, "{why}");
     }
 }

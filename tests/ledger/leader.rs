@@ -28,7 +28,7 @@ fn expect(told: (Story, Link), at_once: bool, reason: EndReason, words: &str) {
     let (mut story, link) = told;
     assert_eq!(story.decided(link).is_some(), at_once);
     assert_eq!(story.reason(link, 60_000), reason);
-    let why = &story.decided(link).expect("a decided end").why;
+    let why = story.why(link);
     assert!(why.contains(words), "{why}");
 }
 
@@ -136,7 +136,12 @@ fn a_server_that_said_nothing_was_mute_as_long_as_it_was_asked() {
             let mut story = Story::without_prober();
             story.crowd(LEADER, 1);
             let asked_at = story.now();
-            let seen = Transition::ServerSeen { server: ServerId(LEADER), asked_at, sighting: Sighting::of(health) };
+            let seen = Transition::ServerSeen {
+                server: ServerId(LEADER),
+                asked_at,
+                connected_at: asked_at,
+                sighting: Sighting::of(health),
+            };
             story.wait(600);
             if let Some(before) = given_up {
                 story.tell(seen.clone());
@@ -202,17 +207,17 @@ fn two_that_end_together_wait_for_a_look_that_tells() {
 #[test]
 fn it_is_said_how_the_server_was_seen() {
     for (health, words) in [
-        (Health::NotServing, "server 1 said that it was not serving when asked 0 ms after the end"),
-        (Health::Refusing, "server 1 refused connections when asked 0 ms after the end"),
-        (Health::Mute, "server 1 accepted connections and said nothing when asked 0 ms after the end"),
-        (Health::Unreachable, "server 1 could not be reached when asked 0 ms after the end"),
+        (Health::NotServing, "server 1 said that it was not serving when asked 0 ms before the end"),
+        (Health::Refusing, "server 1 refused connections when asked 0 ms before the end"),
+        (Health::Mute, "server 1 accepted connections and said nothing when asked 0 ms before the end"),
+        (Health::Unreachable, "server 1 could not be reached when asked 0 ms before the end"),
     ] {
         let mut story = Story::new();
         let (_, link) = story.create(A);
         story.set(A, health);
         story.fin(link);
         assert_eq!(story.reason(link, quiet()), EndReason::ServerLeaving);
-        let why = &story.decided(link).expect("a decided end").why;
+        let why = story.why(link);
         assert!(why.contains(words), "{why}");
     }
 }

@@ -1,11 +1,15 @@
 //! The ledger told stories: every scenario and every reason, a session alone and among many.
 
 mod bounds;
+mod bursts;
+mod claim_ends;
 mod coincidences;
 mod exodus;
 mod kept;
 mod leader;
 mod memory;
+mod moves;
+mod one_name;
 mod own_pauses;
 mod reasons;
 mod refusals;

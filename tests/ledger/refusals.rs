@@ -17,7 +17,7 @@ fn a_gap_then_a_close() {
         story.fin(link);
         assert_eq!(story.reason(link, quiet()), EndReason::SessionMoved);
         story.expect_verdict(link, Evidence::XidGap, Confidence::Certain);
-        let first = &story.verdict().why[0];
+        let first = &story.verdict_words()[0];
         assert!(first.contains("without answering setData /a (xid 1), sent 10 ms before"), "{first}");
     });
 }
@@ -53,12 +53,11 @@ fn a_claim_through_another_proxy_is_inferred() {
         assert_eq!(story.reason(link, 3_000), EndReason::SessionMoved);
         story.expect_verdict(link, Evidence::Inferred, confidence);
         let told = story
-            .verdict()
-            .why
+            .verdict_words()
             .iter()
             .any(|why| why.contains("the session is not over") && why.contains(" 1501 ms after"));
-        assert!(told, "{:?}", story.verdict().why);
-        assert!(story.verdict().why.iter().any(|why| why.starts_with("missing")), "{:?}", story.verdict().why);
+        assert!(told, "{:?}", story.verdict_words());
+        assert!(story.verdict_words().iter().any(|why| why.starts_with("missing")), "{:?}", story.verdict_words());
     }
 }
 
@@ -162,7 +161,7 @@ fn a_frozen_server_that_nobody_saw_thaw() {
     story.fin(live);
     assert_eq!(story.reason(live, quiet()), EndReason::SessionMoved);
     story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Likely);
-    assert!(!story.verdict().why.iter().any(|why| why.contains("again")), "{:?}", story.verdict().why);
+    assert!(!story.verdict_words().iter().any(|why| why.contains("again")), "{:?}", story.verdict_words());
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn two_clients_of_one_session() {
             let [one, two] = story.shared()[0];
             assert_eq!((one.ip(), two.ip()), (Story::client(other).ip(), Story::client(1).ip()));
             assert_eq!(story.verdicts().len(), 6);
-            let last = story.verdicts()[5].why.join("; ");
+            let last = Story::words_of(story.verdicts()[5]).join("; ");
             assert!(last.contains(&one.ip().to_string()) && last.contains("two clients"), "{last}");
             assert_eq!(story.moves().len(), 6);
         });

@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
+use zoogate::observe::FactWording;
 use zoogate::session::SessionLedger;
 use zoogate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
+use zoogate::session::fact::Fact;
 use zoogate::session::ledger::LedgerLimits;
 use zoogate::session::own_pause::OwnPause;
 use zoogate::session::sighting::{Health, Role, Sighting};
@@ -50,6 +52,8 @@ pub(crate) struct Story {
     /// When looks that are under way come in, and about whom.
     looks: Vec<(u64, u64, ServerId)>,
     prober: bool,
+    /// Since when the prober's connections are open; None when it makes a new one for each question.
+    held_since: Option<u64>,
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -78,6 +82,7 @@ impl Story {
             servers: vec![seen(Role::Leader), seen(Role::Follower), seen(Role::Follower)],
             looks: Vec::new(),
             prober: false,
+            held_since: None,
             findings: Vec::new(),
         }
     }
@@ -142,12 +147,18 @@ impl Story {
     fn answer_look(&mut self, asked: u64, server: ServerId) {
         let sighting = self.servers[server.index()];
         let asked_at = Timestamp(asked * 1_000_000);
-        self.tell(Transition::ServerSeen { server, asked_at, sighting });
+        let connected_at = self.held_since.map_or(asked_at, |held| Timestamp(held * 1_000_000));
+        self.tell(Transition::ServerSeen { server, asked_at, connected_at, sighting });
     }
 
     /// The prober looks at a server in its own time.
     pub(crate) fn look(&mut self, server: u16) {
         self.answer_look(self.now, ServerId(server));
+    }
+
+    /// The prober holds its connections from now on.
+    pub(crate) fn hold_probes(&mut self) {
+        self.held_since = Some(self.now);
     }
 
     /// What looks at a server show from now on.
@@ -215,6 +226,7 @@ impl Story {
             fatal_error: None,
             closing: false,
             oversized: None,
+            long_reply: None,
             client_heard_at: now,
             server_heard_at: now,
             server_pause: None,
@@ -236,6 +248,12 @@ impl Story {
             read_only: Some(false),
             ..ConnectResponse::default()
         };
+        self.hear_server(link);
+        self.tell(Transition::Answered { connection: link, response });
+    }
+
+    /// A server's answer, whatever it is.
+    pub(crate) fn answer(&mut self, link: Link, response: ConnectResponse) {
         self.hear_server(link);
         self.tell(Transition::Answered { connection: link, response });
     }
@@ -371,12 +389,36 @@ impl Story {
         first
     }
 
+    /// The facts behind a link's end.
+    #[track_caller]
+    pub(crate) fn facts(&self, link: Link) -> &[Fact] {
+        &self.decided(link).unwrap_or_else(|| panic!("{link} is not decided")).facts
+    }
+
+    /// The same in words; servers are called by their numbers.
+    #[track_caller]
+    pub(crate) fn why(&self, link: Link) -> String {
+        let ended = self.decided(link).unwrap_or_else(|| panic!("{link} is not decided"));
+        FactWording::new(&names(), ended.server, ended.ended_at).sentence(&ended.facts)
+    }
+
+    /// The facts of a verdict in words.
+    pub(crate) fn words_of(verdict: &MoveVerdict) -> Vec<String> {
+        FactWording::new(&names(), verdict.server, verdict.at).clauses(&verdict.facts)
+    }
+
+    /// Those of the only verdict of the story.
+    #[track_caller]
+    pub(crate) fn verdict_words(&self) -> Vec<String> {
+        Self::words_of(self.verdict())
+    }
+
     /// The reason of a link's end, when it is decided after a wait of so many milliseconds.
     #[track_caller]
     pub(crate) fn reason(&mut self, link: Link, wait_ms: u64) -> EndReason {
         self.wait(wait_ms);
         let decided = self.decided(link).unwrap_or_else(|| panic!("{link} is not decided after {wait_ms} ms"));
-        assert!(!decided.why.is_empty());
+        assert!(!decided.facts.is_empty());
         decided.reason
     }
 
@@ -395,7 +437,7 @@ impl Story {
     pub(crate) fn verdict(&self) -> &MoveVerdict {
         let verdicts = self.verdicts();
         assert_eq!(verdicts.len(), 1, "{verdicts:#?}");
-        assert!(!verdicts[0].why.is_empty());
+        assert!(!verdicts[0].facts.is_empty());
         verdicts[0]
     }
 
@@ -426,6 +468,10 @@ impl Story {
         };
         self.findings.iter().filter_map(one).collect()
     }
+}
+
+fn names() -> [String; 3] {
+    ["0", "1", "2"].map(str::to_owned)
 }
 
 /// A pause that is long enough for every bound.

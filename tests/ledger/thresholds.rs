@@ -1,6 +1,6 @@
 //! Every rule at its edge: what just falls under it, and what just does not.
 
-use zoogate::ids::{ServerId, Zxid};
+use zoogate::ids::{ServerId, SessionId, Zxid};
 use zoogate::session::ending::{Closer, How};
 use zoogate::session::sighting::{Health, Role};
 use zoogate::session::verdict::{EndReason, Evidence};
@@ -87,11 +87,14 @@ fn a_server_seen_down_shortly_before_a_claim_needs_no_other_look() {
 
 #[test]
 fn a_read_only_server_turns_away_who_did_not_ask_for_one() {
-    for (read_only, at_once) in [(Some(false), true), (None, true), (Some(true), false)] {
+    // One that the client would take serves new sessions, and none that it did not make itself.
+    for (read_only, new, at_once) in
+        [(Some(false), false, true), (None, true, true), (Some(true), true, false), (Some(true), false, true)]
+    {
         let mut story = Story::new();
         story.set_role(A, Role::ReadOnly);
         story.look(A);
-        let (session, _) = story.create(B);
+        let session = if new { SessionId::NEW } else { story.create(B).0 };
         let (last_zxid, timeout_ms) = (Zxid(0), TIMEOUT as i32);
         let request = ConnectRequest {
             last_zxid,
@@ -103,9 +106,9 @@ fn a_read_only_server_turns_away_who_did_not_ask_for_one() {
         };
         let link = story.claim_as(Story::client(1), A, request);
         story.fin(link);
-        assert_eq!(story.decided(link).is_some(), at_once, "{read_only:?}");
+        assert_eq!(story.decided(link).is_some(), at_once, "{read_only:?}, {new}");
         let reason = if at_once { EndReason::NotServing } else { EndReason::ConnectionCap };
-        assert_eq!(story.reason(link, quiet()), reason, "{read_only:?}");
+        assert_eq!(story.reason(link, quiet()), reason, "{read_only:?}, {new}");
     }
 }
 
@@ -268,7 +271,7 @@ fn a_gap_without_a_known_request_is_told_by_its_number() {
     story.state(link).skipped = 2;
     story.fin(link);
     assert_eq!(story.reason(link, quiet()), EndReason::SessionMoved);
-    let first = &story.verdict().why[0];
+    let first = &story.verdict_words()[0];
     assert!(first.contains("without answering 2 requests"), "{first}");
 }
 
@@ -370,7 +373,7 @@ fn a_session_that_does_not_come_back_is_said_not_to() {
     let (_, link) = story.create(A);
     story.fin(link);
     assert_eq!(story.reason(link, TIMEOUT * 3 / 2 + 25), EndReason::Unknown);
-    let why = &story.decided(link).expect("a decided end").why;
+    let why = story.why(link);
     assert!(why.ends_with("the session was not seen again within 9000 ms"), "{why}");
 }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ServerView;
+use super::fact::FactView;
 use crate::admin::listing::{Listing, row_text};
 use crate::admin::moment::Moment;
 use crate::admin::query::Filter;
 use crate::observe::{ConnectionFacts, ConnectionRow, MeterReading, Observatory};
+use crate::session::transition::EndedConnection;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
 
@@ -29,6 +31,10 @@ struct ConnectionView {
     /// Why it ended: null while it is open, `pending` while that is not decided.
     reason: Option<&'static str>,
     why: Option<String>,
+    /// How sure the reason is: `weak`, `likely` or `certain`.
+    confidence: Option<&'static str>,
+    /// The evidence in values.
+    facts: Vec<FactView>,
     unanswered: u32,
     in_flight: u32,
     /// Of a connection whose end is decided the session has the numbers, and these are null.
@@ -50,7 +56,7 @@ fn listener(routed: RouteReason) -> &'static str {
 /// What a connection has in some phases only.
 struct Phase<'a> {
     routed: Option<RouteReason>,
-    why: Option<&'a str>,
+    decided: Option<&'a EndedConnection>,
     unanswered: u32,
     reading: Option<MeterReading>,
     attached_at: Option<Timestamp>,
@@ -62,7 +68,7 @@ impl<'a> Phase<'a> {
         match row {
             ConnectionRow::Open { connection, open } => Self {
                 routed: Some(open.claim.routed),
-                why: None,
+                decided: None,
                 unanswered: 0,
                 reading: Some(observatory.meters().connection(open.session, *connection).unwrap_or_default()),
                 attached_at: open.claim.attached_at(),
@@ -70,7 +76,7 @@ impl<'a> Phase<'a> {
             },
             ConnectionRow::Closing { closing, .. } => Self {
                 routed: Some(closing.open.claim.routed),
-                why: None,
+                decided: None,
                 unanswered: closing.unanswered,
                 reading: Some(MeterReading { in_flight: 0, ..closing.reading }),
                 attached_at: closing.open.claim.attached_at(),
@@ -78,7 +84,7 @@ impl<'a> Phase<'a> {
             },
             ConnectionRow::Ended { ended, routed } => Self {
                 routed: *routed,
-                why: Some(&ended.why),
+                decided: Some(ended),
                 unanswered: ended.unanswered_count,
                 reading: None,
                 attached_at: ended.attached_at,
@@ -101,7 +107,9 @@ impl ConnectionView {
             session: facts.session.map(|session| session.to_string()),
             state: facts.state,
             reason: facts.reason,
-            why: phase.why.map(str::to_owned),
+            why: phase.decided.map(|one| observatory.wording(one.server, one.ended_at).sentence(&one.facts)),
+            confidence: phase.decided.map(|one| one.confidence.label()),
+            facts: phase.decided.map_or_else(Vec::new, |one| FactView::all(observatory, &one.facts, one.ended_at)),
             unanswered: phase.unanswered,
             in_flight: phase.reading.map_or(0, |reading| reading.in_flight),
             operations: phase.reading.map(|reading| reading.operations),

@@ -3,6 +3,7 @@
 //! Views are made from rows that were copied out; nothing here holds a lock while it formats.
 
 mod connections;
+mod fact;
 mod moves;
 mod request;
 mod servers;

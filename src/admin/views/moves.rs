@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::fact::FactView;
 use super::request::RequestView;
 use super::{ServerView, holder, text};
 use crate::admin::listing::{Listing, row_text};
@@ -90,6 +91,8 @@ pub(super) struct VerdictView {
     evidence: &'static str,
     confidence: &'static str,
     why: Vec<String>,
+    /// The same in values.
+    facts: Vec<FactView>,
     unanswered: u32,
     /// The first of them.
     requests: Vec<RequestView>,
@@ -108,7 +111,8 @@ impl VerdictView {
             at: Moment::at(calendar, verdict.at),
             evidence: verdict.evidence.label(),
             confidence: verdict.confidence.label(),
-            why: verdict.why.clone(),
+            why: observatory.wording(verdict.server, verdict.at).clauses(&verdict.facts),
+            facts: FactView::all(observatory, &verdict.facts, verdict.at),
             unanswered: verdict.unanswered_count,
             requests: verdict.unanswered.iter().map(|request| RequestView::new(calendar, request)).collect(),
         }

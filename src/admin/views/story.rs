@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::ServerView;
+use super::fact::FactView;
 use super::moves::{MoveView, VerdictView};
 use super::request::RequestView;
 use super::sessions::SessionView;
@@ -68,6 +69,10 @@ struct EndView {
     /// `pending` while it is not decided.
     reason: &'static str,
     why: Option<String>,
+    /// How sure the reason is.
+    confidence: Option<&'static str>,
+    /// The evidence in values.
+    facts: Vec<FactView>,
     /// Who ended it and how: `client_fin`, `server_reset`, `proxy_shutdown` and so on.
     closer: &'static str,
     unanswered: u32,
@@ -173,7 +178,9 @@ fn ended(observatory: &Observatory, story: &SessionStory, attachment: &Attachmen
         connection: attachment.connection.0,
         server: ServerView::new(observatory, attachment.claim.server),
         reason: end.reason.map_or(PENDING, |reason| reason.label()),
-        why: decided.map(|one| one.why.clone()),
+        why: decided.map(|one| observatory.wording(one.server, one.ended_at).sentence(&one.facts)),
+        confidence: decided.map(|one| one.confidence.label()),
+        facts: decided.map_or_else(Vec::new, |one| FactView::all(observatory, &one.facts, one.ended_at)),
         closer: closer(end.closer),
         unanswered: end.unanswered,
     }

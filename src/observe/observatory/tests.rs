@@ -5,7 +5,7 @@ use crate::config::{LogFormat, LogLevel};
 use crate::ids::{Xid, Zxid};
 use crate::observe::logging::tests::written;
 use crate::observe::{ConnectionMeter, ConnectionRow, Recorder};
-use crate::session::ending::{Closer, ConnectionEnd, How};
+use crate::session::ending::{Closer, ConnectionEnd, How, LongRequest};
 use crate::session::event::{Event, Observer, Reply};
 use crate::session::sighting::{Health, Role, Sighting};
 use crate::session::verdict::RouteReason;
@@ -83,6 +83,7 @@ fn end_with(observatory: &Observatory, millis: u64, connection: u64, change: imp
         fatal_error: None,
         closing: false,
         oversized: None,
+        long_reply: None,
         client_heard_at: at(millis),
         server_heard_at: at(millis),
         server_pause: None,
@@ -202,7 +203,7 @@ fn meters_go_with_their_session() {
 fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
     let observatory = observatory(10);
     attach(&observatory, 0, 1, 0);
-    end_with(&observatory, 20, 1, |end| end.oversized = Some(2_000_000));
+    end_with(&observatory, 20, 1, |end| end.oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575 }));
     let (connection, client) = (ConnectionId(2), ([127, 0, 0, 1], 4000).into());
     let (server, routed) = (ServerId(1), RouteReason::Pinned);
     observatory.apply(at(30), Transition::Claimed { connection, client, server, request: REQUEST, routed });
@@ -248,7 +249,7 @@ fn ready_means_started_and_a_server_serves() {
     observatory.set_ready(true);
     assert!(observatory.unready().is_some());
     let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(5)) };
-    let seen = Transition::ServerSeen { server: ServerId(1), asked_at: at(1), sighting };
+    let seen = Transition::ServerSeen { server: ServerId(1), asked_at: at(1), connected_at: at(1), sighting };
     observatory.apply(at(2), seen);
     assert_eq!(observatory.unready(), None);
     let page = observatory.metrics();

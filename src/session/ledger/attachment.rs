@@ -10,7 +10,7 @@ use crate::ids::{ConnectionId, ServerId};
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::session::verdict::{EndReason, RouteReason};
 use crate::time::Timestamp;
-use crate::wire::handshake::Password;
+use crate::wire::handshake::{ConnectResponse, HandshakeAnswer, Password, Refusal};
 
 /// A ConnectRequest on its way, and its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,11 +43,35 @@ pub enum Outcome {
         /// Negotiated timeout in milliseconds.
         timeout_ms: i32,
     },
-    /// It answered with timeout 0.
+    /// It refused it.
     Refused {
         /// When.
         at: Timestamp,
+        /// What for.
+        refusal: ClaimRefusal,
     },
+}
+
+/// What a refused claim says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClaimRefusal {
+    /// The session is over, or its password is wrong: both look alike.
+    SessionOver,
+    /// The server is read-only and does not have the session.
+    ReadOnly,
+    /// The server serves nobody just now.
+    NotServing,
+}
+
+impl ClaimRefusal {
+    /// What a refusing answer says; a read-only server says that it is one.
+    pub fn of(response: &ConnectResponse) -> Self {
+        match (response.answer(), response.read_only) {
+            (HandshakeAnswer::Refused(Refusal::NotServing), _) => Self::NotServing,
+            (_, Some(true)) => Self::ReadOnly,
+            _ => Self::SessionOver,
+        }
+    }
 }
 
 /// Shortest and longest session timeout that is believed, in milliseconds: both sides of the wire can say anything,

@@ -7,7 +7,7 @@ use super::speech::Speech;
 use crate::ids::{ConnectionId, SessionId, Zxid};
 use crate::session::ending::{Closer, ConnectionEnd, How, Unanswered};
 use crate::session::transition::EndedConnection;
-use crate::session::verdict::EndReason;
+use crate::session::verdict::Explanation;
 use crate::time::Timestamp;
 
 /// Longest wait for the next attach of a session, whatever its timeout: ZooKeeper's own upper limit with the sample
@@ -56,7 +56,8 @@ impl Case {
         (self.claim.timeout() * 3 / 2).min(RETURN_BOUND)
     }
 
-    pub(super) fn closed_with(self, reason: EndReason, why: String) -> EndedConnection {
+    pub(super) fn closed_with(self, explanation: Explanation) -> EndedConnection {
+        let Explanation { reason, confidence, facts, .. } = explanation;
         EndedConnection {
             connection: self.connection,
             session: (!self.session.is_new()).then_some(self.session),
@@ -66,7 +67,8 @@ impl Case {
             attached_at: self.claim.attached_at(),
             ended_at: self.ended_at,
             reason,
-            why,
+            confidence,
+            facts,
             unanswered_count: self.end.unanswered_count,
         }
     }

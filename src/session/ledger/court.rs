@@ -4,24 +4,24 @@ use super::SessionLedger;
 use super::attachment::Attachment;
 use super::case::Case;
 use super::docket::Stage;
-use super::exodus::{Exodus, Fate, LOOK_BOUND, Testimony};
-use super::judge::{self, Ruling, Scene};
+use super::exodus::{BurstOutcome, Exodus, Fate, LOOK_BOUND};
+use super::judge::{self, Scene};
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::own_pause::OwnPause;
 use crate::session::transition::Finding;
-use crate::session::verdict::{EndReason, MoveVerdict};
+use crate::session::verdict::{EndReason, Explanation, MoveVerdict, RefusalEvidence};
 use crate::time::Timestamp;
 
 impl SessionLedger {
     /// A connection has ended: decides why at once, or says what is waited for.
     pub(super) fn open_case(&mut self, now: Timestamp, case: Case) {
         let (server, session, closing) = (case.claim.server, case.session, case.end.closing);
-        let ruling = judge::at_once(self.scene(&case));
-        let explained = ruling.is_some() || judge::has_own_reason(self.scene(&case));
-        self.leave_server(&case, ruling.is_none(), explained, now);
-        match ruling {
-            Some(ruling) => self.decide(case, ruling),
+        let explanation = judge::at_once(self.scene(&case));
+        let explained = explanation.is_some() || judge::has_own_reason(self.scene(&case));
+        self.leave_server(&case, explanation.is_none(), explained, now);
+        match explanation {
+            Some(explanation) => self.decide(case, explanation),
             None if case.attached_at().is_some() => {
                 self.ensemble.inquire_around(server, now);
                 for rival in judge::rival_servers(self.scene(&case)) {
@@ -72,13 +72,13 @@ impl SessionLedger {
             .collect();
         for connection in waiting {
             let Some((case, stage, due)) = self.docket.take(connection) else { continue };
-            let ruling = match stage {
-                Stage::Return(said_by) => judge::after_return(self.scene(&case), said_by),
+            let explanation = match stage {
+                Stage::Return(outcome) => judge::after_return(self.scene(&case), outcome),
                 Stage::Exodus => judge::explained_by_sibling(self.scene(&case)),
                 Stage::Look => judge::pushed_aside_unanswered(self.scene(&case)),
             };
-            match ruling {
-                Some(ruling) => self.decide(case, ruling),
+            match explanation {
+                Some(explanation) => self.decide(case, explanation),
                 None => self.docket.put(case, stage, due),
             }
         }
@@ -92,13 +92,13 @@ impl SessionLedger {
         while let Some(connection) = self.docket.overdue(now) {
             let Some((case, stage, _)) = self.docket.take(connection) else { return };
             let scene = self.scene(&case);
-            let ruling = match stage {
+            let explanation = match stage {
                 Stage::Look => judge::after_look(scene),
-                Stage::Exodus => judge::after_exodus(scene, &Fate::Stays(Testimony::Nobody))
-                    .unwrap_or_else(|| judge::without_return(scene, Testimony::Nobody)),
-                Stage::Return(said_by) => judge::without_return(scene, said_by),
+                Stage::Exodus => judge::after_exodus(scene, &Fate::Stays(BurstOutcome::UNKNOWN))
+                    .unwrap_or_else(|| judge::without_return(scene, BurstOutcome::UNKNOWN)),
+                Stage::Return(outcome) => judge::without_return(scene, outcome),
             };
-            self.decide(case, ruling);
+            self.decide(case, explanation);
         }
     }
 
@@ -121,7 +121,7 @@ impl SessionLedger {
         if explained {
             exodus.leave_one(attached_at);
         } else {
-            exodus.drop_one(attached_at);
+            exodus.drop_one(attached_at, case.was_reset());
         }
     }
 
@@ -154,19 +154,19 @@ impl SessionLedger {
 
     fn hear(&mut self, connection: ConnectionId, fate: &Fate) {
         let Some((case, _, _)) = self.docket.take(connection) else { return };
-        if let Some(ruling) = judge::after_exodus(self.scene(&case), fate) {
-            return self.decide(case, ruling);
+        if let Some(explanation) = judge::after_exodus(self.scene(&case), fate) {
+            return self.decide(case, explanation);
         }
         let due = case.ended_at.after(case.return_bound());
-        self.docket.put(case, Stage::Return(fate.testimony()), due);
+        self.docket.put(case, Stage::Return(fate.outcome()), due);
     }
 
     /// A case that waits for a look at its server.
     fn hear_unanswered(&mut self, server: ServerId, connection: ConnectionId) {
         let Some((case, stage, due)) = self.docket.take(connection) else { return };
         if self.ensemble.get(server).is_some_and(|view| view.tells_about(case.claim.claimed_at, case.ended_at)) {
-            let ruling = judge::after_look(self.scene(&case));
-            self.decide(case, ruling);
+            let explanation = judge::after_look(self.scene(&case));
+            self.decide(case, explanation);
         } else {
             self.docket.put(case, stage, due);
             self.ensemble.view(server).unanswered.push(connection);
@@ -174,8 +174,10 @@ impl SessionLedger {
     }
 
     /// The reason is final.
-    fn decide(&mut self, case: Case, ruling: Ruling) {
-        let Ruling { reason, why, flag } = ruling;
+    fn decide(&mut self, case: Case, explanation: Explanation) {
+        let many = self.ensemble.get(case.claim.server).is_some_and(|view| view.many);
+        let explanation = if many { explanation.of_unknown_server() } else { explanation };
+        let reason = explanation.reason;
         self.change(case.session, |record| {
             record.decide(case.connection, reason);
             let over = matches!(record.state(), SessionState::Pending { .. }) && reason == EndReason::SessionExpired;
@@ -183,23 +185,24 @@ impl SessionLedger {
                 record.set_state(SessionState::Ended { at: case.ended_at, how: SessionEnd::Expired });
             }
         });
-        if let Some(flag) = flag {
+        if let Some(RefusalEvidence { evidence, claimed_by }) = explanation.refusal {
             self.pronounce(MoveVerdict {
                 session: case.session,
                 connection: case.connection,
                 client: case.claim.client,
                 server: case.claim.server,
-                claimed_by: flag.claimed_by,
+                claimed_by,
                 at: case.ended_at,
-                evidence: flag.evidence,
-                confidence: flag.confidence,
-                why: flag.why,
+                evidence,
+                confidence: explanation.confidence,
+                facts: explanation.facts.clone(),
                 identity: self.record(case.session).and_then(SessionRecord::identity),
                 unanswered: case.end.unanswered.clone(),
                 unanswered_count: case.end.unanswered_count,
             });
         }
-        let ended = case.closed_with(reason, why);
+        self.explain_moves(case.connection, reason);
+        let ended = case.closed_with(explanation);
         self.ended.push(ended.clone());
         self.findings.push(Finding::Ended(ended));
     }

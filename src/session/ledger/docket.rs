@@ -8,7 +8,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use super::case::Case;
-use super::exodus::Testimony;
+use super::exodus::BurstOutcome;
 use super::kept::case_weight;
 use crate::ids::ConnectionId;
 use crate::time::Timestamp;
@@ -26,7 +26,7 @@ pub(super) enum Stage {
     /// The end of its server's exodus.
     Exodus,
     /// The next attach of its session; its server went on serving, as somebody said.
-    Return(Testimony),
+    Return(BurstOutcome),
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +98,7 @@ mod tests {
             fatal_error: None,
             closing: false,
             oversized: None,
+            long_reply: None,
             client_heard_at: Timestamp::ZERO,
             server_heard_at: Timestamp::ZERO,
             server_pause: None,

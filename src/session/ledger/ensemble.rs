@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::exodus::{EXODUS_LONGEST, Exodus};
-use super::names::{ServerName, ServerNames};
-use crate::ids::{ConnectionId, ServerId, Zxid};
-use crate::session::sighting::{Health, Role, Sighting};
+use crate::ids::{ConnectionId, ServerId, SessionId, Zxid};
+use crate::session::sighting::{Health, NameSign, Role, Sighting};
 use crate::time::Timestamp;
 
 /// How long before an end a server may have been seen not serving for that to explain the end. A server says so
@@ -20,6 +19,8 @@ const INQUIRY_PAUSE: Duration = Duration::from_millis(100);
 /// One look at a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
+    /// Since when the connection of the question was open.
+    pub(super) connected_at: Timestamp,
     pub(super) asked_at: Timestamp,
     /// When the answer came, or was given up.
     pub(super) told_at: Timestamp,
@@ -54,6 +55,24 @@ fn epoch(zxid: Zxid) -> i64 {
     zxid.0 >> 32
 }
 
+/// How long after an answer the connection for the next question may be made for the server to have been the same
+/// process all the time: none starts so quickly.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// What shows that two looks in a row, both at a server that served, were at two servers.
+fn cannot_be_one(before: &Look, look: &Look) -> Option<NameSign> {
+    let at_once = look.connected_at <= before.told_at.after(AT_ONCE) && look.asked_at >= before.told_at;
+    if !at_once || !before.is_serving() || !look.is_serving() {
+        return None;
+    }
+    let (was, is) = (before.sighting.zxid?, look.sighting.zxid?);
+    let followed = matches!(before.sighting.role, Role::Follower | Role::Observer);
+    if followed && look.leads() && epoch(is) <= epoch(was) {
+        return Some(NameSign::LedOneEpoch { zxid: is });
+    }
+    (is < was).then_some(NameSign::ZxidWentBack { before: was, after: is })
+}
+
 #[derive(Debug, Default)]
 pub(super) struct ServerView {
     /// Open connections that have been given a session.
@@ -70,6 +89,10 @@ pub(super) struct ServerView {
     pub(super) unanswered: Vec<ConnectionId>,
     /// Whether the session that it gave last has a password of the server's own making.
     pub(super) own_passwords: bool,
+    /// Whether its name stands for several servers.
+    pub(super) many: bool,
+    /// The server that new sessions were born on here.
+    born_on: Option<u8>,
     told_role: Option<Role>,
     inquired_at: Option<Timestamp>,
     queued: bool,
@@ -106,7 +129,6 @@ impl ServerView {
 /// All servers that were ever named.
 #[derive(Debug, Default)]
 pub(super) struct Ensemble {
-    names: ServerNames,
     servers: BTreeMap<ServerId, ServerView>,
     /// Who was seen leading last, and when that was asked.
     leader: Option<(ServerId, Timestamp)>,
@@ -119,15 +141,6 @@ pub(super) struct Ensemble {
 }
 
 impl Ensemble {
-    pub(super) fn set_names(&mut self, names: ServerNames) {
-        self.names = names;
-    }
-
-    /// What a server is called.
-    pub(super) fn name(&self, server: ServerId) -> ServerName<'_> {
-        self.names.of(server)
-    }
-
     pub(super) fn get(&self, server: ServerId) -> Option<&ServerView> {
         self.servers.get(&server)
     }
@@ -180,8 +193,11 @@ impl Ensemble {
         self.leader_lost_at.is_some_and(|at| at.after(EXODUS_LONGEST) >= moment && moment.after(EXODUS_LONGEST) >= at)
     }
 
-    pub(super) fn saw(&mut self, server: ServerId, look: Look) {
+    /// Takes note of a look. Returns what it shows when the name turns out to stand for several servers.
+    pub(super) fn saw(&mut self, server: ServerId, look: Look) -> Option<NameSign> {
         let view = self.view(server);
+        let sign =
+            view.last.and_then(|last| cannot_be_one(&last, &look)).filter(|_| !std::mem::replace(&mut view.many, true));
         view.previous = view.last.replace(look);
         if look.sighting.role != Role::Unknown {
             view.told_role = Some(look.sighting.role);
@@ -198,6 +214,15 @@ impl Ensemble {
         if look.is_serving() {
             self.epoch = self.epoch.max(look.sighting.zxid.map(|zxid| (epoch(zxid), look.asked_at)));
         }
+        sign
+    }
+
+    /// Takes note of where a new session was born, as its id says. Returns what that shows, as [`Ensemble::saw`] does.
+    pub(super) fn gave_birth(&mut self, server: ServerId, session: SessionId) -> Option<NameSign> {
+        let view = self.view(server);
+        let other = session.born_on();
+        let one = view.born_on.replace(other).filter(|one| *one != other)?;
+        (!std::mem::replace(&mut view.many, true)).then_some(NameSign::TwoBirthplaces { one, other })
     }
 
     /// Asks for a look at a server, unless that was done just now.
@@ -265,7 +290,7 @@ mod tests {
         ensemble.inquire_around(B, now);
         assert_eq!(asked(&mut ensemble), [B, A, c]);
         let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: None };
-        ensemble.saw(c, Look { asked_at: now, told_at: now, sighting });
+        ensemble.saw(c, Look { connected_at: now, asked_at: now, told_at: now, sighting });
         ensemble.inquire_around(B, now.after(INQUIRY_PAUSE));
         assert_eq!(asked(&mut ensemble), [B, c]);
     }

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::ensemble::{Ensemble, Look, ServerView};
-use super::names::ServerName;
 use crate::ids::{ConnectionId, ServerId};
+use crate::session::fact::{EndOffset, EnsembleFact, Fact};
 use crate::session::sighting::{Health, Role};
 use crate::time::Timestamp;
 
@@ -20,7 +20,7 @@ pub const EXODUS_LONGEST: Duration = Duration::from_secs(2);
 /// How long a look at a server is awaited: a probe's own bound is about a second, and one may be under way.
 pub const LOOK_BOUND: Duration = Duration::from_secs(3);
 /// How many connections must end together to outweigh a look that shows the server serving.
-const CROWD: u32 = 3;
+pub(super) const CROWD: u32 = 3;
 /// Above this many ended connections, one in ten may still be standing: its end has not been read yet.
 const BIG_CROWD: u32 = 20;
 
@@ -32,8 +32,10 @@ pub(super) struct Exodus {
     allowed: Duration,
     /// Connections attached at the start, the first to end included.
     standing_at_start: u32,
-    /// Of those, closed by the server without a reason.
+    /// Of those, closed by the server without a reason, or reset.
     dropped: u32,
+    /// Of the dropped ones, those that were reset: by a broken path rather than by a server that leaves.
+    reset: u32,
     /// Of those, ended otherwise.
     left: u32,
     /// Who led, and the election count, each as it was last seen, and when.
@@ -54,19 +56,37 @@ pub(super) struct Exodus {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Fate {
     /// It stopped serving.
-    Leaving(String),
+    Leaving(Vec<Fact>),
     /// The leader was lost.
-    LeaderLost(String),
+    LeaderLost(Vec<Fact>),
     /// It serves as before: each connection ended for a reason of its own.
-    Stays(Testimony),
+    Stays(BurstOutcome),
+}
+
+/// What is known once connections that ended together are a matter of each alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct BurstOutcome {
+    /// Who says that the server serves as before.
+    pub(super) said_by: Testimony,
+    /// How many connections ended together with no reason of their own.
+    pub(super) ended: u32,
+    /// How many of those were reset.
+    pub(super) reset: u32,
+    /// From the first of them to the last.
+    pub(super) within: Duration,
+}
+
+impl BurstOutcome {
+    /// Nobody knows anything.
+    pub(super) const UNKNOWN: Self = Self { said_by: Testimony::Nobody, ended: 0, reset: 0, within: Duration::ZERO };
 }
 
 impl Fate {
-    /// Who says that the server serves as before.
-    pub(super) fn testimony(&self) -> Testimony {
+    /// What is known of each connection alone.
+    pub(super) fn outcome(&self) -> BurstOutcome {
         match self {
-            Self::Stays(testimony) => *testimony,
-            Self::Leaving(_) | Self::LeaderLost(_) => Testimony::Nobody,
+            Self::Stays(outcome) => *outcome,
+            Self::Leaving(_) | Self::LeaderLost(_) => BurstOutcome::UNKNOWN,
         }
     }
 }
@@ -78,6 +98,8 @@ pub(super) enum Testimony {
     Others(u32),
     /// It was looked at, so long after the end.
     Seen(Duration),
+    /// It answered, so long after the end, on a connection that had been open since before.
+    Stood(Duration),
     /// Nobody: no other connection, and no look within the bound.
     Nobody,
 }
@@ -96,6 +118,7 @@ impl Exodus {
             allowed: Duration::ZERO,
             standing_at_start: standing,
             dropped: 0,
+            reset: 0,
             left: 0,
             leader_before: ensemble.leader_seen(),
             epoch_before: ensemble.epoch(),
@@ -116,9 +139,10 @@ impl Exodus {
     }
 
     /// A connection was closed by the server without a reason of its own.
-    pub(super) fn drop_one(&mut self, attached_at: Timestamp) {
+    pub(super) fn drop_one(&mut self, attached_at: Timestamp, reset: bool) {
         if attached_at <= self.started_at {
             self.dropped += 1;
+            self.reset += u32::from(reset);
         }
     }
 
@@ -138,10 +162,13 @@ impl Exodus {
         self.standing_at_start.saturating_sub(self.dropped).saturating_sub(self.left)
     }
 
-    /// Whether (nearly) everybody who stood at the start was dropped, and it was more than one.
-    fn all_dropped(&self) -> bool {
+    /// Whether (nearly) everybody who stood at the start was closed, and it was more than one. A server that leaves
+    /// closes in order; what is mostly resets is a broken path, unless a look shows more.
+    fn all_closed(&self) -> bool {
         let survivors = self.survivors();
-        self.dropped >= 2 && (survivors == 0 || (self.dropped >= BIG_CROWD && survivors * 10 <= self.dropped))
+        self.dropped >= 2
+            && self.reset * 2 <= self.dropped
+            && (survivors == 0 || (self.dropped >= BIG_CROWD && survivors * 10 <= self.dropped))
     }
 
     fn is_quiet(&self, now: Timestamp) -> bool {
@@ -176,54 +203,63 @@ impl Exodus {
                 // It may have come back just before; the look that was asked for at the end tells.
                 return None;
             }
-            let words = self.down_words(ensemble.name(server), look);
+            let down = self.down_fact(look);
             if matches!(change, Some(Change::LeaderMute(_))) && look.sighting.health == Health::Refusing {
                 // A server that has lost its leader does not end.
-                return Some(Fate::Leaving(words));
+                return Some(Fate::Leaving(vec![down]));
             }
-            return self.outage(server, ensemble, change, &words, now);
+            return self.outage(server, ensemble, change, down, now);
         }
         if !self.is_quiet(now) {
             return None;
         }
         let few = self.dropped < CROWD;
-        if self.all_dropped() && few && seen.is_none() && view.last.is_some() && !self.is_late(now) {
-            // Two ends may fall together by chance; where looks do come, the next one tells.
+        if self.all_closed() && seen.is_none() && view.last.is_some() && !self.is_late(now) {
+            // Ends may fall together by chance, or have one cause that is not the server's; where looks do come, the
+            // next one tells.
             return None;
         }
-        // A server that leaves closes all at once; what trickles is a chance, when it is seen to serve.
-        let trickle = self.last_at.since(self.started_at) > EXODUS_QUIET && self.dropped < BIG_CROWD;
-        let contradicted = seen.is_some() && (few || trickle);
-        if self.all_dropped() && !contradicted {
-            let words = format!(
-                "server {} closed all of its {} connections within {} ms",
-                ensemble.name(server),
-                self.dropped,
-                self.last_at.since(self.started_at).as_millis()
-            );
-            return self.outage(server, ensemble, change, &words, now);
+        // A server that leaves closes all at once; what trickles is a chance, when it is seen to serve. One that
+        // answers on a connection from before has not left, however many it closed.
+        let trickle = self.within() > EXODUS_QUIET && self.dropped < BIG_CROWD;
+        let stood = seen.is_some_and(|look| self.stood(&look));
+        let contradicted = seen.is_some() && (few || trickle || stood);
+        if self.all_closed() && !contradicted {
+            let closed = EnsembleFact::ClosedAll { connections: self.dropped, within: self.within() };
+            return self.outage(server, ensemble, change, closed.into(), now);
         }
         match (self.survivors(), change, seen) {
-            (others @ 1.., _, _) => Some(Fate::Stays(Testimony::Others(others))),
-            (0, Some(Change::New(words)), _) => Some(Fate::LeaderLost(words)),
-            (0, Some(Change::Suspected(words) | Change::LeaderMute(words)), None)
+            (others @ 1.., _, _) => Some(self.stays(Testimony::Others(others))),
+            (0, Some(Change::New(fact)), _) if !stood => Some(Fate::LeaderLost(vec![fact])),
+            (0, Some(Change::Suspected(fact) | Change::LeaderMute(fact)), None)
                 if self.is_late(now) || view.last.is_none() =>
             {
-                Some(Fate::LeaderLost(words))
+                Some(Fate::LeaderLost(vec![fact]))
             }
-            (0, _, Some(look)) => Some(Fate::Stays(Testimony::Seen(look.asked_at.since(self.started_at)))),
-            (0, _, None) => self.is_late(now).then_some(Fate::Stays(Testimony::Nobody)),
+            (0, _, Some(look)) => {
+                let after = look.asked_at.since(self.started_at);
+                Some(self.stays(if stood { Testimony::Stood(after) } else { Testimony::Seen(after) }))
+            }
+            (0, _, None) => self.is_late(now).then_some(self.stays(Testimony::Nobody)),
         }
     }
 
-    fn down_words(&self, server: ServerName<'_>, look: Look) -> String {
-        let seen = match look.sighting.health {
-            Health::NotServing => "said that it was not serving",
-            Health::Refusing => "refused connections",
-            Health::Mute => "accepted connections and said nothing",
-            _ => "could not be reached",
-        };
-        format!("server {server} {seen} when asked {}", relative(look.asked_at, self.started_at))
+    fn within(&self) -> Duration {
+        self.last_at.since(self.started_at)
+    }
+
+    /// Whether a look that shows the server serving came on a connection from before: a server that leaves closes that
+    /// too.
+    fn stood(&self, look: &Look) -> bool {
+        look.connected_at < self.started_at
+    }
+
+    fn stays(&self, said_by: Testimony) -> Fate {
+        Fate::Stays(BurstOutcome { said_by, ended: self.dropped, reset: self.reset, within: self.within() })
+    }
+
+    fn down_fact(&self, look: Look) -> Fact {
+        EnsembleFact::Down { health: look.sighting.health, at: EndOffset::of(look.asked_at, self.started_at) }.into()
     }
 
     /// The server is out of service; whether its leader is the reason.
@@ -232,20 +268,20 @@ impl Exodus {
         server: ServerId,
         ensemble: &Ensemble,
         change: Option<Change>,
-        words: &str,
+        seen: Fact,
         now: Timestamp,
     ) -> Option<Fate> {
         match change {
             Some(Change::New(leader) | Change::Suspected(leader) | Change::LeaderMute(leader)) => {
-                Some(Fate::LeaderLost(format!("{leader}; {words}")))
+                Some(Fate::LeaderLost(vec![leader, seen]))
             }
-            Some(Change::Same) => Some(Fate::Leaving(words.to_owned())),
+            Some(Change::Same) => Some(Fate::Leaving(vec![seen])),
             None if ensemble.leader_lost_around(self.started_at)
                 || ((self.leader_before.is_none() || self.is_late(now)) && everywhere(server, ensemble)) =>
             {
-                Some(Fate::LeaderLost(format!("all other servers dropped their connections too; {words}")))
+                Some(Fate::LeaderLost(vec![EnsembleFact::AllDropped {}.into(), seen]))
             }
-            None => self.is_late(now).then(|| Fate::Leaving(words.to_owned())),
+            None => self.is_late(now).then(|| Fate::Leaving(vec![seen])),
         }
     }
 
@@ -258,22 +294,21 @@ impl Exodus {
             && now > before
             && !self.is_outdated(seen_at)
         {
-            return Some(Change::New(format!("a new leader was elected: epoch {before} became {now}")));
+            return Some(Change::New(EnsembleFact::NewEpoch { before, now }.into()));
         }
         let Some((led, _)) = self.leader_before.filter(|(_, seen_at)| !self.is_outdated(*seen_at)) else {
             return self.unknown_leader(server, ensemble);
         };
         let view = ensemble.get(led)?;
         if let Some(new) = ensemble.leader().filter(|new| *new != led) {
-            let (new, led) = (ensemble.name(new), ensemble.name(led));
-            return Some(Change::New(format!("server {new} leads now, server {led} did before")));
+            return Some(Change::New(EnsembleFact::NewLeader { server: new, before: led }.into()));
         }
         let last = view.last.filter(around)?;
         if last.is_down() {
-            let health = last.sighting.health.label().replace('_', " ");
-            let words = format!("server {}, the leader, {health}", ensemble.name(led));
-            let mute = last.sighting.health == Health::Mute && led != server;
-            return Some(if mute { Change::LeaderMute(words) } else { Change::Suspected(words) });
+            let health = last.sighting.health;
+            let fact = EnsembleFact::LeaderDown { server: led, health }.into();
+            let mute = health == Health::Mute && led != server;
+            return Some(if mute { Change::LeaderMute(fact) } else { Change::Suspected(fact) });
         }
         (last.leads() && last.asked_at >= self.last_at).then_some(Change::Same)
     }
@@ -295,7 +330,7 @@ impl Exodus {
             view.down_around(self.started_at).is_some_and(|look| look.is_down_since(self.served_at))
         };
         let all_down = others().next().is_some() && others().all(down);
-        all_down.then(|| Change::Suspected("no other server was serving".to_owned()))
+        all_down.then(|| Change::Suspected(EnsembleFact::NoneServing {}.into()))
     }
 }
 
@@ -315,18 +350,9 @@ fn everywhere(server: ServerId, ensemble: &Ensemble) -> bool {
 enum Change {
     Same,
     /// It is not the same any more.
-    New(String),
+    New(Fact),
     /// It is out of order, which the others may not have noticed yet.
-    Suspected(String),
+    Suspected(Fact),
     /// Another server led, and says nothing.
-    LeaderMute(String),
-}
-
-/// A moment in words, relative to an end.
-fn relative(moment: Timestamp, end: Timestamp) -> String {
-    if moment >= end {
-        format!("{} ms after the end", moment.since(end).as_millis())
-    } else {
-        format!("{} ms before the end", end.since(moment).as_millis())
-    }
+    LeaderMute(Fact),
 }

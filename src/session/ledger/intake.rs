@@ -3,19 +3,20 @@
 
 use std::time::Duration;
 
-use super::attachment::{Attachment, AttachmentEnd, Claim, Outcome};
+use super::attachment::{Attachment, AttachmentEnd, Claim, ClaimRefusal, Outcome};
 use super::case::Case;
 use super::open::OpenConnection;
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use super::sharing::{SHARED_PAUSE, sharers};
 use super::speech::Speech;
 use super::{CLAIMANT_HISTORY, SessionLedger, judge};
-use crate::ids::{ConnectionId, SessionId};
+use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::ending::{ConnectionEnd, Unanswered};
 use crate::session::event::MovedForm;
 use crate::session::identity::Identity;
+use crate::session::sighting::NameSign;
 use crate::session::transition::Finding;
-use crate::session::verdict::{MoveVerdict, SessionMove};
+use crate::session::verdict::{EndReason, MoveVerdict, RefusalEvidence, SessionMove};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 
@@ -45,7 +46,7 @@ impl SessionLedger {
         open.claim.outcome = if response.accepted() {
             Outcome::Accepted { at: now, timeout_ms: response.timeout_ms }
         } else {
-            Outcome::Refused { at: now }
+            Outcome::Refused { at: now, refusal: ClaimRefusal::of(&response) }
         };
         open.speech = open.speech.answered(&response);
         let (claim, speech, claimed) = (open.claim, open.speech, open.session);
@@ -54,6 +55,10 @@ impl SessionLedger {
         }
         let session = open.session;
         if response.accepted() {
+            if claimed.is_new() && !response.own_password {
+                let sign = self.ensemble.gave_birth(claim.server, session);
+                self.tell_many(claim.server, sign);
+            }
             self.ensemble.view(claim.server).attached += 1;
             if session != claimed {
                 self.given_anew(now, connection, claimed, session, claim);
@@ -77,10 +82,17 @@ impl SessionLedger {
         let outcome = if response.accepted() {
             Outcome::Accepted { at: now, timeout_ms: response.timeout_ms }
         } else {
-            Outcome::Refused { at: now }
+            Outcome::Refused { at: now, refusal: ClaimRefusal::of(&response) }
         };
         self.change(session, |record| record.answer_late(connection, outcome));
         self.session_came_back(session);
+    }
+
+    /// Tells that a name stands for several servers.
+    pub(super) fn tell_many(&mut self, server: ServerId, sign: Option<NameSign>) {
+        if let Some(sign) = sign {
+            self.findings.push(Finding::ManyServers { server, sign });
+        }
     }
 
     fn attached(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
@@ -123,16 +135,35 @@ impl SessionLedger {
             routed: claim.routed,
             identity: self.record(session).and_then(SessionRecord::identity),
         };
+        self.note_move(one, before.connection);
+    }
+
+    /// Remembers a move, and that its reason follows when that is not known yet.
+    pub(super) fn note_move(&mut self, one: SessionMove, left: ConnectionId) {
+        if one.reason.is_none() {
+            self.unexplained.insert(left, self.moves.next_number());
+        }
         self.moves.push(one.clone());
         self.findings.push(Finding::Moved(one));
     }
 
+    /// The reason of a connection's end is that of the move which left it.
+    pub(super) fn explain_moves(&mut self, left: ConnectionId, reason: EndReason) {
+        let Some(number) = self.unexplained.remove(&left) else { return };
+        if let Some(one) = self.moves.get_mut(number) {
+            one.reason = Some(reason);
+            self.findings.push(Finding::MoveExplained(one.clone()));
+        }
+    }
+
     fn refused(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
         let cap = self.limits.history;
+        let over = matches!(claim.outcome, Outcome::Refused { refusal: ClaimRefusal::SessionOver, .. })
+            && claim.password.may_be_right();
         self.change(session, |record| {
             record.answer(Attachment { connection, claim, end: None }, cap);
             let ended = matches!(record.state(), SessionState::Ended { .. });
-            if claim.password.may_be_right() && !record.is_attached() && !ended {
+            if over && !record.is_attached() && !ended {
                 record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
             }
         });
@@ -179,18 +210,19 @@ impl SessionLedger {
         };
         let (session, claim) = (open.session, open.claim);
         let own = Attachment { connection, claim, end: None };
-        let flag = judge::refused_in_words(form, refused.as_ref(), self.record(session), &own, &self.ensemble, now);
-        let unanswered: Vec<_> = refused.into_iter().collect();
+        let unanswered: Vec<_> = refused.iter().cloned().collect();
+        let explanation = judge::refused_in_words(form, refused, self.record(session), &own, &self.ensemble, now);
+        let Some(RefusalEvidence { evidence, claimed_by }) = explanation.refusal else { return };
         self.pronounce(MoveVerdict {
             session,
             connection,
             client: claim.client,
             server: claim.server,
-            claimed_by: flag.claimed_by,
+            claimed_by,
             at: now,
-            evidence: flag.evidence,
-            confidence: flag.confidence,
-            why: flag.why,
+            evidence,
+            confidence: explanation.confidence,
+            facts: explanation.facts,
             identity: self.record(session).and_then(SessionRecord::identity),
             unanswered_count: unanswered.len() as u32,
             unanswered,

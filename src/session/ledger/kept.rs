@@ -8,14 +8,15 @@ use super::case::Case;
 use super::ring::{Ring, RingBound};
 use crate::ids::SessionId;
 use crate::session::ending::Unanswered;
+use crate::session::fact::Fact;
 use crate::session::transition::{EndedConnection, Finding};
 use crate::session::verdict::{MoveVerdict, SessionMove};
 
 /// Bytes of the moves that are kept.
 pub const MOVES_BYTES: usize = 4 << 20;
-/// Bytes of the refusals that are kept, their sentences and paths included.
+/// Bytes of the refusals that are kept, their facts and paths included.
 pub const VERDICTS_BYTES: usize = 4 << 20;
-/// Bytes of the ended connections that are kept, their sentences included.
+/// Bytes of the ended connections that are kept, their facts included.
 pub const ENDED_BYTES: usize = 4 << 20;
 /// Bytes of the findings that wait to be polled.
 pub const FINDINGS_BYTES: usize = 8 << 20;
@@ -42,7 +43,9 @@ pub(super) fn findings(items: usize) -> Ring<Finding> {
     Ring::new(RingBound { items, bytes: FINDINGS_BYTES }, |finding| match finding {
         Finding::SessionMoved(verdict) => size_of::<Finding>() + verdict_weight(verdict),
         Finding::Ended(ended) => size_of::<Finding>() + ended_weight(ended),
-        Finding::Moved(_) | Finding::SharedSession { .. } => size_of::<Finding>(),
+        Finding::Moved(_) | Finding::MoveExplained(_) | Finding::SharedSession { .. } | Finding::ManyServers { .. } => {
+            size_of::<Finding>()
+        }
     })
 }
 
@@ -51,12 +54,15 @@ pub(super) fn gone() -> Ring<SessionId> {
 }
 
 fn verdict_weight(verdict: &MoveVerdict) -> usize {
-    let why = verdict.why.iter().map(|line| size_of::<String>() + line.capacity() + ALLOCATION);
-    size_of::<MoveVerdict>() + why.sum::<usize>() + unanswered_weight(&verdict.unanswered)
+    size_of::<MoveVerdict>() + facts_weight(&verdict.facts) + unanswered_weight(&verdict.unanswered)
 }
 
 fn ended_weight(ended: &EndedConnection) -> usize {
-    size_of::<EndedConnection>() + ended.why.capacity() + ALLOCATION
+    size_of::<EndedConnection>() + facts_weight(&ended.facts)
+}
+
+fn facts_weight(facts: &[Fact]) -> usize {
+    Fact::bytes_of(facts) + (facts.len() + 1) * ALLOCATION
 }
 
 fn unanswered_weight(requests: &[Unanswered]) -> usize {

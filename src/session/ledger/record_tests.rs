@@ -1,7 +1,7 @@
 use super::*;
 use crate::ids::Xid;
 use crate::session::ending::{Closer, How};
-use crate::session::ledger::attachment::{Claim, Outcome};
+use crate::session::ledger::attachment::{Claim, ClaimRefusal, Outcome};
 use crate::session::verdict::RouteReason;
 use crate::wire::OpCode;
 use crate::wire::handshake::Password;
@@ -125,7 +125,13 @@ fn the_place_is_the_youngest_open_connection_or_else_the_last_one_given() {
 
 #[test]
 fn a_session_that_nobody_was_given_belongs_to_who_claimed_it_last() {
-    let record = record([claimed(1, Outcome::Unanswered), claimed(2, Outcome::Refused { at: Timestamp(3) })], 8);
+    let record = record(
+        [
+            claimed(1, Outcome::Unanswered),
+            claimed(2, Outcome::Refused { at: Timestamp(3), refusal: ClaimRefusal::SessionOver }),
+        ],
+        8,
+    );
     assert_eq!((record.client(), record.server(), record.placement()), (Some(client(1, 2)), None, None));
     assert!(record.last_accepted().is_none());
     assert_eq!(record.lapses_at(Timestamp(5)), Timestamp(5).after(Duration::from_secs(12)), "twice what was asked for");

@@ -2,7 +2,7 @@
 //! server that knows nothing of the session that was claimed gives another one.
 
 use super::SessionLedger;
-use super::attachment::{Attachment, Claim, Outcome};
+use super::attachment::{Attachment, Claim, ClaimRefusal, Outcome};
 use super::record::{SessionEnd, SessionState};
 use super::speech::Speech;
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -29,7 +29,7 @@ impl SessionLedger {
         given: SessionId,
         claim: Claim,
     ) {
-        let refused = Claim { outcome: Outcome::Refused { at: now }, ..claim };
+        let refused = Claim { outcome: Outcome::Refused { at: now, refusal: ClaimRefusal::SessionOver }, ..claim };
         let cap = self.limits.history;
         self.change(claimed, |record| {
             record.answer(Attachment { connection, claim: refused, end: None }, cap);

@@ -47,6 +47,17 @@ impl<T> Ring<T> {
         Some(item)
     }
 
+    /// The number that the next item gets; an item keeps its number.
+    pub(super) fn next_number(&self) -> u64 {
+        self.first() + self.items.len() as u64
+    }
+
+    /// The item of this number, while it is there.
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        let place = number.checked_sub(self.first())?;
+        self.items.get_mut(usize::try_from(place).ok()?)
+    }
+
     pub(super) fn iter(&self) -> std::collections::vec_deque::Iter<'_, T> {
         self.items.iter()
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::SessionLedger;
 use super::record::{SessionEnd, SessionRecord, SessionState};
 use crate::ids::SessionId;
-use crate::session::transition::Finding;
 use crate::session::verdict::SessionMove;
 use crate::time::Timestamp;
 
@@ -38,7 +37,6 @@ impl SessionLedger {
             routed: current.claim.routed,
             identity: self.session(session).and_then(SessionRecord::identity),
         };
-        self.moves.push(one.clone());
-        self.findings.push(Finding::Moved(one));
+        self.note_move(one, before.connection);
     }
 }

@@ -6,7 +6,7 @@ use crate::session::ending::{Closer, ProxyClose};
 use crate::session::verdict::EndReason::{
     self, AuthFailed, ClientGone, ClientReadTimeout, ClientSilent, Closed, ClosedElsewhere, ConnectionCap,
     LaggingServer, LateClaim, LeaderLost, NotServing, OversizedFrame, ProxyShutdown, ReattachedSameServer, ServerGone,
-    ServerLeaving, SessionExpired, SessionMoved, Superseded, Unknown, WrongPassword,
+    ServerLeaving, ServerUnresponsive, SessionExpired, SessionMoved, Superseded, Unknown, WrongPassword,
 };
 use crate::sim::actor::Farewell;
 use crate::sim::truth::{Cause, What};
@@ -60,7 +60,7 @@ pub(super) fn right(end: &End<'_>) -> Option<Right> {
     }
     match end.closer {
         Closer::Proxy(ProxyClose::HandshakeDeadline) => Some(Right::only(NotServing)),
-        Closer::Proxy(ProxyClose::MuteServer) => Some(Right::only(ServerGone)),
+        Closer::Proxy(ProxyClose::MuteServer) => Some(Right::only(ServerUnresponsive)),
         Closer::Proxy(ProxyClose::Shutdown) => Some(Right::only(ProxyShutdown)),
         Closer::Proxy(ProxyClose::LateClaim) => Some(Right::only(LateClaim)),
         Closer::Proxy(ProxyClose::Superseded) => Some(Right::only(Superseded)),

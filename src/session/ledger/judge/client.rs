@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::handshake::ADDRESSES;
-use super::{Ruling, Scene, moved, pause};
+use super::server::TOGETHER;
+use super::{Scene, moved, pause};
 use crate::session::ending::{How, Pause};
+use crate::session::fact::ClientFact;
 use crate::session::ledger::case::Case;
-use crate::session::verdict::EndReason;
+use crate::session::verdict::{EndReason, Explanation};
 
 /// Room for the rounding of a client's clock, and for the way from the server to it.
 pub(super) const ROUNDING: Duration = Duration::from_millis(50);
@@ -16,76 +18,70 @@ pub(super) const ROUNDING: Duration = Duration::from_millis(50);
 const CROSSING: Duration = Duration::from_millis(5);
 
 /// Why a client that was attached went away first.
-pub(super) fn gone(scene: Scene<'_>, how: How) -> Ruling {
+pub(super) fn gone(scene: Scene<'_>, how: How) -> Explanation {
     let case = scene.case;
-    if let Some(ruling) = moved::client_met_gap(scene) {
-        return ruling;
+    if let Some(explanation) = at_long_reply(scene).or_else(|| moved::client_met_gap(scene)) {
+        return explanation;
     }
-    let timeout = case.claim.timeout();
-    let server = scene.server();
-    let (silence, heard_at) = (case.server_silence(), case.end.server_heard_at);
-    let gives_up = |silence: Duration| (silence + ROUNDING) * 3 >= timeout * 2;
-    // Whoever speaks is answered, be it only by an authentication's outcome.
-    let owed = case.owed() || case.end.client_heard_at > case.end.server_heard_at;
-    if owed && gives_up(silence) {
-        if !gives_up(scene.silence(heard_at)) {
-            return pause::client_gave_up(scene, silence, scene.silence(heard_at));
-        }
-        return Ruling::of(
-            EndReason::ClientReadTimeout,
-            format!(
-                "the client gave up after server {server} had owed it an answer and said nothing for {} ms, \
-                 two thirds of the timeout of {} ms",
-                silence.as_millis(),
-                timeout.as_millis()
-            ),
-        );
-    }
-    if let Some(pause) = just_over(case).filter(|pause| gives_up(pause.lasted)) {
-        let without = pause.lasted.saturating_sub(scene.own_pauses.within(pause.from(), pause.over_at));
-        if !gives_up(without) {
-            return pause::client_gave_up(scene, pause.lasted, without);
-        }
-        return Ruling::of(
-            EndReason::ClientReadTimeout,
-            format!(
-                "the client gave up as server {server} answered again after {} ms, two thirds of the timeout of {} ms",
-                pause.lasted.as_millis(),
-                timeout.as_millis()
-            ),
-        );
-    }
-    if let Some(waited) = answered_late(case) {
-        let own = scene.own_pauses.within(case.claim.claimed_at, case.ended_at);
-        if !is_late(case, waited.saturating_sub(own)) {
-            return pause::client_gave_up(scene, waited, waited.saturating_sub(own));
-        }
-        return Ruling::of(
-            EndReason::ClientReadTimeout,
-            format!(
-                "the client gave up as server {server} answered its claim after {} ms, with a timeout of {} ms",
-                waited.as_millis(),
-                timeout.as_millis()
-            ),
-        );
+    if let Some(explanation) = gave_up(scene) {
+        return explanation;
     }
     if is_silent(scene) {
-        return Ruling::of(
-            EndReason::ClientSilent,
-            format!(
-                "the client had sent nothing for {} ms before it went, with a timeout of {} ms it pings every {} ms",
-                scene.silence(case.end.client_heard_at).as_millis(),
-                timeout.as_millis(),
-                (timeout / 3).as_millis()
-            ),
-        );
+        let (silence, timeout) = (scene.silence(case.end.client_heard_at), case.claim.timeout());
+        return Explanation::likely(EndReason::ClientSilent, [ClientFact::Silent { silence, timeout }]);
     }
-    let way = match how {
-        How::Fin => "closed its connection",
-        How::Reset => "reset its connection",
-        How::Timeout => "could not be reached any longer",
+    Explanation::likely(EndReason::ClientGone, [ClientFact::Ended { how }])
+}
+
+/// The client hung up at a reply that is longer than clients take by default: it closes at the reply's length, before
+/// it reads on (`ClientCnxnSocket.readLength`). One that takes longer replies goes on instead.
+fn at_long_reply(scene: Scene<'_>) -> Option<Explanation> {
+    let case = scene.case;
+    let reply = case.end.long_reply.as_ref()?;
+    let after = case.ended_at.since(reply.began_at);
+    let at_once = scene.silence(reply.began_at) <= TOGETHER || !reply.whole;
+    if reply.earlier > 0 || !at_once {
+        return None;
+    }
+    let fact = ClientFact::LongReply {
+        length: reply.length,
+        limit: reply.limit,
+        request: reply.request.clone(),
+        whole: reply.whole,
+        after,
     };
-    Ruling::of(EndReason::ClientGone, format!("the client {way} without closing its session"))
+    Some(Explanation::likely(EndReason::ReplyTooLarge, [fact]))
+}
+
+/// The client gave up a server that kept it waiting, or so it seemed to it.
+fn gave_up(scene: Scene<'_>) -> Option<Explanation> {
+    let (case, timeout) = (scene.case, scene.case.claim.timeout());
+    let is_enough = |silence: Duration| (silence + ROUNDING) * 3 >= timeout * 2;
+    // Whoever speaks is answered, be it only by an authentication's outcome.
+    let owed = case.owed() || case.end.client_heard_at > case.end.server_heard_at;
+    let silence = case.server_silence();
+    if owed && is_enough(silence) {
+        let without = scene.silence(case.end.server_heard_at);
+        let fact = ClientFact::GaveUp { silence: without, timeout };
+        return Some(blame(scene, silence, without, is_enough(without), fact));
+    }
+    if let Some(pause) = just_over(case).filter(|pause| is_enough(pause.lasted)) {
+        let without = pause.lasted.saturating_sub(scene.own_pauses.within(pause.from(), pause.over_at));
+        let fact = ClientFact::CrossedAnswer { silence: without, timeout, claim: false };
+        return Some(blame(scene, pause.lasted, without, is_enough(without), fact));
+    }
+    let waited = answered_late(case)?;
+    let without = waited.saturating_sub(scene.own_pauses.within(case.claim.claimed_at, case.ended_at));
+    let fact = ClientFact::CrossedAnswer { silence: without, timeout, claim: true };
+    Some(blame(scene, waited, without, is_late(case, without), fact))
+}
+
+/// The server's silence is the reason when it was long enough without zoogate's own pauses.
+fn blame(scene: Scene<'_>, silence: Duration, without: Duration, enough: bool, fact: ClientFact) -> Explanation {
+    if enough {
+        return Explanation::likely(EndReason::ClientReadTimeout, [fact]);
+    }
+    pause::client_gave_up(scene, silence, without)
 }
 
 /// A silence of the server that it broke so late that the client, on its way, cannot have heard of it.

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::{Ruling, Scene, sentence};
+use super::Scene;
 use crate::session::ending::{Closer, How};
+use crate::session::fact::{ClientFact, Fact, ServerFact};
 use crate::session::ledger::record::SessionRecord;
-use crate::session::verdict::EndReason;
+use crate::session::verdict::{EndReason, Explanation};
 use crate::wire::handshake::Refusal;
 use crate::wire::{Dialect, ErrorCode, OpCode};
 
@@ -14,75 +15,53 @@ use crate::wire::{Dialect, ErrorCode, OpCode};
 /// 30 s since. One that was only just sent is left behind by a client that is stopped.
 const OPERATION_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What a Keeper's own errors say.
-pub(super) const KEEPER_STOPS: &str = "its Keeper is stopping, or has no quorum";
-
 /// What the handshake shows by itself.
-pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
-    let (case, server) = (scene.case, scene.server());
+pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
+    let case = scene.case;
     if case.speech.refusal == Some(Refusal::NotServing) {
-        let why = format!("server {server} answered the claim with version 42: it serves nobody, for want of a leader");
-        return Some(Ruling::of(EndReason::NotServing, why));
+        return Some(Explanation::certain(EndReason::NotServing, [ServerFact::RefusesToServe {}]));
     }
     let ended_by_client = matches!(case.end.closer, Closer::Client(_)) && !case.end.closing;
-    (case.speech.is_unknown() && (case.speech.refusal.is_some() || ended_by_client)).then(|| {
-        let Dialect { version, .. } = case.speech.asked;
-        let why = format!(
-            "server {server} answered version 0 to a client that asked for version {version}: switch off {} in \
-             ClickHouse's <zookeeper> section",
-            switches(case.speech.asked)
-        );
-        Ruling::of(EndReason::UnknownVersion, why)
-    })
+    (case.speech.is_unknown() && (case.speech.refusal.is_some() || ended_by_client))
+        .then(|| Explanation::likely(EndReason::UnknownVersion, [unknown_version(case.speech.asked, true)]))
 }
 
-/// The settings of ClickHouse's client that ask for this.
-fn switches(asked: Dialect) -> String {
-    let all = [
-        (asked.wide_xids, "use_xid_64"),
-        (asked.compressed, "use_compression"),
-        (asked.traced, "pass_opentelemetry_tracing_context"),
-    ];
-    all.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect::<Vec<_>>().join(" and ")
+fn unknown_version(asked: Dialect, answered: bool) -> ClientFact {
+    let Dialect { version, wide_xids, compressed, traced, .. } = asked;
+    ClientFact::UnknownVersion { version, answered, wide_xids, compressed, traced }
 }
 
 /// A server that serves others has closed a claim of ClickHouse's unanswered.
-pub(super) fn turned_away(scene: Scene<'_>) -> Option<Ruling> {
+pub(super) fn turned_away(scene: Scene<'_>) -> Option<Explanation> {
     let case = scene.case;
     let asked = case.speech.asked;
-    (asked.is_clickhouse() && case.end.closer == Closer::Server(How::Fin)).then(|| {
-        let why = format!(
-            "server {} closed the claim of version {} unanswered: it does not speak that version (of a Keeper \
-             coordination_settings.use_xid_64), or the password in the client's configuration is wrong; without {} the \
-             version is 0",
-            scene.server(),
-            asked.version,
-            switches(asked)
-        );
-        Ruling::of(EndReason::UnknownVersion, why)
-    })
+    (asked.is_clickhouse() && case.end.closer == Closer::Server(How::Fin))
+        .then(|| Explanation::likely(EndReason::UnknownVersion, [unknown_version(asked, false)]))
 }
 
 /// The client asked to close its session. One that awaits no answer to that may do so because it got none before.
-pub(super) fn closed(scene: Scene<'_>) -> Ruling {
+pub(super) fn closed(scene: Scene<'_>) -> Explanation {
     let case = scene.case;
     if let Some(error) = case.end.fatal_error.filter(|error| is_keepers(scene, *error)) {
-        let why =
-            format!("the client closed its session as server {} answered {error}: {KEEPER_STOPS}", scene.server());
-        return Ruling::of(EndReason::ServerLeaving, why);
+        return keeper_stops(error).with(ClientFact::AskedToClose { over: false });
     }
     let awaits_close = case.end.unanswered.iter().any(|request| request.op == OpCode::CLOSE_SESSION);
     let all_shown = case.end.unanswered_count as usize == case.end.unanswered.len();
     let Some(head) = case.head().filter(|_| all_shown && !awaits_close) else {
-        return Ruling::of(EndReason::Closed, "the client had asked to close its session");
+        return Explanation::certain(EndReason::Closed, [ClientFact::AskedToClose { over: false }]);
     };
     let waited = case.ended_at.since(head.sent_at);
-    let unanswered = sentence::in_flight(case);
-    if waited >= OPERATION_PATIENCE {
-        let why = format!("the client gave up and closed its session: {unanswered}");
-        return Ruling::of(EndReason::OperationTimeout, why);
+    let gave_up = waited >= OPERATION_PATIENCE;
+    let facts = [Fact::from(ClientFact::ClosedUnanswered { waited, gave_up }), scene.in_flight()];
+    if gave_up {
+        return Explanation::likely(EndReason::OperationTimeout, facts);
     }
-    Ruling::of(EndReason::Closed, format!("the client closed its session while {unanswered}"))
+    Explanation::certain(EndReason::Closed, facts)
+}
+
+/// The server answered as a Keeper does that is stopping or has no quorum.
+pub(super) fn keeper_stops(error: ErrorCode) -> Explanation {
+    Explanation::likely(EndReason::ServerLeaving, [ServerFact::KeeperStops { error }])
 }
 
 /// Whether only a Keeper that stops or has no quorum answers so. Where sessions are ZooKeeper's, one that is expired is.

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use super::client::is_late;
 use super::server::{CLOSE_REACHES, TOGETHER, by_answered_reattach, by_reattach, others};
-use super::{Ruling, Scene, dialect, pause, sentence};
+use super::{Scene, dialect, pause};
 use crate::ids::Zxid;
 use crate::session::ending::{Closer, How};
+use crate::session::fact::{ClaimFact, FullSign, ProxyFact, ServerFact, SessionFact};
 use crate::session::ledger::attachment::Attachment;
 use crate::session::ledger::case::Case;
 use crate::session::ledger::ensemble::{LOOK_BACK, Look, ServerView};
 use crate::session::sighting::{Health, Role};
-use crate::session::verdict::EndReason;
+use crate::session::verdict::{EndReason, Explanation};
 
 /// How long after it was seen down a server may still be starting: it accepts connections before it serves
 /// (protocol.md §10).
@@ -21,162 +22,141 @@ const STARTING: Duration = Duration::from_secs(5);
 /// §10); one that leaves before a share of so many has other reasons.
 pub(super) const ADDRESSES: u32 = 6;
 
+/// A server that takes no more connections closes within milliseconds; one that held a claim for longer was waiting
+/// for its leader.
+const FULL_CLOSES: Duration = Duration::from_millis(150);
+
 /// The proxy gave the claim up.
-pub(super) fn given_up(scene: Scene<'_>) -> Ruling {
-    let case = scene.case;
-    Ruling::of(
-        EndReason::NotServing,
-        format!(
-            "server {} had not answered the claim after {} ms; it may still carry it out",
-            scene.server(),
-            case.ended_at.since(case.claim.claimed_at).as_millis()
-        ),
-    )
+pub(super) fn given_up(scene: Scene<'_>) -> Explanation {
+    let waited = scene.silence(scene.case.claim.claimed_at);
+    Explanation::likely(EndReason::NotServing, [ProxyFact::GaveUpClaim { waited }])
 }
 
 /// What needs no look at the server.
-pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
-    let (case, view) = (scene.case, scene.ensemble.get(scene.case.claim.server));
+pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
+    let case = scene.case;
     if case.end.closer == Closer::Server(How::Timeout) {
-        let why = format!("the path to server {} timed out before it answered the claim", scene.server());
-        return Some(Ruling::of(EndReason::ServerGone, why));
+        return Some(Explanation::likely(EndReason::ServerGone, [ServerFact::PathTimedOut { claim: true }]));
     }
-    if let Some(ruling) = pushed_aside_unanswered(scene) {
-        return Some(ruling);
+    if let Some(explanation) = pushed_aside_unanswered(scene) {
+        return Some(explanation);
     }
-    let look = view.and_then(|view| view.last)?;
+    let look = scene.view().and_then(|view| view.last)?;
     // A server that closed may just have come back, which a new look tells; a client cannot have waited for nothing.
     let reach = if matches!(case.end.closer, Closer::Client(_)) { LOOK_BACK } else { Duration::ZERO };
     if look.asked_at.after(reach) >= case.claim.claimed_at && look.is_down() {
         return Some(not_serving(scene, look));
     }
-    if look.sighting.role == Role::ReadOnly && case.read_only != Some(true) {
-        let why = format!("server {} is read-only and the client did not ask for that", scene.server());
-        return Some(Ruling::of(EndReason::NotServing, why));
-    }
-    None
+    let accepted = case.read_only == Some(true);
+    // It closes at a session that it does not have, whether the client would have taken a read-only server or not.
+    let turned_away = !accepted || (!case.session.is_new() && matches!(case.end.closer, Closer::Server(_)));
+    (look.sighting.role == Role::ReadOnly && turned_away)
+        .then(|| Explanation::likely(EndReason::NotServing, [ClaimFact::ReadOnlyServer { accepted }]))
 }
 
 /// The server has given the session to a younger claim, or refused it that.
-pub(in crate::session::ledger) fn pushed_aside_unanswered(scene: Scene<'_>) -> Option<Ruling> {
+pub(in crate::session::ledger) fn pushed_aside_unanswered(scene: Scene<'_>) -> Option<Explanation> {
     by_answered_reattach(scene).filter(|_| matches!(scene.case.end.closer, Closer::Server(_)))
 }
 
 /// The reason once the server has been looked at, or was not in time.
-pub(in crate::session::ledger) fn after_look(scene: Scene<'_>) -> Ruling {
+pub(in crate::session::ledger) fn after_look(scene: Scene<'_>) -> Explanation {
     let case = scene.case;
-    let view = scene.ensemble.get(case.claim.server);
+    let view = scene.view();
     let last = view.and_then(|view| view.last);
     let outdated = |look: &Look| look.is_down() && look.asked_at.after(LOOK_BACK) >= case.claim.claimed_at;
     let look = last.filter(|look| look.asked_at >= case.claim.claimed_at || outdated(look));
     let down = look.is_some_and(|look| look.is_down());
-    if let (Closer::Server(_), false, Some(ruling)) = (case.end.closer, down, by_reattach(scene)) {
-        return ruling;
+    if let (Closer::Server(_), false, Some(explanation)) = (case.end.closer, down, by_reattach(scene)) {
+        return explanation;
     }
     match (case.end.closer, look, view) {
         (_, Some(look), _) if look.is_down() => not_serving(scene, look),
         (Closer::Client(_), ..) => client_left(scene),
         (_, Some(look), Some(view)) if look.sighting.health == Health::Closing => closing(scene, view),
         (_, Some(look), Some(view)) if look.is_serving() => serving(scene, look, view),
-        (Closer::Server(How::Reset), ..) => capped(scene, "nobody looked at it in time"),
-        _ => Ruling::of(
-            EndReason::Unknown,
-            format!("server {} closed without answering the claim, and nobody looked at it in time", scene.server()),
-        ),
+        (Closer::Server(How::Reset), ..) => full(scene, FullSign::NobodyLooked),
+        _ => Explanation::weak(EndReason::Unknown, [ClaimFact::Unexplained {}]),
     }
 }
 
-fn not_serving(scene: Scene<'_>, look: Look) -> Ruling {
-    let case = scene.case;
-    Ruling::of(
-        EndReason::NotServing,
-        format!(
-            "the claim was not answered in {} ms, and server {} was seen {}",
-            case.ended_at.since(case.claim.claimed_at).as_millis(),
-            scene.server(),
-            look.sighting.health.label().replace('_', " ")
-        ),
-    )
+fn not_serving(scene: Scene<'_>, look: Look) -> Explanation {
+    let (waited, health) = (scene.case.ended_at.since(scene.case.claim.claimed_at), look.sighting.health);
+    Explanation::likely(EndReason::NotServing, [ClaimFact::ServerSeen { waited, health }])
 }
 
-fn client_left(scene: Scene<'_>) -> Ruling {
+fn client_left(scene: Scene<'_>) -> Explanation {
     let case = scene.case;
     let waited = case.ended_at.since(case.claim.claimed_at);
-    let (server, ms) = (scene.server(), waited.as_millis());
-    if is_late(case, waited) {
-        let without = scene.silence(case.claim.claimed_at);
-        if !is_late(case, without) {
-            return pause::client_gave_up(scene, waited, without);
-        }
-        let why = format!("the client gave up after server {server} had not answered its claim for {ms} ms");
-        return Ruling::of(EndReason::ClientReadTimeout, why);
+    if !is_late(case, waited) {
+        return Explanation::likely(EndReason::ClientGone, [ClaimFact::ClientLeft { waited }]);
     }
-    Ruling::of(
-        EndReason::ClientGone,
-        format!("the client left {ms} ms after its claim, before server {server} answered"),
-    )
+    let without = scene.silence(case.claim.claimed_at);
+    if is_late(case, without) {
+        return Explanation::likely(EndReason::ClientReadTimeout, [ClaimFact::ClientGaveUp { waited: without }]);
+    }
+    pause::client_gave_up(scene, waited, without)
 }
 
 /// The server closes probes unanswered too.
-fn closing(scene: Scene<'_>, view: &ServerView) -> Ruling {
+fn closing(scene: Scene<'_>, view: &ServerView) -> Explanation {
     if view.attached == 0 && recently_down(scene.case, view) {
-        let why = format!("server {} closed the claim and a probe unanswered: it is just starting", scene.server());
-        return Ruling::of(EndReason::NotServing, why);
+        return Explanation::likely(EndReason::NotServing, [ClaimFact::Starting { probe_closed: true }]);
     }
-    capped(scene, "it closes probes from the same address as well")
+    full(scene, FullSign::ClosesProbes)
 }
 
 /// The server serves others.
-fn serving(scene: Scene<'_>, look: Look, view: &ServerView) -> Ruling {
+fn serving(scene: Scene<'_>, look: Look, view: &ServerView) -> Explanation {
     let case = scene.case;
-    let server = scene.server();
-    let behind = |zxid: &Zxid| *zxid < case.last_zxid;
-    if let Some(zxid) = look.sighting.zxid.filter(behind) {
-        return Ruling::of(
-            EndReason::LaggingServer,
-            format!("the client had seen zxid {} and server {server} was at {zxid}", case.last_zxid),
-        );
+    // What the server itself gave the client it cannot lag behind.
+    let behind = |zxid: &Zxid| *zxid < case.last_zxid && !had_the_session(scene);
+    if let Some(shown) = look.sighting.zxid.filter(behind) {
+        return lagging(case, shown, false);
     }
     if case.end.closer == Closer::Server(How::Reset) {
-        return capped(scene, "it serves others, and a reset at once is what it does then");
+        return full(scene, FullSign::ResetAtOnce);
     }
     if recently_down(case, view) {
-        let why = format!("server {server} closed the claim unanswered: it was just starting, and serves now");
-        return Ruling::of(EndReason::NotServing, why);
+        return Explanation::likely(EndReason::NotServing, [ClaimFact::Starting { probe_closed: false }]);
     }
     let shown_before = view.previous.and_then(|look| look.sighting.zxid).filter(behind);
-    if let Some(zxid) = shown_before.or(case.server_zxid.filter(behind)) {
-        return Ruling::of(
-            EndReason::LaggingServer,
-            format!("the client had seen zxid {}; server {server} was seen at {zxid} before", case.last_zxid),
-        );
+    if let Some(shown) = shown_before.or(case.server_zxid.filter(behind)) {
+        return lagging(case, shown, true);
     }
-    over_as_claimed(scene)
-        .or_else(|| dialect::turned_away(scene))
-        .unwrap_or_else(|| capped(scene, "it serves others and has the zxid that the client has seen"))
+    over_as_claimed(scene).or_else(|| dialect::turned_away(scene)).unwrap_or_else(|| full(scene, FullSign::HasTheZxid))
+}
+
+fn lagging(case: &Case, shown: Zxid, before: bool) -> Explanation {
+    let fact = ClaimFact::Behind { seen: case.last_zxid, shown, before };
+    Explanation::likely(EndReason::LaggingServer, [fact])
+}
+
+/// Whether the same server gave the session last: whatever the client has seen, this server has shown it, or had
+/// reached it by then.
+fn had_the_session(scene: Scene<'_>) -> bool {
+    let case = scene.case;
+    let before = |other: &&Attachment| other.claim.attached_at().is_some_and(|at| at <= case.claim.claimed_at);
+    let last = others(scene).filter(before).max_by_key(|other| other.claim.attached_at());
+    !scene.is_many() && last.is_some_and(|other| other.claim.server == case.claim.server)
 }
 
 /// The session ended at about that time: a server that carries that out closes a claim on its way too, unanswered
 /// (protocol.md §13).
-fn over_as_claimed(scene: Scene<'_>) -> Option<Ruling> {
-    let (case, server) = (scene.case, scene.server());
+fn over_as_claimed(scene: Scene<'_>) -> Option<Explanation> {
+    let case = scene.case;
     let session = scene.session.filter(|session| !session.is_attached())?;
     let dropped = others(scene).find(|other| dropped_as_claimed(other, case));
     // A server or leader that was frozen carries out late what it was asked.
     let reach = if dropped.is_some() { CLOSE_REACHES } else { TOGETHER };
     let asked_at = session.closed_at().filter(|at| *at <= case.ended_at && case.ended_at.since(*at) <= reach);
     if let Some(at) = asked_at {
-        let asked = sentence::relative(at, case.ended_at);
-        let why = format!("server {server} closed the claim unanswered: the session was asked to close {asked}");
-        return Some(Ruling::of(EndReason::ClosedElsewhere, why));
+        let fact = SessionFact::SessionClosing { at: scene.offset(at) };
+        return Some(Explanation::likely(EndReason::ClosedElsewhere, [fact]));
     }
-    let (former, end) = dropped.and_then(|other| Some((scene.ensemble.name(other.claim.server), other.end?)))?;
-    let before = sentence::relative(end.at, case.ended_at);
-    let why = format!(
-        "server {server} closed the claim unanswered as the session expired: \
-         server {former} closed its silent connection {before}"
-    );
-    Some(Ruling::of(EndReason::SessionExpired, why))
+    let (server, end) = dropped.and_then(|other| Some((other.claim.server, other.end?)))?;
+    let fact = SessionFact::SessionExpiring { server, at: scene.offset(end.at) };
+    Some(Explanation::likely(EndReason::SessionExpired, [fact]))
 }
 
 /// Whether a server closed this silent connection of the session at about the time when the claim ended, and not to
@@ -188,9 +168,19 @@ fn dropped_as_claimed(other: &Attachment, case: &Case) -> bool {
     other.claim.attached_at().is_some() && other.ended_by_server() && !pushed_aside && apart <= TOGETHER
 }
 
-fn capped(scene: Scene<'_>, words: &str) -> Ruling {
-    let why = format!("server {} closed the claim unanswered and takes no more connections: {words}", scene.server());
-    Ruling::of(EndReason::ConnectionCap, why)
+/// The server takes no more connections, when it closed as quickly as one that is full does.
+fn full(scene: Scene<'_>, sign: FullSign) -> Explanation {
+    let case = scene.case;
+    let waited = scene.silence(case.claim.claimed_at);
+    if waited <= FULL_CLOSES {
+        return Explanation::likely(EndReason::ConnectionCap, [ClaimFact::Full { sign, waited }]);
+    }
+    let reset = case.end.closer == Closer::Server(How::Reset);
+    let held = [ClaimFact::Held { waited, reset }];
+    match (reset, sign) {
+        (true, FullSign::NobodyLooked | FullSign::ResetAtOnce) => Explanation::weak(EndReason::ServerGone, held),
+        _ => Explanation::likely(EndReason::NotServing, held),
+    }
 }
 
 fn recently_down(case: &Case, view: &ServerView) -> bool {

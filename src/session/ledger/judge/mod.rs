@@ -1,28 +1,29 @@
 //! The rules by which a connection's end gets its reason, one file for each kind of end.
 //!
-//! They look at the case, at the history of its session and at the servers, and change nothing. The order in which
-//! they are asked is the order of their strength: what a connection shows by itself, what another connection of the
-//! same session explains, what befell the whole server, what the session's next attach shows.
+//! They look at the case, at the history of its session and at the servers, and change nothing. What they find they
+//! return as values. The order in which they are asked is the order of their strength: what a connection shows by
+//! itself, what another connection of the same session explains, what befell the whole server, what the session's next
+//! attach shows.
 
 mod client;
 mod dialect;
 mod handshake;
 mod moved;
 mod pause;
-mod sentence;
 mod server;
 
 use std::time::Duration;
 
+use super::attachment::{Attachment, Claim, ClaimRefusal, Outcome};
 use super::case::Case;
-use super::ensemble::Ensemble;
-use super::exodus::Testimony;
-use super::names::ServerName;
+use super::ensemble::{Ensemble, ServerView};
+use super::exodus::{BurstOutcome, Testimony};
 use super::record::SessionRecord;
-use crate::ids::ServerId;
 use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::fact::{ClaimAnswer, ClaimFact, EndOffset, EnsembleFact, Fact, ProxyFact, ServerFact};
 use crate::session::own_pause::OwnPauseLog;
-use crate::session::verdict::{Confidence, EndReason, Evidence};
+use crate::session::sighting::{Health, Role};
+use crate::session::verdict::{EndReason, Explanation};
 use crate::time::Timestamp;
 use crate::wire::handshake::Password;
 use crate::wire::{ErrorCode, OpCode};
@@ -30,33 +31,6 @@ use crate::wire::{ErrorCode, OpCode};
 pub(super) use handshake::{after_look, pushed_aside_unanswered};
 pub(super) use moved::{refused_in_words, rival_servers};
 pub(super) use server::{after_exodus, after_return, explained_by_sibling, has_own_reason, without_return};
-
-/// A reason with the sentence behind it, and the verdict that goes with it when the session had moved.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Ruling {
-    pub(super) reason: EndReason,
-    pub(super) why: String,
-    pub(super) flag: Option<Flag>,
-}
-
-/// What a verdict adds to the facts of its case.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Flag {
-    pub(super) evidence: Evidence,
-    pub(super) confidence: Confidence,
-    pub(super) claimed_by: Option<ServerId>,
-    pub(super) why: Vec<String>,
-}
-
-impl Ruling {
-    fn of(reason: EndReason, why: impl Into<String>) -> Self {
-        Self { reason, why: why.into(), flag: None }
-    }
-
-    fn moved(flag: Flag) -> Self {
-        Self { reason: EndReason::SessionMoved, why: flag.why.first().cloned().unwrap_or_default(), flag: Some(flag) }
-    }
-}
 
 /// What the rules may look at.
 #[derive(Clone, Copy)]
@@ -69,35 +43,65 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// What the case's server is called.
-    fn server(&self) -> ServerName<'a> {
-        self.ensemble.name(self.case.claim.server)
-    }
-
     /// How long nothing was heard until the end, the time left out in which zoogate itself stood still.
     fn silence(&self, heard_at: Timestamp) -> Duration {
         let ended_at = self.case.ended_at;
         ended_at.since(heard_at).saturating_sub(self.own_pauses.within(heard_at, ended_at))
     }
+
+    /// What is known of the case's server.
+    fn view(&self) -> Option<&'a ServerView> {
+        self.ensemble.get(self.case.claim.server)
+    }
+
+    /// The server's role, as it told last.
+    fn role(&self) -> Role {
+        self.view().map_or(Role::Unknown, ServerView::role)
+    }
+
+    /// A moment, seen from the end.
+    fn offset(&self, moment: Timestamp) -> EndOffset {
+        EndOffset::of(moment, self.case.ended_at)
+    }
+
+    /// Whether the case's server is one of several behind one name.
+    fn is_many(&self) -> bool {
+        self.view().is_some_and(|view| view.many)
+    }
+
+    /// What was in flight at the end.
+    fn in_flight(&self) -> Fact {
+        let end = &self.case.end;
+        let request = self.case.head().cloned();
+        ServerFact::InFlight { request, requests: end.unanswered_count, pings: end.unanswered_pings }.into()
+    }
+
+    /// Whether a claim shows that the session is over: a server refused it, and not for want of the right password.
+    fn says_over(&self, claim: &Claim) -> bool {
+        let over = matches!(claim.outcome, Outcome::Refused { refusal: ClaimRefusal::SessionOver, .. });
+        over && claim.password.may_be_right()
+    }
 }
 
 /// The reason of an end that needs no more evidence.
-pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
+pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
     let case = scene.case;
-    if let Some(ruling) = dialect::at_once(scene) {
-        return Some(ruling);
+    if let Some(explanation) = dialect::at_once(scene) {
+        return Some(explanation);
     }
-    if let super::attachment::Outcome::Refused { .. } = case.claim.outcome {
-        return Some(refused(scene));
+    if let Outcome::Refused { refusal, .. } = case.claim.outcome {
+        return Some(refused(scene, refusal));
     }
     match case.end.closer {
         Closer::Proxy(ProxyClose::Shutdown) => {
-            return Some(Ruling::of(EndReason::ProxyShutdown, "the proxy was stopping"));
+            return Some(Explanation::certain(EndReason::ProxyShutdown, [ProxyFact::Stopping {}]));
         }
         Closer::Proxy(ProxyClose::HandshakeDeadline) => return Some(handshake::given_up(scene)),
-        Closer::Proxy(ProxyClose::MuteServer) => return Some(left_mute(scene)),
+        Closer::Proxy(ProxyClose::MuteServer) => return Some(left_unresponsive(scene)),
         Closer::Proxy(ProxyClose::LateClaim) => return Some(moved::late_claim(scene)),
-        Closer::Proxy(ProxyClose::Superseded) => return Some(superseded(scene)),
+        Closer::Proxy(ProxyClose::Superseded) => {
+            return Some(Explanation::certain(EndReason::Superseded, [ProxyFact::Superseded {}]));
+        }
         Closer::Client(_) | Closer::Server(_) => {}
     }
     if case.attached_at().is_none() {
@@ -106,13 +110,13 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
     if case.end.closing && !refused_before_close(case) {
         return Some(dialect::closed(scene));
     }
-    if let Some(ruling) = fatal(scene) {
-        return Some(ruling);
+    if let Some(explanation) = fatal(scene) {
+        return Some(explanation);
     }
     match case.end.closer {
         Closer::Client(how) => Some(client::gone(scene, how)),
         Closer::Server(How::Timeout) => {
-            Some(Ruling::of(EndReason::ServerGone, format!("the path to server {} timed out", scene.server())))
+            Some(Explanation::likely(EndReason::ServerGone, [ServerFact::PathTimedOut { claim: false }]))
         }
         _ => server::at_once(scene),
     }
@@ -125,86 +129,80 @@ fn refused_before_close(case: &Case) -> bool {
     behind && matches!(case.end.closer, Closer::Server(How::Fin))
 }
 
-/// A claim that was answered with timeout 0.
-fn refused(scene: Scene<'_>) -> Ruling {
-    let server = scene.server();
-    match scene.case.claim.password {
-        Password::Wrong => Ruling::of(
-            EndReason::WrongPassword,
-            format!("server {server} refused the claim: its password does not belong to the session"),
-        ),
-        Password::Unjudged => Ruling::of(
-            EndReason::SessionExpired,
-            format!("server {server} refused the claim; whether its password was right cannot be seen"),
-        ),
-        Password::Right => {
-            let mut others = scene.session.into_iter().flat_map(SessionRecord::attachments);
-            let alive = others.find(|other| other.is_attached()).map_or_else(String::new, |other| {
-                let at = scene.ensemble.name(other.claim.server);
-                format!("; connection {} at server {at} still carries it", other.connection)
-            });
-            let closed = scene.session.and_then(SessionRecord::closed_at).map_or_else(String::new, |at| {
-                format!("; its client had closed it {} ms before", scene.case.ended_at.since(at).as_millis())
-            });
-            Ruling::of(
-                EndReason::SessionExpired,
-                format!(
-                    "server {server} refused the claim with timeout 0 though the password was right{closed}{alive}"
-                ),
-            )
+/// A claim that was answered with a refusal.
+fn refused(scene: Scene<'_>, refusal: ClaimRefusal) -> Explanation {
+    let password = scene.case.claim.password;
+    let refused = ClaimFact::Refused { password };
+    match (refusal, password) {
+        (ClaimRefusal::NotServing, _) => {
+            let waited = scene.case.ended_at.since(scene.case.claim.claimed_at);
+            Explanation::certain(EndReason::NotServing, [ClaimFact::ServerSeen { waited, health: Health::NotServing }])
         }
-        Password::NotNeeded => Ruling::of(
-            EndReason::Unknown,
-            format!("server {server} answered the wish for a new session with timeout 0"),
-        ),
+        // It has the sessions that it made itself, and no other.
+        (ClaimRefusal::ReadOnly, Password::Right | Password::Wrong | Password::Unjudged) => {
+            let accepted = scene.case.read_only == Some(true);
+            Explanation::likely(EndReason::NotServing, [refused, ClaimFact::ReadOnlyServer { accepted }])
+        }
+        (ClaimRefusal::SessionOver, Password::Unjudged) => {
+            Explanation::likely(EndReason::SessionExpired, [refused, ClaimFact::OwnPasswords {}])
+        }
+        (ClaimRefusal::SessionOver, Password::Wrong) => Explanation::certain(EndReason::WrongPassword, [refused]),
+        (ClaimRefusal::SessionOver, Password::Right) => over_at_claim(scene, refused),
+        (_, Password::NotNeeded) => Explanation::weak(EndReason::Unknown, [refused]),
     }
 }
 
-/// A server that accepted and no longer answered.
-fn left_mute(scene: Scene<'_>) -> Ruling {
-    let (case, server) = (scene.case, scene.server());
-    let silent = case.ended_at.since(case.end.server_heard_at).as_millis();
-    let why = format!("server {server} was mute, {silent} ms after its last byte: the client was sent to find another");
-    Ruling::of(EndReason::ServerGone, why)
+/// The session was over when it was claimed with the right password.
+fn over_at_claim(scene: Scene<'_>, refused: ClaimFact) -> Explanation {
+    let mut explanation = Explanation::certain(EndReason::SessionExpired, [refused]);
+    if let Some(at) = scene.session.and_then(SessionRecord::closed_at) {
+        explanation = explanation.with(ClaimFact::ClosedBefore { at: scene.offset(at) });
+    }
+    let mut others = scene.session.into_iter().flat_map(SessionRecord::attachments);
+    if let Some(other) = others.find(|other| other.is_attached()) {
+        let (connection, server) = (other.connection, other.claim.server);
+        explanation = explanation.with(ClaimFact::StillCarried { connection, server });
+    }
+    explanation
 }
 
-/// The session's client came back on a newer connection.
-fn superseded(scene: Scene<'_>) -> Ruling {
-    let why = format!(
-        "the client came back with the session's password, so zoogate closed this older connection to server {} \
-         before the new claim went up",
-        scene.server()
-    );
-    Ruling::of(EndReason::Superseded, why)
+/// A server that accepted connections and no longer answered.
+fn left_unresponsive(scene: Scene<'_>) -> Explanation {
+    let silence = scene.silence(scene.case.end.server_heard_at);
+    let health = scene.view().and_then(|view| view.last).map_or(Health::Unknown, |look| look.sighting.health);
+    Explanation::likely(EndReason::ServerUnresponsive, [ProxyFact::GaveUpServer { silence, health }])
+        .with(scene.in_flight())
 }
 
 /// An error after which servers close.
-fn fatal(scene: Scene<'_>) -> Option<Ruling> {
-    let (case, server) = (scene.case, scene.server());
+fn fatal(scene: Scene<'_>) -> Option<Explanation> {
+    let case = scene.case;
     let error = case.end.fatal_error?;
-    let (reason, words) = match error {
-        ErrorCode::AUTH_FAILED => (EndReason::AuthFailed, "the client's authentication failed"),
-        ErrorCode::SASL_REQUIRED => (EndReason::AuthFailed, "the server wants authentication first"),
-        _ if dialect::is_keepers(scene, error) => (EndReason::ServerLeaving, dialect::KEEPER_STOPS),
-        ErrorCode::SESSION_EXPIRED => (EndReason::SessionExpired, "the session was over"),
+    let reason = match error {
+        ErrorCode::AUTH_FAILED | ErrorCode::SASL_REQUIRED => EndReason::AuthFailed,
+        _ if dialect::is_keepers(scene, error) => return Some(dialect::keeper_stops(error)),
+        ErrorCode::SESSION_EXPIRED => EndReason::SessionExpired,
         _ if matches!(case.end.closer, Closer::Client(_)) => return None,
-        ErrorCode::UNIMPLEMENTED => (EndReason::Unknown, "it does not know what the client asked for, and closes"),
-        _ => (EndReason::Unknown, "it closes after such a reply"),
+        _ => EndReason::Unknown,
     };
-    Some(Ruling::of(reason, format!("server {server} answered {error}: {words}")))
+    Some(Explanation::certain(reason, [ServerFact::FatalReply { error }]))
 }
 
-/// Who says that the server was serving, as a sentence.
-fn testimony(scene: Scene<'_>, testimony: Testimony) -> Option<String> {
-    let server = scene.server();
-    match testimony {
-        Testimony::Others(1) => Some(format!("server {server} went on serving: another connection to it stayed open")),
-        Testimony::Others(others) => {
-            Some(format!("server {server} went on serving: {others} other connections to it stayed open"))
-        }
-        Testimony::Seen(after) => {
-            Some(format!("server {server} went on serving: it said so when asked {} ms later", after.as_millis()))
-        }
-        Testimony::Nobody => None,
+/// Who says that the server was serving, as a fact.
+fn testimony(outcome: BurstOutcome) -> Option<Fact> {
+    Some(match outcome.said_by {
+        Testimony::Others(connections) => EnsembleFact::OthersStand { connections }.into(),
+        Testimony::Seen(after) => EnsembleFact::Serves { after }.into(),
+        Testimony::Stood(after) => EnsembleFact::StoodThrough { after, closed: outcome.ended }.into(),
+        Testimony::Nobody => return None,
+    })
+}
+
+/// What came back to a claim.
+fn answer_to(other: &Attachment) -> ClaimAnswer {
+    match other.claim.outcome {
+        Outcome::Accepted { .. } => ClaimAnswer::Given,
+        Outcome::Refused { .. } => ClaimAnswer::Refused,
+        Outcome::Unanswered => ClaimAnswer::None,
     }
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Ruling, Scene, moved, pause, sentence, testimony};
+use super::{Scene, answer_to, moved, pause, testimony};
 use crate::session::ending::Pause;
+use crate::session::fact::{ClientFact, EnsembleFact, Fact, ServerFact, SessionFact};
 use crate::session::ledger::attachment::{Attachment, Outcome};
 use crate::session::ledger::case::Case;
-use crate::session::ledger::exodus::{Fate, Testimony};
+use crate::session::ledger::exodus::{BurstOutcome, CROWD, Fate};
 use crate::session::ledger::record::SessionRecord;
-use crate::session::verdict::EndReason;
+use crate::session::verdict::{EndReason, Explanation};
 use crate::time::Timestamp;
 
 /// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
@@ -27,11 +28,10 @@ pub(super) const CLOSE_REACHES: Duration = Duration::from_secs(10);
 const THAW: Duration = Duration::from_secs(3);
 
 /// What the connection, or another one of its session, explains by itself.
-pub(super) fn at_once(scene: Scene<'_>) -> Option<Ruling> {
-    let case = scene.case;
-    if let Some(len) = case.end.oversized {
-        let why = format!("server {} closed at a frame of {len} bytes, above its limit", scene.server());
-        return Some(Ruling::of(EndReason::OversizedFrame, why));
+pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
+    if let Some(request) = scene.case.end.oversized {
+        let fact = ServerFact::LongRequest { length: request.length, limit: request.limit };
+        return Some(Explanation::certain(EndReason::OversizedFrame, [Fact::from(fact), scene.in_flight()]));
     }
     explained_by_sibling(scene).or_else(|| pause::server_gave_up(scene))
 }
@@ -43,42 +43,34 @@ pub(in crate::session::ledger) fn has_own_reason(scene: Scene<'_>) -> bool {
 }
 
 /// Another connection of the session is the reason: it was given the session by the same server, or it closed it.
-pub(in crate::session::ledger) fn explained_by_sibling(scene: Scene<'_>) -> Option<Ruling> {
+pub(in crate::session::ledger) fn explained_by_sibling(scene: Scene<'_>) -> Option<Explanation> {
     by_answered_reattach(scene).or_else(|| by_close(scene))
 }
 
 /// As [`by_reattach`], by a claim that the server has answered, and so has dealt with.
-pub(super) fn by_answered_reattach(scene: Scene<'_>) -> Option<Ruling> {
+pub(super) fn by_answered_reattach(scene: Scene<'_>) -> Option<Explanation> {
     let answered = |other: &&Attachment| other.claim.outcome != Outcome::Unanswered;
     others(scene).rev().filter(answered).find(|other| reattached(other, scene)).map(|other| pushed_aside(other, scene))
 }
 
 /// The session was claimed again at the same server, which then closes the older connection, answered or not, before
 /// it looks at the password (`ZooKeeperServer.processConnectRequest`).
-pub(super) fn by_reattach(scene: Scene<'_>) -> Option<Ruling> {
+pub(super) fn by_reattach(scene: Scene<'_>) -> Option<Explanation> {
     others(scene).rev().find(|other| reattached(other, scene)).map(|other| pushed_aside(other, scene))
 }
 
-fn pushed_aside(other: &Attachment, scene: Scene<'_>) -> Ruling {
-    let given = match other.claim.outcome {
-        Outcome::Accepted { .. } => "",
-        Outcome::Refused { .. } => " (and was refused)",
-        Outcome::Unanswered => " (not answered yet)",
-    };
-    Ruling::of(
-        EndReason::ReattachedSameServer,
-        format!(
-            "{} claimed the same session at the same server {} {}{given}: the server closes the older connection",
-            other.claim.client,
-            scene.ensemble.name(other.claim.server),
-            sentence::relative(other.claim.claimed_at, scene.case.ended_at)
-        ),
-    )
+fn pushed_aside(other: &Attachment, scene: Scene<'_>) -> Explanation {
+    let (by, from) = (other.claim.client, scene.case.claim.client);
+    let at = scene.offset(other.claim.claimed_at);
+    let fact = SessionFact::Reattached { by, from, at, answer: answer_to(other) };
+    let mut explanation = Explanation::likely(EndReason::ReattachedSameServer, [fact]);
+    explanation.facts.extend(scene.session.and_then(|session| moved::shared(session, &moved::own(scene.case))));
+    explanation
 }
 
 /// The session was closed through another connection.
-fn by_close(scene: Scene<'_>) -> Option<Ruling> {
-    let (case, ended_at) = (scene.case, scene.case.ended_at);
+fn by_close(scene: Scene<'_>) -> Option<Explanation> {
+    let case = scene.case;
     // Where this connection was asked to close it too, another one may have carried it out before.
     let carried_out = |other: &Attachment| {
         let end = other.end.filter(|end| end.reason == Some(EndReason::Closed) && other.ended_by_server())?;
@@ -89,10 +81,8 @@ fn by_close(scene: Scene<'_>) -> Option<Ruling> {
     } else {
         scene.session?.closed_at().filter(|at| close_reaches(case, *at))?
     };
-    Some(Ruling::of(
-        EndReason::ClosedElsewhere,
-        format!("the session was closed through another connection {}", sentence::relative(closed_at, ended_at)),
-    ))
+    let fact = SessionFact::ClosedThrough { at: scene.offset(closed_at) };
+    Some(Explanation::likely(EndReason::ClosedElsewhere, [fact]))
 }
 
 /// Whether a close of the session that was asked for at that moment explains the end of the case's connection.
@@ -111,12 +101,20 @@ fn reattached(other: &Attachment, scene: Scene<'_>) -> bool {
             other.open_at(Timestamp(case.ended_at.0.saturating_sub(TOGETHER.as_nanos() as u64)))
                 || (mute_since && !other.ended_by_server())
         }
-        Outcome::Accepted { at, .. } | Outcome::Refused { at } => at.after(TOGETHER) >= case.ended_at,
+        Outcome::Accepted { at, .. } | Outcome::Refused { at, .. } => {
+            at.after(TOGETHER) >= case.ended_at && !outlived(scene, at)
+        }
     };
     other.claim.server == case.claim.server
         && other.claim.claimed_at >= case.claim.claimed_at
         && other.claim.claimed_at < case.ended_at
         && in_time
+}
+
+/// Whether the case's connection was used after a claim under the same name had been answered, and that name stands for
+/// several servers: the claim went to another one.
+fn outlived(scene: Scene<'_>, answered_at: Timestamp) -> bool {
+    scene.is_many() && scene.case.head().is_some_and(|head| head.sent_at > answered_at)
 }
 
 /// Since when the server had said nothing on the case's connection. What it says in the last moment does not count: a
@@ -125,189 +123,152 @@ fn mute_since(case: &Case) -> Timestamp {
     let last_moment = |at: Timestamp| at.after(TOGETHER) >= case.ended_at;
     match (case.attached_at(), case.end.server_pause) {
         (Some(at), _) if last_moment(at) => case.claim.claimed_at,
-        (_, Some(Pause { lasted, over_at })) if last_moment(over_at) => {
-            Timestamp(over_at.0.saturating_sub(lasted.as_nanos() as u64))
-        }
+        (_, Some(pause @ Pause { over_at, .. })) if last_moment(over_at) => pause.from(),
         _ => case.end.server_heard_at,
     }
 }
 
+/// What a server shows that closes after the client had been silent.
+fn closed_silent(scene: Scene<'_>) -> Option<ServerFact> {
+    let (silence, timeout) = (scene.silence(scene.case.end.client_heard_at), scene.case.claim.timeout());
+    let closed = silence >= timeout && !scene.case.was_reset();
+    closed.then_some(ServerFact::ClosedSilent { silence, timeout })
+}
+
 /// The client had been silent for its whole timeout, and not because it waited for an answer. Servers end such a
 /// connection in order.
-fn silent(scene: Scene<'_>) -> Option<Ruling> {
-    let case = scene.case;
-    let (silence, timeout) = (scene.silence(case.end.client_heard_at), case.claim.timeout());
-    if silence < timeout || case.owed() || case.was_reset() {
+fn silent(scene: Scene<'_>) -> Option<Explanation> {
+    if scene.case.owed() {
         return None;
     }
-    let facts = format!(
-        "server {} closed after the client had sent nothing for {} ms, with a timeout of {} ms",
-        scene.server(),
-        silence.as_millis(),
-        timeout.as_millis()
-    );
+    let fact = closed_silent(scene)?;
     Some(match living_elsewhere(scene) {
-        Some(other) => Ruling::of(
-            EndReason::ClientSilent,
-            format!(
-                "{facts}; the session lives on at server {} (connection {})",
-                scene.ensemble.name(other.claim.server),
-                other.connection
-            ),
-        ),
-        None => Ruling::of(EndReason::SessionExpired, facts),
+        Some(other) => Explanation::likely(EndReason::ClientSilent, [fact]).with(lives_on(other)),
+        None => Explanation::likely(EndReason::SessionExpired, [fact]),
     })
 }
 
 /// As [`silent`], while an answer was owed: a client that waits for one pings all the same, and gives the server up
 /// after two thirds of its timeout. A session that had moved would have been refused long before.
-fn silent_in_flight(scene: Scene<'_>) -> Option<Ruling> {
-    let case = scene.case;
-    let (silence, timeout) = (scene.silence(case.end.client_heard_at), case.claim.timeout());
-    (silence >= timeout && case.owed() && !case.was_reset()).then(|| {
-        let why = format!(
-            "server {} closed after the client had sent nothing for {} ms, with a timeout of {} ms, though {}",
-            scene.server(),
-            silence.as_millis(),
-            timeout.as_millis(),
-            sentence::in_flight(case)
-        );
-        Ruling::of(EndReason::ClientSilent, why)
-    })
+fn silent_in_flight(scene: Scene<'_>) -> Option<Explanation> {
+    let fact = closed_silent(scene).filter(|_| scene.case.owed())?;
+    Some(Explanation::likely(EndReason::ClientSilent, [fact]).with(scene.in_flight()))
 }
 
 /// The reason once it is known what became of the server; None when the session's next attach has to decide.
-pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) -> Option<Ruling> {
-    if let Some(ruling) = explained_by_sibling(scene) {
-        return Some(ruling);
+pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) -> Option<Explanation> {
+    if let Some(explanation) = explained_by_sibling(scene) {
+        return Some(explanation);
     }
-    let said_by = match fate {
-        Fate::Leaving(why) => return Some(Ruling::of(EndReason::ServerLeaving, why.as_str())),
-        Fate::LeaderLost(why) => return Some(Ruling::of(EndReason::LeaderLost, why.as_str())),
-        Fate::Stays(said_by) => *said_by,
+    let outcome = match fate {
+        Fate::Leaving(facts) => return Some(Explanation::likely(EndReason::ServerLeaving, facts.iter().cloned())),
+        Fate::LeaderLost(facts) => return Some(Explanation::likely(EndReason::LeaderLost, facts.iter().cloned())),
+        Fate::Stays(outcome) => *outcome,
     };
-    if let Some(ruling) = by_reattach(scene).or_else(|| silent(scene)) {
-        return Some(ruling);
+    let explained = by_reattach(scene)
+        .or_else(|| silent(scene))
+        .or_else(|| moved::by_gap(scene, outcome))
+        .or_else(|| returned(scene, outcome))
+        .or_else(|| over_before(scene));
+    if explained.is_some() || rival_ended_too(scene) {
+        return explained;
     }
-    if let Some(ruling) = moved::by_gap(scene, said_by).or_else(|| returned(scene, said_by)) {
-        return Some(ruling);
-    }
-    if let Some(ruling) = over_before(scene) {
-        return Some(ruling);
-    }
-    if rival_ended_too(scene) {
-        return None;
-    }
-    if let Some(ruling) = moved::by_other_claim(scene, said_by) {
-        return Some(ruling);
+    if let Some(explanation) = moved::by_other_claim(scene, outcome) {
+        return Some(explanation);
     }
     living_elsewhere(scene).map(|other| {
         if scene.case.was_reset() {
-            return unexplained(scene, said_by);
+            return unexplained(scene, outcome);
         }
-        let why = format!(
-            "server {} closed this connection alone; the session lives on at server {} (connection {}), and {}",
-            scene.server(),
-            scene.ensemble.name(other.claim.server),
-            other.connection,
-            sentence::in_flight(scene.case)
-        );
-        Ruling::of(EndReason::Unknown, why)
+        let facts = [ServerFact::ClosedAlone {}.into(), lives_on(other), scene.in_flight()];
+        Explanation::weak(EndReason::Unknown, facts)
     })
 }
 
 /// The reason once the session was claimed again; None while it was not.
-pub(in crate::session::ledger) fn after_return(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
-    by_reattach(scene).or_else(|| by_close(scene)).or_else(|| returned(scene, said_by))
+pub(in crate::session::ledger) fn after_return(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanation> {
+    by_reattach(scene).or_else(|| by_close(scene)).or_else(|| returned(scene, outcome))
 }
 
-fn returned(scene: Scene<'_>, said_by: Testimony) -> Option<Ruling> {
+fn returned(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanation> {
     let case = scene.case;
     let answer = |other: &&Attachment| match other.claim.outcome {
         Outcome::Accepted { at, .. } => at > case.ended_at,
-        Outcome::Refused { at } => at > case.ended_at && other.claim.password.may_be_right(),
+        Outcome::Refused { at, .. } => at > case.ended_at && scene.says_over(&other.claim),
         Outcome::Unanswered => false,
     };
     let next = others(scene).find(answer)?;
-    let after = sentence::relative(next.claim.claimed_at, case.ended_at);
     if next.claim.attached_at().is_none() {
         return Some(match scene.session.and_then(SessionRecord::closed_at) {
             // A close through another connection that was not asked in vain would have explained it already.
-            Some(at) => moved::by_other_claim(scene, said_by).unwrap_or_else(|| closed_late(scene, at, said_by)),
-            None if case.was_reset() && !case.owed() => unexplained(scene, said_by),
-            None => Ruling::of(
-                EndReason::SessionExpired,
-                format!(
-                    "server {} refused the session with timeout 0 when it was claimed {after}",
-                    scene.ensemble.name(next.claim.server)
-                ),
-            ),
+            Some(at) => moved::by_other_claim(scene, outcome).unwrap_or_else(|| closed_late(scene, at, outcome)),
+            None if case.was_reset() && !case.owed() => unexplained(scene, outcome),
+            None => {
+                let (server, at) = (next.claim.server, scene.offset(next.claim.claimed_at));
+                Explanation::likely(EndReason::SessionExpired, [SessionFact::RefusedAt { server, at }])
+            }
         });
     }
-    let moved = moved::by_other_claim(scene, said_by)
+    let moved = moved::by_other_claim(scene, outcome)
         .or_else(|| silent_in_flight(scene))
-        .or_else(|| moved::inferred(scene, next, said_by));
-    Some(moved.or_else(|| thawed(scene)).unwrap_or_else(|| unexplained(scene, said_by)))
+        .or_else(|| moved::inferred(scene, next, outcome));
+    Some(moved.or_else(|| thawed(scene)).unwrap_or_else(|| unexplained(scene, outcome)))
 }
 
 /// The session was refused somewhere while this connection stood: it was over, and a server that lagged or was frozen
 /// carried its end out only now.
-fn over_before(scene: Scene<'_>) -> Option<Ruling> {
+fn over_before(scene: Scene<'_>) -> Option<Explanation> {
     let (case, attached_at) = (scene.case, scene.case.attached_at()?);
     let (at, server) = others(scene).rev().find_map(|other| match other.claim.outcome {
-        Outcome::Refused { at } if other.claim.password.may_be_right() => Some((at, other.claim.server)),
+        Outcome::Refused { at, .. } if scene.says_over(&other.claim) => Some((at, other.claim.server)),
         _ => None,
     })?;
     // Whoever was given the session since shows that it lived on.
     let given_since = others(scene).any(|other| other.claim.attached_at() > Some(at));
     (at > attached_at && at <= case.ended_at && !given_since).then(|| {
-        let before = sentence::relative(at, case.ended_at);
-        let why = format!("server {} had refused the session with timeout 0 {before}", scene.ensemble.name(server));
-        Ruling::of(EndReason::SessionExpired, why)
+        let fact = SessionFact::RefusedAt { server, at: scene.offset(at) };
+        Explanation::likely(EndReason::SessionExpired, [fact])
     })
 }
 
 /// The session is over, and its client had asked to close it at that moment.
-fn closed_late(scene: Scene<'_>, asked_at: Timestamp, said_by: Testimony) -> Ruling {
+fn closed_late(scene: Scene<'_>, asked_at: Timestamp, outcome: BurstOutcome) -> Explanation {
     let case = scene.case;
     if case.end.closing {
-        return Ruling::of(EndReason::Closed, "the client had asked to close its session, and it is over");
+        return Explanation::likely(EndReason::Closed, [ClientFact::AskedToClose { over: true }]);
     }
     // A frozen server carries the close out when it thaws, and the session has come elsewhere meanwhile.
     if asked_at <= case.ended_at && !case.was_reset() {
-        let asked = sentence::relative(asked_at, case.ended_at);
-        let why = format!("the session is over: it was asked to close through another connection {asked}");
-        return Ruling::of(EndReason::ClosedElsewhere, why);
+        let fact = SessionFact::ClosedThrough { at: scene.offset(asked_at) };
+        return Explanation::likely(EndReason::ClosedElsewhere, [fact]);
     }
-    unexplained(scene, said_by)
+    unexplained(scene, outcome)
 }
 
 /// The reason when the session was not claimed again in time.
-pub(in crate::session::ledger) fn without_return(scene: Scene<'_>, said_by: Testimony) -> Ruling {
-    let ruling = unexplained(scene, said_by);
-    let why =
-        format!("{}; the session was not seen again within {} ms", ruling.why, scene.case.return_bound().as_millis());
-    Ruling { why, ..ruling }
+pub(in crate::session::ledger) fn without_return(scene: Scene<'_>, outcome: BurstOutcome) -> Explanation {
+    unexplained(scene, outcome).with(SessionFact::NotSeenAgain { bound: scene.case.return_bound() })
 }
 
-fn unexplained(scene: Scene<'_>, said_by: Testimony) -> Ruling {
-    let case = scene.case;
-    let (server, in_flight) = (scene.server(), sentence::in_flight(case));
-    let seen = testimony(scene, said_by).unwrap_or_else(|| "nobody could say whether it went on serving".to_owned());
-    if case.was_reset() {
-        return Ruling::of(
-            EndReason::ServerGone,
-            format!("the path to server {server} was reset; {in_flight}; {seen}"),
-        );
+fn unexplained(scene: Scene<'_>, outcome: BurstOutcome) -> Explanation {
+    let seen = testimony(outcome).unwrap_or_else(|| EnsembleFact::NobodyLooked {}.into());
+    if !scene.case.was_reset() {
+        let facts = [ServerFact::ClosedAlone {}.into(), scene.in_flight(), seen];
+        return Explanation::weak(EndReason::Unknown, facts);
     }
-    Ruling::of(EndReason::Unknown, format!("server {server} closed this connection alone; {in_flight}; {seen}"))
+    let mut facts = vec![ServerFact::PathReset {}.into(), scene.in_flight()];
+    if outcome.reset >= CROWD {
+        facts.push(ServerFact::ManyReset { connections: outcome.reset, within: outcome.within }.into());
+    }
+    facts.push(seen);
+    Explanation::likely(EndReason::ServerGone, facts)
 }
 
 /// The server was mute not long before the end, and the session outlived it. One that was frozen for longer than
 /// its leader waits drops its clients when it thaws, and may serve again before anybody can look
 /// (protocol.md §11, 9).
-fn thawed(scene: Scene<'_>) -> Option<Ruling> {
-    let (case, view) = (scene.case, scene.ensemble.get(scene.case.claim.server)?);
+fn thawed(scene: Scene<'_>) -> Option<Explanation> {
+    let (case, view) = (scene.case, scene.view()?);
     // What such a server finds waiting when it thaws may be a younger claim, which closes the older connection.
     let pushed_aside = others(scene)
         .any(|other| other.claim.server == case.claim.server && other.claim.claimed_at >= case.claim.claimed_at);
@@ -317,13 +278,8 @@ fn thawed(scene: Scene<'_>) -> Option<Ruling> {
             && look.asked_at <= case.ended_at
             && look.asked_at.after(THAW) >= case.ended_at
     })?;
-    let why = format!(
-        "server {} said nothing when asked {}, and closed this connection as it came back; {}",
-        scene.server(),
-        sentence::relative(look.asked_at, case.ended_at),
-        sentence::in_flight(case)
-    );
-    Some(Ruling::of(EndReason::ServerLeaving, why))
+    let thawed = ServerFact::Thawed { at: scene.offset(look.asked_at) };
+    Some(Explanation::likely(EndReason::ServerLeaving, [Fact::from(thawed), scene.in_flight()]))
 }
 
 /// Whether a connection that carried the session elsewhere had been closed by its server by then, and no other
@@ -355,6 +311,10 @@ fn living_elsewhere(scene: Scene<'_>) -> Option<&Attachment> {
     let attached_at = scene.case.attached_at()?;
     let younger = |other: &&Attachment| other.is_attached() && other.claim.attached_at() > Some(attached_at);
     others(scene).rev().find(younger)
+}
+
+fn lives_on(other: &Attachment) -> Fact {
+    SessionFact::LivesOn { connection: other.connection, server: other.claim.server }.into()
 }
 
 /// The other claims of the session that are remembered.

@@ -1,0 +1,403 @@
+//! Facts in words: one clause for each, for the log and for people who read lists.
+
+mod phrases;
+
+use crate::ids::ServerId;
+use crate::session::ending::{How, Unanswered};
+use crate::session::event::MovedForm;
+use crate::session::fact::{
+    ClaimAnswer, ClaimFact, ClientFact, EnsembleFact, Fact, MoveFact, ProxyFact, ServerFact, SessionFact,
+};
+use crate::session::sighting::Health;
+use crate::time::Timestamp;
+
+use phrases::{full, in_flight, ms, refused, relative, request, unknown_version, words};
+
+/// The words for the facts about one server's connection.
+#[derive(Clone, Copy, Debug)]
+pub struct FactWording<'a> {
+    /// Addresses by [`ServerId`].
+    servers: &'a [String],
+    server: ServerId,
+    ended_at: Timestamp,
+}
+
+impl<'a> FactWording<'a> {
+    /// For a connection to this server, one of those with these addresses, which ended at that moment.
+    pub fn new(servers: &'a [String], server: ServerId, ended_at: Timestamp) -> Self {
+        Self { servers, server, ended_at }
+    }
+
+    /// All facts in one sentence.
+    pub fn sentence(&self, facts: &[Fact]) -> String {
+        self.clauses(facts).join("; ")
+    }
+
+    /// One clause for each fact.
+    pub fn clauses(&self, facts: &[Fact]) -> Vec<String> {
+        facts.iter().map(|fact| self.clause(fact)).collect()
+    }
+
+    fn clause(&self, fact: &Fact) -> String {
+        match fact {
+            Fact::Proxy(fact) => self.of_proxy(fact),
+            Fact::Claim(fact) => self.of_claim(fact),
+            Fact::Session(fact) => self.of_session(fact),
+            Fact::Client(fact) => self.of_client(fact),
+            Fact::Server(fact) => self.of_server(fact),
+            Fact::Ensemble(fact) => self.of_ensemble(fact),
+            Fact::Move(fact) => self.of_move(fact),
+        }
+    }
+
+    fn name(&self, server: ServerId) -> &'a str {
+        self.servers.get(server.index()).map_or("unknown", String::as_str)
+    }
+
+    fn own(&self) -> &'a str {
+        self.name(self.server)
+    }
+
+    fn asked(&self, one: Option<&Unanswered>) -> Option<String> {
+        one.map(|one| request(one, self.ended_at))
+    }
+
+    fn of_proxy(&self, fact: &ProxyFact) -> String {
+        let own = self.own();
+        match fact {
+            ProxyFact::Stopping {} => "zoogate was stopping".to_owned(),
+            ProxyFact::PausedForClient { silence, paused, timeout } => format!(
+                "the client gave up after a silence of {}, for {} of which zoogate itself stood still, with a timeout \
+                 of {}",
+                ms(*silence),
+                ms(*paused),
+                ms(*timeout)
+            ),
+            ProxyFact::PausedForServer { paused, after, timeout } => format!(
+                "server {own} closed {} after zoogate itself had stood still for {} and passed nothing on, with a \
+                 timeout of {}; what else happened meanwhile was not seen",
+                ms(*after),
+                ms(*paused),
+                ms(*timeout)
+            ),
+            ProxyFact::GaveUpServer { silence, health } => format!(
+                "server {own} had said nothing for {} while it owed an answer, and was seen {}: zoogate ended the \
+                 connection so that the client finds another server in time",
+                ms(*silence),
+                words(*health)
+            ),
+            ProxyFact::LateClaim {} => {
+                "a claim of the session that had been left behind was carried out: zoogate ended \
+                this connection so that the client comes back and owns its session again"
+                    .to_owned()
+            }
+            ProxyFact::Superseded {} => format!(
+                "the client came back with the session's password, so zoogate closed this older connection to server \
+                 {own} before the new claim went up"
+            ),
+            ProxyFact::GaveUpClaim { waited } => {
+                format!("server {own} had not answered the claim after {}; it may still carry it out", ms(*waited))
+            }
+        }
+    }
+
+    fn of_claim(&self, fact: &ClaimFact) -> String {
+        let own = self.own();
+        match fact {
+            ClaimFact::Refused { password } => refused(own, *password),
+            ClaimFact::OwnPasswords {} => {
+                "the servers make passwords of their own: whether this one was right cannot be known here".to_owned()
+            }
+            ClaimFact::StillCarried { connection, server } => {
+                format!("connection {connection} at server {} still carries it", self.name(*server))
+            }
+            ClaimFact::ClosedBefore { at } => format!("its client had asked to close it {}", relative(*at)),
+            ClaimFact::ServerSeen { waited, health } => {
+                format!("the claim was not answered in {}, and server {own} was seen {}", ms(*waited), words(*health))
+            }
+            ClaimFact::ReadOnlyServer { accepted: true } => {
+                format!("server {own} is read-only, and serves only sessions that it made itself")
+            }
+            ClaimFact::ReadOnlyServer { accepted: false } => {
+                format!("server {own} is read-only and the client did not ask for that")
+            }
+            ClaimFact::ClientLeft { waited } => {
+                format!("the client left {} after its claim, before server {own} answered", ms(*waited))
+            }
+            ClaimFact::ClientGaveUp { waited } => {
+                format!("the client gave up after server {own} had not answered its claim for {}", ms(*waited))
+            }
+            ClaimFact::Starting { probe_closed: true } => {
+                format!("server {own} closed the claim and a probe unanswered: it is just starting")
+            }
+            ClaimFact::Starting { probe_closed: false } => {
+                format!("server {own} closed the claim unanswered: it was just starting, and serves now")
+            }
+            ClaimFact::Behind { seen, shown, before: false } => {
+                format!("the client had seen zxid {seen} and server {own} was at {shown}")
+            }
+            ClaimFact::Behind { seen, shown, before: true } => {
+                format!("the client had seen zxid {seen}; server {own} was seen at {shown} before")
+            }
+            ClaimFact::Full { sign, waited } => format!(
+                "server {own} closed the claim unanswered after {} and takes no more connections: {}",
+                ms(*waited),
+                full(*sign)
+            ),
+            ClaimFact::Held { waited, reset: false } => format!(
+                "server {own} held the claim for {} and closed it unanswered: one that is full closes at once, so it \
+                 was waiting for its leader",
+                ms(*waited)
+            ),
+            ClaimFact::Held { waited, reset: true } => {
+                format!("the path to server {own} was reset {} after the claim, before its answer", ms(*waited))
+            }
+            ClaimFact::Unexplained {} => {
+                format!("server {own} closed without answering the claim, and nobody looked at it in time")
+            }
+        }
+    }
+
+    fn of_session(&self, fact: &SessionFact) -> String {
+        let own = self.own();
+        match fact {
+            SessionFact::SessionClosing { at } => {
+                format!("server {own} closed the claim unanswered: the session was asked to close {}", relative(*at))
+            }
+            SessionFact::SessionExpiring { server, at } => format!(
+                "server {own} closed the claim unanswered as the session expired: server {} closed its silent \
+                 connection {}",
+                self.name(*server),
+                relative(*at)
+            ),
+            SessionFact::Reattached { by, from, at, answer } => {
+                let given = match answer {
+                    ClaimAnswer::Given => "",
+                    ClaimAnswer::Refused => " (and was refused)",
+                    ClaimAnswer::None => " (not answered yet)",
+                };
+                let whose = if by.ip() == from.ip() { String::new() } else { format!(" of {from}") };
+                format!(
+                    "{by} claimed the same session{whose} at the same server {own} {}{given}: the server closes the \
+                     older connection",
+                    relative(*at)
+                )
+            }
+            SessionFact::RefusedAt { server, at } if at.0 > 0 => format!(
+                "server {} refused the session with timeout 0 when it was claimed {}",
+                self.name(*server),
+                relative(*at)
+            ),
+            SessionFact::RefusedAt { server, at } => {
+                format!("server {} had refused the session with timeout 0 {}", self.name(*server), relative(*at))
+            }
+            SessionFact::NotSeenAgain { bound } => format!("the session was not seen again within {}", ms(*bound)),
+            SessionFact::CameBack { client, server, connection, at } => format!(
+                "the session is not over: server {} gave the session to {client} {} (connection {connection})",
+                self.name(*server),
+                relative(*at)
+            ),
+            SessionFact::LivesOn { connection, server } => {
+                format!("the session lives on at server {} (connection {connection})", self.name(*server))
+            }
+            SessionFact::ClosedThrough { at } => {
+                format!("the session was asked to close through another connection {}", relative(*at))
+            }
+            SessionFact::SharedBy { client, other } => {
+                format!("two clients use this session in turn: {client} and {other}")
+            }
+        }
+    }
+
+    fn of_client(&self, fact: &ClientFact) -> String {
+        let own = self.own();
+        match fact {
+            ClientFact::AskedToClose { over: false } => "the client had asked to close its session".to_owned(),
+            ClientFact::AskedToClose { over: true } => {
+                "the client had asked to close its session, and it is over".to_owned()
+            }
+            ClientFact::GaveUp { silence, timeout } => format!(
+                "the client gave up after server {own} had owed it an answer and said nothing for {}, two thirds of \
+                 the timeout of {}",
+                ms(*silence),
+                ms(*timeout)
+            ),
+            ClientFact::CrossedAnswer { silence, timeout, claim: false } => format!(
+                "the client gave up as server {own} answered again after {}, two thirds of the timeout of {}",
+                ms(*silence),
+                ms(*timeout)
+            ),
+            ClientFact::CrossedAnswer { silence, timeout, claim: true } => format!(
+                "the client gave up as server {own} answered its claim after {}, with a timeout of {}",
+                ms(*silence),
+                ms(*timeout)
+            ),
+            ClientFact::Silent { silence, timeout } => format!(
+                "the client had sent nothing for {} before it went, with a timeout of {} it pings every {}",
+                ms(*silence),
+                ms(*timeout),
+                ms(*timeout / 3)
+            ),
+            ClientFact::Ended { how: How::Fin } => {
+                "the client closed its connection without closing its session".into()
+            }
+            ClientFact::Ended { how: How::Reset } => {
+                "the client reset its connection without closing its session".into()
+            }
+            ClientFact::Ended { how: How::Timeout } => {
+                "the client could not be reached any longer, and had not closed its session".into()
+            }
+            ClientFact::ClosedUnanswered { waited, gave_up: true } => {
+                format!("the client gave up after {} and closed its session", ms(*waited))
+            }
+            ClientFact::ClosedUnanswered { waited, gave_up: false } => {
+                format!("the client closed its session {} after a request that was not answered", ms(*waited))
+            }
+            ClientFact::UnknownVersion { version, answered, wide_xids, compressed, traced } => {
+                unknown_version(own, *version, *answered, [*wide_xids, *compressed, *traced])
+            }
+            ClientFact::LongReply { length, limit, request: asked, whole, after } => {
+                let to = self.asked(asked.as_ref()).map_or_else(String::new, |asked| format!(" to {asked}"));
+                let how = if *whole { "behind" } else { "in the middle of" };
+                format!(
+                    "the client hung up {how} a reply of {length} bytes{to}, longer than the {limit} bytes that a \
+                     client takes by default, {} after its first byte",
+                    ms(*after)
+                )
+            }
+        }
+    }
+
+    fn of_server(&self, fact: &ServerFact) -> String {
+        let own = self.own();
+        match fact {
+            ServerFact::PathTimedOut { claim: false } => format!("the path to server {own} timed out"),
+            ServerFact::PathTimedOut { claim: true } => {
+                format!("the path to server {own} timed out before it answered the claim")
+            }
+            ServerFact::PathReset {} => format!("the path to server {own} was reset"),
+            ServerFact::ManyReset { connections, within } => {
+                format!("{connections} connections to it were reset within {}", ms(*within))
+            }
+            ServerFact::ClosedAlone {} => format!("server {own} closed this connection alone"),
+            ServerFact::FatalReply { error } => format!("server {own} answered {error}, and closes behind that"),
+            ServerFact::KeeperStops { error } => {
+                format!("server {own} answered {error}: its Keeper is stopping, or has no quorum")
+            }
+            ServerFact::RefusesToServe {} => {
+                format!("server {own} answered the claim with version 42: it serves nobody, for want of a leader")
+            }
+            ServerFact::LongRequest { length, limit } => format!(
+                "server {own} closed at an unanswered request of {length} bytes, above its limit of {limit} bytes"
+            ),
+            ServerFact::ClosedSilent { silence, timeout } => format!(
+                "server {own} closed after the client had sent nothing for {}, with a timeout of {}",
+                ms(*silence),
+                ms(*timeout)
+            ),
+            ServerFact::InFlight { request, requests, pings } => {
+                in_flight(self.asked(request.as_ref()), *requests, *pings)
+            }
+            ServerFact::Thawed { at } => format!(
+                "server {own} said nothing when asked {}, and closed this connection as it came back",
+                relative(*at)
+            ),
+        }
+    }
+
+    fn of_ensemble(&self, fact: &EnsembleFact) -> String {
+        let own = self.own();
+        match fact {
+            EnsembleFact::Down { health, at } => {
+                let seen = match health {
+                    Health::NotServing => "said that it was not serving",
+                    Health::Refusing => "refused connections",
+                    Health::Mute => "accepted connections and said nothing",
+                    _ => "could not be reached",
+                };
+                format!("server {own} {seen} when asked {} the end", relative(*at))
+            }
+            EnsembleFact::ClosedAll { connections, within } => {
+                format!("server {own} closed all of its {connections} connections within {}", ms(*within))
+            }
+            EnsembleFact::NewEpoch { before, now } => {
+                format!("a new leader was elected: epoch {before} became {now}")
+            }
+            EnsembleFact::NewLeader { server, before } => {
+                format!("server {} leads now, server {} did before", self.name(*server), self.name(*before))
+            }
+            EnsembleFact::LeaderDown { server, health } => {
+                format!("server {}, the leader, {}", self.name(*server), words(*health))
+            }
+            EnsembleFact::NoneServing {} => "no other server was serving".to_owned(),
+            EnsembleFact::AllDropped {} => "all other servers dropped their connections too".to_owned(),
+            EnsembleFact::OthersStand { connections: 1 } => {
+                format!("server {own} went on serving: another connection to it stayed open")
+            }
+            EnsembleFact::OthersStand { connections } => {
+                format!("server {own} went on serving: {connections} other connections to it stayed open")
+            }
+            EnsembleFact::Serves { after } => {
+                format!("server {own} went on serving: it said so when asked {} later", ms(*after))
+            }
+            EnsembleFact::StoodThrough { after, closed } => format!(
+                "server {own} went on serving: it said so {} later on a connection that was open before, though \
+                 {closed} of its connections ended together",
+                ms(*after)
+            ),
+            EnsembleFact::ManyServers {} => {
+                format!("the name {own} stands for several servers, and which one this was is not known")
+            }
+            EnsembleFact::NobodyLooked {} => "missing: nobody could say whether the server went on serving".to_owned(),
+        }
+    }
+
+    fn of_move(&self, fact: &MoveFact) -> String {
+        let own = self.own();
+        match fact {
+            MoveFact::Said { form, request: asked } => {
+                let place = match form {
+                    MovedForm::Header => "in the header of a reply",
+                    MovedForm::Multi => "as the first result of a multi",
+                };
+                let to = self.asked(asked.as_ref()).map_or_else(String::new, |asked| format!(" to {asked}"));
+                format!("server {own} answered SESSIONMOVED (-118) {place}{to}")
+            }
+            MoveFact::Overtaken { request: asked, skipped, by_client } => {
+                let what = self.asked(asked.as_ref()).unwrap_or_else(|| format!("{skipped} requests"));
+                if *by_client {
+                    format!(
+                        "server {own} answered later requests and not {what}, and the client closed at the reply out \
+                         of order"
+                    )
+                } else {
+                    format!(
+                        "server {own} answered later requests and closed without answering {what}: a close marker was \
+                         overtaken"
+                    )
+                }
+            }
+            MoveFact::ClosedUnanswered {} => format!("server {own} closed without a byte"),
+            MoveFact::RivalClaim { client, server, connection, at, given: true } => format!(
+                "server {} gave the session to {client} {} (connection {connection})",
+                self.name(*server),
+                relative(*at)
+            ),
+            MoveFact::RivalClaim { client, server, connection, at, given: false } => format!(
+                "{client} claimed the session at server {} {} and was not answered (connection {connection})",
+                self.name(*server),
+                relative(*at)
+            ),
+            MoveFact::RivalThawed { server } => {
+                format!("server {} serves again, and carries out what it was sent meanwhile", self.name(*server))
+            }
+            MoveFact::NoOtherClaim {} => {
+                "missing: no other claim of this session was seen here; it may have gone another way".to_owned()
+            }
+            MoveFact::CloseUnseen {} => {
+                "missing: the server's own close was not seen, the client's came first".to_owned()
+            }
+            MoveFact::WasReset {} => "the connection was reset, which a broken path does as well".to_owned(),
+        }
+    }
+}

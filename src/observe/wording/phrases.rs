@@ -1,0 +1,84 @@
+//! The parts of which clauses are made.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::ids::Xid;
+use crate::session::ending::Unanswered;
+use crate::session::fact::{EndOffset, FullSign};
+use crate::session::sighting::Health;
+use crate::time::Timestamp;
+use crate::wire::handshake::Password;
+
+pub(super) fn ms(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
+}
+
+/// `12 ms before` or `12 ms after`.
+pub(super) fn relative(EndOffset(offset): EndOffset) -> String {
+    let side = if offset > 0 { "after" } else { "before" };
+    format!("{} ms {side}", offset.unsigned_abs())
+}
+
+pub(super) fn words(health: Health) -> String {
+    health.label().replace('_', " ")
+}
+
+pub(super) fn refused(server: &str, password: Password) -> String {
+    match password {
+        Password::Wrong => format!("server {server} refused the claim: its password does not belong to the session"),
+        Password::Unjudged => format!("server {server} refused the claim with timeout 0"),
+        Password::Right => format!("server {server} refused the claim with timeout 0 though the password was right"),
+        Password::NotNeeded => format!("server {server} answered the wish for a new session with timeout 0"),
+    }
+}
+
+pub(super) fn full(sign: FullSign) -> &'static str {
+    match sign {
+        FullSign::ClosesProbes => "it closes probes from the same address as well",
+        FullSign::ResetAtOnce => "it serves others, and a reset at once is what it does then",
+        FullSign::HasTheZxid => "it serves others and has the zxid that the client has seen",
+        FullSign::NobodyLooked => "nobody looked at it in time, and a reset at once is what it does then",
+    }
+}
+
+/// What a client's wish for a version of the protocol came to, and what turns it off.
+pub(super) fn unknown_version(server: &str, version: i32, answered: bool, switches: [bool; 3]) -> String {
+    let names = ["use_xid_64", "use_compression", "pass_opentelemetry_tracing_context"];
+    let on = names.into_iter().zip(switches).filter(|(_, on)| *on).map(|(name, _)| name);
+    let on = on.collect::<Vec<_>>().join(" and ");
+    if answered {
+        return format!(
+            "server {server} answered version 0 to a client that asked for version {version}: switch off {on} in \
+             ClickHouse's <zookeeper> section"
+        );
+    }
+    format!(
+        "server {server} closed the claim of version {version} unanswered: it does not speak that version (of a Keeper \
+         coordination_settings.use_xid_64), or the password in the client's configuration is wrong; without {on} the \
+         version is 0"
+    )
+}
+
+/// `setData /a (xid 7), sent 12 ms before`.
+pub(super) fn request(request: &Unanswered, end: Timestamp) -> String {
+    let Xid(xid) = request.xid;
+    let mut text = request.op.name().map_or_else(|| format!("operation {}", request.op.0), str::to_owned);
+    if !request.path.is_empty() {
+        let _ = write!(text, " {}", request.path);
+    }
+    let _ = write!(text, " (xid {xid}), sent {} before", ms(end.since(request.sent_at)));
+    text
+}
+
+/// The oldest unanswered request, or pings.
+pub(super) fn in_flight(head: Option<String>, requests: u32, pings: u32) -> String {
+    match (head, requests, pings) {
+        (Some(head), 0 | 1, _) => format!("{head} was unanswered"),
+        (Some(head), all, _) => format!("{head} and {} more were unanswered", all - 1),
+        (None, 0, 0) => "nothing was unanswered".to_owned(),
+        (None, 0, 1) => "a ping was unanswered".to_owned(),
+        (None, 0, pings) => format!("{pings} pings were unanswered"),
+        (None, all, _) => format!("{all} requests were unanswered"),
+    }
+}

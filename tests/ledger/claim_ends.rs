@@ -1,0 +1,110 @@
+//! Claims that a server closed or refused: full, waiting for its leader, read-only, with passwords of its own.
+
+use zoogate::ids::SessionId;
+use zoogate::session::fact::{ClaimFact, Fact};
+use zoogate::session::ledger::SessionState;
+use zoogate::session::sighting::{Health, Role};
+use zoogate::session::verdict::EndReason;
+use zoogate::wire::handshake::{ConnectResponse, Password};
+
+use crate::story::{A, B, Link, Story, TIMEOUT, quiet};
+
+/// A claim at A that is closed after so long, while A serves others.
+fn closed_after(ms: u64, end: fn(&mut Story, Link)) -> (Story, Link) {
+    let mut story = Story::new();
+    story.crowd(A, 3);
+    let (session, _) = story.create(B);
+    let claim = story.claim(session, A);
+    story.wait(ms);
+    end(&mut story, claim);
+    (story, claim)
+}
+
+#[test]
+fn a_full_server_closes_within_milliseconds_and_one_that_waits_for_its_leader_does_not() {
+    for (ms, reason) in [(5, EndReason::ConnectionCap), (150, EndReason::ConnectionCap), (151, EndReason::NotServing)] {
+        let (mut story, claim) = closed_after(ms, Story::fin);
+        assert_eq!(story.reason(claim, quiet()), reason, "{ms} ms");
+    }
+    for ms in [200, 900] {
+        let (mut story, claim) = closed_after(ms, Story::fin);
+        assert_eq!(story.reason(claim, quiet()), EndReason::NotServing);
+        let held = |fact: &Fact| matches!(fact, Fact::Claim(ClaimFact::Held { waited, .. }) if waited.as_millis() == u128::from(ms));
+        assert!(story.facts(claim).iter().any(held), "{:?}", story.facts(claim));
+    }
+}
+
+#[test]
+fn a_reset_long_after_a_claim_is_a_broken_path() {
+    for (ms, reason) in [(5, EndReason::ConnectionCap), (500, EndReason::ServerGone)] {
+        let (mut story, claim) = closed_after(ms, Story::reset);
+        assert_eq!(story.reason(claim, quiet()), reason, "{ms} ms");
+    }
+}
+
+#[test]
+fn a_server_that_closes_probes_as_well_is_full_only_when_it_closes_at_once() {
+    for (ms, reason) in [(5, EndReason::ConnectionCap), (500, EndReason::NotServing)] {
+        let mut story = Story::new();
+        story.crowd(A, 3);
+        let (session, _) = story.create(B);
+        let claim = story.claim(session, A);
+        story.set(A, Health::Closing);
+        story.wait(ms);
+        story.fin(claim);
+        assert_eq!(story.reason(claim, quiet()), reason, "{ms} ms");
+    }
+}
+
+#[test]
+fn what_a_server_has_shown_the_client_it_does_not_lag_behind() {
+    for (home, reason) in [(A, EndReason::ConnectionCap), (B, EndReason::LaggingServer)] {
+        let mut story = Story::new();
+        let (session, link) = story.create(home);
+        story.leave(link);
+        // The last look at A is older than what the client has seen.
+        let claim = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0009);
+        story.set_zxid(A, 0x1_0000_0009);
+        story.fin(claim);
+        assert_eq!(story.reason(claim, quiet()), reason, "home {home}");
+    }
+}
+
+#[test]
+fn a_read_only_server_that_refuses_a_session_does_not_have_it() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.leave(link);
+    story.set_role(B, Role::ReadOnly);
+    let claim = story.claim(session, B);
+    let refusal = ConnectResponse { timeout_ms: 0, read_only: Some(true), ..ConnectResponse::default() };
+    story.answer(claim, refusal);
+    let pending = matches!(story.ledger.session(session).unwrap().state(), SessionState::Pending { .. });
+    assert!(pending, "it is not over");
+    story.fin(claim);
+    assert_eq!(story.reason(claim, 0), EndReason::NotServing);
+    let back = story.attach(session, A);
+    story.write(back);
+    story.wait(TIMEOUT);
+    assert!(story.ledger.session(session).unwrap().placement().is_some_and(|placement| placement.live));
+}
+
+#[test]
+fn a_server_that_makes_passwords_of_its_own_is_recognised_by_what_it_gives() {
+    for recognised in [false, true] {
+        let mut story = Story::new();
+        let link = story.claim_by(Story::client(1), SessionId::NEW, A, Password::NotNeeded);
+        let session = SessionId(77);
+        let timeout_ms = TIMEOUT as i32;
+        let given = ConnectResponse { timeout_ms, session, own_password: recognised, ..ConnectResponse::default() };
+        story.answer(link, given);
+        story.leave(link);
+        let claim = story.claim_by(Story::client(1), session, B, Password::Wrong);
+        story.refuse(claim);
+        story.fin(claim);
+        let reason = if recognised { EndReason::SessionExpired } else { EndReason::WrongPassword };
+        assert_eq!(story.reason(claim, 0), reason);
+        let unknown = |fact: &Fact| matches!(fact, Fact::Claim(ClaimFact::OwnPasswords {}));
+        assert_eq!(story.facts(claim).iter().any(unknown), recognised);
+    }
+}
