@@ -34,11 +34,29 @@ pub(crate) enum Setting {
 pub(crate) enum Work {
     /// The closed loop.
     Load { connections: usize, depth: usize, data_bytes: usize },
+    /// Some connections that ask one thing after the other, beside others that trouble the proxy.
+    Beside { trouble: Trouble },
     /// Short lives, so many at once.
     Handshakes { lanes: usize },
     /// Sessions that do one read and a ping and then nothing, against a proxy of their own.
     Idle { sessions: usize },
 }
+
+/// What others do beside the connections that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nothing: one more connection, idle.
+    Nobody,
+    /// So many connections that send requests of 1 MB as fast as they are taken.
+    Streams(usize),
+    /// One connection with 4,096 requests in flight.
+    Pipeline,
+    /// One connection with 4,096 requests in flight, whose server answers what nobody asked.
+    Noise,
+}
+
+/// Connections that are measured beside trouble.
+pub(crate) const BYSTANDERS: usize = 4;
 
 /// Every case, in the order of the table.
 pub(crate) const CASES: &[Case] = &[
@@ -63,6 +81,14 @@ pub(crate) const CASES: &[Case] = &[
         setting: Setting::BothCores { workers: 2 },
         ..load("workers2", "depth 16 × 50, 2 workers on both cores", 16, 50)
     },
+    beside("idle1", "4 × depth 1 beside an idle connection", Trouble::Nobody),
+    beside("streams", "4 × depth 1 beside 4 streams of 1 MB requests", Trouble::Streams(4)),
+    Case {
+        setting: Setting::BothCores { workers: 2 },
+        ..beside("streams2", "4 × depth 1 beside 4 streams, 2 workers on both cores", Trouble::Streams(4))
+    },
+    beside("pipeline", "4 × depth 1 beside 4,096 requests in flight", Trouble::Pipeline),
+    beside("noise", "4 × depth 1 beside replies to nothing, 4,096 requests in flight", Trouble::Noise),
     Case { setting: Setting::Real, ..load("real1", "real ZooKeeper 3.9.3, depth 1 × 1", 1, 1) },
     Case { setting: Setting::Real, ..load("real50", "real ZooKeeper 3.9.3, depth 1 × 50", 1, 50) },
 ];
@@ -70,6 +96,10 @@ pub(crate) const CASES: &[Case] = &[
 const fn load(name: &'static str, title: &'static str, depth: usize, connections: usize) -> Case {
     let work = Work::Load { connections, depth, data_bytes: SMALL_REPLY };
     Case { name, title, setting: Setting::Plain, work, most_rounds: usize::MAX }
+}
+
+const fn beside(name: &'static str, title: &'static str, trouble: Trouble) -> Case {
+    Case { work: Work::Beside { trouble }, most_rounds: 5, ..load(name, title, 0, 0) }
 }
 
 const fn idle(name: &'static str, title: &'static str, sessions: usize) -> Case {

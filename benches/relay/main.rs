@@ -23,6 +23,7 @@ mod rounds;
 mod scraper;
 mod server;
 mod sessions;
+mod trouble;
 mod wire;
 
 use anyhow::Result;

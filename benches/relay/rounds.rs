@@ -1,9 +1,10 @@
 //! Interleaving: in every round each case runs every peer once, in an order that turns with the round.
 
-use crate::cases::{Case, Pace, SMALL_REPLY, Setting, Work};
+use crate::cases::{BYSTANDERS, Case, Pace, SMALL_REPLY, Setting, Trouble, Work};
 use crate::load::{self, Outcome, Plan};
 use crate::peers::{self, Peer, Started};
 use crate::scraper::Scraper;
+use crate::trouble::Troublemakers;
 use crate::{handshakes, machine, real, sessions, wire};
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
@@ -48,6 +49,7 @@ pub(crate) fn run(cases: &[Case], peers: &[Peer], rounds: usize, pace: Pace) -> 
                     Work::Load { connections, depth, data_bytes } => {
                         loaded(started, (connections, depth, data_bytes), pace)
                     }
+                    Work::Beside { trouble } => beside(started, trouble, pace),
                     Work::Handshakes { lanes } => short_lives(started, lanes, pace),
                     Work::Idle { sessions } => idle(&peers[index], server.address, sessions, pace),
                 };
@@ -97,6 +99,11 @@ fn loaded(peer: &Started, (connections, depth, data_bytes): (usize, usize, usize
     let plan = Plan { connections, depth, data_bytes, warm_up: pace.warm_up, measure: pace.measure };
     let outcome = load::run(peer.address, &plan, &|| peer.cpu_time())?;
     Ok(sample(&outcome, wire::get_data_reply_bytes(data_bytes)))
+}
+
+fn beside(peer: &Started, trouble: Trouble, pace: Pace) -> Result<Sample> {
+    let _trouble = Troublemakers::start(peer.address, trouble)?;
+    loaded(peer, (BYSTANDERS, 1, SMALL_REPLY), pace)
 }
 
 fn short_lives(peer: &Started, lanes: usize, pace: Pace) -> Result<Sample> {

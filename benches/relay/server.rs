@@ -16,6 +16,10 @@ use std::net::SocketAddr;
 
 const LISTENER: Token = Token(usize::MAX);
 const READ_BUFFER_BYTES: usize = 256 * 1024;
+/// A request longer than this is answered by its head, and its body is not kept.
+const LONG_BYTES: usize = 64 * 1024;
+/// Replies to nothing that a request for them brings.
+pub(crate) const NOISE: i32 = 1_000;
 /// First four bytes of the `srvr` command.
 const SRVR: &[u8] = b"srvr";
 /// The word that a prober asks first; anything but `imok` will do as an answer.
@@ -97,11 +101,13 @@ struct Connection {
     unsent: Vec<u8>,
     greeted: bool,
     closing: bool,
+    /// Bytes of a long request, which was answered already, that are still to come.
+    skip: usize,
 }
 
 impl Connection {
     fn new(stream: TcpStream) -> Self {
-        Self { stream, cut: Vec::new(), unsent: Vec::new(), greeted: false, closing: false }
+        Self { stream, cut: Vec::new(), unsent: Vec::new(), greeted: false, closing: false, skip: 0 }
     }
 
     fn on_event(&mut self, event: &Event, input: &mut [u8], replies: &mut Replies) -> Next {
@@ -137,7 +143,8 @@ impl Connection {
 
     /// Answers every whole request in `input`; returns the bytes it used.
     fn answer(&mut self, input: &[u8], replies: &mut Replies) -> usize {
-        let mut at = 0;
+        let mut at = self.skip.min(input.len());
+        self.skip -= at;
         while !self.closing && input.len() - at >= 4 {
             let rest = &input[at..];
             if !self.greeted && (rest.starts_with(SRVR) || rest.starts_with(RUOK)) {
@@ -147,6 +154,11 @@ impl Connection {
             }
             let bytes = 4 + wire::number(rest, 0).max(0) as usize;
             if rest.len() < bytes {
+                if self.greeted && bytes > LONG_BYTES && rest.len() >= 12 {
+                    self.closing = replies.request(&rest[4..]);
+                    self.skip = bytes - rest.len();
+                    at = input.len();
+                }
                 break;
             }
             if self.greeted {
@@ -220,6 +232,10 @@ impl Replies {
         let (xid, opcode) = (wire::number(request, 0), wire::number(request, 4));
         if opcode == wire::GET_DATA {
             self.get_data(xid, asked_bytes(request));
+        } else if opcode == wire::ASK_FOR_NOISE {
+            // Replies to nothing, and then the one that is waited for.
+            (1..=NOISE).for_each(|more| wire::bare_reply(&mut self.out, i32::MAX - more, self.zxid));
+            wire::bare_reply(&mut self.out, xid, self.zxid);
         } else {
             wire::bare_reply(&mut self.out, xid, self.zxid);
         }

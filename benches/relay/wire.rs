@@ -17,6 +17,10 @@ pub(crate) const PING: i32 = 11;
 pub(crate) const CLOSE_SESSION: i32 = -11;
 /// `create`
 pub(crate) const CREATE: i32 = 1;
+/// `setData`
+pub(crate) const SET_DATA: i32 = 5;
+/// Of no server: ours answers it with replies to requests that nobody made.
+pub(crate) const ASK_FOR_NOISE: i32 = 999;
 /// The xid of every ping.
 pub(crate) const PING_XID: i32 = -2;
 
@@ -78,6 +82,19 @@ pub(crate) fn create(xid: i32, path: &str, data: &[u8]) -> Vec<u8> {
     put_bytes(&mut body, b"world");
     put_bytes(&mut body, b"anyone");
     put(&mut body, 0);
+    let mut frame = Vec::with_capacity(4 + body.len());
+    put_bytes(&mut frame, &body);
+    frame
+}
+
+/// A `setData` of any version.
+pub(crate) fn set_data(xid: i32, path: &str, data: &[u8]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(20 + path.len() + data.len());
+    put(&mut body, xid);
+    put(&mut body, SET_DATA);
+    put_bytes(&mut body, path.as_bytes());
+    put_bytes(&mut body, data);
+    put(&mut body, -1);
     let mut frame = Vec::with_capacity(4 + body.len());
     put_bytes(&mut frame, &body);
     frame

@@ -7,16 +7,19 @@
 use std::cell::RefCell;
 use std::io;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
 /// Bytes of the read buffer that the connections of a thread share, and so the most that one read brings.
 pub(super) const READ_BUFFER: usize = 64 * 1024;
 /// Reads that one direction may do before other connections get their turn.
 const READS_PER_TURN: usize = 16;
+/// Bytes that one direction may move before other connections get their turn: some tens of microseconds.
+const BYTES_PER_TURN: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into_boxed_slice());
@@ -136,6 +139,7 @@ impl HalfPipe {
         mut look: impl FnMut(&[u8]),
     ) -> Poll<Result<Turn, PipeError>> {
         BUFFER.with_borrow_mut(|buffer| {
+            let mut moved = 0;
             for _ in 0..READS_PER_TURN {
                 let mut space = ReadBuf::new(&mut buffer[..self.limit]);
                 ready!(Pin::new(&mut *source).poll_read(cx, &mut space)).map_err(PipeError::Source)?;
@@ -158,8 +162,12 @@ impl HalfPipe {
                     self.paused = true;
                     ready!(self.poll_flush(cx, sink)).map_err(PipeError::Sink)?;
                 }
+                moved += bytes.len();
+                if moved >= BYTES_PER_TURN {
+                    break;
+                }
             }
-            cx.waker().wake_by_ref();
+            let_others_go_first(cx);
             Poll::Pending
         })
     }
@@ -175,14 +183,22 @@ impl HalfPipe {
     }
 }
 
+/// Has the task polled again behind everything that can run now, and behind what the sockets have to tell by then:
+/// a task that merely woke itself would be polled again before anybody looks at the sockets.
+#[cold]
+fn let_others_go_first(cx: &mut Context<'_>) {
+    // Asked once, it has the task woken when the sockets were looked at.
+    let _later = pin!(yield_now()).poll(cx);
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::future::poll_fn;
     use std::net::Ipv4Addr;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
-    use tokio::task::yield_now;
 
     use super::*;
 
@@ -224,6 +240,52 @@ mod tests {
         let mut heard = vec![0; said.len()];
         server.read_exact(&mut heard).await.unwrap();
         assert_eq!((&looked_at, &heard), (&said, &said));
+    }
+
+    #[tokio::test]
+    async fn a_turn_moves_as_many_bytes_as_others_can_wait_for() {
+        let ((client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
+        let client = client.into_std().unwrap();
+        client.set_nonblocking(false).unwrap();
+        let saying = std::thread::spawn(move || io::Write::write_all(&mut &client, &[5; 4 * BYTES_PER_TURN]));
+        let reading = tokio::spawn(async move { server.read_exact(&mut [0; 4 * BYTES_PER_TURN]).await.map(drop) });
+        let mut pipe = HalfPipe::new(READ_BUFFER);
+        let mut looked_at = 0;
+        while looked_at < 4 * BYTES_PER_TURN {
+            let (_, pieces) = turn(&mut pipe, &mut source, &mut sink).await;
+            let moved: usize = pieces.iter().map(Vec::len).sum();
+            assert!(moved < BYTES_PER_TURN + READ_BUFFER, "{moved} bytes in one turn");
+            looked_at += moved;
+        }
+        saying.join().unwrap().unwrap();
+        reading.await.unwrap().unwrap();
+    }
+
+    /// A relay that has much to move is not polled again before the sockets are looked at: whoever waits for news
+    /// from there waits for one round of those, however many rounds they still have to go.
+    #[tokio::test]
+    async fn who_has_much_to_move_goes_behind_the_news_of_the_sockets() {
+        let (mut told, mut listening) = pair().await;
+        let turns = Cell::new(0);
+        let busy = async {
+            poll_fn(|cx| {
+                turns.set(turns.get() + 1);
+                if turns.get() == 1 {
+                    // The news is there from now on.
+                    socket2::SockRef::from(&told).send(&[1]).unwrap();
+                }
+                let_others_go_first(cx);
+                if turns.get() < 10_000 { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+            told.shutdown().await.unwrap();
+        };
+        let heard = async {
+            listening.read_exact(&mut [0]).await.unwrap();
+            turns.get()
+        };
+        let ((), heard_after) = tokio::join!(busy, heard);
+        assert!(heard_after < 10, "the news was heard after {heard_after} turns of others");
     }
 
     #[tokio::test]

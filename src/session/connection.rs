@@ -134,6 +134,7 @@ impl ConnectionTracker {
         if self.opaque {
             return;
         }
+        self.talk.pending.begin();
         let fault = match &mut self.down {
             Side::Frames(scanner) => {
                 scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, now, observer }).err()

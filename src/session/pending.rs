@@ -15,6 +15,11 @@ use crate::wire::OpCode;
 /// (`globalOutstandingLimit`). More are forwarded all the same and counted as untracked.
 pub const IN_FLIGHT_CAP: usize = 4096;
 
+/// Entries that are looked at for the replies of one wake-up that are not the oldest request's: some tens of
+/// microseconds. Whoever needs more is not answered in order by any server, and its further replies of that wake-up
+/// count as replies to nothing.
+const LOOKED_AT: usize = 64 * 1024;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Waiting,
@@ -69,6 +74,8 @@ pub(super) struct PendingRequests {
     untracked: u64,
     /// Whether the newest request found room.
     newest_tracked: bool,
+    /// Entries that were looked at in this wake-up.
+    looked_at: usize,
 }
 
 impl PendingRequests {
@@ -114,11 +121,22 @@ impl PendingRequests {
         }
     }
 
+    /// Begins a wake-up, of which the searches are bounded together.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.looked_at = 0;
+    }
+
     /// Takes the request that a reply answers, wherever it stands; `in_order` is false for replies that may
-    /// overtake others.
+    /// overtake others. None too when this wake-up has searched for long enough.
     #[cold]
     pub(super) fn search(&mut self, xid: Xid, in_order: bool) -> Option<Match> {
-        let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != State::Answered)?;
+        if self.looked_at >= LOOKED_AT {
+            return None;
+        }
+        let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != State::Answered);
+        self.looked_at += place.unwrap_or(self.ring.len());
+        let place = place?;
         let request = self.ring[place];
         let mut skipped = 0;
         if in_order && !request.is_aside() && request.state == State::Waiting {
@@ -262,6 +280,21 @@ mod tests {
         }
         pending.release();
         assert_eq!(pending.ring.capacity(), 0);
+    }
+
+    #[test]
+    fn searches_of_one_wake_up_are_bounded_together() {
+        let all: Vec<i64> = (0..IN_FLIGHT_CAP as i64).collect();
+        let mut pending = pending(&all);
+        let last = Xid(IN_FLIGHT_CAP as i64 - 1);
+        for unknown in 0..LOOKED_AT / IN_FLIGHT_CAP {
+            assert!(pending.looked_at < LOOKED_AT);
+            assert!(pending.search(Xid(1_000_000 + unknown as i64), true).is_none());
+        }
+        assert!(pending.search(last, true).is_none(), "nobody searches any longer");
+        assert!(answer(&mut pending, Xid(0), true).is_some(), "the oldest one needs no search");
+        pending.begin();
+        assert!(pending.search(last, true).is_some());
     }
 
     #[test]

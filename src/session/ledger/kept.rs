@@ -13,11 +13,11 @@ use crate::session::transition::{EndedConnection, Finding};
 use crate::session::verdict::{MoveVerdict, SessionMove};
 
 /// Bytes of the moves that are kept.
-pub const MOVES_BYTES: usize = 4 << 20;
+pub const MOVES_BYTES: usize = 3 << 20;
 /// Bytes of the refusals that are kept, their facts and paths included.
-pub const VERDICTS_BYTES: usize = 4 << 20;
+pub const VERDICTS_BYTES: usize = 2 << 20;
 /// Bytes of the ended connections that are kept, their facts included.
-pub const ENDED_BYTES: usize = 4 << 20;
+pub const ENDED_BYTES: usize = 3 << 20;
 /// Bytes of the findings that wait to be polled.
 pub const FINDINGS_BYTES: usize = 8 << 20;
 
