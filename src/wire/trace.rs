@@ -28,7 +28,7 @@ impl TraceWalk {
             match (self.read, *byte) {
                 (0, 0) => return Ok(Progress::Done),
                 (0, 1) => {}
-                (0, _) | (LONGEST, _) => return Err(Fault::TracingContext),
+                (0 | LONGEST, _) => return Err(Fault::TracingContext),
                 (_, b'\n') => self.lines += 1,
                 _ => {}
             }

@@ -3,6 +3,7 @@
 mod bounds;
 mod bursts;
 mod claim_ends;
+mod clickhouse;
 mod coincidences;
 mod exodus;
 mod kept;
