@@ -11,6 +11,9 @@ use super::identity::ShortPath;
 /// What a ClickHouse server is known by. Ordered by how much it says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ClickHouseServer {
+    /// Nothing but what it is. Programs with ClickHouse inside (`clickhouse-local`, chDB) have all the same uuid, of
+    /// zeros.
+    Nameless,
     /// Its place in the queue of distributed DDL: `HOST:PORT`, or several of them.
     Host(ShortPath),
     /// The name of its replicas.
@@ -31,7 +34,10 @@ impl ClickHouseServer {
     pub(super) fn of_session_node(path: &[u8]) -> Option<Self> {
         let (parents, name) = split_last(path)?;
         let (sessions, _cluster) = split_last(parents)?;
-        (is_uuid(name) && sessions.ends_with(b"/sessions")).then(|| Self::Uuid(ShortPath::new(name)))
+        (is_uuid(name) && sessions.ends_with(b"/sessions")).then(|| {
+            let nil = name.iter().all(|byte| matches!(byte, b'0' | b'-'));
+            if nil { Self::Nameless } else { Self::Uuid(ShortPath::new(name)) }
+        })
     }
 
     /// What an ephemeral node says about the session that made it.
@@ -83,7 +89,7 @@ impl fmt::Display for ClickHouseServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(name) | Self::Replica(name) | Self::Uuid(name) => write!(f, "clickhouse {name}"),
-            Self::Replicas => f.write_str("clickhouse"),
+            Self::Nameless | Self::Replicas => f.write_str("clickhouse"),
         }
     }
 }
@@ -104,6 +110,11 @@ mod tests {
         assert_eq!(uuid.to_string(), "clickhouse 6fe0b9a4-1c7e-4d0a-8a43-0f3c35f1d2aa");
         let below_a_root = [b"/root", NODE].concat();
         assert_eq!(ClickHouseServer::of_session_node(&below_a_root), Some(uuid));
+        let nil = b"/clickhouse/sessions/zookeeper/00000000-0000-0000-0000-000000000000";
+        assert_eq!(
+            ClickHouseServer::of_session_node(nil).map(|server| server.to_string()).as_deref(),
+            Some("clickhouse")
+        );
         for other in [&b"/clickhouse/sessions/zookeeper/6fe0b9a4"[..], &NODE[20..], b"", b"/"] {
             assert_eq!(ClickHouseServer::of_session_node(other), None);
         }
@@ -139,6 +150,7 @@ mod tests {
         let replica = |name: &[u8]| ClickHouseServer::Replica(ShortPath::new(name));
         let host = ClickHouseServer::Host(ShortPath::new(b"ch-1:9000"));
         let uuid = ClickHouseServer::of_session_node(NODE).expect("a uuid");
+        assert_eq!(ClickHouseServer::Nameless.join(host), host);
         assert_eq!(host.join(replica(b"a")), replica(b"a"));
         assert_eq!(replica(b"a").join(replica(b"a")), replica(b"a"));
         let several = replica(b"a").join(replica(b"b"));

@@ -6,6 +6,7 @@ mod clients;
 mod direct;
 mod golden;
 mod kafka_pair;
+mod keeper;
 mod parity;
 mod scenarios;
 mod support;

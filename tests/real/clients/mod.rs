@@ -4,8 +4,8 @@
 //! ensemble, through a pooled address and through mirrored ones, and prints the same three times.
 
 mod cutter;
-mod peers;
-mod transcript;
+pub(crate) mod peers;
+pub(crate) mod transcript;
 
 use std::net::SocketAddr;
 use std::sync::Mutex;

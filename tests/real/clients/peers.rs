@@ -29,10 +29,13 @@ pub(crate) enum Client {
     C,
     /// node-zookeeper-client.
     Node,
+    /// ClickHouse's own, of 26.9.
+    ClickHouse,
 }
 
 /// All of them.
-pub(crate) const CLIENTS: [Client; 8] = [
+pub(crate) const CLIENTS: [Client; 9] = [
+    Client::ClickHouse,
     Client::Java34,
     Client::Kazoo,
     Client::Java39,
@@ -71,6 +74,7 @@ impl Client {
             Self::Go => "go",
             Self::C => "c",
             Self::Node => "node",
+            Self::ClickHouse => "clickhouse",
         }
     }
 
@@ -91,6 +95,7 @@ impl Client {
             Self::Go => go(),
             Self::C => c(),
             Self::Node => node(),
+            Self::ClickHouse => clickhouse(&[]),
         }
     }
 }
@@ -161,6 +166,19 @@ fn kazoo() -> Start {
         step(folder, "python3-pip", &[&["pip3", "install", "-q", "--target", "."], &packages[..]].concat());
     });
     let mut start = Start::of(Path::new("python3"), &[&programs().join("kazooed.py").display().to_string()]);
+    start.variable = Some(("PYTHONPATH", folder.display().to_string()));
+    start
+}
+
+/// The shared library alone: what else its package asks for is for other uses. `settings` are of its `<zookeeper>`
+/// section.
+pub(crate) fn clickhouse(settings: &[&str]) -> Start {
+    let package = "chdb-core==26.9.0";
+    let folder = made("chdb", package, |folder| {
+        step(folder, "python3-pip", &["pip3", "install", "-q", "--no-deps", "--target", ".", package]);
+    });
+    let mut start = Start::of(Path::new("python3"), &[&programs().join("clickhouse.py").display().to_string()]);
+    start.arguments.extend(settings.iter().map(ToString::to_string));
     start.variable = Some(("PYTHONPATH", folder.display().to_string()));
     start
 }

@@ -29,6 +29,11 @@ impl Drop for Run {
 
 /// Runs a program against these addresses and gives its lines, with the root of its nodes left out.
 pub(crate) fn record(start: &Start, addresses: &[SocketAddr], root: &str) -> Vec<String> {
+    record_with(start, addresses, root, || {})
+}
+
+/// The same; where its cable is cut, more is done just before that.
+pub(crate) fn record_with(start: &Start, addresses: &[SocketAddr], root: &str, at_cut: impl Fn()) -> Vec<String> {
     let cables: Vec<Cutter> = addresses.iter().map(|address| Cutter::to(*address)).collect();
     let servers: Vec<String> = cables.iter().map(|cable| cable.address().to_string()).collect();
     let errors = NamedTempFile::new().expect("create a file for what a client complains of");
@@ -45,7 +50,10 @@ pub(crate) fn record(start: &Start, addresses: &[SocketAddr], root: &str) -> Vec
     let mut said = Vec::new();
     loop {
         match lines.recv_timeout(2 * PATIENCE) {
-            Ok(line) if line == CUT => cables.iter().for_each(Cutter::cut),
+            Ok(line) if line == CUT => {
+                at_cut();
+                cables.iter().for_each(Cutter::cut);
+            }
             Ok(line) => said.push(line.replace(root, "")),
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs after {said:#?}"),

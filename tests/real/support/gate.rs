@@ -33,12 +33,21 @@ impl Gate {
 
     /// The same with further arguments.
     pub(crate) fn start_with(ensemble: &Ensemble, further: &[&str]) -> Self {
+        Self::before_with(&ensemble.addresses(), further)
+    }
+
+    /// The same in front of servers of any kind.
+    pub(crate) fn before(servers: &[SocketAddr]) -> Self {
+        Self::before_with(servers, &[])
+    }
+
+    fn before_with(servers: &[SocketAddr], further: &[&str]) -> Self {
         let folder = TempDir::with_prefix("zoogate-gate-").expect("create a folder for zoogate");
         let admin = ports::loopback(ports::free());
         let pooled = ports::loopback(ports::free());
-        let servers = ensemble.addresses();
+        let names: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
         let mirrors: Vec<SocketAddr> = servers.iter().map(|_| ports::loopback(ports::free())).collect();
-        let mut arguments: Vec<String> = ["run", "--servers", &ensemble.connect_string()].map(String::from).to_vec();
+        let mut arguments: Vec<String> = ["run", "--servers", &names.join(",")].map(String::from).to_vec();
         arguments.extend(["--listen".into(), pooled.to_string(), "--admin".into(), admin.to_string()]);
         for (mirror, server) in mirrors.iter().zip(servers) {
             arguments.extend(["--listen".into(), format!("{mirror}={server}")]);
@@ -93,7 +102,8 @@ impl Gate {
         response.body_mut().read_to_string().ok()
     }
 
-    fn json(&self, path: &str) -> Value {
+    /// The same as JSON.
+    pub(crate) fn json(&self, path: &str) -> Value {
         let text = self.ask(path).unwrap_or_else(|| panic!("no answer from {path}\n{}", self.process.log_tail()));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} answered {text}: {error}"))
     }
