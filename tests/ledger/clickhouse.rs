@@ -1,8 +1,11 @@
 //! ClickHouse's clients, and servers that are not ZooKeeper's.
 
+use std::time::Duration;
+
 use zoogate::ids::{SessionId, Zxid};
 use zoogate::session::clickhouse::ClickHouseServer;
 use zoogate::session::ending::{Closer, How};
+use zoogate::session::fact::{ClientFact, Fact};
 use zoogate::session::identity::{Identity, ShortPath};
 use zoogate::session::ledger::{SessionEnd, SessionState};
 use zoogate::session::transition::Transition;
@@ -140,20 +143,25 @@ fn version_42_is_a_refusal_of_no_session() {
     assert_eq!(story.ledger.sessions().len(), 0);
 }
 
+/// The facts behind a decided end.
+fn facts(story: &Story, link: Link) -> Vec<Fact> {
+    story.decided(link).expect("a decision").facts.clone()
+}
+
 #[test]
 fn a_version_that_the_server_does_not_know_is_named_with_what_to_switch_off() {
     let all = Dialect { version: 12, wide_xids: true, compressed: true, traced: true };
-    for (dialect, session, switches) in [
-        (WIDE, SessionId::NEW, "switch off use_xid_64 in"),
-        (all, FIRST, "switch off use_xid_64 and use_compression and pass_opentelemetry_tracing_context in"),
-    ] {
+    let fact = |dialect, answered| {
+        let Dialect { version, wide_xids, compressed, traced } = dialect;
+        Fact::from(ClientFact::UnknownVersion { version, answered, wide_xids, compressed, traced })
+    };
+    for (dialect, session) in [(WIDE, SessionId::NEW), (all, FIRST)] {
         let mut story = Story::new();
         let link = claim(&mut story, A, dialect);
         answer(&mut story, link, 0, session);
         story.end(link, Closer::Client(How::Fin));
         assert_eq!(story.reason(link, 0), EndReason::UnknownVersion);
-        let why = &story.decided(link).expect("a decision").why;
-        assert!(why.contains(switches), "{why}");
+        assert_eq!(facts(&story, link), [fact(dialect, true)]);
     }
     // One that is answered as it was asked ends as any other.
     let mut story = Story::new();
@@ -166,25 +174,23 @@ fn a_version_that_the_server_does_not_know_is_named_with_what_to_switch_off() {
     story.wait(1);
     story.fin(link);
     assert_eq!(story.reason(link, 3_000), EndReason::UnknownVersion);
+    assert_eq!(facts(&story, link), [fact(WIDE, false)]);
 }
 
 #[test]
 fn a_client_that_closes_because_nothing_was_answered_says_what() {
-    for (waited, reason, words) in [
-        (5_000, EndReason::OperationTimeout, "gave up and closed its session: setData /a (xid 1), sent 5000 ms before"),
-        (4_999, EndReason::Closed, "closed its session while setData /a (xid 1), sent 4999 ms before"),
-    ] {
+    for (waited, reason) in [(5_000, EndReason::OperationTimeout), (4_999, EndReason::Closed)] {
         let mut story = Story::new();
         let link = given(&mut story, A, FIRST);
         story.write(link);
         story.wait(waited);
         close(&mut story, link);
         assert_eq!(story.reason(link, 0), reason);
-        assert!(
-            story.decided(link).expect("a decision").why.contains(words),
-            "{}",
-            story.decided(link).expect("a decision").why
-        );
+        let gave_up = reason == EndReason::OperationTimeout;
+        let fact = ClientFact::ClosedUnanswered { waited: Duration::from_millis(waited), gave_up };
+        let facts = facts(&story, link);
+        assert_eq!(facts.first(), Some(&fact.into()));
+        assert!(format!("{:?}", facts[1]).contains("setData"), "{facts:?}");
     }
     // A client that awaits the answer to its close is not done with what is in front of it.
     let mut story = Story::new();
