@@ -225,6 +225,7 @@ impl Observatory {
             | Transition::Identified { .. }
             | Transition::MoveRefused { .. }
             | Transition::ServerSeen { .. }
+            | Transition::ControllerGone { .. }
             | Transition::ProxyPaused(_) => {}
         }
     }

@@ -153,6 +153,7 @@ impl Observer for Recorder {
             | Event::Gap { .. }
             | Event::MoveRefused { .. }
             | Event::Identified(_)
+            | Event::ControllerGone { .. }
             | Event::UnknownPart(_)
             | Event::Compressed
             | Event::Opaque(_) => {}

@@ -9,6 +9,7 @@ use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::observe::{ConnectionMeter, Direction, Recorder};
 use crate::session::ending::{ConnectionEnd, Unanswered};
 use crate::session::event::{Event, Observer, Refused};
+use crate::session::identity::ShortPath;
 use crate::session::transition::Transition;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
@@ -103,6 +104,9 @@ impl Account {
                 Transition::Answered { connection, response }
             }
             Event::Identified(identity) => Transition::Identified { connection, identity },
+            Event::ControllerGone { chroot, watched } => {
+                Transition::ControllerGone { chroot: ShortPath::new(chroot), watched }
+            }
             Event::MoveRefused { form, refused } => {
                 Transition::MoveRefused { connection, form, refused: refused.map(describe) }
             }

@@ -53,6 +53,7 @@ impl Prober {
         let mut health = Health::Unknown;
         let mut patience = self.gateway.settings.probe.timeout;
         let mut question = Question::First;
+        let mut held_since = None;
         loop {
             let before = question;
             let asked_at = self.gateway.clock.now();
@@ -63,6 +64,7 @@ impl Prober {
             health = match connected {
                 Err(error) => {
                     question = question.afresh();
+                    held_since = None;
                     self.not_reached(asked_at, health, &error).await
                 }
                 Ok(stream) => {
@@ -71,9 +73,12 @@ impl Prober {
                         // before this would be a rumour: it takes the server for one that is just starting.
                         self.seen(asked_at, asked_at, Sighting::of(Health::NotServing));
                     }
-                    self.ask_in_time(stream, health, began, patience, &mut question).await
+                    self.ask_in_time(stream, health, began, patience, &mut question, &mut held_since).await
                 }
             };
+            if health != Health::Serving {
+                held_since = None;
+            }
             patience = match health {
                 Health::Mute => (patience * 2).min(LONGEST_PATIENCE),
                 _ => settings.timeout,
@@ -108,9 +113,10 @@ impl Prober {
         began: Instant,
         patience: Duration,
         question: &mut Question,
+        held_since: &mut Option<Timestamp>,
     ) -> Health {
         let settings = self.gateway.settings.probe;
-        let connected_at = self.gateway.clock.now();
+        let connected_at = *held_since.get_or_insert(self.gateway.clock.now());
         let pause = match health {
             Health::Serving => settings.interval,
             Health::NotServing | Health::Closing | Health::Mute => WHILE_NOT_SERVING.min(settings.interval),

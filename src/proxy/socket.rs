@@ -96,9 +96,14 @@ fn want(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-/// How a peer ended, by the error that its connection gave.
+/// How a peer ended, by the error that its connection gave. A write finds a broken pipe where the peer had ended in order
+/// before it reset what came after that (`tcp_reset` of Linux).
 pub(super) fn how(error: &io::Error) -> How {
-    if error.kind() == io::ErrorKind::TimedOut { How::Timeout } else { How::Reset }
+    match error.kind() {
+        io::ErrorKind::TimedOut => How::Timeout,
+        io::ErrorKind::BrokenPipe => How::Fin,
+        _ => How::Reset,
+    }
 }
 
 /// Connects to a server: its name is looked up anew, and its addresses share the time that is left.
@@ -398,7 +403,7 @@ mod tests {
     #[test]
     fn a_path_that_timed_out_is_told_from_a_reset() {
         for (errno, expected) in
-            [(Errno::TIMEDOUT, How::Timeout), (Errno::CONNRESET, How::Reset), (Errno::PIPE, How::Reset)]
+            [(Errno::TIMEDOUT, How::Timeout), (Errno::CONNRESET, How::Reset), (Errno::PIPE, How::Fin)]
         {
             assert_eq!(how(&errno.into()), expected, "{errno}");
         }

@@ -28,6 +28,9 @@ impl Observer for Words {
                 format!("moved {form} {path:?}")
             }
             Event::Identified(identity) => format!("identity {identity}"),
+            Event::ControllerGone { chroot, watched } => {
+                format!("controller gone {:?} {watched}", String::from_utf8_lossy(chroot))
+            }
             Event::UnknownPart(op) => format!("unknown part {op}"),
             Event::Compressed => "compressed".to_owned(),
             Event::Blocks { requests, replies } => format!("blocks {requests} up {replies} down"),
@@ -154,7 +157,7 @@ fn a_brokers_registration_names_it_only_when_it_succeeds() {
     for byte in done.chunks(1) {
         tracker.on_server_bytes(Timestamp(8), byte, &mut words);
     }
-    assert_eq!(words.0.last().map(String::as_str), Some("identity broker-4"));
+    assert_eq!(words.0.last().map(String::as_str), Some("identity broker-4 in /chroot"));
 }
 
 #[test]
@@ -483,4 +486,110 @@ fn a_results_own_error_counts_not_the_one_of_its_header() {
     let failed = failed.multi_header(-1, false, 0).int(-101).multi_end().end().into_bytes();
     tracker.on_server_bytes(Timestamp(6), &failed, &mut words);
     assert_eq!(words.0[1..], ["result check RUNTIMEINCONSISTENCY (-2)", "result error NONODE (-101)"]);
+}
+
+/// The reply to a create, with the name that the node was given.
+fn made(xid: i32, path: &str) -> Vec<u8> {
+    JuteWriter::new().reply(xid, 9, ErrorCode::OK).buffer(path.as_bytes()).end().into_bytes()
+}
+
+#[test]
+fn a_numbered_node_names_its_maker_by_the_name_that_the_reply_gave() {
+    for chunk in [usize::MAX, 1] {
+        let (mut tracker, mut words) = attached();
+        let asked = [create(1, OpCode::CREATE, "/lock/n-", 3), create(2, OpCode::CREATE2, "/lock/m-", 3)].concat();
+        tracker.on_client_bytes(Timestamp(5), &asked, &mut words);
+        let stat = JuteWriter::new().reply(2, 9, ErrorCode::OK).buffer(b"/lock/m-0000000008").stat(9, 0, 7, 0).end();
+        for piece in [made(1, "/lock/n-0000000007"), stat.into_bytes()].concat().chunks(chunk.min(4096)) {
+            tracker.on_server_bytes(Timestamp(6), piece, &mut words);
+        }
+        let told: Vec<&String> = words.0.iter().filter(|word| word.starts_with("identity")).collect();
+        assert_eq!(told, ["identity /lock/n-0000000007", "identity /lock/m-0000000008"]);
+        assert!(!tracker.is_opaque() && tracker.in_flight() == 0);
+    }
+}
+
+#[test]
+fn a_reply_without_a_name_leaves_the_name_that_was_asked_for() {
+    let told = identities(&[(OpCode::CREATE, "/lock/n-", 3, ErrorCode::OK)]);
+    assert_eq!(told, ["identity /lock/n-"]);
+}
+
+#[test]
+fn a_numbered_node_in_a_multi_has_its_name_from_its_result() {
+    let (mut tracker, mut words) = attached();
+    let multi = JuteWriter::new().request(1, OpCode::MULTI);
+    let multi = multi.multi_header(13, false, -1).buffer(b"/lock").int(0);
+    let multi = multi.multi_header(1, false, -1).buffer(b"/lock/n-").buffer(b"").open_acl().int(3).multi_end();
+    tracker.on_client_bytes(Timestamp(5), &multi.end().into_bytes(), &mut words);
+    let done = JuteWriter::new().reply(1, 9, ErrorCode::OK).multi_header(13, false, 0);
+    let done = done.multi_header(1, false, 0).buffer(b"/lock/n-0000000012").multi_end().end().into_bytes();
+    tracker.on_server_bytes(Timestamp(6), &done, &mut words);
+    assert!(words.0.contains(&"identity /lock/n-0000000012".to_owned()), "{:?}", words.0);
+}
+
+fn delete(xid: i32, path: &str) -> Vec<u8> {
+    JuteWriter::new().request(xid, OpCode::DELETE).buffer(path.as_bytes()).int(-1).end().into_bytes()
+}
+
+#[test]
+fn the_end_of_a_controllers_node_is_told_by_a_delete_and_by_a_watch() {
+    let (mut tracker, mut words) = attached();
+    let asked = [delete(1, "/kafka/controller"), delete(2, "/kafka/controller"), delete(3, "/kafka/other")].concat();
+    tracker.on_client_bytes(Timestamp(5), &asked, &mut words);
+    for (xid, error) in [(1, ErrorCode(-101)), (2, ErrorCode::OK), (3, ErrorCode::OK)] {
+        tracker.on_server_bytes(Timestamp(6), &reply(xid, error), &mut words);
+    }
+    for (kind, path) in [(2, "/controller"), (3, "/controller"), (2, "/elsewhere")] {
+        let event = JuteWriter::new().reply(-1, -1, ErrorCode::OK).int(kind).int(3).buffer(path.as_bytes());
+        tracker.on_server_bytes(Timestamp(7), &event.end().into_bytes(), &mut words);
+    }
+    let told: Vec<&String> = words.0.iter().filter(|word| word.starts_with("controller")).collect();
+    assert_eq!(told, ["controller gone \"/kafka\" false", "controller gone \"\" true"]);
+}
+
+#[test]
+fn xids_that_come_to_special_values_are_told_by_what_surrounds_them() {
+    let (mut tracker, mut words) = attached();
+    tracker.on_client_bytes(
+        Timestamp(5),
+        &[get(-2, "/a"), get(-1, "/b"), get(-4, "/c"), get(-8, "/d")].concat(),
+        &mut words,
+    );
+    let ping = JuteWriter::new().request(-2, OpCode::PING).end().into_bytes();
+    tracker.on_client_bytes(Timestamp(6), &ping, &mut words);
+    assert_eq!(tracker.in_flight(), 4);
+    words.0.clear();
+    for xid in [-2, -1, -4, -8, -2] {
+        tracker.on_server_bytes(Timestamp(7), &reply(xid, ErrorCode::OK), &mut words);
+    }
+    let get_data = "Some(getData)";
+    let expected = [(-2, get_data, 5), (-1, get_data, 5), (-4, get_data, 5), (-8, get_data, 5), (-2, "Some(ping)", 6)];
+    let expected = expected.map(|(xid, op, at)| format!("reply {xid} {op} after {at}"));
+    assert_eq!(words.0, expected);
+    assert!(tracker.is_idle());
+}
+
+#[test]
+fn a_ping_that_was_sent_before_is_answered_before_a_request_of_the_same_number() {
+    let (mut tracker, mut words) = attached();
+    let ping = JuteWriter::new().request(-2, OpCode::PING).end().into_bytes();
+    tracker.on_client_bytes(Timestamp(5), &ping, &mut words);
+    tracker.on_client_bytes(Timestamp(6), &get(-2, "/a"), &mut words);
+    words.0.clear();
+    let data = JuteWriter::new().reply(-2, 9, ErrorCode::OK).buffer(b"x").end().into_bytes();
+    tracker.on_server_bytes(Timestamp(7), &[reply(-2, ErrorCode::OK), data].concat(), &mut words);
+    assert_eq!(words.0, ["reply -2 Some(ping) after 5", "reply -2 Some(getData) after 6"]);
+}
+
+#[test]
+fn a_watch_event_is_no_answer_to_a_request_of_its_number() {
+    let (mut tracker, mut words) = attached();
+    tracker.on_client_bytes(Timestamp(5), &get(-1, "/a"), &mut words);
+    let event = JuteWriter::new().reply(-1, -1, ErrorCode::OK).int(3).int(3).buffer(b"/a").end().into_bytes();
+    tracker.on_server_bytes(Timestamp(6), &event, &mut words);
+    assert_eq!(tracker.in_flight(), 1);
+    assert!(words.0.contains(&"watch 3 /a".to_owned()), "{:?}", words.0);
+    tracker.on_server_bytes(Timestamp(7), &reply(-1, ErrorCode(-101)), &mut words);
+    assert!(tracker.is_idle());
 }

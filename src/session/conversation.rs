@@ -2,12 +2,12 @@
 
 use super::ending::{LongReply, Unanswered};
 use super::event::{Event, MovedForm, Observer, Refused, Reply, Request, WatchEvent};
-use super::identity::Identity;
+use super::identity::{Identity, ShortPath, controller_chroot};
 use super::pending::{Match, Pending, PendingRequests};
 use super::pings::Pings;
 use crate::ids::{Xid, Zxid};
 use crate::time::Timestamp;
-use crate::wire::layout::{EVENT_PLAN, request_plan};
+use crate::wire::layout::{CREATED_PLAN, EVENT_PLAN, request_plan};
 use crate::wire::{ErrorCode, OpCode, Plan, Record, ReplyHead, RequestHead, Visitor};
 
 /// First records of a conversation among which ClickHouse's client names its server: it writes that node third.
@@ -15,13 +15,25 @@ const NAMING_RECORDS: u8 = 16;
 /// Ephemeral creations in flight whose outcome is awaited for the session's identity.
 const HINTS_CAP: usize = 8;
 
+/// The kind of a watch event that tells of a deleted node.
+const DELETED: i32 = 2;
+
+/// Bytes of a reply that is nothing but its head.
+const BARE_REPLY: u32 = 16;
+
+/// Bytes of the shortest watch event behind its length: a head, two numbers, the length of a path.
+const SHORTEST_EVENT: u32 = 16 + 4 + 4 + 4;
+
+/// Bytes of the shortest reply that gives a node's name: a head, the length of a path, its slash.
+const SHORTEST_NAME: u32 = 16 + 4 + 1;
+
 /// The state of a conversation after its handshake.
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub(super) pending: PendingRequests,
     pub(super) pings: Pings,
-    /// Ephemeral nodes being made, by the xid of the request; len <= HINTS_CAP.
-    hints: Vec<(Xid, Identity)>,
+    /// What requests in flight will tell of who holds a session, should they succeed; len <= HINTS_CAP.
+    hints: Vec<Hint>,
     /// Whether an identity was told already.
     named: bool,
     /// How many of the [`NAMING_RECORDS`] are still to come.
@@ -34,6 +46,25 @@ pub(super) struct Conversation {
     pub(super) long_reply: Option<LongReply>,
     request: RequestFrame,
     reply: ReplyFrame,
+}
+
+/// What a request's success will tell.
+#[derive(Clone, Copy, Debug)]
+struct Hint {
+    xid: Xid,
+    /// Its place among the operations of a multi.
+    part: u32,
+    /// Whether the node's name is known only by the reply, which adds a number.
+    sequential: bool,
+    tells: Telling,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Telling {
+    /// Who made an ephemeral node.
+    Maker(Identity),
+    /// That a controller's node is gone; its cluster's chroot.
+    ControllerGone(ShortPath),
 }
 
 /// The request frame that is being read, or was read last.
@@ -54,6 +85,8 @@ struct ReplyFrame {
     /// Results read of it.
     results: u32,
     failed: bool,
+    /// Whether it gives the name of a sequential node that was made.
+    names: bool,
 }
 
 impl Conversation {
@@ -70,28 +103,50 @@ impl Conversation {
             reply_limit,
             long_reply: None,
             request: RequestFrame { head, len: 0, parts: 0 },
-            reply: ReplyFrame { xid: Xid(0), request: None, results: 0, failed: false },
+            reply: ReplyFrame { xid: Xid(0), request: None, results: 0, failed: false, names: false },
         }
     }
 
     /// Remembers what an ephemeral node will say about its maker, should it be made.
-    fn hint(&mut self, xid: Xid, path: &[u8]) {
+    fn hint(&mut self, path: &[u8], sequential: bool) {
         let Some(identity) = Identity::of_ephemeral(path) else { return };
         let telling = !matches!(identity, Identity::Ephemeral(_)) || !self.named;
-        if telling && self.hints.len() < HINTS_CAP {
-            self.hints.push((xid, identity));
+        if telling {
+            self.await_success(sequential, Telling::Maker(identity));
+        }
+    }
+
+    /// Remembers that a controller's node is to be deleted.
+    #[cold]
+    fn hint_deletion(&mut self, path: &[u8]) {
+        if let Some(chroot) = controller_chroot(path) {
+            self.await_success(false, Telling::ControllerGone(ShortPath::new(chroot)));
+        }
+    }
+
+    fn await_success(&mut self, sequential: bool, tells: Telling) {
+        if self.hints.len() < HINTS_CAP {
+            let (xid, part) = (self.request.head.xid, self.request.parts.saturating_sub(1));
+            self.hints.push(Hint { xid, part, sequential, tells });
+        }
+    }
+
+    /// The name that a sequential node was given.
+    #[cold]
+    fn name_made(&mut self, xid: Xid, part: u32, path: &[u8]) {
+        let hint = self.hints.iter_mut().find(|hint| hint.xid == xid && hint.part == part && hint.sequential);
+        if let (Some(hint), Some(identity)) = (hint, Identity::of_ephemeral(path)) {
+            hint.tells = Telling::Maker(identity);
         }
     }
 
     /// As [`Conversation::hint`], of a node in which ClickHouse's client keeps its server's id.
     #[cold]
-    fn hint_name(&mut self, xid: Xid, record: &Record<'_>) {
+    fn hint_name(&mut self, record: &Record<'_>) {
         self.naming -= 1;
         let writes = matches!(record.op, OpCode::SET_DATA | OpCode::CREATE | OpCode::CREATE_IF_NOT_EXISTS);
-        if let Some(identity) = Identity::of_session_node(record.path).filter(|_| writes)
-            && self.hints.len() < HINTS_CAP
-        {
-            self.hints.push((xid, identity));
+        if let Some(identity) = Identity::of_session_node(record.path).filter(|_| writes) {
+            self.await_success(false, Telling::Maker(identity));
         }
     }
 
@@ -99,18 +154,27 @@ impl Conversation {
     #[cold]
     fn settle_hints(&mut self, xid: Xid, success: bool, observer: &mut impl Observer) {
         let named = &mut self.named;
-        self.hints.retain(|(of, identity)| {
-            if *of == xid && success {
-                *named = true;
-                observer.observe(Event::Identified(*identity));
+        self.hints.retain(|hint| {
+            match &hint.tells {
+                _ if hint.xid != xid || !success => {}
+                Telling::Maker(identity) => {
+                    *named = true;
+                    observer.observe(Event::Identified(*identity));
+                }
+                Telling::ControllerGone(chroot) => {
+                    observer.observe(Event::ControllerGone { chroot: chroot.as_bytes(), watched: false });
+                }
             }
-            *of != xid
+            hint.xid != xid
         });
         if self.hints.is_empty() {
             self.hints = Vec::new();
         }
     }
 }
+
+/// Flags of an ephemeral node to whose name the server adds a number.
+const SEQUENTIAL: i32 = 3;
 
 /// Whether a create's flags ask for an ephemeral node (`CreateMode` 1 and 3).
 fn is_ephemeral(part: OpCode, flags: i32) -> bool {
@@ -143,7 +207,7 @@ impl<O: Observer> Visitor for RequestReader<'_, O> {
     #[inline]
     fn head(&mut self, head: RequestHead, len: u32) -> Plan {
         self.talk.request = RequestFrame { head, len, parts: 0 };
-        if head.xid == Xid::PING {
+        if head.xid == Xid::PING && head.op == OpCode::PING {
             self.talk.pings.push(self.now);
             // A client pings when it has nothing else to do: the time to give memory back, unless a reply is half
             // read whose request has its path there.
@@ -174,9 +238,11 @@ impl<O: Observer> Visitor for RequestReader<'_, O> {
         }
         self.talk.request.parts = self.talk.request.parts.saturating_add(1);
         if is_ephemeral(record.op, flags) {
-            self.talk.hint(self.talk.request.head.xid, record.path);
+            self.talk.hint(record.path, flags == SEQUENTIAL);
+        } else if record.op == OpCode::DELETE {
+            self.talk.hint_deletion(record.path);
         } else if self.talk.naming > 0 {
-            self.talk.hint_name(self.talk.request.head.xid, record);
+            self.talk.hint_name(record);
         }
         self.tell(record.op, record.path, flags, record.data_len);
     }
@@ -290,7 +356,7 @@ impl<O: Observer> ReplyReader<'_, O> {
     #[cold]
     fn unusual(&mut self, head: ReplyHead, request: Option<Pending>) -> Plan {
         if head.error.is_ok() && request.is_some_and(|request| is_multi(request.op)) {
-            self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false };
+            self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false, names: false };
             return Plan::MultiReply;
         }
         if !self.talk.hints.is_empty() {
@@ -304,6 +370,48 @@ impl<O: Observer> ReplyReader<'_, O> {
             self.refused(MovedForm::Header);
         }
         self.talk.reply.request = None;
+        Plan::Skip
+    }
+
+    /// The reply to a create gave the node's name.
+    #[cold]
+    fn named(&mut self, path: &[u8]) {
+        self.talk.reply.names = false;
+        self.talk.name_made(self.talk.reply.xid, 0, path);
+        self.talk.settle_hints(self.talk.reply.xid, true, self.observer);
+    }
+
+    /// A watch says that a node was deleted.
+    #[cold]
+    fn deleted(&mut self, path: &[u8]) {
+        if let Some(chroot) = controller_chroot(path) {
+            self.observer.observe(Event::ControllerGone { chroot, watched: true });
+        }
+    }
+
+    /// Whether a frame with an xid of its own meaning answers the first request in flight, whose xid has come to the
+    /// same number: a client counts on and on.
+    fn answers_first(&self, head: ReplyHead, len: u32) -> bool {
+        let Some(first) = self.talk.pending.first_if(head.xid) else { return false };
+        if head.xid == Xid::PING {
+            // Both are answered in order; the answer to a ping is a mere head.
+            let pinged_before = self.talk.pings.oldest().is_some_and(|pinged_at| pinged_at <= first.sent_at);
+            return len != BARE_REPLY || !pinged_before;
+        }
+        // A watch event has no error, a body of at least three fields, and before 3.9 no zxid.
+        !head.error.is_ok() || len < SHORTEST_EVENT || head.zxid != Zxid(-1)
+    }
+
+    /// The answer to a request that may tell who its client is.
+    #[cold]
+    fn settle_reply(&mut self, xid: Xid, len: u32) -> Plan {
+        let named_by_reply = self.talk.hints.iter().any(|hint| hint.xid == xid && hint.sequential);
+        if named_by_reply && len >= SHORTEST_NAME {
+            self.talk.reply.xid = xid;
+            self.talk.reply.names = true;
+            return CREATED_PLAN;
+        }
+        self.talk.settle_hints(xid, true, self.observer);
         Plan::Skip
     }
 
@@ -353,6 +461,7 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
     #[inline]
     fn head(&mut self, head: ReplyHead, len: u32) -> Plan {
         match head.xid {
+            Xid::EVENT | Xid::PING if self.answers_first(head, len) => {}
             Xid::EVENT => {
                 self.talk.reply.request = None;
                 self.talk.reply.xid = head.xid;
@@ -373,7 +482,7 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
         }
         self.talk.pending.drop_first();
         if !self.talk.hints.is_empty() {
-            self.talk.settle_hints(head.xid, true, self.observer);
+            return self.settle_reply(head.xid, len);
         }
         Plan::Skip
     }
@@ -382,8 +491,17 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
     fn record(&mut self, record: &Record<'_>) {
         if record.op == OpCode::NOTIFICATION {
             let [kind, state] = record.ints;
+            if kind == DELETED {
+                self.deleted(record.path);
+            }
             self.observer.observe(Event::Watch(WatchEvent { kind, state, path: record.path }));
             return;
+        }
+        if self.talk.reply.names {
+            return self.named(record.path);
+        }
+        if !self.talk.hints.is_empty() {
+            self.talk.name_made(self.talk.reply.xid, self.talk.reply.results, record.path);
         }
         let error = if record.op == OpCode::ERROR { ErrorCode(record.ints[0]) } else { record.error };
         self.observer.observe(Event::Result { op: record.op, error });

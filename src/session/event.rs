@@ -50,6 +50,13 @@ pub enum Event<'a> {
     },
     /// The session's holder was recognised.
     Identified(Identity),
+    /// A node by which Kafka's controllers are known is gone.
+    ControllerGone {
+        /// The cluster's chroot.
+        chroot: &'a [u8],
+        /// Whether a watch said so, perhaps late; else the reply to a delete.
+        watched: bool,
+    },
     /// A multi, or the reply to one, holds an operation of no known layout: the rest of its frame was not read.
     UnknownPart(OpCode),
     /// All that follows the handshakes is compressed, as both sides agreed.

@@ -1,7 +1,8 @@
 //! Who holds a session, as far as the traffic tells.
 //!
 //! Kafka brokers register an ephemeral `/brokers/ids/N`, the controller an ephemeral `/controller`
-//! (`KafkaZkClient`), both perhaps under a chroot. ClickHouse servers are told by the nodes that they write. Others are
+//! (`KafkaZkClient`), both perhaps under a chroot: two clusters have each a broker 1. This is what the traffic says and
+//! no proof: anybody who may write there can make such a node. ClickHouse servers are told by the nodes that they write. Others are
 //! named by their first ephemeral node.
 
 use std::fmt;
@@ -18,10 +19,20 @@ pub enum Identity {
     Ephemeral(ShortPath),
     /// A ClickHouse server.
     ClickHouse(ClickHouseServer),
-    /// Kafka broker of this number.
-    Broker(u32),
-    /// A Kafka controller, and which broker it is when that is known.
-    Controller(Option<u32>),
+    /// A Kafka broker.
+    Broker {
+        /// Where its cluster lives.
+        chroot: ShortPath,
+        /// Its number.
+        number: u32,
+    },
+    /// A Kafka controller.
+    Controller {
+        /// Where its cluster lives.
+        chroot: ShortPath,
+        /// Which broker it is, when that is known.
+        broker: Option<u32>,
+    },
 }
 
 /// The first bytes of a path, kept in place so that an identity needs no allocation.
@@ -61,14 +72,31 @@ impl fmt::Debug for ShortPath {
 impl Identity {
     /// What an ephemeral node says about the session that made it; None for one that comes and goes.
     pub fn of_ephemeral(path: &[u8]) -> Option<Self> {
-        if path.ends_with(b"/controller") {
-            return Some(Self::Controller(None));
+        if let Some(chroot) = controller_chroot(path) {
+            return Some(Self::Controller { chroot: ShortPath::new(chroot), broker: None });
         }
         if let Some(server) = ClickHouseServer::of_ephemeral(path) {
             return Some(Self::ClickHouse(server));
         }
         let other = || (!ClickHouseServer::is_passing(path)).then(|| Self::Ephemeral(ShortPath::new(path)));
-        broker_number(path).map(Self::Broker).or_else(other)
+        broker_of(path).or_else(other)
+    }
+
+    /// A broker of a cluster without a chroot.
+    pub fn broker(number: u32) -> Self {
+        Self::Broker { chroot: ShortPath::new(b""), number }
+    }
+
+    /// What is left of it when it is a controller no longer.
+    #[must_use]
+    pub fn without_role(self) -> Self {
+        match self {
+            Self::Controller { chroot, broker: Some(number) } => Self::Broker { chroot, number },
+            Self::Controller { chroot, broker: None } => {
+                Self::Ephemeral(ShortPath::new(&[chroot.as_bytes(), CONTROLLER].concat()))
+            }
+            other => other,
+        }
     }
 
     /// What a node says that a session writes among its first requests.
@@ -80,8 +108,11 @@ impl Identity {
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         match (self, other) {
-            (Self::Controller(None), Self::Broker(broker)) | (Self::Broker(broker), Self::Controller(None)) => {
-                Self::Controller(Some(broker))
+            (Self::Controller { chroot, broker: None }, Self::Broker { chroot: other, number })
+            | (Self::Broker { chroot: other, number }, Self::Controller { chroot, broker: None })
+                if chroot == other =>
+            {
+                Self::Controller { chroot, broker: Some(number) }
             }
             (Self::Ephemeral(_), Self::Ephemeral(_)) => self,
             (Self::ClickHouse(one), Self::ClickHouse(other)) => Self::ClickHouse(one.join(other)),
@@ -90,10 +121,27 @@ impl Identity {
     }
 }
 
-fn broker_number(path: &[u8]) -> Option<u32> {
-    let path = std::str::from_utf8(path).ok()?;
-    let (parents, number) = path.rsplit_once('/')?;
-    parents.ends_with("/brokers/ids").then(|| number.parse().ok())?
+/// The node of a controller, below its cluster's chroot.
+const CONTROLLER: &[u8] = b"/controller";
+
+/// The chroot of a cluster whose controller's node this is.
+pub(super) fn controller_chroot(path: &[u8]) -> Option<&[u8]> {
+    path.strip_suffix(CONTROLLER)
+}
+
+fn broker_of(path: &[u8]) -> Option<Identity> {
+    let (parents, number) = std::str::from_utf8(path).ok()?.rsplit_once('/')?;
+    let chroot = ShortPath::new(parents.strip_suffix("/brokers/ids")?.as_bytes());
+    Some(Identity::Broker { chroot, number: number.parse().ok()? })
+}
+
+/// ` in /kafka`, or nothing.
+struct InChroot(ShortPath);
+
+impl fmt::Display for InChroot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.as_bytes().is_empty() { Ok(()) } else { write!(f, " in {}", self.0) }
+    }
 }
 
 impl fmt::Display for Identity {
@@ -101,9 +149,11 @@ impl fmt::Display for Identity {
         match self {
             Self::Ephemeral(path) => fmt::Display::fmt(path, f),
             Self::ClickHouse(server) => fmt::Display::fmt(server, f),
-            Self::Broker(number) => write!(f, "broker-{number}"),
-            Self::Controller(Some(number)) => write!(f, "broker-{number} (controller)"),
-            Self::Controller(None) => f.write_str("controller"),
+            Self::Broker { chroot, number } => write!(f, "broker-{number}{}", InChroot(*chroot)),
+            Self::Controller { chroot, broker: Some(number) } => {
+                write!(f, "broker-{number}{} (controller)", InChroot(*chroot))
+            }
+            Self::Controller { chroot, broker: None } => write!(f, "controller{}", InChroot(*chroot)),
         }
     }
 }
@@ -119,8 +169,10 @@ mod tests {
     #[test]
     fn brokers_and_controllers_are_named_under_any_chroot() {
         assert_eq!(named(b"/brokers/ids/7").to_string(), "broker-7");
-        assert_eq!(named(b"/kafka/a/brokers/ids/12"), Identity::Broker(12));
-        assert_eq!(named(b"/kafka/controller").to_string(), "controller");
+        assert_eq!(named(b"/kafka/a/brokers/ids/12").to_string(), "broker-12 in /kafka/a");
+        assert_ne!(named(b"/evil/brokers/ids/7"), named(b"/brokers/ids/7"));
+        assert_eq!(named(b"/controller").to_string(), "controller");
+        assert_eq!(named(b"/kafka/controller").to_string(), "controller in /kafka");
         assert_eq!(named(b"/xbrokers/ids/7").to_string(), "/xbrokers/ids/7");
         assert_eq!(named(b"/brokers/ids/seven").to_string(), "/brokers/ids/seven");
     }
@@ -129,11 +181,21 @@ mod tests {
     fn the_more_telling_one_stays() {
         let lock = named(b"/locks/a");
         assert_eq!(lock.join(named(b"/locks/b")), lock);
-        assert_eq!(lock.join(Identity::Broker(1)), Identity::Broker(1));
-        let controller = Identity::Broker(1).join(Identity::Controller(None));
+        assert_eq!(lock.join(Identity::broker(1)), Identity::broker(1));
+        let controller = Identity::broker(1).join(named(b"/controller"));
         assert_eq!(controller.to_string(), "broker-1 (controller)");
-        assert_eq!(controller.join(Identity::Broker(1)), controller);
+        assert_eq!(controller.join(Identity::broker(1)), controller);
+        assert_eq!(Identity::broker(1).join(named(b"/other/controller")).to_string(), "controller in /other");
         let replica = named(b"/clickhouse/tables/1/t/replicas/r1/is_active");
         assert_eq!(lock.join(replica), replica);
+    }
+
+    #[test]
+    fn a_role_ends_and_leaves_who_had_it() {
+        let controller = named(b"/kafka/controller");
+        assert_eq!(controller.without_role().to_string(), "/kafka/controller");
+        let broker = named(b"/kafka/brokers/ids/3");
+        assert_eq!(broker.join(controller).without_role(), broker);
+        assert_eq!(broker.without_role(), broker);
     }
 }

@@ -22,6 +22,7 @@ mod placement;
 mod record;
 mod renewal;
 mod ring;
+mod roles;
 mod sharing;
 mod speech;
 mod successor;
@@ -53,6 +54,7 @@ use ensemble::{Ensemble, Look};
 use exodus::Fate;
 use holders::HolderSessions;
 use ring::Ring;
+use roles::ControllerRoles;
 use table::{Forgotten, SessionTable};
 
 /// How much the ledger remembers.
@@ -128,6 +130,7 @@ pub struct SessionLedger {
     ensemble: Ensemble,
     docket: Docket,
     own_pauses: OwnPauseLog,
+    roles: ControllerRoles,
     /// Exoduses that are over and whose cases are not all heard.
     over: VecDeque<(Fate, Vec<ConnectionId>)>,
     findings: Ring<Finding>,
@@ -152,6 +155,7 @@ impl SessionLedger {
             ensemble: Ensemble::default(),
             docket: Docket::default(),
             own_pauses: OwnPauseLog::default(),
+            roles: ControllerRoles::default(),
             over: VecDeque::new(),
             findings: kept::findings(FINDINGS),
             moves: kept::moves(limits.moves),
@@ -182,6 +186,7 @@ impl SessionLedger {
                 self.answered_late(now, connection, session, response);
             }
             Transition::Identified { connection, identity } => self.identified(now, connection, identity),
+            Transition::ControllerGone { chroot, watched } => self.controller_gone(now, chroot, watched),
             Transition::MoveRefused { connection, form, refused } => {
                 self.move_refused(now, connection, form, refused);
             }

@@ -39,6 +39,11 @@ impl Pings {
         (sent_at != Timestamp::ZERO).then_some(sent_at)
     }
 
+    /// When the oldest that waits was sent; None when none waits. Zero where that was not kept.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        (self.waiting > 0).then(|| self.sent_at[usize::from(self.first)])
+    }
+
     /// How many wait.
     #[inline]
     pub(super) fn waiting(&self) -> u32 {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::ending::{ConnectionEnd, Unanswered};
 use super::event::MovedForm;
 use super::fact::Fact;
-use super::identity::Identity;
+use super::identity::{Identity, ShortPath};
 use super::own_pause::OwnPause;
 use super::sighting::{NameSign, Sighting};
 use super::verdict::{Confidence, EndReason, MoveVerdict, RouteReason, SessionMove};
@@ -53,6 +53,13 @@ pub enum Transition {
         /// Who it is.
         identity: Identity,
     },
+    /// The node by which the controller of a Kafka cluster is known is gone.
+    ControllerGone {
+        /// The cluster's chroot.
+        chroot: ShortPath,
+        /// Whether a watch said so, perhaps late; else the reply to a delete.
+        watched: bool,
+    },
     /// A reply said -118 in words. The connection may live on.
     MoveRefused {
         /// The connection.
@@ -75,8 +82,8 @@ pub enum Transition {
         server: ServerId,
         /// When the question was sent: an answer says nothing about an end that came after its question.
         asked_at: Timestamp,
-        /// Since when the connection of the question was open: an answer on one from before an end shows that the
-        /// server stood through it.
+        /// Since when the server has been held by connections for such questions, one right behind the answer on the
+        /// other, none of which it closed unasked: an answer on one from before an end shows that it stood through that.
         connected_at: Timestamp,
         /// What was seen.
         sighting: Sighting,

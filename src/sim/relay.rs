@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::ids::{ConnectionId, ServerId};
 use crate::session::ending::{Closer, ConnectionEnd, Unanswered};
 use crate::session::event::{Event, Observer};
+use crate::session::identity::ShortPath;
 use crate::session::sighting::Sighting;
 use crate::session::transition::{Finding, Transition};
 use crate::session::verdict::RouteReason;
@@ -53,6 +54,9 @@ impl Observer for Notes<'_> {
             },
             Event::ConnectResponded(response) => Transition::Answered { connection, response },
             Event::Identified(identity) => Transition::Identified { connection, identity },
+            Event::ControllerGone { chroot, watched } => {
+                Transition::ControllerGone { chroot: ShortPath::new(chroot), watched }
+            }
             Event::MoveRefused { form, refused } => Transition::MoveRefused {
                 connection,
                 form,

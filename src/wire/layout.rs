@@ -54,6 +54,9 @@ pub fn request_plan(op: OpCode) -> Plan {
 /// A watch event behind its reply header: type, state, path.
 pub const EVENT_PLAN: Plan = Plan::Record(OpCode::NOTIFICATION, &[Int(0), Int(1), Text]);
 
+/// The name of the node that was made, behind the reply's header.
+pub const CREATED_PLAN: Plan = Plan::Record(OpCode::CREATE, &[Text]);
+
 /// The fields of a request, or of a sub-request inside a multi.
 pub(super) fn request_fields(op: OpCode) -> Option<&'static [Field]> {
     Some(match op {

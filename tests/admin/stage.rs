@@ -60,7 +60,7 @@ impl Stage {
     pub(crate) fn after_a_move() -> Self {
         let stage = Self::empty();
         let mut first = stage.attach(BROKER, 1, 0, 4001, 0);
-        let broker = Transition::Identified { connection: ConnectionId(1), identity: Identity::Broker(7) };
+        let broker = Transition::Identified { connection: ConnectionId(1), identity: Identity::broker(7) };
         stage.observatory.apply(at(1), broker);
         reply(&mut first, 10, OpCode::GET_DATA, 3);
         reply(&mut first, 20, OpCode::SET_DATA, 9);

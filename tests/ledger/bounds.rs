@@ -107,7 +107,7 @@ fn any_transition() -> impl Strategy<Value = Transition> {
         4 => (connection(), any_end()).prop_map(|(connection, end)| Transition::Ended { connection, end }),
         1 => (connection(), any::<u32>()).prop_map(|(connection, broker)| Transition::Identified {
             connection,
-            identity: Identity::Broker(broker % 3),
+            identity: Identity::broker(broker % 3),
         }),
         1 => connection().prop_map(|connection| Transition::MoveRefused {
             connection,
@@ -242,7 +242,7 @@ fn claims_that_no_server_accepts_push_out_nobody() {
     story.state(first).closing = true;
     story.leave(first);
     let (away, second) = story.create(A);
-    story.tell(Transition::Identified { connection: second, identity: Identity::Broker(3) });
+    story.tell(Transition::Identified { connection: second, identity: Identity::broker(3) });
     story.leave(second);
     let (alive, third) = story.create(B);
     for number in 0..10_000 {
@@ -262,7 +262,7 @@ fn claims_that_no_server_accepts_push_out_nobody() {
     }
     assert_eq!(
         story.ledger.session(away).and_then(zoogate::session::ledger::SessionRecord::identity),
-        Some(Identity::Broker(3))
+        Some(Identity::broker(3))
     );
     assert_eq!(story.ledger.sessions().len(), 3);
     let attached = story.ledger.session(alive).into_iter().flat_map(|record| record.attachments().collect::<Vec<_>>());

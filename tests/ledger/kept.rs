@@ -56,7 +56,7 @@ fn what_cannot_be_placed_is_counted() {
         claimed(other, session),
         Transition::Answered { connection: link, response },
         Transition::Answered { connection: unknown, response },
-        Transition::Identified { connection: unknown, identity: Identity::Broker(1) },
+        Transition::Identified { connection: unknown, identity: Identity::broker(1) },
         Transition::MoveRefused { connection: unknown, form: MovedForm::Multi, refused: None },
         Transition::Ended { connection: unknown, end },
     ];

@@ -1,9 +1,10 @@
 //! Whether a session lives, and how it ended, as its connections and its holder tell.
 
 use zoogate::ids::SessionId;
+use zoogate::session::SessionLedger;
+use zoogate::session::identity::{Identity, ShortPath};
 use zoogate::session::ledger::{LedgerLimits, SessionEnd, SessionRecord, SessionState};
 use zoogate::session::transition::Transition;
-use zoogate::session::{SessionLedger, identity::Identity};
 use zoogate::wire::handshake::Password;
 
 use crate::story::{A, B, Link, Story};
@@ -58,8 +59,8 @@ fn a_refusal_of_a_closed_session_leaves_it_closed() {
 /// A new session of the client at an address, which turns out to be this broker's.
 fn broker(story: &mut Story, address: u8, number: u32) -> (SessionId, Link) {
     let (session, link) = story.create_by(Story::client(address), A);
-    story.tell(Transition::Identified { connection: link, identity: Identity::Broker(number) });
-    assert_eq!(story.ledger.session(session).and_then(SessionRecord::identity), Some(Identity::Broker(number)));
+    story.tell(Transition::Identified { connection: link, identity: Identity::broker(number) });
+    assert_eq!(story.ledger.session(session).and_then(SessionRecord::identity), Some(Identity::broker(number)));
     (session, link)
 }
 
@@ -85,7 +86,10 @@ fn a_broker_that_registers_twice_replaces_nothing_that_lives_or_is_over() {
     story.close_session(link);
     let (session, _) = broker(&mut story, 1, 4);
     assert_eq!(ended_as(&story, former), Some(SessionEnd::Closed));
-    story.tell(Transition::Identified { connection: second, identity: Identity::Controller(None) });
+    story.tell(Transition::Identified {
+        connection: second,
+        identity: Identity::of_ephemeral(b"/controller").expect("a controller"),
+    });
     story.leave(second);
     assert_eq!(state(&story, session), SessionState::Live);
 }
@@ -98,7 +102,7 @@ fn a_broker_that_registers_again_in_its_own_session_stays() {
     let claim = story.claim(session, A);
     let since = state(&story, session);
     assert!(matches!(since, SessionState::Pending { .. }), "{since:?}");
-    story.tell(Transition::Identified { connection: claim, identity: Identity::Broker(4) });
+    story.tell(Transition::Identified { connection: claim, identity: Identity::broker(4) });
     assert_eq!(state(&story, session), since);
 }
 
@@ -116,4 +120,71 @@ fn brokers_are_remembered_as_long_as_their_sessions() {
     let (_, link) = broker(&mut story, 1, 3);
     story.leave(link);
     assert_eq!(ended_as(&story, sessions[2]), Some(SessionEnd::Replaced));
+}
+
+fn told(story: &mut Story, link: Link, path: &[u8]) {
+    let identity = Identity::of_ephemeral(path).expect("a node that stays");
+    story.tell(Transition::Identified { connection: link, identity });
+}
+
+fn named(story: &Story, session: SessionId) -> String {
+    story.ledger.session(session).and_then(SessionRecord::identity).map_or_else(String::new, |one| one.to_string())
+}
+
+fn gone(story: &mut Story, chroot: &[u8], watched: bool) {
+    story.tell(Transition::ControllerGone { chroot: ShortPath::new(chroot), watched });
+}
+
+#[test]
+fn a_controller_is_one_until_another_takes_the_role_or_its_node_is_gone() {
+    let mut story = Story::new();
+    let (first, one) = broker(&mut story, 1, 1);
+    let (second, two) = broker(&mut story, 2, 2);
+    told(&mut story, one, b"/controller");
+    assert_eq!(named(&story, first), "broker-1 (controller)");
+    told(&mut story, two, b"/controller");
+    assert_eq!([named(&story, first), named(&story, second)], ["broker-1", "broker-2 (controller)"]);
+    gone(&mut story, b"/other", false);
+    assert_eq!(named(&story, second), "broker-2 (controller)");
+    gone(&mut story, b"", false);
+    assert_eq!(named(&story, second), "broker-2");
+}
+
+#[test]
+fn a_watch_that_tells_of_the_former_controller_leaves_the_new_one() {
+    let mut story = Story::new();
+    let (session, link) = broker(&mut story, 1, 1);
+    told(&mut story, link, b"/controller");
+    story.wait(4_999);
+    gone(&mut story, b"", true);
+    assert_eq!(named(&story, session), "broker-1 (controller)");
+    story.wait(1);
+    gone(&mut story, b"", true);
+    assert_eq!(named(&story, session), "broker-1");
+}
+
+#[test]
+fn a_session_that_is_over_holds_no_role() {
+    let mut story = Story::new();
+    let (session, link) = broker(&mut story, 1, 1);
+    told(&mut story, link, b"/controller");
+    story.close_session(link);
+    assert_eq!(named(&story, session), "broker-1");
+    let (session, link) = story.create(A);
+    told(&mut story, link, b"/kafka/controller");
+    assert_eq!(named(&story, session), "controller in /kafka");
+    story.close_session(link);
+    assert_eq!(named(&story, session), "/kafka/controller");
+}
+
+#[test]
+fn a_node_of_the_same_name_elsewhere_ends_and_replaces_nothing() {
+    let mut story = Story::new();
+    let (real, link) = broker(&mut story, 1, 7);
+    story.leave(link);
+    let (stranger, evil) = story.create_by(Story::client(1), A);
+    told(&mut story, evil, b"/evil/brokers/ids/7");
+    assert!(matches!(state(&story, real), SessionState::Pending { .. }));
+    assert!(story.ledger.placement(real).is_some());
+    assert_eq!([named(&story, real), named(&story, stranger)], ["broker-7", "broker-7 in /evil"]);
 }

@@ -109,6 +109,24 @@ async fn a_server_that_has_reset_is_known_by_that_although_its_client_had_more_t
 }
 
 #[tokio::test]
+async fn a_server_that_has_ended_in_order_has_done_so_whatever_it_resets_behind_that() {
+    let (mut fake, address, session) = (Fake::start().await, ports::free(), 0x0100_0000_0000_0d0e);
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    let Pair { mut client, server } = Pair::attach(&mut fake, address, session).await;
+    // More than is passed on at once: the first piece is reset, and the next one cannot be written any more.
+    zoogate.freeze();
+    drop(server);
+    send(&mut client, &frames::ping().repeat(20_000)).await;
+    zoogate.thaw();
+    until("the end to be told by its reason", async || {
+        let story = zoogate.json(&format!("/api/sessions/{session:#x}")).await.to_string();
+        assert!(!story.contains("\"server_reset\""), "{story}");
+        story.contains("\"server_fin\"").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn relays_that_have_ended_leave_no_memory_behind() {
     const WARM: usize = 1_000;
     const ROUNDS: usize = 6_000;

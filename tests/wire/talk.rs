@@ -123,6 +123,9 @@ impl Observer for Words {
                 format!("session moved, said in {form} to {refused:?}")
             }
             Event::Identified(identity) => format!("identity: {identity}"),
+            Event::ControllerGone { chroot, watched } => {
+                format!("controller gone: {} watched {watched}", text(chroot))
+            }
             Event::UnknownPart(op) => format!("a part of a multi is unknown: {op}"),
             Event::Compressed => "compressed".to_owned(),
             Event::Blocks { requests, replies } => {

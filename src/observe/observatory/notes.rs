@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Observatory;
 use crate::ids::{ServerId, SessionId};
@@ -11,6 +12,9 @@ use crate::session::own_pause::{AddedPause, OwnPause};
 use crate::time::Timestamp;
 use crate::wire::first_frame::Opening;
 use crate::wire::{Fault, OpCode};
+
+/// Shorter pauses of zoogate's own are no reason for a warning: a busy machine makes them.
+const PAUSE_WARNED: Duration = Duration::from_secs(1);
 
 impl Observatory {
     /// A conversation can no longer be read.
@@ -133,10 +137,15 @@ impl Observatory {
     /// zoogate itself stood still; `added` is what no other thread had told of.
     pub fn note_own_pause(&self, pause: OwnPause, added: AddedPause) {
         self.events().paused(added);
-        if added.is_new
-            && let Some(left_out) = self.sparing.pass("own_pause")
-        {
-            let paused_ms = pause.lasted().as_millis() as u64;
+        let paused_ms = pause.lasted().as_millis() as u64;
+        if !added.is_new {
+            return;
+        }
+        if pause.lasted() < PAUSE_WARNED {
+            if let Some(left_out) = self.sparing.pass("short_own_pause") {
+                tracing::info!(paused_ms, left_out, "zoogate itself stood still for a moment");
+            }
+        } else if let Some(left_out) = self.sparing.pass("own_pause") {
             tracing::warn!(paused_ms, left_out, "zoogate itself stood still; no server or client is blamed for it");
         }
     }

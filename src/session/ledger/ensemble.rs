@@ -19,7 +19,7 @@ const INQUIRY_PAUSE: Duration = Duration::from_millis(100);
 /// One look at a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
-    /// Since when the connection of the question was open.
+    /// Since when the server has been held by connections for questions without a break.
     pub(super) connected_at: Timestamp,
     pub(super) asked_at: Timestamp,
     /// When the answer came, or was given up.
@@ -55,14 +55,11 @@ fn epoch(zxid: Zxid) -> i64 {
     zxid.0 >> 32
 }
 
-/// How long after an answer the connection for the next question may be made for the server to have been the same
-/// process all the time: none starts so quickly.
-const AT_ONCE: Duration = Duration::from_millis(100);
-
 /// What shows that two looks in a row, both at a server that served, were at two servers.
 fn cannot_be_one(before: &Look, look: &Look) -> Option<NameSign> {
-    let at_once = look.connected_at <= before.told_at.after(AT_ONCE) && look.asked_at >= before.told_at;
-    if !at_once || !before.is_serving() || !look.is_serving() {
+    // Held without a break since the look before: the same process all the time, if it is one.
+    let held = look.connected_at <= before.told_at && look.asked_at >= before.told_at;
+    if !held || !before.is_serving() || !look.is_serving() {
         return None;
     }
     let (was, is) = (before.sighting.zxid?, look.sighting.zxid?);

@@ -1,4 +1,4 @@
-//! The latest session of every holder that has sessions one after the other and keeps its name: Kafka brokers by number,
+//! The latest session of every holder that has sessions one after the other and keeps its name: Kafka brokers by chroot and number,
 //! ClickHouse servers by uuid. At most one holder for each session that is remembered.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use crate::session::identity::{Identity, ShortPath};
 /// A name that lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum LastingName {
-    Broker(u32),
+    Broker(ShortPath, u32),
     Uuid(ShortPath),
 }
 
@@ -22,7 +22,9 @@ pub(super) struct HolderSessions(HashMap<LastingName, SessionId, RandomState>);
 
 fn lasting(identity: Option<Identity>) -> Option<LastingName> {
     match identity? {
-        Identity::Broker(broker) | Identity::Controller(Some(broker)) => Some(LastingName::Broker(broker)),
+        Identity::Broker { chroot, number } | Identity::Controller { chroot, broker: Some(number) } => {
+            Some(LastingName::Broker(chroot, number))
+        }
         Identity::ClickHouse(ClickHouseServer::Uuid(uuid)) => Some(LastingName::Uuid(uuid)),
         _ => None,
     }
@@ -60,22 +62,35 @@ mod tests {
     const ONE: SessionId = SessionId(1);
     const OTHER: SessionId = SessionId(2);
 
+    fn controller(broker: Option<u32>) -> Identity {
+        Identity::Controller { chroot: ShortPath::new(b""), broker }
+    }
+
     #[test]
     fn a_session_has_one_name_at_a_time() {
         let mut holders = HolderSessions::default();
         let mut before = None;
         for broker in 0..1_000 {
-            assert_eq!(holders.recognise(ONE, before, Identity::Broker(broker)), None);
-            before = Some(Identity::Broker(broker));
+            assert_eq!(holders.recognise(ONE, before, Identity::broker(broker)), None);
+            before = Some(Identity::broker(broker));
         }
         assert_eq!(holders.0.len(), 1);
-        assert_eq!(holders.recognise(OTHER, None, Identity::Controller(Some(999))), Some(ONE));
+        assert_eq!(holders.recognise(OTHER, None, controller(Some(999))), Some(ONE));
         holders.forget(ONE, before);
         assert_eq!(holders.0.len(), 1, "it is another session's by now");
-        holders.forget(OTHER, Some(Identity::Broker(999)));
+        holders.forget(OTHER, Some(Identity::broker(999)));
         assert!(holders.0.is_empty());
-        assert_eq!(holders.recognise(ONE, None, Identity::Controller(None)), None);
+        assert_eq!(holders.recognise(ONE, None, controller(None)), None);
         assert!(holders.0.is_empty());
+    }
+
+    #[test]
+    fn brokers_of_two_clusters_are_two() {
+        let mut holders = HolderSessions::default();
+        let evil = Identity::Broker { chroot: ShortPath::new(b"/evil"), number: 7 };
+        assert_eq!(holders.recognise(ONE, None, Identity::broker(7)), None);
+        assert_eq!(holders.recognise(OTHER, None, evil), None);
+        assert_eq!(holders.0.len(), 2);
     }
 
     #[test]

@@ -177,6 +177,7 @@ impl SessionLedger {
         let session = open.session;
         let joined = self.sessions.change(session, |record| (record.identity(), record.join_identity(identity)));
         let Some((before, joined)) = joined else { return };
+        self.note_role(now, session, joined);
         match self.holders.recognise(session, before, joined) {
             Some(former) if matches!(joined, Identity::ClickHouse(_)) => self.succeed(now, former, session),
             Some(former) => self.replace(now, former, session),

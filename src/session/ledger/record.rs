@@ -233,6 +233,16 @@ impl SessionRecord {
 
     pub(super) fn set_state(&mut self, state: SessionState) {
         self.state = state;
+        if matches!(state, SessionState::Ended { .. }) {
+            self.end_role();
+        }
+    }
+
+    /// It holds no role any more.
+    pub(super) fn end_role(&mut self) {
+        if let Some(identity) = &mut self.identity {
+            **identity = identity.without_role();
+        }
     }
 
     pub(super) fn set_closed(&mut self, at: Timestamp) {
