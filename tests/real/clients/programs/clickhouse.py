@@ -19,7 +19,9 @@ def configuration(folder, settings, servers, root):
     for server in servers.split(","):
         host, port = server.rsplit(":", 1)
         nodes += f"<node><host>{host}</host><port>{port}</port></node>"
-    single = "".join(f"<{name}>{value}</{name}>" for name, value in (SETTINGS | settings).items())
+    # The library has no uuid of its own: each run has a place of its own instead.
+    settings = SETTINGS | {"sessions_path": root + "/clickhouse/sessions"} | settings
+    single = "".join(f"<{name}>{value}</{name}>" for name, value in settings.items())
     path = folder + "/config.xml"
     with open(path, "w") as file:
         file.write(
