@@ -8,5 +8,6 @@ mod golden;
 mod kafka_pair;
 mod keeper;
 mod parity;
+mod replicas;
 mod scenarios;
 mod support;

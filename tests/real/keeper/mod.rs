@@ -72,3 +72,20 @@ fn a_refusal_leads_to_another_server() {
     assert!(told::servers(&gate).len() >= 2, "{}", gate.tell());
     told::expect_understood(&gate);
 }
+
+/// The client answers pings and is answered them; after 30 s without an answer to one operation it ends its session.
+#[test]
+fn an_operation_that_is_never_answered_is_named_as_the_end_of_its_session() {
+    let keepers = Keepers::start();
+    let gate = Gate::before(&keepers.addresses());
+    let start = clickhouse(&["use_xid_64=1"]);
+    let said = transcript::record_with(&start, &[gate.pooled()], "/slow", || keepers.swallow(b"/maps/map/data"));
+    assert!(said.iter().any(|line| line.contains("WHERE k = 'new' -> 77")), "{said:#?}");
+    gate.expect_all_judged();
+    let told = gate.json("/api/connections");
+    let ends = told["connections"].as_array().cloned().unwrap_or_default();
+    let ends: Vec<_> = ends.iter().filter(|end| end["reason"] == "operation_timeout").collect();
+    assert_eq!(ends.len(), 1, "{}", gate.tell());
+    let why = ends[0]["why"].as_str().unwrap_or_default();
+    assert!(why.contains("/slow/maps/map/data") && ends[0]["unanswered"] == 1, "{}", ends[0]);
+}
