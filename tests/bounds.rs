@@ -30,6 +30,7 @@ const CLAIMS: &[Claim] = &[
     ("| requests in flight", "4,096", "src/session/pending.rs", "IN_FLIGHT_CAP"),
     ("| paths kept", "16 KiB", "src/session/path_ring.rs", "PATH_RING_CAP"),
     ("| paths kept", "255 bytes", "src/session/path_ring.rs", "KEPT"),
+    ("| bytes kept of a ClickHouse client", "16 KiB", "src/session/connection.rs", "HELD_CAP"),
     ("| watched paths", "32,768", "src/session/watches.rs", "WATCHED_PATHS_CAP"),
     ("| claims of", "4,096", "src/session/ledger.rs", "CLAIMANTS"),
     ("| claims of", "8 of each", "src/session/ledger.rs", "CLAIMANT_HISTORY"),

@@ -219,6 +219,10 @@ impl Exchange {
                 body.multi_end()
             }
             _ if code != 0 => down.reply(xid, 9, ErrorCode(code)),
+            Ask::Create(op, path, ..) => {
+                let made = down.reply(xid, 9, ErrorCode::OK).buffer(path.as_bytes());
+                if *op == OpCode::CREATE { made } else { made.stat(9, 0, 0, 0) }
+            }
             _ => down.reply(xid, 9, ErrorCode::OK).raw(&[7; 90]),
         }
         .end()

@@ -5,6 +5,7 @@
 //!   panics, and work and memory stay in bounds.
 //! * `fuzz`: the same for inputs that nobody thought of, for as long as one likes.
 
+mod dialects;
 mod exchange;
 mod fuzz;
 mod golden;
