@@ -45,6 +45,7 @@ const CLAIMS: &[Claim] = &[
     ("| unanswered requests", "16,", "src/session/ending.rs", "UNANSWERED_SHOWN"),
     ("| unanswered requests", "255 bytes", "src/session/ending.rs", "UNANSWERED_PATH"),
     ("| unanswered requests", "1,024", "src/session/ending.rs", "UNANSWERED_PATHS"),
+    ("| bytes of an identity", "128", "src/session/identity.rs", "IDENTITY_PATH_CAP"),
     ("| connections to the admin", "64;", "src/admin/guests.rs", "CONNECTIONS"),
     ("| connections to the admin", "10 s", "src/admin/guests.rs", "STILL"),
     ("| connections to the admin", "2 min", "src/admin/guests.rs", "IDLE"),
@@ -67,6 +68,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("| connections to a server only", "1, 2, 4, 8"),
     ("| watched paths", "17 bytes"),
     ("| moves, refusals", "10,000"),
+    ("| claims in the history", "64"),
     // Bounded by the fields of an event.
     ("| log lines", "3 KiB"),
 ];

@@ -10,4 +10,5 @@ mod keeper;
 mod parity;
 mod replicas;
 mod scenarios;
+mod soak;
 mod support;

@@ -16,6 +16,8 @@ pub(crate) enum Signal {
     Stop,
     /// Let a frozen one go on.
     Cont,
+    /// Tell it that its terminal is gone, which others use to have a configuration read again.
+    HangUp,
 }
 
 impl Signal {
@@ -24,6 +26,7 @@ impl Signal {
             Self::Term => "TERM",
             Self::Stop => "STOP",
             Self::Cont => "CONT",
+            Self::HangUp => "HUP",
         }
     }
 }
@@ -59,6 +62,13 @@ impl Process {
         let command = format!("kill -{} {}", signal.name(), self.child.id());
         let ended = Command::new("sh").args(["-c", &command]).status().expect("run kill");
         assert!(ended.success(), "{command} failed");
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the state of a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
     /// Ends it at once, as a power cut would.

@@ -90,6 +90,36 @@ impl Gate {
         self.pooled
     }
 
+    /// Its admin address.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
+    /// The sum of a metric's series that have all these labels, written as on the page.
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let page = wait::until("the metrics", PATIENCE, || self.ask("/metrics"));
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let series = page.lines().filter(of_name).filter(|line| labels.iter().all(|label| line.contains(label)));
+        series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// This client's connection lives.
+    pub(crate) fn expect_unhurt(&self, client: SocketAddr) {
+        let connections = self.json(&format!("/api/connections?client={client}"));
+        let connections = list(&connections, "connections");
+        assert!(connections.iter().any(|one| one["state"] == "attached"), "{connections:?}");
+    }
+
     /// A connect string of the listeners of single servers.
     pub(crate) fn mirror_string(&self) -> String {
         let all: Vec<String> = self.mirrors.iter().map(SocketAddr::to_string).collect();

@@ -1,0 +1,255 @@
+//! Everything hostile at once, for as long as one likes, against a real ensemble: memory stays flat, other clients go
+//! on, every drop is counted.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::child::Signal;
+use crate::support::client::{Client, Credentials, Greeting, Kind};
+use crate::support::ensemble::{Ensemble, Version};
+use crate::support::frames::op;
+use crate::support::gate::Gate;
+
+/// Sessions that the ledger has room for: few, so that strangers could fill it.
+const SESSIONS: usize = 3_000;
+/// KiB that zoogate may need whatever it carries, and for each session, as the README says.
+const HOUSE: u64 = 32 << 10;
+const PER_SESSION: u64 = 8;
+/// KiB by which memory may differ between the second quarter and the end.
+const FLAT: u64 = 6 << 10;
+/// KiB of log that a minute may bring.
+const LOG_KIB_A_MINUTE: u64 = 200;
+/// Clients whose latency is watched through zoogate, and as many without it.
+const BYSTANDERS: usize = 3;
+
+/// What the hostile ones have done, to be compared with what was counted.
+#[derive(Default)]
+struct Deeds {
+    forged: AtomicU64,
+    garbage: AtomicU64,
+    abandoned: AtomicU64,
+}
+
+struct Stage {
+    gate: Gate,
+    ensemble: Ensemble,
+    stop: AtomicBool,
+    deeds: Deeds,
+    through: Mutex<Vec<Duration>>,
+    direct: Mutex<Vec<Duration>>,
+}
+
+impl Stage {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Does something again and again, with a pause.
+    fn repeat(&self, pause: Duration, mut act: impl FnMut(u64)) {
+        let mut number = 0;
+        while self.goes_on() {
+            act(number);
+            number += 1;
+            thread::sleep(pause);
+        }
+    }
+
+    /// Reads one thing after the other; nothing may happen to it.
+    fn bystand(&self, address: SocketAddr, seen: &Mutex<Vec<Duration>>) {
+        let mut client = Client::create_session(address);
+        self.repeat(Duration::from_millis(5), |_| {
+            let asked = Instant::now();
+            client.get_data("/soak");
+            seen.lock().expect("latencies").push(asked.elapsed());
+        });
+        client.close_session();
+    }
+
+    /// Claims sessions that never were.
+    fn forge(&self) {
+        self.repeat(Duration::from_millis(2), |number| {
+            let session = 0x7700_0000_0000_0000 + number as i64;
+            let forged = Credentials { session, password: vec![7; 16], last_zxid: 0, timeout_ms: i32::MAX };
+            if matches!(Client::try_attach(self.gate.pooled(), &forged), Greeting::Refused) {
+                self.deeds.forged.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Sends requests of 900 KB as fast as they are taken.
+    fn stream(&self) {
+        let data = vec![b'z'; 900_000];
+        let mut client = Client::create_session(self.gate.pooled());
+        self.repeat(Duration::ZERO, |_| {
+            for _ in 0..8 {
+                client.send_set_data("/no-such-node", &data);
+            }
+            for _ in 0..8 {
+                client.reply();
+            }
+        });
+    }
+
+    /// Keeps a thousand requests in flight: more stop the server's reading of everybody.
+    fn pipeline(&self) {
+        let mut client = Client::create_session(self.gate.pooled());
+        self.repeat(Duration::from_millis(1), |_| {
+            for _ in 0..1_000 {
+                let frame = client.request(op::EXISTS).text("/soak").bool(false);
+                client.send(frame);
+            }
+            for _ in 0..1_000 {
+                client.reply();
+            }
+        });
+    }
+
+    /// Opens connections and says what no client says, or half of it, or nothing.
+    fn babble(&self) {
+        let words: [&[u8]; 7] = [
+            b"",
+            b"\0",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"GET / HTTP/1.1\r\nHost: zk\r\n\r\n",
+            b"\0\0\0\x2d\0\0",
+            b"\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x7f\xff\xff\xff\0\0\0\0",
+        ];
+        self.repeat(Duration::from_millis(7), |number| {
+            let address = if number % 2 == 0 { self.gate.pooled() } else { self.gate.mirror(0) };
+            if let Ok(mut stream) = TcpStream::connect(address) {
+                // Who is not let in sees its end here.
+                let _ = stream.write_all(words[number as usize % words.len()]);
+                self.deeds.garbage.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Sessions that come, make themselves a name, ask with hostile paths and leave without an answer.
+    fn come_and_go(&self) {
+        self.repeat(Duration::from_millis(10), |number| {
+            let Greeting::Accepted(mut client) = Client::try_create_session(self.gate.pooled()) else { return };
+            client.create(&format!("/soak-{number}"), b"", Kind::Ephemeral);
+            for _ in 0..20 {
+                let frame = client.request(op::GET_DATA).buffer(&[0xff; 255]).bool(false);
+                client.send(frame);
+            }
+            if number % 3 == 0 {
+                client.abandon();
+                self.deeds.abandoned.fetch_add(1, Ordering::Relaxed);
+            } else {
+                client.try_close_session();
+            }
+        });
+    }
+
+    /// Holds the admin address's places with half a request, and with answers that nobody reads.
+    fn besiege_admin(&self) {
+        let half: &[u8] = b"GET /livez HTTP/1.1\r\nHost: l";
+        let unread: &[u8] = b"GET /api/connections?limit=100000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        self.repeat(Duration::from_millis(200), |number| {
+            let said = if number % 2 == 0 { half } else { unread };
+            let guests: Vec<TcpStream> = (0..80)
+                .filter_map(|_| TcpStream::connect(self.gate.admin()).ok())
+                .inspect(|mut guest| drop(guest.write_all(said)))
+                .collect();
+            let mut probe = TcpStream::connect(self.gate.admin()).expect("the admin address");
+            probe.write_all(b"GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("a request");
+            let mut answer = String::new();
+            probe.read_to_string(&mut answer).expect("an answer");
+            assert!(answer.contains("200 OK"), "{answer}");
+            drop(guests);
+        });
+    }
+
+    fn quarter(&self, number: u32, of: u32) -> u64 {
+        let resident = self.gate.resident_kib();
+        let quantile = |seen: &Mutex<Vec<Duration>>, part: usize| {
+            let mut seen = seen.lock().expect("latencies").clone();
+            seen.sort_unstable();
+            seen.get(seen.len() * part / 100).copied().unwrap_or_default()
+        };
+        let line = |seen| format!("p50 {:?} p99 {:?}", quantile(seen, 50), quantile(seen, 99));
+        println!(
+            "{number}/{of}: {resident} KiB; through zoogate {}; direct {}",
+            line(&self.through),
+            line(&self.direct)
+        );
+        self.through.lock().expect("latencies").clear();
+        self.direct.lock().expect("latencies").clear();
+        resident
+    }
+}
+
+#[test]
+#[ignore = "takes ZOOGATE_MINUTES (10) and all of the machine"]
+fn everything_hostile_at_once() {
+    let minutes = std::env::var("ZOOGATE_MINUTES").ok().and_then(|text| text.parse::<f64>().ok()).unwrap_or(10.0);
+    let ensemble = Ensemble::start(Version::V3_9_3);
+    let room = SESSIONS.to_string();
+    let gate = Gate::start_with(&ensemble, &["--ledger-sessions", &room, "--connections-per-address", "2000"]);
+    let mut maker = Client::create_session(ensemble.address(0));
+    assert_eq!(maker.create("/soak", b"data", Kind::Persistent), 0);
+    for follower in ensemble.followers() {
+        Client::create_session(ensemble.address(follower)).sync("/soak");
+    }
+    let mut away = Client::create_session(gate.pooled());
+    away.create("/soak-away", b"", Kind::Ephemeral);
+    let (stop, deeds) = (AtomicBool::new(false), Deeds::default());
+    let stage = Stage { gate, ensemble, stop, deeds, through: Mutex::default(), direct: Mutex::default() };
+    let parts = 20;
+    let resident: Vec<u64> = thread::scope(|scope| {
+        let stage = &stage;
+        for _ in 0..BYSTANDERS {
+            scope.spawn(|| stage.bystand(stage.gate.pooled(), &stage.through));
+            scope.spawn(|| stage.bystand(stage.ensemble.address(0), &stage.direct));
+        }
+        for hostile in [
+            Stage::forge,
+            Stage::stream,
+            Stage::stream,
+            Stage::pipeline,
+            Stage::babble,
+            Stage::come_and_go,
+            Stage::besiege_admin,
+        ] {
+            scope.spawn(move || hostile(stage));
+        }
+        let resident = (1..=parts).map(|part| {
+            thread::sleep(Duration::from_secs_f64(minutes * 60.0 / f64::from(parts)));
+            stage.gate.signal(Signal::HangUp);
+            away.ping();
+            stage.quarter(part, parts)
+        });
+        let resident = resident.collect();
+        stage.stop.store(true, Ordering::Relaxed);
+        resident
+    });
+    let metric = |name: &str, labels: &[&str]| stage.gate.metric(name, labels);
+    let known = metric("zoogate_sessions_known", &[]);
+    let most = resident.iter().max().copied().unwrap_or_default();
+    assert!(most as f64 <= HOUSE as f64 + PER_SESSION as f64 * SESSIONS as f64, "{most} KiB with {known} sessions");
+    let early = resident[resident.len() / 4..resident.len() / 2].iter().max().copied().unwrap_or_default();
+    let late = resident[resident.len() * 3 / 4..].iter().min().copied().unwrap_or_default();
+    assert!(late <= early + FLAT, "memory grew from {early} to {late} KiB: {resident:?}");
+    let (forged, garbage) = (&stage.deeds.forged, &stage.deeds.garbage);
+    let [forged, garbage] = [forged, garbage].map(|count| count.load(Ordering::Relaxed) as f64);
+    assert!(metric("zoogate_refused_attaches_total", &[]) >= forged, "{forged} forged claims");
+    let turned_away =
+        metric("zoogate_rejected_connections_total", &[]) + metric("zoogate_opaque_connections_total", &[]);
+    println!("{forged} forged claims, {garbage} openings that are none, {turned_away} of them rejected or opaque");
+    println!("{} sessions left without their answers", stage.deeds.abandoned.load(Ordering::Relaxed));
+    for queue in ["log", "findings", "sessions", "evicted_sessions", "claims"] {
+        println!("lost {queue}: {}", metric("zoogate_dropped_total", &[&format!("queue=\"{queue}\"")]));
+    }
+    let (logged, allowed) = (stage.gate.log_text().len(), LOG_KIB_A_MINUTE as f64 * 1024.0 * (minutes + 1.0));
+    assert!((logged as f64) < allowed, "{logged} bytes of log in {minutes} minutes");
+    away.ping();
+    stage.gate.expect_unhurt(away.local_address());
+    let Stage { gate, .. } = stage;
+    gate.stop();
+}
