@@ -8,11 +8,11 @@
 
 use crate::wire;
 use anyhow::{Context, Result};
-use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 const LISTENER: Token = Token(usize::MAX);
 const READ_BUFFER_BYTES: usize = 256 * 1024;
@@ -30,20 +30,27 @@ pub(crate) fn serve(address: SocketAddr) -> Result<()> {
     let mut poll = Poll::new()?;
     let mut listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    let mut server = Server { connections: Vec::new(), free: Vec::new(), replies: Replies::default() };
+    let mut server =
+        Server { connections: Vec::new(), free: Vec::new(), replies: Replies::default(), unfinished: Vec::new() };
     let mut events = Events::with_capacity(1024);
     let mut input = vec![0; READ_BUFFER_BYTES];
     loop {
-        match poll.poll(&mut events, None) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+        // Whoever had more to say than one read brings has its next turn behind the others.
+        let unfinished = std::mem::take(&mut server.unfinished);
+        let patience = (!unfinished.is_empty()).then_some(Duration::ZERO);
+        match poll.poll(&mut events, patience) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             other => other?,
         }
         for event in &events {
             if event.token() == LISTENER {
                 server.accept(&listener, &poll)?;
             } else {
-                server.serve(event, &mut input);
+                server.serve(event.token().0, event.is_read_closed(), &mut input);
             }
+        }
+        for slot in unfinished {
+            server.serve(slot, false, &mut input);
         }
     }
 }
@@ -52,6 +59,8 @@ struct Server {
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
     replies: Replies,
+    /// Connections that may have more to say.
+    unfinished: Vec<usize>,
 }
 
 impl Server {
@@ -75,14 +84,17 @@ impl Server {
         }
     }
 
-    fn serve(&mut self, event: &Event, input: &mut [u8]) {
-        let slot = event.token().0;
+    fn serve(&mut self, slot: usize, read_closed: bool, input: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(slot).and_then(Option::as_mut) else {
             return;
         };
-        if connection.on_event(event, input, &mut self.replies) == Next::Close {
-            self.connections[slot] = None;
-            self.free.push(slot);
+        match connection.on_event(read_closed, input, &mut self.replies) {
+            Next::Wait => {}
+            Next::Again => self.unfinished.push(slot),
+            Next::Close => {
+                self.connections[slot] = None;
+                self.free.push(slot);
+            }
         }
     }
 }
@@ -90,6 +102,7 @@ impl Server {
 #[derive(PartialEq, Eq)]
 enum Next {
     Wait,
+    Again,
     Close,
 }
 
@@ -110,35 +123,34 @@ impl Connection {
         Self { stream, cut: Vec::new(), unsent: Vec::new(), greeted: false, closing: false, skip: 0 }
     }
 
-    fn on_event(&mut self, event: &Event, input: &mut [u8], replies: &mut Replies) -> Next {
+    fn on_event(&mut self, read_closed: bool, input: &mut [u8], replies: &mut Replies) -> Next {
         if !self.unsent.is_empty() && !self.flush() {
             return Next::Wait;
         }
-        loop {
-            if self.closing {
-                return Next::Close;
-            }
-            let held = self.cut.len();
-            input[..held].copy_from_slice(&self.cut);
-            self.cut.clear();
-            let read = match self.stream.read(&mut input[held..]) {
-                Ok(0) => return Next::Close,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-                Err(_) => return Next::Close,
-            };
-            let filled = held + read;
-            replies.out.clear();
-            let used = self.answer(&input[..filled], replies);
-            self.cut.extend_from_slice(&input[used..filled]);
-            if !replies.out.is_empty() && !self.send(&replies.out) {
-                return Next::Wait;
-            }
-            let drained = held + read < input.len() && !event.is_read_closed();
-            if read == 0 || (drained && !self.closing) {
-                return Next::Wait;
-            }
+        if self.closing {
+            return Next::Close;
         }
+        let held = self.cut.len();
+        input[..held].copy_from_slice(&self.cut);
+        self.cut.clear();
+        let read = match self.stream.read(&mut input[held..]) {
+            Ok(0) => return Next::Close,
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(_) => return Next::Close,
+        };
+        let filled = held + read;
+        replies.out.clear();
+        let used = self.answer(&input[..filled], replies);
+        self.cut.extend_from_slice(&input[used..filled]);
+        if !replies.out.is_empty() && !self.send(&replies.out) {
+            return Next::Wait;
+        }
+        if self.closing {
+            return Next::Close;
+        }
+        let drained = held + read < input.len() && !read_closed;
+        if read == 0 || drained { Next::Wait } else { Next::Again }
     }
 
     /// Answers every whole request in `input`; returns the bytes it used.

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::connection::Guest;
-use super::gateway::{Arrival, FullHouse, Gateway};
-use super::roll::Roll;
+use super::gateway::{Arrival, FullHouse, Gateway, Permit};
+use super::hand_over::HandedOver;
 use super::socket::{self, Reservation};
 use crate::config::ListenerKind;
 
@@ -24,8 +24,6 @@ const AFTER_FAILURE: Duration = Duration::from_millis(50);
 pub(super) struct Door {
     /// The proxy.
     pub(super) gateway: Arc<Gateway>,
-    /// The worker's relays.
-    pub(super) roll: Arc<Roll>,
     /// The worker's number.
     pub(super) worker: usize,
     /// The address.
@@ -79,7 +77,7 @@ impl Door {
     }
 
     fn let_in(&self, client: TcpStream, address: SocketAddr) {
-        let permit = match self.gateway.admit(address.ip()) {
+        let permit = match self.gateway.admit(address.ip(), self.worker) {
             Ok(permit) => permit,
             Err(full) => {
                 let (observatory, listener) = (&self.gateway.observatory, self.reservation.address());
@@ -91,20 +89,52 @@ impl Door {
                 return;
             }
         };
-        let arrival = Arrival { client: address, worker: self.worker };
-        let guest = Guest { gateway: Arc::clone(&self.gateway), roll: Arc::clone(&self.roll), arrival, permit };
-        let kind = self.kind;
-        tokio::spawn(async move {
-            // A task of its own for the relay: what the handshake needed is given back.
-            if let Some(relay) = guest.receive(client, kind).await {
-                tokio::spawn(relay);
+        let (kind, carrier) = (self.kind, permit.worker());
+        if carrier == self.worker {
+            carry(&self.gateway, self.worker, (client, address), kind, permit);
+            return;
+        }
+        match client.into_std() {
+            Ok(client) => {
+                let listener = self.reservation.address();
+                self.gateway.hand_overs.give(carrier, HandedOver { client, address, listener, kind, permit });
             }
-        });
+            Err(error) => self.failed("accept", &error),
+        }
     }
 
     fn failed(&self, operation: &'static str, error: &io::Error) {
         self.gateway.observatory.note_listener_failure(self.reservation.address(), operation, error);
     }
+}
+
+/// Carries the clients that other workers have let in for this one, until the proxy stops.
+pub(super) async fn take_over(gateway: Arc<Gateway>, worker: usize) {
+    let Some(mut given) = gateway.hand_overs.of(worker) else { return };
+    while let Some(HandedOver { client, address, listener, kind, permit }) = given.recv().await {
+        match TcpStream::from_std(client) {
+            Ok(client) => carry(&gateway, worker, (client, address), kind, permit),
+            Err(error) => gateway.observatory.note_listener_failure(listener, "accept", &error),
+        }
+    }
+}
+
+/// Serves a client on this worker.
+fn carry(
+    gateway: &Arc<Gateway>,
+    worker: usize,
+    (client, address): (TcpStream, SocketAddr),
+    kind: ListenerKind,
+    permit: Permit,
+) {
+    let (gateway, roll) = (Arc::clone(gateway), Arc::clone(&gateway.rolls[worker]));
+    let guest = Guest { gateway, roll, arrival: Arrival { client: address, worker }, permit };
+    tokio::spawn(async move {
+        // A task of its own for the relay: what the handshake needed is given back.
+        if let Some(relay) = guest.receive(client, kind).await {
+            tokio::spawn(relay);
+        }
+    });
 }
 
 /// Waits until the door is to be closed.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::descriptors;
+use super::hand_over::HandOvers;
 use super::loop_watch::LoopWatch;
 use super::names::Name;
 use super::own_pause::Heartbeats;
@@ -49,6 +50,8 @@ pub(super) struct Gateway {
     heartbeats: Heartbeats,
     connections: AtomicU64,
     open: AtomicUsize,
+    /// Who carries how many of them.
+    pub(super) hand_overs: HandOvers,
     /// Client connections at one time.
     places: usize,
     /// Connections of each client address, where those are bounded; as many as are open.
@@ -62,6 +65,7 @@ impl Gateway {
         let own = Arc::new(OwnListeners::of(&settings.listeners));
         let names: Vec<Name> = settings.servers.iter().map(|server| Name::of(server.clone(), &own)).collect();
         let places = descriptors::places(&settings);
+        let hand_overs = HandOvers::new(settings.workers.get());
         let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
         let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
@@ -83,6 +87,7 @@ impl Gateway {
             open: AtomicUsize::new(0),
             places,
             by_address: Mutex::default(),
+            hand_overs,
             turn: AtomicUsize::new(0),
         }
     }
@@ -211,13 +216,14 @@ impl Gateway {
         }
     }
 
-    /// Takes a place for a client's connection.
+    /// Takes a place for a connection of this client that this worker has accepted.
     ///
     /// # Errors
     /// Which bound it met.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Result<Permit, FullHouse> {
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, worker: usize) -> Result<Permit, FullHouse> {
         let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let mut permit = Permit { gateway: Arc::clone(self), address: None };
+        let worker = self.hand_overs.choose(worker);
+        let mut permit = Permit { gateway: Arc::clone(self), address: None, worker };
         if open >= self.places {
             return Err(FullHouse::Everybody);
         }
@@ -250,6 +256,15 @@ pub(super) struct Permit {
     gateway: Arc<Gateway>,
     /// The address that it counts for, where addresses are bounded.
     address: Option<IpAddr>,
+    /// The worker that carries it.
+    worker: usize,
+}
+
+impl Permit {
+    /// The worker that is to carry the connection.
+    pub(super) fn worker(&self) -> usize {
+        self.worker
+    }
 }
 
 /// The bound that a client has met.
@@ -264,6 +279,7 @@ pub(super) enum FullHouse {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.gateway.open.fetch_sub(1, Ordering::Relaxed);
+        self.gateway.hand_overs.left(self.worker);
         let Some(address) = self.address else { return };
         let mut by_address = self.gateway.by_address();
         if let Some(same) = by_address.get_mut(&address) {
@@ -354,7 +370,7 @@ pub(super) mod tests {
     fn as_many_clients_are_let_in_as_there_are_places_and_each_leaves_its_own() {
         let listener = "servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\n[connections]\nmax = 2";
         let gateway = Arc::new(gateway(listener));
-        let admit = || gateway.admit([127, 0, 0, 1].into());
+        let admit = || gateway.admit([127, 0, 0, 1].into(), 0);
         let [first, second, third] = [(); 3].map(|()| admit());
         assert!(first.is_ok() && second.is_ok() && third.is_err());
         assert_eq!(gateway.open(), 2);
@@ -367,12 +383,16 @@ pub(super) mod tests {
     fn one_address_has_as_many_places_as_it_may_and_nothing_is_kept_of_those_that_left() {
         let bounds = "[connections]\nmax = 4\nper_address = 2";
         let gateway = Arc::new(gateway(&format!("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\n{bounds}")));
-        let admit = |host: u8| gateway.admit([127, 0, 0, host].into());
+        let admit = |host: u8| gateway.admit([127, 0, 0, host].into(), 0);
         let [first, second, third] = [1, 1, 1].map(admit);
         assert!(first.is_ok() && second.is_ok());
         assert_eq!(third.unwrap_err(), FullHouse::Address);
         let mapped = std::net::Ipv4Addr::new(127, 0, 0, 1).to_ipv6_mapped();
-        assert_eq!(gateway.admit(mapped.into()).unwrap_err(), FullHouse::Address, "the same address in another form");
+        assert_eq!(
+            gateway.admit(mapped.into(), 0).unwrap_err(),
+            FullHouse::Address,
+            "the same address in another form"
+        );
         let others = [2, 3].map(admit);
         assert!(others.iter().all(Result::is_ok));
         assert_eq!(admit(4).unwrap_err(), FullHouse::Everybody);

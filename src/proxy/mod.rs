@@ -10,6 +10,7 @@ mod door;
 mod gate;
 mod gateway;
 mod half_pipe;
+mod hand_over;
 mod loop_watch;
 mod names;
 mod own_address;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::door::Door;
+use super::door::{self, Door};
 use super::gateway::Gateway;
 use super::own_pause::BEAT;
 use super::roll::{Roll, Word};
@@ -35,9 +35,10 @@ impl Worker {
         let roll = Arc::clone(&gateway.rolls[number]);
         for (place, reservation) in reservations.into_iter().enumerate() {
             let (kind, open) = (gateway.settings.listeners[place].kind, gateway.door(place));
-            let (gateway, roll) = (Arc::clone(&gateway), Arc::clone(&roll));
-            tokio::spawn(Door { gateway, roll, worker: number, reservation, kind, open }.attend());
+            let gateway = Arc::clone(&gateway);
+            tokio::spawn(Door { gateway, worker: number, reservation, kind, open }.attend());
         }
+        tokio::spawn(door::take_over(Arc::clone(&gateway), number));
         tokio::spawn(stay_alive(Arc::clone(&gateway), number));
         if gateway.settings.busy_poll {
             tokio::spawn(vigil::keep(gateway.clock));

@@ -46,7 +46,12 @@ impl Process {
     pub(crate) fn start(program: &str, arguments: &[String], log: &Path) -> Self {
         let output = OpenOptions::new().create(true).append(true).open(log).expect("open the log of a child process");
         let errors = output.try_clone().expect("share the log of a child process");
-        let child = Command::new("setpriv")
+        let mut command = Command::new("setpriv");
+        // What a test is told is not meant for the program.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ZOOGATE_")) {
+            command.env_remove(name);
+        }
+        let child = command
             .args(["--pdeathsig", "KILL", program])
             .args(arguments)
             .stdin(Stdio::null())

@@ -113,13 +113,6 @@ impl Gate {
         series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
-    /// This client's connection lives.
-    pub(crate) fn expect_unhurt(&self, client: SocketAddr) {
-        let connections = self.json(&format!("/api/connections?client={client}"));
-        let connections = list(&connections, "connections");
-        assert!(connections.iter().any(|one| one["state"] == "attached"), "{connections:?}");
-    }
-
     /// A connect string of the listeners of single servers.
     pub(crate) fn mirror_string(&self) -> String {
         let all: Vec<String> = self.mirrors.iter().map(SocketAddr::to_string).collect();
