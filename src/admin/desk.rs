@@ -60,13 +60,13 @@ impl Desk {
         &self,
         query: ListQuery,
         filters: &[&str],
-        choose: impl FnOnce(&Arc<Observatory>, Filter) -> Listing,
+        choose: impl FnOnce(&Observatory, &Filter) -> Listing,
     ) -> Result<Response, Refusal> {
         let filter = query.resolve(&self.observatory, filters)?;
         let _queued = self.queued()?;
         let tray = self.tray().await?;
         let begin = || {
-            let mut listing = choose(&self.observatory, filter);
+            let mut listing = choose(&self.observatory, &filter);
             let first = listing.piece(&self.observatory).unwrap_or_default();
             (listing, first)
         };

@@ -209,7 +209,9 @@ mod tests {
     fn who_waits_for_an_answer_is_not_sent_away_but_who_does_not_read_it_is() {
         let now = Instant::now();
         let (guests, inside) = full(now);
-        inside.iter().for_each(|guest| guest.asked(now));
+        for guest in &inside {
+            guest.asked(now);
+        }
         assert!(guests.enter(now).is_none());
         inside[7].took(false, now);
         assert!(guests.enter(now).is_some() && inside[7].leave.is_cancelled());

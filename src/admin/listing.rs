@@ -1,5 +1,7 @@
 //! A list of any length as JSON, made a piece at a time: what is kept of it are the places of its rows.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::observe::Observatory;
@@ -19,9 +21,18 @@ pub(super) struct Listing {
     /// Whether there is more than was chosen.
     more: bool,
     make: MakeRows,
-    begun: bool,
-    any: bool,
-    ended: bool,
+    written: Written,
+}
+
+/// How far a list is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Written {
+    Nothing,
+    /// What stands in front of its rows.
+    Head,
+    /// Some of its rows.
+    Rows,
+    Whole,
 }
 
 impl Listing {
@@ -39,36 +50,37 @@ impl Listing {
             let rows: Vec<String> = copy(observatory, some).iter().map(|row| view(observatory, row)).collect();
             Some(rows.join(","))
         };
-        Self { member, more, make: Box::new(make), begun: false, any: false, ended: false }
+        Self { member, more, make: Box::new(make), written: Written::Nothing }
     }
 
     /// Whether the last piece was made.
     pub(super) fn is_whole(&self) -> bool {
-        self.ended
+        self.written == Written::Whole
     }
 
     /// The next piece of it; None behind the last.
     pub(super) fn piece(&mut self, observatory: &Observatory) -> Option<String> {
-        if self.ended {
+        if self.is_whole() {
             return None;
         }
         let mut piece = String::new();
-        if !self.begun {
-            self.begun = true;
-            piece.push_str(&format!("{{\"{}\":[", self.member));
+        if self.written == Written::Nothing {
+            self.written = Written::Head;
+            piece = format!("{{\"{}\":[", self.member);
         }
         while piece.len() < PIECE {
             let Some(rows) = (self.make)(observatory) else {
-                self.ended = true;
-                piece.push_str(&format!("],\"more\":{}}}", self.more));
+                self.written = Written::Whole;
+                // Writing to a String does not fail.
+                let _ = write!(piece, "],\"more\":{}}}", self.more);
                 break;
             };
             if !rows.is_empty() {
-                if self.any {
+                if self.written == Written::Rows {
                     piece.push(',');
                 }
-                self.any = true;
-                piece.push_str(&text::json(&rows));
+                self.written = Written::Rows;
+                piece += &text::json(&rows);
             }
         }
         Some(piece)

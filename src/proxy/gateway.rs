@@ -387,7 +387,7 @@ pub(super) mod tests {
         let [first, second, third] = [1, 1, 1].map(admit);
         assert!(first.is_ok() && second.is_ok());
         assert_eq!(third.unwrap_err(), FullHouse::Address);
-        let mapped = std::net::Ipv4Addr::new(127, 0, 0, 1).to_ipv6_mapped();
+        let mapped = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped();
         assert_eq!(
             gateway.admit(mapped.into(), 0).unwrap_err(),
             FullHouse::Address,

@@ -247,8 +247,8 @@ mod tests {
         let ((client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
         let client = client.into_std().unwrap();
         client.set_nonblocking(false).unwrap();
-        let saying = std::thread::spawn(move || io::Write::write_all(&mut &client, &[5; 4 * BYTES_PER_TURN]));
-        let reading = tokio::spawn(async move { server.read_exact(&mut [0; 4 * BYTES_PER_TURN]).await.map(drop) });
+        let saying = std::thread::spawn(move || io::Write::write_all(&mut &client, &vec![5; 4 * BYTES_PER_TURN]));
+        let reading = tokio::spawn(async move { server.read_exact(&mut vec![0; 4 * BYTES_PER_TURN]).await.map(drop) });
         let mut pipe = HalfPipe::new(READ_BUFFER);
         let mut looked_at = 0;
         while looked_at < 4 * BYTES_PER_TURN {

@@ -277,7 +277,9 @@ fn sessions_that_make_room_early_are_counted_and_told() {
     let mut story = Story::with_limits(LedgerLimits { sessions: 10, ..LedgerLimits::default() });
     let links: Vec<_> = (0..25).map(|_| story.create(A)).collect();
     assert_eq!((story.ledger.losses().sessions, story.ledger.losses().evicted), (15, 0), "living ones stay");
-    links.iter().for_each(|(_, link)| story.leave(*link));
+    for (_, link) in &links {
+        story.leave(*link);
+    }
     for _ in 0..4 {
         story.create(A);
     }

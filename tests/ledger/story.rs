@@ -91,7 +91,9 @@ impl Story {
     pub(crate) fn with_limits(limits: LedgerLimits) -> Self {
         let mut story = Self::new();
         story.ledger = SessionLedger::new(limits);
-        [LEADER, A, B].into_iter().for_each(|server| story.look(server));
+        for server in [LEADER, A, B] {
+            story.look(server);
+        }
         story
     }
 

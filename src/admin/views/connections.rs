@@ -1,7 +1,5 @@
 //! `/api/connections`: every connection that claimed a session, open or ended.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::ServerView;
@@ -126,7 +124,7 @@ impl ConnectionView {
 pub(in crate::admin) const CONNECTION_FILTERS: &[&str] = &["server", "client", "session", "state", "reason"];
 
 /// The connections that a filter lets through, newest first.
-pub(in crate::admin) fn connections(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
+pub(in crate::admin) fn connections(observatory: &Observatory, filter: &Filter) -> Listing {
     let fits = |one: &ConnectionFacts| {
         filter.server_fits(&[Some(one.server)])
             && filter.client_fits(Some(one.client))

@@ -1,7 +1,5 @@
 //! `/api/moves` and `/api/session-moved`: what happened to sessions, in order of time.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::fact::FactView;
@@ -62,7 +60,7 @@ impl MoveView {
 pub(in crate::admin) const MOVE_FILTERS: &[&str] = &["server", "client", "identity", "session", "reason"];
 
 /// The newest moves that a filter lets through, oldest of them first.
-pub(in crate::admin) fn moves(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
+pub(in crate::admin) fn moves(observatory: &Observatory, filter: &Filter) -> Listing {
     let fits = |one: &SessionMove| {
         filter.session_fits(one.session)
             && filter.server_fits(&[Some(one.from), Some(one.to)])
@@ -123,7 +121,7 @@ impl VerdictView {
 pub(in crate::admin) const VERDICT_FILTERS: &[&str] = &["server", "client", "identity", "session"];
 
 /// The newest verdicts that a filter lets through, oldest of them first.
-pub(in crate::admin) fn session_moved(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
+pub(in crate::admin) fn session_moved(observatory: &Observatory, filter: &Filter) -> Listing {
     let fits = |one: &MoveVerdict| {
         filter.session_fits(one.session)
             && filter.server_fits(&[Some(one.server)])

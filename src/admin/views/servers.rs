@@ -1,6 +1,5 @@
 //! `/api/servers`: the ensemble as last seen.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde::Serialize;
@@ -54,7 +53,7 @@ impl EntryView {
 pub(in crate::admin) const SERVER_FILTERS: &[&str] = &["server", "state"];
 
 /// The servers that a filter lets through, in configured order.
-pub(in crate::admin) fn servers(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
+pub(in crate::admin) fn servers(observatory: &Observatory, filter: &Filter) -> Listing {
     let attached = observatory.attached();
     let fits = |entry: &&ServerEntry| filter.server_fits(&[Some(entry.id)]) && filter.state_fits(entry.health.label());
     let mut fitting: Vec<ServerEntry> = observatory.roster().servers.iter().filter(fits).cloned().collect();

@@ -1,9 +1,7 @@
 //! `/api/sessions`: every session in short.
 
-use std::cmp::Reverse;
-use std::sync::Arc;
-
 use serde::Serialize;
+use std::cmp::Reverse;
 
 use super::{ServerView, holder, text};
 use crate::admin::listing::{Listing, row_text};
@@ -122,14 +120,14 @@ fn is_clickhouse(row: &SessionRow) -> bool {
 const AT_ONCE: usize = 1_024;
 
 /// The sessions that a filter lets through, newest activity first.
-pub(in crate::admin) fn sessions(observatory: &Arc<Observatory>, filter: Filter) -> Listing {
+pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &Filter) -> Listing {
     let ids = match filter.session {
         Some(session) => vec![session],
         None => observatory.session_ids(),
     };
     let mut found: Vec<(Reverse<Timestamp>, SessionId)> = Vec::new();
     for some in ids.chunks(AT_ONCE) {
-        let rows = observatory.session_rows(some).into_iter().filter(|row| fits(&filter, row));
+        let rows = observatory.session_rows(some).into_iter().filter(|row| fits(filter, row));
         found.extend(rows.map(|row| {
             let reading = observatory.meters().reading(row.session);
             (Reverse(active_at(&row, &reading)), row.session)
