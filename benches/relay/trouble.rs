@@ -36,7 +36,7 @@ impl Troublemakers {
             stream.set_read_timeout(None)?;
             let (writer, reader, stop) = (stream.try_clone()?, stream.try_clone()?, Arc::clone(&all.stop));
             match trouble {
-                Trouble::Nobody => continue,
+                Trouble::Nobody => {}
                 Trouble::Streams(_) => {
                     let request = wire::set_data(1, &path, &vec![b'z'; STREAM_DATA]);
                     all.threads.push(thread::spawn(move || write_on(writer, &request, &stop)));
@@ -91,9 +91,9 @@ fn burst(noisy: bool, path: &str) -> Vec<u8> {
 }
 
 fn reply_bytes(noisy: bool) -> usize {
-    let noise = if noisy { NOISY } else { 0 };
-    let plain = (IN_FLIGHT - noise) * wire::get_data_reply_bytes(0);
-    plain + noise * (crate::server::NOISE as usize + 1) * wire::BARE_REPLY_BYTES
+    let asked = if noisy { NOISY } else { 0 };
+    let plain = (IN_FLIGHT - asked) * wire::get_data_reply_bytes(0);
+    plain + asked * (crate::server::NOISE as usize + 1) * wire::BARE_REPLY_BYTES
 }
 
 /// Sends a burst, and another one whenever all replies to the last one have come.

@@ -14,10 +14,15 @@ use crate::support::{frames, ports};
 
 const SESSION: i64 = 0x0100_0000_0000_0a00;
 
-async fn from(host: u8, address: SocketAddr) -> TcpStream {
+async fn try_from(host: u8, address: SocketAddr) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, host], 0).into()).expect("an address of loopback");
-    socket.connect(address).await.expect("a connection")
+    // Whoever is turned away may be reset before it knows that it was connected.
+    socket.connect(address).await.ok()
+}
+
+async fn from(host: u8, address: SocketAddr) -> TcpStream {
+    try_from(host, address).await.expect("a connection")
 }
 
 /// A session of this client.
@@ -51,8 +56,10 @@ async fn one_address_cannot_take_every_place() {
     let (mut first, mut second) = (from(1, address).await, from(1, address).await);
     let mut first_server = attach(&mut first, &mut fake, 1).await;
     let second_server = attach(&mut second, &mut fake, 2).await;
-    let (said, end) = rest(&mut from(1, address).await).await;
-    assert_eq!((said.len(), end), (0, End::Reset));
+    if let Some(mut third) = try_from(1, address).await {
+        let (said, end) = rest(&mut third).await;
+        assert_eq!((said.len(), end), (0, End::Reset));
+    }
     let mut other = from(2, address).await;
     let mut other_server = attach(&mut other, &mut fake, 3).await;
     is_served((&mut other, &mut other_server)).await;
@@ -61,7 +68,7 @@ async fn one_address_cannot_take_every_place() {
     drop((second, second_server));
     // The place is free once the relay is gone.
     let mut again = until("a place", async || {
-        let mut client = from(1, address).await;
+        let mut client = try_from(1, address).await?;
         client.write_all(&frames::connect(60_000)).await.ok()?;
         tokio::select! {
             visit = fake.visit() => Some((client, visit.stream)),
