@@ -59,6 +59,10 @@ const CLAIMS: &[Claim] = &[
     ("| answers of the admin", "2 s", "src/admin/pace.rs", "LONGEST_REST"),
     ("| one direction", "a minute", "src/proxy/relay.rs", "LINGER"),
     ("| sent bytes", "a minute", "src/proxy/socket.rs", "UNACKNOWLEDGED"),
+    ("| steps of the machine's date", "64", "src/observe/calendar.rs", "STEPS"),
+    ("| zoogate's own pauses", "300 ms", "src/proxy/own_pause.rs", "NOTED"),
+    ("| zoogate's own pauses", "256", "src/session/own_pause.rs", "OWN_PAUSES_KEPT"),
+    ("| Kafka clusters", "64", "src/session/ledger/roles.rs", "CONTROLLERS"),
     ("| resident memory", "32 MiB", "tests/relay/support/zoogate.rs", "HOUSE"),
     ("| resident memory", "8 KiB", "tests/relay/support/zoogate.rs", "PER_SESSION"),
 ];

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::time::Timestamp;
 
 /// Steps that are remembered. Moments before the oldest are shown by the date that held just before it.
-const STEPS: usize = 32;
+const STEPS: usize = 64;
 /// The least difference that counts as a step; smaller ones are slewing, or this process waiting for its turn
 /// between the readings of the two clocks.
 const LEAST_STEP: Duration = Duration::from_secs(1);
@@ -163,10 +163,11 @@ mod tests {
         let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
         let date = |now: u64| Calendar::at(second(now), UNIX_EPOCH + Duration::from_secs(now * 1_000));
         let mut calendar = date(1);
-        for now in 2..=10 {
+        let last = STEPS as u64 + 6;
+        for now in 2..=last {
             calendar = calendar.checked(second(now), date(now)).unwrap().1;
         }
-        for now in 7..=10 {
+        for now in 7..=last {
             assert_eq!(calendar.unix_millis(second(now)), now * 1_000_000);
         }
         assert_eq!(calendar.unix_millis(second(6)), 6_000_000, "by the date just before the oldest step that is known");

@@ -150,3 +150,16 @@ fn some_resets_among_many_ends_are_no_broken_path() {
     }
     story.crowd(LEADER, 1);
 }
+
+#[test]
+fn a_server_that_answers_as_it_closes_its_connections_has_not_stood_through() {
+    let mut story = Story::new();
+    story.hold_probes();
+    let (_, link) = story.create(A);
+    story.fin(link);
+    // The question that was asked at the end was answered half gone; the next one shows it without its leader.
+    story.wait(20);
+    assert!(story.decided(link).is_none());
+    story.set(A, Health::NotServing);
+    assert_eq!(story.reason(link, quiet()), EndReason::ServerLeaving);
+}

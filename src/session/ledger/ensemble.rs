@@ -37,8 +37,13 @@ impl Look {
 
     /// Whether it shows the server down at that moment or later: one that says nothing is mute as long as it is asked.
     pub(super) fn is_down_since(&self, moment: Timestamp) -> bool {
+        self.is_down() && moment <= self.shows_until()
+    }
+
+    /// The last moment of which it tells.
+    pub(super) fn shows_until(&self) -> Timestamp {
         let said_nothing = matches!(self.sighting.health, Health::Mute | Health::Unreachable);
-        self.is_down() && moment <= if said_nothing { self.told_at } else { self.asked_at }
+        if said_nothing { self.told_at } else { self.asked_at }
     }
 
     pub(super) fn is_serving(&self) -> bool {

@@ -19,6 +19,9 @@ pub const EXODUS_QUIET: Duration = Duration::from_millis(250);
 pub const EXODUS_LONGEST: Duration = Duration::from_secs(2);
 /// How long a look at a server is awaited: a probe's own bound is about a second, and one may be under way.
 pub const LOOK_BOUND: Duration = Duration::from_secs(3);
+/// How long a server that is leaving may still answer as one that serves: what is asked as it closes its connections
+/// meets it half gone.
+const LEAVING_TAKES: Duration = Duration::from_millis(100);
 /// How many connections must end together to outweigh a look that shows the server serving.
 pub(super) const CROWD: u32 = 3;
 /// Above this many ended connections, one in ten may still be standing: its end has not been read yet.
@@ -176,6 +179,11 @@ impl Exodus {
             || now >= self.started_at.after(EXODUS_LONGEST + self.allowed)
     }
 
+    /// Whether the look that is asked for when it is quiet had its time.
+    fn is_long_quiet(&self, now: Timestamp) -> bool {
+        now >= self.last_at.after(EXODUS_QUIET + LEAVING_TAKES + self.allowed)
+    }
+
     fn is_late(&self, now: Timestamp) -> bool {
         now >= self.started_at.after(LOOK_BOUND + self.allowed)
     }
@@ -187,7 +195,7 @@ impl Exodus {
 
     /// Whether only a look at the server, or at its leader, can decide it.
     pub(super) fn wants_look(&self, ensemble: &Ensemble, server: ServerId, now: Timestamp) -> bool {
-        self.is_quiet(now) && ensemble.get(server).is_some_and(|view| view.serving_since(self.last_at).is_none())
+        self.is_quiet(now) && ensemble.get(server).is_some_and(|view| view.serving_since(self.settled_at()).is_none())
     }
 
     /// What has become of the server; None while evidence may still come.
@@ -210,7 +218,9 @@ impl Exodus {
             }
             return self.outage(server, ensemble, change, down, now);
         }
-        if !self.is_quiet(now) {
+        let early = seen.is_some_and(|look| look.asked_at < self.settled_at());
+        if !self.is_quiet(now) || (early && !self.is_long_quiet(now)) {
+            // What was asked as it closed its connections it may have answered half gone; the next look tells.
             return None;
         }
         let few = self.dropped < CROWD;
@@ -230,7 +240,7 @@ impl Exodus {
         }
         match (self.survivors(), change, seen) {
             (others @ 1.., _, _) => Some(self.stays(Testimony::Others(others))),
-            (0, Some(Change::New(fact)), _) if !stood => Some(Fate::LeaderLost(vec![fact])),
+            (0, Some(Change::New(fact)), _) => Some(Fate::LeaderLost(vec![fact])),
             (0, Some(Change::Suspected(fact) | Change::LeaderMute(fact)), None)
                 if self.is_late(now) || view.last.is_none() =>
             {
@@ -242,6 +252,11 @@ impl Exodus {
             }
             (0, _, None) => self.is_late(now).then_some(self.stays(Testimony::Nobody)),
         }
+    }
+
+    /// From when on an answer shows that the server serves on.
+    fn settled_at(&self) -> Timestamp {
+        self.last_at.after(LEAVING_TAKES)
     }
 
     fn within(&self) -> Duration {
@@ -289,7 +304,7 @@ impl Exodus {
         if self.role_before == Role::Standalone {
             return Some(Change::Same);
         }
-        let around = |look: &Look| look.asked_at.after(super::ensemble::LOOK_BACK) >= self.started_at;
+        let around = |look: &Look| look.shows_until().after(super::ensemble::LOOK_BACK) >= self.started_at;
         if let (Some((before, seen_at)), Some((now, _))) = (self.epoch_before, ensemble.epoch())
             && now > before
             && !self.is_outdated(seen_at)

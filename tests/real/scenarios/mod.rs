@@ -8,6 +8,7 @@ mod clients;
 mod pooled;
 mod servers;
 mod stale_links;
+mod verdicts;
 
 use crate::support::client::Client;
 use crate::support::gate::Gate;

@@ -135,6 +135,14 @@ impl Link {
         self.stream.local_addr().expect("a connected socket has an address")
     }
 
+    /// Waits for the length of the next frame, and hangs up without reading on.
+    pub(crate) fn hang_up_at_length(mut self) -> usize {
+        self.stream.set_read_timeout(Some(PATIENCE)).expect("set a read timeout");
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).expect("the length of a reply");
+        usize::try_from(i32::from_be_bytes(length)).expect("a length of 0 or more")
+    }
+
     /// Ends the connection in order, telling ZooKeeper nothing.
     pub(crate) fn abandon(self) {
         // Where the other side was first there is nothing left to shut down.
@@ -261,6 +269,11 @@ impl Client {
     }
 
     /// Leaves the connection without closing the session.
+    pub(crate) fn hang_up_at_length(self) -> usize {
+        self.link.hang_up_at_length()
+    }
+
+    /// Leaves its connection, not its session.
     pub(crate) fn abandon(self) {
         self.link.abandon();
     }

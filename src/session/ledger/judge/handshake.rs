@@ -132,13 +132,23 @@ fn lagging(case: &Case, shown: Zxid, before: bool) -> Explanation {
     Explanation::likely(EndReason::LaggingServer, [fact])
 }
 
-/// Whether the same server gave the session last: whatever the client has seen, this server has shown it, or had
-/// reached it by then.
+/// Whether the same server gave the session last, and no other one carried it since: whatever the client has seen, this
+/// server has shown it, or had reached it by then.
 fn had_the_session(scene: Scene<'_>) -> bool {
     let case = scene.case;
     let before = |other: &&Attachment| other.claim.attached_at().is_some_and(|at| at <= case.claim.claimed_at);
     let last = others(scene).filter(before).max_by_key(|other| other.claim.attached_at());
-    !scene.is_many() && last.is_some_and(|other| other.claim.server == case.claim.server)
+    let Some(since) =
+        last.filter(|last| last.claim.server == case.claim.server).and_then(|last| last.claim.attached_at())
+    else {
+        return false;
+    };
+    let carried_elsewhere = |other: &Attachment| {
+        other.claim.server != case.claim.server
+            && other.claim.attached_at().is_some()
+            && other.end.is_none_or(|end| end.at > since)
+    };
+    !scene.is_many() && !others(scene).any(carried_elsewhere)
 }
 
 /// The session ended at about that time: a server that carries that out closes a claim on its way too, unanswered
