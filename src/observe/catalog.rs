@@ -85,7 +85,7 @@ catalog! {
     ATTACHES: Counter "zoogate_attaches_total" ["server", "routed"]
         "Sessions given by a server, by why this server was asked.";
     REFUSALS: Counter "zoogate_refused_attaches_total" ["server"]
-        "Claims that a server answered with timeout 0: the session is over, or the password is wrong.";
+        "Claims that a server refused in words: with timeout 0 (the session is over, or the password is wrong), or as a Keeper without a leader does.";
     MOVES: Counter "zoogate_moves_total" ["from", "to"]
         "Sessions that came to another server than before.";
     SESSION_MOVED: Counter "zoogate_session_moved_total" ["server", "evidence", "confidence"]

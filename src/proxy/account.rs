@@ -23,6 +23,7 @@ pub(super) struct Account {
     arrival: Arrival,
     server: ServerId,
     routed: RouteReason,
+    /// The session that is claimed, and then the one that was given.
     session: Option<SessionId>,
     now: Timestamp,
     /// Whether it is closed: what is seen after that is counted and changes nothing any more.
@@ -93,13 +94,20 @@ impl Account {
         let transition = match event {
             Event::ConnectRequested(request) => {
                 let (client, server, routed) = (self.arrival.client, self.server, self.routed);
+                self.session = Some(request.session);
                 Transition::Claimed { connection, client, server, request, routed }
             }
             Event::ConnectResponded(response) => {
                 if response.accepted() {
+                    let meters = self.gateway.observatory.meters();
+                    if response.own_password && self.session != Some(response.session) {
+                        // Servers that count their sessions begin again with 1: what is there is of another one.
+                        meters.drop_dormant(response.session);
+                    }
                     self.session = Some(response.session);
-                    let meter = Arc::clone(self.recorder.meter());
-                    self.gateway.observatory.meters().begin(response.session, connection, meter);
+                    meters.begin(response.session, connection, Arc::clone(self.recorder.meter()));
+                } else {
+                    self.session = None;
                 }
                 Transition::Answered { connection, response }
             }

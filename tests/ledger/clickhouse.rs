@@ -7,7 +7,7 @@ use zoogate::session::clickhouse::ClickHouseServer;
 use zoogate::session::ending::{Closer, How};
 use zoogate::session::fact::{ClientFact, Fact};
 use zoogate::session::identity::{Identity, ShortPath};
-use zoogate::session::ledger::{SessionEnd, SessionState};
+use zoogate::session::ledger::{SessionEnd, SessionRecord, SessionState};
 use zoogate::session::transition::Transition;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
@@ -72,7 +72,7 @@ fn the_next_session_of_a_uuid_is_its_move() {
     assert_eq!(one.identity.map(|identity| identity.to_string()).as_deref(), Some("clickhouse one"));
     let former = story.ledger.session(FIRST).expect("the former session");
     assert!(matches!(former.state(), SessionState::Ended { how: SessionEnd::Replaced, .. }), "{:?}", former.state());
-    assert_eq!(story.ledger.session(SessionId(2)).map(|record| record.moves()), Some(1));
+    assert_eq!(story.ledger.session(SessionId(2)).map(SessionRecord::moves), Some(1));
 
     // The same server, or another uuid, is none.
     story.fin(second);

@@ -32,10 +32,9 @@ impl Replica {
         let folder = TempDir::with_prefix("zoogate-replica-").expect("create a folder for a replica");
         let [http, tcp, interserver] = [(); 3].map(|()| ports::free());
         let path = folder.path().display();
-        let nodes: String = zookeeper
-            .iter()
-            .map(|server| format!("<node><host>{}</host><port>{}</port></node>", server.ip(), server.port()))
-            .collect();
+        let node =
+            |server: &SocketAddr| format!("<node><host>{}</host><port>{}</port></node>", server.ip(), server.port());
+        let nodes = zookeeper.iter().map(node).collect::<Vec<_>>().concat();
         let text = format!(
             "<yandex><logger><level>information</level><log>{path}/log</log><errorlog>{path}/errors</errorlog></logger>\
              <listen_host>127.0.0.1</listen_host><http_port>{http}</http_port><tcp_port>{tcp}</tcp_port>\

@@ -214,7 +214,7 @@ impl Tree {
         }
         let owner = if flags & 1 != 0 { session } else { 0 };
         let (created, changed) = (self.zxid, self.zxid);
-        self.nodes.insert(path.clone(), Node { data, owner, created, changed, ..Node::default() });
+        self.nodes.insert(path.clone(), Node { data, created, changed, owner, ..Node::default() });
         Ok(path)
     }
 
