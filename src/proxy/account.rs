@@ -14,6 +14,10 @@ use crate::session::transition::Transition;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
 
+/// Refusals in words that the ledger judges in one wake-up of a connection. A server that refuses more at once, each
+/// in some bytes, would keep other connections waiting: the rest are counted.
+const REFUSALS_AT_ONCE: u16 = 16;
+
 /// One connection between a client and a server, as it is accounted for.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -28,6 +32,8 @@ pub(super) struct Account {
     now: Timestamp,
     /// Whether it is closed: what is seen after that is counted and changes nothing any more.
     ended: bool,
+    /// Refusals in words that came in this wake-up.
+    refusals: u16,
     _load: Load,
 }
 
@@ -46,6 +52,7 @@ impl Account {
             session: None,
             now: Timestamp::ZERO,
             ended: false,
+            refusals: 0,
             _load: Load::add(observatory, server),
         }
     }
@@ -54,6 +61,7 @@ impl Account {
     #[inline]
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.now = now;
+        self.refusals = 0;
         self.recorder.begin(now);
     }
 
@@ -116,6 +124,11 @@ impl Account {
                 Transition::ControllerGone { chroot: ShortPath::new(chroot), watched }
             }
             Event::MoveRefused { form, refused } => {
+                self.refusals = self.refusals.saturating_add(1);
+                if self.refusals > REFUSALS_AT_ONCE {
+                    self.gateway.observatory.note_further_refusal(self.server, form);
+                    return;
+                }
                 Transition::MoveRefused { connection, form, refused: refused.map(describe) }
             }
             Event::Opaque(fault) => {

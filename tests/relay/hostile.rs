@@ -98,3 +98,29 @@ async fn signals_of_others_do_not_end_it() {
     zoogate.terminate();
     assert_eq!(zoogate.ended().await.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_server_that_refuses_in_words_without_end_is_counted_and_does_not_fill_the_lists() {
+    const TIMES: usize = 200;
+    let (mut fake, address) = (Fake::start().await, ports::free());
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    let mut client = connect(address).await;
+    let mut server = attach(&mut client, &mut fake, 1).await;
+    let requests: Vec<u8> = (1..=TIMES).flat_map(|xid| frames::get_data(xid as i32, "/a")).collect();
+    send(&mut client, &requests).await;
+    expect(&mut server, &requests).await;
+    let refusal = |xid: usize| {
+        let mut reply = 16_i32.to_be_bytes().to_vec();
+        reply.extend((xid as i32).to_be_bytes());
+        reply.extend(7_i64.to_be_bytes());
+        reply.extend((-118_i32).to_be_bytes());
+        reply
+    };
+    let refusals: Vec<u8> = (1..=TIMES).flat_map(refusal).collect();
+    send(&mut server, &refusals).await;
+    expect(&mut client, &refusals).await;
+    zoogate.counts("zoogate_session_moved_total", &["evidence=\"reply\""], TIMES as u64).await;
+    let told = zoogate.json("/api/session-moved").await["session_moved"].as_array().map(Vec::len);
+    assert!(told.is_some_and(|told| (1..TIMES).contains(&told)), "{told:?} of {TIMES}");
+    is_served((&mut client, &mut server)).await;
+}

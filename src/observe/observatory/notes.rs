@@ -8,7 +8,9 @@ use super::Observatory;
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Calendar;
 use crate::observe::lock::lock;
+use crate::session::event::MovedForm;
 use crate::session::own_pause::{AddedPause, OwnPause};
+use crate::session::verdict::{Confidence, Evidence};
 use crate::time::Timestamp;
 use crate::wire::first_frame::Opening;
 use crate::wire::{Fault, OpCode};
@@ -48,6 +50,15 @@ impl Observatory {
         } else {
             tracing::debug!(%client, server, "compressed: the session is followed, its operations are not");
         }
+    }
+
+    /// A server has refused a session in words, as it did many times at this moment: counted, and not judged.
+    pub fn note_further_refusal(&self, server: ServerId, form: MovedForm) {
+        let evidence = match form {
+            MovedForm::Header => Evidence::Reply,
+            MovedForm::Multi => Evidence::Multi,
+        };
+        self.events().session_moved(server, evidence, Confidence::Certain);
     }
 
     /// A client speaks something that is relayed unseen.
