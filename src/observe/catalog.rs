@@ -102,6 +102,16 @@ catalog! {
         "Frames that could not be read. All but unknown_sub_operation, of which only the rest of its frame is not read, make their connection opaque.";
     WORDS: Counter "zoogate_four_letter_words_total" ["word"]
         "Four-letter words that were passed on.";
+    WAITING_CLAIMS: Gauge "zoogate_waiting_claims" []
+        "Clients that wait for a server to take their claim.";
+    CLAIM_WAIT: Histogram "zoogate_claim_wait_seconds" ["server"]
+        "From a client's claim to the answer of the server that took it.";
+    LATE_CLAIMS: Counter "zoogate_late_claims_total" ["server"]
+        "Claims that a server carried out after they had been left behind there: the session's connection elsewhere was ended, so that its client comes back.";
+    ORPHANS: Counter "zoogate_orphaned_sessions_total" ["server"]
+        "New sessions that a server gave after their client had gone; they are closed.";
+    SET_ASIDE: Gauge "zoogate_server_set_aside" ["server"]
+        "1 while the server is tried last because clients were given no session or no answers there while other servers gave them.";
     CONNECT_FAILURES: Counter "zoogate_connect_failures_total" ["server", "reason"]
         "Attempts to connect to a server that failed.";
     PROBES: Counter "zoogate_probe_results_total" ["server", "health"]

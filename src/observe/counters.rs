@@ -5,6 +5,7 @@
 //! is first seen.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use super::distribution::Distribution;
 use super::histogram::LatencyHistogram;
@@ -108,6 +109,7 @@ pub struct ServerCounters {
     largest: [Tally; 2],
     untracked: Tally,
     pauses: [Tally; 2],
+    claim_waits: LatencyHistogram,
     blocks: [Tally; 2],
 }
 
@@ -129,6 +131,7 @@ impl ServerCounters {
             largest: Default::default(),
             untracked: Tally::new(),
             pauses: Default::default(),
+            claim_waits: LatencyHistogram::default(),
             blocks: Default::default(),
         }
     }
@@ -204,6 +207,16 @@ impl ServerCounters {
     /// Blocks of compressed conversations in a direction.
     pub fn blocks(&self, direction: Direction) -> u64 {
         self.blocks[direction as usize].get()
+    }
+
+    /// Records how long a client waited for its claim to be taken by this server.
+    pub fn record_claim_wait(&self, waited: Duration) {
+        self.claim_waits.record_many(waited.as_nanos() as u64, 1);
+    }
+
+    /// A copy of how long clients waited, in nanoseconds.
+    pub fn claim_waits(&self) -> Distribution {
+        self.claim_waits.snapshot()
     }
 
     /// Watch events, in the order of [`EVENT_TYPES`].

@@ -108,7 +108,7 @@ const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 5] = ["log", "findings", "sessions", "evicted_sessions", "claims"];
+const QUEUES: [&str; 6] = ["log", "findings", "sessions", "evicted_sessions", "claims", "left_claims"];
 /// The place of every word that a table does not have.
 const OTHER: &str = "other";
 
@@ -177,6 +177,8 @@ pub(super) struct Events {
     own_pauses: Grid,
     /// In nanoseconds.
     own_pause_time: AtomicU64,
+    late_claims: Grid,
+    orphans: Grid,
     admin_waits: Grid,
     dropped: Grid,
 }
@@ -213,6 +215,8 @@ impl Events {
             clock_steps: grid(&catalog::CLOCK_STEPS, &[]),
             own_pauses: grid(&catalog::OWN_PAUSES, &[]),
             own_pause_time: AtomicU64::new(0),
+            late_claims: grid(&catalog::LATE_CLAIMS, &[servers]),
+            orphans: grid(&catalog::ORPHANS, &[servers]),
             admin_waits: grid(&catalog::ADMIN_WAITS, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
         }
@@ -227,7 +231,7 @@ impl Events {
     }
 
     /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that found
-    /// no room, those that were forgotten early, claims of unknown sessions.
+    /// no room, those that were forgotten early, claims of unknown sessions, claims left behind that are not watched.
     pub(super) fn set_dropped(&self, totals: [u64; QUEUES.len()]) {
         for (queue, total) in totals.into_iter().enumerate() {
             if let Some(counter) = self.dropped.at(&[queue]) {
@@ -289,6 +293,16 @@ impl Events {
 
     pub(super) fn compressed(&self) {
         self.opaque.add(&[FOREIGNS.len() + 1], 1);
+    }
+
+    /// A claim was carried out that had been left behind.
+    pub(super) fn late_claim(&self, server: ServerId) {
+        self.late_claims.add(&[server.index()], 1);
+    }
+
+    /// A new session was given to nobody.
+    pub(super) fn orphaned(&self, server: ServerId) {
+        self.orphans.add(&[server.index()], 1);
     }
 
     pub(super) fn clock_stepped(&self) {
@@ -375,7 +389,7 @@ mod tests {
             events.fault(Fault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11]);
+            events.set_dropped([7, 8, 9, 10, 11, 12]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &io::Error::from_raw_os_error(24));
         });
@@ -395,6 +409,7 @@ mod tests {
             r#"zoogate_dropped_total{queue="sessions"} 9"#,
             r#"zoogate_dropped_total{queue="evicted_sessions"} 10"#,
             r#"zoogate_dropped_total{queue="claims"} 11"#,
+            r#"zoogate_dropped_total{queue="left_claims"} 12"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
@@ -402,7 +417,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 17, "{counted:#?}");
+        assert_eq!(counted.len(), 18, "{counted:#?}");
     }
 
     #[test]

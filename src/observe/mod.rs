@@ -37,7 +37,7 @@ pub use histogram::LatencyHistogram;
 pub use logging::{LogControl, LogError, begin_log, log_to};
 pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use meters::{MeterBook, SessionMeters};
-pub use observatory::{Observatory, Scope};
+pub use observatory::{Observatory, Scope, SessionHome};
 pub use recorder::Recorder;
 pub use rows::{
     Closing, ConnectionFacts, ConnectionKey, ConnectionRow, PENDING, SessionPlace, SessionRow, SessionStory,

@@ -4,6 +4,7 @@
 //! readers who copy rows out; nobody formats anything while holding it. What happens per operation does not
 //! come here: it goes to the meters and counters that were handed out.
 
+mod claims;
 mod notes;
 mod reading;
 #[cfg(test)]
@@ -15,7 +16,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use foldhash::quality::RandomState;
+use smallvec::SmallVec;
 
+use self::claims::ClaimState;
 use super::calendar::Calendar;
 use super::counters::ServerCounters;
 use super::events::Events;
@@ -30,8 +33,9 @@ use super::wording::FactWording;
 use crate::config::Settings;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::ServerRoster;
-use crate::session::ledger::{LedgerLimits, SessionLedger};
+use crate::session::ledger::{LedgerLimits, SessionLedger, SessionRecord};
 use crate::session::transition::{Finding, Transition};
+use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
 
 /// Ended connections that are shown as undecided; the ledger itself decides the oldest beyond 50,000.
@@ -85,6 +89,7 @@ pub struct Observatory {
     /// Kinds of strangers and faults that were logged already.
     named: Mutex<Vec<&'static str>>,
     sparing: Sparing,
+    claims: ClaimState,
 }
 
 /// What the mutex guards.
@@ -94,6 +99,19 @@ struct Books {
     /// Ended connections without a final reason; <= [`CLOSING_CAP`].
     closing: HashMap<ConnectionId, Closing, RandomState>,
     swept_at: Timestamp,
+}
+
+/// Where a session is, or was last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionHome {
+    /// The server.
+    pub server: ServerId,
+    /// The connection that carries it, or did.
+    pub connection: ConnectionId,
+    /// Whether that is open.
+    pub is_open: bool,
+    /// Whether it ended because the server answered nothing: then its session does not go back there.
+    pub fell_silent: bool,
 }
 
 /// What came of a transition or of time: findings to tell, each with what its connection's meter showed, and
@@ -114,6 +132,7 @@ impl Observatory {
 
     /// An observatory for a scope that was made by hand.
     pub fn of_scope(scope: Scope, calendar: Calendar, now: Timestamp) -> Self {
+        let servers = scope.servers.len();
         let server_counters =
             || scope.servers.iter().map(|_| Arc::new(ServerCounters::new(scope.jute_maxbuffer))).collect();
         Self {
@@ -134,6 +153,7 @@ impl Observatory {
             log: OnceLock::new(),
             named: Mutex::default(),
             sparing: Sparing::default(),
+            claims: ClaimState::new(servers),
         }
     }
 
@@ -261,9 +281,38 @@ impl Observatory {
         &self.counters
     }
 
-    /// The server that a session is on, or was on last.
-    pub fn placed_on(&self, session: SessionId) -> Option<ServerId> {
-        lock(&self.books).ledger.placement(session).map(|placement| placement.server)
+    /// How many operations a server has answered through all workers, and how many of those `wanted` picks by
+    /// [`OpCode::slot`](crate::wire::OpCode::slot).
+    pub fn answered(&self, server: ServerId, wanted: impl Fn(usize) -> bool) -> (u64, u64) {
+        let mut sums = (0, 0);
+        for counters in self.counters.iter().filter_map(|servers| servers.get(server.index())) {
+            for (slot, op) in counters.ops().iter().enumerate() {
+                let operations = op.operations();
+                sums.0 += operations;
+                sums.1 += if wanted(slot) { operations } else { 0 };
+            }
+        }
+        sums
+    }
+
+    /// The open connections that carry a session.
+    pub fn carriers(&self, session: SessionId) -> SmallVec<[(ConnectionId, ServerId); 2]> {
+        let books = lock(&self.books);
+        let attached = books.ledger.session(session).into_iter().flat_map(SessionRecord::attachments);
+        attached.filter(|one| one.is_attached()).map(|one| (one.connection, one.claim.server)).collect()
+    }
+
+    /// Where a session is, or was last.
+    pub fn home(&self, session: SessionId) -> Option<SessionHome> {
+        let books = lock(&self.books);
+        let current = books.ledger.session(session)?.current()?;
+        let silent = |reason| matches!(reason, EndReason::ClientReadTimeout | EndReason::ServerUnresponsive);
+        Some(SessionHome {
+            server: current.claim.server,
+            connection: current.connection,
+            is_open: current.end.is_none(),
+            fell_silent: current.end.and_then(|end| end.reason).is_some_and(silent),
+        })
     }
 
     /// Says whether traffic is served.
@@ -307,6 +356,11 @@ impl Observatory {
     /// The words for facts about a connection to this server that ended at that moment.
     pub fn wording(&self, server: ServerId, ended_at: Timestamp) -> FactWording<'_> {
         self.journal.wording(server, ended_at)
+    }
+
+    /// What is noted of claims on their way.
+    pub(in crate::observe) fn claims(&self) -> &ClaimState {
+        &self.claims
     }
 
     fn events(&self) -> &Events {

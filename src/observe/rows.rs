@@ -157,7 +157,7 @@ pub struct ConnectionFacts {
     pub server: ServerId,
     /// Its session; None for a new one that was not given yet, or never.
     pub session: Option<SessionId>,
-    /// `claiming`, `attached`, `refused` or `ended`.
+    /// `waiting`, `attached`, `refused` or `ended`.
     pub state: &'static str,
     /// Why it ended: None while it is open, [`PENDING`] while that is not decided.
     pub reason: Option<&'static str>,
@@ -173,7 +173,7 @@ impl ConnectionFacts {
             server: open.claim.server,
             session: Some(open.session).filter(|session| !session.is_new()),
             state: match open.claim.outcome {
-                Outcome::Unanswered => "claiming",
+                Outcome::Unanswered => "waiting",
                 Outcome::Accepted { .. } => "attached",
                 Outcome::Refused { .. } => "refused",
             },

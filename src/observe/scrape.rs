@@ -65,7 +65,9 @@ impl Exporter {
         let sessions = observatory.session_places(&observatory.session_ids());
         let losses = observatory.losses();
         let lines = observatory.log().map_or(0, super::LogControl::dropped_lines);
-        self.events.set_dropped([lines, losses.findings, losses.sessions, losses.evicted, losses.claimants]);
+        let unwatched = observatory.claims().unwatched();
+        let losses = [lines, losses.findings, losses.sessions, losses.evicted, losses.claimants, unwatched];
+        self.events.set_dropped(losses);
         for place in 0..self.servers.len() {
             self.pour(place, observatory);
         }
@@ -78,6 +80,7 @@ impl Exporter {
         let mut page = Page::new(rendered);
         page.time(&catalog::OWN_PAUSE_TIME, self.events.own_pause_time());
         let all = self.durations(observatory, &mut page);
+        self.claim_waits(observatory, &mut page);
         self.sessions(observatory, &sessions, &all, &mut page);
         page.finish()
     }
@@ -150,6 +153,11 @@ impl Exporter {
             let leads = entry.role == Role::Leader && entry.health == Health::Serving;
             self.gauge(&catalog::SERVER_LEADER, &labels, flag(leads));
         }
+        for entry in &observatory.roster().servers {
+            let aside = flag(observatory.claims().is_set_aside(entry.id));
+            self.gauge(&catalog::SET_ASIDE, &[entry.address.as_str()], aside);
+        }
+        self.gauge(&catalog::WAITING_CLAIMS, &[], f64::from(observatory.claims().waiting()));
         for state in ["attached", "pending", "ended"] {
             let count = sessions.iter().filter(|place| place.state.label() == state).count();
             self.gauge(&catalog::SESSIONS_KNOWN, &[state], count as f64);
@@ -178,6 +186,18 @@ impl Exporter {
             }
         }
         all
+    }
+
+    /// How long claims waited, by the server that took them.
+    fn claim_waits(&self, observatory: &Observatory, page: &mut Page) {
+        page.family(&catalog::CLAIM_WAIT);
+        for (place, server) in self.servers.iter().enumerate() {
+            let mut waits = Distribution::default();
+            observatory.all_counters().iter().for_each(|worker| waits.merge(&worker[place].claim_waits()));
+            if !waits.is_empty() {
+                page.histogram(&catalog::CLAIM_WAIT, &[server], &waits, &COARSE);
+            }
+        }
     }
 
     /// The sessions with series of their own, and all others together.

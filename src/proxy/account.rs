@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gateway::{Arrival, Gateway, Load};
+use super::claims_out::ClaimKey;
+use super::gateway::{Arrival, Gateway, Load, claim_lasts};
+use super::witness::Prospect;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::observe::{ConnectionMeter, Direction, Recorder};
-use crate::session::ending::{ConnectionEnd, Unanswered};
+use crate::route::{Complaint, UNANSWERED_COUNTS};
+use crate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
 use crate::session::event::{Event, Observer, Refused};
 use crate::session::identity::ShortPath;
 use crate::session::transition::Transition;
@@ -29,6 +32,12 @@ pub(super) struct Account {
     routed: RouteReason,
     /// The session that is claimed, and then the one that was given.
     session: Option<SessionId>,
+    /// What tells its claim from others; None for a new session.
+    key: Option<ClaimKey>,
+    /// Negotiated timeout, once the session was given.
+    timeout: Option<Duration>,
+    /// When its claim went out; zero before that and once it is answered.
+    unanswered_since: Timestamp,
     now: Timestamp,
     /// Whether it is closed: what is seen after that is counted and changes nothing any more.
     ended: bool,
@@ -39,17 +48,22 @@ pub(super) struct Account {
 
 impl Account {
     /// Opens the account of a connection that is about to reach a server.
-    pub(super) fn open(gateway: &Arc<Gateway>, arrival: Arrival, server: ServerId, routed: RouteReason) -> Self {
+    pub(super) fn open(prospect: &Prospect, key: Option<ClaimKey>) -> Self {
+        let Prospect { gateway, arrival, server, routed, connection } = prospect;
+        let (arrival, server, routed, connection) = (*arrival, *server, *routed, *connection);
         let observatory = &gateway.observatory;
         let counters = observatory.counters(arrival.worker, server);
         Self {
             gateway: Arc::clone(gateway),
             recorder: Recorder::new(Arc::new(ConnectionMeter::default()), counters),
-            connection: gateway.next_connection(),
+            connection,
             arrival,
             server,
             routed,
             session: None,
+            key,
+            timeout: None,
+            unanswered_since: Timestamp::ZERO,
             now: Timestamp::ZERO,
             ended: false,
             refusals: 0,
@@ -76,6 +90,16 @@ impl Account {
         self.recorder.count_pause(direction);
     }
 
+    /// Its session, once it was given or claimed.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.session.filter(|session| !session.is_new())
+    }
+
+    /// Its number.
+    pub(super) fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
     /// How much of the time between two moments zoogate itself stood still.
     pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
         self.gateway.paused_within(from, to)
@@ -84,11 +108,53 @@ impl Account {
     /// Closes the account at the first sign of the connection's end.
     pub(super) fn end(&mut self, end: ConnectionEnd) {
         self.ended = true;
-        let connection = self.connection;
+        let (connection, now) = (self.connection, self.gateway.clock.now());
         self.recorder.end(end.unanswered_count);
-        self.gateway.apply(self.gateway.clock.now(), Transition::Ended { connection, end });
+        self.complain(&end, now);
+        // A path that broke is no proof that the server does not have the claim.
+        self.settle_claim(end.closer == Closer::Server(How::Fin));
+        self.gateway.apply(now, Transition::Ended { connection, end });
         if let Some(session) = self.session {
             self.gateway.observatory.meters().finish(session, connection);
+        }
+    }
+
+    /// The claim goes out.
+    fn send_claim(&mut self, timeout_ms: i32) {
+        self.unanswered_since = self.now;
+        self.gateway.pulse(self.server).add_waiting();
+        if let Some(key) = self.key {
+            self.gateway.claims_out.sent(key, self.connection, self.server, self.now, claim_lasts(timeout_ms));
+        }
+    }
+
+    /// The claim no longer waits for its answer; it is `over` when the server has dealt with it.
+    fn settle_claim(&mut self, over: bool) {
+        if self.unanswered_since > Timestamp::ZERO {
+            self.unanswered_since = Timestamp::ZERO;
+            self.gateway.pulse(self.server).drop_waiting();
+            if let Some(key) = self.key.filter(|_| over) {
+                self.gateway.claims_out.settled(key, self.connection);
+            }
+        }
+    }
+
+    /// Files what the client met, when that speaks against its server.
+    fn complain(&self, end: &ConnectionEnd, now: Timestamp) {
+        let gave_up = matches!(end.closer, Closer::Client(_));
+        if self.unanswered_since > Timestamp::ZERO {
+            let waited =
+                now.since(self.unanswered_since).saturating_sub(self.paused_within(self.unanswered_since, now));
+            if waited >= UNANSWERED_COUNTS && (gave_up || matches!(end.closer, Closer::Proxy(_))) {
+                self.gateway.complain(self.server, Complaint::NoSession, self.arrival.client);
+            }
+            return;
+        }
+        let owed = end.unanswered_count > 0 || end.unanswered_pings > 0;
+        let silence = now.since(end.server_heard_at).saturating_sub(self.paused_within(end.server_heard_at, now));
+        let waited_out = gave_up && owed && self.timeout.is_some_and(|timeout| silence * 3 >= timeout * 2);
+        if waited_out || end.closer == Closer::Proxy(ProxyClose::MuteServer) {
+            self.gateway.complain(self.server, Complaint::NoAnswer, self.arrival.client);
         }
     }
 
@@ -103,9 +169,11 @@ impl Account {
             Event::ConnectRequested(request) => {
                 let (client, server, routed) = (self.arrival.client, self.server, self.routed);
                 self.session = Some(request.session);
+                self.send_claim(request.timeout_ms);
                 Transition::Claimed { connection, client, server, request, routed }
             }
             Event::ConnectResponded(response) => {
+                self.settle_claim(true);
                 if response.accepted() {
                     let meters = self.gateway.observatory.meters();
                     if response.own_password && self.session != Some(response.session) {
@@ -113,6 +181,8 @@ impl Account {
                         meters.drop_dormant(response.session);
                     }
                     self.session = Some(response.session);
+                    self.timeout = u64::try_from(response.timeout_ms).ok().map(Duration::from_millis);
+                    self.gateway.pulse(self.server).gave(self.now);
                     meters.begin(response.session, connection, Arc::clone(self.recorder.meter()));
                 } else {
                     self.session = None;

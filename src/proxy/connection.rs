@@ -3,23 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::claim::{Attached, Claim, ClaimError, candidates, reach};
+use super::client_end::{ClientEnd, take_ready};
 use super::gate::{GateError, knock};
 use super::gateway::{Arrival, Gateway, Permit};
 use super::half_pipe::HalfPipe;
-use super::relay::{Enrolment, Relay};
-use super::roll::Roll;
+use super::relay::{Enrolment, LeftBehind, Relay};
+use super::roll::{Holder, Roll};
+use super::server_search::{Attached, SearchError, ServerSearch, reach};
 use super::socket;
 use super::witness::{Prospect, Witness};
 use crate::config::ListenerKind;
-use crate::ids::{ServerId, SessionId};
-use crate::route::ConnectIntent;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::route::{ConnectIntent, TurnedAway};
 use crate::session::verdict::RouteReason;
-use crate::wire::first_frame::{Foreign, Opening};
-use crate::wire::handshake::ConnectRequest;
+use crate::wire::first_frame::{Foreign, Opening, classify};
+use crate::wire::handshake::{ConnectRequest, answer_password};
+use crate::wire::pipelined::Pipelined;
 
 /// How long a mirror waits for its server's kernel: longer than a lost SYN and its repetition take.
 const MIRROR_CONNECT: Duration = Duration::from_secs(3);
@@ -42,11 +45,22 @@ pub(super) struct Guest {
 struct Counterpart {
     server: TcpStream,
     id: ServerId,
+    connection: ConnectionId,
     up: HalfPipe,
     down: HalfPipe,
     witness: Witness,
-    /// Whether a mute server is given up.
-    leaves_mute_server: bool,
+    holder: Holder,
+    left_behind: Option<LeftBehind>,
+}
+
+/// What a mirrored client began with.
+enum Begun {
+    /// A claim, or something else that is known by now.
+    Known(Opening),
+    /// Too little to tell, and something else happened first: the server spoke, or either side ended.
+    Unknown,
+    /// The client has gone behind its claim, or zoogate is stopping: nothing is sent.
+    Gone,
 }
 
 impl Guest {
@@ -54,26 +68,73 @@ impl Guest {
     pub(super) async fn receive(self, mut client: TcpStream, kind: ListenerKind) -> Option<Relay> {
         let found = match kind {
             ListenerKind::Pooled => self.pooled(&mut client).await?,
-            ListenerKind::Mirror(server) => {
-                let Some(found) = self.mirror(server).await else {
+            ListenerKind::Mirror(id) => {
+                let Ok(server) = reach(&self.gateway, id, Instant::now() + MIRROR_CONNECT).await else {
                     socket::reset(client);
                     return None;
                 };
-                found
+                self.mirror(&mut client, server, id).await?
             }
         };
-        let Counterpart { server, id, up, down, witness, leaves_mute_server } = found;
-        let number = self.gateway.next_connection().0;
-        let enrolment = Enrolment { roll: self.roll, number, server: id, leaves_mute_server };
+        let Counterpart { server, id, connection, up, down, witness, holder, left_behind } = found;
+        let enrolment = Enrolment { roll: self.roll, number: connection, server: id, holder, left_behind };
         Some(Relay::new((client, up), (server, down), witness, self.gateway.clock, enrolment, self.permit))
     }
 
-    /// As the server's own port would: at once, or with the server's own refusal.
-    async fn mirror(&self, id: ServerId) -> Option<Counterpart> {
-        let server = reach(&self.gateway, id, Instant::now() + MIRROR_CONNECT).await.ok()?;
+    /// As the server's own port would: at once, or with the server's own refusal. Only a claim whose client has gone
+    /// by the time it is read whole does not go up.
+    async fn mirror(&self, client: &mut TcpStream, mut server: TcpStream, id: ServerId) -> Option<Counterpart> {
+        let (mut bytes, mut sent) = (Vec::new(), 0);
+        let begun = self.mirror_opening(client, &mut server, (&mut bytes, &mut sent)).await;
+        let (mut up, down) = (self.pipe(), self.pipe());
         let prospect = self.prospect(id, RouteReason::Mirror);
-        let witness = Witness::Undecided { bytes: Vec::new(), prospect: Box::new(prospect) };
-        Some(Counterpart { server, id, up: self.pipe(), down: self.pipe(), witness, leaves_mute_server: false })
+        let connection = prospect.connection;
+        let witness = match begun {
+            Begun::Gone => return None,
+            Begun::Known(Opening::Handshake(_)) => {
+                let mut conversation = prospect.conversation(self.gateway.claim_key(&bytes));
+                conversation.on_client_bytes(self.gateway.clock.now(), &bytes);
+                Witness::Conversation(conversation)
+            }
+            Begun::Known(opening) => prospect.nobody(opening),
+            Begun::Unknown => Witness::Undecided { bytes: bytes.clone(), prospect: Box::new(prospect) },
+        };
+        up.preload(&bytes[sent..]);
+        Some(Counterpart { server, id, connection, up, down, witness, holder: Holder::Mirrored, left_behind: None })
+    }
+
+    /// Reads what a mirrored client begins with, for as long as nothing else happens, and passes it on piece by piece;
+    /// only the last piece of a claim is kept back for a moment.
+    async fn mirror_opening(
+        &self,
+        client: &mut TcpStream,
+        server: &mut TcpStream,
+        (bytes, sent): (&mut Vec<u8>, &mut usize),
+    ) -> Begun {
+        loop {
+            tokio::select! {
+                biased;
+                read = client.read_buf(bytes) => if !matches!(read, Ok(1..)) {
+                    return Begun::Unknown;
+                },
+                _ = server.readable() => return Begun::Unknown,
+                () = self.gateway.stopping.cancelled() => return Begun::Gone,
+            }
+            match classify(bytes) {
+                None => {
+                    if server.write_all(&bytes[*sent..]).await.is_err() {
+                        return Begun::Unknown;
+                    }
+                    *sent = bytes.len();
+                }
+                Some(Opening::Handshake(len)) => {
+                    let end = take_ready(client, bytes);
+                    let gone = end.is_some_and(|end| has_gone(&bytes[..], 4 + len, end));
+                    return if gone { Begun::Gone } else { Begun::Known(Opening::Handshake(len)) };
+                }
+                Some(opening) => return Begun::Known(opening),
+            }
+        }
     }
 
     async fn pooled(&self, client: &mut TcpStream) -> Option<Counterpart> {
@@ -90,8 +151,8 @@ impl Guest {
             }
         };
         let opening = match knocked.opening {
-            Opening::Handshake(len) => match ConnectRequest::read(knocked.split(len).0.get(4..).unwrap_or(&[])) {
-                Ok(request) => return self.claim(client, knocked.split(len), request).await,
+            Opening::Handshake(len) => match ConnectRequest::read(knocked.bytes.get(4..4 + len).unwrap_or(&[])) {
+                Ok(request) => return self.claim(client, (knocked.bytes, 4 + len), request).await,
                 Err(fault) => {
                     // A first frame of a handshake's size that is none: forwarded unseen.
                     tracing::debug!(client = %self.arrival.client, %fault, "first frame is no handshake");
@@ -116,29 +177,43 @@ impl Guest {
         tracing::debug!(client = %self.arrival.client, %error, "no first frame");
     }
 
-    /// A session's claim: to the first server that answers it.
+    /// A session's claim: to a server that answers it.
     async fn claim(
         &self,
         client: &mut TcpStream,
-        (frame, behind): (&[u8], &[u8]),
+        first: (Vec<u8>, usize),
         request: ConnectRequest,
     ) -> Option<Counterpart> {
-        let mut ahead = behind.to_vec();
-        let claim = Claim { gateway: &self.gateway, arrival: self.arrival, request, frame };
-        match claim.place(client, &mut ahead).await {
-            Ok(Attached { server, id, answer, mut conversation }) => {
+        let _waiting = self.gateway.observatory.waiting_claim();
+        let began_at = self.gateway.clock.now();
+        let mut search = ServerSearch::new(&self.gateway, self.arrival, request, first);
+        match search.run(client).await {
+            Ok(Attached { claim, left_behind }) => {
+                let counters = self.gateway.observatory.counters(self.arrival.worker, claim.server);
+                counters.record_claim_wait(self.gateway.clock.now().since(began_at));
+                let key = search.key().or_else(|| {
+                    let session = claim.conversation.session()?;
+                    Some(self.gateway.claims_out.key(session, answer_password(&claim.answer)?))
+                });
                 let (mut up, mut down) = (self.pipe(), self.pipe());
-                down.preload(&answer);
-                if !ahead.is_empty() {
-                    up.preload(&ahead);
-                    conversation.on_client_bytes(self.gateway.clock.now(), &ahead);
-                }
-                let witness = Witness::Conversation(conversation);
-                Some(Counterpart { server, id, up, down, witness, leaves_mute_server: true })
+                down.preload(&claim.answer);
+                up.preload(search.unsent(&claim));
+                let (session, since) = (request.session, claim.sent_at);
+                let gateway = Arc::clone(&self.gateway);
+                Some(Counterpart {
+                    id: claim.server,
+                    connection: claim.connection(),
+                    server: claim.stream,
+                    up,
+                    down,
+                    witness: Witness::Conversation(claim.conversation),
+                    holder: Holder::Pooled(key),
+                    left_behind: left_behind.then_some(LeftBehind { gateway, session, since }),
+                })
             }
-            Err(ClaimError::ClientLeft) => None,
-            Err(ClaimError::NoServer) => {
-                self.gateway.observatory.note_unplaced(self.arrival.client, Some(request.session));
+            Err(SearchError::ClientLeft) => None,
+            Err(SearchError::NoServer(why)) => {
+                self.gateway.observatory.note_unplaced(self.arrival.client, Some(request.session), why);
                 None
             }
         }
@@ -147,23 +222,36 @@ impl Guest {
     /// Something that is not a session: to the first server that takes the connection.
     async fn foreign(&self, bytes: &[u8], opening: Opening) -> Option<Counterpart> {
         let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, avoids: None, read_only: true };
-        for candidate in candidates(&self.gateway, intent) {
+        for candidate in self.gateway.candidates(intent, self.gateway.next_turn()) {
             let id = candidate.server;
             let Ok(server) = reach(&self.gateway, id, Instant::now() + FOREIGN_CONNECT).await else { continue };
             let (mut up, down) = (self.pipe(), self.pipe());
             up.preload(bytes);
-            let witness = self.prospect(id, candidate.reason).nobody(opening);
-            return Some(Counterpart { server, id, up, down, witness, leaves_mute_server: false });
+            let prospect = self.prospect(id, candidate.reason);
+            let (connection, witness) = (prospect.connection, prospect.nobody(opening));
+            let holder = Holder::Mirrored;
+            return Some(Counterpart { server, id, connection, up, down, witness, holder, left_behind: None });
         }
-        self.gateway.observatory.note_unplaced(self.arrival.client, None);
+        self.gateway.observatory.note_unplaced(self.arrival.client, None, TurnedAway::NobodyTook);
         None
     }
 
     fn prospect(&self, server: ServerId, routed: RouteReason) -> Prospect {
-        Prospect { gateway: Arc::clone(&self.gateway), arrival: self.arrival, server, routed }
+        let (gateway, connection) = (Arc::clone(&self.gateway), self.gateway.next_connection());
+        Prospect { gateway, arrival: self.arrival, server, routed, connection }
     }
 
     fn pipe(&self) -> HalfPipe {
         HalfPipe::new(self.gateway.settings.connections.buffer)
     }
+}
+
+/// Whether a client whose end stands behind its claim has gone. One that has asked for something behind the claim of a
+/// new session, or to close its session, has only said all that it wants to say.
+fn has_gone(bytes: &[u8], claim_len: usize, end: ClientEnd) -> bool {
+    let Ok(request) = ConnectRequest::read(bytes.get(4..claim_len).unwrap_or(&[])) else { return false };
+    let mut behind = Pipelined::NOTHING;
+    behind.read_on(&bytes[claim_len..], request.dialect);
+    let waits = bytes.len() > claim_len && (request.session.is_new() || behind.closes);
+    end == ClientEnd::Broken || !waits
 }

@@ -5,33 +5,49 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::claims_out::CONNECTIONS_WATCHED;
 use crate::config::Settings;
 
 /// A client's connection and its server's.
 const PER_CLIENT: u64 = 2;
 /// The log, the look-ups of names, the admin address and its readers, what the libraries open for themselves.
 const HOUSE: u64 = 48;
+/// One in so many is kept for the connections of claims left behind.
+const LEFT_CLAIMS_SHARE: u64 = 256;
 /// A worker's event queue, its wake-up, its signals.
 const PER_WORKER: u64 = 4;
 /// A prober's connection, and the next one while the last one closes.
 const PER_SERVER: u64 = 2;
 
-/// Raises the limit as far as the system allows, and returns the number of clients that have room: never more
-/// than were asked for, never less than one.
-pub(super) fn places(settings: &Settings) -> usize {
+/// What there is room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct DescriptorRoom {
+    /// Clients: never more than were asked for, never less than one.
+    pub(super) clients: usize,
+    /// Connections of claims that were left behind.
+    pub(super) left_claims: usize,
+}
+
+/// Raises the limit as far as the system allows, and returns what there is room for then.
+pub(super) fn room_for(settings: &Settings) -> DescriptorRoom {
     let limit = raise();
     let wanted = settings.connections.max.get();
     let places = room(limit, settings).clamp(1, wanted);
     if places < wanted {
         tracing::info!(limit, clients = places, "the descriptor limit leaves room for fewer clients than allowed");
     }
-    places
+    DescriptorRoom { clients: places, left_claims: left_claims(limit) as usize }
+}
+
+fn left_claims(limit: u64) -> u64 {
+    (limit / LEFT_CLAIMS_SHARE).min(CONNECTIONS_WATCHED)
 }
 
 fn room(limit: u64, settings: &Settings) -> usize {
     let workers = settings.workers.get() as u64;
     let listeners = settings.listeners.len() as u64 * (workers + 1);
-    let house = HOUSE + PER_WORKER * workers + PER_SERVER * settings.servers.len() as u64 + listeners;
+    let house =
+        HOUSE + left_claims(limit) + PER_WORKER * workers + PER_SERVER * settings.servers.len() as u64 + listeners;
     usize::try_from(limit.saturating_sub(house) / PER_CLIENT).unwrap_or(usize::MAX)
 }
 

@@ -21,13 +21,6 @@ pub(super) struct Knock {
     pub(super) opening: Opening,
 }
 
-impl Knock {
-    /// The first frame, and what came behind it; for a handshake.
-    pub(super) fn split(&self, len: usize) -> (&[u8], &[u8]) {
-        self.bytes.split_at((4 + len).min(self.bytes.len()))
-    }
-}
-
 /// Why there was no first frame.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GateError {

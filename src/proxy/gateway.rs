@@ -7,24 +7,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
+use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::claims_out::{ClaimKey, ClaimsOut};
 use super::clock::Clock;
 use super::descriptors;
 use super::hand_over::HandOvers;
 use super::loop_watch::LoopWatch;
 use super::names::Name;
 use super::own_pause::Heartbeats;
-use super::roll::Roll;
+use super::roll::{Roll, Told, Word};
+use super::server_pulse::ServerPulse;
 use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
 use crate::ids::{ConnectionId, ServerId};
 use crate::observe::Observatory;
+use crate::route::{Candidate, Complaint, ConnectIntent, ServerSight, ServerStanding, choose};
 use crate::session::sighting::{Health, Sighting};
 use crate::session::transition::Transition;
 use crate::time::Timestamp;
 use crate::wire::first_frame::Opening;
+use crate::wire::handshake::{ConnectRequest, request_password};
 
 /// The running proxy, as its tasks see it.
 #[derive(Debug)]
@@ -47,6 +52,12 @@ pub(super) struct Gateway {
     /// Doors that listen now, each worker's counted.
     listening: AtomicUsize,
     probe_now: Vec<Notify>,
+    pulses: Vec<ServerPulse>,
+    /// Sent after each look at a server.
+    looks: watch::Sender<()>,
+    standing: Mutex<ServerStanding>,
+    /// The claims that are out.
+    pub(super) claims_out: ClaimsOut,
     heartbeats: Heartbeats,
     connections: AtomicU64,
     open: AtomicUsize,
@@ -64,11 +75,13 @@ impl Gateway {
     pub(super) fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
         let own = Arc::new(OwnListeners::of(&settings.listeners));
         let names: Vec<Name> = settings.servers.iter().map(|server| Name::of(server.clone(), &own)).collect();
-        let places = descriptors::places(&settings);
         let hand_overs = HandOvers::new(settings.workers.get());
+        let room = descriptors::room_for(&settings);
         let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
         let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
+        let pulses = settings.servers.iter().map(|_| ServerPulse::default()).collect();
+        let standing = ServerStanding::new(settings.servers.len());
         // The workers, and the thread beside the traffic.
         let heartbeats = Heartbeats::new(settings.workers.get() + 1);
         Self {
@@ -82,10 +95,14 @@ impl Gateway {
             doors,
             listening: AtomicUsize::new(0),
             probe_now,
+            pulses,
+            looks: watch::Sender::new(()),
+            standing: Mutex::new(standing),
+            claims_out: ClaimsOut::new(room.left_claims),
             heartbeats,
             connections: AtomicU64::new(1),
             open: AtomicUsize::new(0),
-            places,
+            places: room.clients,
             by_address: Mutex::default(),
             hand_overs,
             turn: AtomicUsize::new(0),
@@ -129,6 +146,77 @@ impl Gateway {
         }
     }
 
+    /// The signs of life of a server.
+    pub(super) fn pulse(&self, server: ServerId) -> &ServerPulse {
+        &self.pulses[server.index()]
+    }
+
+    /// Says that a look at a server is over.
+    pub(super) fn looked(&self) {
+        self.looks.send_replace(());
+    }
+
+    /// Follows the looks at servers.
+    pub(super) fn looks(&self) -> watch::Receiver<()> {
+        self.looks.subscribe()
+    }
+
+    /// Has a server looked at when its last answer is older than that and no look is under way.
+    pub(super) fn look_if_older(&self, server: ServerId, age: Duration) {
+        let pulse = self.pulse(server);
+        if !pulse.is_looked_at() && self.clock.now().since(pulse.told_at()) > age {
+            self.probe_soon(server);
+        }
+    }
+
+    /// What a claim's search sees of every server now, by [`ServerId`].
+    pub(super) fn sights(&self) -> SmallVec<[ServerSight; 5]> {
+        let roster = self.observatory.roster();
+        roster.servers.iter().zip(&self.pulses).map(|(entry, pulse)| pulse.sight(entry)).collect()
+    }
+
+    /// The servers for an intent in the order in which they are tried.
+    pub(super) fn candidates(&self, intent: ConnectIntent, turn: usize) -> Vec<Candidate> {
+        let load = |server| self.observatory.load(server).load(Ordering::Relaxed);
+        choose(intent, &self.observatory.roster(), load, |server| self.pulse(server).is_set_aside(), turn)
+    }
+
+    /// What tells the claim in a client's first frame from those of others; None when it claims nothing that was
+    /// given before.
+    pub(super) fn claim_key(&self, frame: &[u8]) -> Option<ClaimKey> {
+        let body = frame.get(4..)?;
+        let request = ConnectRequest::read(body).ok().filter(|request| !request.session.is_new())?;
+        Some(self.claims_out.key(request.session, request_password(body)?))
+    }
+
+    /// Files what a client met at a server.
+    pub(super) fn complain(&self, server: ServerId, complaint: Complaint, client: SocketAddr) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.complain(server, complaint, client.ip(), self.clock.now());
+    }
+
+    /// Looks at what the servers have done for clients since, and judges them by it.
+    fn judge_servers(&self) {
+        let now = self.clock.now();
+        for (place, pulse) in self.pulses.iter().enumerate() {
+            pulse.count(&self.observatory, ServerId(place as u16), now);
+        }
+        let work: Vec<_> = self.pulses.iter().map(ServerPulse::work).collect();
+        let aside = self.standing.lock().unwrap_or_else(PoisonError::into_inner).set_aside(&work, now);
+        for ((place, pulse), aside) in self.pulses.iter().enumerate().zip(aside) {
+            if pulse.is_set_aside() != aside {
+                pulse.set_aside(aside);
+                self.observatory.note_set_aside(ServerId(place as u16), aside);
+            }
+        }
+    }
+
+    /// Says a word to one pooled connection, wherever it is carried; see [`Roll::tell`].
+    pub(super) fn tell(&self, connection: ConnectionId, word: Word, key: Option<ClaimKey>) -> Told {
+        let mut told = self.rolls.iter().map(|roll| roll.tell(connection, word, key));
+        told.find(|told| *told != Told::NotHere).unwrap_or(Told::NotHere)
+    }
+
     /// Follows whether the door of a listener is to be open.
     pub(super) fn door(&self, listener: usize) -> watch::Receiver<bool> {
         self.doors[listener].subscribe()
@@ -159,6 +247,7 @@ impl Gateway {
 
     /// Has the connections to servers that keep silent look at how long they have been waiting.
     pub(super) fn check_silence(&self) {
+        self.judge_servers();
         for server in &self.observatory.roster().servers {
             if matches!(server.health, Health::Mute | Health::Unreachable) {
                 self.rolls.iter().for_each(|roll| roll.check(server.id));
@@ -321,17 +410,24 @@ pub(super) struct Arrival {
     pub(super) worker: usize,
 }
 
-/// The time that the servers share to answer a claim: a third of the session timeout that the client asked
-/// for, because a client that hears nothing for two thirds gives up (`ClientCnxn`, read timeout).
-pub(super) fn claim_budget(timeout_ms: i32) -> Duration {
-    let asked = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    (asked / 3).clamp(SHORTEST_BUDGET, LONGEST_BUDGET)
+/// For how long a claim with this timeout can still be carried out after it was sent: a server that is frozen for twice
+/// the timeout has lost its leader, and with it the claim.
+pub(super) fn claim_lasts(timeout_ms: i32) -> Duration {
+    (asked_timeout(timeout_ms) * 2).min(LONGEST_OUT)
 }
 
-/// Even a client that asks for no timeout at all is given this long.
-const SHORTEST_BUDGET: Duration = Duration::from_millis(500);
-/// No server is waited for longer, whatever the client asked for.
-const LONGEST_BUDGET: Duration = Duration::from_secs(20);
+/// The session timeout that a client asks for, within reason: it can ask for anything.
+pub(super) fn asked_timeout(timeout_ms: i32) -> Duration {
+    let asked = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    asked.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT)
+}
+
+/// Below this no ZooKeeper goes (two ticks of half a second).
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// Above this nobody waits for a session.
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);
+/// Longer than this no server is frozen and still part of its ensemble.
+const LONGEST_OUT: Duration = Duration::from_mins(2);
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -422,10 +518,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_budget_is_a_third_of_what_was_asked_within_bounds() {
-        assert_eq!(claim_budget(18_000), Duration::from_secs(6));
-        assert_eq!(claim_budget(0), SHORTEST_BUDGET);
-        assert_eq!(claim_budget(-1), SHORTEST_BUDGET);
-        assert_eq!(claim_budget(i32::MAX), LONGEST_BUDGET);
+    fn a_timeout_is_believed_within_bounds() {
+        assert_eq!((asked_timeout(18_000), claim_lasts(18_000)), (Duration::from_secs(18), Duration::from_secs(36)));
+        assert_eq!((asked_timeout(0), asked_timeout(-1)), (SHORTEST_TIMEOUT, SHORTEST_TIMEOUT));
+        assert_eq!(claim_lasts(i32::MAX), LONGEST_OUT);
     }
 }

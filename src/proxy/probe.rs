@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::gateway::Gateway;
 use super::question::{Heard, Question};
 use super::socket::{self, ConnectError};
-use crate::ids::ServerId;
+use crate::ids::{ServerId, Zxid};
 use crate::session::sighting::{Health, Sighting};
 use crate::time::Timestamp;
 
@@ -60,7 +60,14 @@ impl Prober {
             let began = Instant::now();
             let settings = self.gateway.settings.probe;
             let name = &self.gateway.names[self.server.index()];
+            let pulse = self.gateway.pulse(self.server);
+            let is_first = !pulse.is_looked_at();
+            pulse.look_begins(asked_at);
             let connected = socket::connect(name, began + settings.timeout).await;
+            if connected.is_ok() && is_first {
+                // Nothing was asked yet.
+                pulse.awakes();
+            }
             health = match connected {
                 Err(error) => {
                     question = question.afresh();
@@ -100,6 +107,9 @@ impl Prober {
             sleep(AFTER_UNREACHABLE).await;
             return health;
         };
+        if seen != Health::Unreachable {
+            self.answered(asked_at, None);
+        }
         self.seen(asked_at, asked_at, Sighting::of(seen));
         sleep(if seen == Health::Refusing { AFTER_REFUSAL } else { AFTER_UNREACHABLE }).await;
         seen
@@ -150,14 +160,19 @@ impl Prober {
         let mut in_time = true;
         loop {
             let asked_at = self.gateway.clock.now();
+            self.gateway.pulse(self.server).look_begins(asked_at);
             match timeout(self.gateway.settings.probe.timeout, &mut *asking).await {
                 Ok(answer) if in_time => return self.heard(connected_at, asked_at, &answer, question),
                 // An answer from long ago shows that the server is awake, and nothing of what it is now.
-                Ok(_late) => return Health::Mute,
+                Ok(_late) => {
+                    self.gateway.pulse(self.server).awakes();
+                    return Health::Mute;
+                }
                 // zoogate itself stood still: the server had less time than it seems, and is given that.
                 Err(_) if self.paused_since(asked_at) => continue,
                 Err(_) if in_time && *question == Question::Second && self.is_well().await => {
                     *question = Question::Only;
+                    self.answered(asked_at, None);
                     return self.seen(connected_at, asked_at, Sighting::of(Health::Serving));
                 }
                 Err(_) => self.seen(connected_at, asked_at, Sighting::of(Health::Mute)),
@@ -174,10 +189,12 @@ impl Prober {
         match question.read(answer) {
             Heard::Seen(sighting, next) => {
                 *question = next;
+                self.answered(asked_at, sighting.zxid);
                 self.seen(connected_at, asked_at, sighting)
             }
             Heard::Next(next) => {
                 *question = next;
+                self.gateway.pulse(self.server).awakes();
                 Health::Unknown
             }
         }
@@ -196,8 +213,14 @@ impl Prober {
         !self.gateway.paused_within(asked_at, self.gateway.clock.now()).is_zero()
     }
 
+    /// The server has answered a look, be it by refusing it.
+    fn answered(&self, asked_at: Timestamp, zxid: Option<Zxid>) {
+        self.gateway.pulse(self.server).look_answered(asked_at, self.gateway.clock.now(), zxid);
+    }
+
     fn seen(&self, connected_at: Timestamp, asked_at: Timestamp, sighting: Sighting) -> Health {
         self.gateway.server_seen(self.server, connected_at, asked_at, sighting);
+        self.gateway.looked();
         sighting.health
     }
 }

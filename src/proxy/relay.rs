@@ -14,13 +14,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::clock::Clock;
-use super::gateway::Permit;
+use super::gateway::{Gateway, Permit};
 use super::half_pipe::{HalfPipe, PipeError, Turn};
-use super::roll::{Ear, Roll, Word};
+use super::roll::{Ear, Holder, Roll, Word};
 use super::socket;
 use super::vigil;
 use super::witness::Witness;
-use crate::ids::ServerId;
+use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::observe::Direction;
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::time::Timestamp;
@@ -44,12 +44,24 @@ enum Side {
 pub(super) struct Enrolment {
     /// The worker's roll.
     pub(super) roll: Arc<Roll>,
-    /// Its number there.
-    pub(super) number: u64,
+    /// Its connection's number.
+    pub(super) number: ConnectionId,
     /// The server that it is with.
     pub(super) server: ServerId,
-    /// Whether a mute server is given up: on a pooled address, where there is another to go to.
-    pub(super) leaves_mute_server: bool,
+    /// Who holds it. A pooled address gives up a mute server, as there is another to go to.
+    pub(super) holder: Holder,
+    /// When claims of the session were left behind on the way here: looked at once, as the relay begins.
+    pub(super) left_behind: Option<LeftBehind>,
+}
+
+/// Claims of a session that were left behind at other servers before this one answered.
+pub(super) struct LeftBehind {
+    /// The proxy.
+    pub(super) gateway: Arc<Gateway>,
+    /// The session.
+    pub(super) session: SessionId,
+    /// When the claim that was answered had been sent: what is carried out later than that may win.
+    pub(super) since: Timestamp,
 }
 
 /// A joined pair of connections.
@@ -78,6 +90,8 @@ enum Parting {
     InOrder,
     /// One side broke: the other is reset.
     Reset,
+    /// The server is to get nothing more: its side is reset, with what the kernel holds for it.
+    Superseded,
 }
 
 impl Relay {
@@ -144,7 +158,7 @@ impl Relay {
         if client_bytes + server_bytes > 0 {
             self.witness.settle(client_bytes, server_bytes);
             self.stirred = true;
-            vigil::stir(self.enrolment.number);
+            vigil::stir(self.enrolment.number.0);
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {
@@ -214,13 +228,16 @@ impl Relay {
                     ear.checked();
                 }
                 let waited = self.witness.server_silence(now).is_some_and(|part| part >= MUTE_PATIENCE);
-                (self.enrolment.leaves_mute_server && waited).then_some(ProxyClose::MuteServer)
+                (self.enrolment.holder != Holder::Mirrored && waited).then_some(ProxyClose::MuteServer)
             }
             Word::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
             Word::EndAtBoundary => (settled && self.witness.at_boundary()).then_some(ProxyClose::Shutdown),
+            Word::EndForLateClaim => (settled && self.witness.at_boundary()).then_some(ProxyClose::LateClaim),
+            Word::Superseded => Some(ProxyClose::Superseded),
         };
-        self.sign(Closer::Proxy(close?));
-        Some(Parting::InOrder)
+        let close = close?;
+        self.sign(Closer::Proxy(close));
+        Some(if close == ProxyClose::Superseded { Parting::Superseded } else { Parting::InOrder })
     }
 
     /// Looks whether a pair of which one direction has ended has been silent for too long.
@@ -237,10 +254,12 @@ impl Relay {
     }
 
     fn part(&mut self, parting: &Parting) {
-        for stream in [self.client.take(), self.server.take()].into_iter().flatten() {
-            match parting {
-                Parting::InOrder => drop(stream),
-                Parting::Reset => socket::reset(stream),
+        let (client, server) = (self.client.take(), self.server.take());
+        for (stream, side) in [(client, Side::Client), (server, Side::Server)] {
+            let Some(stream) = stream else { continue };
+            match (parting, side) {
+                (Parting::InOrder, _) | (Parting::Superseded, Side::Client) => drop(stream),
+                (Parting::Reset, _) | (Parting::Superseded, Side::Server) => socket::reset(stream),
             }
         }
     }
@@ -252,8 +271,14 @@ impl Future for Relay {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let ear = this.ear.get_or_insert_with(|| {
-            let Enrolment { roll, number, server, .. } = &this.enrolment;
-            roll.enter(*number, *server, cx.waker().clone())
+            let Enrolment { roll, number, server, holder, left_behind } = &mut this.enrolment;
+            let ear = roll.enter(*number, *server, *holder, cx.waker().clone());
+            if let Some(LeftBehind { gateway, session, since }) = left_behind.take()
+                && gateway.claims_out.was_answered_late(session, since)
+            {
+                ear.hear(Word::EndForLateClaim);
+            }
+            ear
         });
         let word = ear.word();
         let now = this.clock.now();

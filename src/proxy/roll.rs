@@ -9,7 +9,8 @@ use std::task::Waker;
 
 use std::collections::HashMap;
 
-use crate::ids::ServerId;
+use super::claims_out::ClaimKey;
+use crate::ids::{ConnectionId, ServerId};
 
 /// What a relay is told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -23,6 +24,31 @@ pub(super) enum Word {
     EndWhenIdle = 2,
     /// End at the next frame boundary.
     EndAtBoundary = 3,
+    /// The session belongs to another server, which has carried out a claim late: end at the next frame boundary, so
+    /// that the client comes back and owns it again.
+    EndForLateClaim = 4,
+    /// The session's client has come back on a newer connection: end now, with whatever is unsent.
+    Superseded = 5,
+}
+
+/// Whether a word reached its connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Told {
+    /// It did.
+    Heard,
+    /// The connection is a mirrored one, or of another client: no word is said to it.
+    NotMeant,
+    /// There is no such connection here.
+    NotHere,
+}
+
+/// Who may be said to that the session has gone elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Holder {
+    /// The client of a pooled connection, which holds the session by this.
+    Pooled(Option<ClaimKey>),
+    /// A mirrored connection is left alone: it is as its server's own port.
+    Mirrored,
 }
 
 /// The ear of one relay: what was said to it, and how to wake it.
@@ -33,6 +59,7 @@ pub(super) struct Ear(Arc<Listener>);
 struct Listener {
     word: AtomicU8,
     server: ServerId,
+    holder: Holder,
     waker: Waker,
 }
 
@@ -44,7 +71,9 @@ impl Ear {
             0 => Word::GoOn,
             1 => Word::CheckServer,
             2 => Word::EndWhenIdle,
-            _ => Word::EndAtBoundary,
+            3 => Word::EndAtBoundary,
+            4 => Word::EndForLateClaim,
+            _ => Word::Superseded,
         }
     }
 
@@ -55,7 +84,8 @@ impl Ear {
         let _ = self.0.word.compare_exchange(check, go_on, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    fn hear(&self, word: Word) {
+    /// Says a word to the relay.
+    pub(super) fn hear(&self, word: Word) {
         if self.0.word.fetch_max(word as u8, Ordering::Relaxed) < word as u8 {
             self.0.waker.wake_by_ref();
         }
@@ -65,19 +95,19 @@ impl Ear {
 /// The relays of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Roll {
-    ears: Mutex<HashMap<u64, Ear, foldhash::fast::RandomState>>,
+    ears: Mutex<HashMap<ConnectionId, Ear, foldhash::fast::RandomState>>,
 }
 
 impl Roll {
-    /// Adds a relay under a number of its own.
-    pub(super) fn enter(&self, number: u64, server: ServerId, waker: Waker) -> Ear {
-        let ear = Ear(Arc::new(Listener { word: AtomicU8::new(Word::GoOn as u8), server, waker }));
+    /// Adds a relay under its connection's number.
+    pub(super) fn enter(&self, number: ConnectionId, server: ServerId, holder: Holder, waker: Waker) -> Ear {
+        let ear = Ear(Arc::new(Listener { word: AtomicU8::new(Word::GoOn as u8), server, holder, waker }));
         self.lock().insert(number, ear.clone());
         ear
     }
 
     /// Takes a relay off.
-    pub(super) fn leave(&self, number: u64) {
+    pub(super) fn leave(&self, number: ConnectionId) {
         self.lock().remove(&number);
     }
 
@@ -94,6 +124,27 @@ impl Roll {
         }
     }
 
+    /// Says a word to one pooled connection; a word that only concerns a client's own connections not to others.
+    pub(super) fn tell(&self, number: ConnectionId, word: Word, key: Option<ClaimKey>) -> Told {
+        let ears = self.lock();
+        let Some(ear) = ears.get(&number) else { return Told::NotHere };
+        match ear.0.holder {
+            Holder::Pooled(own) if key.is_none() || own == key => {
+                ear.hear(word);
+                Told::Heard
+            }
+            Holder::Pooled(_) | Holder::Mirrored => Told::NotMeant,
+        }
+    }
+
+    /// What the client of a pooled connection holds its session by; None where that is not known here.
+    pub(super) fn key(&self, number: ConnectionId) -> Option<ClaimKey> {
+        match self.lock().get(&number)?.0.holder {
+            Holder::Pooled(key) => key,
+            Holder::Mirrored => None,
+        }
+    }
+
     /// Tells up to `most` relays that were not told so before to end.
     pub(super) fn end(&self, word: Word, most: usize) {
         let ears = self.lock();
@@ -102,7 +153,7 @@ impl Roll {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Ear, foldhash::fast::RandomState>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionId, Ear, foldhash::fast::RandomState>> {
         self.ears.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,8 +165,10 @@ mod tests {
     #[test]
     fn a_word_reaches_those_it_is_for_and_a_stronger_one_stays() {
         let roll = Roll::default();
-        let first = roll.enter(1, ServerId(0), Waker::noop().clone());
-        let second = roll.enter(2, ServerId(1), Waker::noop().clone());
+        let enter = |number, server| {
+            roll.enter(ConnectionId(number), ServerId(server), Holder::Mirrored, Waker::noop().clone())
+        };
+        let (first, second) = (enter(1, 0), enter(2, 1));
         roll.check(ServerId(1));
         assert_eq!((first.word(), second.word()), (Word::GoOn, Word::CheckServer));
         second.checked();
@@ -127,9 +180,27 @@ mod tests {
     }
 
     #[test]
+    fn only_a_clients_own_pooled_connections_are_told_that_it_came_back() {
+        let (roll, claims) = (Roll::default(), super::super::claims_out::ClaimsOut::new(0));
+        let key = |password: &[u8]| Some(claims.key(crate::ids::SessionId(7), password));
+        let enter = |number, holder| roll.enter(ConnectionId(number), ServerId(0), holder, Waker::noop().clone());
+        let (own, mirrored) = (enter(1, Holder::Pooled(key(b"right"))), enter(2, Holder::Mirrored));
+        let tell = |number, password| roll.tell(ConnectionId(number), Word::Superseded, key(password));
+        assert_eq!(
+            (tell(1, b"wrong"), tell(2, b"right"), tell(3, b"right")),
+            (Told::NotMeant, Told::NotMeant, Told::NotHere)
+        );
+        assert_eq!((own.word(), mirrored.word()), (Word::GoOn, Word::GoOn));
+        assert_eq!((tell(1, b"right"), own.word()), (Told::Heard, Word::Superseded));
+        assert_eq!(roll.tell(ConnectionId(2), Word::EndForLateClaim, None), Told::NotMeant);
+    }
+
+    #[test]
     fn ends_are_said_to_so_many_at_a_time() {
         let roll = Roll::default();
-        let ears: Vec<Ear> = (0..10).map(|n| roll.enter(n, ServerId(0), Waker::noop().clone())).collect();
+        let ears: Vec<Ear> = (0..10)
+            .map(|n| roll.enter(ConnectionId(n), ServerId(0), Holder::Mirrored, Waker::noop().clone()))
+            .collect();
         let told = |word| ears.iter().filter(|ear| ear.word() == word).count();
         roll.end(Word::EndWhenIdle, 4);
         assert_eq!(told(Word::EndWhenIdle), 4);
@@ -137,7 +208,7 @@ mod tests {
         assert_eq!(told(Word::EndWhenIdle), 8);
         roll.end(Word::EndAtBoundary, usize::MAX);
         assert_eq!(told(Word::EndAtBoundary), 10);
-        (0..10).for_each(|n| roll.leave(n));
+        (0..10).for_each(|n| roll.leave(ConnectionId(n)));
         assert_eq!(roll.len(), 0);
     }
 }

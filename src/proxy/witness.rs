@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::account::Account;
+use super::claims_out::ClaimKey;
 use super::gateway::{Arrival, Gateway, Load};
-use crate::ids::ServerId;
+use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::observe::Direction;
 use crate::session::ConnectionTracker;
 use crate::session::ending::Closer;
@@ -50,16 +51,15 @@ pub(super) struct Prospect {
     pub(super) server: ServerId,
     /// Why that one.
     pub(super) routed: RouteReason,
+    /// Its number.
+    pub(super) connection: ConnectionId,
 }
 
 impl Prospect {
-    /// A conversation that begins.
-    pub(super) fn conversation(&self) -> Box<Conversation> {
+    /// A conversation that begins, with what tells its claim from others.
+    pub(super) fn conversation(&self, key: Option<ClaimKey>) -> Box<Conversation> {
         let maxbuffer = u32::try_from(self.gateway.settings.jute_maxbuffer).unwrap_or(u32::MAX);
-        Box::new(Conversation {
-            tracker: ConnectionTracker::new(maxbuffer),
-            account: Account::open(&self.gateway, self.arrival, self.server, self.routed),
-        })
+        Box::new(Conversation { tracker: ConnectionTracker::new(maxbuffer), account: Account::open(self, key) })
     }
 
     /// Nobody, for something that is not a session; it is counted by name.
@@ -86,6 +86,16 @@ impl Conversation {
     pub(super) fn on_server_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
         self.account.begin(now);
         self.tracker.on_server_bytes(now, bytes, &mut self.account);
+    }
+
+    /// Its number.
+    pub(super) fn connection(&self) -> ConnectionId {
+        self.account.connection()
+    }
+
+    /// Its session, once it was given.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.account.session()
     }
 
     /// As the tracker says it, the time left out in which zoogate itself stood still.
@@ -126,7 +136,7 @@ impl Witness {
         let decided = match classify(bytes) {
             None => return,
             Some(Opening::Handshake(_)) => {
-                let mut conversation = prospect.conversation();
+                let mut conversation = prospect.conversation(prospect.gateway.claim_key(bytes));
                 conversation.on_client_bytes(now, bytes);
                 Self::Conversation(conversation)
             }
@@ -206,7 +216,8 @@ mod tests {
 
     fn prospect(gateway: &Arc<Gateway>) -> Prospect {
         let arrival = Arrival { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
-        Prospect { gateway: Arc::clone(gateway), arrival, server: ServerId(0), routed: RouteReason::Spread }
+        let (gateway, connection) = (Arc::clone(gateway), gateway.next_connection());
+        Prospect { gateway, arrival, server: ServerId(0), routed: RouteReason::Spread, connection }
     }
 
     fn proxy() -> Arc<Gateway> {
@@ -216,7 +227,7 @@ mod tests {
     #[test]
     fn what_a_connection_has_done_stays_with_its_session_and_nothing_of_it_lives_on() {
         let gateway = proxy();
-        let mut conversation = prospect(&gateway).conversation();
+        let mut conversation = prospect(&gateway).conversation(None);
         let load = gateway.observatory.load(ServerId(0));
         let now = gateway.clock.now();
         let [claim, answer] = handshake(30_000);
@@ -239,7 +250,7 @@ mod tests {
     #[test]
     fn a_claim_that_is_refused_is_measured_for_nobody() {
         let gateway = proxy();
-        let mut conversation = prospect(&gateway).conversation();
+        let mut conversation = prospect(&gateway).conversation(None);
         let now = gateway.clock.now();
         let [claim, refusal] = handshake(0);
         conversation.on_client_bytes(now, &claim);

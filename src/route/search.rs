@@ -217,7 +217,8 @@ impl ClaimSearch {
 
     /// Nobody is asked: who is next?
     fn next(&mut self, view: SearchView<'_>) -> ClaimStep {
-        if !self.repeatable && self.servers().any(|(_, tried)| tried.attempt != Attempt::Untried) {
+        let sent = |tried: &Tried| tried.attempt != Attempt::Untried && tried.out_since > Timestamp::ZERO;
+        if !self.repeatable && self.servers().any(|(_, tried)| sent(tried)) {
             return ClaimStep::TurnAway(TurnedAway::NobodyTook);
         }
         let mut still_open = false;
@@ -308,7 +309,9 @@ impl ClaimSearch {
         if self.terms.session.is_new() {
             return alone && !self.halved && waited >= third.max(SHORTEST_WAIT);
         }
-        alone && !self.halved && waited >= half.max(SHORTEST_WAIT) && !view.leader_is_silent()
+        // One that has worked since has lost this claim when it does not answer it soon.
+        let idle = (view.elapsed)(view.sight(server).worked_at()) >= SHORTEST_WAIT;
+        alone && idle && !self.halved && waited >= half.max(SHORTEST_WAIT) && !view.leader_is_silent()
     }
 
     /// Whether others have worked since, and for long enough, without a sign of work from this one.
@@ -357,7 +360,8 @@ impl<'a> SearchView<'a> {
         let sight = self.sight(server);
         let replaced =
             self.others(server).any(|other| other.role == Role::Leader && other.answered_at > sight.answered_at);
-        sight.answers_looks() && sight.is_unresponsive(self.elapsed) && (sight.role != Role::Leader || replaced)
+        let leads = matches!(sight.role, Role::Leader | Role::Standalone);
+        sight.answers_looks() && sight.is_unresponsive(self.elapsed) && (!leads || replaced)
     }
 
     /// Whether the server that led last answers no look: then nobody can be given anything.
@@ -366,3 +370,7 @@ impl<'a> SearchView<'a> {
         leaders.max_by_key(|sight| sight.answered_at).is_some_and(|leader| leader.is_unresponsive(self.elapsed))
     }
 }
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;

@@ -22,12 +22,14 @@ pub struct ServerSight {
     /// Its role when it last told.
     pub role: Role,
     /// When the last look that it answered was begun.
+    pub asked_at: Timestamp,
+    /// When that answer came.
     pub answered_at: Timestamp,
     /// Since when a look waits for its answer; zero when none does.
     pub unanswered_since: Timestamp,
     /// The last processed zxid that it told last.
     pub zxid: Option<Zxid>,
-    /// When the look was begun that first showed this zxid.
+    /// When this zxid was first told.
     pub zxid_since: Timestamp,
     /// When it last gave a session.
     pub gave_at: Timestamp,
@@ -35,8 +37,6 @@ pub struct ServerSight {
     pub wrote_at: Timestamp,
     /// Claims of other sessions that wait for its answer.
     pub waiting: u32,
-    /// Whether what it did to clients speaks against it.
-    pub set_aside: bool,
 }
 
 impl ServerSight {
@@ -44,6 +44,7 @@ impl ServerSight {
     pub const UNSEEN: Self = Self {
         health: Health::Unknown,
         role: Role::Unknown,
+        asked_at: Timestamp::ZERO,
         answered_at: Timestamp::ZERO,
         unanswered_since: Timestamp::ZERO,
         zxid: None,
@@ -51,7 +52,6 @@ impl ServerSight {
         gave_at: Timestamp::ZERO,
         wrote_at: Timestamp::ZERO,
         waiting: 0,
-        set_aside: false,
     };
 
     /// Whether it answered a look not long ago. `elapsed` measures the time since a moment.
@@ -78,7 +78,7 @@ impl ServerSight {
     /// not.
     pub fn ahead_of(&self, other: &Self) -> Timestamp {
         let ahead = self.zxid.is_some_and(|zxid| other.zxid.is_some_and(|others| zxid > others));
-        let seen_later = other.answered_at >= self.zxid_since.after(APPLY_LAG);
+        let seen_later = other.asked_at >= self.zxid_since.after(APPLY_LAG);
         if ahead && seen_later { self.zxid_since } else { Timestamp::ZERO }
     }
 }

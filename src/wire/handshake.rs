@@ -84,6 +84,22 @@ impl ConnectRequest {
     }
 }
 
+/// The password in the body of a ConnectRequest. It is a secret: never to be logged, shown or kept.
+pub fn request_password(body: &[u8]) -> Option<&[u8]> {
+    let (_, extra) = Dialect::asked(body);
+    password_behind(body, 4 + extra + 8 + 4 + 8)
+}
+
+/// The password in a server's answer, which begins with its length; as [`request_password`].
+pub fn answer_password(frame: &[u8]) -> Option<&[u8]> {
+    password_behind(frame.get(4..)?, 4 + 4 + 8)
+}
+
+fn password_behind(body: &[u8], at: usize) -> Option<&[u8]> {
+    let mut reader = JuteReader::new(body.get(at..)?);
+    read_password(&mut reader, Fault::ShortHandshake { len: body.len() }).ok()
+}
+
 /// What a server says to a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HandshakeAnswer {
@@ -173,6 +189,17 @@ pub fn read_answer(bytes: &[u8]) -> Option<FirstAnswer> {
     Some(ConnectResponse::read(body).map_or(FirstAnswer::SomethingElse, FirstAnswer::Handshake))
 }
 
+/// Whether the first bytes of a server may be passed on before its answer is whole: all may but an answer that says
+/// that the server does not serve, for which another one may have to be asked. None while too few are there to tell.
+pub fn may_pass_on(bytes: &[u8]) -> Option<bool> {
+    let (length, behind) = bytes.split_first_chunk::<4>()?;
+    let len = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+    if !(SHORTEST_ANSWER..=HANDSHAKE_CAP).contains(&len) {
+        return Some(true);
+    }
+    Some(i32::from_be_bytes(*behind.first_chunk()?) != REJECTED)
+}
+
 fn read_password<'a>(reader: &mut JuteReader<'a>, short: Fault) -> Result<&'a [u8], Fault> {
     let len = reader.int().ok_or(short)?;
     match usize::try_from(len) {
@@ -214,6 +241,30 @@ mod tests {
         let response = ConnectResponse::read(&body).unwrap();
         assert!(response.accepted());
         assert_eq!(response.read_only, None);
+    }
+
+    #[test]
+    fn passwords_are_found_where_each_dialect_has_them() {
+        let id = SessionId(0x0100_0000_0000_0042);
+        let plain = request(id.0, &id.password(), Some(true));
+        assert_eq!(request_password(&plain), Some(&id.password()[..]));
+        let shifted = [&11i32.to_be_bytes()[..], &[0], &plain[4..]].concat();
+        assert_eq!(request_password(&shifted), Some(&id.password()[..]));
+        assert_eq!(request_password(&plain[..30]), None);
+        let answer = JuteWriter::new().int(0).int(6000).long(id.0).buffer(b"secret").into_bytes();
+        let frame = [&(answer.len() as u32).to_be_bytes()[..], &answer].concat();
+        assert_eq!((answer_password(&frame), answer_password(&frame[..9])), (Some(&b"secret"[..]), None));
+    }
+
+    #[test]
+    fn only_an_answer_that_may_send_the_client_on_is_waited_for() {
+        let answer = |version: i32| [&36i32.to_be_bytes()[..], &version.to_be_bytes(), &[0; 8]].concat();
+        for (version, passes) in [(0, true), (12, true), (42, false)] {
+            assert_eq!(may_pass_on(&answer(version)), Some(passes));
+            assert_eq!(may_pass_on(&answer(version)[..7]), None);
+        }
+        assert_eq!(may_pass_on(b"go away"), Some(true));
+        assert_eq!(may_pass_on(&[0, 0, 0, 16]), Some(true), "the answer to credentials");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod first_frame;
 pub mod handshake;
 pub mod layout;
 mod opcode;
+pub mod pipelined;
 mod reader;
 mod record;
 mod scanner;

@@ -142,7 +142,7 @@ fn a_claim_at_a_mirror_is_shown_as_one_and_has_no_session_before_it_is_given() {
     let (connection, client, server) = (ConnectionId(1), ([127, 0, 0, 1], 4000).into(), ServerId(0));
     let claimed = Transition::Claimed { connection, client, server, request, routed: RouteReason::Mirror };
     stage.observatory.apply(at(1), claimed);
-    let one = &stage.json("/api/connections?state=claiming")["connections"][0];
+    let one = &stage.json("/api/connections?state=waiting")["connections"][0];
     assert_eq!((&one["listener"], &one["routed"], &one["session"]), (&json!("mirror"), &json!("mirror"), &Value::Null));
 }
 

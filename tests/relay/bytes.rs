@@ -165,7 +165,11 @@ async fn a_handshake_may_come_byte_by_byte_and_its_answer_too() {
         }
         let mut server = fake.visit_with(&claim).await;
         let answer = frames::connected(30_000, SESSION);
-        for byte in answer.chunks(1) {
+        // A pooled client may have to be led to another server as long as an answer has not begun with its version.
+        let begins = if address == pooled { 8 } else { 1 };
+        send(&mut server, &answer[..begins]).await;
+        expect(&mut client, &answer[..begins]).await;
+        for byte in answer[begins..].chunks(1) {
             send(&mut server, byte).await;
             expect(&mut client, byte).await;
         }

@@ -177,8 +177,8 @@ async fn an_answer_behind_the_clients_end_leaves_nothing_behind() {
     let mut client = connect(mirror).await;
     let (claim, answer) = (frames::connect(30_000), frames::connected(30_000, 0x0100_0000_0000_0abc));
     send(&mut client, &claim).await;
-    client.shutdown().await.unwrap();
     let mut server = fake.visit_with(&claim).await;
+    client.shutdown().await.unwrap();
     assert_eq!(rest(&mut server).await, (vec![], End::Orderly));
     send(&mut server, &answer).await;
     drop(server);

@@ -3,6 +3,7 @@
 //! Every test starts the program itself and plays both of its neighbours, byte by byte.
 
 mod bytes;
+mod claims;
 mod dialects;
 mod ends;
 mod hostile;

@@ -184,19 +184,6 @@ async fn a_pooled_address_refuses_while_every_server_does() {
     attach(address, &mut fake, SESSION).await;
 }
 
-#[tokio::test]
-async fn a_client_that_leaves_during_the_handshake_takes_its_claim_along() {
-    let mut fake = Fake::start().await;
-    let address = ports::free();
-    let _zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
-    let mut client = connect(address).await;
-    let claim = frames::connect(60_000);
-    send(&mut client, &claim).await;
-    let mut server = fake.visit_with(&claim).await;
-    drop(client);
-    rest(&mut server).await;
-}
-
 async fn returns_to(pin: &str) -> usize {
     let mut fakes = [Fake::start().await, Fake::start().await, Fake::start().await];
     let address = ports::free();

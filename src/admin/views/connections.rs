@@ -24,7 +24,7 @@ struct ConnectionView {
     server: ServerView,
     /// Null for a new session that was not given yet, or never.
     session: Option<String>,
-    /// `claiming`, `attached`, `refused` or `ended`.
+    /// `waiting`, `attached`, `refused` or `ended`.
     state: &'static str,
     /// Why it ended: null while it is open, `pending` while that is not decided.
     reason: Option<&'static str>,

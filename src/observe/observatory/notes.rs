@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Observatory;
-use crate::ids::{ServerId, SessionId};
+use crate::ids::ServerId;
 use crate::observe::Calendar;
 use crate::observe::lock::lock;
 use crate::session::event::MovedForm;
@@ -99,15 +99,6 @@ impl Observatory {
     /// A client's first frame did not come: left_silent, left, deadline, failed.
     pub fn note_gate(&self, why: &str) {
         self.events().rejected(why);
-    }
-
-    /// No server was left for a client: for its claim, or for what it began with that is no session.
-    pub fn note_unplaced(&self, client: SocketAddr, session: Option<SessionId>) {
-        self.events().rejected("no_server");
-        if let Some(left_out) = self.sparing.pass("no_server") {
-            let session = session.map(tracing::field::display);
-            tracing::warn!(%client, session, left_out, "no server took the connection; client closed");
-        }
     }
 
     /// A client was turned away because so many connections are open.

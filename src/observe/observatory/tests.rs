@@ -106,13 +106,13 @@ fn a_session_is_followed_from_attach_to_end() {
     let observatory = observatory(10);
     let mut first = attach(&observatory, 0, 1, 0);
     reply(&mut first, 10, OpCode::GET_DATA);
-    assert_eq!(observatory.placed_on(SESSION), Some(ServerId(0)));
+    assert_eq!(observatory.home(SESSION).map(|home| home.server), Some(ServerId(0)));
     end(&observatory, 20, 1, false);
     let nobody = value(&observatory.metrics(), r#"zoogate_sessions{server="zk1:2181"}"#);
     assert_eq!(nobody, Some(0.0), "a session that is nowhere now is counted where it was");
     let mut second = attach(&observatory, 30, 2, 1);
     reply(&mut second, 40, OpCode::SET_DATA);
-    assert_eq!(observatory.placed_on(SESSION), Some(ServerId(1)));
+    assert_eq!(observatory.home(SESSION).map(|home| home.server), Some(ServerId(1)));
 
     let rows = observatory.session_rows(&observatory.session_ids());
     assert_eq!(rows.len(), 1);

@@ -1,0 +1,233 @@
+//! The claims that were sent and not answered yet, of every listener and worker.
+//!
+//! A claim cannot be taken back. So a client that comes back while its claim is out is led to the server that has it,
+//! and a session's connection is ended when a claim that was left behind is carried out elsewhere. Claims are told
+//! apart by session and password: one with another password neither waits for anybody nor holds anybody up.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use smallvec::SmallVec;
+
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::time::Timestamp;
+
+/// Claims that are remembered at once, some 100 bytes each; beyond that the new ones are not.
+pub(super) const CLAIMS_REMEMBERED: usize = 65_536;
+/// Connections of claims left behind that are watched at once, a descriptor and some KiB each.
+pub(super) const CONNECTIONS_WATCHED: u64 = 256;
+/// Late answers that are remembered for searches that are still under way.
+const LATE_ANSWERS: usize = 1_024;
+
+/// What tells the claims of one client from those of others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct ClaimKey {
+    /// The session.
+    pub(super) session: SessionId,
+    /// A digest of the password, by a key of this process.
+    pub(super) proof: u64,
+}
+
+/// One claim that is out.
+#[derive(Clone, Copy, Debug)]
+struct ClaimOut {
+    connection: ConnectionId,
+    server: ServerId,
+    sent_at: Timestamp,
+    /// When it is forgotten: by then it has been carried out or never will be.
+    until: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    claims: HashMap<ClaimKey, SmallVec<[ClaimOut; 1]>, RandomState>,
+    /// In the order in which they were sent, to find those whose time is over.
+    order: VecDeque<(Timestamp, ClaimKey)>,
+    late: VecDeque<(SessionId, Timestamp)>,
+}
+
+/// All claims that are out.
+#[derive(Debug)]
+pub(super) struct ClaimsOut {
+    book: Mutex<Book>,
+    watched: AtomicUsize,
+    /// Most connections that are watched at once.
+    places: usize,
+    digests: RandomState,
+}
+
+impl ClaimsOut {
+    /// No claim is out; so many connections may be watched.
+    pub(super) fn new(places: usize) -> Self {
+        Self { book: Mutex::default(), watched: AtomicUsize::new(0), places, digests: RandomState::default() }
+    }
+
+    /// The key of a claim.
+    pub(super) fn key(&self, session: SessionId, password: &[u8]) -> ClaimKey {
+        ClaimKey { session, proof: self.digests.hash_one(password) }
+    }
+
+    /// A claim goes out; it counts as out for `lasts` at most. False when there is no room to remember it.
+    pub(super) fn sent(
+        &self,
+        key: ClaimKey,
+        connection: ConnectionId,
+        server: ServerId,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> bool {
+        let mut book = self.lock();
+        book.forget_old(now);
+        if book.order.len() >= CLAIMS_REMEMBERED {
+            return false;
+        }
+        let until = now.after(lasts);
+        book.claims.entry(key).or_default().push(ClaimOut { connection, server, sent_at: now, until });
+        book.order.push_back((until, key));
+        true
+    }
+
+    /// A claim was answered, or refused in whatever way: it is no longer out.
+    pub(super) fn settled(&self, key: ClaimKey, connection: ConnectionId) {
+        let mut book = self.lock();
+        if let Some(claims) = book.claims.get_mut(&key) {
+            claims.retain(|claim| claim.connection != connection);
+            if claims.is_empty() {
+                book.claims.remove(&key);
+            }
+        }
+    }
+
+    /// Where the youngest claim of this client is out that another connection has sent, and since when.
+    pub(super) fn latest(&self, key: ClaimKey, own: &[ConnectionId], now: Timestamp) -> Option<(ServerId, Timestamp)> {
+        let book = self.lock();
+        let others =
+            book.claims.get(&key)?.iter().filter(|claim| !own.contains(&claim.connection) && claim.until > now);
+        others.max_by_key(|claim| claim.sent_at).map(|claim| (claim.server, claim.sent_at))
+    }
+
+    /// A claim that was left behind was carried out: the session belongs to another server now.
+    pub(super) fn answered_late(&self, session: SessionId, now: Timestamp) {
+        let mut book = self.lock();
+        if book.late.len() >= LATE_ANSWERS {
+            book.late.pop_front();
+        }
+        book.late.push_back((session, now));
+    }
+
+    /// Whether a claim of the session that had been left behind was carried out since that moment.
+    pub(super) fn was_answered_late(&self, session: SessionId, since: Timestamp) -> bool {
+        self.lock().late.iter().any(|(late, at)| *late == session && *at >= since)
+    }
+
+    /// A place for one more connection that is watched, to be given back with [`unwatch`](Self::unwatch).
+    pub(super) fn watch(&self) -> bool {
+        let taken = self.watched.fetch_add(1, Relaxed) < self.places;
+        if !taken {
+            self.unwatch();
+        }
+        taken
+    }
+
+    /// Gives a place back.
+    pub(super) fn unwatch(&self) {
+        self.watched.fetch_sub(1, Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn forget_old(&mut self, now: Timestamp) {
+        while let Some(&(until, key)) = self.order.front() {
+            let known = self.claims.get_mut(&key);
+            // What is settled is gone from the table already.
+            let settled = known.as_ref().is_none_or(|claims| claims.iter().all(|claim| claim.until != until));
+            if !settled && until > now {
+                break;
+            }
+            self.order.pop_front();
+            if let Some(claims) = known {
+                claims.retain(|claim| claim.until > now);
+                if claims.is_empty() {
+                    self.claims.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: SessionId = SessionId(7);
+    const LASTS: Duration = Duration::from_secs(10);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::ZERO.after(Duration::from_secs(1 + seconds))
+    }
+
+    #[test]
+    fn a_client_finds_its_own_youngest_claim_and_nobody_elses() {
+        let out = ClaimsOut::new(4);
+        let (key, other) = (out.key(SESSION, b"secret"), out.key(SESSION, b"guess"));
+        assert!(out.sent(key, ConnectionId(1), ServerId(0), at(0), LASTS));
+        assert!(out.sent(key, ConnectionId(2), ServerId(1), at(1), LASTS));
+        assert_eq!(out.latest(key, &[], at(2)), Some((ServerId(1), at(1))));
+        assert_eq!(out.latest(key, &[ConnectionId(2)], at(2)), Some((ServerId(0), at(0))));
+        assert_eq!(out.latest(other, &[], at(2)), None);
+        out.settled(key, ConnectionId(2));
+        assert_eq!(out.latest(key, &[], at(2)), Some((ServerId(0), at(0))));
+        assert_eq!(out.latest(key, &[], at(11)), None, "its time is over");
+    }
+
+    #[test]
+    fn memory_is_given_back_with_time_and_bounded() {
+        let out = ClaimsOut::new(4);
+        for number in 0..=CLAIMS_REMEMBERED as u64 {
+            let key = out.key(SessionId(number as i64), b"");
+            assert_eq!(
+                out.sent(key, ConnectionId(number), ServerId(0), at(0), LASTS),
+                number < CLAIMS_REMEMBERED as u64
+            );
+        }
+        let key = out.key(SESSION, b"");
+        assert!(out.sent(key, ConnectionId(0), ServerId(0), at(10), LASTS), "the old ones are forgotten");
+        let sizes = || {
+            let book = out.lock();
+            (book.claims.len(), book.order.len())
+        };
+        assert_eq!(sizes(), (1, 1));
+        out.settled(key, ConnectionId(0));
+        assert_eq!(sizes(), (0, 1));
+        assert!(out.sent(key, ConnectionId(1), ServerId(0), at(11), LASTS));
+        assert_eq!(sizes(), (1, 1), "what is settled makes room before its time");
+    }
+
+    #[test]
+    fn late_answers_are_remembered_for_a_search_under_way() {
+        let out = ClaimsOut::new(4);
+        out.answered_late(SESSION, at(5));
+        assert!(out.was_answered_late(SESSION, at(5)) && !out.was_answered_late(SESSION, at(6)));
+        for number in 0..LATE_ANSWERS as i64 {
+            out.answered_late(SessionId(100 + number), at(5));
+        }
+        assert!(!out.was_answered_late(SESSION, at(5)), "the oldest made room");
+    }
+
+    #[test]
+    fn as_many_connections_are_watched_as_there_are_places() {
+        let out = ClaimsOut::new(4);
+        assert!((0..4).all(|_| out.watch()));
+        assert!(!out.watch());
+        out.unwatch();
+        assert!(out.watch());
+    }
+}

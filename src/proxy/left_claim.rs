@@ -1,0 +1,115 @@
+//! A claim that nobody waits for any more: its client has gone, or another server was asked.
+//!
+//! The server may still carry it out, so its connection is kept and watched for a while. When it is answered, the
+//! session belongs to that server, and whoever holds it elsewhere has to come back to own it again. A new session that
+//! is given to nobody is closed.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::gateway::{Gateway, claim_lasts};
+use super::roll::Word;
+use super::upstream_claim::{ClaimEvent, UpstreamClaim};
+use crate::session::ending::Closer;
+use crate::session::transition::Transition;
+use crate::wire::JuteWriter;
+use crate::wire::OpCode;
+use crate::wire::handshake::{ConnectRequest, ConnectResponse};
+
+/// How long a server may take to close a session that nobody wants.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A claim that was left behind.
+pub(super) struct LeftClaim {
+    gateway: Arc<Gateway>,
+    claim: UpstreamClaim,
+    request: ConnectRequest,
+    /// What its client had sent.
+    outgoing: Vec<u8>,
+}
+
+impl LeftClaim {
+    /// A claim with what its client had sent by then.
+    pub(super) fn new(
+        gateway: &Arc<Gateway>,
+        claim: UpstreamClaim,
+        request: ConnectRequest,
+        outgoing: Vec<u8>,
+    ) -> Self {
+        Self { gateway: Arc::clone(gateway), claim, request, outgoing }
+    }
+
+    /// Ends it in the books and watches it on, where there is a place for that.
+    pub(super) fn keep(mut self, closer: Closer) {
+        self.claim.conversation.end(closer);
+        self.gateway.probe_soon(self.claim.server);
+        if !self.gateway.claims_out.watch() {
+            self.gateway.observatory.note_unwatched();
+            return;
+        }
+        tokio::spawn(async move {
+            let stopping = self.gateway.stopping.clone();
+            let gateway = Arc::clone(&self.gateway);
+            stopping.run_until_cancelled(self.watch()).await;
+            gateway.claims_out.unwatch();
+        });
+    }
+
+    async fn watch(mut self) {
+        let lasts = claim_lasts(self.request.timeout_ms);
+        let event = timeout(lasts, poll_fn(|cx| self.claim.poll_whole(cx, &self.outgoing))).await;
+        match event {
+            Ok(ClaimEvent::AnsweredWith(response)) => self.answered(response).await,
+            Ok(ClaimEvent::Answered | ClaimEvent::Ended(_)) | Err(_) => self.forget(),
+        }
+    }
+
+    fn forget(&self) {
+        if let Some(key) = self.gateway.claim_key(&self.outgoing) {
+            self.gateway.claims_out.settled(key, self.claim.connection());
+        }
+    }
+
+    async fn answered(self, response: ConnectResponse) {
+        self.forget();
+        if self.request.session.is_new() {
+            return self.close_orphan(response).await;
+        }
+        let (gateway, session, now) = (&self.gateway, self.request.session, self.gateway.clock.now());
+        let connection = self.claim.connection();
+        gateway.apply(now, Transition::LateAnswer { connection, session, response });
+        if !response.accepted() {
+            return;
+        }
+        gateway.claims_out.answered_late(session, now);
+        gateway.observatory.note_late_claim(self.claim.server, session);
+        // A connection to the same server has the same owner: nothing is taken from it.
+        let elsewhere = |server| server != self.claim.server;
+        for (carrier, _) in gateway.observatory.carriers(session).into_iter().filter(|(_, server)| elsewhere(*server)) {
+            gateway.tell(carrier, Word::EndForLateClaim, None);
+        }
+    }
+
+    /// Closes a session whose answer never reached its client: nobody else knows of it. Where the server speaks a
+    /// dialect it is left to its timeout.
+    async fn close_orphan(mut self, response: ConnectResponse) {
+        if !response.accepted() || !self.request.dialect.agreed(response.version).is_plain() {
+            return;
+        }
+        self.gateway.observatory.note_orphan(self.claim.server, response.session);
+        let close = JuteWriter::new().int(8).int(1).int(OpCode::CLOSE_SESSION.0).into_bytes();
+        let closing = async {
+            self.claim.stream.write_all(&close).await?;
+            // The server answers and ends the connection; what it says does not matter.
+            while self.claim.stream.read(&mut [0; 512]).await? > 0 {}
+            Ok::<(), std::io::Error>(())
+        };
+        if !matches!(timeout(CLOSE_WITHIN, closing).await, Ok(Ok(()))) {
+            tracing::debug!(session = %response.session, "orphaned session not seen to be closed");
+        }
+    }
+}

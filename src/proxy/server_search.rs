@@ -1,0 +1,443 @@
+//! Finds a server for a pooled client's claim.
+//!
+//! What to do next is decided by [`ClaimSearch`], which is pure; here it is carried out: servers are looked at and
+//! connected to, the claim and what the client sends behind it go up unchanged, and what comes back, from servers and
+//! client, is reported to the next decision.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::claims_out::ClaimKey;
+use super::client_end::{ClientEnd, take_ready};
+use super::gate::READ_AHEAD;
+use super::gateway::{Arrival, Gateway, Load, asked_timeout};
+use super::left_claim::LeftClaim;
+use super::roll::{Told, Word};
+use super::socket::{self, ConnectError};
+use super::upstream_claim::{ClaimEvent, UpstreamClaim};
+use super::witness::Prospect;
+use crate::ids::{ConnectionId, ServerId};
+use crate::route::{
+    Candidate, ClaimSearch, ClaimStep, ClaimTerms, Complaint, ConnectIntent, RECHECK, TurnedAway, UNANSWERED_COUNTS,
+};
+use crate::session::ending::{Closer, How, ProxyClose};
+use crate::time::Timestamp;
+use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, Password, Refusal};
+use crate::wire::pipelined::Pipelined;
+
+/// How long the connect to a server may take, and which part of a short session timeout: connecting is no claim, and
+/// a server that is not reached in that time is passed over.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+const CONNECT_SHARE: u32 = 6;
+/// How long a look is waited for before what was seen is decided upon again.
+const LOOK_WAIT: Duration = Duration::from_millis(50);
+/// How often, a millisecond apart, an older connection of the session is looked for that has yet to end.
+const FENCE_TRIES: u32 = 50;
+
+/// A claim that a server has answered.
+pub(super) struct Attached {
+    /// The server's connection, with what it said so far; the client has seen none of that yet.
+    pub(super) claim: UpstreamClaim,
+    /// Whether claims of the session were left behind at other servers.
+    pub(super) left_behind: bool,
+}
+
+/// Why no server was found.
+#[derive(Debug)]
+pub(super) enum SearchError {
+    /// The client went away meanwhile.
+    ClientLeft,
+    /// No server took the claim.
+    NoServer(TurnedAway),
+}
+
+/// The search for the server of one claim.
+pub(super) struct ServerSearch<'a> {
+    gateway: &'a Arc<Gateway>,
+    arrival: Arrival,
+    request: ConnectRequest,
+    key: Option<ClaimKey>,
+    /// The client's first frame, and what it has sent behind it.
+    outgoing: Vec<u8>,
+    frame_len: usize,
+    /// What stands behind the first frame.
+    behind: Pipelined,
+    /// Whether the client will send nothing more and still waits for what it has asked.
+    half_closed: bool,
+    search: ClaimSearch,
+    turn: usize,
+    /// The claims that wait for an answer; the youngest last. More than one only for a new session.
+    asked: SmallVec<[UpstreamClaim; 1]>,
+    /// The connections that this search has used.
+    own: SmallVec<[ConnectionId; 2]>,
+    left_behind: bool,
+    complained: bool,
+    looks: Option<watch::Receiver<()>>,
+}
+
+/// What was seen while a claim waits.
+enum Seen {
+    /// A claim, by its place among those that wait, was answered or has ended.
+    Claim(usize, ClaimEvent),
+    /// The client has sent something.
+    Client,
+    /// The client has ended its side.
+    ClientEnded(How),
+}
+
+impl<'a> ServerSearch<'a> {
+    /// A search for a claim, whose first frame is so many of the bytes that the client has sent so far.
+    pub(super) fn new(
+        gateway: &'a Arc<Gateway>,
+        arrival: Arrival,
+        request: ConnectRequest,
+        (outgoing, frame_len): (Vec<u8>, usize),
+    ) -> Self {
+        let terms = ClaimTerms { session: request.session, timeout: asked_timeout(request.timeout_ms) };
+        let search = ClaimSearch::new(terms, gateway.settings.servers.len(), gateway.clock.now());
+        let mut this = Self {
+            gateway,
+            arrival,
+            request,
+            key: gateway.claim_key(&outgoing[..frame_len]),
+            outgoing,
+            frame_len,
+            behind: Pipelined::NOTHING,
+            half_closed: false,
+            search,
+            turn: gateway.next_turn(),
+            asked: SmallVec::new(),
+            own: SmallVec::new(),
+            left_behind: false,
+            complained: false,
+            looks: None,
+        };
+        this.read_behind();
+        this
+    }
+
+    fn read_behind(&mut self) {
+        self.behind.read_on(&self.outgoing[self.frame_len..], self.request.dialect);
+        if !self.behind.repeatable {
+            self.search.cannot_repeat();
+        }
+    }
+
+    /// Finds a server.
+    ///
+    /// # Errors
+    /// [`SearchError`]; the client has been sent nothing.
+    pub(super) async fn run(&mut self, client: &mut TcpStream) -> Result<Attached, SearchError> {
+        loop {
+            let outcome = match self.decide() {
+                ClaimStep::Ask(candidate) => self.ask(candidate, client).await?,
+                ClaimStep::Leave(server) => {
+                    self.leave(server);
+                    None
+                }
+                ClaimStep::Look(server) => {
+                    self.follow_looks();
+                    self.gateway.look_if_older(server, Duration::ZERO);
+                    self.wait(client, LOOK_WAIT).await?
+                }
+                ClaimStep::Wait => {
+                    self.follow_looks();
+                    self.look_around();
+                    self.wait(client, RECHECK).await?
+                }
+                ClaimStep::TurnAway(why) => return Err(SearchError::NoServer(why)),
+            };
+            if let Some(attached) = outcome {
+                return Ok(attached);
+            }
+        }
+    }
+
+    /// What tells the claim from those of others; None for a new session.
+    pub(super) fn key(&self) -> Option<ClaimKey> {
+        self.key
+    }
+
+    /// What the client has sent that has not gone up with a claim.
+    pub(super) fn unsent(&self, claim: &UpstreamClaim) -> &[u8] {
+        &self.outgoing[claim.sent..]
+    }
+
+    /// Wants to know of every look at a server from now on.
+    fn follow_looks(&mut self) {
+        match &mut self.looks {
+            Some(looks) => looks.mark_unchanged(),
+            None => self.looks = Some(self.gateway.looks()),
+        }
+    }
+
+    fn decide(&mut self) -> ClaimStep {
+        let now = self.gateway.clock.now();
+        if let Some(key) = self.key {
+            self.search.follow(self.gateway.claims_out.latest(key, &self.own, now));
+        }
+        let (order, seen) = (self.gateway.candidates(self.intent(), self.turn), self.gateway.sights());
+        let elapsed = |since: Timestamp| now.since(since).saturating_sub(self.gateway.paused_within(since, now));
+        self.search.decide(&order, &seen, elapsed)
+    }
+
+    fn intent(&self) -> ConnectIntent {
+        let read_only = self.request.read_only.unwrap_or(false);
+        let mut intent = ConnectIntent { session: self.request.session, placed_on: None, avoids: None, read_only };
+        if !intent.session.is_new() {
+            let home = self.gateway.observatory.home(intent.session);
+            let intrudes = home.is_some_and(|home| home.is_open && !self.proves(home.connection));
+            if intrudes {
+                intent.avoids = home.map(|home| home.server);
+            } else if self.gateway.pins() {
+                intent.placed_on = home.filter(|home| !home.fell_silent).map(|home| home.server);
+            }
+        }
+        intent
+    }
+
+    /// Whether the claim proves that it belongs to the session of an open connection. How that came to its session says
+    /// it best; where that is not known, ZooKeeper's own passwords follow from the id.
+    fn proves(&self, connection: ConnectionId) -> bool {
+        let known = self.gateway.rolls.iter().find_map(|roll| roll.key(connection));
+        known.map_or(self.request.password != Password::Wrong, |known| Some(known) == self.key)
+    }
+
+    /// Connects to a server and sends it the claim, unless the client has gone by then.
+    async fn ask(&mut self, candidate: Candidate, client: &mut TcpStream) -> Result<Option<Attached>, SearchError> {
+        let id = candidate.server;
+        // Counted from the choice on, so that claims of one moment do not all choose the same server.
+        let _chosen = Load::add(&self.gateway.observatory, id);
+        let within = CONNECT_WITHIN.min(asked_timeout(self.request.timeout_ms) / CONNECT_SHARE);
+        let Ok(stream) = reach(self.gateway, id, Instant::now() + within).await else {
+            self.search.over(id);
+            return Ok(None);
+        };
+        self.fence().await;
+        self.catch_up(client)?;
+        let prospect = Prospect {
+            gateway: Arc::clone(self.gateway),
+            arrival: self.arrival,
+            server: id,
+            routed: candidate.reason,
+            connection: self.gateway.next_connection(),
+        };
+        let (now, mut conversation) = (self.gateway.clock.now(), prospect.conversation(self.key));
+        conversation.on_client_bytes(now, &self.outgoing);
+        self.own.push(conversation.connection());
+        self.asked.push(UpstreamClaim::new(id, now, stream, conversation));
+        self.search.asked(id, now);
+        self.complained = false;
+        // The bytes go out with the first poll, and the answer is seldom there before the next wake-up.
+        self.wait(client, RECHECK).await
+    }
+
+    /// Ends the older connections of the session's client, so that nothing that they still hold reaches a server
+    /// behind the new claim.
+    async fn fence(&self) {
+        let Some(key) = self.key else { return };
+        for _ in 0..FENCE_TRIES {
+            let carriers = self.gateway.observatory.carriers(key.session);
+            let mut ending = carriers.iter().filter(|(connection, _)| {
+                // One that has just attached is known a moment before its relay can be told.
+                self.gateway.tell(*connection, Word::Superseded, Some(key)) != Told::NotMeant
+            });
+            if ending.next().is_none() {
+                return;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Takes what the client has sent meanwhile, right before a claim goes up.
+    fn catch_up(&mut self, client: &TcpStream) -> Result<(), SearchError> {
+        if self.half_closed {
+            return Ok(());
+        }
+        let known = self.outgoing.len();
+        let end = take_ready(client, &mut self.outgoing);
+        self.heard(known);
+        end.map_or(Ok(()), |end| self.client_ended(end))
+    }
+
+    /// Takes note of what the client has sent behind what was known.
+    fn heard(&mut self, known: usize) {
+        let now = self.gateway.clock.now();
+        for claim in &mut self.asked {
+            claim.conversation.on_client_bytes(now, &self.outgoing[known..]);
+        }
+        self.read_behind();
+    }
+
+    /// The client has ended its side: it is gone, or it waits for what it asked before that.
+    fn client_ended(&mut self, end: ClientEnd) -> Result<(), SearchError> {
+        let asked_behind = self.outgoing.len() > self.frame_len;
+        let waits = asked_behind && (self.request.session.is_new() || self.behind.closes);
+        if end == ClientEnd::Fin && waits {
+            self.half_closed = true;
+            return Ok(());
+        }
+        let how = if end == ClientEnd::Fin { How::Fin } else { How::Reset };
+        for claim in std::mem::take(&mut self.asked) {
+            self.keep(claim, Closer::Client(how));
+        }
+        Err(SearchError::ClientLeft)
+    }
+
+    /// The claim at this server is left behind. A new session is nobody's yet: its first answer is as good as any, and
+    /// is still waited for.
+    fn leave(&mut self, server: ServerId) {
+        self.search.left(server);
+        if self.request.session.is_new() {
+            return;
+        }
+        if let Some(place) = self.asked.iter().position(|claim| claim.server == server) {
+            let claim = self.asked.remove(place);
+            self.left_behind = true;
+            self.keep(claim, Closer::Proxy(ProxyClose::HandshakeDeadline));
+        }
+    }
+
+    /// Watches a claim on that nobody waits for any more.
+    fn keep(&self, claim: UpstreamClaim, closer: Closer) {
+        LeftClaim::new(self.gateway, claim, self.request, self.outgoing.clone()).keep(closer);
+    }
+
+    /// Has the servers looked at while a claim waits, and says that one keeps a client waiting.
+    fn look_around(&mut self) {
+        for place in 0..self.gateway.settings.servers.len() {
+            self.gateway.look_if_older(ServerId(place as u16), RECHECK);
+        }
+        let Some(claim) = self.asked.last() else { return };
+        let now = self.gateway.clock.now();
+        let waited = now.since(claim.sent_at).saturating_sub(self.gateway.paused_within(claim.sent_at, now));
+        if waited >= UNANSWERED_COUNTS && !std::mem::replace(&mut self.complained, true) {
+            self.gateway.complain(claim.server, Complaint::NoSession, self.arrival.client);
+            self.gateway.observatory.note_waiting(claim.server, self.arrival.client, self.request.session, waited);
+        }
+    }
+
+    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was looked
+    /// at, or so much time has passed.
+    async fn wait(&mut self, client: &mut TcpStream, most: Duration) -> Result<Option<Attached>, SearchError> {
+        let mut looks = self.looks.take();
+        let seen = {
+            let looked = async {
+                match &mut looks {
+                    Some(looks) => drop(looks.changed().await),
+                    None => std::future::pending().await,
+                }
+            };
+            let watching = poll_fn(|cx| self.poll(cx, client));
+            let watched = timeout(most, async {
+                tokio::select! {
+                    biased;
+                    seen = watching => Some(seen),
+                    () = looked => None,
+                }
+            });
+            watched.await.ok().flatten()
+        };
+        self.looks = looks;
+        match seen {
+            None | Some(Seen::Client) => Ok(None),
+            Some(Seen::ClientEnded(how)) => {
+                let end = if how == How::Fin { ClientEnd::Fin } else { ClientEnd::Broken };
+                self.client_ended(end).map(|()| None)
+            }
+            Some(Seen::Claim(place, event)) => Ok(self.claim_event(place, event)),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<Seen> {
+        for (place, claim) in self.asked.iter_mut().enumerate() {
+            if let Poll::Ready(event) = claim.poll(cx, &self.outgoing) {
+                return Poll::Ready(Seen::Claim(place, event));
+            }
+        }
+        self.poll_client(cx, client)
+    }
+
+    /// Reads the client on: what it sends goes up with its claim, up to [`READ_AHEAD`].
+    fn poll_client(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<Seen> {
+        let room = (self.frame_len + READ_AHEAD).saturating_sub(self.outgoing.len());
+        if self.half_closed || room == 0 {
+            return Poll::Pending;
+        }
+        let mut piece = [0; 2048];
+        let most = room.min(piece.len());
+        let mut piece = ReadBuf::new(&mut piece[..most]);
+        match Pin::new(client).poll_read(cx, &mut piece) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Seen::ClientEnded(socket::how(&error))),
+            Poll::Ready(Ok(())) if piece.filled().is_empty() => Poll::Ready(Seen::ClientEnded(How::Fin)),
+            Poll::Ready(Ok(())) => {
+                let known = self.outgoing.len();
+                self.outgoing.extend_from_slice(piece.filled());
+                self.heard(known);
+                Poll::Ready(Seen::Client)
+            }
+        }
+    }
+
+    /// A claim was answered or has ended; returns it when it is the client's from now on.
+    fn claim_event(&mut self, place: usize, event: ClaimEvent) -> Option<Attached> {
+        let mut claim = self.asked.remove(place);
+        let (server, now) = (claim.server, self.gateway.clock.now());
+        if let ClaimEvent::Ended(how) = event {
+            claim.conversation.end(Closer::Server(how));
+            self.gateway.probe_soon(server);
+            match how {
+                How::Fin => self.search.over(server),
+                How::Reset | How::Timeout => self.search.broke(server),
+            }
+            return None;
+        }
+        claim.conversation.on_server_bytes(now, &claim.answer);
+        if let ClaimEvent::AnsweredWith(response) = event
+            && response.answer() == HandshakeAnswer::Refused(Refusal::NotServing)
+            && !self.only_answer(server)
+        {
+            claim.conversation.end(Closer::Server(How::Fin));
+            self.search.over(server);
+            return None;
+        }
+        for other in std::mem::take(&mut self.asked) {
+            self.keep(other, Closer::Proxy(ProxyClose::HandshakeDeadline));
+        }
+        Some(Attached { claim, left_behind: self.left_behind })
+    }
+
+    /// Whether a server's refusal is the last word: then its client is to see it as the server said it.
+    fn only_answer(&mut self, server: ServerId) -> bool {
+        let mut then = self.search.clone();
+        then.over(server);
+        let now = self.gateway.clock.now();
+        let (order, seen) = (self.gateway.candidates(self.intent(), self.turn), self.gateway.sights());
+        matches!(then.decide(&order, &seen, |since| now.since(since)), ClaimStep::TurnAway(_))
+    }
+}
+
+/// Connects to a candidate; a failure is counted and has the server looked at.
+///
+/// # Errors
+/// [`ConnectError`].
+pub(super) async fn reach(gateway: &Gateway, id: ServerId, deadline: Instant) -> Result<TcpStream, ConnectError> {
+    let name = &gateway.names[id.index()];
+    let outcome = socket::connect(name, deadline).await;
+    if let Err(error) = &outcome {
+        gateway.observatory.note_connect_failure(id, error.label());
+        gateway.probe_soon(id);
+        tracing::debug!(server = %name.server(), %error, "server not reached");
+    }
+    outcome
+}
