@@ -118,7 +118,10 @@ impl Guest {
                     return Begun::Unknown;
                 },
                 _ = server.readable() => return Begun::Unknown,
-                () = self.gateway.stopping.cancelled() => return Begun::Gone,
+                // Half a first frame is ended by the relay, where a cut does no harm.
+                () = self.gateway.stopping.cancelled() => {
+                    return if bytes.is_empty() { Begun::Gone } else { Begun::Unknown };
+                }
             }
             match classify(bytes) {
                 None => {

@@ -29,9 +29,10 @@ use crate::time::Timestamp;
 /// on half a connection; without this a peer that never closes would hold two sockets for ever.
 const LINGER: Duration = Duration::from_mins(1);
 
-/// The part of a session's timeout after which a silent server that the prober finds mute is given up, so that
-/// the client still has two thirds of it to find another.
-const MUTE_PATIENCE: f64 = 1.0 / 3.0;
+/// The part of a session's timeout after which an unresponsive server is given up. A client with a read timeout of its own
+/// gives up after two thirds of it (protocol.md §10), so none is disconnected by a freeze that it would have outlived; one
+/// without has a quarter left to find another server.
+const MUTE_PATIENCE: f64 = 3.0 / 4.0;
 
 /// Who of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
