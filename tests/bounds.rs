@@ -54,6 +54,7 @@ const CLAIMS: &[Claim] = &[
     ("| unanswered requests", "16,", "src/session/ending.rs", "UNANSWERED_SHOWN"),
     ("| unanswered requests", "255 bytes", "src/session/ending.rs", "UNANSWERED_PATH"),
     ("| unanswered requests", "1,024", "src/session/ending.rs", "UNANSWERED_PATHS"),
+    ("| claims in the history", "32;", "src/session/ledger.rs", "HISTORY"),
     ("| bytes of an identity", "128", "src/session/identity.rs", "IDENTITY_PATH_CAP"),
     ("| connections to the admin", "64;", "src/admin/guests.rs", "CONNECTIONS"),
     ("| connections to the admin", "10 s", "src/admin/guests.rs", "STILL"),
@@ -81,7 +82,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("| connections to a server only", "1, 2, 4, 8"),
     ("| watched paths", "17 bytes"),
     ("| moves, refusals", "10,000"),
-    ("| claims in the history", "64"),
     // Bounded by the fields of an event.
     ("| log lines", "3 KiB"),
 ];

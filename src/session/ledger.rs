@@ -78,7 +78,7 @@ impl Default for LedgerLimits {
     fn default() -> Self {
         Self {
             sessions: 100_000,
-            history: 64,
+            history: HISTORY,
             moves: 10_000,
             verdicts: 10_000,
             ended_connections: 10_000,
@@ -86,6 +86,9 @@ impl Default for LedgerLimits {
         }
     }
 }
+
+/// Claims of one session that are kept. With them, its unanswered requests and its meters a session stays below 8 KiB.
+pub const HISTORY: usize = 32;
 
 /// How many findings wait to be polled before the oldest is dropped: a storm of 10,000 sessions makes 20,000.
 pub const FINDINGS: usize = 65_536;
