@@ -12,7 +12,8 @@ use crate::time::Timestamp;
 pub(super) struct Moment {
     /// `NAME` and `NAME_ms`.
     names: [&'static str; 2],
-    at: Option<(Calendar, Timestamp)>,
+    /// Milliseconds since 1970.
+    unix_millis: Option<u64>,
 }
 
 macro_rules! moments {
@@ -20,8 +21,8 @@ macro_rules! moments {
         impl Moment {
             $(
                 #[doc = concat!("A moment that is told as `", $name, "`.")]
-                pub(super) fn $function(calendar: Calendar, at: impl Into<Option<Timestamp>>) -> Self {
-                    Self { names: [$name, $millis], at: at.into().map(|at| (calendar, at)) }
+                pub(super) fn $function(calendar: &Calendar, at: impl Into<Option<Timestamp>>) -> Self {
+                    Self { names: [$name, $millis], unix_millis: at.into().map(|at| calendar.unix_millis(at)) }
                 }
             )*
         }
@@ -43,8 +44,8 @@ impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [name, millis] = self.names;
         let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry(name, &self.at.map(|(calendar, at)| calendar.rfc3339(at)))?;
-        map.serialize_entry(millis, &self.at.map(|(calendar, at)| calendar.unix_millis(at)))?;
+        map.serialize_entry(name, &self.unix_millis.map(Calendar::text))?;
+        map.serialize_entry(millis, &self.unix_millis)?;
         map.end()
     }
 }

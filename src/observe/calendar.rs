@@ -18,7 +18,7 @@ const LEAST_STEP: Duration = Duration::from_secs(1);
 const NEVER: Timestamp = Timestamp(u64::MAX);
 
 /// Turns timestamps of one driver into calendar times.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Calendar {
     /// Calendar time of the driver's epoch, since 1970.
     epoch: Duration,
@@ -42,12 +42,12 @@ impl Calendar {
 
     /// Learns what the date is now. Returns by how many milliseconds it was stepped since it was last looked at, if
     /// it was, and the calendar that knows of the step.
-    pub fn checked(self, now: Timestamp, fresh: Self) -> Option<(i64, Self)> {
+    pub fn checked(&self, now: Timestamp, fresh: &Self) -> Option<(i64, Self)> {
         let (before, after) = (self.epoch_at(now), fresh.epoch);
         if before.abs_diff(after) < LEAST_STEP {
             return None;
         }
-        let mut next = self;
+        let mut next = self.clone();
         let free = next.steps.iter().position(|(at, _)| *at == NEVER).unwrap_or_else(|| {
             next.epoch = next.steps[0].1;
             next.steps.rotate_left(1);
@@ -66,9 +66,9 @@ impl Calendar {
         u64::try_from((self.epoch_at(at) + Duration::from_nanos(at.0)).as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A moment as RFC 3339 text in UTC, to the millisecond.
-    pub fn rfc3339(&self, at: Timestamp) -> String {
-        rfc3339(self.unix_millis(at))
+    /// Milliseconds since 1970 as RFC 3339 text in UTC.
+    pub fn text(unix_millis: u64) -> String {
+        rfc3339(unix_millis)
     }
 }
 
@@ -138,7 +138,8 @@ mod tests {
         let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
         let calendar = Calendar::at(second(100), UNIX_EPOCH + Duration::from_secs(1_000_000_000));
         assert_eq!(calendar.unix_millis(second(101)), 1_000_000_001_000);
-        assert_eq!(calendar.rfc3339(second(99).after(Duration::from_millis(1))), "2001-09-09T01:46:39.001Z");
+        let moment = calendar.unix_millis(second(99).after(Duration::from_millis(1)));
+        assert_eq!(Calendar::text(moment), "2001-09-09T01:46:39.001Z");
     }
 
     #[test]
@@ -146,13 +147,13 @@ mod tests {
         let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
         let date = |now, unix| Calendar::at(second(now), UNIX_EPOCH + Duration::from_secs(unix));
         let calendar = date(100, 1_000_000);
-        assert!(calendar.checked(second(101), date(101, 1_000_001)).is_none(), "no step");
+        assert!(calendar.checked(second(101), &date(101, 1_000_001)).is_none(), "no step");
         let slewed = Calendar::at(second(102), UNIX_EPOCH + Duration::from_millis(1_000_002_900));
-        assert!(calendar.checked(second(102), slewed).is_none(), "slewing is no step");
-        let (forward, calendar) = calendar.checked(second(110), date(110, 1_003_610)).unwrap();
+        assert!(calendar.checked(second(102), &slewed).is_none(), "slewing is no step");
+        let (forward, calendar) = calendar.checked(second(110), &date(110, 1_003_610)).unwrap();
         assert_eq!(forward, 3_600_000);
-        assert!(calendar.checked(second(111), date(111, 1_003_611)).is_none(), "told twice");
-        let (back, calendar) = calendar.checked(second(120), date(120, 999_020)).unwrap();
+        assert!(calendar.checked(second(111), &date(111, 1_003_611)).is_none(), "told twice");
+        let (back, calendar) = calendar.checked(second(120), &date(120, 999_020)).unwrap();
         assert_eq!(back, -4_600_000);
         let shown = [105, 109, 110, 119, 120, 130].map(|at| calendar.unix_millis(second(at)) / 1000);
         assert_eq!(shown, [1_000_005, 1_000_009, 1_003_610, 1_003_619, 999_020, 999_030]);
@@ -165,7 +166,7 @@ mod tests {
         let mut calendar = date(1);
         let last = STEPS as u64 + 6;
         for now in 2..=last {
-            calendar = calendar.checked(second(now), date(now)).unwrap().1;
+            calendar = calendar.checked(second(now), &date(now)).unwrap().1;
         }
         for now in 7..=last {
             assert_eq!(calendar.unix_millis(second(now)), now * 1_000_000);

@@ -339,8 +339,8 @@ impl Observatory {
     }
 
     /// Calendar times of this observatory's moments.
-    pub fn calendar(&self) -> Calendar {
-        **self.calendar.load()
+    pub fn calendar(&self) -> Arc<Calendar> {
+        self.calendar.load_full()
     }
 
     /// When it began.

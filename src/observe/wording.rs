@@ -176,10 +176,9 @@ impl<'a> FactWording<'a> {
                     ClaimAnswer::Refused => " (and was refused)",
                     ClaimAnswer::None => " (not answered yet)",
                 };
-                let whose = if by.ip() == from.ip() { String::new() } else { format!(" of {from}") };
                 format!(
-                    "{by} claimed the same session{whose} at the same server {own} {}{given}: the server closes the \
-                     older connection",
+                    "{by} claimed the same session at the same server {own} {}{given}: the server closes the older \
+                     connection, that of {from}",
                     relative(*at)
                 )
             }

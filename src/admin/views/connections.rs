@@ -113,9 +113,9 @@ impl ConnectionView {
             operations: phase.reading.map(|reading| reading.operations),
             client_bytes: phase.reading.map(|reading| reading.client_bytes),
             server_bytes: phase.reading.map(|reading| reading.server_bytes),
-            claimed_at: Moment::claimed_at(calendar, facts.claimed_at),
-            attached_at: Moment::attached_at(calendar, phase.attached_at),
-            ended_at: Moment::ended_at(calendar, phase.ended_at),
+            claimed_at: Moment::claimed_at(&calendar, facts.claimed_at),
+            attached_at: Moment::attached_at(&calendar, phase.attached_at),
+            ended_at: Moment::ended_at(&calendar, phase.ended_at),
         }
     }
 }

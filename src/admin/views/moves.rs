@@ -47,7 +47,7 @@ impl MoveView {
             from_id: one.from.0,
             to: observatory.server_name(one.to).to_owned(),
             to_id: one.to.0,
-            at: Moment::at(observatory.calendar(), one.at),
+            at: Moment::at(&observatory.calendar(), one.at),
             gap_ms: one.gap.as_millis() as u64,
             unanswered: one.unanswered_count,
             reason: one.reason.map_or(PENDING, |reason| reason.label()),
@@ -106,13 +106,13 @@ impl VerdictView {
             connection: verdict.connection.0,
             server: ServerView::new(observatory, verdict.server),
             claimed_by: verdict.claimed_by.map(|server| observatory.server_name(server).to_owned()),
-            at: Moment::at(calendar, verdict.at),
+            at: Moment::at(&calendar, verdict.at),
             evidence: verdict.evidence.label(),
             confidence: verdict.confidence.label(),
             why: observatory.wording(verdict.server, verdict.at).clauses(&verdict.facts),
             facts: FactView::all(observatory, &verdict.facts, verdict.at),
             unanswered: verdict.unanswered_count,
-            requests: verdict.unanswered.iter().map(|request| RequestView::new(calendar, request)).collect(),
+            requests: verdict.unanswered.iter().map(|request| RequestView::new(&calendar, request)).collect(),
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct RequestView {
 }
 
 impl RequestView {
-    pub(super) fn new(calendar: Calendar, request: &Unanswered) -> Self {
+    pub(super) fn new(calendar: &Calendar, request: &Unanswered) -> Self {
         Self {
             xid: request.xid.0,
             op: request.op.to_string(),

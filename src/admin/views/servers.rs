@@ -43,8 +43,8 @@ impl EntryView {
             last_zxid: entry.zxid.map(|zxid| zxid.to_string()),
             sessions,
             connections: observatory.load(entry.id).load(Ordering::Relaxed),
-            seen_at: Moment::seen_at(calendar, seen.then_some(entry.seen_at)),
-            since: Moment::since(calendar, seen.then_some(entry.since)),
+            seen_at: Moment::seen_at(&calendar, seen.then_some(entry.seen_at)),
+            since: Moment::since(&calendar, seen.then_some(entry.since)),
         }
     }
 }

@@ -103,8 +103,8 @@ impl SessionView {
             session_moved: row.verdicts,
             last_zxid: reading.last_zxid,
             watches: Watches { data, exist, child, persistent, recursive, carried },
-            attached_at: Moment::attached_at(calendar, row.attached_at),
-            active_at: Moment::active_at(calendar, active_at(row, reading)),
+            attached_at: Moment::attached_at(&calendar, row.attached_at),
+            active_at: Moment::active_at(&calendar, active_at(row, reading)),
         }
     }
 }

@@ -121,7 +121,7 @@ pub(in crate::admin) fn story(observatory: &Observatory, session: SessionId) -> 
     let calendar = observatory.calendar();
     Some(Story {
         session: SessionView::new(observatory, &story.row, &meters.reading),
-        last_unanswered: story.record.last_unanswered().iter().map(|one| RequestView::new(calendar, one)).collect(),
+        last_unanswered: story.record.last_unanswered().iter().map(|one| RequestView::new(&calendar, one)).collect(),
         timeline: timeline(observatory, &story),
         forgotten: story.record.forgotten(),
         latency: Latencies {
@@ -155,7 +155,7 @@ fn timeline(observatory: &Observatory, story: &SessionStory) -> Vec<Happening> {
 fn attach(observatory: &Observatory, attachment: &Attachment) -> AttachView {
     let claim = &attachment.claim;
     AttachView {
-        at: Moment::at(observatory.calendar(), claim.claimed_at),
+        at: Moment::at(&observatory.calendar(), claim.claimed_at),
         connection: attachment.connection.0,
         client: claim.client.to_string(),
         server: ServerView::new(observatory, claim.server),
@@ -167,14 +167,14 @@ fn attach(observatory: &Observatory, attachment: &Attachment) -> AttachView {
         },
         requested_timeout_ms: claim.requested_ms,
         timeout_ms: claim.negotiated_ms(),
-        attached_at: Moment::attached_at(observatory.calendar(), claim.attached_at()),
+        attached_at: Moment::attached_at(&observatory.calendar(), claim.attached_at()),
     }
 }
 
 fn ended(observatory: &Observatory, story: &SessionStory, attachment: &Attachment, end: &AttachmentEnd) -> EndView {
     let decided = story.ended.iter().find(|one| one.connection == attachment.connection);
     EndView {
-        at: Moment::at(observatory.calendar(), end.at),
+        at: Moment::at(&observatory.calendar(), end.at),
         connection: attachment.connection.0,
         server: ServerView::new(observatory, attachment.claim.server),
         reason: end.reason.map_or(PENDING, |reason| reason.label()),

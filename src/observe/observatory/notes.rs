@@ -159,7 +159,7 @@ impl Observatory {
 
     /// Looks whether the machine's date was stepped. Nothing but the times that are shown depends on it.
     pub fn check_date(&self, now: Timestamp) {
-        if let Some((stepped_ms, calendar)) = self.calendar().checked(now, Calendar::start(now)) {
+        if let Some((stepped_ms, calendar)) = self.calendar().checked(now, &Calendar::start(now)) {
             self.calendar.store(Arc::new(calendar));
             self.events().clock_stepped();
             tracing::warn!(stepped_ms, "the machine's clock was stepped; later moments are shown by its new date");

@@ -21,7 +21,10 @@ pub(super) fn relative(EndOffset(offset): EndOffset) -> String {
 }
 
 pub(super) fn words(health: Health) -> String {
-    health.label().replace('_', " ")
+    match health {
+        Health::Mute => "unresponsive".to_owned(),
+        _ => health.label().replace('_', " "),
+    }
 }
 
 pub(super) fn refused(server: &str, password: Password) -> String {

@@ -75,12 +75,12 @@ impl<'a> Scene<'a> {
         let request = self.case.head().cloned();
         ServerFact::InFlight { request, requests: end.unanswered_count, pings: end.unanswered_pings }.into()
     }
+}
 
-    /// Whether a claim shows that the session is over: a server refused it, and not for want of the right password.
-    fn says_over(&self, claim: &Claim) -> bool {
-        let over = matches!(claim.outcome, Outcome::Refused { refusal: ClaimRefusal::SessionOver, .. });
-        over && claim.password.may_be_right()
-    }
+/// Whether a claim shows that the session is over: a server refused it, and not for want of the right password.
+fn says_over(claim: &Claim) -> bool {
+    let over = matches!(claim.outcome, Outcome::Refused { refusal: ClaimRefusal::SessionOver, .. });
+    over && claim.password.may_be_right()
 }
 
 /// The reason of an end that needs no more evidence.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Scene, answer_to, moved, pause, testimony};
+use super::{Scene, answer_to, moved, pause, says_over, testimony};
 use crate::session::ending::Pause;
 use crate::session::fact::{ClientFact, EnsembleFact, Fact, ServerFact, SessionFact};
 use crate::session::ledger::attachment::{Attachment, Outcome};
@@ -194,7 +194,7 @@ fn returned(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanation> {
     let case = scene.case;
     let answer = |other: &&Attachment| match other.claim.outcome {
         Outcome::Accepted { at, .. } => at > case.ended_at,
-        Outcome::Refused { at, .. } => at > case.ended_at && scene.says_over(&other.claim),
+        Outcome::Refused { at, .. } => at > case.ended_at && says_over(&other.claim),
         Outcome::Unanswered => false,
     };
     let next = others(scene).find(answer)?;
@@ -220,7 +220,7 @@ fn returned(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanation> {
 fn over_before(scene: Scene<'_>) -> Option<Explanation> {
     let (case, attached_at) = (scene.case, scene.case.attached_at()?);
     let (at, server) = others(scene).rev().find_map(|other| match other.claim.outcome {
-        Outcome::Refused { at, .. } if scene.says_over(&other.claim) => Some((at, other.claim.server)),
+        Outcome::Refused { at, .. } if says_over(&other.claim) => Some((at, other.claim.server)),
         _ => None,
     })?;
     // Whoever was given the session since shows that it lived on.
