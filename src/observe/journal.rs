@@ -91,6 +91,7 @@ impl Journal {
             self.sparing.pass_server(MOVED, one.to),
             info,
             session = %one.session,
+            former = one.former.map(tracing::field::display),
             identity = named(one.identity),
             client = %one.client,
             from = self.name(one.from),
