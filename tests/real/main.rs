@@ -9,6 +9,7 @@ mod kafka_pair;
 mod keeper;
 mod parity;
 mod replicas;
+mod returning;
 mod scenarios;
 mod soak;
 mod support;

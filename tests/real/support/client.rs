@@ -85,7 +85,12 @@ pub(crate) struct Link {
 impl Link {
     /// Connects, and says how it went wrong where it did.
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::open_within(address, PATIENCE)
+    }
+
+    /// The same with a limit.
+    pub(crate) fn open_within(address: SocketAddr, limit: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, limit)?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, unread: Vec::new(), ended: None })
     }
@@ -266,6 +271,11 @@ impl Client {
     /// The connection below.
     pub(crate) fn link(&mut self) -> &mut Link {
         &mut self.link
+    }
+
+    /// The connection and what it takes to come back, for someone else to go on with.
+    pub(crate) fn into_parts(self) -> (Link, Credentials) {
+        (self.link, self.credentials)
     }
 
     /// Leaves the connection without closing the session.

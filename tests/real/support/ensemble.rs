@@ -11,7 +11,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::child::{Process, Signal, require_java, small_java};
+use super::fault_relay::FaultRelay;
 use super::maven::Peer;
+use super::transactions::{self, Transaction};
 use super::{ports, wait};
 
 /// Ensembles that may run at once: more than this starves a small machine until elections time out.
@@ -83,6 +85,7 @@ pub(crate) struct Plan {
     versions: [Version; SERVERS],
     settings: Vec<String>,
     properties: Vec<String>,
+    relayed: bool,
 }
 
 impl Plan {
@@ -105,19 +108,39 @@ impl Plan {
         self
     }
 
+    /// Puts a relay between each follower and each leader that it may have, for faults on that path.
+    ///
+    /// Elections go past the relays: a follower that is cut off still learns who leads.
+    pub(crate) fn relayed_quorum(mut self) -> Self {
+        self.relayed = true;
+        self
+    }
+
     /// Starts the servers and waits until all of them serve under one leader.
     pub(crate) fn start(self) -> Ensemble {
         require_java();
         let permit = Permit::take();
         let folder = TempDir::with_prefix("zoogate-real-").expect("create a folder for the ensemble");
         let quorum: Vec<(u16, u16)> = (0..SERVERS).map(|_| (ports::free(), ports::free())).collect();
-        let servers = (0..SERVERS).map(|index| self.prepare(index, &quorum, &folder.path().join(index.to_string())));
-        let mut ensemble = Ensemble { servers: servers.collect(), _folder: folder, _permit: permit };
+        let relays: Vec<Vec<FaultRelay>> = (0..SERVERS).map(|_| self.relays(&quorum)).collect();
+        let servers = (0..SERVERS).map(|index| {
+            let mut seen = quorum.clone();
+            for (other, relay) in relays[index].iter().enumerate().filter(|&(other, _)| other != index) {
+                seen[other].0 = relay.address().port();
+            }
+            self.prepare(index, &seen, &folder.path().join(index.to_string()))
+        });
+        let mut ensemble = Ensemble { servers: servers.collect(), relays, _folder: folder, _permit: permit };
         for server in &mut ensemble.servers {
             server.start();
         }
         ensemble.wait_serving();
         ensemble
+    }
+
+    fn relays(&self, quorum: &[(u16, u16)]) -> Vec<FaultRelay> {
+        let links = quorum.iter().filter(|_| self.relayed).map(|&(link, _)| link);
+        links.map(|link| FaultRelay::start(ports::loopback(link))).collect()
     }
 
     fn prepare(&self, index: usize, quorum: &[(u16, u16)], folder: &Path) -> Server {
@@ -150,7 +173,7 @@ impl Plan {
         arguments.extend(self.properties.iter().cloned());
         arguments.push("org.apache.zookeeper.server.quorum.QuorumPeerMain".into());
         arguments.push(configuration.display().to_string());
-        Server { address: ports::loopback(client_port), arguments, log: folder.join("log"), process: None }
+        Server { address: ports::loopback(client_port), arguments, log: folder.join("log"), data, process: None }
     }
 }
 
@@ -162,6 +185,8 @@ const LOGGING: &str = "log4j.rootLogger=INFO, out\nlog4j.appender.out=org.apache
 #[derive(Debug)]
 pub(crate) struct Ensemble {
     servers: Vec<Server>,
+    /// By the follower, then by the leader.
+    relays: Vec<Vec<FaultRelay>>,
     _folder: TempDir,
     _permit: Permit,
 }
@@ -171,6 +196,7 @@ struct Server {
     address: SocketAddr,
     arguments: Vec<String>,
     log: PathBuf,
+    data: PathBuf,
     process: Option<Process>,
 }
 
@@ -187,7 +213,7 @@ impl Server {
 impl Ensemble {
     /// A plan for three servers of these releases.
     pub(crate) fn of(versions: [Version; SERVERS]) -> Plan {
-        Plan { versions, settings: Vec::new(), properties: Vec::new() }
+        Plan { versions, settings: Vec::new(), properties: Vec::new(), relayed: false }
     }
 
     /// Three servers of one release, with nothing special.
@@ -294,6 +320,16 @@ impl Ensemble {
     pub(crate) fn restart_all(&mut self) {
         self.servers.iter_mut().for_each(Server::start);
         self.wait_serving();
+    }
+
+    /// The path from a follower to its leader, in an ensemble that was planned so.
+    pub(crate) fn quorum_path(&self, follower: usize, leader: usize) -> &FaultRelay {
+        &self.relays[follower][leader]
+    }
+
+    /// Every transaction that server `index` has written down.
+    pub(crate) fn transactions(&self, index: usize) -> Vec<Transaction> {
+        transactions::read(&self.servers[index].data)
     }
 
     /// Everything that server `index` has logged, over all its lives.

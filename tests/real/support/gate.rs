@@ -1,6 +1,7 @@
 //! The zoogate binary under test, in front of an ensemble, asked through its own API.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::net::SocketAddr;
 use std::thread;
 
@@ -53,7 +54,9 @@ impl Gate {
             arguments.extend(["--listen".into(), format!("{mirror}={server}")]);
         }
         arguments.extend(further.iter().copied().map(String::from));
-        let process = Process::start(env!("CARGO_BIN_EXE_zoogate"), &arguments, &folder.path().join("log"));
+        // Another build of it, to compare with.
+        let program = env::var("REAL_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_zoogate").into());
+        let process = Process::start(&program, &arguments, &folder.path().join("log"));
         let mut gate = Self { mirrors, pooled, admin, process, _folder: folder };
         wait::until_true("zoogate to be ready", PATIENCE, || {
             let runs = gate.process.runs();
@@ -217,6 +220,14 @@ impl Gate {
             *seen.entry(reason.to_owned()).or_default() += 1;
         }
         seen
+    }
+
+    /// How connections have ended, in a line each.
+    pub(crate) fn tell_ends(&self) -> String {
+        let connections = self.json("/api/connections?limit=10000");
+        let tell = |one: &Value| format!("{} at {}: {} ({})", one["client"], one["server"], one["reason"], one["why"]);
+        let ended = list(&connections, "connections").iter().filter(|one| one["reason"].is_string());
+        ended.map(tell).collect::<Vec<_>>().join("\n")
     }
 
     /// Waits until nothing is pending.

@@ -1,0 +1,226 @@
+//! A TCP relay between two parts of a test whose path can be slowed down, cut without a word, or reset.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+
+use super::ports;
+
+/// What happens to bytes, and to the end of a stream, on their way in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// They pass.
+    Open,
+    /// They pass this much later.
+    Slow(Duration),
+    /// They wait until the path is open again, as behind a network that drops packets.
+    Silent,
+}
+
+/// The direction of bytes, seen from the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leg {
+    /// From who connected to the relay.
+    Up = 0,
+    /// From whom the relay connected to.
+    Down = 1,
+}
+
+/// What a read brought: bytes, none at the end, or a broken connection.
+struct Arrival {
+    at: Instant,
+    bytes: Option<Vec<u8>>,
+}
+
+/// Reads that may wait in one direction.
+const WAITING: usize = 256;
+
+/// A relay in front of one address; its connections end with it.
+#[derive(Debug)]
+pub(crate) struct FaultRelay {
+    address: SocketAddr,
+    state: Arc<RelayState>,
+}
+
+#[derive(Debug, Default)]
+struct RelayState {
+    plan: Mutex<PathPlan>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct PathPlan {
+    paths: [Path; 2],
+    /// Connections of an earlier count are reset.
+    resets: u64,
+    done: bool,
+    streams: Vec<Arc<TcpStream>>,
+}
+
+impl Default for PathPlan {
+    fn default() -> Self {
+        Self { paths: [Path::Open; 2], resets: 0, done: false, streams: Vec::new() }
+    }
+}
+
+impl FaultRelay {
+    /// Listens on a port of its own, and passes on to `target`.
+    pub(crate) fn start(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::free())).expect("listen on loopback");
+        let address = listener.local_addr().expect("a listener has an address");
+        let state = Arc::new(RelayState::default());
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if shared.plan().done {
+                    return;
+                }
+                // A target that refuses shows to the client as an end.
+                if let Ok(server) = TcpStream::connect(target) {
+                    shared.join([client, server]);
+                }
+            }
+        });
+        Self { address, state }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sets what happens in one direction, for connections that are there and for those to come.
+    pub(crate) fn set(&self, leg: Leg, path: Path) {
+        self.state.plan().paths[leg as usize] = path;
+        self.state.changed.notify_all();
+    }
+
+    /// Both directions stop without a word.
+    pub(crate) fn silence(&self) {
+        self.set(Leg::Up, Path::Silent);
+        self.set(Leg::Down, Path::Silent);
+    }
+
+    /// Both directions are open again; what waited passes.
+    pub(crate) fn heal(&self) {
+        self.set(Leg::Up, Path::Open);
+        self.set(Leg::Down, Path::Open);
+    }
+
+    /// Resets every connection, to both sides.
+    pub(crate) fn reset(&self) {
+        let mut plan = self.state.plan();
+        plan.resets += 1;
+        wake(&mut plan);
+        drop(plan);
+        self.state.changed.notify_all();
+    }
+}
+
+impl Drop for FaultRelay {
+    fn drop(&mut self) {
+        self.state.plan().done = true;
+        self.reset();
+        // Wakes the thread that waits for a connection; when that is gone already nothing needs waking.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+/// Lets every thread that reads look up; nothing of this shows outside.
+fn wake(plan: &mut PathPlan) {
+    for stream in plan.streams.drain(..) {
+        // A connection that is over needs no waking.
+        let _ = stream.shutdown(Shutdown::Read);
+    }
+}
+
+/// Reads until the stream ends, which is told as well.
+fn gather(mut from: &TcpStream, sender: &SyncSender<Arrival>) {
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        let read = from.read(&mut chunk);
+        let over = !matches!(read, Ok(1..));
+        let bytes = read.ok().map(|length| chunk[..length].to_vec());
+        // Nobody takes it when the connection was reset meanwhile.
+        if sender.send(Arrival { at: Instant::now(), bytes }).is_err() || over {
+            return;
+        }
+    }
+}
+
+impl RelayState {
+    fn plan(&self) -> MutexGuard<'_, PathPlan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(self: &Arc<Self>, pair: [TcpStream; 2]) {
+        let [client, server] = pair.map(Arc::new);
+        for stream in [&client, &server] {
+            // A socket that is over already shows that to the thread that reads from it.
+            let _ = stream.set_nodelay(true);
+        }
+        let mut plan = self.plan();
+        let count = plan.resets;
+        plan.streams.extend([Arc::clone(&client), Arc::clone(&server)]);
+        drop(plan);
+        let legs = [(Leg::Up, [Arc::clone(&client), Arc::clone(&server)]), (Leg::Down, [server, client])];
+        for (leg, [from, to]) in legs {
+            let state = Arc::clone(self);
+            let (sender, receiver) = mpsc::sync_channel(WAITING);
+            let source = Arc::clone(&from);
+            thread::spawn(move || gather(&source, &sender));
+            thread::spawn(move || {
+                if !state.pump(leg, count, &receiver, &to) {
+                    for stream in [&from, &to] {
+                        // The last of the threads to let go of a socket resets it.
+                        let _ = SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
+                    }
+                }
+            });
+        }
+    }
+
+    /// Passes on until the stream ends; false when the connection is to be reset.
+    fn pump(&self, leg: Leg, count: u64, arrivals: &Receiver<Arrival>, mut to: &TcpStream) -> bool {
+        for Arrival { at, bytes } in arrivals {
+            if !self.wait(leg, count, at) {
+                return false;
+            }
+            match bytes {
+                Some(bytes) if bytes.is_empty() => {
+                    // The other side may have ended first.
+                    let _ = to.shutdown(Shutdown::Write);
+                    return true;
+                }
+                Some(bytes) if to.write_all(&bytes).is_ok() => {}
+                Some(_) | None => return false,
+            }
+        }
+        false
+    }
+
+    /// Waits with what came at that moment for as long as the path wants it; false when the connection is to be reset.
+    fn wait(&self, leg: Leg, count: u64, begun: Instant) -> bool {
+        let mut plan = self.plan();
+        loop {
+            if plan.resets != count {
+                return false;
+            }
+            let left = match plan.paths[leg as usize] {
+                Path::Open => return true,
+                Path::Slow(delay) => delay.saturating_sub(begun.elapsed()),
+                Path::Silent => Duration::MAX,
+            };
+            if left.is_zero() {
+                return true;
+            }
+            let waited = self.changed.wait_timeout(plan, left.min(Duration::from_mins(10)));
+            plan = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
