@@ -390,6 +390,10 @@ impl<'a> FactWording<'a> {
             MoveFact::RivalThawed { server } => {
                 format!("server {} serves again, and carries out what it was sent meanwhile", self.name(*server))
             }
+            MoveFact::RivalLeftBehind { server } => format!(
+                "zoogate had left that claim behind at server {} and asked another: the refusal is zoogate's doing",
+                self.name(*server)
+            ),
             MoveFact::NoOtherClaim {} => {
                 "missing: no other claim of this session was seen here; it may have gone another way".to_owned()
             }

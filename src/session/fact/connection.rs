@@ -163,6 +163,11 @@ fact_group! {
             /// Which.
             server: ServerId,
         }
+        /// The proxy itself had left such a claim behind there: what comes of it is the proxy's doing.
+        RivalLeftBehind "rival_left_behind" {
+            /// Where.
+            server: ServerId,
+        }
         /// No other claim of the session was seen here.
         NoOtherClaim "no_other_claim" {}
         /// The server's own close was not seen.

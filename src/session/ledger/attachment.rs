@@ -144,6 +144,11 @@ impl Attachment {
         self.end.is_some_and(|end| end.closer == Closer::Proxy(ProxyClose::Superseded))
     }
 
+    /// Whether the proxy left it behind unanswered and asked another server.
+    pub(super) fn was_left_behind(&self) -> bool {
+        self.end.is_some_and(|end| end.closer == Closer::Proxy(ProxyClose::HandshakeDeadline))
+    }
+
     /// Whether it ended for the sake of another connection, and not by its client.
     pub(super) fn was_taken_over(&self) -> bool {
         self.ended_by_server() || self.was_superseded()

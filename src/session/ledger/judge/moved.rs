@@ -46,6 +46,7 @@ pub(in crate::session::ledger) fn refused_in_words(
     let mut facts = vec![MoveFact::Said { form, request: refused }.into()];
     let claims = session.map_or_else(Vec::new, |session| rival_claims(session, own, now, ensemble));
     facts.extend(claims.iter().map(|entry| claim_fact(entry, now)));
+    facts.extend(claims.first().and_then(|first| own_doing(first)));
     if let Some(session) = session {
         facts.extend(shared(session, own));
     }
@@ -91,6 +92,7 @@ pub(super) fn by_other_claim(scene: Scene<'_>, outcome: BurstOutcome) -> Option<
     let mut facts = vec![MoveFact::ClosedUnanswered {}.into(), scene.in_flight()];
     facts.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| claim_fact(entry, case.ended_at)));
     facts.extend(thaw(scene, first));
+    facts.extend(own_doing(first));
     let seen = testimony(outcome);
     let certain = first.claim.attached_at().is_some() && seen.is_some() && !case.was_reset();
     let confidence = if certain { Confidence::Certain } else { Confidence::Likely };
@@ -207,8 +209,15 @@ fn add_claims(scene: Scene<'_>, facts: &mut Vec<Fact>) -> Option<ServerId> {
     let session = scene.session?;
     let claims = rival_claims(session, &own(scene.case), scene.case.ended_at, scene.ensemble);
     facts.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| claim_fact(entry, scene.case.ended_at)));
+    facts.extend(claims.first().and_then(|first| own_doing(first)));
     facts.extend(shared(session, &own(scene.case)));
     claims.first().map(|entry| entry.claim.server)
+}
+
+/// What comes of a claim that the proxy left behind is the proxy's doing, and not its client's.
+fn own_doing(rival: &Attachment) -> Option<Fact> {
+    let server = rival.claim.server;
+    rival.was_left_behind().then(|| MoveFact::RivalLeftBehind { server }.into())
 }
 
 /// Names both clients when two of them use the session in turn.
