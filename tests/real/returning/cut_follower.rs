@@ -104,7 +104,7 @@ fn play(
     let transactions = ensemble.transactions(leader);
     let figures: Vec<Figures> = parties.iter().map(|party| party.figures(&transactions)).collect();
     let kept = |figures: &Figures| figures.sessions_lost == 0;
-    let told = |figures: &Figures| figures.way == Way::DirectThree || figures.writes_lost() <= figures.late_claims;
+    let told = |figures: &Figures| figures.way == Way::DirectThree || figures.untold == 0;
     let rules = [
         ("every session is kept", figures.iter().all(kept)),
         ("what is refused is told as zoogate's doing", figures.iter().all(told)),

@@ -174,6 +174,7 @@ impl Party {
         let sum = |count: fn(&Diary) -> usize| diaries.iter().map(count).sum();
         self.gate.iter().for_each(Gate::expect_all_judged);
         let reasons = self.gate.as_ref().map(Gate::reasons).unwrap_or_default();
+        let own_patience = || diaries.iter().filter(|diary| diary.given_up == 0);
         Figures {
             way: self.way,
             claims: sum(|diary| diary.claims),
@@ -188,7 +189,14 @@ impl Party {
             silences: sum(|diary| diary.silences),
             sessions_lost: sum(|diary| usize::from(diary.expired)),
             late_claims: reasons.get("late_claim").copied().unwrap_or_default(),
+            untold: own_patience().flat_map(|diary| &diary.lost_from).filter(|&&lost| !self.tells_of(lost)).count(),
         }
+    }
+
+    /// Whether zoogate calls the loss of this client's connection its own doing.
+    fn tells_of(&self, client: SocketAddr) -> bool {
+        let told = self.gate.as_ref().and_then(|gate| gate.tell_end(client));
+        told.is_some_and(|told| told.contains("late_claim") || told.contains("the refusal is zoogate's doing"))
     }
 
     /// What every client whose way was not smooth has lived through, for a failing test to show.
@@ -197,7 +205,7 @@ impl Party {
         let tell = |diary: &Diary| format!("0x{:x}\n  {}", diary.session, diary.story.join("\n  "));
         let stories: Vec<String> = self.diaries().iter().filter(rough).map(tell).collect();
         let ends = self.gate.as_ref().map(Gate::tell_ends).unwrap_or_default();
-        format!("{:?}:\n{}\n{ends}", self.way, stories.join("\n"))
+        format!("{:?}:\n{}\n{}", self.way, stories.join("\n"), ends.join("\n"))
     }
 }
 
@@ -227,8 +235,11 @@ pub(super) struct Figures {
     pub(super) silences: usize,
     /// Sessions that were over when their clients came back.
     pub(super) sessions_lost: usize,
-    /// Ends that zoogate calls its own doing.
+    /// Connections that zoogate ended since a claim was carried out that it had left behind.
     pub(super) late_claims: usize,
+    /// Connections lost under a write, of clients that had given no claim up themselves, of which zoogate does not say
+    /// that this was its doing.
+    pub(super) untold: usize,
 }
 
 impl Figures {
@@ -237,8 +248,8 @@ impl Figures {
         self.turned_away + self.given_up
     }
 
-    /// Writes that a server was sent and that took their connection along. A write that the ensemble refused when its
-    /// connection was gone already hurts nobody.
+    /// Writes that took their connection along. One that the ensemble refused when its connection was gone already
+    /// hurts nobody.
     pub(super) fn writes_lost(&self) -> usize {
         self.first_writes_lost + self.later_writes_lost
     }
@@ -249,7 +260,7 @@ impl fmt::Display for Figures {
         write!(
             f,
             "{:11} claims {:2} turned away {:2} given up {:2} | asked for new {:2} made {:2} | moved refusals {:2} \
-             first writes lost {:2} later {:2} idle {:2} silent {:2} | sessions lost {:2} | late_claim {:2}",
+             first writes lost {:2} later {:2} idle {:2} silent {:2} | sessions lost {:2} | late_claim {:2} untold {:2}",
             format!("{:?}", self.way),
             self.claims,
             self.turned_away,
@@ -263,6 +274,7 @@ impl fmt::Display for Figures {
             self.silences,
             self.sessions_lost,
             self.late_claims,
+            self.untold,
         )
     }
 }

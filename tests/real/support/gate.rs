@@ -223,11 +223,17 @@ impl Gate {
     }
 
     /// How connections have ended, in a line each.
-    pub(crate) fn tell_ends(&self) -> String {
+    pub(crate) fn tell_ends(&self) -> Vec<String> {
         let connections = self.json("/api/connections?limit=10000");
         let tell = |one: &Value| format!("{} at {}: {} ({})", one["client"], one["server"], one["reason"], one["why"]);
         let ended = list(&connections, "connections").iter().filter(|one| one["reason"].is_string());
-        ended.map(tell).collect::<Vec<_>>().join("\n")
+        ended.map(tell).collect()
+    }
+
+    /// How the connection of this client has ended.
+    pub(crate) fn tell_end(&self, client: SocketAddr) -> Option<String> {
+        let beginning = format!("\"{client}\" ");
+        self.tell_ends().into_iter().find(|told| told.starts_with(&beginning))
     }
 
     /// Waits until nothing is pending.

@@ -65,6 +65,8 @@ pub(crate) struct Diary {
     pub(crate) first_writes_lost: usize,
     /// Connections that the other side ended under a later write.
     pub(crate) later_writes_lost: usize,
+    /// This end's addresses of all connections that the other side ended under a write.
+    pub(crate) lost_from: Vec<SocketAddr>,
     /// Connections that the other side ended while nothing was asked.
     pub(crate) idle_ends: usize,
     /// Whether it was told that its session is over.
@@ -268,7 +270,10 @@ impl Walk {
                         due = Instant::now() + self.journey.write_every;
                     }
                 }
-                Received::End(end, _) => return self.lose(&format!("{end:?}"), asked.is_some()),
+                Received::End(end, _) => {
+                    let lost = asked.is_some().then(|| link.local_address());
+                    return self.lose(&format!("{end:?}"), lost);
+                }
                 Received::Silence if heard.elapsed() > timeout * 2 / 3 => {
                     link.abandon();
                     self.note("hears nothing and hangs up", |diary| {
@@ -312,7 +317,9 @@ impl Walk {
         xid
     }
 
-    fn lose(&self, end: &str, under_write: bool) {
+    /// Takes note of an end; of the address that was lost where that was under a write.
+    fn lose(&self, end: &str, lost: Option<SocketAddr>) {
+        let under_write = lost.is_some();
         let first = lock(&self.diary).answered == 0;
         self.note(
             &format!("loses its connection ({end}, under a write: {under_write}, the first: {first})"),
@@ -323,6 +330,7 @@ impl Walk {
                     (false, _) => &mut diary.idle_ends,
                 };
                 *count += 1;
+                diary.lost_from.extend(lost);
                 diary.answered = 0;
             },
         );
