@@ -1,12 +1,14 @@
 //! The reason of a move is that of the connection which the session left, whenever that is known.
 
-use zoogate::session::ending::LongReply;
+use zoogate::ids::ServerId;
+use zoogate::session::ending::{Closer, LongReply, ProxyClose};
 use zoogate::session::fact::{ClientFact, Fact, MoveFact, SessionFact};
 use zoogate::session::transition::Finding;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
+use zoogate::wire::handshake::Password;
 
-use crate::story::{A, B, Story, quiet};
+use crate::story::{A, B, Link, Story, quiet};
 
 fn explained(story: &Story) -> Vec<Option<EndReason>> {
     let reason = |finding: &Finding| match finding {
@@ -118,4 +120,39 @@ fn a_client_that_hangs_up_at_a_long_reply() {
     assert_eq!(after_a_long_reply(&mut story, 1_001, true, 0), EndReason::ClientGone);
     assert_eq!(after_a_long_reply(&mut story, 2_000, false, 0), EndReason::ReplyTooLarge);
     assert_eq!(after_a_long_reply(&mut story, 5, true, 1), EndReason::ClientGone, "it takes long ones");
+}
+
+/// A session on A whose claim at B was left behind and carried out later; returns A's connection and B's.
+fn left_behind(story: &mut Story) -> (Link, Link) {
+    let (session, first) = story.create(A);
+    story.leave(first);
+    let left = story.claim_by(Story::client(1), session, B, Password::Right);
+    story.wait(2_000);
+    story.give_up(left);
+    let current = story.attach(session, A);
+    story.wait(500);
+    story.accept_late(left, session);
+    (current, left)
+}
+
+#[test]
+fn a_connection_that_ends_for_a_late_claim_names_the_claim() {
+    let mut story = Story::new();
+    let (current, left) = left_behind(&mut story);
+    story.end(current, Closer::Proxy(ProxyClose::LateClaim));
+    assert_eq!(story.reason(current, 0), EndReason::LateClaim);
+    let names = |fact: &Fact| matches!(fact, Fact::Move(MoveFact::RivalClaim { connection, given: true, .. }) if *connection == left);
+    assert!(story.facts(current).iter().any(names), "{:?}", story.facts(current));
+}
+
+#[test]
+fn a_write_that_crosses_a_late_claim_is_said_to_be_zoogates_doing() {
+    let mut story = Story::new();
+    let (current, _) = left_behind(&mut story);
+    story.write(current);
+    story.fin(current);
+    assert_eq!(story.reason(current, quiet()), EndReason::SessionMoved);
+    let own = |fact: &Fact| matches!(fact, Fact::Move(MoveFact::RivalLeftBehind { server }) if *server == ServerId(B));
+    assert!(story.facts(current).iter().any(own), "{:?}", story.facts(current));
+    assert!(story.why(current).contains("zoogate's doing"), "{}", story.why(current));
 }

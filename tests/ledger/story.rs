@@ -254,6 +254,12 @@ impl Story {
         self.tell(Transition::Answered { connection: link, response });
     }
 
+    /// A claim that has ended is carried out after all.
+    pub(crate) fn accept_late(&mut self, link: Link, session: SessionId) {
+        let response = ConnectResponse { timeout_ms: TIMEOUT as i32, session, ..ConnectResponse::default() };
+        self.tell(Transition::LateAnswer { connection: link, session, response });
+    }
+
     /// A server's answer, whatever it is.
     pub(crate) fn answer(&mut self, link: Link, response: ConnectResponse) {
         self.hear_server(link);
