@@ -35,7 +35,7 @@ use foldhash::quality::RandomState;
 
 pub use attachment::{Attachment, AttachmentEnd, Claim, ClaimRefusal, Outcome};
 pub use case::RETURN_BOUND;
-pub use docket::{CASES, CASES_BYTES};
+pub use docket::{CASE_BYTES_A_SESSION, CASES, CASES_BYTES};
 pub use exodus::{EXODUS_LONGEST, EXODUS_QUIET, LOOK_BOUND};
 pub use kept::{ENDED_BYTES, FINDINGS_BYTES, MOVES_BYTES, VERDICTS_BYTES};
 pub use open::OpenConnection;

@@ -89,7 +89,7 @@ impl SessionLedger {
         for server in self.ensemble.due_exodus(now) {
             self.settle_server(now, server);
         }
-        while let Some(connection) = self.docket.overdue(now) {
+        while let Some(connection) = self.docket.overdue(now, self.sessions.len()) {
             let Some((case, stage, _)) = self.docket.take(connection) else { return };
             let scene = self.scene(&case);
             let explanation = match stage {

@@ -15,8 +15,10 @@ use crate::time::Timestamp;
 
 /// How many cases may wait at once. A storm of 10,000 sessions fits several times.
 pub const CASES: usize = 50_000;
-/// Bytes of the cases that wait; one is some 400 bytes, and 3 KiB at most.
-pub const CASES_BYTES: usize = 20 << 20;
+/// Bytes of the cases that may wait, besides [`CASE_BYTES_A_SESSION`]. One is some 400 bytes, and 3 KiB at most.
+pub const CASES_BYTES: usize = 6 << 20;
+/// Bytes of cases that each session which is remembered may add to that: many that end together are no attack.
+pub const CASE_BYTES_A_SESSION: usize = 2 << 10;
 
 /// What a case waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,9 +71,10 @@ impl Docket {
     }
 
     /// The next one that must be decided now: its time has run out, or there are too many.
-    pub(super) fn overdue(&self, now: Timestamp) -> Option<ConnectionId> {
+    pub(super) fn overdue(&self, now: Timestamp, sessions: usize) -> Option<ConnectionId> {
         let &(due, connection) = self.due.first()?;
-        (due <= now || self.cases.len() > CASES || self.bytes > CASES_BYTES).then_some(connection)
+        let heavy = self.bytes > CASES_BYTES + CASE_BYTES_A_SESSION * sessions;
+        (due <= now || self.cases.len() > CASES || heavy).then_some(connection)
     }
 }
 
@@ -87,6 +90,9 @@ mod tests {
     use crate::session::verdict::RouteReason;
     use crate::wire::handshake::Password;
     use crate::wire::{Dialect, OpCode};
+
+    /// Sessions enough for the bytes of any cases.
+    const MANY: usize = 100_000;
 
     fn case(number: u64) -> Case {
         let end = ConnectionEnd {
@@ -128,14 +134,14 @@ mod tests {
     #[test]
     fn the_first_to_run_out_of_time_is_decided_then_or_when_too_many_wait() {
         let mut docket = Docket::default();
-        assert_eq!(docket.overdue(Timestamp(u64::MAX)), None);
+        assert_eq!(docket.overdue(Timestamp(u64::MAX), MANY), None);
         for number in 1..=CASES as u64 {
             docket.put(case(number), Stage::Look, Timestamp(1_000 + number));
         }
-        assert_eq!((docket.len(), docket.overdue(Timestamp(1_000))), (CASES, None));
-        assert_eq!(docket.overdue(Timestamp(1_001)), Some(ConnectionId(1)));
+        assert_eq!((docket.len(), docket.overdue(Timestamp(1_000), MANY)), (CASES, None));
+        assert_eq!(docket.overdue(Timestamp(1_001), MANY), Some(ConnectionId(1)));
         docket.put(case(0), Stage::Look, Timestamp(9_000_000));
-        assert_eq!(docket.overdue(Timestamp(1_000)), Some(ConnectionId(1)), "one too many");
+        assert_eq!(docket.overdue(Timestamp(1_000), MANY), Some(ConnectionId(1)), "one too many");
         docket.postpone(Duration::from_nanos(5));
         assert!(docket.take(ConnectionId(2)).is_some_and(|(_, _, due)| due == Timestamp(1_007)));
         docket.put(case(2), Stage::Look, Timestamp(1_002));
@@ -145,15 +151,19 @@ mod tests {
         let lost =
             Unanswered { xid: Xid(1), op: OpCode::CREATE, path: "x".repeat(CASES_BYTES / 2), sent_at: Timestamp(1) };
         for number in 1..=2 {
-            assert_eq!(heavy.overdue(Timestamp(1_000)), None);
+            assert_eq!(heavy.overdue(Timestamp(1_000), 0), None);
             let mut case = case(number);
             case.end.unanswered = vec![lost.clone()];
             heavy.put(case, Stage::Look, Timestamp(1_000 + number));
         }
-        assert_eq!(heavy.overdue(Timestamp(1_000)), Some(ConnectionId(1)), "too many bytes");
+        assert_eq!(heavy.overdue(Timestamp(1_000), 0), Some(ConnectionId(1)), "too many bytes");
+        assert_eq!(heavy.overdue(Timestamp(1_000), 10), None, "not for so many sessions");
         assert!(heavy.take(ConnectionId(1)).is_some());
-        assert_eq!(heavy.overdue(Timestamp(1_000)), None);
+        assert_eq!(heavy.overdue(Timestamp(1_000), 0), None);
         assert!(docket.take(ConnectionId(1)).is_some_and(|(_, _, due)| due == Timestamp(1_001)));
-        assert_eq!((docket.overdue(Timestamp(1_000)), docket.overdue(Timestamp(1_002))), (None, Some(ConnectionId(2))));
+        assert_eq!(
+            (docket.overdue(Timestamp(1_000), MANY), docket.overdue(Timestamp(1_002), MANY)),
+            (None, Some(ConnectionId(2)))
+        );
     }
 }

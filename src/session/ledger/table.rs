@@ -64,6 +64,11 @@ impl SessionTable {
         self.records.keys().copied()
     }
 
+    /// How many sessions are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// How many sessions found no room.
     pub(super) fn turned_away(&self) -> u64 {
         self.turned_away
