@@ -302,6 +302,11 @@ impl Observatory {
         attached.filter(|one| one.is_attached()).map(|one| (one.connection, one.claim.server)).collect()
     }
 
+    /// Whether a server's name was seen to stand for several servers.
+    pub fn stands_for_many(&self, server: ServerId) -> bool {
+        lock(&self.books).ledger.stands_for_many(server)
+    }
+
     /// Where a session is, or was last.
     pub fn home(&self, session: SessionId) -> Option<SessionHome> {
         let books = lock(&self.books);

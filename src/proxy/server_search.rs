@@ -242,11 +242,13 @@ impl<'a> ServerSearch<'a> {
     }
 
     /// Ends the older connections of the session's client, so that nothing that they still hold reaches a server
-    /// behind the new claim.
+    /// behind the new claim. Where one name stands for several servers it is not known which of them carries what, and
+    /// the connections are left as they would be without zoogate.
     async fn fence(&self) {
         let Some(key) = self.key else { return };
         for _ in 0..FENCE_TRIES {
-            let carriers = self.gateway.observatory.carriers(key.session);
+            let mut carriers = self.gateway.observatory.carriers(key.session);
+            carriers.retain(|(_, server)| !self.gateway.observatory.stands_for_many(*server));
             let mut ending = carriers.iter().filter(|(connection, _)| {
                 // One that has just attached is known a moment before its relay can be told.
                 self.gateway.tell(*connection, Word::Superseded, Some(key)) != Told::NotMeant

@@ -229,6 +229,11 @@ impl SessionLedger {
         self.ensemble.poll_inquiry()
     }
 
+    /// Whether a server's name was seen to stand for several servers.
+    pub fn stands_for_many(&self, server: ServerId) -> bool {
+        self.ensemble.get(server).is_some_and(|view| view.many)
+    }
+
     /// Where a session is, or was last.
     pub fn placement(&self, session: SessionId) -> Option<Placement> {
         self.session(session)?.placement()

@@ -33,7 +33,9 @@ fn a_server_that_leads_the_epoch_that_it_followed_is_two() {
     look(&mut story, Role::Follower, 0x1_0000_0005);
     look(&mut story, Role::Follower, 0x1_0000_0006);
     assert_eq!(signs(&story), []);
+    assert!(!story.ledger.stands_for_many(ServerId(A)));
     look(&mut story, Role::Leader, 0x1_0000_0006);
+    assert!(story.ledger.stands_for_many(ServerId(A)) && !story.ledger.stands_for_many(ServerId(B)));
     assert_eq!(signs(&story), [NameSign::LedOneEpoch { zxid: Zxid(0x1_0000_0006) }]);
     for role in [Role::Follower, Role::Leader, Role::Follower] {
         look(&mut story, role, 0x1_0000_0006);
