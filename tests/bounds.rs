@@ -25,7 +25,7 @@ const CLAIMS: &[Claim] = &[
     ("| time to connect to a mirror", "3 s", "src/proxy/connection.rs", "MIRROR_CONNECT"),
     ("| bytes held", "64 KiB", "src/proxy/half_pipe.rs", "READ_BUFFER"),
     ("| bytes taken", "64 KiB", "src/proxy/gate.rs", "READ_AHEAD"),
-    ("| time to connect to a server for", "1 s", "src/proxy/server_search.rs", "CONNECT_WITHIN"),
+    ("| time to connect to a server for", "1 s", "src/proxy/reach.rs", "CONNECT_WITHIN"),
     ("| time that a claim waits", "30 s", "src/route/search.rs", "SHORTEST_PATIENCE"),
     ("| time that a claim waits", "10 min", "src/proxy/gateway.rs", "LONGEST_TIMEOUT"),
     ("| claims that are remembered", "65,536", "src/proxy/claims_out.rs", "CLAIMS_REMEMBERED"),

@@ -1,5 +1,7 @@
 //! What all threads of a running proxy share.
 
+mod claims;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
-use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -24,12 +25,11 @@ use super::server_pulse::ServerPulse;
 use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
 use crate::ids::{ConnectionId, ServerId};
 use crate::observe::Observatory;
-use crate::route::{Candidate, Complaint, ConnectIntent, ServerSight, ServerStanding, choose};
+use crate::route::ServerStanding;
 use crate::session::sighting::{Health, Sighting};
 use crate::session::transition::Transition;
 use crate::time::Timestamp;
 use crate::wire::first_frame::Opening;
-use crate::wire::handshake::{ConnectRequest, request_password};
 
 /// The running proxy, as its tasks see it.
 #[derive(Debug)]
@@ -143,71 +143,6 @@ impl Gateway {
                 ListenerKind::Pooled => roster.any_accepts(),
             };
             door.send_if_modified(|was| std::mem::replace(was, open) != open);
-        }
-    }
-
-    /// The signs of life of a server.
-    pub(super) fn pulse(&self, server: ServerId) -> &ServerPulse {
-        &self.pulses[server.index()]
-    }
-
-    /// Says that a look at a server is over.
-    pub(super) fn looked(&self) {
-        self.looks.send_replace(());
-    }
-
-    /// Follows the looks at servers.
-    pub(super) fn looks(&self) -> watch::Receiver<()> {
-        self.looks.subscribe()
-    }
-
-    /// Has a server looked at when its last answer is older than that and no look is under way.
-    pub(super) fn look_if_older(&self, server: ServerId, age: Duration) {
-        let pulse = self.pulse(server);
-        if !pulse.is_looked_at() && self.clock.now().since(pulse.told_at()) > age {
-            self.probe_soon(server);
-        }
-    }
-
-    /// What a claim's search sees of every server now, by [`ServerId`].
-    pub(super) fn sights(&self) -> SmallVec<[ServerSight; 5]> {
-        let roster = self.observatory.roster();
-        roster.servers.iter().zip(&self.pulses).map(|(entry, pulse)| pulse.sight(entry)).collect()
-    }
-
-    /// The servers for an intent in the order in which they are tried.
-    pub(super) fn candidates(&self, intent: ConnectIntent, turn: usize) -> Vec<Candidate> {
-        let load = |server| self.observatory.load(server).load(Ordering::Relaxed);
-        choose(intent, &self.observatory.roster(), load, |server| self.pulse(server).is_set_aside(), turn)
-    }
-
-    /// What tells the claim in a client's first frame from those of others; None when it claims nothing that was
-    /// given before.
-    pub(super) fn claim_key(&self, frame: &[u8]) -> Option<ClaimKey> {
-        let body = frame.get(4..)?;
-        let request = ConnectRequest::read(body).ok().filter(|request| !request.session.is_new())?;
-        Some(self.claims_out.key(request.session, request_password(body)?))
-    }
-
-    /// Files what a client met at a server.
-    pub(super) fn complain(&self, server: ServerId, complaint: Complaint, client: SocketAddr) {
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        standing.complain(server, complaint, client.ip(), self.clock.now());
-    }
-
-    /// Looks at what the servers have done for clients since, and judges them by it.
-    fn judge_servers(&self) {
-        let now = self.clock.now();
-        for (place, pulse) in self.pulses.iter().enumerate() {
-            pulse.count(&self.observatory, ServerId(place as u16), now);
-        }
-        let work: Vec<_> = self.pulses.iter().map(ServerPulse::work).collect();
-        let aside = self.standing.lock().unwrap_or_else(PoisonError::into_inner).set_aside(&work, now);
-        for ((place, pulse), aside) in self.pulses.iter().enumerate().zip(aside) {
-            if pulse.is_set_aside() != aside {
-                pulse.set_aside(aside);
-                self.observatory.note_set_aside(ServerId(place as u16), aside);
-            }
         }
     }
 

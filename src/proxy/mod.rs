@@ -19,6 +19,7 @@ mod own_address;
 mod own_pause;
 mod probe;
 mod question;
+mod reach;
 mod relay;
 mod roll;
 mod server;

@@ -21,8 +21,9 @@ use super::client_end::{ClientEnd, take_ready};
 use super::gate::READ_AHEAD;
 use super::gateway::{Arrival, Gateway, Load, asked_timeout};
 use super::left_claim::LeftClaim;
+use super::reach::{connect_within, reach};
 use super::roll::{Told, Word};
-use super::socket::{self, ConnectError};
+use super::socket;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::witness::Prospect;
 use crate::ids::{ConnectionId, ServerId};
@@ -34,10 +35,6 @@ use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, Password, Refusal};
 use crate::wire::pipelined::Pipelined;
 
-/// How long the connect to a server may take, and which part of a short session timeout: connecting is no claim, and
-/// a server that is not reached in that time is passed over.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-const CONNECT_SHARE: u32 = 6;
 /// How long a look is waited for before what was seen is decided upon again.
 const LOOK_WAIT: Duration = Duration::from_millis(50);
 /// How often, a millisecond apart, an older connection of the session is looked for that has yet to end.
@@ -217,7 +214,7 @@ impl<'a> ServerSearch<'a> {
         let id = candidate.server;
         // Counted from the choice on, so that claims of one moment do not all choose the same server.
         let _chosen = Load::add(&self.gateway.observatory, id);
-        let within = CONNECT_WITHIN.min(asked_timeout(self.request.timeout_ms) / CONNECT_SHARE);
+        let within = connect_within(asked_timeout(self.request.timeout_ms));
         let Ok(stream) = reach(self.gateway, id, Instant::now() + within).await else {
             self.search.over(id);
             return Ok(None);
@@ -427,19 +424,4 @@ impl<'a> ServerSearch<'a> {
         let (order, seen) = (self.gateway.candidates(self.intent(), self.turn), self.gateway.sights());
         matches!(then.decide(&order, &seen, |since| now.since(since)), ClaimStep::TurnAway(_))
     }
-}
-
-/// Connects to a candidate; a failure is counted and has the server looked at.
-///
-/// # Errors
-/// [`ConnectError`].
-pub(super) async fn reach(gateway: &Gateway, id: ServerId, deadline: Instant) -> Result<TcpStream, ConnectError> {
-    let name = &gateway.names[id.index()];
-    let outcome = socket::connect(name, deadline).await;
-    if let Err(error) = &outcome {
-        gateway.observatory.note_connect_failure(id, error.label());
-        gateway.probe_soon(id);
-        tracing::debug!(server = %name.server(), %error, "server not reached");
-    }
-    outcome
 }

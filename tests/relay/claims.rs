@@ -221,11 +221,8 @@ async fn for_a_client_that_has_gone_nothing_goes_up_however_long_zoogate_stood_s
         for by_reset in [false, true] {
             zoogate.freeze();
             let gone = claim(address, &again).await;
-            if by_reset {
-                reset(gone)
-            } else {
-                drop(gone)
-            }
+            let leave: fn(TcpStream) = if by_reset { reset } else { drop };
+            leave(gone);
             zoogate.thaw();
             // A client that is there goes the same way behind it.
             let mut client = claim(address, &frames::connect(30_000)).await;

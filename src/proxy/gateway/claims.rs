@@ -1,0 +1,83 @@
+//! What a claim's search asks of the running proxy: how servers are, in which order they are tried, who claims what.
+
+use std::net::SocketAddr;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+use tokio::sync::watch;
+
+use super::Gateway;
+use crate::ids::ServerId;
+use crate::proxy::claims_out::ClaimKey;
+use crate::proxy::server_pulse::ServerPulse;
+use crate::route::{Candidate, Complaint, ConnectIntent, ServerSight, choose};
+use crate::wire::handshake::{ConnectRequest, request_password};
+
+impl Gateway {
+    /// The signs of life of a server.
+    pub(in crate::proxy) fn pulse(&self, server: ServerId) -> &ServerPulse {
+        &self.pulses[server.index()]
+    }
+
+    /// Says that a look at a server is over.
+    pub(in crate::proxy) fn looked(&self) {
+        self.looks.send_replace(());
+    }
+
+    /// Follows the looks at servers.
+    pub(in crate::proxy) fn looks(&self) -> watch::Receiver<()> {
+        self.looks.subscribe()
+    }
+
+    /// Has a server looked at when its last answer is older than that and no look is under way.
+    pub(in crate::proxy) fn look_if_older(&self, server: ServerId, age: Duration) {
+        let pulse = self.pulse(server);
+        if !pulse.is_looked_at() && self.clock.now().since(pulse.told_at()) > age {
+            self.probe_soon(server);
+        }
+    }
+
+    /// What a claim's search sees of every server now, by [`ServerId`].
+    pub(in crate::proxy) fn sights(&self) -> SmallVec<[ServerSight; 5]> {
+        let roster = self.observatory.roster();
+        roster.servers.iter().zip(&self.pulses).map(|(entry, pulse)| pulse.sight(entry)).collect()
+    }
+
+    /// The servers for an intent in the order in which they are tried.
+    pub(in crate::proxy) fn candidates(&self, intent: ConnectIntent, turn: usize) -> Vec<Candidate> {
+        let load = |server| self.observatory.load(server).load(Ordering::Relaxed);
+        choose(intent, &self.observatory.roster(), load, |server| self.pulse(server).is_set_aside(), turn)
+    }
+
+    /// What tells the claim in a client's first frame from those of others; None when it claims nothing that was
+    /// given before.
+    pub(in crate::proxy) fn claim_key(&self, frame: &[u8]) -> Option<ClaimKey> {
+        let body = frame.get(4..)?;
+        let request = ConnectRequest::read(body).ok().filter(|request| !request.session.is_new())?;
+        Some(self.claims_out.key(request.session, request_password(body)?))
+    }
+
+    /// Files what a client met at a server.
+    pub(in crate::proxy) fn complain(&self, server: ServerId, complaint: Complaint, client: SocketAddr) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        standing.complain(server, complaint, client.ip(), self.clock.now());
+    }
+
+    /// Looks at what the servers have done for clients since, and judges them by it.
+    pub(in crate::proxy) fn judge_servers(&self) {
+        let now = self.clock.now();
+        for (place, pulse) in self.pulses.iter().enumerate() {
+            pulse.count(&self.observatory, ServerId(place as u16), now);
+        }
+        let work: Vec<_> = self.pulses.iter().map(ServerPulse::work).collect();
+        let aside = self.standing.lock().unwrap_or_else(PoisonError::into_inner).set_aside(&work, now);
+        for ((place, pulse), aside) in self.pulses.iter().enumerate().zip(aside) {
+            if pulse.is_set_aside() != aside {
+                pulse.set_aside(aside);
+                self.observatory.note_set_aside(ServerId(place as u16), aside);
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The way down: replies meet their requests, results and events are told, and what they say of the session's holder.
+
+use super::{BARE_REPLY, Conversation, DELETED, ReplyFrame, SHORTEST_EVENT, SHORTEST_NAME};
+use crate::ids::{Xid, Zxid};
+use crate::session::ending::{LongReply, Unanswered};
+use crate::session::event::{Event, MovedForm, Observer, Refused, Reply, WatchEvent};
+use crate::session::identity::controller_chroot;
+use crate::session::pending::{Match, Pending};
+use crate::time::Timestamp;
+use crate::wire::layout::{CREATED_PLAN, EVENT_PLAN};
+use crate::wire::{ErrorCode, OpCode, Plan, Record, ReplyHead, Visitor};
+
+/// Reads the server's frames into the conversation.
+pub(in crate::session) struct ReplyReader<'t, O> {
+    pub(in crate::session) talk: &'t mut Conversation,
+    pub(in crate::session) now: Timestamp,
+    pub(in crate::session) observer: &'t mut O,
+}
+
+/// Replies that a server sends past others (protocol.md §3.2): rejections made before the request was queued.
+fn may_overtake(error: ErrorCode, zxid: Zxid) -> bool {
+    match error {
+        ErrorCode::NOT_READ_ONLY | ErrorCode::SASL_REQUIRED => true,
+        ErrorCode::UNIMPLEMENTED => is_unknown_operation(error, zxid),
+        ErrorCode::NO_AUTH | ErrorCode::INVALID_ACL => zxid == Zxid(0),
+        _ => false,
+    }
+}
+
+/// Whether the server does not know the operation at all, upon which it closes (`UnimplementedRequestProcessor`). An
+/// operation that is only switched off, such as createTTL, gets the same error with a zxid, and the connection stays.
+fn is_unknown_operation(error: ErrorCode, zxid: Zxid) -> bool {
+    error == ErrorCode::UNIMPLEMENTED && zxid == Zxid(-1)
+}
+
+/// Whether the server closes behind this reply, or ClickHouse's client does (at the last three).
+fn is_fatal(error: ErrorCode, zxid: Zxid) -> bool {
+    matches!(
+        error,
+        ErrorCode::SESSION_EXPIRED
+            | ErrorCode::AUTH_FAILED
+            | ErrorCode::SASL_REQUIRED
+            | ErrorCode::CONNECTION_LOSS
+            | ErrorCode::OPERATION_TIMEOUT
+            | ErrorCode::OUT_OF_MEMORY
+    ) || is_unknown_operation(error, zxid)
+}
+
+#[inline]
+fn answer_to(request: &Pending, head: ReplyHead, reply_len: u32) -> Reply {
+    let ReplyHead { xid, zxid, error } = head;
+    Reply {
+        xid,
+        op: Some(request.op),
+        zxid,
+        error,
+        sent_at: request.sent_at,
+        flags: request.flags,
+        request_len: request.frame_len,
+        reply_len,
+    }
+}
+
+fn is_multi(op: OpCode) -> bool {
+    matches!(op, OpCode::MULTI | OpCode::MULTI_READ)
+}
+
+impl<O: Observer> ReplyReader<'_, O> {
+    #[inline]
+    fn ping(&mut self, head: ReplyHead, reply_len: u32) {
+        let ReplyHead { xid, zxid, error } = head;
+        let sent_at = self.talk.pings.pop().unwrap_or_default();
+        let op = Some(OpCode::PING);
+        self.observer.observe(Event::Reply(Reply {
+            xid,
+            op,
+            zxid,
+            error,
+            sent_at,
+            flags: 0,
+            request_len: 8,
+            reply_len,
+        }));
+        if error == ErrorCode::SESSION_MOVED {
+            // Servers of 3.2 refuse the pings of a moved session too.
+            let refused = Some(Refused { xid, op: OpCode::PING, path: &[], sent_at });
+            self.observer.observe(Event::MoveRefused { form: MovedForm::Header, refused });
+        }
+    }
+
+    /// A reply that is not for the first request in flight.
+    #[cold]
+    fn out_of_order(&mut self, head: ReplyHead, len: u32) -> Plan {
+        let in_order = !may_overtake(head.error, head.zxid);
+        let Some(Match { request, skipped }) = self.talk.pending.search(head.xid, in_order) else {
+            let ReplyHead { xid, zxid, error } = head;
+            let (op, sent_at) = (None, Timestamp::ZERO);
+            let (flags, request_len, reply_len) = (0, 0, len);
+            self.observer.observe(Event::Reply(Reply { xid, op, zxid, error, sent_at, flags, request_len, reply_len }));
+            return self.unusual(head, None);
+        };
+        self.observer.observe(Event::Reply(answer_to(&request, head, len)));
+        if skipped > 0 {
+            self.observer.observe(Event::Gap { skipped });
+        }
+        self.unusual(head, Some(request))
+    }
+
+    /// A reply with more to it than that it came: an error, or results to be read.
+    #[cold]
+    fn unusual(&mut self, head: ReplyHead, request: Option<Pending>) -> Plan {
+        if head.error.is_ok() && request.is_some_and(|request| is_multi(request.op)) {
+            self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false, names: false };
+            return Plan::MultiReply;
+        }
+        if !self.talk.hints.is_empty() {
+            self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
+        }
+        if is_fatal(head.error, head.zxid) {
+            self.talk.fatal_error.get_or_insert(head.error);
+        }
+        if head.error == ErrorCode::SESSION_MOVED {
+            self.talk.reply.request = request;
+            self.refused(MovedForm::Header);
+        }
+        self.talk.reply.request = None;
+        Plan::Skip
+    }
+
+    /// The reply to a create gave the node's name.
+    #[cold]
+    fn named(&mut self, path: &[u8]) {
+        self.talk.reply.names = false;
+        self.talk.name_made(self.talk.reply.xid, 0, path);
+        self.talk.settle_hints(self.talk.reply.xid, true, self.observer);
+    }
+
+    /// A watch says that a node was deleted.
+    #[cold]
+    fn deleted(&mut self, path: &[u8]) {
+        if let Some(chroot) = controller_chroot(path) {
+            self.observer.observe(Event::ControllerGone { chroot, watched: true });
+        }
+    }
+
+    /// Whether a frame with an xid of its own meaning answers the first request in flight, whose xid has come to the
+    /// same number: a client counts on and on.
+    fn answers_first(&self, head: ReplyHead, len: u32) -> bool {
+        let Some(first) = self.talk.pending.first_if(head.xid) else { return false };
+        if head.xid == Xid::PING {
+            // Both are answered in order; the answer to a ping is a mere head.
+            let pinged_before = self.talk.pings.oldest().is_some_and(|pinged_at| pinged_at <= first.sent_at);
+            return len != BARE_REPLY || !pinged_before;
+        }
+        // A watch event has no error, a body of at least three fields, and before 3.9 no zxid.
+        !head.error.is_ok() || len < SHORTEST_EVENT || head.zxid != Zxid(-1)
+    }
+
+    /// The answer to a request that may tell who its client is.
+    #[cold]
+    fn settle_reply(&mut self, xid: Xid, len: u32) -> Plan {
+        let named_by_reply = self.talk.hints.iter().any(|hint| hint.xid == xid && hint.sequential);
+        if named_by_reply && len >= SHORTEST_NAME {
+            self.talk.reply.xid = xid;
+            self.talk.reply.names = true;
+            return CREATED_PLAN;
+        }
+        self.talk.settle_hints(xid, true, self.observer);
+        Plan::Skip
+    }
+
+    /// Remembers a reply that is longer than clients take, before its request is taken for answered.
+    fn note_long(&mut self, xid: Xid, length: u32) {
+        let talk = &mut *self.talk;
+        if let Some(last) = &mut talk.long_reply {
+            last.whole = true;
+        }
+        if length <= talk.reply_limit {
+            return;
+        }
+        let request = talk.pending.first_if(xid).map(|request| Unanswered {
+            xid,
+            op: request.op,
+            path: String::from_utf8_lossy(talk.pending.path(request)).into_owned(),
+            sent_at: request.sent_at,
+        });
+        let (limit, began_at) = (talk.reply_limit, self.now);
+        let earlier = talk.long_reply.as_ref().map_or(0, |last| last.earlier.saturating_add(1));
+        talk.long_reply = Some(LongReply { length, limit, request, began_at, whole: false, earlier });
+    }
+
+    #[cold]
+    fn refused(&mut self, form: MovedForm) {
+        let talk = &*self.talk;
+        let refused = talk.reply.request.as_ref().map(|request| Refused {
+            xid: request.xid,
+            op: request.op,
+            path: talk.pending.path(request),
+            sent_at: request.sent_at,
+        });
+        self.observer.observe(Event::MoveRefused { form, refused });
+    }
+}
+
+impl<O: Observer> Visitor for ReplyReader<'_, O> {
+    type Head = ReplyHead;
+
+    #[cold]
+    fn cut(&mut self, head: &ReplyHead, len: u32) {
+        if len > self.talk.reply_limit || self.talk.long_reply.is_some() {
+            self.note_long(head.xid, len);
+        }
+    }
+
+    #[inline]
+    fn head(&mut self, head: ReplyHead, len: u32) -> Plan {
+        match head.xid {
+            Xid::EVENT | Xid::PING if self.answers_first(head, len) => {}
+            Xid::EVENT => {
+                self.talk.reply.request = None;
+                self.talk.reply.xid = head.xid;
+                return EVENT_PLAN;
+            }
+            Xid::PING => {
+                self.ping(head, len);
+                return Plan::Skip;
+            }
+            _ => {}
+        }
+        let Some(request) = self.talk.pending.first_if(head.xid) else { return self.out_of_order(head, len) };
+        self.observer.observe(Event::Reply(answer_to(request, head, len)));
+        if is_multi(request.op) || !head.error.is_ok() {
+            let request = *request;
+            self.talk.pending.drop_first();
+            return self.unusual(head, Some(request));
+        }
+        self.talk.pending.drop_first();
+        if !self.talk.hints.is_empty() {
+            return self.settle_reply(head.xid, len);
+        }
+        Plan::Skip
+    }
+
+    #[inline]
+    fn record(&mut self, record: &Record<'_>) {
+        if record.op == OpCode::NOTIFICATION {
+            let [kind, state] = record.ints;
+            if kind == DELETED {
+                self.deleted(record.path);
+            }
+            self.observer.observe(Event::Watch(WatchEvent { kind, state, path: record.path }));
+            return;
+        }
+        if self.talk.reply.names {
+            return self.named(record.path);
+        }
+        if !self.talk.hints.is_empty() {
+            self.talk.name_made(self.talk.reply.xid, self.talk.reply.results, record.path);
+        }
+        let error = if record.op == OpCode::ERROR { ErrorCode(record.ints[0]) } else { record.error };
+        self.observer.observe(Event::Result { op: record.op, error });
+        self.talk.reply.failed |= !error.is_ok();
+        if self.talk.reply.results == 0 && error == ErrorCode::SESSION_MOVED {
+            self.refused(MovedForm::Multi);
+        }
+        self.talk.reply.results = self.talk.reply.results.saturating_add(1);
+    }
+
+    #[cold]
+    fn unknown_part(&mut self, op: OpCode) {
+        self.observer.observe(Event::UnknownPart(op));
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        if self.talk.reply.request.take().is_some() && !self.talk.hints.is_empty() {
+            let (xid, success) = (self.talk.reply.xid, !self.talk.reply.failed);
+            self.talk.settle_hints(xid, success, self.observer);
+        }
+    }
+}
