@@ -348,7 +348,7 @@ pub(super) struct Arrival {
 /// For how long a claim with this timeout can still be carried out after it was sent: a server that is frozen for twice
 /// the timeout has lost its leader, and with it the claim.
 pub(super) fn claim_lasts(timeout_ms: i32) -> Duration {
-    (asked_timeout(timeout_ms) * 2).min(LONGEST_OUT)
+    crate::route::claim_lasts(asked_timeout(timeout_ms))
 }
 
 /// The session timeout that a client asks for, within reason: it can ask for anything.
@@ -361,8 +361,6 @@ pub(super) fn asked_timeout(timeout_ms: i32) -> Duration {
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this nobody waits for a session.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);
-/// Longer than this no server is frozen and still part of its ensemble.
-const LONGEST_OUT: Duration = Duration::from_mins(2);
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -456,6 +454,6 @@ pub(super) mod tests {
     fn a_timeout_is_believed_within_bounds() {
         assert_eq!((asked_timeout(18_000), claim_lasts(18_000)), (Duration::from_secs(18), Duration::from_secs(36)));
         assert_eq!((asked_timeout(0), asked_timeout(-1)), (SHORTEST_TIMEOUT, SHORTEST_TIMEOUT));
-        assert_eq!(claim_lasts(i32::MAX), LONGEST_OUT);
+        assert_eq!((claim_lasts(4_000), claim_lasts(i32::MAX)), (Duration::from_secs(30), Duration::from_mins(2)));
     }
 }

@@ -10,6 +10,7 @@ pub use policy::{Candidate, ConnectIntent, choose};
 pub use roster::{ServerEntry, ServerRoster};
 pub use search::{
     ClaimSearch, ClaimStep, ClaimTerms, EVIDENCE_SETTLES, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, TurnedAway,
+    claim_lasts,
 };
 pub use sight::{LOOK_FRESH, ServerSight, UNRESPONSIVE_AFTER};
 pub use standing::{COMPLAINT_COUNTS, COMPLAINTS, Complaint, ServerStanding, ServerWork, UNANSWERED_COUNTS};

@@ -27,6 +27,15 @@ pub const EVIDENCE_SETTLES: Duration = Duration::from_millis(500);
 /// How often what was seen is looked at again while a claim waits.
 pub const RECHECK: Duration = Duration::from_millis(200);
 
+/// Longer than this no server is frozen and still part of its ensemble.
+const LONGEST_OUT: Duration = Duration::from_mins(2);
+
+/// How long a claim that was sent counts as out, and is watched when nobody waits for it any more: twice the timeout
+/// asked, but not less than a server may be frozen or cut off and still carry it out (`syncLimit`, seldom above 20 s).
+pub fn claim_lasts(timeout: Duration) -> Duration {
+    (timeout * 2).clamp(SHORTEST_PATIENCE, LONGEST_OUT)
+}
+
 /// What a claim asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClaimTerms {
@@ -304,8 +313,9 @@ impl ClaimSearch {
         if self.is_slow_alone(server, since, view) && waited >= third.max(SHORTEST_WAIT) {
             return true;
         }
-        // Where claims wait elsewhere too, the ensemble is slow and not this server.
-        let alone = !view.others(server).any(|other| other.waiting > 0);
+        // Where claims wait elsewhere too, or did until a moment ago, the ensemble is slow and not this server.
+        let just_gave = |at: Timestamp| at > Timestamp::ZERO && (view.elapsed)(at) < EVIDENCE_SETTLES;
+        let alone = !view.others(server).any(|other| other.waiting > 0 || just_gave(other.gave_at));
         if self.terms.session.is_new() {
             return alone && !self.halved && waited >= third.max(SHORTEST_WAIT);
         }

@@ -244,6 +244,8 @@ fn for_a_new_session_one_more_server_is_asked_after_a_third() {
     slow.ask();
     slow.seen[2].waiting = 3;
     assert_eq!(slow.wait(9_000, &[]).0, ClaimStep::Wait, "all are slow");
+    (slow.seen[2].waiting, slow.seen[2].gave_at) = (0, slow.now);
+    assert_eq!(slow.wait(9_000, &[]), (ClaimStep::Leave(B), 500), "the others were just given theirs");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::actor::{Farewell, Heard, Stand};
-use super::stage::{GLANCE, Happens, Item, Stage};
-use super::story::Errand;
+use super::happens::{Happens, Item};
+use super::stage::{GLANCE, Stage};
+use super::story::{Errand, Routing};
 use crate::ids::ServerId;
 use crate::session::ending::How;
 
@@ -95,7 +96,10 @@ impl Stage<'_> {
     /// A client claims its session at a server.
     pub(super) fn claim(&mut self, actor: usize, server: ServerId) {
         let now = self.now;
-        let wire = self.open(actor, server, true);
+        let wire = match self.actors[actor].character.routing {
+            Routing::Mirror => self.open(actor, server, true),
+            Routing::Pooled => self.open_pooled(actor, server),
+        };
         self.actors[actor].live = Some(wire);
         self.actors[actor].next_server = server.index();
         self.actors[actor].begin(now);

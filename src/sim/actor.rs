@@ -119,7 +119,9 @@ impl Actor {
     /// What it does when its timer fires: nothing, or gives its connection up, or pings.
     pub(super) fn overdue(&self, now: Timestamp) -> Option<Farewell> {
         match self.stand {
-            Stand::Claiming(since) if now.since(since) > self.negotiated / 3 => Some(Farewell::ConnectTimeout),
+            Stand::Claiming(since) if now.since(since) > self.negotiated / self.character.addresses => {
+                Some(Farewell::ConnectTimeout)
+            }
             Stand::Up if now.since(self.heard_at) > self.negotiated * 2 / 3 => Some(Farewell::ReadTimeout),
             _ => None,
         }

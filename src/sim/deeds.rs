@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::actor::{Actor, Farewell, Stand};
-use super::stage::{Item, Stage};
+use super::happens::Item;
+use super::stage::Stage;
 use super::story::{Deed, Errand, Leave};
 use crate::ids::ServerId;
 use crate::session::ending::How;
@@ -59,6 +60,9 @@ impl Stage<'_> {
             Deed::Thaw(server) => self.ensemble.thaw(now, server),
             Deed::Stop(server) => self.ensemble.stop(now, server),
             Deed::Start(server) => self.ensemble.start(now, server),
+            Deed::Part(server) => self.ensemble.part(now, server),
+            Deed::Heal(server) => self.ensemble.heal(now, server),
+            Deed::Slow(millis) => self.ensemble.slow(now, Duration::from_millis(millis)),
             Deed::Lag(server, millis) => self.ensemble.lag(now, server, Duration::from_millis(millis)),
         }
     }
@@ -102,7 +106,7 @@ impl Stage<'_> {
         let mut double = Actor::new(place, character);
         double.session = session;
         self.actors.push(double);
-        self.later(Duration::from_millis(150), super::stage::Happens::Glance(place));
+        self.later(Duration::from_millis(150), super::happens::Happens::Glance(place));
         Some(place)
     }
 
@@ -118,7 +122,8 @@ impl Stage<'_> {
 
     /// The proxy finds the server's side reset; the server finds the proxy gone.
     fn cut(&mut self, client: usize) {
-        let Some(wire) = self.actors[client].live else { return };
+        let Some(live) = self.actors[client].live else { return };
+        let wire = self.asked(live).last().copied().unwrap_or(live);
         let standing = self.wires[wire].relayed.as_ref().is_some_and(|relayed| relayed.ended.is_none());
         if self.wires[wire].link.is_some() && standing {
             self.wires[wire].cut = true;

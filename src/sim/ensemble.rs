@@ -98,6 +98,7 @@ pub(super) enum Message {
     Tick,
     LearnerPing,
     Silence(u64),
+    Parted(u64),
     Join,
     ElectionOver(u64),
 }
@@ -137,6 +138,8 @@ pub struct Ensemble {
     pub(super) reign: Option<Reign>,
     /// Counts elections.
     pub(super) term: u64,
+    /// How much longer commits take than they might.
+    pub(super) slowness: Duration,
     numbers: u64,
     scheduled: BinaryHeap<Reverse<Scheduled>>,
     outputs: VecDeque<Output>,
@@ -154,6 +157,7 @@ impl Ensemble {
             servers,
             reign: None,
             term: 0,
+            slowness: Duration::ZERO,
             numbers: 0,
             scheduled: BinaryHeap::new(),
             outputs: VecDeque::new(),
@@ -261,6 +265,7 @@ impl Ensemble {
         match message {
             Message::ElectionOver(term) => return self.election_over(term),
             Message::Silence(spell) => return self.silence(server, spell),
+            Message::Parted(cut) => return self.parted(server, cut),
             Message::Tick => self.schedule(self.settings.tick, server, Message::Tick),
             Message::LearnerPing => self.schedule(self.settings.tick / 2, server, Message::LearnerPing),
             _ => {}
@@ -290,7 +295,7 @@ impl Ensemble {
             Message::Tick => self.tick(server),
             Message::LearnerPing => self.learner_ping(server),
             Message::Join => self.join(server),
-            Message::Silence(_) | Message::ElectionOver(_) => {}
+            Message::Silence(_) | Message::Parted(_) | Message::ElectionOver(_) => {}
         }
     }
 

@@ -102,7 +102,7 @@ impl Ensemble {
     }
 
     /// A server is no longer part of the quorum.
-    fn lost(&mut self, server: usize) {
+    pub(super) fn lost(&mut self, server: usize) {
         let vital = self.is_vital(server);
         let Some(reign) = self.reign.as_mut() else { return };
         reign.handlers[server] = None;
@@ -143,7 +143,8 @@ impl Ensemble {
         if term != self.term || self.reign.is_some() {
             return;
         }
-        let candidates: Vec<usize> = (0..self.servers.len()).filter(|server| self.servers[*server].awake()).collect();
+        let candidates: Vec<usize> =
+            (0..self.servers.len()).filter(|server| self.servers[*server].in_touch()).collect();
         let best = candidates.iter().copied().max_by_key(|server| (self.servers[*server].replica.zxid, *server));
         match best {
             Some(leader) if candidates.len() * 2 > self.servers.len() => {
@@ -173,7 +174,7 @@ impl Ensemble {
     }
 
     /// Closes all of a server's clients and forgets its place in the quorum.
-    fn leave(&mut self, server: usize, cause: Cause) {
+    pub(super) fn leave(&mut self, server: usize, cause: Cause) {
         let links: Vec<LinkId> = self.servers[server].links.keys().copied().collect();
         for link in links {
             self.close(server, link, cause, Ending::Fin);
@@ -184,7 +185,7 @@ impl Ensemble {
         target.touched.clear();
     }
 
-    fn rejoin(&mut self, server: usize) {
+    pub(super) fn rejoin(&mut self, server: usize) {
         self.rejoin_within(server, Duration::from_millis(300), Duration::from_millis(1200));
     }
 
@@ -200,7 +201,7 @@ impl Ensemble {
         }
         let handler = self.number();
         let Some(reign) = self.reign.as_mut() else { return self.rejoin(server) };
-        if reign.server != server && !self.servers[reign.server].awake() {
+        if self.servers[server].severed || (reign.server != server && !self.servers[reign.server].awake()) {
             return self.rejoin(server);
         }
         let mut replica = self.servers[reign.server].replica.clone();

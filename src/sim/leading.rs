@@ -122,13 +122,13 @@ impl Ensemble {
     /// Commits what is proposed, if a majority is there to acknowledge it.
     pub(super) fn commit(&mut self) {
         let Some(reign) = self.reign.as_ref() else { return };
-        let acknowledges = |place: usize| reign.handlers[place].is_some() && self.servers[place].awake();
+        let acknowledges = |place: usize| reign.handlers[place].is_some() && self.servers[place].in_touch();
         let count = (0..self.servers.len()).filter(|place| acknowledges(*place)).count();
         if count * 2 <= self.servers.len() {
             return;
         }
         while let Some(txn) = self.reign.as_mut().and_then(|reign| reign.proposed.pop_front()) {
-            let round = self.random.between(Duration::from_micros(500), Duration::from_millis(5));
+            let round = self.random.between(Duration::from_micros(500), Duration::from_millis(5)) + self.slowness;
             for server in 0..self.servers.len() {
                 let handler = self.reign.as_ref().and_then(|reign| reign.handlers[server]);
                 if let Some(handler) = handler {
@@ -163,8 +163,11 @@ impl Ensemble {
         self.deliver(hop, server, message);
     }
 
-    fn deliver(&mut self, later: Duration, server: usize, message: Message) {
+    pub(super) fn deliver(&mut self, later: Duration, server: usize, message: Message) {
         let target = &mut self.servers[server];
+        if target.severed {
+            return target.held_down.push(message);
+        }
         let at = self.now.after(later + target.lag).max(Timestamp(target.downlink_at.0 + 1));
         target.downlink_at = at;
         self.schedule_at(at, server, message);

@@ -5,6 +5,7 @@
 //! reached the proxy. Where the proxy cannot know, more than one answer is right; each such freedom has a name and a
 //! reason, there are no others, and how often each is given and made use of is counted.
 
+mod blame;
 mod end;
 mod freedom;
 mod right;
@@ -12,6 +13,7 @@ mod tally;
 
 use std::fmt;
 
+pub use blame::{Blame, blame};
 pub use freedom::Freedom;
 pub use tally::Tally;
 

@@ -39,6 +39,13 @@ pub struct Told {
     pub farewell: Option<Farewell>,
     /// Whether the path to its server was broken by the story.
     pub cut: bool,
+    /// The client's connection to a pooled address for whose claim it was made, by its place among all connections;
+    /// None for one through a mirrored address.
+    pub front: Option<usize>,
+    /// When its claim was answered after its connection had ended.
+    pub answered_late: Option<Timestamp>,
+    /// Whether its claim was answered when nobody watched it any more.
+    pub unheard: bool,
     /// What the server knew of it.
     pub truths: Vec<Truth>,
 }
@@ -54,6 +61,8 @@ pub struct Played {
     pub unseen_claims: Vec<(Timestamp, i64)>,
     /// When which server began or ceased to serve.
     pub shifts: Vec<Shift>,
+    /// Servers that were cut from their leader.
+    pub parted: Vec<ServerId>,
     /// When which server was asked and found not to serve.
     pub seen_down: Vec<(Timestamp, ServerId)>,
     /// When the story was over.

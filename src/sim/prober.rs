@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::ensemble::LinkId;
-use super::stage::{Happens, Item, PROXY, Stage};
+use super::happens::{Happens, Item};
+use super::stage::{PROXY, Stage};
 use crate::ids::{ServerId, Zxid};
 use crate::session::sighting::{Health, Role, Sighting};
 use crate::time::Timestamp;
@@ -40,6 +41,7 @@ impl Stage<'_> {
         if self.prober.probes.values().any(|probe| probe.server == server) {
             return;
         }
+        self.relay.known.look_begins(server, self.now);
         self.prober.numbers += 1;
         let number = self.prober.numbers;
         let probe = Probe { server, asked_at: self.now, link: None, heard: Vec::new() };
@@ -47,6 +49,13 @@ impl Stage<'_> {
         let hop = self.random.between(Duration::from_micros(50), Duration::from_micros(800));
         self.later(hop, Happens::ProbeArrives(number));
         self.later(BOUND, Happens::ProbeEnds(number));
+    }
+
+    /// Begins a look at a server whose last answer is older than that.
+    pub(super) fn look_if_older(&mut self, server: ServerId, age: Duration) {
+        if self.now.since(self.relay.known.told_at(server)) > age {
+            self.probe(server, false);
+        }
     }
 
     pub(super) fn probe_arrives(&mut self, number: u64) {
@@ -91,6 +100,7 @@ impl Stage<'_> {
             self.prober.seen_down.push((probe.asked_at, probe.server));
         }
         self.relay.saw(self.now, probe.server, probe.asked_at, sighting);
+        self.wake_searches();
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::ids::{ConnectionId, ServerId};
+use super::known::KnownServers;
+use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::ending::{Closer, ConnectionEnd, Unanswered};
 use crate::session::event::{Event, Observer};
 use crate::session::identity::ShortPath;
@@ -11,6 +12,8 @@ use crate::session::transition::{Finding, Transition};
 use crate::session::verdict::RouteReason;
 use crate::session::{ConnectionTracker, LedgerLimits, SessionLedger};
 use crate::time::Timestamp;
+use crate::wire::OpCode;
+use crate::wire::handshake::ConnectResponse;
 
 /// `jute.maxbuffer` as the proxy knows it, in bytes.
 const MAX_FRAME: u32 = 0xfffff;
@@ -24,8 +27,12 @@ pub(super) struct Relayed {
     routed: RouteReason,
     tracker: ConnectionTracker,
     claimed: bool,
+    /// The session that it was given; 0 when it was given none.
+    pub(super) given: i64,
     /// When its claim was answered.
     pub(super) answered: Option<Timestamp>,
+    /// Whether that was answered after its end, and nobody listened.
+    pub(super) unheard: bool,
     /// The first sign of its end.
     pub(super) ended: Option<(Timestamp, Closer)>,
     /// What was seen of it by then.
@@ -39,6 +46,8 @@ struct Notes<'a> {
     server: ServerId,
     routed: RouteReason,
     told: &'a mut Vec<Transition>,
+    /// Whether a write was answered.
+    wrote: bool,
 }
 
 impl Observer for Notes<'_> {
@@ -67,6 +76,10 @@ impl Observer for Notes<'_> {
                     sent_at: refused.sent_at,
                 }),
             },
+            Event::Reply(reply) => {
+                self.wrote |= reply.op.is_some_and(OpCode::is_write);
+                return;
+            }
             _ => return,
         });
     }
@@ -81,21 +94,41 @@ impl Relayed {
             routed,
             tracker: ConnectionTracker::new(MAX_FRAME),
             claimed: false,
+            given: 0,
             answered: None,
+            unheard: false,
             ended: None,
             seen: None,
         }
     }
 
-    fn look(&mut self, now: Timestamp, look: impl FnOnce(&mut ConnectionTracker, &mut Notes<'_>)) -> Vec<Transition> {
+    /// Whether it waits for the answer to its claim.
+    pub(super) fn waits(&self) -> bool {
+        self.claimed && self.answered.is_none() && self.ended.is_none()
+    }
+
+    /// What has to be told of what was just seen, and whether a write was answered.
+    fn look(
+        &mut self,
+        now: Timestamp,
+        look: impl FnOnce(&mut ConnectionTracker, &mut Notes<'_>),
+    ) -> (Vec<Transition>, bool) {
         let mut told = Vec::new();
         let (connection, client, server, routed) = (self.id, self.client, self.server, self.routed);
-        look(&mut self.tracker, &mut Notes { connection, client, server, routed, told: &mut told });
-        self.claimed |= told.iter().any(|told| matches!(told, Transition::Claimed { .. }));
-        if told.iter().any(|told| matches!(told, Transition::Answered { .. })) {
-            self.answered = Some(now);
+        let mut notes = Notes { connection, client, server, routed, told: &mut told, wrote: false };
+        look(&mut self.tracker, &mut notes);
+        let wrote = notes.wrote;
+        for told in &told {
+            match told {
+                Transition::Claimed { .. } => self.claimed = true,
+                Transition::Answered { response, .. } => {
+                    self.answered = Some(now);
+                    self.given = if response.accepted() { response.session.0 } else { 0 };
+                }
+                _ => {}
+            }
         }
-        told
+        (told, wrote)
     }
 }
 
@@ -103,12 +136,15 @@ impl Relayed {
 #[derive(Debug)]
 pub(super) struct Relay {
     ledger: SessionLedger,
+    /// What is known of the servers.
+    pub(super) known: KnownServers,
     pub(super) findings: Vec<(Timestamp, Finding)>,
 }
 
 impl Relay {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(servers: usize) -> Self {
         Self {
+            known: KnownServers::new(servers),
             ledger: SessionLedger::new(LedgerLimits { sessions: 1000, ..LedgerLimits::default() }),
             findings: Vec::new(),
         }
@@ -128,13 +164,26 @@ impl Relay {
     }
 
     pub(super) fn client_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
-        let told = relayed.look(now, |tracker, notes| tracker.on_client_bytes(now, bytes, notes));
+        let (told, _) = relayed.look(now, |tracker, notes| tracker.on_client_bytes(now, bytes, notes));
         self.tell(now, told);
     }
 
     pub(super) fn server_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
-        let told = relayed.look(now, |tracker, notes| tracker.on_server_bytes(now, bytes, notes));
+        let before = relayed.answered;
+        let (told, wrote) = relayed.look(now, |tracker, notes| tracker.on_server_bytes(now, bytes, notes));
+        if before.is_none() && relayed.given != 0 {
+            self.known.gave(relayed.server, now);
+        }
+        if wrote {
+            self.known.wrote(relayed.server, now);
+        }
         self.tell(now, told);
+    }
+
+    /// A claim whose connection had ended was answered after all.
+    pub(super) fn answered_late(&mut self, now: Timestamp, id: ConnectionId, session: i64, response: ConnectResponse) {
+        let session = SessionId(session);
+        self.tell(now, vec![Transition::LateAnswer { connection: id, session, response }]);
     }
 
     /// The first sign of a connection's end; false when there was one before.
@@ -152,6 +201,7 @@ impl Relay {
     }
 
     pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
+        self.known.saw(server, asked_at, now, sighting);
         self.tell(now, vec![Transition::ServerSeen { server, asked_at, connected_at: asked_at, sighting }]);
     }
 

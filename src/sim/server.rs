@@ -163,6 +163,13 @@ pub(super) struct Server {
     pub(super) frozen: bool,
     /// Counts freezes, so that a timer knows whether it still means this one.
     pub(super) spell: u64,
+    /// Whether nothing passes between it and its leader.
+    pub(super) severed: bool,
+    /// Counts such cuts.
+    pub(super) cuts: u64,
+    /// What it has sent to the leader, and the leader to it, since.
+    pub(super) held_up: Vec<Message>,
+    pub(super) held_down: Vec<Message>,
     /// What arrived while frozen.
     pub(super) mailbox: VecDeque<Message>,
     /// Number of its link to the leader (of a leader: of its reign); 0 when it has none.
@@ -191,6 +198,10 @@ impl Server {
             state: State::Looking,
             frozen: false,
             spell: 0,
+            severed: false,
+            cuts: 0,
+            held_up: Vec::new(),
+            held_down: Vec::new(),
             mailbox: VecDeque::new(),
             handler: 0,
             replica: Replica::default(),
@@ -208,6 +219,11 @@ impl Server {
     /// Whether it runs and can be talked to by its peers.
     pub(super) fn awake(&self) -> bool {
         self.state != State::Down && !self.frozen
+    }
+
+    /// Whether it runs and its peers reach it.
+    pub(super) fn in_touch(&self) -> bool {
+        self.awake() && !self.severed
     }
 
     /// The next session id: its own number on top, then a clock, then a counter.

@@ -111,10 +111,13 @@ impl Ensemble {
     }
 
     /// A message from a server's own pipeline to the leader's: at once where they are the same.
-    fn ask_leader(&mut self, server: usize, message: Message) {
+    pub(super) fn ask_leader(&mut self, server: usize, message: Message) {
         let Some(leader) = self.reign.as_ref().map(|reign| reign.server) else { return };
         if leader == server {
             return self.handle(server, message);
+        }
+        if self.servers[server].severed {
+            return self.servers[server].held_up.push(message);
         }
         let [low, high] = self.settings.hop;
         let hop = self.random.between(low, high);

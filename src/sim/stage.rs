@@ -10,14 +10,17 @@ use std::time::Duration;
 
 use super::actor::{Actor, Farewell};
 use super::ensemble::{Ending, Ensemble, LinkId, Output};
+use super::happens::{Due, Happens, Item};
 use super::played::{Played, Told};
+use super::pooled::PooledSearch;
 use super::prober::Prober;
 use super::random::Random;
 use super::relay::{Relay, Relayed};
-use super::story::{Routing, Story};
+use super::sent_claims::SentClaims;
+use super::story::Story;
 use super::truth::{Shift, Truth};
 use crate::ids::ServerId;
-use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::ending::{Closer, How};
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
 
@@ -30,28 +33,6 @@ const LEDGER_TICK: Duration = Duration::from_millis(50);
 /// Where the proxy's own connections come from.
 pub(super) const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 9, 9));
 
-/// One piece of a conversation on its way.
-#[derive(Clone, Debug)]
-pub(super) enum Item {
-    Bytes(Vec<u8>),
-    End(How),
-}
-
-#[derive(Debug)]
-pub(super) enum Happens {
-    Step(usize),
-    Glance(usize),
-    LedgerTick,
-    Probe(ServerId),
-    ProbeArrives(u64),
-    ProbeEnds(u64),
-    HandshakeDeadline(usize),
-    FromClient(usize, Item),
-    AtServer(usize, Item),
-    FromServer(usize, Item),
-    AtClient(usize, Item),
-}
-
 /// One connection of a client to a server, through the proxy or past it.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -61,35 +42,20 @@ pub(super) struct Wire {
     /// None for a connection that the proxy cannot see.
     pub(super) relayed: Option<Relayed>,
     opened: bool,
-    claim: Vec<u8>,
-    tried: Vec<ServerId>,
+    /// The client's connection to a pooled address for whose claim it was made.
+    pub(super) front: Option<usize>,
+    /// Of a client's connection to a pooled address: how its server is found. Such a one goes to no server itself.
+    pub(super) search: Option<Box<PooledSearch>>,
     /// When the last piece arrives at: proxy from client, server, proxy from server, client.
-    fifo: [Timestamp; 4],
-    opened_at: Timestamp,
-    claimed: i64,
+    pub(super) fifo: [Timestamp; 4],
+    pub(super) opened_at: Timestamp,
+    pub(super) claimed: i64,
     pub(super) asked_to_close: bool,
     pub(super) farewell: Option<Farewell>,
     pub(super) cut: bool,
+    /// When its claim was answered after its connection had ended.
+    pub(super) answered_late: Option<Timestamp>,
     pub(super) truths: Vec<Truth>,
-}
-
-struct Due(Timestamp, u64, Happens);
-
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.1 == other.1
-    }
-}
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Due {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
 }
 
 /// The stage with everybody on it.
@@ -103,6 +69,11 @@ pub(super) struct Stage<'a> {
     by_link: BTreeMap<LinkId, usize>,
     pub(super) relay: Relay,
     pub(super) prober: Prober,
+    /// Searches that are under way.
+    pub(super) searching: Vec<usize>,
+    /// Connections of claims left behind that are watched.
+    pub(super) watched: Vec<usize>,
+    pub(super) sent_claims: SentClaims,
     shifts: Vec<Shift>,
     /// Whether each server serves and accepts connections, as was noted last.
     states: Vec<[bool; 2]>,
@@ -147,8 +118,11 @@ impl<'a> Stage<'a> {
             actors,
             wires: Vec::new(),
             by_link: BTreeMap::new(),
-            relay: Relay::new(),
+            relay: Relay::new(story.settings.servers.len()),
             prober: Prober::default(),
+            searching: Vec::new(),
+            watched: Vec::new(),
+            sent_claims: SentClaims::default(),
             shifts: Vec::new(),
             states: vec![[false; 2]; story.settings.servers.len()],
             due: BinaryHeap::new(),
@@ -179,6 +153,9 @@ impl<'a> Stage<'a> {
     fn tell(self) -> Played {
         let (mut connections, mut unseen, mut unseen_claims) = (Vec::new(), Vec::new(), Vec::new());
         for wire in self.wires {
+            if wire.search.is_some() {
+                continue;
+            }
             let Some(relayed) = wire.relayed else {
                 unseen_claims.push((wire.opened_at, wire.claimed));
                 unseen.extend(wire.truths);
@@ -198,11 +175,15 @@ impl<'a> Stage<'a> {
                 seen: relayed.seen,
                 farewell: wire.farewell,
                 cut: wire.cut,
+                front: wire.front,
+                answered_late: wire.answered_late,
+                unheard: relayed.unheard,
                 truths: wire.truths,
             });
         }
         let (shifts, seen_down, curtain) = (self.shifts, self.prober.seen_down, self.now);
-        Played { connections, unseen, unseen_claims, shifts, seen_down, curtain, findings: self.relay.findings }
+        let (parted, findings) = (self.story.parted(), self.relay.findings);
+        Played { connections, unseen, unseen_claims, shifts, parted, seen_down, curtain, findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
@@ -225,7 +206,8 @@ impl<'a> Stage<'a> {
             Happens::Probe(server) => self.probe(server, true),
             Happens::ProbeArrives(number) => self.probe_arrives(number),
             Happens::ProbeEnds(number) => self.probe_ends(number),
-            Happens::HandshakeDeadline(wire) => self.handshake_deadline(wire),
+            Happens::Seek(front, turn) => self.seek_at(front, turn),
+            Happens::Unwatched(wire) => self.unwatch(wire),
             Happens::FromClient(wire, item) => self.hear_client(wire, item),
             Happens::AtServer(wire, item) => self.at_server(wire, &item),
             Happens::FromServer(wire, item) => self.hear_server(wire, item),
@@ -282,43 +264,49 @@ impl<'a> Stage<'a> {
     /// A client opens a connection and claims its session on it.
     pub(super) fn open(&mut self, actor: usize, server: ServerId, seen: bool) -> usize {
         let claim = self.actors[actor].claim_frame();
-        let wire = self.new_wire(actor, server, seen.then_some(RouteReason::Mirror), claim.clone(), vec![server]);
+        let wire = self.new_wire(actor, server, seen.then_some(RouteReason::Mirror), None);
         self.carry(wire, 0, Item::Bytes(claim));
         wire
     }
 
-    fn new_wire(
+    /// A connection to a server: one that the proxy sees when it is told why it goes there. `front` is the connection
+    /// of the client to a pooled address for whose claim it is.
+    pub(super) fn new_wire(
         &mut self,
         actor: usize,
         server: ServerId,
         routed: Option<RouteReason>,
-        claim: Vec<u8>,
-        tried: Vec<ServerId>,
+        front: Option<usize>,
     ) -> usize {
         let place = self.wires.len();
-        let address = self.actors[actor].address(tried.len() + place);
+        let address = self.actors[actor].address(front.unwrap_or(place) + 1);
         let relayed = routed.map(|routed| Relayed::new(place as u64 + 1, address, server, routed));
+        let claimed = front.map_or(self.actors[actor].session, |front| self.wires[front].claimed);
         self.wires.push(Wire {
             actor,
             server,
             link: None,
             relayed,
-            opened: false,
-            claim,
-            tried,
+            opened: front.is_some(),
+            front,
+            search: None,
             fifo: [self.now; 4],
             opened_at: self.now,
-            claimed: self.actors[actor].session,
+            claimed,
             asked_to_close: false,
             farewell: None,
             cut: false,
+            answered_late: None,
             truths: Vec::new(),
         });
         place
     }
 
     /// The proxy has something from a client.
-    fn hear_client(&mut self, wire: usize, item: Item) {
+    pub(super) fn hear_client(&mut self, wire: usize, item: Item) {
+        if self.wires[wire].search.is_some() {
+            return self.hear_pooled(wire, item);
+        }
         if !self.wires[wire].opened {
             self.wires[wire].opened = true;
             if !self.connect_up(wire) {
@@ -338,52 +326,26 @@ impl<'a> Stage<'a> {
         self.carry(wire, 1, item);
     }
 
-    /// Opens the server's side; where it is refused the next server is tried, or the client is told.
+    /// Opens the server's side; where it is refused, the client is told.
     fn connect_up(&mut self, wire: usize) -> bool {
         let (server, actor) = (self.wires[wire].server, self.wires[wire].actor);
-        let peer = if self.wires[wire].relayed.is_some() { PROXY } else { self.actors[actor].address(0).ip() };
+        let seen = self.wires[wire].relayed.is_some();
+        let peer = if seen { PROXY } else { self.actors[actor].address(0).ip() };
         let Some(link) = self.ensemble.connect(self.now, server, peer) else {
-            self.pass_over(wire, How::Reset);
+            self.carry(wire, 3, Item::End(How::Reset));
             return false;
         };
-        self.wires[wire].link = Some(link);
-        self.by_link.insert(link, wire);
-        if self.pooled(wire) {
-            let budget = Duration::from_millis(self.actors[actor].character.timeout_ms as u64) / 9;
-            self.later(budget, Happens::HandshakeDeadline(wire));
+        self.join(wire, link);
+        if seen {
+            self.claim_goes_out(wire);
         }
         true
     }
 
-    fn pooled(&self, wire: usize) -> bool {
-        let wire = &self.wires[wire];
-        wire.relayed.is_some() && self.actors[wire.actor].character.routing == Routing::Pooled
-    }
-
-    /// A claim came to nothing while its client has been told nothing: tries the next server for a pooled client.
-    fn pass_over(&mut self, wire: usize, how: How) {
-        let actor = self.wires[wire].actor;
-        let next = (0..self.ensemble.len() as u16).map(ServerId).find(|next| !self.wires[wire].tried.contains(next));
-        match next.filter(|_| self.pooled(wire) && self.actors[actor].live == Some(wire)) {
-            Some(next) => {
-                let (claim, mut tried) = (self.wires[wire].claim.clone(), self.wires[wire].tried.clone());
-                tried.push(next);
-                let again = self.new_wire(actor, next, Some(RouteReason::Fallback), claim.clone(), tried);
-                self.actors[actor].live = Some(again);
-                self.hear_client(again, Item::Bytes(claim));
-            }
-            None => self.carry(wire, 3, Item::End(how)),
-        }
-    }
-
-    fn handshake_deadline(&mut self, wire: usize) {
-        let now = self.now;
-        let Some(relayed) = self.wires[wire].relayed.as_mut() else { return };
-        if relayed.answered.is_some() || !self.relay.end(now, relayed, Closer::Proxy(ProxyClose::HandshakeDeadline)) {
-            return;
-        }
-        self.carry(wire, 1, Item::End(How::Fin));
-        self.pass_over(wire, How::Fin);
+    /// The server's side of a connection is there.
+    pub(super) fn join(&mut self, wire: usize, link: LinkId) {
+        self.wires[wire].link = Some(link);
+        self.by_link.insert(link, wire);
     }
 
     fn at_server(&mut self, wire: usize, item: &Item) {
@@ -397,19 +359,23 @@ impl<'a> Stage<'a> {
     /// The proxy has something from a server.
     pub(super) fn hear_server(&mut self, wire: usize, item: Item) {
         let now = self.now;
-        let pooled = self.pooled(wire);
+        if self.waits_pooled(wire) {
+            return self.hear_asked(wire, item);
+        }
+        if self.watched.contains(&wire) {
+            return self.hear_late(wire, &item);
+        }
         if let Some(relayed) = self.wires[wire].relayed.as_mut() {
             if relayed.ended.is_some() {
+                relayed.unheard |= relayed.answered.is_none() && matches!(item, Item::Bytes(_));
                 return;
             }
             match &item {
                 Item::Bytes(bytes) => self.relay.server_bytes(now, relayed, bytes),
-                Item::End(how) => {
-                    self.relay.end(now, relayed, Closer::Server(*how));
-                    if pooled && relayed.answered.is_none() {
-                        return self.pass_over(wire, *how);
-                    }
-                }
+                Item::End(how) => _ = self.relay.end(now, relayed, Closer::Server(*how)),
+            }
+            if item.settles() {
+                self.sent_claims.settled(wire);
             }
         }
         self.carry(wire, 3, item);

@@ -4,14 +4,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::draft::draw;
 use super::ensemble::Settings;
-use super::random::Random;
-use super::server::{Factory, Release};
 use crate::ids::ServerId;
 use crate::time::Timestamp;
-
-/// When the last step of a story may happen.
-const LAST_STEP: Duration = Duration::from_secs(30);
 
 /// How a client is connected to the ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +25,17 @@ pub struct Character {
     pub timeout_ms: i32,
     /// How it is connected.
     pub routing: Routing,
+    /// How many addresses it knows: the more, the shorter it waits for each.
+    pub addresses: u32,
     /// Whether it sends the read-only byte.
     pub with_flag: bool,
+}
+
+impl Character {
+    /// The session timeout that it asks for.
+    pub(super) fn timeout(self) -> Duration {
+        Duration::from_millis(self.timeout_ms.max(0) as u64)
+    }
 }
 
 /// What a client asks for.
@@ -65,18 +70,6 @@ pub enum Errand {
     /// The end of the session.
     CloseSession,
 }
-
-const ORDINARY: [Errand; 8] = [
-    Errand::Read,
-    Errand::Watch,
-    Errand::Write,
-    Errand::Ephemeral,
-    Errand::Multi,
-    Errand::Sync,
-    Errand::Pipeline,
-    Errand::WriteThenAuth,
-];
-const RUDE: [Errand; 4] = [Errand::Oversized, Errand::Unknown, Errand::BadAuth, Errand::WriteThenUnknown];
 
 /// What becomes of a connection that its client leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -126,6 +119,12 @@ pub enum Deed {
     Start(ServerId),
     /// A server hears from the leader so many milliseconds late.
     Lag(ServerId, u64),
+    /// A follower is cut from its leader.
+    Part(ServerId),
+    /// The path between them is there again.
+    Heal(ServerId),
+    /// Commits take so many milliseconds longer.
+    Slow(u64),
 }
 
 /// A deed and its time.
@@ -153,181 +152,29 @@ pub struct Story {
 impl Story {
     /// Draws the story of a seed.
     pub fn from_seed(seed: u64) -> Self {
-        let mut random = Random::new(seed);
-        let settings = draw_settings(&mut random);
-        let count = if random.chance(35) { 1 } else { 2 + random.below(4) };
-        let clients = (0..count).map(|_| draw_client(&mut random)).collect();
-        let mut draft = Draft { random, steps: Vec::new(), servers: settings.servers.len(), clients: count };
-        for client in 0..count {
-            let server = draft.server();
-            let at = draft.moment(Duration::ZERO, Duration::from_secs(2));
-            draft.steps.push(Step { at, deed: Deed::Arrive(client, server) });
-        }
-        for _ in 0..=draft.random.below(4) {
-            draft.scene();
-        }
-        for _ in 0..draft.random.below(12) {
-            let at = draft.moment(Duration::from_secs(2), LAST_STEP);
-            let (client, errand) = (draft.client(), draft.ordinary());
-            draft.steps.push(Step { at, deed: Deed::Ask(client, errand) });
-        }
-        let mut steps = draft.steps;
-        steps.sort_by_key(|step| step.at);
+        let (settings, clients, steps) = draw(seed);
         Self { seed, settings, clients, steps }
+    }
+
+    /// The servers that are cut from their leader.
+    pub(super) fn parted(&self) -> Vec<ServerId> {
+        let parted = |step: &Step| if let Deed::Part(server) = step.deed { Some(server) } else { None };
+        self.steps.iter().filter_map(parted).collect()
+    }
+
+    /// The same story with all its clients at pooled addresses.
+    #[must_use]
+    pub fn pooled(mut self) -> Self {
+        for client in &mut self.clients {
+            client.routing = Routing::Pooled;
+        }
+        self
     }
 
     /// The same story with some steps left out.
     #[must_use]
     pub fn with_steps(&self, steps: Vec<Step>) -> Self {
         Self { steps, ..self.clone() }
-    }
-}
-
-fn draw_settings(random: &mut Random) -> Settings {
-    let factory = |random: &mut Random| if random.chance(60) { Factory::Nio } else { Factory::Netty };
-    let style = random.below(10);
-    let servers = (0..3).map(|place| {
-        let release = match style {
-            0 => Release::V3_5,
-            1 if place == 0 => Release::V3_5,
-            2 => Release::V3_2,
-            _ => Release::V3_9,
-        };
-        (release, factory(random))
-    });
-    let servers = servers.collect();
-    let connection_cap = if random.chance(5) { 6 } else { 60 };
-    let tick = Duration::from_millis(if random.chance(30) { 1000 } else { 2000 });
-    Settings { servers, leader: random.below(3), connection_cap, tick, ..Settings::default() }
-}
-
-fn draw_client(random: &mut Random) -> Character {
-    Character {
-        timeout_ms: [4000, 6000, 10_000, 18_000][random.below(4)],
-        routing: if random.chance(50) { Routing::Mirror } else { Routing::Pooled },
-        with_flag: random.chance(80),
-    }
-}
-
-struct Draft {
-    random: Random,
-    steps: Vec<Step>,
-    servers: usize,
-    clients: usize,
-}
-
-impl Draft {
-    fn client(&mut self) -> usize {
-        self.random.below(self.clients)
-    }
-
-    fn server(&mut self) -> ServerId {
-        ServerId(self.random.below(self.servers) as u16)
-    }
-
-    fn ordinary(&mut self) -> Errand {
-        ORDINARY[self.random.below(ORDINARY.len())]
-    }
-
-    fn moment(&mut self, low: Duration, high: Duration) -> Timestamp {
-        Timestamp::ZERO.after(Duration::from_millis(self.random.between(low, high).as_millis() as u64))
-    }
-
-    fn push(&mut self, at: Timestamp, later: u64, deed: Deed) {
-        self.steps.push(Step { at: at.after(Duration::from_millis(later)), deed });
-    }
-
-    fn soon(&mut self, limit: usize) -> u64 {
-        10 + self.random.below(limit) as u64
-    }
-
-    /// A few steps that belong together.
-    fn scene(&mut self) {
-        let at = self.moment(Duration::from_secs(3), LAST_STEP);
-        let (client, server) = (self.client(), self.server());
-        match self.random.below(14) {
-            0..=2 => self.late_write(at, client, server),
-            3 => self.server_fault(at, server),
-            4 => self.freeze(at, client, server),
-            5 => {
-                let leave = if self.random.chance(50) { Leave::Fin } else { Leave::Reset };
-                let errand = self.ordinary();
-                self.push(at, 0, Deed::Ask(client, errand));
-                self.push(at, 0, Deed::Move(client, server, leave));
-            }
-            6 => self.push(at, 0, Deed::Twin(client, server)),
-            7 => self.push(at, 0, Deed::Forge(client, server)),
-            8 => {
-                let errand = self.ordinary();
-                let later = self.soon(3000);
-                self.push(at, 0, Deed::ClaimOutside(client, server));
-                self.push(at, later, Deed::Ask(client, errand));
-            }
-            9 => self.push(at, 0, Deed::CloseOutside(client, server)),
-            10 => {
-                let pause = 500 + self.random.below(20_000) as u64;
-                self.push(at, 0, Deed::Pause(client, pause));
-            }
-            11 => {
-                let errand = RUDE[self.random.below(RUDE.len())];
-                self.push(at, 0, Deed::Ask(client, errand));
-            }
-            12 => match self.random.below(3) {
-                0 => self.push(at, 0, Deed::Cut(client)),
-                1 => self.push(at, 0, Deed::Vanish(client)),
-                _ => self.push(at, 0, Deed::Ask(client, Errand::CloseSession)),
-            },
-            _ => {
-                let (lag, later) = (20 + self.random.below(1500) as u64, self.soon(6000));
-                let errand = self.ordinary();
-                self.push(at, 0, Deed::Lag(server, lag));
-                self.push(at, 10, Deed::Ask(client, Errand::Write));
-                self.push(at, later, Deed::Move(client, server, Leave::Fin));
-                self.push(at, later + 100, Deed::Ask(client, errand));
-                self.push(at, 8000, Deed::Lag(server, 0));
-            }
-        }
-    }
-
-    /// A session moves and its old connection stays; then something is still sent on that one.
-    fn late_write(&mut self, at: Timestamp, client: usize, server: ServerId) {
-        self.push(at, 0, Deed::Move(client, server, Leave::Open));
-        let mut later = 0;
-        for _ in 0..=self.random.below(3) {
-            later += self.soon(2500);
-            let errand = match self.random.below(10) {
-                0 => Errand::CloseSession,
-                1 | 2 => Errand::Ping,
-                _ => self.ordinary(),
-            };
-            let deed = if self.random.chance(80) { Deed::AskStale(client, errand) } else { Deed::Ask(client, errand) };
-            self.push(at, later, deed);
-        }
-        if self.random.chance(40) {
-            self.push(at, later + 1500, Deed::DropStale(client));
-        }
-    }
-
-    fn server_fault(&mut self, at: Timestamp, server: ServerId) {
-        let errand = self.ordinary();
-        let client = self.client();
-        if self.random.chance(60) {
-            self.push(at, 0, Deed::Ask(client, errand));
-        }
-        let (down, lead) = (2000 + self.random.below(6000) as u64, self.random.below(3) as u64);
-        self.push(at, lead, Deed::Stop(server));
-        self.push(at, lead + down, Deed::Start(server));
-    }
-
-    fn freeze(&mut self, at: Timestamp, client: usize, server: ServerId) {
-        let (frozen, later) = (1500 + self.random.below(14_000) as u64, self.soon(1000));
-        self.push(at, 0, Deed::Freeze(server));
-        if self.random.chance(60) {
-            self.push(at, later, Deed::Move(client, server, Leave::Fin));
-        }
-        self.push(at, frozen, Deed::Thaw(server));
-        let errand = self.ordinary();
-        self.push(at, frozen + later, Deed::Ask(client, errand));
     }
 }
 
@@ -367,6 +214,9 @@ impl fmt::Display for Deed {
             Self::Thaw(server) => write!(f, "s{} thaws", server.0),
             Self::Stop(server) => write!(f, "s{} stops", server.0),
             Self::Start(server) => write!(f, "s{} starts", server.0),
+            Self::Part(server) => write!(f, "s{} is cut from its leader", server.0),
+            Self::Heal(server) => write!(f, "s{} reaches its leader again", server.0),
+            Self::Slow(millis) => write!(f, "commits take {millis} ms longer"),
             Self::Lag(server, millis) => write!(f, "s{} lags by {millis} ms", server.0),
         }
     }

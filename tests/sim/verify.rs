@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zoogate::sim::oracle::{Tally, complaints, tally};
+use zoogate::sim::oracle::{Blame, Tally, blame, complaints, tally};
+use zoogate::sim::played::Played;
 use zoogate::sim::shrink::minimal;
 use zoogate::sim::stage::play;
 use zoogate::sim::story::Story;
@@ -44,10 +45,9 @@ pub(crate) const LISTED: usize = 1000;
 /// How many seeds a thread takes at once.
 const STRIDE: u64 = 64;
 
-/// Plays a range of seeds on all cores, all of them whatever fails, and tells the stories of the first `shown` that
-/// are found to fail.
-pub(crate) fn verify_all(seeds: Range<u64>, shown: usize) -> Verified {
-    let (next, found) = (AtomicU64::new(seeds.start), Mutex::new(Verified::default()));
+/// Has all cores take strides of a range until it is over.
+fn on_all_cores(seeds: Range<u64>, stride: impl Fn(Range<u64>) + Sync) {
+    let next = AtomicU64::new(seeds.start);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..cores {
@@ -57,24 +57,69 @@ pub(crate) fn verify_all(seeds: Range<u64>, shown: usize) -> Verified {
                     if first >= seeds.end {
                         return;
                     }
-                    let (mut total, mut failing) = (Tally::default(), Vec::new());
-                    for seed in first..(first + STRIDE).min(seeds.end) {
-                        let played = play(&Story::from_seed(seed));
-                        total.add(&tally(&played));
-                        if !complaints(&played).is_empty() {
-                            failing.push(seed);
-                        }
-                    }
-                    let to_tell = found.lock().expect("no thread panicked").note(&total, &failing, shown);
-                    let told: Vec<String> = to_tell.iter().filter_map(|seed| verify(*seed)).collect();
-                    found.lock().expect("no thread panicked").told.extend(told);
+                    stride(first..(first + STRIDE).min(seeds.end));
                 }
             });
         }
     });
+}
+
+/// Plays a range of seeds on all cores, all of them whatever fails, and tells the stories of the first `shown` that
+/// are found to fail.
+pub(crate) fn verify_all(seeds: Range<u64>, shown: usize) -> Verified {
+    let found = Mutex::new(Verified::default());
+    on_all_cores(seeds, |stride| {
+        let (mut total, mut failing) = (Tally::default(), Vec::new());
+        for seed in stride {
+            let played = play(&Story::from_seed(seed));
+            total.add(&tally(&played));
+            if !complaints(&played).is_empty() {
+                failing.push(seed);
+            }
+        }
+        let to_tell = found.lock().expect("no thread panicked").note(&total, &failing, shown);
+        let told: Vec<String> = to_tell.iter().filter_map(|seed| verify(*seed)).collect();
+        found.lock().expect("no thread panicked").told.extend(told);
+    });
     let mut found = found.into_inner().expect("no thread panicked");
     found.seeds.sort_unstable();
     found
+}
+
+/// Who brought about the refusals of many stories whose clients are all at pooled addresses.
+#[derive(Debug, Default)]
+pub(crate) struct Blamed {
+    pub(crate) blame: Blame,
+    /// Stories with a refusal that the proxy brought about, or a judgement that the truth contradicts.
+    pub(crate) failed: u64,
+    /// Some of them, cut down.
+    pub(crate) told: Vec<String>,
+}
+
+/// Plays a range of seeds with all clients at pooled addresses.
+pub(crate) fn blame_all(seeds: Range<u64>, shown: usize) -> Blamed {
+    let found = Mutex::new(Blamed::default());
+    on_all_cores(seeds, |stride| {
+        for seed in stride {
+            let story = Story::from_seed(seed).pooled();
+            let played = play(&story);
+            let seen = blame(&played);
+            let fails = !wrong(&played).is_empty();
+            let mut found = found.lock().expect("no thread panicked");
+            found.blame.add(&seen);
+            found.failed += u64::from(fails);
+            if fails && found.told.len() < shown {
+                let story = minimal(&story, |story| !wrong(&play(story)).is_empty());
+                found.told.push(format!("{story}{}", wrong(&play(&story)).join("\n")));
+            }
+        }
+    });
+    found.into_inner().expect("no thread panicked")
+}
+
+fn wrong(played: &Played) -> Vec<String> {
+    let all = blame(played).own.into_iter().chain(complaints(played));
+    all.map(|complaint| format!("  WRONG {complaint}")).collect()
 }
 
 impl Verified {

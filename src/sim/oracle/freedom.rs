@@ -23,7 +23,7 @@ pub enum Freedom {
     Claimed,
     /// The client had been silent for its whole timeout.
     Silent,
-    /// The client left as the answer to its claim came.
+    /// The client left as an answer came for which it had waited long.
     Crossed,
 }
 
@@ -74,7 +74,7 @@ impl Freedom {
             Self::Claimed => "the same server had another claim of the session to carry out",
             Self::Silent => "the client had been silent for its whole timeout",
             Self::Crossed => {
-                "a client that had waited long left as the answer to its claim came, which it may have heard or not"
+                "a client that had heard nothing for long left as an answer came, which it may have heard or not"
             }
         }
     }

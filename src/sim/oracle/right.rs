@@ -121,11 +121,17 @@ fn by_client(end: &End<'_>) -> Right {
     if crossed(end) { right.or(Freedom::Crossed, &[ClientReadTimeout]) } else { right }
 }
 
-/// Whether the client left within some milliseconds of the answer to a claim for which it had waited long.
+/// Whether the client left within some milliseconds of an answer, be it to its claim, before which it had heard nothing
+/// for long.
 fn crossed(end: &End<'_>) -> bool {
-    end.told
+    let broken = end.seen.server_pause.is_some_and(|pause| {
+        end.at.since(pause.over_at) <= ms(50) && (pause.lasted + ms(50)) * 3 >= end.told.timeout * 2
+    });
+    let claim = end
+        .told
         .answered
-        .is_some_and(|at| end.at.since(at) <= ms(5) && at.since(end.told.opened_at) >= end.told.timeout / 6)
+        .is_some_and(|at| end.at.since(at) <= ms(5) && at.since(end.told.opened_at) >= end.told.timeout / 6);
+    broken || claim
 }
 
 /// The client left before its claim was answered: it had waited for a server that did not serve, or that did.
@@ -189,7 +195,7 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
         }
         // It was behind when it came back, and no longer when it was looked at.
         (Cause::Lagging, _) if end.wavered(end.told.server, ms(5000), ms(0)) => {
-            right.allow(Freedom::Unanswered, &[NotServing]);
+            right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap]);
         }
         (Cause::ClosedElsewhere | Cause::Expired, _) => {
             right.allow(Freedom::Unanswered, &[NotServing, LaggingServer, plain(cause)]);

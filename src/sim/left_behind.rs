@@ -1,0 +1,61 @@
+//! Claims of a story that nobody waits for any more: a server may still carry them out, so their connections are
+//! watched, as the live proxy does.
+
+use super::happens::Item;
+use super::stage::Stage;
+use crate::session::ending::{How, ProxyClose};
+use crate::wire::handshake::ConnectResponse;
+use crate::wire::{JuteWriter, OpCode};
+
+impl Stage<'_> {
+    /// The time of a claim that was left behind is over.
+    pub(super) fn unwatch(&mut self, wire: usize) {
+        if self.watched.contains(&wire) {
+            self.watched.retain(|other| *other != wire);
+            self.carry(wire, 1, Item::End(How::Fin));
+        }
+    }
+
+    /// A server has said something to a claim that was left behind there.
+    pub(super) fn hear_late(&mut self, wire: usize, item: &Item) {
+        if item.settles() {
+            self.sent_claims.settled(wire);
+        }
+        let response = match item {
+            Item::Bytes(bytes) => ConnectResponse::read(bytes.get(4..).unwrap_or(&[])).ok(),
+            Item::End(_) => None,
+        };
+        let Some(response) = response else {
+            return self.watched.retain(|other| *other != wire);
+        };
+        let session = self.wires[wire].claimed;
+        if session == 0 {
+            return self.close_orphan(wire, response.accepted());
+        }
+        let (now, server) = (self.now, self.wires[wire].server);
+        if let Some(relayed) = &self.wires[wire].relayed {
+            self.relay.answered_late(now, relayed.id, session, response);
+        }
+        self.unwatch(wire);
+        if !response.accepted() {
+            return;
+        }
+        self.wires[wire].answered_late = Some(now);
+        self.sent_claims.answered_late(session, now);
+        for carrier in self.carriers(session) {
+            if self.wires[carrier].server != server {
+                self.end_pooled(carrier, ProxyClose::LateClaim, How::Fin);
+            }
+        }
+    }
+
+    /// A session was given whose answer reaches no client: it is closed.
+    fn close_orphan(&mut self, wire: usize, given: bool) {
+        self.watched.retain(|other| *other != wire);
+        if given {
+            let close = JuteWriter::new().request(1, OpCode::CLOSE_SESSION).end().into_bytes();
+            self.carry(wire, 1, Item::Bytes(close));
+        }
+        self.carry(wire, 1, Item::End(How::Fin));
+    }
+}
