@@ -15,8 +15,13 @@ const C: ServerId = ServerId(2);
 
 /// Clients of one pooled address, whose timeout is 6 s, in front of three servers of which the last one leads.
 fn played(clients: usize, steps: &[(u64, Deed)]) -> Played {
+    played_with(1, clients, steps)
+}
+
+/// As [`played`], with clients that know so many addresses.
+fn played_with(addresses: u32, clients: usize, steps: &[(u64, Deed)]) -> Played {
     let servers = vec![(Release::V3_9, Factory::Netty); 3];
-    let client = Character { timeout_ms: 6000, routing: Routing::Pooled, addresses: 1, with_flag: true };
+    let client = Character { timeout_ms: 6000, routing: Routing::Pooled, addresses, with_flag: true };
     let steps = steps.iter().map(|(millis, deed)| Step { at: Timestamp(millis * 1_000_000), deed: *deed }).collect();
     let settings = Settings { servers, leader: 2, ..Settings::default() };
     let played = play(&Story { seed: 7, settings, clients: vec![client; clients], steps });
@@ -122,8 +127,7 @@ fn the_older_connection_of_a_client_that_comes_back_is_closed_first() {
 }
 
 #[test]
-fn a_client_that_comes_back_is_led_to_the_server_that_has_its_claim() {
-    // The claim waits for a leader that is frozen; the path to its server breaks meanwhile.
+fn a_claim_whose_path_broke_goes_to_the_same_server_again() {
     let steps = [
         (1000, Deed::Arrive(0, A)),
         (4000, Deed::Freeze(C)),
@@ -134,4 +138,19 @@ fn a_client_that_comes_back_is_led_to_the_server_that_has_its_claim() {
     let played = played(1, &steps);
     assert_eq!((claims_at(&played, 0, B).len(), claims_at(&played, 0, A).len()), (2, 1));
     assert_eq!(blame(&played), Blame::default());
+}
+
+#[test]
+fn a_client_that_comes_back_is_led_to_the_server_that_has_its_claim() {
+    // It waits for a third of its timeout at each address, and the leader is frozen for longer.
+    let steps = [
+        (1000, Deed::Arrive(0, A)),
+        (4000, Deed::Freeze(C)),
+        (4500, Deed::Move(0, B, Leave::Fin)),
+        (10_500, Deed::Thaw(C)),
+    ];
+    let played = played_with(3, 1, &steps);
+    let claims = [A, B, C].map(|server| claims_at(&played, 0, server).len());
+    assert!(claims[0] == 1 && claims[1] >= 3 && claims[2] == 0, "{claims:?}");
+    assert_eq!((sessions_given(&played), blame(&played)), (1, Blame::default()));
 }
