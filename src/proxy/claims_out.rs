@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 
 /// Claims that are remembered at once, some 100 bytes each; beyond that the new ones are not.
 pub(super) const CLAIMS_REMEMBERED: usize = 65_536;
+/// Claims of one client that are remembered at once; beyond that the oldest makes room, as the youngest is followed.
+const CLAIMS_OF_ONE: usize = 8;
 /// Connections of claims left behind that are watched at once, a descriptor and some KiB each.
 pub(super) const CONNECTIONS_WATCHED: u64 = 256;
 /// Late answers that are remembered for searches that are still under way.
@@ -42,12 +44,23 @@ struct ClaimOut {
     until: Timestamp,
 }
 
+/// A claim that was left behind and carried out.
+#[derive(Clone, Copy, Debug)]
+struct LateAnswer {
+    session: SessionId,
+    server: ServerId,
+    at: Timestamp,
+}
+
 #[derive(Debug, Default)]
 struct Book {
     claims: HashMap<ClaimKey, SmallVec<[ClaimOut; 1]>, RandomState>,
-    /// In the order in which they were sent, to find those whose time is over.
+    /// In the order in which they were sent, to find those whose time is over; among them, until half of it is that,
+    /// what is settled.
     order: VecDeque<(Timestamp, ClaimKey)>,
-    late: VecDeque<(SessionId, Timestamp)>,
+    /// Claims that are remembered.
+    count: usize,
+    late: VecDeque<LateAnswer>,
 }
 
 /// All claims that are out.
@@ -82,24 +95,24 @@ impl ClaimsOut {
     ) -> bool {
         let mut book = self.lock();
         book.forget_old(now);
-        if book.order.len() >= CLAIMS_REMEMBERED {
+        if book.count >= CLAIMS_REMEMBERED {
             return false;
         }
         let until = now.after(lasts);
-        book.claims.entry(key).or_default().push(ClaimOut { connection, server, sent_at: now, until });
+        let claims = book.claims.entry(key).or_default();
+        let has_room = claims.len() < CLAIMS_OF_ONE;
+        if !has_room {
+            claims.remove(0);
+        }
+        claims.push(ClaimOut { connection, server, sent_at: now, until });
+        book.count += usize::from(has_room);
         book.order.push_back((until, key));
         true
     }
 
     /// A claim was answered, or refused in whatever way: it is no longer out.
     pub(super) fn settled(&self, key: ClaimKey, connection: ConnectionId) {
-        let mut book = self.lock();
-        if let Some(claims) = book.claims.get_mut(&key) {
-            claims.retain(|claim| claim.connection != connection);
-            if claims.is_empty() {
-                book.claims.remove(&key);
-            }
-        }
+        self.lock().retain(key, |claim| claim.connection != connection);
     }
 
     /// Where the youngest claim of this client is out that another connection has sent, and since when.
@@ -110,23 +123,27 @@ impl ClaimsOut {
         others.max_by_key(|claim| claim.sent_at).map(|claim| (claim.server, claim.sent_at))
     }
 
-    /// A claim that was left behind was carried out: the session belongs to another server now.
-    pub(super) fn answered_late(&self, session: SessionId, now: Timestamp) {
+    /// A claim that was left behind was carried out: the session belongs to that server now.
+    pub(super) fn answered_late(&self, session: SessionId, server: ServerId, now: Timestamp) {
         let mut book = self.lock();
         if book.late.len() >= LATE_ANSWERS {
             book.late.pop_front();
         }
-        book.late.push_back((session, now));
+        book.late.push_back(LateAnswer { session, server, at: now });
     }
 
-    /// Whether a claim of the session that had been left behind was carried out since that moment.
-    pub(super) fn was_answered_late(&self, session: SessionId, since: Timestamp) -> bool {
-        self.lock().late.iter().any(|(late, at)| *late == session && *at >= since)
+    /// Whether a claim of the session that had been left behind at another server was carried out since that moment.
+    /// At the same one it changes nothing.
+    pub(super) fn was_answered_late(&self, session: SessionId, holder: ServerId, since: Timestamp) -> bool {
+        let elsewhere = |late: &LateAnswer| late.session == session && late.server != holder && late.at >= since;
+        self.lock().late.iter().any(elsewhere)
     }
 
-    /// A place for one more connection that is watched, to be given back with [`unwatch`](Self::unwatch).
-    pub(super) fn watch(&self) -> bool {
-        let taken = self.watched.fetch_add(1, Relaxed) < self.places;
+    /// A place for one more connection that is watched, to be given back with [`unwatch`](Self::unwatch). Claims that
+    /// can take no session from anybody leave half of the places to others.
+    pub(super) fn watch(&self, can_take: bool) -> bool {
+        let places = if can_take { self.places } else { self.places / 2 };
+        let taken = self.watched.fetch_add(1, Relaxed) < places;
         if !taken {
             self.unwatch();
         }
@@ -146,19 +163,33 @@ impl ClaimsOut {
 impl Book {
     fn forget_old(&mut self, now: Timestamp) {
         while let Some(&(until, key)) = self.order.front() {
-            let known = self.claims.get_mut(&key);
-            // What is settled is gone from the table already.
-            let settled = known.as_ref().is_none_or(|claims| claims.iter().all(|claim| claim.until != until));
-            if !settled && until > now {
+            if until > now && self.is_out(until, key) {
                 break;
             }
             self.order.pop_front();
-            if let Some(claims) = known {
-                claims.retain(|claim| claim.until > now);
-                if claims.is_empty() {
-                    self.claims.remove(&key);
-                }
-            }
+            self.retain(key, |claim| claim.until > now);
+        }
+        // One that stays out for long holds up what was settled behind it.
+        if self.order.len() >= 2 * CLAIMS_REMEMBERED {
+            let mut order = std::mem::take(&mut self.order);
+            order.retain(|&(until, key)| self.is_out(until, key));
+            self.order = order;
+        }
+    }
+
+    /// Whether a claim of this client is out until then.
+    fn is_out(&self, until: Timestamp, key: ClaimKey) -> bool {
+        self.claims.get(&key).is_some_and(|claims| claims.iter().any(|claim| claim.until == until))
+    }
+
+    /// Forgets the claims of one client but those.
+    fn retain(&mut self, key: ClaimKey, mut stays: impl FnMut(&ClaimOut) -> bool) {
+        let Some(claims) = self.claims.get_mut(&key) else { return };
+        let before = claims.len();
+        claims.retain(|claim| stays(claim));
+        self.count -= before - claims.len();
+        if claims.is_empty() {
+            self.claims.remove(&key);
         }
     }
 }
@@ -212,22 +243,59 @@ mod tests {
     }
 
     #[test]
+    fn one_that_stays_out_leaves_room_for_those_that_are_settled() {
+        let out = ClaimsOut::new(4);
+        let lasting = out.key(SESSION, b"");
+        assert!(out.sent(lasting, ConnectionId(0), ServerId(0), at(0), 9 * LASTS));
+        for number in 1..3 * CLAIMS_REMEMBERED as u64 {
+            let key = out.key(SessionId(number as i64), b"");
+            assert!(out.sent(key, ConnectionId(number), ServerId(0), at(1), LASTS), "{number}");
+            out.settled(key, ConnectionId(number));
+        }
+        assert_eq!(out.latest(lasting, &[], at(2)), Some((ServerId(0), at(0))));
+        let book = out.lock();
+        assert_eq!((book.claims.len(), book.count), (1, 1));
+        assert!(book.order.len() <= 2 * CLAIMS_REMEMBERED, "{}", book.order.len());
+    }
+
+    #[test]
+    fn of_one_client_the_youngest_claims_are_remembered() {
+        let out = ClaimsOut::new(4);
+        let key = out.key(SESSION, b"secret");
+        for number in 0..100 {
+            assert!(out.sent(key, ConnectionId(number), ServerId(number as u16), at(number), 20 * LASTS));
+        }
+        assert_eq!(out.latest(key, &[], at(100)), Some((ServerId(99), at(99))));
+        let sizes = || {
+            let book = out.lock();
+            (book.claims.get(&key).map(SmallVec::len), book.count)
+        };
+        assert_eq!(sizes(), (Some(CLAIMS_OF_ONE), CLAIMS_OF_ONE));
+        (0..100).for_each(|number| out.settled(key, ConnectionId(number)));
+        assert_eq!(sizes(), (None, 0));
+    }
+
+    #[test]
     fn late_answers_are_remembered_for_a_search_under_way() {
         let out = ClaimsOut::new(4);
-        out.answered_late(SESSION, at(5));
-        assert!(out.was_answered_late(SESSION, at(5)) && !out.was_answered_late(SESSION, at(6)));
+        let (holder, other) = (ServerId(0), ServerId(1));
+        out.answered_late(SESSION, other, at(5));
+        assert!(out.was_answered_late(SESSION, holder, at(5)) && !out.was_answered_late(SESSION, holder, at(6)));
+        assert!(!out.was_answered_late(SESSION, other, at(5)), "the owner is the same");
         for number in 0..LATE_ANSWERS as i64 {
-            out.answered_late(SessionId(100 + number), at(5));
+            out.answered_late(SessionId(100 + number), other, at(5));
         }
-        assert!(!out.was_answered_late(SESSION, at(5)), "the oldest made room");
+        assert!(!out.was_answered_late(SESSION, holder, at(5)), "the oldest made room");
     }
 
     #[test]
     fn as_many_connections_are_watched_as_there_are_places() {
         let out = ClaimsOut::new(4);
-        assert!((0..4).all(|_| out.watch()));
-        assert!(!out.watch());
+        assert!((0..2).all(|_| out.watch(false)));
+        assert!(!out.watch(false), "half is for those that could take a session");
+        assert!((0..2).all(|_| out.watch(true)));
+        assert!(!out.watch(true));
         out.unwatch();
-        assert!(out.watch());
+        assert!(!out.watch(false) && out.watch(true));
     }
 }

@@ -47,7 +47,8 @@ impl LeftClaim {
     pub(super) fn keep(mut self, closer: Closer) {
         self.claim.conversation.end(closer);
         self.gateway.probe_soon(self.claim.server);
-        if !self.gateway.claims_out.watch() {
+        let can_take = self.request.password.may_be_right();
+        if !self.gateway.claims_out.watch(can_take) {
             self.gateway.observatory.note_unwatched();
             return;
         }
@@ -85,7 +86,7 @@ impl LeftClaim {
         if !response.accepted() {
             return;
         }
-        gateway.claims_out.answered_late(session, now);
+        gateway.claims_out.answered_late(session, self.claim.server, now);
         gateway.observatory.note_late_claim(self.claim.server, session);
         // A connection to the same server has the same owner: nothing is taken from it.
         let elsewhere = |server| server != self.claim.server;

@@ -275,7 +275,7 @@ impl Future for Relay {
             let Enrolment { roll, number, server, holder, left_behind } = &mut this.enrolment;
             let ear = roll.enter(*number, *server, *holder, cx.waker().clone());
             if let Some(LeftBehind { gateway, session, since }) = left_behind.take()
-                && gateway.claims_out.was_answered_late(session, since)
+                && gateway.claims_out.was_answered_late(session, *server, since)
             {
                 ear.hear(Word::EndForLateClaim);
             }

@@ -26,6 +26,8 @@ pub(super) struct ServerPulse {
     /// Writes and all operations that it had answered when that was last counted.
     writes: AtomicU64,
     operations: AtomicU64,
+    /// When that was; what was counted anew was answered after it.
+    counted_at: AtomicU64,
     waiting: AtomicU32,
     set_aside: AtomicBool,
 }
@@ -88,14 +90,16 @@ impl ServerPulse {
         self.set_aside.load(Relaxed)
     }
 
-    /// Looks at what the workers have counted of it.
+    /// Looks at what the workers have counted of it. A write counts as answered when it can have been answered at the
+    /// earliest: where a claim was sent since the last count, it is no sign that others work while that waits.
     pub(super) fn count(&self, observatory: &Observatory, server: ServerId, now: Timestamp) {
         let (operations, writes) = observatory.answered(server, |slot| OpCode::slot_class(slot) == OpClass::Write);
         if self.operations.swap(operations, Relaxed) < operations {
             self.answered_at.store(now.0, Relaxed);
         }
+        let since = self.counted_at.swap(now.0, Relaxed);
         if self.writes.swap(writes, Relaxed) < writes {
-            self.wrote_at.store(now.0, Relaxed);
+            self.wrote_at.store(since, Relaxed);
         }
     }
 

@@ -151,7 +151,10 @@ impl<'a> ServerSearch<'a> {
                     self.look_around();
                     self.wait(client, RECHECK).await?
                 }
-                ClaimStep::TurnAway(why) => return Err(SearchError::NoServer(why)),
+                ClaimStep::TurnAway(why) => {
+                    self.keep_asked(Closer::Proxy(ProxyClose::HandshakeDeadline));
+                    return Err(SearchError::NoServer(why));
+                }
             };
             if let Some(attached) = outcome {
                 return Ok(attached);
@@ -180,7 +183,10 @@ impl<'a> ServerSearch<'a> {
     fn decide(&mut self) -> ClaimStep {
         let now = self.gateway.clock.now();
         if let Some(key) = self.key {
-            self.search.follow(self.gateway.claims_out.latest(key, &self.own, now));
+            let out = self.gateway.claims_out.latest(key, &self.own, now);
+            // What is answered late is looked for once another server has answered, whoever left it behind.
+            self.left_behind |= out.is_some();
+            self.search.follow(out);
         }
         let (order, seen) = (self.gateway.candidates(self.intent(), self.turn), self.gateway.sights());
         let elapsed = |since: Timestamp| now.since(since).saturating_sub(self.gateway.paused_within(since, now));
@@ -216,7 +222,7 @@ impl<'a> ServerSearch<'a> {
         let _chosen = Load::add(&self.gateway.observatory, id);
         let within = connect_within(asked_timeout(self.request.timeout_ms));
         let Ok(stream) = reach(self.gateway, id, Instant::now() + within).await else {
-            self.search.over(id);
+            self.search.unreached(id);
             return Ok(None);
         };
         self.fence().await;
@@ -286,9 +292,7 @@ impl<'a> ServerSearch<'a> {
             return Ok(());
         }
         let how = if end == ClientEnd::Fin { How::Fin } else { How::Reset };
-        for claim in std::mem::take(&mut self.asked) {
-            self.keep(claim, Closer::Client(how));
-        }
+        self.keep_asked(Closer::Client(how));
         Err(SearchError::ClientLeft)
     }
 
@@ -303,6 +307,13 @@ impl<'a> ServerSearch<'a> {
             let claim = self.asked.remove(place);
             self.left_behind = true;
             self.keep(claim, Closer::Proxy(ProxyClose::HandshakeDeadline));
+        }
+    }
+
+    /// As [`keep`](Self::keep), all claims that still wait.
+    fn keep_asked(&mut self, closer: Closer) {
+        for claim in std::mem::take(&mut self.asked) {
+            self.keep(claim, closer);
         }
     }
 
@@ -410,9 +421,7 @@ impl<'a> ServerSearch<'a> {
             self.search.over(server);
             return None;
         }
-        for other in std::mem::take(&mut self.asked) {
-            self.keep(other, Closer::Proxy(ProxyClose::HandshakeDeadline));
-        }
+        self.keep_asked(Closer::Proxy(ProxyClose::HandshakeDeadline));
         Some(Attached { claim, left_behind: self.left_behind })
     }
 

@@ -248,6 +248,29 @@ mod tests {
     }
 
     #[test]
+    fn a_write_is_a_sign_of_work_from_the_moment_that_it_was_not_yet_counted_at() {
+        let gateway = proxy();
+        let mut conversation = prospect(&gateway).conversation(None);
+        let now = gateway.clock.now();
+        let [claim, answer] = handshake(30_000);
+        conversation.on_client_bytes(now, &claim);
+        conversation.on_server_bytes(now, &answer);
+        let (pulse, server) = (gateway.pulse(ServerId(0)), ServerId(0));
+        let [first, second, third] = [1, 200, 400].map(|ms| now.after(std::time::Duration::from_millis(ms)));
+        let wrote_at = || pulse.sight(&gateway.observatory.roster().servers[0]).wrote_at;
+        pulse.count(&gateway.observatory, server, first);
+        let write = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").int(-1).end().into_bytes();
+        conversation.on_client_bytes(first, &write);
+        conversation.on_server_bytes(first, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
+        conversation.account.settle(0, 0, 0);
+        pulse.count(&gateway.observatory, server, second);
+        assert_eq!(wrote_at(), first);
+        pulse.count(&gateway.observatory, server, third);
+        assert_eq!(wrote_at(), first, "nothing was written since");
+        conversation.end(Closer::Client(How::Fin));
+    }
+
+    #[test]
     fn a_claim_that_is_refused_is_measured_for_nobody() {
         let gateway = proxy();
         let mut conversation = prospect(&gateway).conversation(None);

@@ -93,6 +93,8 @@ struct Tried {
     out_since: Timestamp,
     /// Paths that broke under the claim.
     broken: u8,
+    /// The look that it had answered last when it was seen to be over.
+    over_since_look: Option<Timestamp>,
 }
 
 /// The search of one claim for its server.
@@ -112,7 +114,7 @@ pub struct ClaimSearch {
 impl ClaimSearch {
     /// A search among so many servers.
     pub fn new(terms: ClaimTerms, servers: usize, now: Timestamp) -> Self {
-        let tried = Tried { attempt: Attempt::Untried, out_since: Timestamp::ZERO, broken: 0 };
+        let tried = Tried { attempt: Attempt::Untried, out_since: Timestamp::ZERO, broken: 0, over_since_look: None };
         Self {
             terms,
             began_at: now,
@@ -149,9 +151,19 @@ impl ClaimSearch {
         });
     }
 
-    /// The server refused the claim or closed without an answer, or was not reached.
+    /// The server refused the claim or closed without an answer.
     pub fn over(&mut self, server: ServerId) {
         self.change(server, |tried| tried.attempt = Attempt::Over);
+    }
+
+    /// The server was not reached: nothing went to it by this search, unless a path to it broke before.
+    pub fn unreached(&mut self, server: ServerId) {
+        self.change(server, |tried| {
+            if tried.attempt == Attempt::Untried {
+                tried.out_since = Timestamp::ZERO;
+            }
+            tried.attempt = Attempt::Over;
+        });
     }
 
     /// The path to the server broke before it answered. Nothing shows whether it has the claim; a second time it is
@@ -230,6 +242,7 @@ impl ClaimSearch {
         if !self.repeatable && self.servers().any(|(_, tried)| sent(tried)) {
             return ClaimStep::TurnAway(TurnedAway::NobodyTook);
         }
+        let serves_again = self.serves_again(view);
         let mut still_open = false;
         for candidate in self.in_order(view) {
             let server = candidate.server;
@@ -247,7 +260,23 @@ impl ClaimSearch {
             }
         }
         let races = self.terms.session.is_new() && self.servers().any(|(_, tried)| tried.attempt == Attempt::Left);
-        if still_open || races { ClaimStep::Wait } else { ClaimStep::TurnAway(TurnedAway::NobodyTook) }
+        // One that answers nothing is not waited for while its client could have a session from another.
+        if races || (still_open && !serves_again) {
+            ClaimStep::Wait
+        } else {
+            ClaimStep::TurnAway(TurnedAway::NobodyTook)
+        }
+    }
+
+    /// Whether a server that refused the claim, or was not there, was seen to serve since.
+    fn serves_again(&mut self, view: SearchView<'_>) -> bool {
+        let mut found = false;
+        for (place, tried) in self.tried.iter_mut().enumerate().filter(|(_, tried)| tried.attempt == Attempt::Over) {
+            let sight = view.sight(ServerId(place as u16));
+            let last_look = *tried.over_since_look.get_or_insert(sight.asked_at);
+            found |= sight.asked_at > last_look && sight.health == Health::Serving && sight.role != Role::ReadOnly;
+        }
+        found
     }
 
     /// The servers that may still be asked, in their order; where the session's claim is out comes first, unless that
@@ -291,14 +320,16 @@ impl ClaimSearch {
             || matches!(sight.health, Health::Mute | Health::Refusing | Health::Unreachable)
     }
 
-    /// The server that would be asked instead: one that serves and answers, and was not asked yet.
+    /// The server that would be asked instead: one that serves and answers, and was not asked yet. One that knows no
+    /// look's question is as good as it was, and one without a quorum no better than waiting.
     fn alternative(&self, server: ServerId, view: SearchView<'_>) -> Option<ServerId> {
         let usable = |one: &&Candidate| {
             let (tried, sight) = (self.tried.get(one.server.index()), view.sight(one.server));
-            one.server != server
-                && tried.is_some_and(|tried| tried.attempt == Attempt::Untried)
-                && matches!(sight.health, Health::Serving | Health::Unknown)
-                && !sight.is_unresponsive(view.elapsed)
+            let works = matches!(sight.health, Health::Serving | Health::Unknown)
+                && sight.role != Role::ReadOnly
+                && !sight.is_unresponsive(view.elapsed);
+            let unasked = tried.is_some_and(|tried| tried.attempt == Attempt::Untried);
+            one.server != server && unasked && (works || sight.health == Health::Mute && !sight.answers_looks())
         };
         view.order.iter().find(usable).map(|one| one.server)
     }
@@ -313,9 +344,12 @@ impl ClaimSearch {
         if self.is_slow_alone(server, since, view) && waited >= third.max(SHORTEST_WAIT) {
             return true;
         }
-        // Where claims wait elsewhere too, or did until a moment ago, the ensemble is slow and not this server.
+        // Where claims wait elsewhere too, or did until a moment ago, the ensemble is slow and not this server. What waits
+        // for a server that is silent by itself shows nothing.
         let just_gave = |at: Timestamp| at > Timestamp::ZERO && (view.elapsed)(at) < EVIDENCE_SETTLES;
-        let alone = !view.others(server).any(|other| other.waiting > 0 || just_gave(other.gave_at));
+        let waits = |other: ServerId| view.sight(other).waiting > 0 && !view.is_silent_follower(other);
+        let busy = |other: ServerId| waits(other) || just_gave(view.sight(other).gave_at);
+        let alone = !self.servers().any(|(other, _)| other != server && busy(other));
         if self.terms.session.is_new() {
             return alone && !self.halved && waited >= third.max(SHORTEST_WAIT);
         }
@@ -368,15 +402,19 @@ impl<'a> SearchView<'a> {
     /// answer either, until another leads.
     fn is_silent_follower(&self, server: ServerId) -> bool {
         let sight = self.sight(server);
-        let replaced =
-            self.others(server).any(|other| other.role == Role::Leader && other.answered_at > sight.answered_at);
+        let replaced = self.others(server).any(|other| {
+            let leads = other.role == Role::Leader && other.health == Health::Serving;
+            leads && other.answered_at > sight.answered_at
+        });
         let leads = matches!(sight.role, Role::Leader | Role::Standalone);
         sight.answers_looks() && sight.is_unresponsive(self.elapsed) && (!leads || replaced)
     }
 
     /// Whether the server that led last answers no look: then nobody can be given anything.
     fn leader_is_silent(&self) -> bool {
-        let leaders = self.seen.iter().filter(|sight| sight.role == Role::Leader);
+        // One that says that it does not serve, or is not there, leads no longer, whatever it told before.
+        let down = [Health::NotServing, Health::Refusing, Health::Closing];
+        let leaders = self.seen.iter().filter(|sight| sight.role == Role::Leader && !down.contains(&sight.health));
         leaders.max_by_key(|sight| sight.answered_at).is_some_and(|leader| leader.is_unresponsive(self.elapsed))
     }
 }

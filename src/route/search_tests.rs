@@ -319,3 +319,78 @@ fn patience_ends_when_the_clients_does() {
         assert_eq!(scene.decide(), ClaimStep::TurnAway(TurnedAway::OutOfPatience));
     }
 }
+
+#[test]
+fn when_those_that_refused_serve_again_an_unresponsive_one_is_not_waited_for() {
+    for session in [7, 0] {
+        let mut scene = Scene::new(session, 6_000);
+        // A leader freezes, and the others close what they were asked while they elect another.
+        assert_eq!(scene.ask(), B);
+        scene.pass(600, &[A]);
+        (scene.seen[1].health, scene.seen[2].health) = (Health::NotServing, Health::NotServing);
+        scene.search.over(B);
+        assert_eq!(scene.ask(), C);
+        scene.search.over(C);
+        assert_eq!(scene.wait(1_000, &[A]).0, ClaimStep::Wait, "nobody serves");
+        scene.seen[2].health = Health::Serving;
+        scene.pass(100, &[A]);
+        assert_eq!(scene.decide(), ClaimStep::TurnAway(TurnedAway::NobodyTook), "its client finds one that serves");
+    }
+}
+
+#[test]
+fn servers_that_know_no_four_letter_word_take_turns_all_the_same() {
+    let mut scene = Scene::new(7, 6_000);
+    for sight in &mut scene.seen {
+        *sight = ServerSight { health: Health::Mute, unanswered_since: at(0), ..ServerSight::UNSEEN };
+    }
+    scene.now = at(600);
+    assert_eq!(scene.ask(), B);
+    assert_eq!(scene.wait(5_000, &[A, B, C]), (ClaimStep::Leave(B), 3_000), "half of the timeout");
+    scene.search.left(B);
+    assert_eq!(scene.ask(), C);
+}
+
+#[test]
+fn a_server_is_not_left_for_one_without_a_quorum() {
+    let mut scene = Scene::new(7, 6_000);
+    scene.ask();
+    scene.seen[0].role = Role::ReadOnly;
+    scene.seen[2].role = Role::ReadOnly;
+    assert_eq!(scene.wait(9_000, &[B]).0, ClaimStep::Wait);
+}
+
+#[test]
+fn a_server_that_was_not_reached_has_got_nothing_wherever_an_earlier_claim_is_out() {
+    let mut scene = Scene::new(7, 6_000);
+    scene.search.cannot_repeat();
+    scene.search.follow(Some((C, at(0))));
+    assert_eq!(scene.decide(), ClaimStep::Ask(Candidate { server: C, reason: RouteReason::Followed }));
+    scene.search.unreached(C);
+    assert_eq!(scene.ask(), B);
+}
+
+#[test]
+fn a_server_that_led_before_and_is_down_replaces_no_leader() {
+    for health in [Health::Refusing, Health::NotServing, Health::Closing] {
+        for asked in [A, B] {
+            let mut scene = Scene::new(7, 6_000);
+            scene.order = [asked, C, B].map(candidate).to_vec();
+            // It still has the role that it told last.
+            (scene.seen[2].role, scene.seen[2].health) = (Role::Leader, health);
+            assert_eq!(scene.ask(), asked);
+            assert_eq!(scene.wait(6_000, &[A]).0, ClaimStep::Wait, "{health:?} {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn claims_that_wait_for_a_silent_follower_do_not_show_that_all_are_slow() {
+    for (session, most_ms) in [(7, 3_000), (0, 2_000)] {
+        let mut scene = Scene::new(session, 6_000);
+        scene.order = [B, A].map(candidate).to_vec();
+        assert_eq!(scene.ask(), B);
+        scene.seen[2].waiting = 4;
+        assert_eq!(scene.wait(9_000, &[C]), (ClaimStep::Leave(B), most_ms));
+    }
+}

@@ -190,6 +190,49 @@ async fn what_a_silent_follower_carries_out_late_brings_the_client_back() {
 }
 
 #[tokio::test]
+async fn a_claim_that_its_client_left_behind_and_that_is_answered_first_brings_it_back_too() {
+    let mut fakes = ensemble().await;
+    let address = ports::free();
+    let zoogate = Plan::before(&addresses(&fakes)).pooled(address).with("--probe-interval", "200ms").start().await;
+    let again = frames::reconnect(30_000, SESSION);
+    let first = claim(address, &again).await;
+    let (at, mut late) = visited(&mut fakes, &again).await;
+    if at == 0 {
+        // Another one leads by now, or this server would be waited for.
+        fakes[1].says(Some(LEADER));
+        let_go(&zoogate, fakes[1].address(), "serving").await;
+    }
+    drop(first);
+    zoogate.counts("zoogate_connection_ends_total", &["reason=\"client_gone\""], 1).await;
+    fakes[at].says(None);
+    // Until then the last look that it answered would still be good for a claim.
+    sleep(2 * zoogate::route::LOOK_FRESH).await;
+    let mut client = claim(address, &again).await;
+    let (other, mut server) = visited(&mut fakes, &again).await;
+    assert_ne!(other, at);
+    // Whether this server carries the claim out before or after that one nobody can see.
+    send(&mut late, &frames::connected(30_000, SESSION)).await;
+    zoogate.counts("zoogate_late_claims_total", &[], 1).await;
+    send(&mut server, &frames::connected(30_000, SESSION)).await;
+    assert_eq!(rest(&mut client).await, (frames::connected(30_000, SESSION), End::Orderly));
+    zoogate.counts("zoogate_connection_ends_total", &["reason=\"late_claim\""], 1).await;
+}
+
+#[tokio::test]
+async fn a_claim_whose_patience_is_over_is_ended_in_the_books_and_watched() {
+    let mut fakes = [Fake::start().await];
+    let address = ports::free();
+    let zoogate = Plan::before(&addresses(&fakes)).pooled(address).start().await;
+    let frame = frames::connect(30_000);
+    let mut client = claim(address, &frame).await;
+    let (_, mut server) = visited(&mut fakes, &frame).await;
+    assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
+    zoogate.counts("zoogate_connection_ends_total", &["reason=\"not_serving\""], 1).await;
+    send(&mut server, &frames::connected(30_000, SESSION)).await;
+    expect(&mut server, &JuteWriter::new().request(1, OpCode::CLOSE_SESSION).end().into_bytes()).await;
+}
+
+#[tokio::test]
 async fn while_nobody_else_works_the_one_asked_is_waited_for() {
     let mut fakes = ensemble().await;
     let address = ports::free();
