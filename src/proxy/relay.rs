@@ -29,10 +29,16 @@ use crate::time::Timestamp;
 /// on half a connection; without this a peer that never closes would hold two sockets for ever.
 const LINGER: Duration = Duration::from_mins(1);
 
-/// The part of a session's timeout after which an unresponsive server is given up. A client with a read timeout of its own
-/// gives up after two thirds of it (protocol.md §10), so none is disconnected by a freeze that it would have outlived; one
-/// without has a quarter left to find another server.
-const MUTE_PATIENCE: f64 = 3.0 / 4.0;
+/// How long a client may take to come back: a Java client that knows one address waits a second and up to another one
+/// (protocol.md §10); the rest is for its claim.
+const COMES_BACK: Duration = Duration::from_millis(2_500);
+
+/// How long an unresponsive server is borne with while it owes an answer. A client with a read timeout of its own gives
+/// up after two thirds of the session timeout: none is to be disconnected by a freeze that it would have outlived. But
+/// its session is to be claimed elsewhere before it is over, and where the timeout is short that takes most of the rest.
+fn patience(timeout: Duration) -> Duration {
+    timeout.saturating_sub(COMES_BACK).clamp(timeout / 2, timeout * 3 / 4)
+}
 
 /// Who of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -228,7 +234,8 @@ impl Relay {
                 if let Some(ear) = &self.ear {
                     ear.checked();
                 }
-                let waited = self.witness.server_silence(now).is_some_and(|part| part >= MUTE_PATIENCE);
+                let silence = self.witness.server_silence(now);
+                let waited = silence.is_some_and(|(lasted, timeout)| lasted >= patience(timeout));
                 (self.enrolment.holder != Holder::Mirrored && waited).then_some(ProxyClose::MuteServer)
             }
             Word::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
@@ -309,5 +316,17 @@ impl Drop for Relay {
             self.witness.end(Closer::Proxy(ProxyClose::Shutdown));
         }
         self.enrolment.roll.leave(self.enrolment.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_borne_with_as_long_as_its_client_can_still_come_back() {
+        for (timeout, borne) in [(4_000, 2_000), (6_000, 3_500), (10_000, 7_500), (18_000, 13_500)] {
+            assert_eq!(patience(Duration::from_millis(timeout)).as_millis(), borne);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Who looks at a relayed connection's bytes: a tracker with its account, or nobody.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::account::Account;
 use super::claims_out::ClaimKey;
@@ -99,7 +100,7 @@ impl Conversation {
     }
 
     /// As the tracker says it, the time left out in which zoogate itself stood still.
-    fn server_silence(&self, now: Timestamp) -> Option<f64> {
+    fn server_silence(&self, now: Timestamp) -> Option<(Duration, Duration)> {
         let paused = self.account.paused_within(self.tracker.server_heard_at(), now);
         self.tracker.server_silence(Timestamp(now.0.saturating_sub(paused.as_nanos() as u64)))
     }
@@ -186,9 +187,8 @@ impl Witness {
         }
     }
 
-    /// How long the server has been silent while it owes the client an answer, as a part of the session
-    /// timeout; None when there is no session or nothing is owed.
-    pub(super) fn server_silence(&self, now: Timestamp) -> Option<f64> {
+    /// How long the server has been silent while it owes the client an answer, and the session timeout; None when there is no session or nothing is owed.
+    pub(super) fn server_silence(&self, now: Timestamp) -> Option<(Duration, Duration)> {
         match self {
             Self::Conversation(conversation) => conversation.server_silence(now),
             Self::Undecided { .. } | Self::Nobody { .. } => None,
@@ -256,7 +256,7 @@ mod tests {
         conversation.on_client_bytes(now, &claim);
         conversation.on_server_bytes(now, &answer);
         let (pulse, server) = (gateway.pulse(ServerId(0)), ServerId(0));
-        let [first, second, third] = [1, 200, 400].map(|ms| now.after(std::time::Duration::from_millis(ms)));
+        let [first, second, third] = [1, 200, 400].map(|ms| now.after(Duration::from_millis(ms)));
         let wrote_at = || pulse.sight(&gateway.observatory.roster().servers[0]).wrote_at;
         pulse.count(&gateway.observatory, server, first);
         let write = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").int(-1).end().into_bytes();

@@ -237,11 +237,11 @@ impl ConnectionTracker {
         !self.is_owed() && self.at_boundary()
     }
 
-    /// How long the server has been silent while it owes the client an answer, as a part of the negotiated
-    /// session timeout; None when it owes nothing or there is no session.
-    pub fn server_silence(&self, now: Timestamp) -> Option<f64> {
+    /// How long the server has been silent while it owes the client an answer, and the negotiated session timeout; None
+    /// when it owes nothing or there is no session.
+    pub fn server_silence(&self, now: Timestamp) -> Option<(Duration, Duration)> {
         let timeout = self.timeout.filter(|_| self.is_owed())?;
-        Some(now.since(self.server_heard_at).as_secs_f64() / timeout.as_secs_f64())
+        Some((now.since(self.server_heard_at), timeout))
     }
 
     /// The last byte from the server.

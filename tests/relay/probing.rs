@@ -64,7 +64,7 @@ async fn a_mirror_opens_when_its_server_does_and_not_when_that_answers() {
 
 #[tokio::test]
 async fn a_mute_server_is_left_where_there_is_another_to_go_to() {
-    // Of which three quarters are waited for.
+    // Of which 2.5 s are left for the way to another server.
     const SHORT: i32 = 8_000;
     let mut fake = Fake::start().await;
     let (address, mirror) = (ports::free(), ports::free());
