@@ -71,6 +71,17 @@ fn what_a_server_has_shown_the_client_it_does_not_lag_behind() {
 }
 
 #[test]
+fn a_zxid_that_a_server_has_not_reached_even_later_it_cannot_have_shown() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.leave(link);
+    let claim = story.claim_seen(Story::client(1), session, A, Password::Right, i64::MAX);
+    story.fin(claim);
+    story.set_zxid(A, 0x1_0000_0009);
+    assert_eq!(story.reason(claim, quiet()), EndReason::LaggingServer);
+}
+
+#[test]
 fn a_read_only_server_that_refuses_a_session_does_not_have_it() {
     let mut story = Story::new();
     let (session, link) = story.create(A);

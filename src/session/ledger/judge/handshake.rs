@@ -109,9 +109,11 @@ fn closing(scene: Scene<'_>, view: &ServerView) -> Explanation {
 /// The server serves others.
 fn serving(scene: Scene<'_>, look: Look, view: &ServerView) -> Explanation {
     let case = scene.case;
-    // What the server itself gave the client it cannot lag behind.
+    // What the server itself gave the client it cannot lag behind; but a zxid that it has not reached even now it cannot
+    // have given.
     let behind = |zxid: &Zxid| *zxid < case.last_zxid && !had_the_session(scene);
-    if let Some(shown) = look.sighting.zxid.filter(behind) {
+    let not_reached = |zxid: &Zxid| *zxid < case.last_zxid && look.asked_at >= case.ended_at;
+    if let Some(shown) = look.sighting.zxid.filter(|zxid| behind(zxid) || not_reached(zxid)) {
         return lagging(case, shown, false);
     }
     if case.end.closer == Closer::Server(How::Reset) {
