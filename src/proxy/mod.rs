@@ -15,6 +15,7 @@ mod hand_over;
 mod left_claim;
 mod loop_watch;
 mod names;
+mod older_connections;
 mod own_address;
 mod own_pause;
 mod probe;

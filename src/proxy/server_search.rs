@@ -14,15 +14,15 @@ use smallvec::SmallVec;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::claims_out::ClaimKey;
 use super::client_end::{ClientEnd, take_ready};
 use super::gate::READ_AHEAD;
 use super::gateway::{Arrival, Gateway, Load, asked_timeout};
 use super::left_claim::LeftClaim;
+use super::older_connections::end_older_connections;
 use super::reach::{connect_within, reach};
-use super::roll::{Told, Word};
 use super::socket;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::witness::Prospect;
@@ -37,9 +37,6 @@ use crate::wire::pipelined::Pipelined;
 
 /// How long a look is waited for before what was seen is decided upon again.
 const LOOK_WAIT: Duration = Duration::from_millis(50);
-/// How often, a millisecond apart, an older connection of the session is looked for that has yet to end.
-const FENCE_TRIES: u32 = 50;
-
 /// A claim that a server has answered.
 pub(super) struct Attached {
     /// The server's connection, with what it said so far; the client has seen none of that yet.
@@ -225,7 +222,9 @@ impl<'a> ServerSearch<'a> {
             self.search.unreached(id);
             return Ok(None);
         };
-        self.fence().await;
+        if let Some(key) = self.key {
+            end_older_connections(self.gateway, key).await;
+        }
         self.catch_up(client)?;
         let prospect = Prospect {
             gateway: Arc::clone(self.gateway),
@@ -242,25 +241,6 @@ impl<'a> ServerSearch<'a> {
         self.complained = false;
         // The bytes go out with the first poll, and the answer is seldom there before the next wake-up.
         self.wait(client, RECHECK).await
-    }
-
-    /// Ends the older connections of the session's client, so that nothing that they still hold reaches a server
-    /// behind the new claim. Where one name stands for several servers it is not known which of them carries what, and
-    /// the connections are left as they would be without zoogate.
-    async fn fence(&self) {
-        let Some(key) = self.key else { return };
-        for _ in 0..FENCE_TRIES {
-            let mut carriers = self.gateway.observatory.carriers(key.session);
-            carriers.retain(|(_, server)| !self.gateway.observatory.stands_for_many(*server));
-            let mut ending = carriers.iter().filter(|(connection, _)| {
-                // One that has just attached is known a moment before its relay can be told.
-                self.gateway.tell(*connection, Word::Superseded, Some(key)) != Told::NotMeant
-            });
-            if ending.next().is_none() {
-                return;
-            }
-            sleep(Duration::from_millis(1)).await;
-        }
     }
 
     /// Takes what the client has sent meanwhile, right before a claim goes up.

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use smallvec::{SmallVec, smallvec};
 
+use super::claim_step::{ClaimStep, ClaimTerms, TurnedAway};
 use super::policy::Candidate;
 use super::sight::ServerSight;
-use crate::ids::{ServerId, SessionId};
+use crate::ids::ServerId;
 use crate::session::sighting::{Health, Role};
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
@@ -34,39 +35,6 @@ const LONGEST_OUT: Duration = Duration::from_mins(2);
 /// asked, but not less than a server may be frozen or cut off and still carry it out (`syncLimit`, seldom above 20 s).
 pub fn claim_lasts(timeout: Duration) -> Duration {
     (timeout * 2).clamp(SHORTEST_PATIENCE, LONGEST_OUT)
-}
-
-/// What a claim asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClaimTerms {
-    /// The session; [`SessionId::NEW`] for a new one.
-    pub session: SessionId,
-    /// The session timeout asked for.
-    pub timeout: Duration,
-}
-
-/// What to do next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClaimStep {
-    /// Send the claim to this server.
-    Ask(Candidate),
-    /// Look at this server now, and decide again when it has answered.
-    Look(ServerId),
-    /// Wait: decide again after [`RECHECK`], or when something was seen.
-    Wait,
-    /// Leave the claim at this server behind, and decide again. The server may still carry it out.
-    Leave(ServerId),
-    /// Turn the client away.
-    TurnAway(TurnedAway),
-}
-
-/// Why a client is turned away.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TurnedAway {
-    /// Each server was asked once, or could not be reached, and none took the claim.
-    NobodyTook,
-    /// The client's patience is over.
-    OutOfPatience,
 }
 
 /// What became of the claim at one server.

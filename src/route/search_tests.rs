@@ -1,5 +1,5 @@
 use super::*;
-use crate::ids::Zxid;
+use crate::ids::{SessionId, Zxid};
 use crate::route::{LOOK_FRESH, UNRESPONSIVE_AFTER};
 
 const A: ServerId = ServerId(0);
