@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("observe", &["config", "route", "session", "wire", "text", "ids", "time"]),
     ("proxy", &["observe", "config", "route", "session", "wire", "text", "ids", "time"]),
     ("admin", &["observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("bounds", &["proxy", "admin", "observe", "route", "session"]),
     ("cli", &["proxy", "admin", "observe", "sim", "config", "route", "session", "wire", "text", "ids", "time"]),
 ];
 

@@ -69,6 +69,14 @@ fn evidence() -> String {
     table
 }
 
+fn bounds() -> String {
+    let mut table = String::from("| what | bound | shown by |\n|---|---|---|\n");
+    for bound in zoogate::bounds::all() {
+        let _ = writeln!(table, "| {} | {} | {} |", bound.what, bound.text, bound.shown_by);
+    }
+    table
+}
+
 #[test]
 fn reference() {
     check("config/reference.toml", |_| zoogate::config::reference_toml());
@@ -87,6 +95,7 @@ fn tables_of_the_readme() {
         ("evidence", evidence()),
         ("settings", zoogate::config::settings_table()),
         ("metrics", metrics()),
+        ("bounds", bounds()),
     ];
     check("README.md", |text| filled(text, &sections));
 }

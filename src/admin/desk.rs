@@ -20,9 +20,9 @@ use super::query::{Filter, ListQuery};
 use crate::observe::Observatory;
 
 /// Answers that are made or on their way at one time; whoever asks then waits.
-const TRAYS: usize = 8;
+pub(crate) const TRAYS: usize = 8;
 /// Requests that wait for their answer; further ones are refused.
-const WAITING: usize = 32;
+pub(crate) const WAITING: usize = 32;
 /// How long a request waits before a guest that does not read its answer has to leave.
 const PATIENCE: Duration = Duration::from_secs(1);
 

@@ -21,7 +21,7 @@ use super::guests::{CONNECTIONS, Guest, Guests};
 use crate::observe::Sparing;
 
 /// How long a connection lives before it is asked to end after the answer that it is at.
-const LIFETIME: Duration = Duration::from_mins(10);
+pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
 /// How long an answer may take from then on, and when the proxy stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How often a guest is looked at.

@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at one time.
-pub(super) const CONNECTIONS: usize = 64;
+pub(crate) const CONNECTIONS: usize = 64;
 /// How long a guest may ask for nothing. Longer than usual between two scrapes.
-pub(super) const IDLE: Duration = Duration::from_mins(2);
+pub(crate) const IDLE: Duration = Duration::from_mins(2);
 /// How long a request's head may take from its first byte on, and how long an answer may wait to be read on.
-pub(super) const STILL: Duration = Duration::from_secs(10);
+pub(crate) const STILL: Duration = Duration::from_secs(10);
 /// How long an answer must have waited to be read before its guest makes room for others who want one.
 const IN_THE_WAY: Duration = Duration::from_secs(1);
 

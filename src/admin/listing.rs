@@ -8,9 +8,9 @@ use crate::observe::Observatory;
 use crate::text;
 
 /// Rows that are copied out and written together.
-const ROWS: usize = 64;
+pub(crate) const ROWS: usize = 64;
 /// Bytes after which a piece is long enough.
-const PIECE: usize = 256 * 1024;
+pub(crate) const PIECE: usize = 256 * 1024;
 
 /// What makes the next rows, as JSON behind one another; None when there are none left.
 type MakeRows = Box<dyn FnMut(&Observatory) -> Option<String> + Send>;

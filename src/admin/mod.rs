@@ -7,15 +7,15 @@
 
 mod answer_body;
 mod api;
-mod desk;
-mod door;
+pub(crate) mod desk;
+pub(crate) mod door;
 mod error;
 mod guest_stream;
-mod guests;
+pub(crate) mod guests;
 mod host;
-mod listing;
+pub(crate) mod listing;
 mod moment;
-mod pace;
+pub(crate) mod pace;
 mod query;
 mod server;
 mod views;

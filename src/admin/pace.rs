@@ -10,9 +10,9 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 /// The pause behind an answer, in times of what the answer took: at most a fifth of a core is spent.
-const REST: u32 = 4;
+pub(crate) const REST: u32 = 4;
 /// The longest pause, so that one slow answer on a busy machine does not shut the door.
-const LONGEST_REST: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_REST: Duration = Duration::from_secs(2);
 
 /// Paces the making of answers.
 #[derive(Debug)]

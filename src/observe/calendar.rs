@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::time::Timestamp;
 
 /// Steps that are remembered. Moments before the oldest are shown by the date that held just before it.
-const STEPS: usize = 64;
+pub(crate) const STEPS: usize = 64;
 /// The least difference that counts as a step; smaller ones are slewing, or this process waiting for its turn
 /// between the readings of the two clocks.
 const LEAST_STEP: Duration = Duration::from_secs(1);

@@ -165,7 +165,7 @@ fn request(one: &Unanswered) -> String {
 }
 
 /// Longest text in a field of an event, in bytes.
-const LONGEST_FIELD: usize = 1_024;
+pub(crate) const LONGEST_FIELD: usize = 1_024;
 
 /// A text of several words, of a length that can be read.
 fn short(text: &str) -> String {

@@ -19,7 +19,7 @@ use crate::config::{LogFormat, LogLevel};
 use crate::text;
 
 /// Lines that wait to be written; a wide event is about 500 bytes, and 3 KiB at most.
-const LINES: usize = 4_096;
+pub(crate) const LINES: usize = 4_096;
 
 /// Changes the level of a running log. Copies share it.
 #[derive(Clone, Debug)]

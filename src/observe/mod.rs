@@ -7,25 +7,25 @@
 //! counting costs an ordinary addition; what is rare goes through one mutex or a shared counter.
 
 mod bucket;
-mod calendar;
+pub(crate) mod calendar;
 pub mod catalog;
 mod counters;
 mod distribution;
 mod events;
 mod histogram;
-mod journal;
+pub(crate) mod journal;
 mod lock;
-mod logging;
+pub(crate) mod logging;
 mod meter;
 mod meters;
-mod observatory;
+pub(crate) mod observatory;
 mod page;
 mod recorder;
 mod rows;
 mod run;
 mod scrape;
 mod session_series;
-mod sparing;
+pub(crate) mod sparing;
 mod tally;
 mod wording;
 

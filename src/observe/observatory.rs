@@ -6,7 +6,7 @@
 
 mod claims;
 mod notes;
-mod reading;
+pub(crate) mod reading;
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use super::lock::lock;
 use crate::ids::ServerId;
 
 /// Between two lines of one kind.
-const PAUSE: Duration = Duration::from_secs(10);
+pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
 /// What a line is about.
 pub(super) type LineKind = (&'static str, Option<ServerId>);

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 
 /// Refusals in words that the ledger judges in one wake-up of a connection. A server that refuses more at once, each
 /// in some bytes, would keep other connections waiting: the rest are counted.
-const REFUSALS_AT_ONCE: u16 = 16;
+pub(crate) const REFUSALS_AT_ONCE: u16 = 16;
 
 /// One connection between a client and a server, as it is accounted for.
 #[derive(Debug)]

@@ -17,11 +17,11 @@ use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
 
 /// Claims that are remembered at once, some 100 bytes each; beyond that the new ones are not.
-pub(super) const CLAIMS_REMEMBERED: usize = 65_536;
+pub(crate) const CLAIMS_REMEMBERED: usize = 65_536;
 /// Claims of one client that are remembered at once; beyond that the oldest makes room, as the youngest is followed.
 const CLAIMS_OF_ONE: usize = 8;
 /// Connections of claims left behind that are watched at once, a descriptor and some KiB each.
-pub(super) const CONNECTIONS_WATCHED: u64 = 256;
+pub(crate) const CONNECTIONS_WATCHED: u64 = 256;
 /// Late answers that are remembered for searches that are still under way.
 const LATE_ANSWERS: usize = 1_024;
 

@@ -26,7 +26,7 @@ use crate::wire::handshake::{ConnectRequest, answer_password};
 use crate::wire::pipelined::Pipelined;
 
 /// How long a mirror waits for its server's kernel: longer than a lost SYN and its repetition take.
-const MIRROR_CONNECT: Duration = Duration::from_secs(3);
+pub(crate) const MIRROR_CONNECT: Duration = Duration::from_secs(3);
 /// How long a four-letter word or a foreign protocol waits for a server of the pool.
 const FOREIGN_CONNECT: Duration = Duration::from_secs(3);
 

@@ -9,15 +9,15 @@ use super::claims_out::CONNECTIONS_WATCHED;
 use crate::config::Settings;
 
 /// A client's connection and its server's.
-const PER_CLIENT: u64 = 2;
+pub(crate) const PER_CLIENT: u64 = 2;
 /// The log, the look-ups of names, the admin address and its readers, what the libraries open for themselves.
-const HOUSE: u64 = 48;
+pub(crate) const HOUSE: u64 = 48;
 /// One in so many is kept for the connections of claims left behind.
-const LEFT_CLAIMS_SHARE: u64 = 256;
+pub(crate) const LEFT_CLAIMS_SHARE: u64 = 256;
 /// A worker's event queue, its wake-up, its signals.
-const PER_WORKER: u64 = 4;
+pub(crate) const PER_WORKER: u64 = 4;
 /// A prober's connection, and the next one while the last one closes.
-const PER_SERVER: u64 = 2;
+pub(crate) const PER_SERVER: u64 = 2;
 
 /// What there is room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

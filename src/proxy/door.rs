@@ -17,7 +17,7 @@ use crate::config::ListenerKind;
 
 /// Pause after an accept or a bind that failed for want of descriptors or memory, so that the loop neither
 /// spins nor gives up.
-const AFTER_FAILURE: Duration = Duration::from_millis(50);
+pub(crate) const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// A listening address, as each worker has it.
 #[derive(Clone)]

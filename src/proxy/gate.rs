@@ -10,7 +10,7 @@ use crate::wire::first_frame::{Opening, classify};
 
 /// Most bytes that are read ahead of a server: a handshake, and what a client pipelines behind it. Beyond
 /// that the client is not read until a server has answered.
-pub(super) const READ_AHEAD: usize = 64 * 1024;
+pub(crate) const READ_AHEAD: usize = 64 * 1024;
 
 /// What a client began with.
 #[derive(Debug)]

@@ -360,7 +360,7 @@ pub(super) fn asked_timeout(timeout_ms: i32) -> Duration {
 /// Below this no ZooKeeper goes (two ticks of half a second).
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// Above this nobody waits for a session.
-const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);
 
 #[cfg(test)]
 pub(super) mod tests {

@@ -15,11 +15,11 @@ use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
 /// Bytes of the read buffer that the connections of a thread share, and so the most that one read brings.
-pub(super) const READ_BUFFER: usize = 64 * 1024;
+pub(crate) const READ_BUFFER: usize = 64 * 1024;
 /// Reads that one direction may do before other connections get their turn.
 const READS_PER_TURN: usize = 16;
 /// Bytes that one direction may move before other connections get their turn: some tens of microseconds.
-const BYTES_PER_TURN: usize = 64 * 1024;
+pub(crate) const BYTES_PER_TURN: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into_boxed_slice());

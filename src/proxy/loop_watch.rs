@@ -18,7 +18,7 @@ use crate::ids::ServerId;
 use crate::time::Timestamp;
 
 /// How old a question may be that a word which comes in is taken for, and how long that word waits at most.
-const RECENT: Duration = Duration::from_millis(100);
+pub(crate) const RECENT: Duration = Duration::from_millis(100);
 /// How long the end of an echo is waited for, once its word is known to have come in.
 const ECHO_END: Duration = Duration::from_millis(20);
 /// The prober's own question.

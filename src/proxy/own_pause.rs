@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub(super) const BEAT: Duration = Duration::from_millis(100);
 /// Without a sign of life for so long a thread stood still. A busy machine makes threads late by some tens of
 /// milliseconds.
-const NOTED: Duration = Duration::from_millis(300);
+pub(crate) const NOTED: Duration = Duration::from_millis(300);
 
 thread_local! {
     /// The place of this thread among those that give signs of life.

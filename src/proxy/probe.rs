@@ -23,14 +23,14 @@ use crate::session::sighting::{Health, Sighting};
 use crate::time::Timestamp;
 
 /// Pause before a server that refuses is tried again: a mirror port has to open within 100 ms of its server's.
-const AFTER_REFUSAL: Duration = Duration::from_millis(40);
+pub(crate) const AFTER_REFUSAL: Duration = Duration::from_millis(40);
 /// Pause before a server that cannot be reached at all is tried again.
 const AFTER_UNREACHABLE: Duration = Duration::from_millis(500);
 /// Pause before a server that answers and does not serve is asked again.
 const WHILE_NOT_SERVING: Duration = Duration::from_millis(200);
 /// How long at most an answer is awaited before the server is asked on a new connection: the old one may have been
 /// forgotten on the other side. The wait doubles from question to question.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const LONGEST_PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of an answer that are read; `srvr` answers with some 200.
 const ANSWER_CAP: u64 = 4096;
 

@@ -11,8 +11,8 @@ use crate::ids::ServerId;
 
 /// How long the connect to a server may take, and which part of a short session timeout: connecting is no claim, and
 /// a server that is not reached in that time is passed over.
-const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-const CONNECT_SHARE: u32 = 6;
+pub(crate) const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const CONNECT_SHARE: u32 = 6;
 /// How long a claim with this session timeout may take to connect to one server.
 pub(super) fn connect_within(timeout: Duration) -> Duration {
     CONNECT_WITHIN.min(timeout / CONNECT_SHARE)

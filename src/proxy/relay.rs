@@ -27,7 +27,7 @@ use crate::time::Timestamp;
 
 /// How long one direction may stay open without a word after the other has ended. ZooKeeper has nothing to say
 /// on half a connection; without this a peer that never closes would hold two sockets for ever.
-const LINGER: Duration = Duration::from_mins(1);
+pub(crate) const LINGER: Duration = Duration::from_mins(1);
 
 /// How long a client may take to come back: a Java client that knows one address waits a second and up to another one
 /// (protocol.md §10); the rest is for its claim.

@@ -15,14 +15,14 @@ use crate::session::ending::How;
 use crate::session::sighting::Health;
 
 /// Connections that may wait to be accepted on one listener; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 /// Silence after which a peer's kernel is asked whether it is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// Between two such questions.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 /// How long sent bytes may stay unacknowledged, or bytes unsent because the peer takes none, before the path counts
 /// as broken. Longer than the usual session timeouts, so that ZooKeeper's own rules end a session before this does.
-const UNACKNOWLEDGED: Duration = Duration::from_mins(1);
+pub(crate) const UNACKNOWLEDGED: Duration = Duration::from_mins(1);
 
 /// Why a server could not be reached.
 #[derive(Debug, thiserror::Error)]

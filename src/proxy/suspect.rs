@@ -17,15 +17,15 @@ use crate::session::sighting::Health;
 /// Words that every server answers, be it with a refusal, and that monitors do not ask all at once.
 const WORDS: [&str; 4] = ["conf", "envi", "isro", "ruok"];
 /// Words of one trial at most: a proxy in between may send some of them to other servers.
-const TRIAL_WORDS: usize = 12;
+pub(crate) const TRIAL_WORDS: usize = 12;
 /// Words that must come in while they are out.
-const ENOUGH: usize = 4;
+pub(crate) const ENOUGH: usize = 4;
 /// How long a word waits for its answer, and for its echo.
 const TRIAL_PATIENCE: Duration = Duration::from_millis(200);
 /// Between two trials of one server.
-const AFTER_TRIAL: Duration = Duration::from_secs(1);
+pub(crate) const AFTER_TRIAL: Duration = Duration::from_secs(1);
 /// Between two trials of one that leads back.
-const AFTER_PROOF: Duration = Duration::from_secs(5);
+pub(crate) const AFTER_PROOF: Duration = Duration::from_secs(5);
 /// Most bytes of an answer that are read.
 const ANSWER_CAP: u64 = 4096;
 

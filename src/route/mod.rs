@@ -10,6 +10,6 @@ mod standing;
 pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
 pub use policy::{Candidate, ConnectIntent, choose};
 pub use roster::{ServerEntry, ServerRoster};
-pub use search::{ClaimSearch, EVIDENCE_SETTLES, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
+pub use search::{ClaimSearch, EVIDENCE_SETTLES, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
 pub use sight::{LOOK_FRESH, ServerSight, UNRESPONSIVE_AFTER};
 pub use standing::{COMPLAINT_COUNTS, COMPLAINTS, Complaint, ServerStanding, ServerWork, UNANSWERED_COUNTS};

@@ -29,7 +29,7 @@ pub const EVIDENCE_SETTLES: Duration = Duration::from_millis(500);
 pub const RECHECK: Duration = Duration::from_millis(200);
 
 /// Longer than this no server is frozen and still part of its ensemble.
-const LONGEST_OUT: Duration = Duration::from_mins(2);
+pub const LONGEST_OUT: Duration = Duration::from_mins(2);
 
 /// How long a claim that was sent counts as out, and is watched when nobody waits for it any more: twice the timeout
 /// asked, but not less than a server may be frozen or cut off and still carry it out (`syncLimit`, seldom above 20 s).

@@ -19,7 +19,7 @@ use crate::wire::{Dialect, Fault, FrameScanner, ReplyHead, RequestHead};
 
 /// Bytes of a client that are held until the answer to its handshake says how they are to be read. ClickHouse's own
 /// client sends none before.
-const HELD_CAP: usize = 16 * 1024;
+pub(crate) const HELD_CAP: usize = 16 * 1024;
 
 /// One direction: its handshake frame, then other frames.
 #[derive(Debug)]

@@ -10,19 +10,19 @@
 mod attachment;
 mod case;
 mod court;
-mod docket;
+pub(crate) mod docket;
 mod ensemble;
 mod exodus;
 mod holders;
 mod intake;
 mod judge;
-mod kept;
+pub(crate) mod kept;
 mod open;
 mod placement;
 mod record;
 mod renewal;
 mod ring;
-mod roles;
+pub(crate) mod roles;
 mod sharing;
 mod speech;
 mod successor;
@@ -79,9 +79,9 @@ impl Default for LedgerLimits {
         Self {
             sessions: 100_000,
             history: HISTORY,
-            moves: 10_000,
-            verdicts: 10_000,
-            ended_connections: 10_000,
+            moves: KEPT_OF_EACH,
+            verdicts: KEPT_OF_EACH,
+            ended_connections: KEPT_OF_EACH,
             keep_ended: Duration::from_mins(10),
         }
     }
@@ -90,6 +90,8 @@ impl Default for LedgerLimits {
 /// Claims of one session that are kept. With them, its unanswered requests and its meters a session stays below 8 KiB.
 pub const HISTORY: usize = 32;
 
+/// Moves, refusals and ended connections that are kept, of each.
+pub const KEPT_OF_EACH: usize = 10_000;
 /// How many findings wait to be polled before the oldest is dropped: a storm of 10,000 sessions makes 20,000.
 pub const FINDINGS: usize = 65_536;
 
@@ -97,7 +99,7 @@ pub const FINDINGS: usize = 65_536;
 /// Strangers can fill this, and nothing else with it.
 pub const CLAIMANTS: usize = 4_096;
 /// Claims that are kept of one of them.
-const CLAIMANT_HISTORY: usize = 8;
+pub(crate) const CLAIMANT_HISTORY: usize = 8;
 
 /// How many cases of an exodus are heard at a transition, and at a tick: some microseconds each, during which the
 /// ledger cannot be asked anything else.

@@ -1,7 +1,7 @@
 //! Sessions and the connections that carry them: who is where, since when, and why no longer. Pure.
 
 pub mod clickhouse;
-mod connection;
+pub(crate) mod connection;
 mod conversation;
 mod dialect_frames;
 pub mod ending;
@@ -11,8 +11,8 @@ pub mod identity;
 pub mod ledger;
 mod meaning;
 pub mod own_pause;
-mod path_ring;
-mod pending;
+pub(crate) mod path_ring;
+pub(crate) mod pending;
 mod pings;
 pub mod sighting;
 pub mod transition;

@@ -4,11 +4,11 @@
 //! connection ends. The ring forgets the oldest ones first; a forgotten path reads as empty.
 
 /// Bytes that are kept of one path.
-const KEPT: usize = 255;
+pub(crate) const KEPT: usize = 255;
 /// First size of the ring, in bytes. Room for a few ordinary paths; a power of two.
 const FIRST: usize = 256;
 /// Largest size of the ring, in bytes; a power of two.
-pub(super) const PATH_RING_CAP: usize = 16 * 1024;
+pub(crate) const PATH_RING_CAP: usize = 16 * 1024;
 
 /// Where a path stands in the ring.
 #[derive(Clone, Copy, Default, Debug)]

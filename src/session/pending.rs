@@ -18,7 +18,7 @@ pub const IN_FLIGHT_CAP: usize = 4096;
 /// Entries that are looked at for the replies of one wake-up that are not the oldest request's: some tens of
 /// microseconds. Whoever needs more is not answered in order by any server, and its further replies of that wake-up
 /// count as replies to nothing.
-const LOOKED_AT: usize = 64 * 1024;
+pub(crate) const LOOKED_AT: usize = 64 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {

@@ -14,8 +14,10 @@ use super::event::{Reply, Request, WatchEvent};
 use crate::ids::Xid;
 use crate::wire::{ErrorCode, OpCode, PATH_CAP};
 
-/// Watched paths remembered of a connection, 17 bytes each. Watches beyond them are not counted.
+/// Watched paths remembered of a connection. Watches beyond them are not counted.
 pub const WATCHED_PATHS_CAP: usize = 32_768;
+/// Bytes that each takes: its hash, the kinds of its watches, and a byte of the table's own.
+pub(crate) const WATCHED_PATH_BYTES: usize = size_of::<(u64, u8)>() + 1;
 /// Requests that may set or remove watches and wait for their reply; later ones are not counted.
 pub const WATCH_REQUESTS_CAP: usize = 4096;
 

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 /// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
 pub(super) const ROWS_AT_ONCE: usize = 256;
 /// Moves, verdicts and ended connections of one session that its story tells, of each kind.
-pub(super) const STORY: usize = 256;
+pub(crate) const STORY: usize = 256;
 
 impl Observatory {
     /// The page of all metrics.

@@ -12,7 +12,7 @@ use crate::session::identity::{Identity, ShortPath};
 use crate::time::Timestamp;
 
 /// Clusters whose controller is remembered; of further ones only the end of its session takes the role away.
-pub(super) const CONTROLLERS: usize = 64;
+pub(crate) const CONTROLLERS: usize = 64;
 
 /// A watch tells late: one that says that a controller is gone so soon after another one came may mean the former.
 const WATCH_CROSSES: Duration = Duration::from_secs(5);

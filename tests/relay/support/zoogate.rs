@@ -12,14 +12,10 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use zoogate::bounds::{RESIDENT_BASE, RESIDENT_PER_SESSION};
 
 use super::ports;
 use super::wait::{until, within};
-
-/// KiB that a session may cost, as the README says: its place in the ledger and its history included.
-const PER_SESSION: u64 = 8;
-/// KiB that zoogate may need whatever it carries, as the README says.
-const HOUSE: u64 = 32 << 10;
 
 /// A running zoogate; it is killed when this is dropped.
 pub(crate) struct Zoogate {
@@ -184,7 +180,8 @@ impl Zoogate {
 
     /// Fails when it takes more memory than the README says, with so many sessions.
     pub(crate) fn expect_within_bounds(&self, sessions: u64) {
-        let (resident, bound) = (self.resident(), HOUSE + PER_SESSION * sessions);
+        let bound = (RESIDENT_BASE as u64 + RESIDENT_PER_SESSION as u64 * sessions) / 1024;
+        let resident = self.resident();
         assert!(resident < bound, "{resident} KiB resident with {sessions} sessions; {bound} are allowed");
     }
 
