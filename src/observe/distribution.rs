@@ -38,10 +38,10 @@ impl Cell {
 
 impl Distribution {
     /// Keeps the counts above 0; they come in rising order of buckets.
-    pub fn new(counts: impl Iterator<Item = (Bucket, u64)>, sum: u64, max: u64) -> Self {
-        let mut cells: Vec<Cell> =
-            counts.filter(|(_, count)| *count > 0).map(|(bucket, count)| Cell::new(bucket, count)).collect();
-        cells.shrink_to_fit();
+    pub fn new(counts: impl Iterator<Item = (Bucket, u64)> + Clone, sum: u64, max: u64) -> Self {
+        let counts = counts.filter(|(_, count)| *count > 0);
+        let mut cells = Vec::with_capacity(counts.clone().count());
+        cells.extend(counts.map(|(bucket, count)| Cell::new(bucket, count)));
         Self { cells, sum, max }
     }
 
@@ -66,14 +66,18 @@ impl Distribution {
     }
 
     /// The buckets that hold something, lowest first.
-    pub fn buckets(&self) -> impl Iterator<Item = (Bucket, u64)> {
+    pub fn buckets(&self) -> impl Iterator<Item = (Bucket, u64)> + Clone {
         self.cells.iter().map(|cell| (cell.bucket(), cell.count()))
     }
 
     /// Adds what another one holds.
-    pub fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: Self) {
         self.sum = self.sum.wrapping_add(other.sum);
         self.max = self.max.max(other.max);
+        if self.cells.is_empty() {
+            self.cells = other.cells;
+            return;
+        }
         let mut merged = Vec::with_capacity(self.cells.len() + other.cells.len());
         let (mut ours, mut theirs) = (self.cells.iter().peekable(), other.cells.iter().peekable());
         while let (Some(our), Some(their)) = (ours.peek(), theirs.peek()) {
@@ -100,7 +104,7 @@ impl Distribution {
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut before = earlier.cells.iter().peekable();
-        let counts = self.buckets().map(|(bucket, count)| {
+        let counts = self.buckets().map(move |(bucket, count)| {
             while before.next_if(|cell| cell.bucket() < bucket).is_some() {}
             let was = before.next_if(|cell| cell.bucket() == bucket).map_or(0, |cell| cell.count());
             (bucket, count.saturating_sub(was))
@@ -196,7 +200,7 @@ mod tests {
             right in proptest::collection::vec(0..1_000_000_000_u64, 0..100),
         ) {
             let mut merged = of(&left);
-            merged.merge(&of(&right));
+            merged.merge(of(&right));
             prop_assert_eq!(merged, of(&[left, right].concat()));
         }
 

@@ -7,6 +7,8 @@
 
 use std::sync::OnceLock;
 
+use smallvec::SmallVec;
+
 use super::bucket::{Bucket, STEPS};
 use super::distribution::Distribution;
 use super::tally::Tally;
@@ -86,7 +88,7 @@ impl LatencyHistogram {
     /// A copy of what it holds now. While the writer writes, the sum may be ahead of the counts by a record.
     pub fn snapshot(&self) -> Distribution {
         let Some(filled) = self.0.get() else { return Distribution::default() };
-        let mut octaves: Vec<&Octave> =
+        let mut octaves: SmallVec<[&Octave; 8]> =
             std::iter::successors(Some(&filled.first), |octave| octave.next.get().map(Box::as_ref)).collect();
         octaves.sort_unstable_by_key(|octave| octave.number);
         let counts = octaves.iter().flat_map(|octave| {

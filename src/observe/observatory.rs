@@ -118,7 +118,7 @@ pub struct SessionHome {
 /// servers to look at.
 #[derive(Default)]
 struct Outcome {
-    findings: Vec<(Finding, Option<Closing>)>,
+    findings: SmallVec<[(Finding, Option<Closing>); 1]>,
     inquiries: Vec<ServerId>,
     /// Sessions that the ledger has forgotten.
     gone: Vec<SessionId>,

@@ -174,14 +174,14 @@ impl Exporter {
             for slot in 0..OpCode::SLOTS {
                 let mut latency = Distribution::default();
                 for worker in observatory.all_counters() {
-                    latency.merge(&worker[place].ops()[slot].latency());
+                    latency.merge(worker[place].ops()[slot].latency());
                 }
                 if latency.is_empty() {
                     continue;
                 }
                 page.histogram(&catalog::OPERATION_DURATION, &[server, OpCode::slot_name(slot)], &latency, &FINE);
                 if let Some(class) = LatencyClass::of(OpCode::slot_class(slot)) {
-                    all[class as usize].merge(&latency);
+                    all[class as usize].merge(latency);
                 }
             }
         }
@@ -193,7 +193,7 @@ impl Exporter {
         page.family(&catalog::CLAIM_WAIT);
         for (place, server) in self.servers.iter().enumerate() {
             let mut waits = Distribution::default();
-            observatory.all_counters().iter().for_each(|worker| waits.merge(&worker[place].claim_waits()));
+            observatory.all_counters().iter().for_each(|worker| waits.merge(worker[place].claim_waits()));
             if !waits.is_empty() {
                 page.histogram(&catalog::CLAIM_WAIT, &[server], &waits, &COARSE);
             }

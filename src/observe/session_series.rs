@@ -104,7 +104,7 @@ impl SessionSeries {
 
 fn add_difference(sum: &mut ByClass, last: &ByClass, before: &ByClass) {
     for class in 0..sum.len() {
-        sum[class].merge(&last[class].since(&before[class]));
+        sum[class].merge(last[class].since(&before[class]));
     }
 }
 

@@ -59,37 +59,38 @@ impl AcceptQueues {
     /// # Errors
     /// The kernel's.
     pub(super) fn look(&mut self) -> io::Result<Vec<Overflow>> {
-        let nothing = |address: &SocketAddr| Overflow { address: *address, times: 0, waiting: 0 };
-        let mut found: Vec<Overflow> = self.addresses.iter().map(nothing).collect();
+        let mut found = Vec::with_capacity(self.addresses.len());
         let mut seen = HashMap::new();
-        for (family, wanted) in [(AF_INET, SocketAddr::is_ipv4 as fn(&_) -> _), (AF_INET6, SocketAddr::is_ipv6)] {
-            if self.addresses.iter().any(wanted) {
-                self.ask(family, |InetResponse { header, nlas }| {
-                    let address = SocketAddr::new(header.socket_id.source_address, header.socket_id.source_port);
-                    let drops =
-                        nlas.iter().find_map(|nla| if let Nla::MemInfo(of) = nla { Some(of.drops) } else { None });
-                    let overflow = found.iter_mut().find(|overflow| overflow.address == address);
-                    if let (Some(overflow), Some(drops)) = (overflow, drops) {
-                        let before = self.seen.get(&header.inode).copied().unwrap_or(0);
-                        overflow.times += u64::from(drops.wrapping_sub(before));
-                        overflow.waiting += header.recv_queue;
-                        seen.insert(header.inode, drops);
-                    }
-                })?;
-            }
+        for &address in &self.addresses {
+            let mut overflow = Overflow { address, times: 0, waiting: 0 };
+            self.ask(address, |InetResponse { header, nlas }| {
+                let drops = nlas.iter().find_map(|nla| if let Nla::MemInfo(of) = nla { Some(of.drops) } else { None });
+                if let Some(drops) = drops
+                    && header.socket_id.source_address == address.ip()
+                {
+                    let before = self.seen.get(&header.inode).copied().unwrap_or(0);
+                    overflow.times += u64::from(drops.wrapping_sub(before));
+                    overflow.waiting += header.recv_queue;
+                    seen.insert(header.inode, drops);
+                }
+            })?;
+            found.push(overflow);
         }
         self.seen = seen;
         Ok(found)
     }
 
-    /// Has `look` look at all listening sockets of a family.
-    fn ask(&self, family: u8, mut look: impl FnMut(&InetResponse)) -> io::Result<()> {
+    /// Has `look` look at the sockets that listen on this port, as the address's family has them. The kernel itself
+    /// leaves out all others, of which a machine may have thousands.
+    fn ask(&self, address: SocketAddr, mut look: impl FnMut(&InetResponse)) -> io::Result<()> {
+        let (family, any) =
+            if address.is_ipv4() { (AF_INET, SocketId::new_v4()) } else { (AF_INET6, SocketId::new_v6()) };
         let mut question = NetlinkMessage::from(SockDiagMessage::InetRequest(InetRequest {
             family,
             protocol: IPPROTO_TCP,
             extensions: ExtensionFlags::SKMEMINFO,
             states: StateFlags::LISTEN,
-            socket_id: SocketId::new_v4(),
+            socket_id: SocketId { source_port: address.port(), ..any },
         }));
         question.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
         question.finalize();
@@ -171,6 +172,17 @@ mod tests {
             }
             drop(listener);
             assert_eq!(queues.look().unwrap()[1], nothing(address));
+        }
+    }
+
+    #[test]
+    fn the_kernel_tells_of_no_other_port() {
+        let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+        for address in ["127.0.0.1:0", "[::1]:0"].into_iter().take(1 + usize::from(has_ipv6)) {
+            let ((_other, ..), (_listener, address, queues)) = (narrow(address), narrow(address));
+            let mut ports = Vec::new();
+            queues.ask(address, |socket| ports.push(socket.header.socket_id.source_port)).unwrap();
+            assert_eq!(ports, [address.port()]);
         }
     }
 

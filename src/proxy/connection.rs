@@ -100,7 +100,7 @@ impl Guest {
             Begun::Known(opening) => prospect.nobody(opening),
             Begun::Unknown => Witness::Undecided { bytes: bytes.clone(), prospect: Box::new(prospect) },
         };
-        up.preload(&bytes[sent..]);
+        up.preload(bytes.split_off(sent));
         Some(Counterpart { server, id, connection, up, down, witness, holder: Holder::Mirrored, left_behind: None })
     }
 
@@ -168,7 +168,7 @@ impl Guest {
         if !self.gateway.lets_pass(opening, client).await {
             return None;
         }
-        self.foreign(&knocked.bytes, opening).await
+        self.foreign(knocked.bytes, opening).await
     }
 
     fn note_gate(&self, error: &GateError) {
@@ -199,14 +199,14 @@ impl Guest {
                     let session = claim.conversation.session()?;
                     Some(self.gateway.claims_out.key(session, answer_password(&claim.answer)?))
                 });
-                let (mut up, mut down) = (self.pipe(), self.pipe());
-                down.preload(&claim.answer);
-                up.preload(search.unsent(&claim));
+                let (connection, mut up, mut down) = (claim.connection(), self.pipe(), self.pipe());
+                up.preload(search.unsent(&claim).to_vec());
+                down.preload(claim.answer);
                 let (session, since) = (request.session, claim.sent_at);
                 let gateway = Arc::clone(&self.gateway);
                 Some(Counterpart {
                     id: claim.server,
-                    connection: claim.connection(),
+                    connection,
                     server: claim.stream,
                     up,
                     down,
@@ -224,7 +224,7 @@ impl Guest {
     }
 
     /// Something that is not a session: to the first server that takes the connection.
-    async fn foreign(&self, bytes: &[u8], opening: Opening) -> Option<Counterpart> {
+    async fn foreign(&self, bytes: Vec<u8>, opening: Opening) -> Option<Counterpart> {
         let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, avoids: None, read_only: true };
         for candidate in self.gateway.candidates(intent, self.gateway.next_turn()) {
             let id = candidate.server;

@@ -75,9 +75,9 @@ impl HalfPipe {
         Self { stage: Stage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER), paused: false }
     }
 
-    /// Puts bytes in front of what will be read.
-    pub(super) fn preload(&mut self, bytes: &[u8]) {
-        self.held.extend_from_slice(bytes);
+    /// Puts bytes in front of what will be read; before the first turn.
+    pub(super) fn preload(&mut self, bytes: Vec<u8>) {
+        self.held = bytes;
     }
 
     /// Whether nothing waits for the sink.
@@ -292,7 +292,7 @@ mod tests {
     async fn what_was_held_goes_out_first_and_leaves_no_memory_behind() {
         let ((mut client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
         let mut pipe = HalfPipe::new(READ_BUFFER);
-        pipe.preload(&[1; 1000]);
+        pipe.preload(vec![1; 1000]);
         client.write_all(&[2; 1000]).await.unwrap();
         client.shutdown().await.unwrap();
         while !matches!(turn(&mut pipe, &mut source, &mut sink).await.0, Poll::Ready(Ok(Turn::Ended))) {}

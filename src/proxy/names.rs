@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use smallvec::SmallVec;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
@@ -16,8 +17,11 @@ use tokio::time::{Instant, timeout_at};
 use super::own_address::is_own_address;
 use crate::config::{OwnListeners, ServerAddress};
 
+/// The addresses that a name stands for; most stand for one.
+pub(super) type NameAddresses = SmallVec<[SocketAddr; 1]>;
+
 /// What came of a look-up; None while it runs.
-type Answer = Option<Result<Vec<SocketAddr>, Arc<io::Error>>>;
+type Answer = Option<Result<NameAddresses, Arc<io::Error>>>;
 
 /// A server's name.
 #[derive(Debug)]
@@ -44,9 +48,9 @@ impl Name {
     }
 
     /// Takes the addresses that are listeners of this proxy out of those that the name stands for.
-    pub(super) fn elsewhere(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    pub(super) fn elsewhere(&self, mut addresses: NameAddresses) -> NameAddresses {
         let mut found = None;
-        addresses.retain(|&address| {
+        addresses.retain(|&mut address| {
             let listener = self.own.reached_at(address, is_own_address);
             found = found.or(listener);
             listener.is_none()
@@ -86,9 +90,9 @@ impl Name {
     ///
     /// # Errors
     /// The resolver's; [`io::ErrorKind::TimedOut`] when it did not answer before the deadline.
-    pub(super) async fn addresses(&self, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    pub(super) async fn addresses(&self, deadline: Instant) -> io::Result<NameAddresses> {
         if let Ok(ip) = self.server.host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(ip, self.server.port)]);
+            return Ok(NameAddresses::from_elem(SocketAddr::new(ip, self.server.port), 1));
         }
         let mut look_up = self.look_up();
         let answered = timeout_at(deadline, look_up.wait_for(Option::is_some)).await;
@@ -164,6 +168,6 @@ mod tests {
     #[tokio::test]
     async fn failures_and_addresses_need_nobody_to_ask() {
         assert!(name("no-such-host.invalid:1").addresses(soon()).await.is_err());
-        assert_eq!(name("[::1]:7").addresses(soon()).await.unwrap(), ["[::1]:7".parse().unwrap()]);
+        assert_eq!(name("[::1]:7").addresses(soon()).await.unwrap().as_slice(), ["[::1]:7".parse().unwrap()]);
     }
 }

@@ -137,17 +137,18 @@ async fn connect_to_any(
     addresses: &[SocketAddr],
     deadline: Instant,
 ) -> Result<TcpStream, ConnectError> {
-    let mut failure = ConnectError::Resolve { server: server.clone(), error: io::ErrorKind::NotFound.into() };
+    let mut failure = None;
     for (place, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / (addresses.len() - place) as u32;
         let attempt = timeout_at(Instant::now() + share, connect_to(*address)).await;
         match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => return Ok(stream),
-            Err(error) => failure = ConnectError::Connect { server: server.clone(), address: *address, error },
+            Err(error) => failure = Some(ConnectError::Connect { server: server.clone(), address: *address, error }),
         }
     }
-    Err(failure)
+    Err(failure
+        .unwrap_or_else(|| ConnectError::Resolve { server: server.clone(), error: io::ErrorKind::NotFound.into() }))
 }
 
 /// A connection to one address, its options set before it is made.

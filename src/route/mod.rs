@@ -8,7 +8,7 @@ mod sight;
 mod standing;
 
 pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
-pub use policy::{Candidate, ConnectIntent, choose};
+pub use policy::{Candidate, CandidateOrder, ConnectIntent, choose};
 pub use roster::{ServerEntry, ServerRoster};
 pub use search::{ClaimSearch, EVIDENCE_SETTLES, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
 pub use sight::{LOOK_FRESH, ServerSight, UNRESPONSIVE_AFTER};

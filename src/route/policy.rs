@@ -1,5 +1,7 @@
 //! Which server a claim is sent to, and why. Pure: the same inputs give the same order.
 
+use smallvec::SmallVec;
+
 use super::roster::{ServerEntry, ServerRoster};
 use crate::ids::{ServerId, SessionId};
 use crate::session::sighting::{Health, Role};
@@ -27,6 +29,9 @@ pub struct Candidate {
     /// Why it was chosen.
     pub reason: RouteReason,
 }
+
+/// Servers in the order in which they are tried; an ensemble of five takes no memory of its own.
+pub type CandidateOrder = SmallVec<[Candidate; 5]>;
 
 /// How late a server is tried; lower is earlier.
 ///
@@ -59,12 +64,12 @@ pub fn choose(
     load: impl Fn(ServerId) -> u32,
     set_aside: impl Fn(ServerId) -> bool,
     turn: usize,
-) -> Vec<Candidate> {
+) -> CandidateOrder {
     let servers = &roster.servers;
     let pinned = intent.placed_on;
     let tier = |server: &ServerEntry| tier(server, intent.read_only, set_aside(server.id));
     let pin_holds = pinned.and_then(|server| roster.get(server)).is_some_and(|server| tier(server) == 0);
-    let mut order: Vec<&ServerEntry> = servers.iter().collect();
+    let mut order: SmallVec<[&ServerEntry; 5]> = servers.iter().collect();
     order.sort_by_key(|server| {
         let at_pin = pin_holds && Some(server.id) == pinned;
         let avoided = Some(server.id) == intent.avoids;

@@ -12,7 +12,7 @@ use super::Gateway;
 use crate::ids::ServerId;
 use crate::proxy::claims_out::ClaimKey;
 use crate::proxy::server_pulse::ServerPulse;
-use crate::route::{Candidate, Complaint, ConnectIntent, ServerSight, choose};
+use crate::route::{CandidateOrder, Complaint, ConnectIntent, ServerSight, choose};
 use crate::wire::handshake::{ConnectRequest, request_password};
 
 impl Gateway {
@@ -46,7 +46,7 @@ impl Gateway {
     }
 
     /// The servers for an intent in the order in which they are tried.
-    pub(in crate::proxy) fn candidates(&self, intent: ConnectIntent, turn: usize) -> Vec<Candidate> {
+    pub(in crate::proxy) fn candidates(&self, intent: ConnectIntent, turn: usize) -> CandidateOrder {
         let load = |server| self.observatory.load(server).load(Ordering::Relaxed);
         choose(intent, &self.observatory.roster(), load, |server| self.pulse(server).is_set_aside(), turn)
     }
