@@ -165,6 +165,32 @@ fn a_server_that_said_nothing_was_mute_as_long_as_it_was_asked() {
 }
 
 #[test]
+fn a_leader_that_thaws_as_its_follower_leaves_is_the_reason_though_it_answers_as_leader_again() {
+    // Whether the leader answers again before its follower closes.
+    for (answered_before, reason) in [(false, EndReason::LeaderLost), (true, EndReason::ServerLeaving)] {
+        let mut story = Story::without_prober();
+        story.look(LEADER);
+        let (_, link) = story.create(A);
+        story.wait(3_000);
+        story.set(LEADER, Health::Mute);
+        story.look(LEADER);
+        story.wait(200);
+        story.set(LEADER, Health::Serving);
+        if answered_before {
+            story.look(LEADER);
+            story.wait(10);
+        }
+        story.fin(link);
+        story.wait(10);
+        story.look(LEADER);
+        story.wait(200);
+        story.set(A, Health::NotServing);
+        story.look(A);
+        assert_eq!(story.reason(link, 60_000), reason, "answered before: {answered_before}");
+    }
+}
+
+#[test]
 fn a_server_that_serves_has_a_leader_however_the_others_are_seen() {
     let mut story = Story::without_prober();
     let (session, old) = story.create(A);

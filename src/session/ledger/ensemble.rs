@@ -86,6 +86,8 @@ pub(super) struct ServerView {
     pub(super) down: Option<Look>,
     /// The last look that got no answer, whatever was seen since.
     pub(super) mute: Option<Look>,
+    /// When it answered for the first time after that look.
+    answered_again_at: Option<Timestamp>,
     pub(super) exodus: Option<Exodus>,
     /// Ended before their claim was answered; they wait for a look at this server.
     pub(super) unanswered: Vec<ConnectionId>,
@@ -120,6 +122,12 @@ impl ServerView {
             let stood = if look.sighting.health == Health::Mute { LOOK_BACK } else { Duration::ZERO };
             look.asked_at >= ended_at || (look.is_down() && look.asked_at.after(stood) >= claimed_at)
         })
+    }
+
+    /// A look that got no answer shortly before that moment, or later, when the server has not answered in between.
+    pub(super) fn silent_at(&self, moment: Timestamp) -> Option<Look> {
+        let answered_before = self.answered_again_at.is_some_and(|at| at < moment);
+        self.mute.filter(|look| !answered_before && look.shows_until().after(LOOK_BACK) >= moment)
     }
 
     /// A look that was begun not long before that moment, or later, and showed it down.
@@ -209,6 +217,9 @@ impl Ensemble {
         }
         if look.sighting.health == Health::Mute {
             view.mute = Some(look);
+            view.answered_again_at = None;
+        } else if look.sighting.health != Health::Unreachable {
+            view.answered_again_at = view.answered_again_at.or(Some(look.told_at));
         }
         if look.leads() {
             self.leader = Some((server, look.asked_at));

@@ -319,8 +319,12 @@ impl Exodus {
             return Some(Change::New(EnsembleFact::NewLeader { server: new, before: led }.into()));
         }
         let last = view.last.filter(around)?;
-        if last.is_down() {
-            let health = last.sighting.health;
+        // A leader that thaws answers as one that leads until it learns that its followers have left it: what counts
+        // is whether it answered as they left.
+        let silent = view.silent_at(self.started_at).filter(|_| led != server && last.leads());
+        let seen = silent.unwrap_or(last);
+        if seen.is_down() {
+            let health = seen.sighting.health;
             let fact = EnsembleFact::LeaderDown { server: led, health }.into();
             let mute = health == Health::Mute && led != server;
             return Some(if mute { Change::LeaderMute(fact) } else { Change::Suspected(fact) });
