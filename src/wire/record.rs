@@ -174,26 +174,34 @@ impl RecordWalk {
     #[inline]
     pub(super) fn walk<V: Visitor>(&mut self, input: &mut Input<'_>, visitor: &mut V) -> Result<Progress, Fault> {
         loop {
+            // No fields means that a multi stands between two of its records: which fields come next, only its header
+            // says.
             let Some(fields) = self.fields else {
                 match self.multi_header(input)? {
                     Next::Unread => return Ok(Progress::NeedMore),
                     Next::End => return Ok(Progress::Done),
                     Next::Record => continue,
+                    // Without a layout the length of this record is not known, and so neither is where the next one
+                    // begins. The rest of the frame is skipped by its length: the frames behind it stay readable.
                     Next::Unknown(op) => {
                         visitor.unknown_part(op);
                         return Ok(Progress::Done);
                     }
                 }
             };
+            // The text borrows from the chunk, so that a path which comes in one piece is never copied.
             let mut text: &[u8] = &[];
             while let Some(field) = fields.get(self.at) {
                 if self.field(*field, input, &mut text)? == Progress::NeedMore {
+                    // The chunk is gone when the next one comes: what it held of the path has to be copied now.
                     self.keep(text);
                     return Ok(Progress::NeedMore);
                 }
+                // Only after a whole field: a walk that was cut resumes inside the field that it stands in.
                 (self.at, self.part) = (self.at + 1, Part::Start);
             }
             self.finish_record(text, visitor);
+            // A multi goes on with its next header; its last one ends the loop.
             if self.series == Series::Single {
                 return Ok(Progress::Done);
             }
@@ -202,6 +210,7 @@ impl RecordWalk {
 
     #[inline]
     fn finish_record<V: Visitor>(&mut self, text: &[u8], visitor: &mut V) {
+        // Only a path that was cut has something kept; for all others the copy below is saved.
         if !self.kept.is_empty() {
             self.keep(text);
         }
@@ -209,6 +218,7 @@ impl RecordWalk {
         let (op, ints, data_len, items) = (self.op, self.ints, self.data_len, self.items);
         visitor.record(&Record { op, path, ints, data_len, items, error: self.error });
         self.fields = None;
+        // Given back rather than cleared: thousands of idle connections would each keep a path's memory.
         self.kept = Vec::new();
     }
 
@@ -220,10 +230,12 @@ impl RecordWalk {
 
     /// Reads the header in front of a sub-record.
     fn multi_header(&mut self, input: &mut Input<'_>) -> Result<Next, Fault> {
+        // Until the header is read a fault can only be blamed on the multi itself.
         self.op = if self.series == Series::Results { OpCode::MULTI_READ } else { OpCode::MULTI };
         let Some(header) = self.fixed::<9>(input)? else { return Ok(Next::Unread) };
         let [op @ .., done, _, _, _, _] = header;
         let [.., e0, e1, e2, e3] = header;
+        // The last header carries type -1 as well, but only this flag ends a multi (`MultiHeader.done`).
         if done != 0 {
             return Ok(Next::End);
         }
@@ -231,6 +243,7 @@ impl RecordWalk {
         let error = ErrorCode(i32::from_be_bytes([e0, e1, e2, e3]));
         let (fields, error) = match self.series {
             Series::Results => (result_fields(op, error), error),
+            // A request's header has -1 where a result has its error: it means nothing.
             Series::Requests | Series::Single => (request_fields(op), ErrorCode::OK),
         };
         let Some(fields) = fields else { return Ok(Next::Unknown(op)) };
@@ -242,15 +255,19 @@ impl RecordWalk {
     #[inline]
     fn fixed<const N: usize>(&mut self, input: &mut Input<'_>) -> Result<Option<[u8; N]>, Fault> {
         if self.split_len == 0 {
+            // Checked before anything is gathered: a frame that is too short is a fault at once, and does not wait
+            // for bytes that belong to the next frame.
             if input.left < N as u32 {
                 return Err(Fault::FieldOverrun { op: self.op, need: N as u32, left: input.left });
             }
+            // The usual case, without a copy through the buffer for split pieces.
             if let Some((head, rest)) = input.chunk.split_first_chunk::<N>() {
                 input.chunk = rest;
                 input.left -= N as u32;
                 return Ok(Some(*head));
             }
         }
+        // A piece that is cut: its bytes are gathered over as many chunks as it takes, one byte each if need be.
         let here = (N - self.split_len).min(input.chunk.len());
         self.split[self.split_len..self.split_len + here].copy_from_slice(input.take(here));
         self.split_len += here;
@@ -266,8 +283,11 @@ impl RecordWalk {
     fn length(&mut self, input: &mut Input<'_>) -> Result<Option<u32>, Fault> {
         let Some(value) = self.fixed::<4>(input)?.map(i32::from_be_bytes) else { return Ok(None) };
         match u32::try_from(value) {
+            // A length is believed only within its frame: nothing is ever reserved or skipped on the word of a peer
+            // alone.
             Ok(len) if len > input.left => Err(Fault::FieldOverrun { op: self.op, need: len, left: input.left }),
             Ok(len) => Ok(Some(len)),
+            // Jute writes null buffers and vectors as -1.
             Err(_) if value == -1 => Ok(Some(0)),
             Err(_) => Err(Fault::NegativeLength { op: self.op, value }),
         }
@@ -287,6 +307,7 @@ impl RecordWalk {
                     self.ints[0] = i32::from(byte != 0);
                     return Ok(Progress::Done);
                 }
+                // Known before it is read, so it is checked at once like a length that the peer gives.
                 (Part::Start, Field::Skip(len)) => {
                     if len > input.left {
                         return Err(Fault::FieldOverrun { op: self.op, need: len, left: input.left });
@@ -301,6 +322,7 @@ impl RecordWalk {
                     let here = (len as usize).min(input.chunk.len());
                     *text = input.take(here);
                     match len - here as u32 {
+                        // The field ends with this chunk's bytes; an empty text ends here too, with nothing taken.
                         0 => return Ok(Progress::Done),
                         left => {
                             self.part = Part::Capturing(left);
@@ -315,6 +337,7 @@ impl RecordWalk {
                         return Ok(Progress::NeedMore);
                     }
                 },
+                // Also where the count itself was 0: then no item is ever begun.
                 (Part::Items(0, _), _) => return Ok(Progress::Done),
                 (Part::Items(items, part), _) => match self.item(field, items, part, input)? {
                     Some(next) => next,
@@ -339,6 +362,7 @@ impl RecordWalk {
             Field::Text => Part::Capturing(len),
             Field::Acls => Part::Items(len, 0),
             Field::Strings => {
+                // The count is what is wanted of a list; its strings are skipped one by one only to find its end.
                 self.items = self.items.saturating_add(len);
                 Part::Items(len, 0)
             }
@@ -352,6 +376,7 @@ impl RecordWalk {
     /// The next piece of a vector item: ACL entries are 4 bytes and two strings, others one string.
     fn item(&mut self, field: Field, items: u32, part: u8, input: &mut Input<'_>) -> Result<Option<Part>, Fault> {
         let skip = match (field, part) {
+            // Permissions: nothing stands behind them, so nothing is skipped.
             (Field::Acls, 0) => self.fixed::<4>(input)?.map(|_| 0),
             _ => self.length(input)?,
         };

@@ -12,13 +12,17 @@ use super::{ErrorCode, Fault, OpCode};
 #[inline]
 pub(super) fn read_record<V: Visitor>(op: OpCode, fields: &[Field], body: &[u8], visitor: &mut V) -> Result<(), Fault> {
     let mut body = Body { op, rest: body };
+    // All in registers: unlike the walk this never has to remember where it stood.
     let mut record = Record { op, path: &[], ints: [0; 2], data_len: 0, items: 0, error: ErrorCode::OK };
     for field in fields {
         match *field {
             Field::Text => record.path = capped(body.counted()?),
+            // Java reads any byte but 0 as true (`DataInputStream.readBoolean`).
             Field::Flag => record.ints[0] = i32::from(body.fixed::<1>()? != [0]),
             Field::Int(place) => record.ints[place] = i32::from_be_bytes(body.fixed()?),
             Field::Skip(len) => drop(body.take(len)?),
+            // Saturating, because a frame may hold several buffers whose lengths add up beyond 32 bits only when they
+            // lie.
             Field::Opaque => record.data_len = record.data_len.saturating_add(body.counted()?.len() as u32),
             Field::Strings => record.items = record.items.saturating_add(body.strings()?),
             Field::Acls => body.acls()?,
@@ -54,6 +58,7 @@ impl<'a> Body<'a> {
     fn length(&mut self) -> Result<u32, Fault> {
         let value = i32::from_be_bytes(self.fixed()?);
         match u32::try_from(value) {
+            // As many bytes as items at least: so a count is bounded by the frame before any loop over it begins.
             Ok(len) if len as usize > self.rest.len() => Err(self.overrun(len)),
             Ok(len) => Ok(len),
             Err(_) if value == -1 => Ok(0),

@@ -171,6 +171,8 @@ impl Exodus {
         let survivors = self.survivors();
         self.dropped >= 2
             && self.reset * 2 <= self.dropped
+            // One in ten may survive in a big crowd: ends are read one after the other, and the last ones are still
+            // unread.
             && (survivors == 0 || (self.dropped >= BIG_CROWD && survivors * 10 <= self.dropped))
     }
 
@@ -201,7 +203,9 @@ impl Exodus {
     /// What has become of the server; None while evidence may still come.
     pub(super) fn fate(&self, server: ServerId, ensemble: &Ensemble, now: Timestamp) -> Option<Fate> {
         let view = ensemble.get(server)?;
+        // Asked first, because a lost leader explains every end below better than the server that shows it.
         let change = self.leader_change(server, ensemble);
+        // Only a look after the last end counts: one before it may have met a server that was about to leave.
         let seen = view.serving_since(self.last_at);
         let still_down =
             |look: &Look| look.asked_at >= self.served_at && (seen.is_none() || look.asked_at >= self.started_at);
@@ -211,6 +215,7 @@ impl Exodus {
                 // It may have come back just before; the look that was asked for at the end tells.
                 return None;
             }
+            // A server that was seen down needs no majority of its connections: even a single end is explained by it.
             let down = self.down_fact(look);
             if matches!(change, Some(Change::LeaderMute(_))) && look.sighting.health == Health::Refusing {
                 // A server that has lost its leader does not end.
@@ -223,6 +228,7 @@ impl Exodus {
             // What was asked as it closed its connections it may have answered half gone; the next look tells.
             return None;
         }
+        // Two ends within a quarter of a second happen by chance every day; three that fall together hardly do.
         let few = self.dropped < CROWD;
         if self.all_closed() && seen.is_none() && view.last.is_some() && !self.is_late(now) {
             // Ends may fall together by chance, or have one cause that is not the server's; where looks do come, the
@@ -238,6 +244,8 @@ impl Exodus {
             let closed = EnsembleFact::ClosedAll { connections: self.dropped, within: self.within() };
             return self.outage(server, ensemble, change, closed.into(), now);
         }
+        // Here neither a look nor a crowd says that the server left. The survivors are the best witnesses, for they
+        // cost nothing; then a new leader; then a look; and last, nobody.
         match (self.survivors(), change, seen) {
             (others @ 1.., _, _) => Some(self.stays(Testimony::Others(others))),
             (0, Some(Change::New(fact)), _) => Some(Fate::LeaderLost(vec![fact])),
@@ -290,21 +298,29 @@ impl Exodus {
             Some(Change::New(leader) | Change::Suspected(leader) | Change::LeaderMute(leader)) => {
                 Some(Fate::LeaderLost(vec![leader, seen]))
             }
+            // Its leader is there and was asked after the ends, so the server alone is out of service.
             Some(Change::Same) => Some(Fate::Leaving(vec![seen])),
+            // Servers notice a lost leader one after the other. The first burst that is explained by it explains its
+            // neighbours.
             None if ensemble.leader_lost_around(self.started_at)
                 || ((self.leader_before.is_none() || self.is_late(now)) && everywhere(server, ensemble)) =>
             {
                 Some(Fate::LeaderLost(vec![EnsembleFact::AllDropped {}.into(), seen]))
             }
+            // The leader may still turn out to be gone, so the milder reason waits until no look can come any more.
             None => self.is_late(now).then(|| Fate::Leaving(vec![seen])),
         }
     }
 
     fn leader_change(&self, server: ServerId, ensemble: &Ensemble) -> Option<Change> {
+        // A standalone server has no leader to lose; what ends its clients is its own.
         if self.role_before == Role::Standalone {
             return Some(Change::Same);
         }
+        // A look from shortly before the first end still counts: the leader goes first, and its followers notice
+        // later.
         let around = |look: &Look| look.shows_until().after(super::ensemble::LOOK_BACK) >= self.started_at;
+        // A higher epoch is proof: it is raised by every election and by nothing else.
         if let (Some((before, seen_at)), Some((now, _))) = (self.epoch_before, ensemble.epoch())
             && now > before
             && !self.is_outdated(seen_at)
@@ -314,10 +330,13 @@ impl Exodus {
         let Some((led, _)) = self.leader_before.filter(|(_, seen_at)| !self.is_outdated(*seen_at)) else {
             return self.unknown_leader(server, ensemble);
         };
+        // The epoch has not changed as far as is known. It is told by zxids, which an idle ensemble does not show, so
+        // the leader itself is looked at as well.
         let view = ensemble.get(led)?;
         if let Some(new) = ensemble.leader().filter(|new| *new != led) {
             return Some(Change::New(EnsembleFact::NewLeader { server: new, before: led }.into()));
         }
+        // An older look says nothing about the moment of the ends: better no answer than one from before.
         let last = view.last.filter(around)?;
         // A leader that thaws answers as one that leads until it learns that its followers have left it: what counts
         // is whether it answered as they left.
@@ -341,6 +360,7 @@ impl Exodus {
     /// Without a leader's name: some other server that serves shows that there is one; that none did before the
     /// sessions were given shows nothing, for then this one had a leader.
     fn unknown_leader(&self, server: ServerId, ensemble: &Ensemble) -> Option<Change> {
+        // Followers serve only while they have a leader, so their state tells of it.
         let others = || ensemble.iter().filter(|(id, _)| *id != server).map(|(_, view)| view);
         if others().any(|view| view.serving_since(self.last_at).is_some()) {
             return Some(Change::Same);
@@ -348,6 +368,7 @@ impl Exodus {
         let down = |view: &ServerView| {
             view.down_around(self.started_at).is_some_and(|look| look.is_down_since(self.served_at))
         };
+        // A single configured server has no others: their absence must not read as "all are down".
         let all_down = others().next().is_some() && others().all(down);
         all_down.then(|| Change::Suspected(EnsembleFact::NoneServing {}.into()))
     }
@@ -355,6 +376,7 @@ impl Exodus {
 
 /// Whether every other server that carried connections is dropping all of them as well.
 fn everywhere(server: ServerId, ensemble: &Ensemble) -> bool {
+    // A server that carries nobody cannot show whether it drops anybody: only the others count.
     let mut others = ensemble.iter().filter(|(id, view)| *id != server && (view.attached > 0 || view.exodus.is_some()));
     let dropped = |view: &ServerView| view.exodus.as_ref().is_some_and(|other| other.survivors() == 0);
     let mut any = false;

@@ -20,6 +20,8 @@ const CROSSING: Duration = Duration::from_millis(5);
 /// Why a client that was attached went away first.
 pub(super) fn gone(scene: Scene<'_>, how: How) -> Explanation {
     let case = scene.case;
+    // Both are closes that a client makes at a reply that it has just read, so they come before everything that is
+    // reckoned from silences.
     if let Some(explanation) = at_long_reply(scene).or_else(|| moved::client_met_gap(scene)) {
         return explanation;
     }
@@ -40,6 +42,7 @@ fn at_long_reply(scene: Scene<'_>) -> Option<Explanation> {
     let reply = case.end.long_reply.as_ref()?;
     let after = case.ended_at.since(reply.began_at);
     let at_once = scene.silence(reply.began_at) <= TOGETHER || !reply.whole;
+    // A client that has read such a reply before does not mind its length.
     if reply.earlier > 0 || !at_once {
         return None;
     }
@@ -65,11 +68,14 @@ fn gave_up(scene: Scene<'_>) -> Option<Explanation> {
         let fact = ClientFact::GaveUp { silence: without, timeout };
         return Some(blame(scene, silence, without, is_enough(without), fact));
     }
+    // The answer that ended the silence and the client's close crossed on the wire: the client closed because of the
+    // silence, although the proxy saw it broken.
     if let Some(pause) = just_over(case).filter(|pause| is_enough(pause.lasted)) {
         let without = pause.lasted.saturating_sub(scene.own_pauses.within(pause.from(), pause.over_at));
         let fact = ClientFact::CrossedAnswer { silence: without, timeout, claim: false };
         return Some(blame(scene, pause.lasted, without, is_enough(without), fact));
     }
+    // The same crossing, for the answer to the claim.
     let waited = answered_late(case)?;
     let without = waited.saturating_sub(scene.own_pauses.within(case.claim.claimed_at, case.ended_at));
     let fact = ClientFact::CrossedAnswer { silence: without, timeout, claim: true };

@@ -18,10 +18,13 @@ const OPERATION_PATIENCE: Duration = Duration::from_secs(5);
 /// What the handshake shows by itself.
 pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
     let case = scene.case;
+    // The refusal is in words, so it stands whatever came before or after it.
     if case.speech.refusal == Some(Refusal::NotServing) {
         return Some(Explanation::certain(EndReason::NotServing, [ServerFact::RefusesToServe {}]));
     }
     let ended_by_client = matches!(case.end.closer, Closer::Client(_)) && !case.end.closing;
+    // A server that ignores a version answers in its own; the client then reads nonsense and hangs up. So a client
+    // that closed on its own initiative right after such an answer counts as turned away too.
     (case.speech.is_unknown() && (case.speech.refusal.is_some() || ended_by_client))
         .then(|| Explanation::likely(EndReason::UnknownVersion, [unknown_version(case.speech.asked, true)]))
 }
@@ -45,12 +48,16 @@ pub(super) fn closed(scene: Scene<'_>) -> Explanation {
     if let Some(error) = case.end.fatal_error.filter(|error| is_keepers(scene, *error)) {
         return keeper_stops(error).with(ClientFact::AskedToClose { over: false });
     }
+    // ZooKeeper's clients wait for the answer to their close, ClickHouse's do not: what is unanswered differs by
+    // that.
     let awaits_close = case.end.unanswered.iter().any(|request| request.op == OpCode::CLOSE_SESSION);
     let all_shown = case.end.unanswered_count as usize == case.end.unanswered.len();
     let Some(head) = case.head().filter(|_| all_shown && !awaits_close) else {
         return Explanation::certain(EndReason::Closed, [ClientFact::AskedToClose { over: false }]);
     };
     let waited = case.ended_at.since(head.sent_at);
+    // A client that stops closes with requests in flight as well. Only a request that waited for as long as its
+    // timeout shows that it was the reason.
     let gave_up = waited >= OPERATION_PATIENCE;
     let facts = [Fact::from(ClientFact::ClosedUnanswered { waited, gave_up }), scene.in_flight()];
     if gave_up {

@@ -38,9 +38,11 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
     if case.end.closer == Closer::Server(How::Timeout) {
         return Some(Explanation::likely(EndReason::ServerGone, [ServerFact::PathTimedOut { claim: true }]));
     }
+    // A younger claim at the same server closes this one, whatever state the server is in: so it is asked first.
     if let Some(explanation) = pushed_aside_unanswered(scene) {
         return Some(explanation);
     }
+    // The last look is good enough where it already shows the server down: another one would only cost time.
     let look = scene.view().and_then(|view| view.last)?;
     // A server that closed may just have come back, which a new look tells; a client cannot have waited for nothing.
     let reach = if matches!(case.end.closer, Closer::Client(_)) { LOOK_BACK } else { Duration::ZERO };
@@ -64,17 +66,21 @@ pub(in crate::session::ledger) fn after_look(scene: Scene<'_>) -> Explanation {
     let case = scene.case;
     let view = scene.view();
     let last = view.and_then(|view| view.last);
+    // A look from just before the claim counts when it showed the server down, for nothing comes up that quickly.
     let outdated = |look: &Look| look.is_down() && look.asked_at.after(LOOK_BACK) >= case.claim.claimed_at;
     let look = last.filter(|look| look.asked_at >= case.claim.claimed_at || outdated(look));
     let down = look.is_some_and(|look| look.is_down());
+    // Only when the server is not down: a server that is stopping closes the claims that it has not looked at, too.
     if let (Closer::Server(_), false, Some(explanation)) = (case.end.closer, down, by_reattach(scene)) {
         return explanation;
     }
     match (case.end.closer, look, view) {
         (_, Some(look), _) if look.is_down() => not_serving(scene, look),
+        // A client that left needs no explanation from the server, unless the server was down, which stands above.
         (Closer::Client(_), ..) => client_left(scene),
         (_, Some(look), Some(view)) if look.sighting.health == Health::Closing => closing(scene, view),
         (_, Some(look), Some(view)) if look.is_serving() => serving(scene, look, view),
+        // No look came in time. A reset before the answer is how a server at its limit of connections closes.
         (Closer::Server(How::Reset), ..) => full(scene, FullSign::NobodyLooked),
         _ => Explanation::weak(EndReason::Unknown, [ClaimFact::Unexplained {}]),
     }
@@ -88,9 +94,11 @@ fn not_serving(scene: Scene<'_>, look: Look) -> Explanation {
 fn client_left(scene: Scene<'_>) -> Explanation {
     let case = scene.case;
     let waited = case.ended_at.since(case.claim.claimed_at);
+    // It left before its own patience was over, so it was not the server that drove it away.
     if !is_late(case, waited) {
         return Explanation::likely(EndReason::ClientGone, [ClaimFact::ClientLeft { waited }]);
     }
+    // Time in which zoogate stood still is not the server's: without it the wait may turn out to be short.
     let without = scene.silence(case.claim.claimed_at);
     if is_late(case, without) {
         return Explanation::likely(EndReason::ClientReadTimeout, [ClaimFact::ClientGaveUp { waited: without }]);
@@ -100,6 +108,8 @@ fn client_left(scene: Scene<'_>) -> Explanation {
 
 /// The server closes probes unanswered too.
 fn closing(scene: Scene<'_>, view: &ServerView) -> Explanation {
+    // A server that is starting closes probes and claims alike. Open sessions would show that it had started long
+    // ago.
     if view.attached == 0 && recently_down(scene.case, view) {
         return Explanation::likely(EndReason::NotServing, [ClaimFact::Starting { probe_closed: true }]);
     }
@@ -113,6 +123,8 @@ fn serving(scene: Scene<'_>, look: Look, view: &ServerView) -> Explanation {
     // have given.
     let behind = |zxid: &Zxid| *zxid < case.last_zxid && !had_the_session(scene);
     let not_reached = |zxid: &Zxid| *zxid < case.last_zxid && look.asked_at >= case.ended_at;
+    // A zxid ahead of the server is the one reason that can be read off numbers alone, so it comes before the
+    // guesses.
     if let Some(shown) = look.sighting.zxid.filter(|zxid| behind(zxid) || not_reached(zxid)) {
         return lagging(case, shown, false);
     }
@@ -122,6 +134,7 @@ fn serving(scene: Scene<'_>, look: Look, view: &ServerView) -> Explanation {
     if recently_down(case, view) {
         return Explanation::likely(EndReason::NotServing, [ClaimFact::Starting { probe_closed: false }]);
     }
+    // By now the server may have caught up. What it had shown before the claim tells how far it was then.
     let shown_before = view.previous.and_then(|look| look.sighting.zxid).filter(behind);
     if let Some(shown) = shown_before.or(case.server_zxid.filter(behind)) {
         return lagging(case, shown, true);
@@ -138,6 +151,7 @@ fn lagging(case: &Case, shown: Zxid, before: bool) -> Explanation {
 /// server has shown it, or had reached it by then.
 fn had_the_session(scene: Scene<'_>) -> bool {
     let case = scene.case;
+    // The client's zxid comes from the connections that it had before this claim, so only those matter.
     let before = |other: &&Attachment| other.claim.attached_at().is_some_and(|at| at <= case.claim.claimed_at);
     let last = others(scene).filter(before).max_by_key(|other| other.claim.attached_at());
     let Some(since) =
@@ -157,6 +171,7 @@ fn had_the_session(scene: Scene<'_>) -> bool {
 /// (protocol.md §13).
 fn over_as_claimed(scene: Scene<'_>) -> Option<Explanation> {
     let case = scene.case;
+    // A session that is attached somewhere is not over.
     let session = scene.session.filter(|session| !session.is_attached())?;
     let dropped = others(scene).find(|other| dropped_as_claimed(other, case));
     // A server or leader that was frozen carries out late what it was asked.
@@ -175,6 +190,7 @@ fn over_as_claimed(scene: Scene<'_>) -> Option<Explanation> {
 /// make room for the claim.
 fn dropped_as_claimed(other: &Attachment, case: &Case) -> bool {
     let Some(end) = other.end.filter(|end| end.silent) else { return false };
+    // That server closed the older connection because of this very claim, which says nothing about the session's end.
     let pushed_aside = other.claim.server == case.claim.server && end.at >= case.claim.claimed_at;
     let apart = end.at.since(case.ended_at).max(case.ended_at.since(end.at));
     other.claim.attached_at().is_some() && other.ended_by_server() && !pushed_aside && apart <= TOGETHER
@@ -184,12 +200,14 @@ fn dropped_as_claimed(other: &Attachment, case: &Case) -> bool {
 fn full(scene: Scene<'_>, sign: FullSign) -> Explanation {
     let case = scene.case;
     let waited = scene.silence(case.claim.claimed_at);
+    // The limit is checked when the connection is accepted, before a byte is read: it closes at once or not at all.
     if waited <= FULL_CLOSES {
         return Explanation::likely(EndReason::ConnectionCap, [ClaimFact::Full { sign, waited }]);
     }
     let reset = case.end.closer == Closer::Server(How::Reset);
     let held = [ClaimFact::Held { waited, reset }];
     match (reset, sign) {
+        // A reset after a wait is no server at its limit. It may be the path as well as the server, hence weak.
         (true, FullSign::NobodyLooked | FullSign::ResetAtOnce) => Explanation::weak(EndReason::ServerGone, held),
         _ => Explanation::likely(EndReason::NotServing, held),
     }

@@ -86,9 +86,11 @@ fn says_over(claim: &Claim) -> bool {
 /// The reason of an end that needs no more evidence.
 pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
     let case = scene.case;
+    // Asked first: a peer that speaks another version explains everything that follows from not being understood.
     if let Some(explanation) = dialect::at_once(scene) {
         return Some(explanation);
     }
+    // A refusal in words comes before who closed: after it either side may close, and it makes no difference.
     if let Outcome::Refused { refusal, .. } = case.claim.outcome {
         return Some(refused(scene, refusal));
     }
@@ -102,18 +104,24 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
         Closer::Proxy(ProxyClose::Superseded) => {
             return Some(Explanation::certain(EndReason::Superseded, [ProxyFact::Superseded {}]));
         }
+        // What the proxy did it knows. The two peers' ends need evidence.
         Closer::Client(_) | Closer::Server(_) => {}
     }
+    // Without a session neither timeouts nor moves apply: claims have rules of their own.
     if case.attached_at().is_none() {
         return handshake::at_once(scene);
     }
+    // A close that was asked for explains the end, unless the server closed at an earlier request: then it never came
+    // to the close.
     if case.end.closing && !refused_before_close(case) {
         return Some(dialect::closed(scene));
     }
+    // The server said why in its last reply. What it says outranks what can be inferred.
     if let Some(explanation) = fatal(scene) {
         return Some(explanation);
     }
     match case.end.closer {
+        // A client's end is always decided at once: nothing that comes later can change what the client did.
         Closer::Client(how) => Some(client::gone(scene, how)),
         Closer::Server(How::Timeout) => {
             Some(Explanation::likely(EndReason::ServerGone, [ServerFact::PathTimedOut { claim: false }]))
@@ -143,11 +151,14 @@ fn refused(scene: Scene<'_>, refusal: ClaimRefusal) -> Explanation {
             let accepted = scene.case.read_only == Some(true);
             Explanation::likely(EndReason::NotServing, [refused, ClaimFact::ReadOnlyServer { accepted }])
         }
+        // Session over and wrong password look alike on the wire. Where the servers make their own passwords, nobody
+        // but them can tell which it was.
         (ClaimRefusal::SessionOver, Password::Unjudged) => {
             Explanation::likely(EndReason::SessionExpired, [refused, ClaimFact::OwnPasswords {}])
         }
         (ClaimRefusal::SessionOver, Password::Wrong) => Explanation::certain(EndReason::WrongPassword, [refused]),
         (ClaimRefusal::SessionOver, Password::Right) => over_at_claim(scene, refused),
+        // A new session cannot be over. That it was refused all the same is not understood.
         (_, Password::NotNeeded) => Explanation::weak(EndReason::Unknown, [refused]),
     }
 }
@@ -158,6 +169,7 @@ fn over_at_claim(scene: Scene<'_>, refused: ClaimFact) -> Explanation {
     if let Some(at) = scene.session.and_then(SessionRecord::closed_at) {
         explanation = explanation.with(ClaimFact::ClosedBefore { at: scene.offset(at) });
     }
+    // A session that a server calls over while another still carries it hints at servers that disagree.
     let mut others = scene.session.into_iter().flat_map(SessionRecord::attachments);
     if let Some(other) = others.find(|other| other.is_attached()) {
         let (connection, server) = (other.connection, other.claim.server);
@@ -182,6 +194,7 @@ fn fatal(scene: Scene<'_>) -> Option<Explanation> {
         ErrorCode::AUTH_FAILED | ErrorCode::SASL_REQUIRED => EndReason::AuthFailed,
         _ if dialect::is_keepers(scene, error) => return Some(dialect::keeper_stops(error)),
         ErrorCode::SESSION_EXPIRED => EndReason::SessionExpired,
+        // The server did not close at it, so the error was not fatal after all.
         _ if matches!(case.end.closer, Closer::Client(_)) => return None,
         _ => EndReason::Unknown,
     };

@@ -45,6 +45,7 @@ pub(in crate::session::ledger) fn refused_in_words(
     };
     let mut facts = vec![MoveFact::Said { form, request: refused }.into()];
     let claims = session.map_or_else(Vec::new, |session| rival_claims(session, own, now, ensemble));
+    // The words alone are proof. The claims are added because the reader's next question is who took the session.
     facts.extend(claims.iter().map(|entry| claim_fact(entry, now)));
     facts.extend(claims.first().and_then(|first| own_doing(first)));
     if let Some(session) = session {
@@ -62,6 +63,8 @@ pub(super) fn by_gap(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanat
     let mut facts = vec![overtaken(scene.case, false)];
     let claimed_by = add_claims(scene, &mut facts);
     let seen = testimony(outcome);
+    // A server that leaves may answer out of order too as it drops its queue: only a witness that it stayed makes
+    // this certain.
     let confidence = if seen.is_some() { Confidence::Certain } else { Confidence::Likely };
     facts.push(seen.unwrap_or_else(|| EnsembleFact::NobodyLooked {}.into()));
     Some(Explanation::moved(RefusalEvidence { evidence: Evidence::XidGap, claimed_by }, confidence, facts))
@@ -70,12 +73,15 @@ pub(super) fn by_gap(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanat
 /// As [`by_gap`], but the client closed first: Java and C clients do when a reply comes out of order.
 pub(super) fn client_met_gap(scene: Scene<'_>) -> Option<Explanation> {
     let case = scene.case;
+    // A gap that the client has lived with for longer cannot be why it hung up just now.
     let fresh = case.head().is_some_and(|head| case.ended_at.since(head.sent_at) <= GAP_AGE);
     if !has_gap(case) || !fresh {
         return None;
     }
     let mut facts = vec![overtaken(case, true)];
     let claimed_by = add_claims(scene, &mut facts);
+    // The server would have closed a moment later; the client was faster, so its close is never seen. Hence no more
+    // than likely.
     facts.push(MoveFact::CloseUnseen {}.into());
     let evidence = RefusalEvidence { evidence: Evidence::XidGap, claimed_by };
     Some(Explanation::moved(evidence, Confidence::Likely, facts))
@@ -87,13 +93,18 @@ pub(super) fn by_other_claim(scene: Scene<'_>, outcome: BurstOutcome) -> Option<
     if !is_checked(scene) {
         return None;
     }
+    // Without another claim nothing can have taken the session; that a server closed is then no evidence of it.
     let claims = rival_claims(scene.session?, &own(case), case.ended_at, scene.ensemble);
     let first = claims.first()?;
     let mut facts = vec![MoveFact::ClosedUnanswered {}.into(), scene.in_flight()];
     facts.extend(claims.iter().take(CLAIMS_TOLD).map(|entry| claim_fact(entry, case.ended_at)));
+    // A claim that a frozen server carried out late takes the session long after it was sent. That the server thawed
+    // is what makes this plausible.
     facts.extend(thaw(scene, first));
     facts.extend(own_doing(first));
     let seen = testimony(outcome);
+    // Three things must hold: the other claim was given the session, this server went on serving, and it closed in
+    // order. A reset may be the path's doing.
     let certain = first.claim.attached_at().is_some() && seen.is_some() && !case.was_reset();
     let confidence = if certain { Confidence::Certain } else { Confidence::Likely };
     facts.push(seen.unwrap_or_else(|| EnsembleFact::NobodyLooked {}.into()));
@@ -109,11 +120,14 @@ pub(super) fn by_other_claim(scene: Scene<'_>, outcome: BurstOutcome) -> Option<
 /// together without such a claim, something else befell them.
 pub(super) fn inferred(scene: Scene<'_>, next: &Attachment, outcome: BurstOutcome) -> Option<Explanation> {
     let case = scene.case;
+    // Without a claim that was seen, everything else must fit: one connection alone, closed in order, at a request
+    // that this server would check.
     if !is_checked(scene) || case.end.closer != Closer::Server(How::Fin) || outcome.ended >= CROWD {
         return None;
     }
     let mut facts = vec![MoveFact::ClosedUnanswered {}.into(), scene.in_flight(), came_back(next, case.ended_at)];
     let seen = testimony(outcome);
+    // Never certain: the claim that took the session went past this proxy, or there was none.
     let confidence = if seen.is_some() { Confidence::Likely } else { Confidence::Weak };
     facts.extend(seen.clone());
     facts.push(MoveFact::NoOtherClaim {}.into());
@@ -127,6 +141,8 @@ pub(super) fn inferred(scene: Scene<'_>, next: &Attachment, outcome: BurstOutcom
 /// Whether the head of line is something at which this server would find out that the session has moved.
 fn is_checked(scene: Scene<'_>) -> bool {
     let case = scene.case;
+    // A follower checks the owner only where it asks the leader, which is for writes. The leader checks everything
+    // (protocol.md §4.3).
     match (scene.role(), case.head()) {
         (Role::Standalone | Role::ReadOnly, _) => false,
         // Where a name stands for several servers the role may be another one's.
@@ -145,24 +161,31 @@ fn rival_claims<'a>(
     end: Timestamp,
     ensemble: &Ensemble,
 ) -> Vec<&'a Attachment> {
+    // A connection that was never given the session can only have been too early.
     let attached_at = own.claim.attached_at().unwrap_or(own.claim.claimed_at);
     let many = ensemble.get(own.claim.server).is_some_and(|view| view.many);
     let rival = |entry: &&Attachment| {
         entry.connection != own.connection
             && (entry.claim.server != own.claim.server || many)
+            // A server gives nothing for a wrong password, so such a claim took nothing.
             && entry.claim.password != Password::Wrong
             && entry.claim.claimed_at <= end
             && match entry.claim.outcome {
+                // The later owner wins. One that was given the session before this connection lost it to this one.
                 Outcome::Accepted { at, .. } => at > attached_at,
                 Outcome::Unanswered => {
                     !entry.ended_by_server()
                         && !is_spent(session, entry, own)
+                        // A server carries out an unanswered claim whenever it thaws, so it may well be older than
+                        // this connection; but not older than a server can be frozen and still belong to the
+                        // ensemble.
                         && entry.claim.claimed_at.after(LATE_CLAIM) >= attached_at
                 }
                 Outcome::Refused { .. } => false,
             }
     };
     let mut claims: Vec<_> = session.attachments().rev().filter(rival).collect();
+    // The sort is stable: within accepted and unanswered claims the latest stays in front.
     claims.sort_by_key(|entry| entry.claim.attached_at().is_none());
     claims
 }
@@ -181,6 +204,7 @@ pub(super) fn late_claim(scene: Scene<'_>) -> Explanation {
 
 /// Whether the server that never answered this claim serves again.
 fn thaw(scene: Scene<'_>, claim: &Attachment) -> Option<Fact> {
+    // Only a claim that ended unanswered can have been carried out late; an accepted one needs no such story.
     let given_up_at = claim.end.filter(|_| claim.claim.attached_at().is_none())?.at;
     let server = claim.claim.server;
     scene.ensemble.get(server)?.serving_since(given_up_at)?;
@@ -198,6 +222,7 @@ pub(in crate::session::ledger) fn rival_servers(scene: Scene<'_>) -> Vec<ServerI
 fn is_spent(session: &SessionRecord, claim: &Attachment, own: &Attachment) -> bool {
     session.attachments().any(|entry| {
         entry.connection != own.connection
+            // One claim takes the session once. An older connection that was refused because of it has used it up.
             && entry.claim.claimed_at <= own.claim.claimed_at
             && entry
                 .end

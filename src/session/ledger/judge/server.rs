@@ -50,6 +50,7 @@ pub(in crate::session::ledger) fn explained_by_sibling(scene: Scene<'_>) -> Opti
 /// As [`by_reattach`], by a claim that the server has answered, and so has dealt with.
 pub(super) fn by_answered_reattach(scene: Scene<'_>) -> Option<Explanation> {
     let answered = |other: &&Attachment| other.claim.outcome != Outcome::Unanswered;
+    // Newest first: of several younger claims the latest one is what the client will recognise.
     others(scene).rev().filter(answered).find(|other| reattached(other, scene)).map(|other| pushed_aside(other, scene))
 }
 
@@ -76,6 +77,8 @@ fn by_close(scene: Scene<'_>) -> Option<Explanation> {
         let end = other.end.filter(|end| end.reason == Some(EndReason::Closed) && other.ended_by_server())?;
         Some(end.at)
     };
+    // A connection that asked for the close itself is explained by that. Only one that was carried out before,
+    // through another connection, takes its place.
     let closed_at = if case.end.closing {
         others(scene).filter_map(carried_out).find(|at| close_reaches(case, *at))?
     } else {
@@ -102,11 +105,14 @@ fn reattached(other: &Attachment, scene: Scene<'_>) -> bool {
                 || (mute_since && !other.ended_by_server())
         }
         Outcome::Accepted { at, .. } | Outcome::Refused { at, .. } => {
+            // The server closes the older connection as it answers the claim. An end long after that answer has
+            // another cause.
             at.after(TOGETHER) >= case.ended_at && !outlived(scene, at)
         }
     };
     other.claim.server == case.claim.server
         && other.claim.claimed_at >= case.claim.claimed_at
+        // A claim that came after the end cannot have caused it; most often it is the client that comes back.
         && other.claim.claimed_at < case.ended_at
         && in_time
 }
@@ -122,6 +128,7 @@ fn outlived(scene: Scene<'_>, answered_at: Timestamp) -> bool {
 fn mute_since(case: &Case) -> Timestamp {
     let last_moment = |at: Timestamp| at.after(TOGETHER) >= case.ended_at;
     match (case.attached_at(), case.end.server_pause) {
+        // Even the answer to the claim came in the last moment: the server had said nothing since the claim.
         (Some(at), _) if last_moment(at) => case.claim.claimed_at,
         (_, Some(pause @ Pause { over_at, .. })) if last_moment(over_at) => pause.from(),
         _ => case.end.server_heard_at,
@@ -131,6 +138,7 @@ fn mute_since(case: &Case) -> Timestamp {
 /// What a server shows that closes after the client had been silent.
 fn closed_silent(scene: Scene<'_>) -> Option<ServerFact> {
     let (silence, timeout) = (scene.silence(scene.case.end.client_heard_at), scene.case.claim.timeout());
+    // Servers expire a session in order, with a FIN. A reset at that moment is a path that broke.
     let closed = silence >= timeout && !scene.case.was_reset();
     closed.then_some(ServerFact::ClosedSilent { silence, timeout })
 }
@@ -138,6 +146,7 @@ fn closed_silent(scene: Scene<'_>) -> Option<ServerFact> {
 /// The client had been silent for its whole timeout, and not because it waited for an answer. Servers end such a
 /// connection in order.
 fn silent(scene: Scene<'_>) -> Option<Explanation> {
+    // A client that is owed an answer is not silent of its own accord.
     if scene.case.owed() {
         return None;
     }
@@ -160,22 +169,28 @@ pub(in crate::session::ledger) fn after_exodus(scene: Scene<'_>, fate: &Fate) ->
     if let Some(explanation) = explained_by_sibling(scene) {
         return Some(explanation);
     }
+    // The server's own end explains all its connections; only where it stayed is each one looked at by itself.
     let outcome = match fate {
         Fate::Leaving(facts) => return Some(Explanation::likely(EndReason::ServerLeaving, facts.iter().cloned())),
         Fate::LeaderLost(facts) => return Some(Explanation::likely(EndReason::LeaderLost, facts.iter().cloned())),
         Fate::Stays(outcome) => *outcome,
     };
+    // The order is from what proves itself to what is inferred. A gap in the replies is proof, a session that came
+    // back later is a hint, and a session that was over before is the least of them.
     let explained = by_reattach(scene)
         .or_else(|| silent(scene))
         .or_else(|| moved::by_gap(scene, outcome))
         .or_else(|| returned(scene, outcome))
         .or_else(|| over_before(scene));
+    // Where the other carrier of the session ended as well the session may be over. Then its next claim tells, and a
+    // verdict now would be premature.
     if explained.is_some() || rival_ended_too(scene) {
         return explained;
     }
     if let Some(explanation) = moved::by_other_claim(scene, outcome) {
         return Some(explanation);
     }
+    // The session lives on another connection, so no later claim of it is needed to decide, and none may come.
     living_elsewhere(scene).map(|other| {
         if scene.case.was_reset() {
             return unexplained(scene, outcome);
@@ -192,6 +207,7 @@ pub(in crate::session::ledger) fn after_return(scene: Scene<'_>, outcome: BurstO
 
 fn returned(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanation> {
     let case = scene.case;
+    // Only an answer after the end says whether the session outlived it. A claim that is unanswered says nothing yet.
     let answer = |other: &&Attachment| match other.claim.outcome {
         Outcome::Accepted { at, .. } => at > case.ended_at,
         Outcome::Refused { at, .. } => at > case.ended_at && says_over(&other.claim),
@@ -202,6 +218,8 @@ fn returned(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanation> {
         return Some(match scene.session.and_then(SessionRecord::closed_at) {
             // A close through another connection that was not asked in vain would have explained it already.
             Some(at) => moved::by_other_claim(scene, outcome).unwrap_or_else(|| closed_late(scene, at, outcome)),
+            // An idle connection that was reset was lost by its path. That the session ran out afterwards is the
+            // consequence.
             None if case.was_reset() && !case.owed() => unexplained(scene, outcome),
             None => {
                 let (server, at) = (next.claim.server, scene.offset(next.claim.claimed_at));
@@ -209,15 +227,19 @@ fn returned(scene: Scene<'_>, outcome: BurstOutcome) -> Option<Explanation> {
             }
         });
     }
+    // The client is back with its session, so the session lived. What remains are the reasons that leave a session
+    // alive, from the best founded to the weakest.
     let moved = moved::by_other_claim(scene, outcome)
         .or_else(|| silent_in_flight(scene))
         .or_else(|| moved::inferred(scene, next, outcome));
+    // A thaw fits many ends and proves none, so it is asked only when nothing better was found.
     Some(moved.or_else(|| thawed(scene)).unwrap_or_else(|| unexplained(scene, outcome)))
 }
 
 /// The session was refused somewhere while this connection stood: it was over, and a server that lagged or was frozen
 /// carried its end out only now.
 fn over_before(scene: Scene<'_>) -> Option<Explanation> {
+    // Refusals from before this connection was given the session are of another life of it.
     let (case, attached_at) = (scene.case, scene.case.attached_at()?);
     let (at, server) = others(scene).rev().find_map(|other| match other.claim.outcome {
         Outcome::Refused { at, .. } if says_over(&other.claim) => Some((at, other.claim.server)),
@@ -234,6 +256,7 @@ fn over_before(scene: Scene<'_>) -> Option<Explanation> {
 /// The session is over, and its client had asked to close it at that moment.
 fn closed_late(scene: Scene<'_>, asked_at: Timestamp, outcome: BurstOutcome) -> Explanation {
     let case = scene.case;
+    // The wish to close was its own, and the session is over: nothing else is needed.
     if case.end.closing {
         return Explanation::likely(EndReason::Closed, [ClientFact::AskedToClose { over: true }]);
     }
@@ -251,12 +274,14 @@ pub(in crate::session::ledger) fn without_return(scene: Scene<'_>, outcome: Burs
 }
 
 fn unexplained(scene: Scene<'_>, outcome: BurstOutcome) -> Explanation {
+    // Nothing explains the end. What is known is still told, so that the reader can go on from there.
     let seen = testimony(outcome).unwrap_or_else(|| EnsembleFact::NobodyLooked {}.into());
     if !scene.case.was_reset() {
         let facts = [ServerFact::ClosedAlone {}.into(), scene.in_flight(), seen];
         return Explanation::weak(EndReason::Unknown, facts);
     }
     let mut facts = vec![ServerFact::PathReset {}.into(), scene.in_flight()];
+    // Many resets at once point at one path or middlebox, which a single one does not.
     if outcome.reset >= CROWD {
         facts.push(ServerFact::ManyReset { connections: outcome.reset, within: outcome.within }.into());
     }
