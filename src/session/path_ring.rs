@@ -42,12 +42,14 @@ impl PathRing {
             // Where the path would stand across the ring's end, it stands at its start.
             let room = size - (self.head & size.wrapping_sub(1));
             let at = if len > room { self.head.wrapping_add(room) } else { self.head };
+            // Positions are counted modulo 2^32 and only differences are compared, so a wrap does no harm.
             if at.wrapping_add(len).wrapping_sub(oldest.at) <= size || size as usize >= PATH_RING_CAP {
                 break at;
             }
             self.grow();
         };
         let start = at as usize & self.bytes.len().wrapping_sub(1);
+        // Fails only while the ring has no bytes, for a path of length 0.
         if let Some(place) = self.bytes.get_mut(start..start + len as usize) {
             place.copy_from_slice(&path[..len as usize]);
         }
@@ -58,6 +60,7 @@ impl PathRing {
     /// The path, or nothing when newer ones have taken its place.
     pub(super) fn get(&self, path: PathRef) -> &[u8] {
         let size = self.bytes.len() as u32;
+        // More was stored since than the ring holds: another path stands there now.
         if size == 0 || self.head.wrapping_sub(path.at) > size {
             return &[];
         }
@@ -70,6 +73,8 @@ impl PathRing {
         let old = self.bytes.len();
         let size = if old == 0 { FIRST } else { old * 2 };
         let mut bytes = vec![0; size].into_boxed_slice();
+        // Byte by byte, because the same position falls on another place in a ring of double size. It happens at most
+        // six times for a connection.
         for back in 1..=old as u32 {
             let position = self.head.wrapping_sub(back);
             bytes[position as usize & (size - 1)] = self.bytes[position as usize & (old - 1)];

@@ -98,6 +98,7 @@ impl PendingRequests {
         if !self.newest_tracked {
             return;
         }
+        // The ring grows rather than lose the path of a request that may still have to be named.
         let oldest = self.ring.front().map_or_else(|| self.paths.next(), |oldest| oldest.path);
         if let Some(newest) = self.ring.back_mut() {
             newest.flags = flags;
@@ -134,11 +135,15 @@ impl PendingRequests {
         if self.looked_at >= LOOKED_AT {
             return None;
         }
+        // Xids are unique only among requests in flight, so an entry that was answered must not match again.
         let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != State::Answered);
+        // Counted whether found or not: a server that answers nothing that was asked would otherwise search for free.
         self.looked_at += place.unwrap_or(self.ring.len());
         let place = place?;
         let request = self.ring[place];
         let mut skipped = 0;
+        // Only a reply that keeps the order proves that those before it were passed over. One that was itself skipped
+        // has shown that already.
         if in_order && !request.is_aside() && request.state == State::Waiting {
             for entry in self.ring.range_mut(..place) {
                 if entry.state == State::Waiting && !entry.is_aside() {
@@ -148,6 +153,7 @@ impl PendingRequests {
             }
         }
         self.skipped += skipped;
+        // The reply came after all, so nothing was lost: the gap is taken back.
         if request.state == State::Skipped {
             self.skipped -= 1;
         }
@@ -158,6 +164,7 @@ impl PendingRequests {
     }
 
     fn drop_answered(&mut self) {
+        // Only at the front: taking an entry out of the middle would move all behind it.
         while self.ring.front().is_some_and(|entry| entry.state == State::Answered) {
             self.ring.pop_front();
             self.answered -= 1;
@@ -194,6 +201,7 @@ impl PendingRequests {
 
     /// Gives memory back while nothing is in flight.
     pub(super) fn release(&mut self) {
+        // Thousands of idle connections would each keep the memory of their busiest moment.
         if self.ring.is_empty() {
             self.ring = VecDeque::new();
             self.paths.release();

@@ -105,6 +105,7 @@ impl Change {
             OpCode::GET_DATA => flag.then_some(Self::Add(WatchKind::Data)),
             OpCode::EXISTS => flag.then_some(Self::AddExists),
             OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2 => flag.then_some(Self::Add(WatchKind::Child)),
+            // Persistent watches carry no flag in other requests: their mode is the number itself (`AddWatchMode`).
             OpCode::ADD_WATCH if request.flags == 0 => Some(Self::Add(WatchKind::Persistent)),
             OpCode::ADD_WATCH => Some(Self::Add(WatchKind::Recursive)),
             OpCode::REMOVE_WATCHES => Some(Self::Remove(removed_kinds(request.flags))),
@@ -162,10 +163,13 @@ impl WatchTable {
     }
 
     fn expect(&mut self, request: &Request<'_>, change: Change) {
+        // A removal without watches changes nothing; so a client that only removes costs no memory.
         if matches!(change, Change::Remove(_)) && self.0.is_none() {
             return;
         }
         let watched = self.0.get_or_insert_default();
+        // Beyond the cap watches are counted too low rather than memory grow: the number is shown, nothing depends on
+        // it.
         if watched.waiting.len() < WATCH_REQUESTS_CAP {
             let path = watched.hash(request.path);
             watched.waiting.push_back(Waiting { xid: request.xid, path, change });
@@ -178,6 +182,7 @@ impl WatchTable {
         match &mut self.0 {
             Some(watched) if !watched.waiting.is_empty() && reply.op.is_none_or(may_concern_watches) => {
                 let changed = watched.settle(reply);
+                // Most clients set no watch for most of their lives: an empty table is freed at once.
                 self.give_back();
                 changed
             }
@@ -219,11 +224,14 @@ impl Watched {
         let Some(place) = self.waiting.iter().position(|waiting| waiting.xid == reply.xid) else { return false };
         let Some(waiting) = self.waiting.drain(..=place).next_back() else { return false };
         match waiting.change {
+            // Servers register a watch only with a successful answer; only exists also watches a node that is
+            // missing.
             Change::Add(kind) if reply.error.is_ok() => self.add(waiting.path, kind),
             Change::AddExists if reply.error.is_ok() => self.add(waiting.path, WatchKind::Data),
             Change::AddExists if reply.error == ErrorCode::NO_NODE => self.add(waiting.path, WatchKind::Exist),
             Change::Remove(kinds) if reply.error.is_ok() => self.remove(waiting.path, kinds),
             Change::Carry(number) if reply.error.is_ok() => {
+                // A set-watches is answered after the events of those watches that would have fired meanwhile.
                 let still_set = number.saturating_sub(std::mem::take(&mut self.fired_early));
                 let carried = &mut self.counts[WatchKind::Carried as usize];
                 *carried = carried.saturating_add(still_set);
@@ -234,6 +242,7 @@ impl Watched {
     }
 
     fn fire(&mut self, path: u64, event_type: i32) -> bool {
+        // A watch that is known by its path comes first; only an event that fits none uses up a carried one.
         if self.paths.contains_key(&path) {
             return self.remove(path, fired_kinds(event_type));
         }
@@ -248,6 +257,7 @@ impl Watched {
     }
 
     fn add(&mut self, path: u64, kind: WatchKind) -> bool {
+        // A path that is known needs no more room, so its other kinds are counted even in a full table.
         if self.paths.len() >= WATCHED_PATHS_CAP && !self.paths.contains_key(&path) {
             return false;
         }

@@ -17,14 +17,19 @@ impl SessionLedger {
     /// A connection has ended: decides why at once, or says what is waited for.
     pub(super) fn open_case(&mut self, now: Timestamp, case: Case) {
         let (server, session, closing) = (case.claim.server, case.session, case.end.closing);
+        // Most ends explain themselves, and so cost no wait and no entry in a queue.
         let explanation = judge::at_once(self.scene(&case));
         let explained = explanation.is_some() || judge::has_own_reason(self.scene(&case));
+        // Before the decision: an end counts for its server's burst whatever its own reason turns out to be.
         self.leave_server(&case, explanation.is_none(), explained, now);
         match explanation {
             Some(explanation) => self.decide(case, explanation),
             None if case.attached_at().is_some() => {
+                // The leader is asked too, because a server that drops its clients most often does so for want of
+                // one.
                 self.ensemble.inquire_around(server, now);
                 for rival in judge::rival_servers(self.scene(&case)) {
+                    // Whether the server of a rival claim serves again decides whether a claim was carried out late.
                     self.ensemble.inquire(rival, now);
                 }
                 // Its exodus ends by itself; this bound only keeps the promise should that fail.
@@ -38,6 +43,7 @@ impl SessionLedger {
                 self.docket.put(case, Stage::Look, now.after(LOOK_BOUND));
             }
         }
+        // A session that was closed will not be claimed again: ends that waited for that are decided now.
         if closing {
             self.session_came_back(session);
         }
@@ -46,6 +52,7 @@ impl SessionLedger {
     /// zoogate itself stood still: what is waited for has so much longer.
     pub(super) fn proxy_paused(&mut self, pause: OwnPause) {
         let more = self.own_pauses.note(pause).time;
+        // No peer could speak to us in that time, so nobody may be blamed for not having done so.
         self.docket.postpone(more);
         self.ensemble.allow_exoduses(more);
     }
@@ -55,6 +62,7 @@ impl SessionLedger {
         for connection in std::mem::take(&mut self.ensemble.view(server).unanswered) {
             self.hear_unanswered(server, connection);
         }
+        // All of them, not only this one: a look at the leader decides the bursts of its followers.
         for server in self.ensemble.with_exodus() {
             self.settle_server(now, server);
         }
@@ -62,6 +70,7 @@ impl SessionLedger {
 
     /// A session was claimed and answered, or closed: decides its cases that wait for that.
     pub(super) fn session_came_back(&mut self, session: SessionId) {
+        // The record knows which ends are undecided, so a storm need not search the whole queue.
         let waits = |entry: &&Attachment| entry.end.is_some_and(|end| end.reason.is_none());
         let waiting: Vec<ConnectionId> = self
             .record(session)
@@ -79,6 +88,7 @@ impl SessionLedger {
             };
             match explanation {
                 Some(explanation) => self.decide(case, explanation),
+                // Back with its old deadline: each piece of evidence may come, none may prolong the wait.
                 None => self.docket.put(case, stage, due),
             }
         }
@@ -86,6 +96,7 @@ impl SessionLedger {
 
     /// Decides what has run out of time.
     pub(super) fn settle(&mut self, now: Timestamp) {
+        // Bursts before single deadlines: what a burst explains must not run out of time a moment before.
         for server in self.ensemble.due_exodus(now) {
             self.settle_server(now, server);
         }
@@ -107,6 +118,7 @@ impl SessionLedger {
     fn leave_server(&mut self, case: &Case, undecided: bool, explained: bool, now: Timestamp) {
         let Some(attached_at) = case.attached_at() else { return };
         let server = case.claim.server;
+        // Taken before this end is subtracted: the burst counts its first connection among those that stood.
         let standing = self.ensemble.view(server).attached;
         if undecided && self.ensemble.view(server).exodus.is_none() {
             let exodus = Exodus::begin(server, standing, attached_at, &self.ensemble, now);
@@ -136,8 +148,10 @@ impl SessionLedger {
         };
         let Some(exodus) = self.ensemble.view(server).exodus.take() else { return };
         if matches!(fate, Fate::LeaderLost(_)) {
+            // Remembered, because the next server of the same outage often has less evidence than the first.
             self.ensemble.lost_leader(exodus.started_at);
         }
+        // Its ends are resolved in portions: 10,000 at once would hold the lock for longer than a probe may take.
         self.over.push_back((fate, exodus.cases));
     }
 
@@ -176,10 +190,13 @@ impl SessionLedger {
     /// The reason is final.
     fn decide(&mut self, case: Case, explanation: Explanation) {
         let many = self.ensemble.get(case.claim.server).is_some_and(|view| view.many);
+        // Behind a name that stands for several servers nobody knows which one was meant, so nothing is certain.
         let explanation = if many { explanation.of_unknown_server() } else { explanation };
         let reason = explanation.reason;
         self.change(case.session, |record| {
             record.decide(case.connection, reason);
+            // Only a session that is nowhere attached: an older connection may expire while the session lives on
+            // elsewhere.
             let over = matches!(record.state(), SessionState::Pending { .. }) && reason == EndReason::SessionExpired;
             if over {
                 record.set_state(SessionState::Ended { at: case.ended_at, how: SessionEnd::Expired });

@@ -67,7 +67,9 @@ fn cannot_be_one(before: &Look, look: &Look) -> Option<NameSign> {
     if !held || !before.is_serving() || !look.is_serving() {
         return None;
     }
+    // Both must have told a zxid: without numbers nothing can go back.
     let (was, is) = (before.sighting.zxid?, look.sighting.zxid?);
+    // A follower that leads without a new election cannot be: a higher epoch must come first.
     let followed = matches!(before.sighting.role, Role::Follower | Role::Observer);
     if followed && look.leads() && epoch(is) <= epoch(was) {
         return Some(NameSign::LedOneEpoch { zxid: is });
@@ -225,6 +227,7 @@ impl Ensemble {
             self.leader = Some((server, look.asked_at));
         }
         if look.is_serving() {
+            // The highest one stays, for a server that lags shows an older epoch although a newer one has begun.
             self.epoch = self.epoch.max(look.sighting.zxid.map(|zxid| (epoch(zxid), look.asked_at)));
         }
         sign
@@ -241,6 +244,7 @@ impl Ensemble {
     /// Asks for a look at a server, unless that was done just now.
     pub(super) fn inquire(&mut self, server: ServerId, now: Timestamp) {
         let view = self.servers.entry(server).or_default();
+        // A storm of ends asks thousands of times; one question answers all of them.
         let recent = view.inquired_at.is_some_and(|at| now.since(at) < INQUIRY_PAUSE);
         if !view.queued && !recent {
             view.queued = true;

@@ -22,16 +22,20 @@ use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 
 impl SessionLedger {
     pub(super) fn claimed(&mut self, now: Timestamp, connection: ConnectionId, claim: Claim, request: ConnectRequest) {
+        // Numbers are never used twice, so this is a mistake of the driver. It is counted, and the first claim stays.
         if self.open.contains_key(&connection) || self.docket.stage(connection).is_some() {
             self.misplaced += 1;
             return;
         }
         let ConnectRequest { session, last_zxid, read_only, .. } = request;
         let (speech, claim) = (Speech::of(&request), self.judged(session, claim));
+        // Kept as it was at the claim: by the time of a refusal the server may have caught up.
         let server_zxid = self.ensemble.view(claim.server).last.and_then(|look| look.sighting.zxid);
         self.open
             .insert(connection, Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech }));
         let known = self.sessions.contains(session);
+        // Claims of sessions that no server has given here go into a table of their own: strangers can claim any
+        // number.
         if known || (!session.is_new() && self.claimants.ensure(session, now)) {
             let cap = if known { self.limits.history } else { CLAIMANT_HISTORY.min(self.limits.history) };
             self.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
@@ -55,11 +59,14 @@ impl SessionLedger {
         }
         let session = open.session;
         if response.accepted() {
+            // Only ids that ZooKeeper makes say which server made them.
             if claimed.is_new() && !response.own_password {
                 let sign = self.ensemble.gave_birth(claim.server, session);
                 self.tell_many(claim.server, sign);
             }
             self.ensemble.view(claim.server).attached += 1;
+            // A server that does not know the session may answer with a new one instead of a refusal (ClickHouse
+            // Keeper).
             if session != claimed {
                 self.given_anew(now, connection, claimed, session, claim);
             }
@@ -68,6 +75,7 @@ impl SessionLedger {
         } else if !session.is_new() {
             self.refused(now, connection, session, claim);
         }
+        // Whatever the answer was, it says whether the session lives: ends that waited for that can be decided.
         self.session_came_back(session);
     }
 
@@ -99,10 +107,12 @@ impl SessionLedger {
         if !self.sessions.contains(session) {
             // With what its claims have shown so far.
             let record = self.claimants.take(session).unwrap_or_else(|| Box::new(SessionRecord::new(session, now)));
+            // Full of living sessions. The connection is followed all the same, only its session is not remembered.
             if !self.sessions.adopt(record) {
                 return;
             }
         }
+        // Read before the answer is noted, which would make this claim the last one.
         let before = self.record(session).and_then(SessionRecord::last_accepted).copied();
         let cap = self.limits.history;
         self.change(session, |record| {
@@ -140,6 +150,7 @@ impl SessionLedger {
 
     /// Remembers a move, and that its reason follows when that is not known yet.
     pub(super) fn note_move(&mut self, one: SessionMove, left: ConnectionId) {
+        // The reason of the end is decided later; the move is told now, and once more when its reason is known.
         if one.reason.is_none() {
             self.unexplained.insert(left, self.moves.next_number());
         }
@@ -163,6 +174,7 @@ impl SessionLedger {
         self.change(session, |record| {
             record.answer(Attachment { connection, claim, end: None }, cap);
             let ended = matches!(record.state(), SessionState::Ended { .. });
+            // A refusal by one server is not believed while another one carries the session.
             if over && !record.is_attached() && !ended {
                 record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
             }
@@ -179,6 +191,8 @@ impl SessionLedger {
         let Some((before, joined)) = joined else { return };
         self.note_role(now, session, joined);
         match self.holders.recognise(session, before, joined) {
+            // ClickHouse never reattaches, so its next session stands for a move; a broker's new session is a
+            // restart.
             Some(former) if matches!(joined, Identity::ClickHouse(_)) => self.succeed(now, former, session),
             Some(former) => self.replace(now, former, session),
             None => {}
@@ -189,8 +203,10 @@ impl SessionLedger {
     /// the same address. Two clusters may have brokers of one number.
     fn replace(&mut self, now: Timestamp, former: SessionId, session: SessionId) {
         let address = |id| self.record(id).and_then(SessionRecord::client).map(|client| client.ip());
+        // Broker numbers are unique in one cluster only, and two clusters may share an ensemble and a chroot.
         if address(former) == address(session) {
             self.change(former, |record| {
+                // One that is still attached is not over, however alike the names are.
                 if matches!(record.state(), SessionState::Pending { .. }) {
                     record.set_state(SessionState::Ended { at: now, how: SessionEnd::Replaced });
                 }
@@ -231,6 +247,7 @@ impl SessionLedger {
     }
 
     pub(super) fn pronounce(&mut self, verdict: MoveVerdict) {
+        // Counted at the session as well, since the list of refusals forgets and the session's own number must not.
         self.change(verdict.session, SessionRecord::count_verdict);
         self.verdicts.push(verdict.clone());
         self.findings.push(Finding::SessionMoved(verdict));
@@ -246,10 +263,12 @@ impl SessionLedger {
         let mark =
             AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count, silent };
         self.change(session, |record| {
+            // An id that was given anew: this end belongs to the session that had it before.
             if !record.end(connection, mark) && record.is_attached() {
                 // Of a session with this id that was before it.
                 return;
             }
+            // A claim that never got an answer has no requests of the session behind it.
             if claim.attached_at().is_some() {
                 record.set_last_unanswered(&end.unanswered);
             }

@@ -50,6 +50,7 @@ pub(super) fn findings(items: usize) -> Ring<Finding> {
 }
 
 pub(super) fn gone() -> Ring<SessionId> {
+    // Its items have one size, so their number bounds the bytes.
     Ring::new(RingBound { items: GONE, bytes: usize::MAX }, |_| size_of::<SessionId>())
 }
 

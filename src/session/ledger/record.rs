@@ -179,6 +179,7 @@ impl SessionRecord {
     fn current_index(&self) -> Option<usize> {
         let accepted =
             || (0..self.history.len()).rev().filter(|index| self.history[*index].claim.attached_at().is_some());
+        // An open connection is where the session is, even when a later claim was given it and has ended again.
         accepted().find(|index| self.history[*index].end.is_none()).or_else(|| accepted().next())
     }
 
@@ -227,6 +228,7 @@ impl SessionRecord {
 
     /// When a session that is not live leaves that state: it lapses.
     pub(super) fn lapses_at(&self, since: Timestamp) -> Timestamp {
+        // Twice the timeout: the server counts from the last byte that it got, and only it knows when that was.
         let timeout = self.current().or(self.history.back()).map_or(Duration::ZERO, |entry| entry.claim.timeout());
         since.after(timeout * 2)
     }
@@ -257,6 +259,7 @@ impl SessionRecord {
 
     pub(super) fn set_last_unanswered(&mut self, unanswered: &[Unanswered]) {
         if !unanswered.is_empty() {
+            // Kept over ends without any, because this is what an operator looks for after a move.
             self.last_unanswered = unanswered.into();
         }
     }
@@ -275,6 +278,7 @@ impl SessionRecord {
 
     /// Adds a claim; at `cap` another makes room.
     pub(super) fn push(&mut self, attachment: Attachment, cap: usize) {
+        // A setting of 0 or 1 would lose the current claim to the next one that comes.
         if self.history.len() >= cap.max(LEAST_HISTORY) {
             self.forget_one();
         }
@@ -288,6 +292,7 @@ impl SessionRecord {
             Some(entry) => {
                 let was = entry.is_attached();
                 *entry = answered;
+                // Counted along, since counting anew would read the whole history for every answer of a storm.
                 self.attached = self.attached + u32::from(answered.is_attached()) - u32::from(was);
             }
             None => self.push(answered, cap),
@@ -296,6 +301,7 @@ impl SessionRecord {
 
     /// Notes the answer to a claim whose connection has ended.
     pub(super) fn answer_late(&mut self, connection: ConnectionId, outcome: Outcome) {
+        // An answer that came in time is not overwritten by one that comes late on another watch.
         let ended = |entry: &&mut Attachment| entry.end.is_some() && entry.claim.outcome == Outcome::Unanswered;
         if let Some(entry) = self.entry(connection).filter(ended) {
             entry.claim.outcome = outcome;
@@ -354,6 +360,7 @@ impl SessionRecord {
         let first = |fits: fn(&Attachment) -> bool| {
             (0..self.history.len()).find(|index| Some(*index) != current && fits(&self.history[*index]))
         };
+        // Forged claims go first: otherwise a stranger could push out the evidence of who took the session.
         let forged = first(|entry| {
             entry.claim.password == Password::Wrong && matches!(entry.claim.outcome, Outcome::Refused { .. })
         });

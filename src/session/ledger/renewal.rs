@@ -29,6 +29,7 @@ impl SessionLedger {
         given: SessionId,
         claim: Claim,
     ) {
+        // For the session that was claimed, getting another one is a refusal in other words.
         let refused = Claim { outcome: Outcome::Refused { at: now, refusal: ClaimRefusal::SessionOver }, ..claim };
         let cap = self.limits.history;
         self.change(claimed, |record| {
@@ -40,6 +41,7 @@ impl SessionLedger {
         if !claimed.is_new() {
             self.session_came_back(claimed);
         }
+        // Keeper counts from 1 again after a reset, so an id may have had a life before.
         self.sessions.begin_anew(given);
         self.claimants.begin_anew(given);
     }

@@ -31,6 +31,7 @@ impl ControllerRoles {
             let former = std::mem::replace(known, (chroot, session, now)).1;
             return (former != session).then_some(former);
         }
+        // The oldest gives way: a cluster that still elects will be seen again.
         if self.known.len() >= CONTROLLERS {
             self.known.remove(0);
         }

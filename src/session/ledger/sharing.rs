@@ -20,7 +20,10 @@ const TURNS_ALIKE: usize = 4;
 pub(super) fn sharers(session: &SessionRecord) -> Option<[SocketAddr; 2]> {
     let mut accepted = session.attachments().rev().filter(|entry| entry.claim.attached_at().is_some());
     let (third, second, first) = (accepted.next()?, accepted.next()?, accepted.next()?);
+    // One claim over an open connection happens to every client whose path breaks. Two in a row, each over the other,
+    // need two clients.
     let in_turn = takes_over(first, second) && takes_over(second, third) && first.was_taken_over();
+    // The first and the third must be one client: three clients in turn are a restart with other addresses.
     if !in_turn || !same_address(first, third) {
         return None;
     }

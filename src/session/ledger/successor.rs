@@ -19,6 +19,7 @@ impl SessionLedger {
             }
         });
         let Some(current) = self.session(session).and_then(SessionRecord::current).copied() else { return };
+        // The move took place when the new session was given, not when its first write showed whose it is.
         let at = current.claim.attached_at().unwrap_or(now);
         if before.claim.server == current.claim.server {
             return;

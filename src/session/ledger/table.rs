@@ -120,6 +120,7 @@ impl SessionTable {
     /// Changes a record in any way and keeps the order of those that wait.
     pub(super) fn change<R>(&mut self, id: SessionId, change: impl FnOnce(&mut SessionRecord) -> R) -> Option<R> {
         let record = self.records.get_mut(&id)?;
+        // The place is taken before and after, so that no change can leave a record in the wrong order.
         let before = place(record);
         let result = change(record);
         let after = place(record);
@@ -141,6 +142,8 @@ impl SessionTable {
                 break;
             }
             self.change(id, |record| record.set_state(SessionState::Ended { at: due, how: SessionEnd::Lapsed }));
+            // The change has done it already; this keeps the loop from running on for ever should the two ever
+            // disagree.
             self.pending.remove(&(due, id));
         }
         while let Some(&(at, id)) = self.ended.first() {
@@ -148,6 +151,7 @@ impl SessionTable {
                 break;
             }
             self.forget(id);
+            // As above: the loop must end whatever the record says.
             self.ended.remove(&(at, id));
         }
     }
@@ -158,6 +162,7 @@ impl SessionTable {
     }
 
     fn make_room(&mut self) -> bool {
+        // Never a living one: forgetting where a session is would make the next claim of it look like a new session.
         let oldest = self.ended.first().or(self.pending.first());
         let made = oldest.map(|&(_, id)| id).is_some_and(|id| self.forget(id));
         self.evicted += u64::from(made);
