@@ -1,7 +1,7 @@
 //! What looking costs: nanoseconds for an operation's decoding, matching and recording, without any socket.
 //!
 //! `cargo bench --bench decode`. It informs and asserts nothing: time differs between machines. What must hold
-//! on every machine (no allocation, a bound on instructions) is asserted by `tests/cost.rs`.
+//! on every machine (no allocation, a bound on instructions) is asserted by `tests/cost`.
 
 mod workload;
 

@@ -1,11 +1,7 @@
-//! What an operation may cost, asserted in figures that do not depend on how busy the machine is: allocations,
-//! and instructions as valgrind counts them.
+//! What an operation costs.
 
-#[path = "../benches/decode/workload.rs"]
-mod workload;
-
-use std::process::Command;
-use workload::Workload;
+use crate::valgrind::{Tool, has_valgrind};
+use crate::workload::Workload;
 
 /// Set for the child that valgrind runs: how many rounds it is to do.
 const ROUNDS: &str = "ZOOGATE_COST_ROUNDS";
@@ -43,8 +39,7 @@ fn rounds_under_valgrind() {
 fn an_operation_takes_few_instructions() {
     const FEW: u64 = 1_000;
     const MANY: u64 = 3_000;
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("no valgrind on this machine: instructions are not counted");
+    if !has_valgrind() {
         return;
     }
     let operations = (MANY - FEW) * u64::from(DEPTH.unsigned_abs());
@@ -57,15 +52,8 @@ fn an_operation_takes_few_instructions() {
 /// Instructions of a whole run of `rounds` rounds, start and end included.
 fn instructions(rounds: u64) -> u64 {
     let program = std::env::current_exe().expect("the path of this test");
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args(["--exact", "rounds_under_valgrind", "--test-threads=1"])
-        .env(ROUNDS, rounds.to_string())
-        .output()
-        .expect("run valgrind");
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "valgrind failed: {text}");
-    let collected = text.lines().find_map(|line| line.split_once("Collected : ")).map(|(_, count)| count.trim());
-    collected.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no count in {text}"))
+    let mut command = Tool::Instructions.command(program.as_ref());
+    command.args(["--exact", "operations::rounds_under_valgrind", "--test-threads=1"]).env(ROUNDS, rounds.to_string());
+    let output = command.output().expect("run valgrind");
+    Tool::Instructions.count(&output)
 }
