@@ -227,3 +227,30 @@ fn a_big_crowd_that_trickles_outweighs_a_look() {
     assert_eq!(dropped_in_waves(20), EndReason::ServerLeaving);
     assert_eq!(dropped_in_waves(19), EndReason::Unknown);
 }
+
+#[test]
+fn ends_that_are_read_after_the_departure_was_found_belong_to_it() {
+    for (health, reason) in [(Health::NotServing, EndReason::ServerLeaving), (Health::Serving, EndReason::Unknown)] {
+        let mut story = Story::without_prober();
+        story.look(LEADER);
+        let links = story.crowd(A, 3);
+        story.wait(4_000);
+        story.fin(links[0]);
+        story.set(A, health);
+        story.wait(1);
+        story.look(A);
+        story.look(LEADER);
+        story.wait(5);
+        story.fin(links[1]);
+        story.wait(200);
+        story.set(A, Health::Serving);
+        story.look(A);
+        story.wait(100);
+        let came_since = story.create(A).1;
+        story.fin(came_since);
+        story.wait(500);
+        story.look(A);
+        assert_eq!(story.reason(links[1], 61_000), reason, "{health:?}");
+        assert_eq!(story.reason(came_since, 61_000), EndReason::Unknown, "{health:?}");
+    }
+}

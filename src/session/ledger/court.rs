@@ -151,6 +151,10 @@ impl SessionLedger {
             // Remembered, because the next server of the same outage often has less evidence than the first.
             self.ensemble.lost_leader(exodus.started_at);
         }
+        let view = self.ensemble.view(server);
+        if matches!(fate, Fate::LeaderLost(_) | Fate::Leaving(_)) && !exodus.is_straggling(view) {
+            view.departed = Some((exodus.started_at, fate.clone()));
+        }
         // Its ends are resolved in portions: 10,000 at once would hold the lock for longer than a probe may take.
         self.over.push_back((fate, exodus.cases));
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::exodus::{EXODUS_LONGEST, Exodus};
+use super::exodus::{EXODUS_LONGEST, Exodus, Fate};
 use crate::ids::{ConnectionId, ServerId, SessionId, Zxid};
 use crate::session::sighting::{Health, NameSign, Role, Sighting};
 use crate::time::Timestamp;
@@ -91,6 +91,8 @@ pub(super) struct ServerView {
     /// When it answered for the first time after that look.
     answered_again_at: Option<Timestamp>,
     pub(super) exodus: Option<Exodus>,
+    /// When it began to leave last, as an exodus has shown, and what that showed.
+    pub(super) departed: Option<(Timestamp, Fate)>,
     /// Ended before their claim was answered; they wait for a look at this server.
     pub(super) unanswered: Vec<ConnectionId>,
     /// Whether the session that it gave last has a password of the server's own making.

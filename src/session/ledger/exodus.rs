@@ -203,6 +203,9 @@ impl Exodus {
     /// What has become of the server; None while evidence may still come.
     pub(super) fn fate(&self, server: ServerId, ensemble: &Ensemble, now: Timestamp) -> Option<Fate> {
         let view = ensemble.get(server)?;
+        if let Some(fate) = self.straggles_behind(view) {
+            return Some(fate);
+        }
         // Asked first, because a lost leader explains every end below better than the server that shows it.
         let change = self.leader_change(server, ensemble);
         // Only a look after the last end counts: one before it may have met a server that was about to leave.
@@ -260,6 +263,19 @@ impl Exodus {
             }
             (0, _, None) => self.is_late(now).then_some(self.stays(Testimony::Nobody)),
         }
+    }
+
+    /// Whether its ends belong to a departure of its server that is known already.
+    pub(super) fn is_straggling(&self, view: &ServerView) -> bool {
+        self.straggles_behind(view).is_some()
+    }
+
+    /// What the departure of its server was, when these ends belong to it: a look may show why the first connection was
+    /// closed before the end of the last has been read, and the server may serve again right after.
+    fn straggles_behind(&self, view: &ServerView) -> Option<Fate> {
+        let (left_at, fate) = view.departed.as_ref()?;
+        let from_before = self.served_at <= *left_at;
+        (from_before && self.started_at <= left_at.after(EXODUS_LONGEST)).then(|| fate.clone())
     }
 
     /// From when on an answer shows that the server serves on.

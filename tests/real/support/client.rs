@@ -90,16 +90,20 @@ impl Link {
 
     /// The same with a limit.
     pub(crate) fn open_within(address: SocketAddr, limit: Duration) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, limit)?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, unread: Vec::new(), ended: None })
+        Self::bound(address.ip(), address, limit)
     }
 
     /// Connects from this local address, as a client on another machine would come from another one.
     fn open_from(source: IpAddr, address: SocketAddr) -> io::Result<Self> {
+        Self::bound(source, address, PATIENCE)
+    }
+
+    /// The port is chosen before the connect: left to the connect, sockets to different ports of zoogate may get one
+    /// local port, and tests know connections by it.
+    fn bound(source: IpAddr, address: SocketAddr, limit: Duration) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.bind(&SocketAddr::new(source, 0).into())?;
-        socket.connect_timeout(&address.into(), PATIENCE)?;
+        socket.connect_timeout(&address.into(), limit)?;
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         Ok(Self { stream, unread: Vec::new(), ended: None })
