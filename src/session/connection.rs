@@ -14,7 +14,9 @@ use super::ending::{
 use super::event::{Event, Observer};
 use crate::text::beginning;
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectRequest, ConnectResponse, HANDSHAKE_CAP, request_len};
+use crate::wire::handshake::{
+    ConnectRequest, ConnectResponse, HANDSHAKE_CAP, answer_password, is_early_answer, request_len,
+};
 use crate::wire::{Dialect, Fault, FrameScanner, ReplyHead, RequestHead};
 
 /// Bytes of a client that are held until the answer to its handshake says how they are to be read. ClickHouse's own
@@ -156,9 +158,19 @@ impl ConnectionTracker {
     ) -> Result<(), Fault> {
         match &mut self.down {
             Side::Handshake(held) => {
-                let Some(response) = first_frame(held, &mut bytes, announced, ConnectResponse::read)? else {
-                    return Ok(());
+                let response = loop {
+                    match first_frame(held, &mut bytes, announced, read_first_answer)? {
+                        None => return Ok(()),
+                        Some(Some(response)) => break response,
+                        Some(None) => {
+                            let mut early = ReplyReader { talk: &mut self.talk, now, observer };
+                            FrameScanner::new().scan::<ReplyHead, _>(&std::mem::take(held), &mut early)?;
+                        }
+                    }
                 };
+                if let Some(password) = answer_password(held).filter(|_| response.accepted()) {
+                    observer.learn_password(response.session, password);
+                }
                 let timeout = u64::try_from(response.timeout_ms).ok().filter(|_| response.accepted());
                 self.timeout = timeout.map(Duration::from_millis);
                 observer.observe(Event::ConnectResponded(response));
@@ -304,6 +316,11 @@ impl ConnectionTracker {
 /// Bytes of a frame behind its length, as that says.
 fn announced(frame: &[u8]) -> Option<usize> {
     frame.first_chunk().map(|length| usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0))
+}
+
+/// The answer to a claim; None where credentials were answered in front of it.
+fn read_first_answer(body: &[u8]) -> Result<Option<ConnectResponse>, Fault> {
+    if is_early_answer(body) { Ok(None) } else { ConnectResponse::read(body).map(Some) }
 }
 
 /// Gathers a handshake frame, whose bytes behind its length `whole` counts as soon as it can; None while it is not

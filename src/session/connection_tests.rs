@@ -125,6 +125,46 @@ fn an_auth_reply_overtakes_without_a_gap() {
     assert_eq!(server_fin(&tracker).unanswered_count, 1);
 }
 
+#[test]
+fn an_answer_to_credentials_may_come_before_the_session_is_given() {
+    let auth = JuteWriter::new().request(-4, OpCode::AUTH).int(0).buffer(b"digest").buffer(b"u:p").end().into_bytes();
+    let early = reply(-4, ErrorCode::OK).repeat(2);
+    let all = [early, given(), reply(1, ErrorCode::OK)].concat();
+    let mut told = Vec::new();
+    for piece in [all.len(), 7, 1] {
+        let (mut tracker, mut words) = (ConnectionTracker::new(1 << 20), Words::default());
+        tracker.on_client_bytes(Timestamp(5), &[claim(), auth.repeat(2), get(1, "/a")].concat(), &mut words);
+        all.chunks(piece).for_each(|piece| tracker.on_server_bytes(Timestamp(6), piece, &mut words));
+        assert_eq!(server_fin(&tracker).unanswered_count, 0, "{:?}", words.0);
+        assert!(tracker.is_idle());
+        told.push(words.0);
+    }
+    assert_eq!((&told[0], &told[0]), (&told[1], &told[2]), "however it is cut");
+    assert!(
+        told[0].iter().any(|word| word.starts_with("given")) && !told[0].iter().any(|word| word.contains("opaque"))
+    );
+}
+
+#[test]
+fn only_who_is_given_a_session_learns_a_password() {
+    #[derive(Default)]
+    struct Learner(Vec<(SessionId, Vec<u8>)>);
+    impl Observer for Learner {
+        fn observe(&mut self, _: Event<'_>) {}
+        fn learn_password(&mut self, session: SessionId, password: &[u8]) {
+            self.0.push((session, password.to_vec()));
+        }
+    }
+    let answer =
+        |timeout: i32| JuteWriter::new().begin().int(0).int(timeout).long(9).buffer(b"secret").end().into_bytes();
+    for (timeout, expected) in [(6_000, vec![(SessionId(9), b"secret".to_vec())]), (0, vec![])] {
+        let (mut tracker, mut learner) = (ConnectionTracker::new(1 << 20), Learner::default());
+        tracker.on_client_bytes(Timestamp(5), &claim(), &mut learner);
+        answer(timeout).chunks(3).for_each(|piece| tracker.on_server_bytes(Timestamp(6), piece, &mut learner));
+        assert_eq!(learner.0, expected);
+    }
+}
+
 /// A multi as Kafka sends it: check the epoch, then make an ephemeral node.
 fn kafka_multi(xid: i32, path: &str) -> Vec<u8> {
     JuteWriter::new()

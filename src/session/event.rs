@@ -3,7 +3,7 @@
 //! Events borrow from the bytes that are passing; who wants to keep something copies it.
 
 use super::identity::Identity;
-use crate::ids::{Xid, Zxid};
+use crate::ids::{SessionId, Xid, Zxid};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 use crate::wire::{ErrorCode, Fault, OpCode};
@@ -12,6 +12,10 @@ use crate::wire::{ErrorCode, Fault, OpCode};
 pub trait Observer {
     /// Takes note of one event.
     fn observe(&mut self, event: Event<'_>);
+
+    /// Learns by what the client holds the session that it is given now, right before that is told. It is a secret:
+    /// never to be logged, shown or kept as it is.
+    fn learn_password(&mut self, _session: SessionId, _password: &[u8]) {}
 }
 
 /// One thing that happened on one connection.

@@ -13,6 +13,8 @@ pub const PASSWORD_CAP: usize = 1024;
 pub const HANDSHAKE_CAP: usize = 4 + 8 + 4 + 8 + 4 + PASSWORD_CAP + 1;
 /// Shortest body of a server's answer: its fixed fields, and no password.
 const SHORTEST_ANSWER: usize = 4 + 4 + 8 + 4;
+/// The xid of credentials, and of the answer to them.
+const CREDENTIALS_XID: i32 = -4;
 /// The version by which a Keeper says in its answer that it does not serve (`KEEPER_PROTOCOL_VERSION_CONNECTION_REJECT`).
 const REJECTED: i32 = 42;
 
@@ -175,6 +177,12 @@ pub enum FirstAnswer {
     Handshake(ConnectResponse),
     /// Something else: a Netty server may answer credentials before it answers the claim in front of them.
     SomethingElse,
+}
+
+/// Whether a frame's body is the answer to credentials, which a Netty server may send before it answers the claim in
+/// front of them (protocol.md §13).
+pub fn is_early_answer(body: &[u8]) -> bool {
+    body.len() == 16 && body.first_chunk().is_some_and(|xid| i32::from_be_bytes(*xid) == CREDENTIALS_XID)
 }
 
 /// Looks at the first bytes of a server, which begin with a frame's length; None while they are too few to tell, which
