@@ -43,10 +43,12 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    /// Looks at the server until the proxy stops.
+    /// Looks at the server for as long as the proxy runs: while it stops, claims that wait are still to be judged by
+    /// what their servers do.
     pub(super) async fn run(self) {
-        let stopping = self.gateway.stopping.clone();
-        stopping.run_until_cancelled(self.look_on()).await;
+        loop {
+            self.look_on().await;
+        }
     }
 
     async fn look_on(&self) {
@@ -61,12 +63,10 @@ impl Prober {
             let settings = self.gateway.settings.probe;
             let name = &self.gateway.names[self.server.index()];
             let pulse = self.gateway.pulse(self.server);
-            let is_first = !pulse.is_looked_at();
             pulse.look_begins(asked_at);
             let connected = socket::connect(name, began + settings.timeout).await;
-            if connected.is_ok() && is_first {
-                // Nothing was asked yet.
-                pulse.awakes();
+            if connected.is_ok() {
+                pulse.look_rests();
             }
             health = match connected {
                 Err(error) => {
@@ -103,11 +103,14 @@ impl Prober {
         tracing::trace!(%error, "probe");
         let Some(seen) = error.health() else {
             // The fault is on this side: it says nothing about the server.
+            self.gateway.pulse(self.server).look_rests();
             self.gateway.observatory.note_connect_failure(self.server, error.label());
             sleep(AFTER_UNREACHABLE).await;
             return health;
         };
-        if seen != Health::Unreachable {
+        if seen == Health::Unreachable {
+            self.gateway.pulse(self.server).not_reached();
+        } else {
             self.answered(asked_at, None);
         }
         self.seen(asked_at, asked_at, Sighting::of(seen));
@@ -160,7 +163,7 @@ impl Prober {
         let mut in_time = true;
         loop {
             let asked_at = self.gateway.clock.now();
-            self.gateway.pulse(self.server).look_begins(asked_at);
+            self.gateway.pulse(self.server).question_sent(asked_at);
             match timeout(self.gateway.settings.probe.timeout, &mut *asking).await {
                 Ok(answer) if in_time => return self.heard(connected_at, asked_at, &answer, question),
                 // An answer from long ago shows that the server is awake, and nothing of what it is now.
@@ -235,4 +238,48 @@ async fn ask(mut stream: TcpStream, word: &str) -> Vec<u8> {
     // However it ended: what was said by then counts.
     let _ = exchange.await;
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use socket2::{Domain, Socket, Type};
+
+    use super::*;
+    use crate::proxy::gateway::tests::gateway;
+    use crate::route::{ServerSight, UNREACHED_COUNTS};
+
+    /// An address whose kernel answers nobody, as the queue of its listener is full.
+    async fn unreachable() -> (SocketAddr, Socket, Vec<TcpStream>) {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let mut queue = Vec::new();
+        while let Ok(queued) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            queue.push(queued.unwrap());
+        }
+        (address, listener, queue)
+    }
+
+    #[tokio::test]
+    async fn one_look_that_does_not_connect_leaves_no_question_unanswered_and_shows_no_unresponsive_server() {
+        let (address, _listener, _queue) = unreachable().await;
+        let settings = format!("servers = \"{address}\"\nlisten = [\"127.0.0.1:1\"]\n[probe]\ntimeout = \"300ms\"");
+        let gateway = Arc::new(gateway(&settings));
+        let prober = tokio::spawn(Prober { gateway: Arc::clone(&gateway), server: ServerId(0) }.run());
+        let sight = || gateway.sights()[0];
+        let is_unresponsive = |sight: ServerSight| sight.is_unresponsive(|since| gateway.clock.now().since(since));
+        let mut counted = Vec::new();
+        while sight().unreached < UNREACHED_COUNTS {
+            let seen = sight();
+            assert!(!is_unresponsive(seen), "{seen:?}");
+            counted.push(seen.unreached);
+            sleep(Duration::from_millis(5)).await;
+        }
+        assert!(counted.contains(&1), "{counted:?}");
+        assert_eq!((is_unresponsive(sight()), sight().unanswered_since), (true, Timestamp::ZERO));
+        prober.abort();
+    }
 }

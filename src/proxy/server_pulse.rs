@@ -16,8 +16,12 @@ pub(super) struct ServerPulse {
     asked_at: AtomicU64,
     /// When that answer came.
     told_at: AtomicU64,
-    /// Since when a look waits for its answer.
+    /// Since when a look is under way, its connect included.
+    looked_since: AtomicU64,
+    /// Since when the question of a look waits for its answer.
     unanswered_since: AtomicU64,
+    /// Looks in a row that did not connect in their time.
+    unreached: AtomicU32,
     zxid: AtomicU64,
     zxid_since: AtomicU64,
     gave_at: AtomicU64,
@@ -33,8 +37,25 @@ pub(super) struct ServerPulse {
 }
 
 impl ServerPulse {
-    /// A look begins.
+    /// A look begins: it connects, or asks on a connection that is there.
     pub(super) fn look_begins(&self, now: Timestamp) {
+        let _ = self.looked_since.compare_exchange(0, now.0, Relaxed, Relaxed);
+    }
+
+    /// A look has its connection, which waits for its question, or is not made for a want on this side.
+    pub(super) fn look_rests(&self) {
+        self.unreached.store(0, Relaxed);
+        self.looked_since.store(self.unanswered_since.load(Relaxed), Relaxed);
+    }
+
+    /// A look did not connect in its time.
+    pub(super) fn not_reached(&self) {
+        self.unreached.fetch_add(1, Relaxed);
+    }
+
+    /// The question of a look was sent.
+    pub(super) fn question_sent(&self, now: Timestamp) {
+        self.look_begins(now);
         let _ = self.unanswered_since.compare_exchange(0, now.0, Relaxed, Relaxed);
     }
 
@@ -47,17 +68,19 @@ impl ServerPulse {
         }
         self.asked_at.store(asked_at.0, Relaxed);
         self.told_at.store(now.0, Relaxed);
-        self.unanswered_since.store(0, Relaxed);
+        self.awakes();
     }
 
     /// A question of long ago was answered: the server is awake, and nothing more is known.
     pub(super) fn awakes(&self) {
+        self.unreached.store(0, Relaxed);
         self.unanswered_since.store(0, Relaxed);
+        self.looked_since.store(0, Relaxed);
     }
 
-    /// Whether a look waits for its answer.
+    /// Whether a look is under way.
     pub(super) fn is_looked_at(&self) -> bool {
-        self.unanswered_since.load(Relaxed) > 0
+        self.looked_since.load(Relaxed) > 0
     }
 
     /// When it answered a look last.
@@ -119,7 +142,9 @@ impl ServerPulse {
             role: entry.role,
             asked_at: moment(&self.asked_at),
             answered_at: moment(&self.told_at),
+            looked_since: moment(&self.looked_since),
             unanswered_since: moment(&self.unanswered_since),
+            unreached: self.unreached.load(Relaxed),
             zxid: entry.zxid,
             zxid_since: moment(&self.zxid_since),
             gave_at: moment(&self.gave_at),
@@ -139,8 +164,8 @@ mod tests {
         let pulse = ServerPulse::default();
         let roster = ServerRoster::new(["a:1".to_owned()]);
         let sight = || pulse.sight(&roster.servers[0]);
-        pulse.look_begins(Timestamp(5));
-        pulse.look_begins(Timestamp(9));
+        pulse.question_sent(Timestamp(5));
+        pulse.question_sent(Timestamp(9));
         assert_eq!((sight().unanswered_since, pulse.is_looked_at()), (Timestamp(5), true));
         pulse.look_answered(Timestamp(9), Timestamp(11), Some(Zxid(3)));
         let seen = sight();
@@ -151,8 +176,34 @@ mod tests {
         assert_eq!(seen.zxid_since, Timestamp(11));
         pulse.look_answered(Timestamp(19), Timestamp(21), Some(Zxid(3)));
         assert_eq!(sight().zxid_since, Timestamp(11), "the same zxid");
-        pulse.look_begins(Timestamp(30));
+        pulse.question_sent(Timestamp(30));
         pulse.awakes();
         assert_eq!((sight().unanswered_since, sight().answered_at), (Timestamp(0), Timestamp(21)));
+    }
+
+    #[test]
+    fn a_look_that_only_connects_leaves_nothing_unanswered() {
+        let pulse = ServerPulse::default();
+        let roster = ServerRoster::new(["a:1".to_owned()]);
+        let sight = || pulse.sight(&roster.servers[0]);
+        let state = || (sight().looked_since.0, sight().unanswered_since.0, sight().unreached);
+        pulse.look_begins(Timestamp(5));
+        assert_eq!((state(), pulse.is_looked_at()), ((5, 0, 0), true));
+        pulse.look_rests();
+        assert_eq!((state(), pulse.is_looked_at()), ((0, 0, 0), false), "its connection waits to be needed");
+        for began in [10, 20] {
+            pulse.look_begins(Timestamp(began));
+            pulse.not_reached();
+        }
+        assert_eq!(state(), (10, 0, 2));
+        pulse.look_begins(Timestamp(30));
+        pulse.look_rests();
+        pulse.question_sent(Timestamp(40));
+        assert_eq!(state(), (40, 40, 0));
+        pulse.look_begins(Timestamp(50));
+        pulse.look_rests();
+        assert_eq!(state(), (40, 40, 0), "an earlier question is still unanswered");
+        pulse.look_answered(Timestamp(50), Timestamp(51), None);
+        assert_eq!(state(), (0, 0, 0));
     }
 }

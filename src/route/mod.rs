@@ -4,6 +4,7 @@ mod claim_step;
 mod policy;
 mod roster;
 mod search;
+mod search_view;
 mod sight;
 mod standing;
 
@@ -11,5 +12,5 @@ pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
 pub use policy::{Candidate, CandidateOrder, ConnectIntent, choose};
 pub use roster::{ServerEntry, ServerRoster};
 pub use search::{ClaimSearch, EVIDENCE_SETTLES, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
-pub use sight::{LOOK_FRESH, ServerSight, UNRESPONSIVE_AFTER};
+pub use sight::{LOOK_FRESH, ServerSight, UNREACHED_COUNTS, UNRESPONSIVE_AFTER};
 pub use standing::{COMPLAINT_COUNTS, COMPLAINTS, Complaint, ServerStanding, ServerWork, UNANSWERED_COUNTS};

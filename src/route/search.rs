@@ -12,6 +12,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::claim_step::{ClaimStep, ClaimTerms, TurnedAway};
 use super::policy::Candidate;
+use super::search_view::SearchView;
 use super::sight::ServerSight;
 use crate::ids::ServerId;
 use crate::session::sighting::{Health, Role};
@@ -73,7 +74,7 @@ pub struct ClaimSearch {
     tried: SmallVec<[Tried; 5]>,
     /// Since when another server is seen to work and the asked one is not.
     evidence_since: Timestamp,
-    /// Whether half of the timeout has decided once.
+    /// Whether a server was left, by whatever rule: once is often enough where time alone decides.
     halved: bool,
     /// Whether what the client sent behind its claim may be sent twice.
     repeatable: bool,
@@ -146,6 +147,7 @@ impl ClaimSearch {
     /// The claim at this server was left behind.
     pub fn left(&mut self, server: ServerId) {
         self.evidence_since = Timestamp::ZERO;
+        self.halved = true;
         self.change(server, |tried| tried.attempt = Attempt::Left);
     }
 
@@ -198,7 +200,6 @@ impl ClaimSearch {
         }
         // It is left only for one that is known to be there.
         if view.sight(other).is_fresh(view.elapsed) || !view.sight(other).answers_looks() {
-            self.halved = true;
             return ClaimStep::Leave(server);
         }
         ClaimStep::Look(other)
@@ -215,7 +216,7 @@ impl ClaimSearch {
         for candidate in self.in_order(view) {
             let server = candidate.server;
             let sight = view.sight(server);
-            if sight.is_unresponsive(view.elapsed) && sight.answers_looks() {
+            if sight.keeps_waiting(view.elapsed) && sight.answers_looks() {
                 if candidate.reason == RouteReason::Followed {
                     // Its claim may be carried out there at any moment: none goes to another server beside it.
                     return ClaimStep::Wait;
@@ -261,7 +262,6 @@ impl ClaimSearch {
             (server, leave)
         });
         if let Some((server, true)) = followed {
-            self.halved = true;
             self.left(server);
         }
         let mut order: SmallVec<[Candidate; 5]> = SmallVec::new();
@@ -284,7 +284,7 @@ impl ClaimSearch {
         if sight.answers_looks() {
             return sight.is_fresh(view.elapsed);
         }
-        sight.is_unresponsive(view.elapsed)
+        sight.keeps_waiting(view.elapsed)
             || matches!(sight.health, Health::Mute | Health::Refusing | Health::Unreachable)
     }
 
@@ -295,7 +295,7 @@ impl ClaimSearch {
             let (tried, sight) = (self.tried.get(one.server.index()), view.sight(one.server));
             let works = matches!(sight.health, Health::Serving | Health::Unknown)
                 && sight.role != Role::ReadOnly
-                && !sight.is_unresponsive(view.elapsed);
+                && !sight.keeps_waiting(view.elapsed);
             let unasked = tried.is_some_and(|tried| tried.attempt == Attempt::Untried);
             one.server != server && unasked && (works || sight.health == Health::Mute && !sight.answers_looks())
         };
@@ -304,12 +304,12 @@ impl ClaimSearch {
 
     /// Whether a server may be left whose claim went out at that moment.
     fn may_leave(&mut self, server: ServerId, since: Timestamp, view: SearchView<'_>) -> bool {
-        if view.is_silent_follower(server) {
-            return true;
-        }
         let waited = (view.elapsed)(since);
-        let (third, half) = (self.terms.timeout / 3, self.terms.timeout / 2);
-        if self.is_slow_alone(server, since, view) && waited >= third.max(SHORTEST_WAIT) {
+        let [third, half, two_thirds] = [2, 3, 4].map(|sixths| self.terms.timeout * sixths / 6);
+        // A follower that is silent is waited for as long as a client of three servers would by itself: when it goes on by
+        // then it gives the session, and one that was claimed elsewhere meanwhile it would take away from there.
+        let slow = self.is_slow_alone(server, since, view) || view.is_silent_follower(server);
+        if slow && waited >= third.max(SHORTEST_WAIT) {
             return true;
         }
         // Where claims wait elsewhere too, or did until a moment ago, the ensemble is slow and not this server. What waits
@@ -321,8 +321,12 @@ impl ClaimSearch {
         if self.terms.session.is_new() {
             return alone && !self.halved && waited >= third.max(SHORTEST_WAIT);
         }
-        // One that has worked since has lost this claim when it does not answer it soon.
-        let idle = (view.elapsed)(view.sight(server).worked_at()) >= SHORTEST_WAIT;
+        let worked_at = view.sight(server).worked_at();
+        let idle = (view.elapsed)(worked_at) >= SHORTEST_WAIT;
+        if !idle && worked_at >= since.after(SHORTEST_WAIT) {
+            // It works, and answers what came later: this claim, or its answer, was lost on the way.
+            return !self.halved && waited >= two_thirds;
+        }
         alone && idle && !self.halved && waited >= half.max(SHORTEST_WAIT) && !view.leader_is_silent()
     }
 
@@ -346,44 +350,6 @@ impl Attempt {
     /// Whether the server may be asked.
     fn is_open(self) -> bool {
         matches!(self, Self::Untried | Self::Broken)
-    }
-}
-
-/// What a decision looks at.
-#[derive(Clone, Copy)]
-struct SearchView<'a> {
-    order: &'a [Candidate],
-    seen: &'a [ServerSight],
-    elapsed: &'a dyn Fn(Timestamp) -> Duration,
-}
-
-impl<'a> SearchView<'a> {
-    fn sight(&self, server: ServerId) -> &'a ServerSight {
-        self.seen.get(server.index()).unwrap_or(&ServerSight::UNSEEN)
-    }
-
-    fn others(&self, server: ServerId) -> impl Iterator<Item = &'a ServerSight> {
-        self.seen.iter().enumerate().filter(move |(place, _)| *place != server.index()).map(|(_, sight)| sight)
-    }
-
-    /// Whether it answers no look and does not lead. What leads and is silent is waited for: nobody else could
-    /// answer either, until another leads.
-    fn is_silent_follower(&self, server: ServerId) -> bool {
-        let sight = self.sight(server);
-        let replaced = self.others(server).any(|other| {
-            let leads = other.role == Role::Leader && other.health == Health::Serving;
-            leads && other.answered_at > sight.answered_at
-        });
-        let leads = matches!(sight.role, Role::Leader | Role::Standalone);
-        sight.answers_looks() && sight.is_unresponsive(self.elapsed) && (!leads || replaced)
-    }
-
-    /// Whether the server that led last answers no look: then nobody can be given anything.
-    fn leader_is_silent(&self) -> bool {
-        // One that says that it does not serve, or is not there, leads no longer, whatever it told before.
-        let down = [Health::NotServing, Health::Refusing, Health::Closing];
-        let leaders = self.seen.iter().filter(|sight| sight.role == Role::Leader && !down.contains(&sight.health));
-        leaders.max_by_key(|sight| sight.answered_at).is_some_and(|leader| leader.is_unresponsive(self.elapsed))
     }
 }
 

@@ -11,6 +11,9 @@ pub const LOOK_FRESH: Duration = Duration::from_millis(150);
 /// How long a look may stay unanswered before its server counts as unresponsive. An ensemble of idle servers answers
 /// within a millisecond, a busy one within tens; a stop-the-world pause of half a second is rare.
 pub const UNRESPONSIVE_AFTER: Duration = Duration::from_millis(500);
+/// Looks in a row that must not connect before their server counts as unresponsive: the first one may have lost a packet,
+/// while a claim that waits on a connection of its own is as well as it was.
+pub const UNREACHED_COUNTS: u32 = 2;
 /// How much later than another server a follower may apply a transaction without being cut off.
 const APPLY_LAG: Duration = Duration::from_millis(100);
 
@@ -25,8 +28,12 @@ pub struct ServerSight {
     pub asked_at: Timestamp,
     /// When that answer came.
     pub answered_at: Timestamp,
-    /// Since when a look waits for its answer; zero when none does.
+    /// Since when a look is under way, its connect included; zero when none is.
+    pub looked_since: Timestamp,
+    /// Since when the question of a look, sent on a connection, waits for its answer; zero when none does.
     pub unanswered_since: Timestamp,
+    /// Looks in a row that did not connect in their time.
+    pub unreached: u32,
     /// The last processed zxid that it told last.
     pub zxid: Option<Zxid>,
     /// When this zxid was first told.
@@ -46,7 +53,9 @@ impl ServerSight {
         role: Role::Unknown,
         asked_at: Timestamp::ZERO,
         answered_at: Timestamp::ZERO,
+        looked_since: Timestamp::ZERO,
         unanswered_since: Timestamp::ZERO,
+        unreached: 0,
         zxid: None,
         zxid_since: Timestamp::ZERO,
         gave_at: Timestamp::ZERO,
@@ -59,9 +68,19 @@ impl ServerSight {
         self.answered_at > Timestamp::ZERO && elapsed(self.answered_at) <= LOOK_FRESH
     }
 
-    /// Whether it leaves a look unanswered for longer than [`UNRESPONSIVE_AFTER`].
+    /// Whether it leaves the question of a look unanswered for longer than [`UNRESPONSIVE_AFTER`], or was not reached
+    /// [`UNREACHED_COUNTS`] times in a row.
     pub fn is_unresponsive(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
-        self.unanswered_since > Timestamp::ZERO && elapsed(self.unanswered_since) >= UNRESPONSIVE_AFTER
+        let unanswered =
+            self.unanswered_since > Timestamp::ZERO && elapsed(self.unanswered_since) >= UNRESPONSIVE_AFTER;
+        unanswered || self.unreached >= UNREACHED_COUNTS
+    }
+
+    /// Whether a look at it takes longer than [`UNRESPONSIVE_AFTER`], if only to connect. That is enough not to send it
+    /// a claim, and not enough to leave one that waits there.
+    pub fn keeps_waiting(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
+        let looks_long = self.looked_since > Timestamp::ZERO && elapsed(self.looked_since) >= UNRESPONSIVE_AFTER;
+        looks_long || self.is_unresponsive(elapsed)
     }
 
     /// Whether it has ever answered a look. What speaks ZooKeeper's protocol need not know the four-letter words.
