@@ -9,8 +9,8 @@ use crate::admin::{desk, door as admin_door, guests, listing, pace};
 use crate::observe::observatory::reading;
 use crate::observe::{calendar, journal, logging, sparing};
 use crate::proxy::{
-    account, claims_out, connection, descriptors, door, gate, gateway, half_pipe, loop_watch, own_pause, probe, reach,
-    relay, socket, suspect,
+    account, claims_out, connection, descriptors, door, gate, gateway, half_pipe, loop_watch, older_connections,
+    own_pause, probe, reach, read_ahead, relay, socket, suspect,
 };
 use crate::route;
 use crate::session::ledger::{self, docket, kept, roles};
@@ -113,8 +113,10 @@ bounds! {
         "`connections.buffer` for each direction, {held} at most, then the other side is not read; none on an idle \
          connection",
         "`zoogate_paused_reads_total`";
-    "bytes taken from a client before a server has answered its handshake" [ahead: bytes gate::READ_AHEAD]
-        "{ahead}, then the client is not read",
+    "bytes taken from a client before a server has answered its handshake" [
+        ahead: bytes gate::READ_AHEAD, ended: bytes read_ahead::READ_OF_ENDED,
+    ]
+        "{ahead}, {ended} of one that has ended its side, then the client is not read",
         "";
     "time to connect to a server for a claim" [
         connect: time reach::CONNECT_WITHIN, share: count reach::CONNECT_SHARE,
@@ -131,7 +133,12 @@ bounds! {
     ]
         "{claims}, for twice the timeout asked, at least {least} and at most {most}",
         "";
-    "connections of claims left behind that are watched" [
+    "time that a claim waits for the older connection of its session to end" [
+        within: time older_connections::OLDER_ENDS_WITHIN,
+    ]
+        "{within}, then it goes up; what the older one still holds is dropped when its worker comes to it",
+        "";
+    "connections of claims left behind that are watched, and second ones for new sessions" [
         watched: count claims_out::CONNECTIONS_WATCHED, share: count descriptors::LEFT_CLAIMS_SHARE,
     ]
         "{watched}, or one in {share} of the descriptors, as long as the claims are remembered",

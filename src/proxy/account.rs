@@ -32,7 +32,7 @@ pub(super) struct Account {
     routed: RouteReason,
     /// The session that is claimed, and then the one that was given.
     session: Option<SessionId>,
-    /// What tells its claim from others; None for a new session.
+    /// What tells its claim from others; None for a new session until it is given.
     key: Option<ClaimKey>,
     /// Negotiated timeout, once the session was given.
     timeout: Option<Duration>,
@@ -43,6 +43,8 @@ pub(super) struct Account {
     ended: bool,
     /// Refusals in words that came in this wake-up.
     refusals: u16,
+    /// Whether the client does not take what its server said.
+    client_is_full: bool,
     _load: Load,
 }
 
@@ -67,6 +69,7 @@ impl Account {
             now: Timestamp::ZERO,
             ended: false,
             refusals: 0,
+            client_is_full: false,
             _load: Load::add(observatory, server),
         }
     }
@@ -90,9 +93,9 @@ impl Account {
         self.recorder.count_pause(direction);
     }
 
-    /// Its session, once it was given or claimed.
-    pub(super) fn session(&self) -> Option<SessionId> {
-        self.session.filter(|session| !session.is_new())
+    /// What tells claims to its session from those of others, once that is known.
+    pub(super) fn key(&self) -> Option<ClaimKey> {
+        self.key
     }
 
     /// Its number.
@@ -103,6 +106,11 @@ impl Account {
     /// How much of the time between two moments zoogate itself stood still.
     pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
         self.gateway.paused_within(from, to)
+    }
+
+    /// The client does not take what its server said: what it waits for may stand before its own door.
+    pub(super) fn client_is_full(&mut self) {
+        self.client_is_full = true;
     }
 
     /// Closes the account at the first sign of the connection's end.
@@ -150,7 +158,7 @@ impl Account {
             }
             return;
         }
-        let owed = end.unanswered_count > 0 || end.unanswered_pings > 0;
+        let owed = !self.client_is_full && (end.unanswered_count > 0 || end.unanswered_pings > 0);
         let silence = now.since(end.server_heard_at).saturating_sub(self.paused_within(end.server_heard_at, now));
         let waited_out = gave_up && owed && self.timeout.is_some_and(|timeout| silence * 3 >= timeout * 2);
         if waited_out || end.closer == Closer::Proxy(ProxyClose::MuteServer) {
@@ -229,6 +237,14 @@ fn describe(refused: Refused<'_>) -> Unanswered {
 }
 
 impl Observer for Account {
+    fn learn_password(&mut self, session: SessionId, password: &[u8]) {
+        if self.key.is_none() {
+            let key = self.gateway.claims_out.key(session, password);
+            self.key = Some(key);
+            self.gateway.rolls[self.arrival.worker].hold(self.connection, key);
+        }
+    }
+
     #[expect(
         clippy::inline_always,
         reason = "where an event is made its kind is known: inlined, nothing of it is built"

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -67,8 +67,9 @@ struct Book {
 #[derive(Debug)]
 pub(super) struct ClaimsOut {
     book: Mutex<Book>,
-    watched: AtomicUsize,
-    /// Most connections that are watched at once.
+    /// Connections that are watched, and second ones for new sessions.
+    taken: AtomicUsize,
+    /// Most of these at once.
     places: usize,
     digests: RandomState,
 }
@@ -76,7 +77,7 @@ pub(super) struct ClaimsOut {
 impl ClaimsOut {
     /// No claim is out; so many connections may be watched.
     pub(super) fn new(places: usize) -> Self {
-        Self { book: Mutex::default(), watched: AtomicUsize::new(0), places, digests: RandomState::default() }
+        Self { book: Mutex::default(), taken: AtomicUsize::new(0), places, digests: RandomState::default() }
     }
 
     /// The key of a claim.
@@ -139,24 +140,33 @@ impl ClaimsOut {
         self.lock().late.iter().any(elsewhere)
     }
 
-    /// A place for one more connection that is watched, to be given back with [`unwatch`](Self::unwatch). Claims that
-    /// can take no session from anybody leave half of the places to others.
-    pub(super) fn watch(&self, can_take: bool) -> bool {
+    /// A place for one more connection that carries a claim beside its client's own: one that is watched, or a second
+    /// one for a new session. Claims that can take no session from anybody leave half of the places to others.
+    pub(super) fn place(self: &Arc<Self>, can_take: bool) -> Option<ClaimPlace> {
         let places = if can_take { self.places } else { self.places / 2 };
-        let taken = self.watched.fetch_add(1, Relaxed) < places;
-        if !taken {
-            self.unwatch();
-        }
-        taken
+        // Given back at once where it is one too many.
+        let taken = self.taken.fetch_add(1, Relaxed) < places;
+        let place = ClaimPlace(Arc::clone(self));
+        taken.then_some(place)
     }
 
-    /// Gives a place back.
-    pub(super) fn unwatch(&self) {
-        self.watched.fetch_sub(1, Relaxed);
+    /// Places that are taken now.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place for a connection that carries a claim, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct ClaimPlace(Arc<ClaimsOut>);
+
+impl Drop for ClaimPlace {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Relaxed);
     }
 }
 
@@ -289,13 +299,15 @@ mod tests {
     }
 
     #[test]
-    fn as_many_connections_are_watched_as_there_are_places() {
-        let out = ClaimsOut::new(4);
-        assert!((0..2).all(|_| out.watch(false)));
-        assert!(!out.watch(false), "half is for those that could take a session");
-        assert!((0..2).all(|_| out.watch(true)));
-        assert!(!out.watch(true));
-        out.unwatch();
-        assert!(!out.watch(false) && out.watch(true));
+    fn as_many_connections_have_a_place_as_there_are() {
+        let out = Arc::new(ClaimsOut::new(4));
+        let mut others: Vec<_> = (0..2).map(|_| out.place(false)).collect();
+        assert!(out.place(false).is_none(), "half is for those that could take a session");
+        let own = [out.place(true), out.place(true)];
+        assert!(others.iter().chain(&own).all(Option::is_some) && out.place(true).is_none());
+        assert_eq!(out.taken(), 4);
+        drop((others.pop(), own));
+        assert!(out.place(false).is_some() && out.place(true).is_some());
+        assert_eq!(out.taken(), 1);
     }
 }

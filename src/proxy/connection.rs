@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::client_end::{ClientEnd, take_ready};
-use super::gate::{GateError, knock};
+use super::gate::{GateError, READ_AHEAD, knock};
 use super::gateway::{Arrival, Gateway, Permit};
 use super::half_pipe::HalfPipe;
 use super::reach::reach;
@@ -22,7 +22,7 @@ use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::{ConnectIntent, TurnedAway};
 use crate::session::verdict::RouteReason;
 use crate::wire::first_frame::{Foreign, Opening, classify};
-use crate::wire::handshake::{ConnectRequest, answer_password};
+use crate::wire::handshake::ConnectRequest;
 use crate::wire::pipelined::Pipelined;
 
 /// How long a mirror waits for its server's kernel: longer than a lost SYN and its repetition take.
@@ -132,7 +132,7 @@ impl Guest {
                     *sent = bytes.len();
                 }
                 Some(Opening::Handshake(len)) => {
-                    let end = take_ready(client, bytes);
+                    let end = take_ready(client, bytes, READ_AHEAD);
                     let gone = end.is_some_and(|end| has_gone(&bytes[..], 4 + len, end));
                     return if gone { Begun::Gone } else { Begun::Known(Opening::Handshake(len)) };
                 }
@@ -195,10 +195,7 @@ impl Guest {
             Ok(Attached { claim, left_behind }) => {
                 let counters = self.gateway.observatory.counters(self.arrival.worker, claim.server);
                 counters.record_claim_wait(self.gateway.clock.now().since(began_at));
-                let key = search.key().or_else(|| {
-                    let session = claim.conversation.session()?;
-                    Some(self.gateway.claims_out.key(session, answer_password(&claim.answer)?))
-                });
+                let key = claim.conversation.key();
                 let (connection, mut up, mut down) = (claim.connection(), self.pipe(), self.pipe());
                 up.preload(search.unsent(&claim).to_vec());
                 down.preload(claim.answer);

@@ -57,7 +57,7 @@ pub(super) struct Gateway {
     looks: watch::Sender<()>,
     standing: Mutex<ServerStanding>,
     /// The claims that are out.
-    pub(super) claims_out: ClaimsOut,
+    pub(super) claims_out: Arc<ClaimsOut>,
     heartbeats: Heartbeats,
     connections: AtomicU64,
     open: AtomicUsize,
@@ -98,7 +98,7 @@ impl Gateway {
             pulses,
             looks: watch::Sender::new(()),
             standing: Mutex::new(standing),
-            claims_out: ClaimsOut::new(room.left_claims),
+            claims_out: Arc::new(ClaimsOut::new(room.left_claims)),
             heartbeats,
             connections: AtomicU64::new(1),
             open: AtomicUsize::new(0),
@@ -266,6 +266,11 @@ impl Gateway {
 
     fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize, RandomState>> {
         self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a stop has something to wait for: clients, or claims that are watched until they can do no harm.
+    pub(super) fn is_busy(&self) -> bool {
+        self.open() > 0 || self.claims_out.taken() > 0
     }
 
     /// Client connections that are open now.

@@ -48,15 +48,14 @@ impl LeftClaim {
         self.claim.conversation.end(closer);
         self.gateway.probe_soon(self.claim.server);
         let can_take = self.request.password.may_be_right();
-        if !self.gateway.claims_out.watch(can_take) {
+        let Some(place) = self.gateway.claims_out.place(can_take) else {
             self.gateway.observatory.note_unwatched();
             return;
-        }
+        };
+        // A stop does not end it: its connection is as good as a client's until the grace is over.
         tokio::spawn(async move {
-            let stopping = self.gateway.stopping.clone();
-            let gateway = Arc::clone(&self.gateway);
-            stopping.run_until_cancelled(self.watch()).await;
-            gateway.claims_out.unwatch();
+            self.watch().await;
+            drop(place);
         });
     }
 

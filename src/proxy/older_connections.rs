@@ -2,29 +2,86 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::claims_out::ClaimKey;
 use super::gateway::Gateway;
 use super::roll::{Told, Word};
 
-/// How often, a millisecond apart, an older connection of the session is looked for that has yet to end.
-const TRIES: u32 = 50;
+/// Between two looks whether an older connection has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// How long an older connection is waited for that does not end. A worker comes to what it was told within
+/// milliseconds, within some hundred on a busy machine. One that has not in two seconds stands still, and what it holds
+/// goes nowhere: the first thing that it will do is to drop that. To wait any longer would take the time in which a
+/// session with a short timeout (4 s is the shortest that servers give by default) is to be claimed.
+pub(crate) const OLDER_ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Ends the older connections of a session's client, so that nothing that they still hold reaches a server behind the
-/// new claim. Where one name stands for several servers it is not known which of them carries what, and the connections
-/// are left as they would be without zoogate.
-pub(super) async fn end_older_connections(gateway: &Gateway, key: ClaimKey) {
-    for _ in 0..TRIES {
+/// new claim, and waits for that so long at most; returns how long it took. Where one name stands for several servers
+/// it is not known which of them carries what, and the connections are left as they would be without zoogate.
+pub(super) async fn end_older_connections(gateway: &Gateway, key: ClaimKey, within: Duration) -> Duration {
+    let began = Instant::now();
+    loop {
         let mut carriers = gateway.observatory.carriers(key.session);
         carriers.retain(|(_, server)| !gateway.observatory.stands_for_many(*server));
         let mut ending = carriers.iter().filter(|(connection, _)| {
             // One that has just attached is known a moment before its relay can be told.
             gateway.tell(*connection, Word::Superseded, Some(key)) != Told::NotMeant
         });
-        if ending.next().is_none() {
-            return;
+        if ending.next().is_none() || began.elapsed() >= within {
+            return began.elapsed();
         }
-        sleep(Duration::from_millis(1)).await;
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Waker;
+
+    use super::*;
+    use crate::ids::ServerId;
+    use crate::proxy::gateway::Arrival;
+    use crate::proxy::gateway::tests::gateway;
+    use crate::proxy::roll::Holder;
+    use crate::proxy::witness::Prospect;
+    use crate::session::ending::{Closer, ProxyClose};
+    use crate::session::verdict::RouteReason;
+    use crate::wire::JuteWriter;
+
+    const SESSION: crate::ids::SessionId = crate::ids::SessionId(0x0100_0000_0000_0009);
+
+    #[tokio::test]
+    async fn a_claim_goes_up_when_the_older_connection_has_ended_however_slow_its_worker_is() {
+        let gateway = Arc::new(gateway("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"));
+        let arrival = Arrival { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
+        let connection = gateway.next_connection();
+        let prospect = Prospect {
+            gateway: Arc::clone(&gateway),
+            arrival,
+            server: ServerId(0),
+            routed: RouteReason::Spread,
+            connection,
+        };
+        let mut conversation = prospect.conversation(None);
+        let now = gateway.clock.now();
+        let claim = JuteWriter::new().begin().int(0).long(0).int(30_000).long(0).buffer(&[0; 16]).end();
+        let answer = JuteWriter::new().begin().int(0).int(30_000).long(SESSION.0).buffer(&SESSION.password()).end();
+        conversation.on_client_bytes(now, &claim.into_bytes());
+        conversation.on_server_bytes(now, &answer.into_bytes());
+        let key = conversation.key().expect("a session that was given");
+        let ear = gateway.rolls[0].enter(connection, ServerId(0), Holder::Pooled(Some(key)), Waker::noop().clone());
+        end_older_connections(&gateway, key, Duration::ZERO).await;
+        assert_eq!(ear.word(), Word::Superseded, "it is told, and stands still");
+        let worker = tokio::spawn(async move {
+            sleep(Duration::from_millis(300)).await;
+            conversation.end(Closer::Proxy(ProxyClose::Superseded));
+            conversation
+        });
+        end_older_connections(&gateway, key, OLDER_ENDS_WITHIN).await;
+        assert!(gateway.observatory.carriers(SESSION).is_empty(), "the claim would overtake it");
+        drop(worker);
     }
 }

@@ -133,6 +133,9 @@ impl Relay {
     fn sign(&mut self, closer: Closer) {
         if !self.ending {
             self.ending = true;
+            if !self.down.is_empty() || matches!(self.broken, Some((Side::Client, _))) {
+                self.witness.client_is_full();
+            }
             self.witness.end(closer);
             self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
         }
@@ -235,7 +238,9 @@ impl Relay {
                     ear.checked();
                 }
                 let silence = self.witness.server_silence(now);
-                let waited = silence.is_some_and(|(lasted, timeout)| lasted >= patience(timeout));
+                // Of a server that is not read, as its client takes nothing, nobody knows whether it is silent.
+                let read = self.down.is_empty();
+                let waited = read && silence.is_some_and(|(lasted, timeout)| lasted >= patience(timeout));
                 (self.enrolment.holder != Holder::Mirrored && waited).then_some(ProxyClose::MuteServer)
             }
             Word::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
@@ -290,7 +295,8 @@ impl Future for Relay {
         });
         let word = ear.word();
         let now = this.clock.now();
-        let mut parting = this.poll_pipes(cx, now);
+        // What is still to be sent belongs to a client that has come back and begun anew: nothing of it goes up.
+        let mut parting = if word == Word::Superseded { None } else { this.poll_pipes(cx, now) };
         if parting.is_none() && word != Word::GoOn {
             parting = this.heed(word, now);
         }

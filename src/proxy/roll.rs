@@ -59,7 +59,6 @@ pub(super) struct Ear(Arc<Listener>);
 struct Listener {
     word: AtomicU8,
     server: ServerId,
-    holder: Holder,
     waker: Waker,
 }
 
@@ -95,15 +94,29 @@ impl Ear {
 /// The relays of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Roll {
-    ears: Mutex<HashMap<ConnectionId, Ear, foldhash::fast::RandomState>>,
+    entries: Mutex<HashMap<ConnectionId, RollEntry, foldhash::fast::RandomState>>,
+}
+
+/// One relay on a roll.
+#[derive(Debug)]
+struct RollEntry {
+    ear: Ear,
+    holder: Holder,
 }
 
 impl Roll {
     /// Adds a relay under its connection's number.
     pub(super) fn enter(&self, number: ConnectionId, server: ServerId, holder: Holder, waker: Waker) -> Ear {
-        let ear = Ear(Arc::new(Listener { word: AtomicU8::new(Word::GoOn as u8), server, holder, waker }));
-        self.lock().insert(number, ear.clone());
+        let ear = Ear(Arc::new(Listener { word: AtomicU8::new(Word::GoOn as u8), server, waker }));
+        self.lock().insert(number, RollEntry { ear: ear.clone(), holder });
         ear
+    }
+
+    /// Says by what the client of a pooled connection holds its session, where that was not known when it was entered.
+    pub(super) fn hold(&self, number: ConnectionId, key: ClaimKey) {
+        if let Some(RollEntry { holder: Holder::Pooled(held @ None), .. }) = self.lock().get_mut(&number) {
+            *held = Some(key);
+        }
     }
 
     /// Takes a relay off.
@@ -118,19 +131,19 @@ impl Roll {
 
     /// Has the relays of a server check it.
     pub(super) fn check(&self, server: ServerId) {
-        let ears = self.lock();
-        for ear in ears.values().filter(|ear| ear.0.server == server) {
+        let entries = self.lock();
+        for ear in entries.values().map(|entry| &entry.ear).filter(|ear| ear.0.server == server) {
             ear.hear(Word::CheckServer);
         }
     }
 
     /// Says a word to one pooled connection; a word that only concerns a client's own connections not to others.
     pub(super) fn tell(&self, number: ConnectionId, word: Word, key: Option<ClaimKey>) -> Told {
-        let ears = self.lock();
-        let Some(ear) = ears.get(&number) else { return Told::NotHere };
-        match ear.0.holder {
+        let entries = self.lock();
+        let Some(entry) = entries.get(&number) else { return Told::NotHere };
+        match entry.holder {
             Holder::Pooled(own) if key.is_none() || own == key => {
-                ear.hear(word);
+                entry.ear.hear(word);
                 Told::Heard
             }
             Holder::Pooled(_) | Holder::Mirrored => Told::NotMeant,
@@ -139,7 +152,7 @@ impl Roll {
 
     /// What the client of a pooled connection holds its session by; None where that is not known here.
     pub(super) fn key(&self, number: ConnectionId) -> Option<ClaimKey> {
-        match self.lock().get(&number)?.0.holder {
+        match self.lock().get(&number)?.holder {
             Holder::Pooled(key) => key,
             Holder::Mirrored => None,
         }
@@ -147,14 +160,14 @@ impl Roll {
 
     /// Tells up to `most` relays that were not told so before to end.
     pub(super) fn end(&self, word: Word, most: usize) {
-        let ears = self.lock();
-        for ear in ears.values().filter(|ear| ear.word() < word).take(most) {
+        let entries = self.lock();
+        for ear in entries.values().map(|entry| &entry.ear).filter(|ear| ear.word() < word).take(most) {
             ear.hear(word);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionId, Ear, foldhash::fast::RandomState>> {
-        self.ears.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionId, RollEntry, foldhash::fast::RandomState>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,6 +206,21 @@ mod tests {
         assert_eq!((own.word(), mirrored.word()), (Word::GoOn, Word::GoOn));
         assert_eq!((tell(1, b"right"), own.word()), (Told::Heard, Word::Superseded));
         assert_eq!(roll.tell(ConnectionId(2), Word::EndForLateClaim, None), Told::NotMeant);
+    }
+
+    #[test]
+    fn a_session_that_was_given_late_is_its_clients_from_then_on() {
+        let (roll, claims) = (Roll::default(), super::super::claims_out::ClaimsOut::new(0));
+        let key = claims.key(crate::ids::SessionId(7), b"right");
+        for (number, holder) in [(1, Holder::Pooled(None)), (2, Holder::Mirrored)] {
+            roll.enter(ConnectionId(number), ServerId(0), holder, Waker::noop().clone());
+        }
+        let tell = |number| roll.tell(ConnectionId(number), Word::Superseded, Some(key));
+        assert_eq!((tell(1), tell(2)), (Told::NotMeant, Told::NotMeant));
+        [1, 2, 3].into_iter().for_each(|number| roll.hold(ConnectionId(number), key));
+        assert_eq!((tell(1), tell(2), tell(3)), (Told::Heard, Told::NotMeant, Told::NotHere));
+        roll.hold(ConnectionId(1), claims.key(crate::ids::SessionId(7), b"another"));
+        assert_eq!(roll.key(ConnectionId(1)), Some(key), "it is given once");
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl Server {
         gateway.stopping.cancel();
         let drained = async {
             let deadline = tokio::time::Instant::now() + gateway.settings.shutdown_grace;
-            while gateway.open() > 0 && tokio::time::Instant::now() < deadline {
+            while gateway.is_busy() && tokio::time::Instant::now() < deadline {
                 tokio::time::sleep(TICK).await;
             }
         };

@@ -5,35 +5,32 @@
 //! client, is reported to the next decision.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use smallvec::SmallVec;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::claims_out::ClaimKey;
-use super::client_end::{ClientEnd, take_ready};
-use super::gate::READ_AHEAD;
+use super::claims_out::{ClaimKey, ClaimPlace};
+use super::client_end::ClientEnd;
 use super::gateway::{Arrival, Gateway, Load, asked_timeout};
 use super::left_claim::LeftClaim;
-use super::older_connections::end_older_connections;
+use super::older_connections::{OLDER_ENDS_WITHIN, end_older_connections};
 use super::reach::{connect_within, reach};
-use super::socket;
+use super::read_ahead::ReadAhead;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::witness::Prospect;
 use crate::ids::{ConnectionId, ServerId};
 use crate::route::{
-    Candidate, ClaimSearch, ClaimStep, ClaimTerms, Complaint, ConnectIntent, RECHECK, TurnedAway, UNANSWERED_COUNTS,
+    Candidate, ClaimSearch, ClaimStep, ClaimTerms, Complaint, ConnectIntent, LOOK_FRESH, RECHECK, TurnedAway,
+    UNANSWERED_COUNTS,
 };
 use crate::session::ending::{Closer, How, ProxyClose};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, Password, Refusal};
-use crate::wire::pipelined::Pipelined;
 
 /// How long a look is waited for before what was seen is decided upon again.
 const LOOK_WAIT: Duration = Duration::from_millis(50);
@@ -61,20 +58,19 @@ pub(super) struct ServerSearch<'a> {
     request: ConnectRequest,
     key: Option<ClaimKey>,
     /// The client's first frame, and what it has sent behind it.
-    outgoing: Vec<u8>,
-    frame_len: usize,
-    /// What stands behind the first frame.
-    behind: Pipelined,
-    /// Whether the client will send nothing more and still waits for what it has asked.
-    half_closed: bool,
+    ahead: ReadAhead,
     search: ClaimSearch,
     turn: usize,
     /// The claims that wait for an answer; the youngest last. More than one only for a new session.
     asked: SmallVec<[UpstreamClaim; 1]>,
+    /// Places for more of them than one.
+    places: SmallVec<[ClaimPlace; 1]>,
     /// The connections that this search has used.
     own: SmallVec<[ConnectionId; 2]>,
     left_behind: bool,
     complained: bool,
+    /// Whether older connections of the session were waited for once.
+    older_waited_for: bool,
     looks: Option<watch::Receiver<()>>,
 }
 
@@ -82,10 +78,8 @@ pub(super) struct ServerSearch<'a> {
 enum Seen {
     /// A claim, by its place among those that wait, was answered or has ended.
     Claim(usize, ClaimEvent),
-    /// The client has sent something.
-    Client,
-    /// The client has ended its side.
-    ClientEnded(How),
+    /// The client has sent something behind so many bytes, or has ended its side.
+    Client(usize, Result<(), ClientEnd>),
 }
 
 impl<'a> ServerSearch<'a> {
@@ -94,7 +88,7 @@ impl<'a> ServerSearch<'a> {
         gateway: &'a Arc<Gateway>,
         arrival: Arrival,
         request: ConnectRequest,
-        (outgoing, frame_len): (Vec<u8>, usize),
+        first: (Vec<u8>, usize),
     ) -> Self {
         let terms = ClaimTerms { session: request.session, timeout: asked_timeout(request.timeout_ms) };
         let search = ClaimSearch::new(terms, gateway.settings.servers.len(), gateway.clock.now());
@@ -102,28 +96,20 @@ impl<'a> ServerSearch<'a> {
             gateway,
             arrival,
             request,
-            key: gateway.claim_key(&outgoing[..frame_len]),
-            outgoing,
-            frame_len,
-            behind: Pipelined::NOTHING,
-            half_closed: false,
+            key: gateway.claim_key(&first.0[..first.1]),
+            ahead: ReadAhead::new(request, first),
             search,
             turn: gateway.next_turn(),
             asked: SmallVec::new(),
+            places: SmallVec::new(),
             own: SmallVec::new(),
             left_behind: false,
             complained: false,
+            older_waited_for: false,
             looks: None,
         };
-        this.read_behind();
+        this.heard(this.ahead.bytes().len());
         this
-    }
-
-    fn read_behind(&mut self) {
-        self.behind.read_on(&self.outgoing[self.frame_len..], self.request.dialect);
-        if !self.behind.repeatable {
-            self.search.cannot_repeat();
-        }
     }
 
     /// Finds a server.
@@ -135,8 +121,11 @@ impl<'a> ServerSearch<'a> {
             let outcome = match self.decide() {
                 ClaimStep::Ask(candidate) => self.ask(candidate, client).await?,
                 ClaimStep::Leave(server) => {
-                    self.leave(server);
-                    None
+                    if self.leave(server) {
+                        None
+                    } else {
+                        self.wait(client, RECHECK).await?
+                    }
                 }
                 ClaimStep::Look(server) => {
                     self.follow_looks();
@@ -159,14 +148,9 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
-    /// What tells the claim from those of others; None for a new session.
-    pub(super) fn key(&self) -> Option<ClaimKey> {
-        self.key
-    }
-
     /// What the client has sent that has not gone up with a claim.
     pub(super) fn unsent(&self, claim: &UpstreamClaim) -> &[u8] {
-        &self.outgoing[claim.sent..]
+        &self.ahead.bytes()[claim.sent..]
     }
 
     /// Wants to know of every look at a server from now on.
@@ -223,9 +207,16 @@ impl<'a> ServerSearch<'a> {
             return Ok(None);
         };
         if let Some(key) = self.key {
-            end_older_connections(self.gateway, key).await;
+            let within = if self.older_waited_for { Duration::ZERO } else { OLDER_ENDS_WITHIN };
+            if end_older_connections(self.gateway, key, within).await > LOOK_FRESH {
+                // What was known of the server is too old by now.
+                self.older_waited_for = true;
+                return Ok(None);
+            }
         }
-        self.catch_up(client)?;
+        let known = self.ahead.bytes().len();
+        let outcome = self.ahead.catch_up(client);
+        self.after_client(known, outcome)?;
         let prospect = Prospect {
             gateway: Arc::clone(self.gateway),
             arrival: self.arrival,
@@ -234,7 +225,7 @@ impl<'a> ServerSearch<'a> {
             connection: self.gateway.next_connection(),
         };
         let (now, mut conversation) = (self.gateway.clock.now(), prospect.conversation(self.key));
-        conversation.on_client_bytes(now, &self.outgoing);
+        conversation.on_client_bytes(now, self.ahead.bytes());
         self.own.push(conversation.connection());
         self.asked.push(UpstreamClaim::new(id, now, stream, conversation));
         self.search.asked(id, now);
@@ -243,55 +234,48 @@ impl<'a> ServerSearch<'a> {
         self.wait(client, RECHECK).await
     }
 
-    /// Takes what the client has sent meanwhile, right before a claim goes up.
-    fn catch_up(&mut self, client: &TcpStream) -> Result<(), SearchError> {
-        if self.half_closed {
-            return Ok(());
-        }
-        let known = self.outgoing.len();
-        let end = take_ready(client, &mut self.outgoing);
+    /// Lets the claims know what the client has sent by now, of which so many bytes were known; what is to be done when
+    /// it is gone.
+    fn after_client(&mut self, known: usize, outcome: Result<(), ClientEnd>) -> Result<(), SearchError> {
         self.heard(known);
-        end.map_or(Ok(()), |end| self.client_ended(end))
+        outcome.map_err(|end| {
+            self.keep_asked(Closer::Client(if end == ClientEnd::Fin { How::Fin } else { How::Reset }));
+            SearchError::ClientLeft
+        })
     }
 
     /// Takes note of what the client has sent behind what was known.
     fn heard(&mut self, known: usize) {
         let now = self.gateway.clock.now();
         for claim in &mut self.asked {
-            claim.conversation.on_client_bytes(now, &self.outgoing[known..]);
+            claim.conversation.on_client_bytes(now, &self.ahead.bytes()[known..]);
         }
-        self.read_behind();
+        if !self.ahead.is_repeatable() {
+            self.search.cannot_repeat();
+        }
     }
 
-    /// The client has ended its side: it is gone, or it waits for what it asked before that.
-    fn client_ended(&mut self, end: ClientEnd) -> Result<(), SearchError> {
-        let asked_behind = self.outgoing.len() > self.frame_len;
-        let waits = asked_behind && (self.request.session.is_new() || self.behind.closes);
-        if end == ClientEnd::Fin && waits {
-            self.half_closed = true;
-            return Ok(());
-        }
-        let how = if end == ClientEnd::Fin { How::Fin } else { How::Reset };
-        self.keep_asked(Closer::Client(how));
-        Err(SearchError::ClientLeft)
-    }
-
-    /// The claim at this server is left behind. A new session is nobody's yet: its first answer is as good as any, and
-    /// is still waited for.
-    fn leave(&mut self, server: ServerId) {
-        self.search.left(server);
+    /// The claim at this server is left behind; false when there is no room for another. A new session is nobody's yet:
+    /// its first answer is as good as any, and is still waited for, which takes one connection more than a client has.
+    fn leave(&mut self, server: ServerId) -> bool {
         if self.request.session.is_new() {
-            return;
+            let Some(place) = self.gateway.claims_out.place(false) else { return false };
+            self.places.push(place);
+            self.search.left(server);
+            return true;
         }
+        self.search.left(server);
         if let Some(place) = self.asked.iter().position(|claim| claim.server == server) {
             let claim = self.asked.remove(place);
             self.left_behind = true;
             self.keep(claim, Closer::Proxy(ProxyClose::HandshakeDeadline));
         }
+        true
     }
 
     /// As [`keep`](Self::keep), all claims that still wait.
     fn keep_asked(&mut self, closer: Closer) {
+        self.places.clear();
         for claim in std::mem::take(&mut self.asked) {
             self.keep(claim, closer);
         }
@@ -299,7 +283,7 @@ impl<'a> ServerSearch<'a> {
 
     /// Watches a claim on that nobody waits for any more.
     fn keep(&self, claim: UpstreamClaim, closer: Closer) {
-        LeftClaim::new(self.gateway, claim, self.request, self.outgoing.clone()).keep(closer);
+        LeftClaim::new(self.gateway, claim, self.request, self.ahead.bytes().to_vec()).keep(closer);
     }
 
     /// Has the servers looked at while a claim waits, and says that one keeps a client waiting.
@@ -319,6 +303,8 @@ impl<'a> ServerSearch<'a> {
     /// Waits for something to decide upon: until a claim is answered, the client says something, a server was looked
     /// at, or so much time has passed.
     async fn wait(&mut self, client: &mut TcpStream, most: Duration) -> Result<Option<Attached>, SearchError> {
+        let unread = self.ahead.check_unread(client);
+        self.after_client(self.ahead.bytes().len(), unread)?;
         let mut looks = self.looks.take();
         let seen = {
             let looked = async {
@@ -339,44 +325,20 @@ impl<'a> ServerSearch<'a> {
         };
         self.looks = looks;
         match seen {
-            None | Some(Seen::Client) => Ok(None),
-            Some(Seen::ClientEnded(how)) => {
-                let end = if how == How::Fin { ClientEnd::Fin } else { ClientEnd::Broken };
-                self.client_ended(end).map(|()| None)
-            }
+            None => Ok(None),
+            Some(Seen::Client(known, outcome)) => self.after_client(known, outcome).map(|()| None),
             Some(Seen::Claim(place, event)) => Ok(self.claim_event(place, event)),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<Seen> {
         for (place, claim) in self.asked.iter_mut().enumerate() {
-            if let Poll::Ready(event) = claim.poll(cx, &self.outgoing) {
+            if let Poll::Ready(event) = claim.poll(cx, self.ahead.bytes()) {
                 return Poll::Ready(Seen::Claim(place, event));
             }
         }
-        self.poll_client(cx, client)
-    }
-
-    /// Reads the client on: what it sends goes up with its claim, up to [`READ_AHEAD`].
-    fn poll_client(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<Seen> {
-        let room = (self.frame_len + READ_AHEAD).saturating_sub(self.outgoing.len());
-        if self.half_closed || room == 0 {
-            return Poll::Pending;
-        }
-        let mut piece = [0; 2048];
-        let most = room.min(piece.len());
-        let mut piece = ReadBuf::new(&mut piece[..most]);
-        match Pin::new(client).poll_read(cx, &mut piece) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Seen::ClientEnded(socket::how(&error))),
-            Poll::Ready(Ok(())) if piece.filled().is_empty() => Poll::Ready(Seen::ClientEnded(How::Fin)),
-            Poll::Ready(Ok(())) => {
-                let known = self.outgoing.len();
-                self.outgoing.extend_from_slice(piece.filled());
-                self.heard(known);
-                Poll::Ready(Seen::Client)
-            }
-        }
+        let known = self.ahead.bytes().len();
+        self.ahead.poll(cx, client).map(|outcome| Seen::Client(known, outcome))
     }
 
     /// A claim was answered or has ended; returns it when it is the client's from now on.

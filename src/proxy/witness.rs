@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::account::Account;
 use super::claims_out::ClaimKey;
 use super::gateway::{Arrival, Gateway, Load};
-use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::ids::{ConnectionId, ServerId};
 use crate::observe::Direction;
 use crate::session::ConnectionTracker;
 use crate::session::ending::Closer;
@@ -94,9 +94,9 @@ impl Conversation {
         self.account.connection()
     }
 
-    /// Its session, once it was given.
-    pub(super) fn session(&self) -> Option<SessionId> {
-        self.account.session()
+    /// What tells claims to its session from those of others, once that is known.
+    pub(super) fn key(&self) -> Option<ClaimKey> {
+        self.account.key()
     }
 
     /// As the tracker says it, the time left out in which zoogate itself stood still.
@@ -160,6 +160,14 @@ impl Witness {
     pub(super) fn pause(&self, direction: Direction) {
         if let Self::Conversation(conversation) = self {
             conversation.account.pause(direction);
+        }
+    }
+
+    /// The client does not take what its server said.
+    #[cold]
+    pub(super) fn client_is_full(&mut self) {
+        if let Self::Conversation(conversation) = self {
+            conversation.account.client_is_full();
         }
     }
 

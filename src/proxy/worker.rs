@@ -65,7 +65,7 @@ async fn drain(gateway: &Gateway, roll: &Roll) {
     let began = Instant::now();
     let rounds = (grace.mul_f64(GRADUAL).as_millis() / ROUND.as_millis()).max(1) as usize;
     let batch = roll.len().div_ceil(rounds).max(1);
-    while gateway.open() > 0 && began.elapsed() < grace {
+    while gateway.is_busy() && began.elapsed() < grace {
         if began.elapsed() < grace.mul_f64(GRADUAL) {
             roll.end(Word::EndWhenIdle, batch);
         } else {

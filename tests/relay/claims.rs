@@ -20,7 +20,7 @@ const FOLLOWER: &[u8] = b"Zookeeper version: 3.9.3-fake\nZxid: 0x7\nMode: follow
 const LEADER: &[u8] = b"Zookeeper version: 3.9.3-fake\nZxid: 0x7\nMode: leader\nNode count: 5\n";
 
 /// A leader and two followers.
-async fn ensemble() -> [Fake; 3] {
+pub(super) async fn ensemble() -> [Fake; 3] {
     let fakes = [Fake::start().await, Fake::start().await, Fake::start().await];
     for (fake, says) in fakes.iter().zip([LEADER, FOLLOWER, FOLLOWER]) {
         fake.says(Some(says));
@@ -28,12 +28,12 @@ async fn ensemble() -> [Fake; 3] {
     fakes
 }
 
-fn addresses(fakes: &[Fake]) -> Vec<SocketAddr> {
+pub(super) fn addresses(fakes: &[Fake]) -> Vec<SocketAddr> {
     fakes.iter().map(Fake::address).collect()
 }
 
 /// The next visitor of any of them, who must claim this; with its place.
-async fn visited(fakes: &mut [Fake], claim: &[u8]) -> (usize, TcpStream) {
+pub(super) async fn visited(fakes: &mut [Fake], claim: &[u8]) -> (usize, TcpStream) {
     let (at, mut visit) =
         until("a claim", async || fakes.iter_mut().enumerate().find_map(|(at, fake)| Some((at, fake.visit_now()?))))
             .await;
@@ -43,7 +43,7 @@ async fn visited(fakes: &mut [Fake], claim: &[u8]) -> (usize, TcpStream) {
 }
 
 /// A session is given through an address and its connection ends; returns its server's place.
-async fn settle(fakes: &mut [Fake], address: SocketAddr, timeout: i32) -> usize {
+pub(super) async fn settle(fakes: &mut [Fake], address: SocketAddr, timeout: i32) -> usize {
     let claim = frames::connect(timeout);
     let mut client = connect(address).await;
     send(&mut client, &claim).await;
@@ -55,13 +55,13 @@ async fn settle(fakes: &mut [Fake], address: SocketAddr, timeout: i32) -> usize 
     home
 }
 
-async fn claim(address: SocketAddr, frame: &[u8]) -> TcpStream {
+pub(super) async fn claim(address: SocketAddr, frame: &[u8]) -> TcpStream {
     let mut client = connect(address).await;
     send(&mut client, frame).await;
     client
 }
 
-fn nobody_else_is_asked(fakes: &mut [Fake]) {
+pub(super) fn nobody_else_is_asked(fakes: &mut [Fake]) {
     for (place, fake) in fakes.iter_mut().enumerate() {
         assert!(fake.visit_now().is_none(), "server {place} was asked as well");
     }
@@ -151,36 +151,36 @@ async fn what_a_silent_follower_carries_out_late_brings_the_client_back() {
     let mut fakes = ensemble().await;
     let address = ports::free();
     let zoogate = Plan::before(&addresses(&fakes)).pooled(address).with("--probe-interval", "200ms").start().await;
-    let mut home = settle(&mut fakes, address, 30_000).await;
+    let mut home = settle(&mut fakes, address, 6_000).await;
     if home == 0 {
         // The leader would be waited for: the session goes to a follower first.
         fakes[0].says(Some(b"This ZooKeeper instance is not currently serving requests\n"));
         let_go(&zoogate, fakes[0].address(), "not_serving").await;
-        let again = frames::reconnect(30_000, SESSION);
+        let again = frames::reconnect(6_000, SESSION);
         let mut client = claim(address, &again).await;
         let (at, mut server) = visited(&mut fakes, &again).await;
-        send(&mut server, &frames::connected(30_000, SESSION)).await;
-        expect(&mut client, &frames::connected(30_000, SESSION)).await;
+        send(&mut server, &frames::connected(6_000, SESSION)).await;
+        expect(&mut client, &frames::connected(6_000, SESSION)).await;
         fakes[0].says(Some(LEADER));
         let_go(&zoogate, fakes[0].address(), "serving").await;
         home = at;
     }
-    let again = frames::reconnect(30_000, SESSION);
+    let again = frames::reconnect(6_000, SESSION);
     let mut client = claim(address, &again).await;
     let (at, mut late) = visited(&mut fakes, &again).await;
     assert_eq!(at, home);
     fakes[home].says(None);
     let (other, mut server) = visited(&mut fakes, &again).await;
     assert_ne!(other, home);
-    send(&mut server, &frames::connected(30_000, SESSION)).await;
-    expect(&mut client, &frames::connected(30_000, SESSION)).await;
+    send(&mut server, &frames::connected(6_000, SESSION)).await;
+    expect(&mut client, &frames::connected(6_000, SESSION)).await;
     send(&mut client, &frames::ping()).await;
     expect(&mut server, &frames::ping()).await;
     // A reply that is cut when the late answer comes is passed on whole.
     let pong = frames::pong();
     send(&mut server, &pong[..7]).await;
     expect(&mut client, &pong[..7]).await;
-    send(&mut late, &frames::connected(30_000, SESSION)).await;
+    send(&mut late, &frames::connected(6_000, SESSION)).await;
     zoogate.counts("zoogate_late_claims_total", &[], 1).await;
     send(&mut server, &pong[7..]).await;
     assert_eq!(rest(&mut client).await, (pong[7..].to_vec(), End::Orderly));
@@ -194,7 +194,7 @@ async fn a_claim_that_its_client_left_behind_and_that_is_answered_first_brings_i
     let mut fakes = ensemble().await;
     let address = ports::free();
     let zoogate = Plan::before(&addresses(&fakes)).pooled(address).with("--probe-interval", "200ms").start().await;
-    let again = frames::reconnect(30_000, SESSION);
+    let again = frames::reconnect(6_000, SESSION);
     let first = claim(address, &again).await;
     let (at, mut late) = visited(&mut fakes, &again).await;
     if at == 0 {
@@ -211,10 +211,10 @@ async fn a_claim_that_its_client_left_behind_and_that_is_answered_first_brings_i
     let (other, mut server) = visited(&mut fakes, &again).await;
     assert_ne!(other, at);
     // Whether this server carries the claim out before or after that one nobody can see.
-    send(&mut late, &frames::connected(30_000, SESSION)).await;
+    send(&mut late, &frames::connected(6_000, SESSION)).await;
     zoogate.counts("zoogate_late_claims_total", &[], 1).await;
-    send(&mut server, &frames::connected(30_000, SESSION)).await;
-    assert_eq!(rest(&mut client).await, (frames::connected(30_000, SESSION), End::Orderly));
+    send(&mut server, &frames::connected(6_000, SESSION)).await;
+    assert_eq!(rest(&mut client).await, (frames::connected(6_000, SESSION), End::Orderly));
     zoogate.counts("zoogate_connection_ends_total", &["reason=\"late_claim\""], 1).await;
 }
 

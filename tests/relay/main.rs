@@ -20,3 +20,4 @@ mod storm;
 mod strangers;
 mod support;
 mod surroundings;
+mod waiting;
