@@ -9,10 +9,10 @@ use super::explain;
 use crate::config::{self, Keys, LogLevel};
 use crate::ids::SessionId;
 
-/// A transparent proxy between ZooKeeper clients and their ensemble that knows where every session is.
+/// A transparent proxy for ZooKeeper that knows where every session is.
 ///
-/// It forwards every byte unchanged, knows which server each session is on, says when a session moved and how
-/// it knows, and exports latency by session.
+/// It forwards every byte unchanged. It shows which server each session is on, when and why sessions move, which
+/// requests were refused by SESSION_MOVED and how that is known, and latency by session.
 #[derive(Clone, PartialEq, Debug, Parser)]
 #[command(name = "zoogate", version, max_term_width = 110, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = EXAMPLES)]
@@ -27,51 +27,51 @@ Examples:
   zoogate run --servers zk1,zk2,zk3 --listen 127.0.0.1:2181
   zoogate sessions                  the sessions that a running zoogate knows
   zoogate session-moved --json      every refusal by SESSION_MOVED, with its evidence
-  zoogate check zoogate.toml        is this file in order, and what would be bound?
+  zoogate check zoogate.toml        is this file valid, and what would it listen on?
 
-Exit codes: 0 in order, 1 a negative finding, 2 a failure, 64 a command line that cannot be understood.";
+Exit codes: 0 ok, 1 negative result, 2 failure, 64 invalid command line.";
 
 /// What to do.
 #[derive(Clone, PartialEq, Debug, Subcommand)]
 pub enum Command {
-    /// Carry traffic between clients and the ensemble until SIGTERM or SIGINT.
+    /// Relay traffic between clients and the ensemble until SIGTERM or SIGINT.
     ///
-    /// Connections are then ended gradually within --shutdown-grace; a second signal ends them at once.
+    /// Connections then end gradually within --shutdown-grace. A second signal ends them at once.
     #[command(after_help = format!("{RUN_EXAMPLES}\n\n{SOURCES}"))]
     Run(SettingsSource),
 
-    /// Show in some seconds what zoogate does, with nothing else installed.
+    /// Show in a few seconds what zoogate does. Needs nothing else.
     ///
-    /// Three simulated servers on loopback ports, zoogate in front of them, clients at work, and a session that is
-    /// refused because it has moved. Ends with 1 when that was not flagged.
+    /// Starts three simulated servers on loopback, zoogate in front of them, and clients. One session is refused
+    /// because it has moved. Exits with 1 if zoogate did not flag that.
     Demo {
-        /// Leave everything running and print its addresses.
+        /// Keep everything running and print the addresses.
         #[arg(long)]
         keep: bool,
     },
 
-    /// Check a configuration without starting: is it valid, can its names be resolved, what would be bound?
+    /// Check a configuration without starting: is it valid, do its names resolve, what would it listen on?
     ///
-    /// Ends with 1 when something is wrong with it, with 2 when it cannot be read.
+    /// Exits with 1 if it is invalid, with 2 if it cannot be read.
     #[command(after_help = SOURCES)]
     Check(SettingsSource),
 
-    /// Show the configuration in force, and which source set each key.
+    /// Print the effective configuration, and which source set each key.
     ///
-    /// The output is a configuration file itself. There are no secrets among the keys.
+    /// The output is a valid configuration file. No key is a secret.
     #[command(after_help = SOURCES)]
     PrintConfig(SettingsSource),
 
-    /// List sessions, those with the newest activity first.
+    /// List sessions, most recently active first.
     #[command(after_help = ASKING)]
     Sessions(ListQuery),
 
-    /// Show one session: where it is, its latency, and everything that happened to it.
+    /// Show one session: its server, its latency, and its history.
     ///
-    /// Ends with 1 when the session is not known.
+    /// Exits with 1 if the session is not known.
     #[command(after_help = ASKING)]
     Session {
-        /// The id, in hexadecimal as zoogate and ZooKeeper's logs show it, or in decimal.
+        /// Session id: hexadecimal, as in ZooKeeper's logs, or decimal.
         #[arg(value_parser = SessionId::parse, allow_hyphen_values = true)]
         id: SessionId,
 
@@ -80,15 +80,15 @@ pub enum Command {
         asking: Asking,
     },
 
-    /// List moves of sessions from one server to another, in order of time.
+    /// List moves of sessions from one server to another, oldest first.
     #[command(after_help = ASKING)]
     Moves(ListQuery),
 
-    /// List refusals by SESSION_MOVED with their evidence, in order of time.
+    /// List refusals by SESSION_MOVED with their evidence, oldest first.
     #[command(after_help = ASKING)]
     SessionMoved(ListQuery),
 
-    /// List the servers of the ensemble and what is known of them.
+    /// List the servers of the ensemble and their state.
     #[command(after_help = ASKING)]
     Servers(ListQuery),
 
@@ -96,21 +96,21 @@ pub enum Command {
     #[command(after_help = ASKING)]
     Connections(ListQuery),
 
-    /// Explain why connections end and what shows that a session has moved, word by word as lists and metrics have it.
+    /// Explain the reasons and kinds of evidence that lists and metrics show.
     Explain {
-        /// One word, such as lagging_server or xid_gap; all of them unless given.
+        /// One word, such as lagging_server or xid_gap. Default: all.
         #[arg(value_parser = PossibleValuesParser::new(explain::words()), hide_possible_values = true)]
         word: Option<String>,
     },
 
-    /// Ask whether zoogate serves: ends with 0 when it does and with 1 when it does not.
+    /// Ask whether zoogate is ready: exits with 0 if it is, with 1 if not.
     #[command(after_help = ASKING)]
     Ready(RunningZoogate),
 
-    /// Show how much a running zoogate logs, or change it until its next start.
+    /// Show the log level of a running zoogate, or change it until its next start.
     #[command(after_help = ASKING)]
     LogLevel {
-        /// The least severe events to write from now on.
+        /// New level: events below it are not written.
         level: Option<LogLevel>,
 
         /// Whom to ask.
@@ -139,7 +139,7 @@ const SOURCES: &str = "\
 Every setting is a flag (--probe-interval 2s), a variable (ZOOGATE_PROBE_INTERVAL=2s) and a key of the file \
 (interval = \"2s\" under [probe]). Flags win over variables, variables over the file, the file over the defaults.";
 
-const ASKING: &str = "Asks a running zoogate at its admin address.";
+const ASKING: &str = "Asks a running zoogate through its admin address.";
 
 /// Where settings come from.
 #[derive(Clone, PartialEq, Debug, Args)]
@@ -185,15 +185,15 @@ pub struct ListQuery {
     #[command(flatten)]
     pub asking: Asking,
 
-    /// Rows at most [default: 1000].
+    /// Maximum number of rows [default: 1000].
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 
-    /// Only what has to do with this server, by its address or its number in the list.
+    /// Only rows of this server: its address, or its number in the list.
     #[arg(long, value_name = "SERVER")]
     pub server: Option<String>,
 
-    /// Only what this client does: its address, with or without the port.
+    /// Only rows of this client: its address, with or without the port.
     #[arg(long, value_name = "ADDR")]
     pub client: Option<String>,
 
@@ -205,11 +205,11 @@ pub struct ListQuery {
     #[arg(long, value_name = "ID", value_parser = SessionId::parse)]
     pub session: Option<SessionId>,
 
-    /// Only what is in this state, as the list shows it.
+    /// Only rows in this state, as the list shows it.
     #[arg(long, value_name = "STATE")]
     pub state: Option<String>,
 
-    /// Only what ended for this reason, as the list shows it.
+    /// Only rows that ended for this reason, as the list shows it.
     #[arg(long, value_name = "REASON")]
     pub reason: Option<String>,
 

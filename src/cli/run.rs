@@ -17,7 +17,7 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<Finding> {
     server.observatory().set_log(log);
     let admin = admin.map(|admin| admin.start(server.observatory())).transpose()?;
     if let Some(admin) = &admin {
-        tracing::info!(address = %admin.address(), "metrics and the API are served");
+        tracing::info!(address = %admin.address(), "serving metrics and the API");
     }
     server.run()?;
     Ok(Finding::Good)
@@ -25,6 +25,6 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<Finding> {
 
 fn greet(settings: &Settings) {
     if let Some(chroot) = &settings.chroot {
-        tracing::info!(chroot, "the chroot is the clients' business: it is part of the paths that they send");
+        tracing::info!(chroot, "the chroot is ignored: clients send it as part of their paths");
     }
 }

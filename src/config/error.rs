@@ -141,7 +141,7 @@ pub enum Problem {
         most: usize,
     },
     /// Two doors on one address.
-    #[error("{address} is used twice: expected an address of its own for each listener and for the admin door")]
+    #[error("{address} is used twice: expected a different address for each listener and for the admin address")]
     SameAddress {
         /// The address.
         address: SocketAddr,
@@ -164,8 +164,8 @@ pub enum Problem {
     },
     /// The admin door would be open to others.
     #[error(
-        "{address} is not a loopback address: the admin door shows session ids, a session's password follows \
-         from its id, and so whoever reaches the door can take sessions over; expected 127.0.0.1 or [::1], \
+        "{address} is not a loopback address: the admin API shows session ids, a session's password follows \
+         from its id, so anyone who reaches this address can take sessions over; expected 127.0.0.1 or [::1], \
          or admin.allow_remote = true where the network is guarded otherwise"
     )]
     RemoteAdmin {

@@ -23,49 +23,49 @@ use super::units::{ByteSize, Period};
 pub struct Keys {
     /// The ensemble, as a ZooKeeper connect string: host:port,host:port,…
     ///
-    /// IPv6 addresses stand in brackets; the port is 2181 unless given. Names are looked up at every
-    /// connect. A chroot at the end is accepted and ignored: it is part of the paths that clients send.
+    /// IPv6 addresses go in brackets; the default port is 2181. Names are looked up at every
+    /// connect. A chroot at the end is ignored: clients send it as part of their paths.
     #[arg(long, value_name = "HOST:PORT,…", help_heading = HEADING)]
     pub servers: Option<ConnectString>,
 
     /// Where clients connect. ADDR alone is pooled: zoogate chooses the server. ADDR=SERVER mirrors one server.
     ///
-    /// Repeat it, or separate by commas, for several. A pooled address stands for the whole ensemble and
-    /// refuses connections while no server accepts any. A mirrored one behaves as that server's own port
-    /// does, so that clients keep their own choice; a server not named in `servers` is added to it.
+    /// For several, repeat it or separate by commas. A pooled address stands for the whole ensemble and
+    /// refuses connections while no server accepts any. A mirrored address behaves like its server's own
+    /// port, so that clients keep choosing. A server that `servers` does not name is added to it.
     #[arg(long, value_name = "ADDR[=SERVER]", value_delimiter = ',', help_heading = HEADING)]
     pub listen: Option<Vec<Listen>>,
 
-    /// Mirror every server on an address of its own: the first on ADDR, the others on the ports after it.
+    /// Mirror every server: the first on ADDR, the others on the following ports.
     #[arg(long, value_name = "ADDR", help_heading = HEADING)]
     pub mirror: Option<ListenAddress>,
 
-    /// Whether a session that returns to a pooled address goes back to the server that it was on.
+    /// Whether a session that returns to a pooled address goes back to its server.
     ///
-    /// soft: back to the same server while it serves, elsewhere when it does not. off: routed afresh.
+    /// soft: to the same server while it serves, otherwise to another one. off: routed like a new session.
     #[arg(long, value_name = "MODE", help_heading = HEADING)]
     pub pin: Option<PinMode>,
 
-    /// Threads that carry connections; a connection stays on its thread.
+    /// Worker threads. A connection stays on its thread.
     #[arg(long, value_name = "N", help_heading = HEADING)]
     pub workers: Option<usize>,
 
-    /// Whether a worker looks for the next bytes for up to 50 µs before it sleeps, while that pays.
+    /// Whether a worker polls for up to 50 µs before it sleeps, as long as that pays.
     ///
-    /// It shortens the latency of clients that ask one thing after the other. A worker whose guesses fail makes them
-    /// ever more rarely. Turn it off where processor time is worth more than latency.
+    /// It shortens latency for clients that send one request at a time. A worker that polls in vain does so ever
+    /// more rarely. Turn it off where CPU time matters more than latency.
     #[arg(long, value_name = "BOOL", help_heading = HEADING, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub busy_poll: Option<bool>,
 
-    /// How long connections may take to end after SIGTERM or SIGINT. A second signal ends them at once.
+    /// Time for connections to end after SIGTERM or SIGINT. A second signal ends them at once.
     #[arg(long, value_name = "TIME", help_heading = HEADING)]
     pub shutdown_grace: Option<Period>,
 
-    /// The largest frame that the servers accept: their `jute.maxbuffer`, in bytes. Frames near it are counted.
+    /// The servers' `jute.maxbuffer` in bytes: the largest frame that they accept. Frames near it are counted.
     #[arg(long, value_name = "SIZE", help_heading = HEADING)]
     pub jute_maxbuffer: Option<ByteSize>,
 
-    /// The door for metrics, for the API and for the commands that ask a running zoogate.
+    /// The address for metrics, the API, and commands that ask a running zoogate.
     #[command(flatten)]
     pub admin: AdminKeys,
 
@@ -77,7 +77,7 @@ pub struct Keys {
     #[command(flatten)]
     pub ledger: LedgerKeys,
 
-    /// How servers are asked whether they serve (`srvr`, one connection at a time per server).
+    /// How servers are probed (`srvr`, one connection at a time to each server).
     #[command(flatten)]
     pub probe: ProbeKeys,
 
@@ -97,11 +97,11 @@ const HEADING: &str = "Settings (each is also a key of the file and a variable)"
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "the section is explained where Keys holds it; a second text would show in the help")]
 pub struct AdminKeys {
-    /// Where metrics and the API are served; "off" closes the door.
+    /// Where metrics and the API are served. "off" turns them off.
     #[arg(id = "admin.address", long = "admin-address", visible_alias = "admin", value_name = "ADDR|off", help_heading = HEADING)]
     pub address: Option<AdminAddress>,
 
-    /// Allow an admin address beyond loopback. Whoever can read session ids can take those sessions over.
+    /// Allow an admin address beyond loopback. Anyone who can read session ids can take those sessions over.
     ///
     /// A session's password follows from its id, and the API shows ids.
     #[arg(
@@ -115,9 +115,9 @@ pub struct AdminKeys {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
 pub struct MetricsKeys {
-    /// Sessions with latency series of their own: the busiest and the worst; one more series takes the rest.
+    /// Sessions with their own latency series: the busiest and the slowest. One more series sums up the rest.
     ///
-    /// 0 turns series by session off.
+    /// 0: no series by session.
     #[arg(id = "metrics.sessions", long = "metrics-sessions", value_name = "N", help_heading = HEADING)]
     pub sessions: Option<usize>,
 }
@@ -126,7 +126,7 @@ pub struct MetricsKeys {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
 pub struct LedgerKeys {
-    /// Sessions remembered at most; the oldest ended ones make room.
+    /// Maximum number of sessions remembered. The oldest ended ones make room.
     #[arg(id = "ledger.sessions", long = "ledger-sessions", value_name = "N", help_heading = HEADING)]
     pub sessions: Option<usize>,
 
@@ -139,11 +139,11 @@ pub struct LedgerKeys {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
 pub struct ProbeKeys {
-    /// How often each server is asked.
+    /// How often each server is probed.
     #[arg(id = "probe.interval", long = "probe-interval", value_name = "TIME", help_heading = HEADING)]
     pub interval: Option<Period>,
 
-    /// How long an answer may take, connecting included.
+    /// Time limit of a probe, connecting included.
     #[arg(id = "probe.timeout", long = "probe-timeout", value_name = "TIME", help_heading = HEADING)]
     pub timeout: Option<Period>,
 }
@@ -152,23 +152,23 @@ pub struct ProbeKeys {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
 pub struct ConnectionKeys {
-    /// Client connections at one time, over all addresses; further ones are closed at once and counted.
+    /// Maximum number of client connections. Further ones are closed at once and counted.
     #[arg(id = "connections.max", long = "connections-max", value_name = "N", help_heading = HEADING)]
     pub max: Option<usize>,
 
-    /// Client connections of one client address at one time; further ones are closed at once and counted.
+    /// Maximum number of connections from one client address. Further ones are closed at once and counted.
     ///
-    /// 0 sets no bound. Where clients come through one address (a gateway, NAT), all of them count for it.
+    /// 0: no limit. Clients behind one address (a gateway, NAT) count together.
     #[arg(id = "connections.per_address", long = "connections-per-address", value_name = "N", help_heading = HEADING)]
     pub per_address: Option<usize>,
 
-    /// How long a client may take to send its first frame.
+    /// Time for a client to send its first frame.
     #[arg(id = "connections.first_frame", long = "connections-first-frame", value_name = "TIME", help_heading = HEADING)]
     pub first_frame: Option<Period>,
 
-    /// Bytes held for a peer that does not take them, per direction, from 4KiB to 64KiB.
+    /// Buffer for a peer that does not read, per direction: 4KiB to 64KiB.
     ///
-    /// The other side is not read meanwhile. An idle connection holds none.
+    /// When it is full, reading from the other side pauses. An idle connection has no buffer.
     #[arg(id = "connections.buffer", long = "connections-buffer", value_name = "SIZE", help_heading = HEADING)]
     pub buffer: Option<ByteSize>,
 }
@@ -177,11 +177,11 @@ pub struct ConnectionKeys {
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
 pub struct LogKeys {
-    /// One readable line an event, or one JSON object.
+    /// One line per event: readable text, or a JSON object.
     #[arg(id = "log.format", long = "log-format", value_name = "FORMAT", help_heading = HEADING)]
     pub format: Option<LogFormat>,
 
-    /// The least severe events that are written. There is no event for each operation at any level.
+    /// Least severe level that is written. No level logs single operations.
     #[arg(id = "log.level", long = "log-level", value_name = "LEVEL", help_heading = HEADING)]
     pub level: Option<LogLevel>,
 }

@@ -55,97 +55,97 @@ catalog! {
     OPERATIONS: Counter "zoogate_operations_total" ["server", "op"]
         "Requests that were answered.";
     OPERATION_ERRORS: Counter "zoogate_operation_errors_total" ["server", "op", "code"]
-        "Answers with an error code; of a failed multi the code of the operation that made it fail.";
+        "Replies with an error code. A failed multi counts under the code of the operation that made it fail.";
     REQUEST_BYTES: Counter "zoogate_request_bytes_total" ["server", "op"]
-        "Bytes of the frames of answered requests.";
+        "Bytes of answered requests, frame lengths included.";
     REPLY_BYTES: Counter "zoogate_reply_bytes_total" ["server", "op"]
-        "Bytes of the frames of replies.";
+        "Bytes of replies, frame lengths included.";
     OPERATION_DURATION: Histogram "zoogate_operation_duration_seconds" ["server", "op"]
-        "From the last byte of a request's head to the head of its reply, both as seen by zoogate.";
+        "Time from the request's header to the reply's header, as zoogate sees them.";
     WATCH_EVENTS: Counter "zoogate_watch_events_total" ["server", "type"]
         "Watch events sent to clients.";
     LARGE_FRAMES: Counter "zoogate_large_frames_total" ["server", "direction", "size"]
-        "Frames of at least half of jute.maxbuffer, nine tenths of it, all of it, or 4 MiB; larger ones count in each size they reach.";
+        "Frames that reach half, nine tenths or all of jute.maxbuffer, or 4 MiB. A frame counts under every size that it reaches.";
     LARGEST_FRAME: Gauge "zoogate_largest_frame_bytes" ["server", "direction"]
-        "The longest frame among those of at least half of jute.maxbuffer.";
+        "Longest frame so far, from half of jute.maxbuffer on.";
     OVERSIZED_FRAMES: Counter "zoogate_oversized_frames_total" ["server"]
-        "Connections that ended behind a request longer than jute.maxbuffer.";
+        "Connections that a server closed at a request longer than jute.maxbuffer.";
     UNTRACKED: Counter "zoogate_untracked_requests_total" ["server"]
-        "Requests that were relayed without being followed, because 4,096 others were in flight on their connection: they are neither timed nor missed when they get no answer.";
+        "Requests forwarded untimed, because 4,096 others were in flight on their connection. They do not count as unanswered either.";
     COMPRESSED_BLOCKS: Counter "zoogate_compressed_blocks_total" ["server", "direction"]
-        "Blocks of compressed conversations, which ClickHouse's clients may ask for: about one for each request and reply, whose contents are not looked at.";
+        "Blocks of compressed conversations (ClickHouse's use_compression), about one for each request and reply. Their contents are not decoded.";
     PAUSES: Counter "zoogate_paused_reads_total" ["server", "direction"]
-        "Times that one side was not read on because the other one took no more: the server in direction request, the client in direction reply.";
+        "Times that reading was paused because the peer's buffer was full: the server's in direction request, the client's in direction reply.";
     SESSIONS: Gauge "zoogate_sessions" ["server"]
-        "Sessions that are attached now.";
+        "Sessions attached to the server now.";
     SESSIONS_KNOWN: Gauge "zoogate_sessions_known" ["state"]
-        "Sessions that are remembered, the ended ones included.";
+        "Sessions that zoogate remembers, ended ones included.";
     CONNECTIONS: Gauge "zoogate_connections" ["server"]
-        "Client connections that are open now.";
+        "Client connections open now.";
     ATTACHES: Counter "zoogate_attaches_total" ["server", "routed"]
-        "Sessions given by a server, by why this server was asked.";
+        "Claims that a server accepted, by why zoogate asked this server.";
     REFUSALS: Counter "zoogate_refused_attaches_total" ["server"]
-        "Claims that a server refused in words: with timeout 0 (the session is over, or the password is wrong), or as a Keeper without a leader does.";
+        "Claims that a server refused with an answer: timeout 0 (session over or wrong password), or a Keeper without a leader.";
     MOVES: Counter "zoogate_moves_total" ["from", "to"]
-        "Sessions that came to another server than before.";
+        "Moves of sessions from one server to another.";
     SESSION_MOVED: Counter "zoogate_session_moved_total" ["server", "evidence", "confidence"]
-        "Refusals of a session by ZooKeeper because it has moved.";
+        "Times that ZooKeeper refused a session because it had moved.";
     SHARED_SESSIONS: Counter "zoogate_shared_sessions_total" []
-        "Times that two clients were seen to use one session in turn.";
+        "Times that two clients were seen using one session in turn.";
     CONNECTION_ENDS: Counter "zoogate_connection_ends_total" ["server", "reason"]
-        "Connections whose end has its final reason.";
+        "Ended connections by their final reason.";
     UNANSWERED: Counter "zoogate_unanswered_requests_total" ["server"]
-        "Requests that never got their answer because their connection ended.";
+        "Requests whose connection ended before their reply.";
     OPAQUE: Counter "zoogate_opaque_connections_total" ["reason"]
-        "Connections that are relayed without being understood.";
+        "Connections forwarded without being decoded.";
     DECODE_FAULTS: Counter "zoogate_decode_faults_total" ["fault"]
-        "Frames that could not be read. All but unknown_sub_operation, of which only the rest of its frame is not read, make their connection opaque.";
+        "Frames that could not be decoded. Their connection is opaque from then on; after unknown_sub_operation only the rest of the frame is skipped.";
     WORDS: Counter "zoogate_four_letter_words_total" ["word"]
-        "Four-letter words that were passed on.";
+        "Four-letter words forwarded to servers.";
     WAITING_CLAIMS: Gauge "zoogate_waiting_claims" []
-        "Clients that wait for a server to take their claim.";
+        "Clients waiting for a server to accept their claim.";
     CLAIM_WAIT: Histogram "zoogate_claim_wait_seconds" ["server"]
-        "From a client's claim to the answer of the server that took it.";
+        "Time from a client's claim to its acceptance by a server.";
     LATE_CLAIMS: Counter "zoogate_late_claims_total" ["server"]
-        "Claims that a server carried out after they had been left behind there: the session's connection elsewhere was ended, so that its client comes back.";
+        "Claims that a server carried out after zoogate had gone on to another server. zoogate then ends the session's connection, so that its client reconnects.";
     ORPHANS: Counter "zoogate_orphaned_sessions_total" ["server"]
-        "New sessions that a server gave after their client had gone; they are closed.";
+        "New sessions that a server gave after their client had left. zoogate closes them.";
     SET_ASIDE: Gauge "zoogate_server_set_aside" ["server"]
-        "1 while the server is tried last because clients were given no session or no answers there while other servers gave them.";
+        "1 while the server is tried last, because clients got no session or no replies there while other servers gave them.";
     CONNECT_FAILURES: Counter "zoogate_connect_failures_total" ["server", "reason"]
-        "Attempts to connect to a server that failed.";
+        "Failed attempts to connect to a server.";
     PROBES: Counter "zoogate_probe_results_total" ["server", "health"]
-        "Looks at a server, by what they showed.";
+        "Probes of a server, by result.";
     SERVER_SERVING: Gauge "zoogate_server_serving" ["server"]
-        "1 while the server serves, as last seen.";
+        "1 if the server was serving at the last probe.";
     SERVER_LEADER: Gauge "zoogate_server_leader" ["server"]
-        "1 while the server leads, as last seen.";
+        "1 if the server was leading at the last probe.";
     REJECTED: Counter "zoogate_rejected_connections_total" ["reason"]
-        "Client connections that were closed instead of relayed.";
+        "Client connections that zoogate closed instead of relaying.";
     LISTENER_ERRORS: Counter "zoogate_listener_errors_total" ["operation", "reason"]
-        "Failures of a listener, to accept a connection among them.";
+        "Failures to listen or to accept a connection.";
     PUT_OFF: Counter "zoogate_accept_queue_overflows_total" ["listener"]
-        "Times that the kernel put a client off because the queue of those who wait to be let in was full.";
+        "Connection attempts that the kernel dropped because the accept queue was full.";
     CLOCK_STEPS: Counter "zoogate_clock_steps_total" []
-        "Times that the machine's date was seen to be stepped; only the times that are shown depend on it.";
+        "Steps of the machine's wall clock. Only displayed times depend on it.";
     OWN_PAUSES: Counter "zoogate_own_pauses_total" []
-        "Times that zoogate itself stood still for 300 ms or longer: stopped, throttled, or one of its threads blocked.";
+        "Times that zoogate itself paused for 300 ms or longer: stopped, throttled, or a thread blocked.";
     OWN_PAUSE_TIME: Counter "zoogate_own_pause_seconds_total" []
-        "Time that zoogate itself stood still in those pauses; what several threads tell of one counts once.";
+        "Total length of zoogate's own pauses. A pause that several threads notice counts once.";
     ADMIN_WAITS: Counter "zoogate_admin_waits_total" []
-        "Requests at the admin address that had to wait: answers are made one at a time, with a pause behind each.";
+        "Requests to the admin address that had to wait. Answers are made one at a time, with a pause after each.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
-        "Items that found no room, or had to make some before their time.";
+        "Items dropped because a queue or table was full, or evicted early to make room.";
     READY: Gauge "zoogate_ready" []
-        "1 while zoogate serves.";
+        "1 while zoogate is ready.";
     BUILD_INFO: Gauge "zoogate_build_info" ["version"]
         "Always 1.";
     SESSION_INFO: Gauge "zoogate_session_info" ["session", "server", "client", "identity"]
-        "Always 1: who the sessions with series of their own are, and where.";
+        "Always 1. Names client, server and holder of each session with its own series.";
     SESSION_IN_FLIGHT: Gauge "zoogate_session_in_flight" ["session"]
-        "Requests waiting for their answer.";
+        "Requests in flight.";
     SESSION_LATENCY: Histogram "zoogate_session_latency_seconds" ["session", "class"]
-        "Latency of the sessions with series of their own; `other` takes all the rest, ended sessions included.";
+        "Latency of each session with its own series. `other` sums up all other sessions, ended ones included.";
 }
 
 #[cfg(test)]

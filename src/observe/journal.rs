@@ -47,7 +47,7 @@ impl Journal {
     pub(super) fn tell_left_out(&self) {
         for ((kind, server), left_out) in self.sparing.overdue() {
             let server = server.map(|server| self.name(server));
-            tracing::info!(kind, server, left_out, "more of the same was left out");
+            tracing::info!(kind, server, left_out, "lines of this kind were suppressed");
         }
     }
 

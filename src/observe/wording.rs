@@ -65,35 +65,35 @@ impl<'a> FactWording<'a> {
     fn of_proxy(&self, fact: &ProxyFact) -> String {
         let own = self.own();
         match fact {
-            ProxyFact::Stopping {} => "zoogate was stopping".to_owned(),
+            ProxyFact::Stopping {} => "zoogate was shutting down".to_owned(),
             ProxyFact::PausedForClient { silence, paused, timeout } => format!(
-                "the client gave up after a silence of {}, for {} of which zoogate itself stood still, with a timeout \
-                 of {}",
+                "the client gave up after a silence of {}, but zoogate itself was paused for {} of it; the session \
+                 timeout is {}",
                 ms(*silence),
                 ms(*paused),
                 ms(*timeout)
             ),
             ProxyFact::PausedForServer { paused, after, timeout } => format!(
-                "server {own} closed {} after zoogate itself had stood still for {} and passed nothing on, with a \
-                 timeout of {}; what else happened meanwhile was not seen",
+                "server {own} closed {} after zoogate itself had been paused for {} and forwarded nothing; the session \
+                 timeout is {}; what else happened in that pause was not seen",
                 ms(*after),
                 ms(*paused),
                 ms(*timeout)
             ),
             ProxyFact::GaveUpServer { silence, health } => format!(
-                "server {own} had said nothing for {} while it owed an answer, and was seen {}: zoogate ended the \
-                 connection so that the client finds another server in time",
+                "server {own} had sent nothing for {} while it owed a reply, and a probe found it {}: zoogate ended \
+                 the connection so that the client can reach another server in time",
                 ms(*silence),
                 words(*health)
             ),
             ProxyFact::LateClaim {} => {
-                "a claim of the session that had been left behind was carried out: zoogate ended \
-                this connection so that the client comes back and owns its session again"
+                "another server carried out a claim that zoogate had given up there: zoogate ended \
+                this connection so that the client reconnects and owns its session again"
                     .to_owned()
             }
             ProxyFact::Superseded {} => format!(
                 "the client came back with the session's password, so zoogate closed this older connection to server \
-                 {own} before the new claim went up"
+                 {own} before it sent the new claim"
             ),
             ProxyFact::GaveUpClaim { waited } => {
                 format!("server {own} had not answered the claim after {}; it may still carry it out", ms(*waited))
@@ -106,20 +106,20 @@ impl<'a> FactWording<'a> {
         match fact {
             ClaimFact::Refused { password } => refused(own, *password),
             ClaimFact::OwnPasswords {} => {
-                "the servers make passwords of their own: whether this one was right cannot be known here".to_owned()
+                "the servers create passwords by a rule of their own: zoogate cannot check this one".to_owned()
             }
             ClaimFact::StillCarried { connection, server } => {
                 format!("connection {connection} at server {} still carries it", self.name(*server))
             }
             ClaimFact::ClosedBefore { at } => format!("its client had asked to close it {}", relative(*at)),
             ClaimFact::ServerSeen { waited, health } => {
-                format!("the claim was not answered in {}, and server {own} was seen {}", ms(*waited), words(*health))
+                format!("the claim was not answered within {}, and server {own} was {}", ms(*waited), words(*health))
             }
             ClaimFact::ReadOnlyServer { accepted: true } => {
-                format!("server {own} is read-only, and serves only sessions that it made itself")
+                format!("server {own} is read-only and serves only sessions that it created itself")
             }
             ClaimFact::ReadOnlyServer { accepted: false } => {
-                format!("server {own} is read-only and the client did not ask for that")
+                format!("server {own} is read-only, and the client did not allow that")
             }
             ClaimFact::ClientLeft { waited } => {
                 format!("the client left {} after its claim, before server {own} answered", ms(*waited))
@@ -128,10 +128,10 @@ impl<'a> FactWording<'a> {
                 format!("the client gave up after server {own} had not answered its claim for {}", ms(*waited))
             }
             ClaimFact::Starting { probe_closed: true } => {
-                format!("server {own} closed the claim and a probe unanswered: it is just starting")
+                format!("server {own} closed the claim and a probe without an answer: it is starting")
             }
             ClaimFact::Starting { probe_closed: false } => {
-                format!("server {own} closed the claim unanswered: it was just starting, and serves now")
+                format!("server {own} closed the claim without an answer: it was starting, and serves now")
             }
             ClaimFact::Behind { seen, shown, before: false } => {
                 format!("the client had seen zxid {seen} and server {own} was at {shown}")
@@ -140,20 +140,20 @@ impl<'a> FactWording<'a> {
                 format!("the client had seen zxid {seen}; server {own} was seen at {shown} before")
             }
             ClaimFact::Full { sign, waited } => format!(
-                "server {own} closed the claim unanswered after {} and takes no more connections: {}",
+                "server {own} closed the claim without an answer after {}, so it accepts no more connections: {}",
                 ms(*waited),
                 full(*sign)
             ),
             ClaimFact::Held { waited, reset: false } => format!(
-                "server {own} held the claim for {} and closed it unanswered: one that is full closes at once, so it \
-                 was waiting for its leader",
+                "server {own} held the claim for {} and closed it without an answer: a full server closes at once, so \
+                 it was waiting for its leader",
                 ms(*waited)
             ),
             ClaimFact::Held { waited, reset: true } => {
-                format!("the path to server {own} was reset {} after the claim, before its answer", ms(*waited))
+                format!("the connection to server {own} was reset {} after the claim, before an answer", ms(*waited))
             }
             ClaimFact::Unexplained {} => {
-                format!("server {own} closed without answering the claim, and nobody looked at it in time")
+                format!("server {own} closed without answering the claim, and no probe came in time")
             }
         }
     }
@@ -162,11 +162,15 @@ impl<'a> FactWording<'a> {
         let own = self.own();
         match fact {
             SessionFact::SessionClosing { at } => {
-                format!("server {own} closed the claim unanswered: the session was asked to close {}", relative(*at))
+                format!(
+                    "server {own} closed the claim without an answer: its client had closed the session \
+                         {}",
+                    relative(*at)
+                )
             }
             SessionFact::SessionExpiring { server, at } => format!(
-                "server {own} closed the claim unanswered as the session expired: server {} closed its silent \
-                 connection {}",
+                "server {own} closed the claim without an answer because the session expired: server {} closed its \
+                 silent connection {}",
                 self.name(*server),
                 relative(*at)
             ),
@@ -183,7 +187,7 @@ impl<'a> FactWording<'a> {
                 )
             }
             SessionFact::RefusedAt { server, at } if at.0 > 0 => format!(
-                "server {} refused the session with timeout 0 when it was claimed {}",
+                "server {} refused the session with timeout 0 when the client claimed it {}",
                 self.name(*server),
                 relative(*at)
             ),
@@ -200,7 +204,7 @@ impl<'a> FactWording<'a> {
                 format!("the session lives on at server {} (connection {connection})", self.name(*server))
             }
             SessionFact::ClosedThrough { at } => {
-                format!("the session was asked to close through another connection {}", relative(*at))
+                format!("the session was closed through another connection {}", relative(*at))
             }
             SessionFact::SharedBy { client, other } => {
                 format!("two clients use this session in turn: {client} and {other}")
@@ -213,26 +217,27 @@ impl<'a> FactWording<'a> {
         match fact {
             ClientFact::AskedToClose { over: false } => "the client had asked to close its session".to_owned(),
             ClientFact::AskedToClose { over: true } => {
-                "the client had asked to close its session, and it is over".to_owned()
+                "the client had asked to close its session, and the session is over".to_owned()
             }
             ClientFact::GaveUp { silence, timeout } => format!(
-                "the client gave up after server {own} had owed it an answer and said nothing for {}, two thirds of \
+                "the client gave up: server {own} owed it a reply and had sent nothing for {}, at least two thirds of \
                  the timeout of {}",
                 ms(*silence),
                 ms(*timeout)
             ),
             ClientFact::CrossedAnswer { silence, timeout, claim: false } => format!(
-                "the client gave up as server {own} answered again after {}, two thirds of the timeout of {}",
+                "the client gave up just as server {own} answered again after {}, at least two thirds of the timeout \
+                 of {}",
                 ms(*silence),
                 ms(*timeout)
             ),
             ClientFact::CrossedAnswer { silence, timeout, claim: true } => format!(
-                "the client gave up as server {own} answered its claim after {}, with a timeout of {}",
+                "the client gave up just as server {own} answered its claim after {}; the timeout is {}",
                 ms(*silence),
                 ms(*timeout)
             ),
             ClientFact::Silent { silence, timeout } => format!(
-                "the client had sent nothing for {} before it went, with a timeout of {} it pings every {}",
+                "the client had sent nothing for {} before it left; with a timeout of {} it pings every {}",
                 ms(*silence),
                 ms(*timeout),
                 ms(*timeout / 3)
@@ -244,23 +249,23 @@ impl<'a> FactWording<'a> {
                 "the client reset its connection without closing its session".into()
             }
             ClientFact::Ended { how: How::Timeout } => {
-                "the client could not be reached any longer, and had not closed its session".into()
+                "the connection to the client timed out, and it had not closed its session".into()
             }
             ClientFact::ClosedUnanswered { waited, gave_up: true } => {
                 format!("the client gave up after {} and closed its session", ms(*waited))
             }
             ClientFact::ClosedUnanswered { waited, gave_up: false } => {
-                format!("the client closed its session {} after a request that was not answered", ms(*waited))
+                format!("the client closed its session {} after it sent a request that got no reply", ms(*waited))
             }
             ClientFact::UnknownVersion { version, answered, wide_xids, compressed, traced } => {
                 unknown_version(own, *version, *answered, [*wide_xids, *compressed, *traced])
             }
             ClientFact::LongReply { length, limit, request: asked, whole, after } => {
                 let to = self.asked(asked.as_ref()).map_or_else(String::new, |asked| format!(" to {asked}"));
-                let how = if *whole { "behind" } else { "in the middle of" };
+                let how = if *whole { "after" } else { "in the middle of" };
                 format!(
-                    "the client hung up {how} a reply of {length} bytes{to}, longer than the {limit} bytes that a \
-                     client takes by default, {} after its first byte",
+                    "the client closed {how} a reply of {length} bytes{to}, longer than the {limit} bytes that a \
+                     client accepts by default, {} after its first byte",
                     ms(*after)
                 )
             }
@@ -270,27 +275,27 @@ impl<'a> FactWording<'a> {
     fn of_server(&self, fact: &ServerFact) -> String {
         let own = self.own();
         match fact {
-            ServerFact::PathTimedOut { claim: false } => format!("the path to server {own} timed out"),
+            ServerFact::PathTimedOut { claim: false } => format!("the connection to server {own} timed out"),
             ServerFact::PathTimedOut { claim: true } => {
-                format!("the path to server {own} timed out before it answered the claim")
+                format!("the connection to server {own} timed out before the claim was answered")
             }
-            ServerFact::PathReset {} => format!("the path to server {own} was reset"),
+            ServerFact::PathReset {} => format!("the connection to server {own} was reset"),
             ServerFact::ManyReset { connections, within } => {
                 format!("{connections} connections to it were reset within {}", ms(*within))
             }
-            ServerFact::ClosedAlone {} => format!("server {own} closed this connection alone"),
-            ServerFact::FatalReply { error } => format!("server {own} answered {error}, and closes behind that"),
+            ServerFact::ClosedAlone {} => format!("server {own} closed only this connection"),
+            ServerFact::FatalReply { error } => format!("server {own} answered {error}, after which servers close"),
             ServerFact::KeeperStops { error } => {
-                format!("server {own} answered {error}: its Keeper is stopping, or has no quorum")
+                format!("server {own} answered {error}: this Keeper is shutting down or has no quorum")
             }
             ServerFact::RefusesToServe {} => {
-                format!("server {own} answered the claim with version 42: it serves nobody, for want of a leader")
+                format!("server {own} answered the claim with version 42: it has no leader and serves no client")
             }
             ServerFact::LongRequest { length, limit } => format!(
                 "server {own} closed at an unanswered request of {length} bytes, above its limit of {limit} bytes"
             ),
             ServerFact::ClosedSilent { silence, timeout } => format!(
-                "server {own} closed after the client had sent nothing for {}, with a timeout of {}",
+                "server {own} closed after the client had sent nothing for {}; the timeout is {}",
                 ms(*silence),
                 ms(*timeout)
             ),
@@ -298,7 +303,7 @@ impl<'a> FactWording<'a> {
                 in_flight(self.asked(request.as_ref()), *requests, *pings)
             }
             ServerFact::Thawed { at } => format!(
-                "server {own} said nothing when asked {}, and closed this connection as it came back",
+                "server {own} did not answer a probe {}, and closed this connection when it came back",
                 relative(*at)
             ),
         }
@@ -309,12 +314,12 @@ impl<'a> FactWording<'a> {
         match fact {
             EnsembleFact::Down { health, at } => {
                 let seen = match health {
-                    Health::NotServing => "said that it was not serving",
+                    Health::NotServing => "reported that it was not serving",
                     Health::Refusing => "refused connections",
-                    Health::Mute => "accepted connections and said nothing",
+                    Health::Mute => "accepted connections and did not answer",
                     _ => "could not be reached",
                 };
-                format!("server {own} {seen} when asked {} the end", relative(*at))
+                format!("server {own} {seen} when probed {} the end", relative(*at))
             }
             EnsembleFact::ClosedAll { connections, within } => {
                 format!("server {own} closed all of its {connections} connections within {}", ms(*within))
@@ -323,7 +328,7 @@ impl<'a> FactWording<'a> {
                 format!("a new leader was elected: epoch {before} became {now}")
             }
             EnsembleFact::NewLeader { server, before } => {
-                format!("server {} leads now, server {} did before", self.name(*server), self.name(*before))
+                format!("server {} leads now; server {} led before", self.name(*server), self.name(*before))
             }
             EnsembleFact::LeaderDown { server, health } => {
                 format!("server {}, the leader, {}", self.name(*server), words(*health))
@@ -337,17 +342,17 @@ impl<'a> FactWording<'a> {
                 format!("server {own} went on serving: {connections} other connections to it stayed open")
             }
             EnsembleFact::Serves { after } => {
-                format!("server {own} went on serving: it said so when asked {} later", ms(*after))
+                format!("server {own} went on serving: it answered a probe {} later", ms(*after))
             }
             EnsembleFact::StoodThrough { after, closed } => format!(
-                "server {own} went on serving: it said so {} later on a connection that was open before, though \
+                "server {own} went on serving: it answered a probe {} later on a connection from before, although \
                  {closed} of its connections ended together",
                 ms(*after)
             ),
             EnsembleFact::ManyServers {} => {
-                format!("the name {own} stands for several servers, and which one this was is not known")
+                format!("the name {own} stands for several servers: which one this was is not known")
             }
-            EnsembleFact::NobodyLooked {} => "missing: nobody could say whether the server went on serving".to_owned(),
+            EnsembleFact::NobodyLooked {} => "missing: nothing shows whether the server went on serving".to_owned(),
         }
     }
 
@@ -366,13 +371,13 @@ impl<'a> FactWording<'a> {
                 let what = self.asked(asked.as_ref()).unwrap_or_else(|| format!("{skipped} requests"));
                 if *by_client {
                     format!(
-                        "server {own} answered later requests and not {what}, and the client closed at the reply out \
+                        "server {own} answered later requests but not {what}, and the client closed at the reply out \
                          of order"
                     )
                 } else {
                     format!(
-                        "server {own} answered later requests and closed without answering {what}: a close marker was \
-                         overtaken"
+                        "server {own} answered later requests and closed without answering {what}: the close was \
+                         overtaken by replies"
                     )
                 }
             }
@@ -383,24 +388,24 @@ impl<'a> FactWording<'a> {
                 relative(*at)
             ),
             MoveFact::RivalClaim { client, server, connection, at, given: false } => format!(
-                "{client} claimed the session at server {} {} and was not answered (connection {connection})",
+                "{client} claimed the session at server {} {} and got no answer (connection {connection})",
                 self.name(*server),
                 relative(*at)
             ),
             MoveFact::RivalThawed { server } => {
-                format!("server {} serves again, and carries out what it was sent meanwhile", self.name(*server))
+                format!("server {} serves again and carries out what it received meanwhile", self.name(*server))
             }
             MoveFact::RivalLeftBehind { server } => format!(
-                "zoogate had left that claim behind at server {} and asked another: the refusal is zoogate's doing",
+                "zoogate had given up that claim at server {} and asked another server: zoogate caused this refusal",
                 self.name(*server)
             ),
             MoveFact::NoOtherClaim {} => {
-                "missing: no other claim of this session was seen here; it may have gone another way".to_owned()
+                "missing: zoogate saw no other claim of this session; it may have bypassed zoogate".to_owned()
             }
             MoveFact::CloseUnseen {} => {
-                "missing: the server's own close was not seen, the client's came first".to_owned()
+                "missing: the server's own close was not seen, because the client closed first".to_owned()
             }
-            MoveFact::WasReset {} => "the connection was reset, which a broken path does as well".to_owned(),
+            MoveFact::WasReset {} => "the connection was reset, which a broken network does as well".to_owned(),
         }
     }
 }

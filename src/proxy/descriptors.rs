@@ -34,7 +34,7 @@ pub(super) fn room_for(settings: &Settings) -> DescriptorRoom {
     let wanted = settings.connections.max.get();
     let places = room(limit, settings).clamp(1, wanted);
     if places < wanted {
-        tracing::info!(limit, clients = places, "the descriptor limit leaves room for fewer clients than allowed");
+        tracing::info!(limit, clients = places, "the descriptor limit allows fewer clients than connections.max");
     }
     DescriptorRoom { clients: places, left_claims: left_claims(limit) as usize }
 }
@@ -56,7 +56,7 @@ fn raise() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     if let Err(error) = &raised {
-        tracing::debug!(%error, "descriptor limit not raised");
+        tracing::debug!(%error, "could not raise the descriptor limit");
     }
     // None stands for no limit.
     if raised.is_ok() { maximum } else { current }.unwrap_or(u64::MAX)

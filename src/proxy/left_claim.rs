@@ -109,7 +109,7 @@ impl LeftClaim {
             Ok::<(), std::io::Error>(())
         };
         if !matches!(timeout(CLOSE_WITHIN, closing).await, Ok(Ok(()))) {
-            tracing::debug!(session = %response.session, "orphaned session not seen to be closed");
+            tracing::debug!(session = %response.session, "could not close an orphaned session; it will expire");
         }
     }
 }

@@ -60,7 +60,7 @@ impl Name {
             && let Some(listener) = found
         {
             let server = &self.server;
-            tracing::error!(%server, %listener, "server is a listener of this very zoogate: it is not used");
+            tracing::error!(%server, %listener, "server is a listener of this zoogate: it is not used");
         }
         *known = found;
         addresses

@@ -262,7 +262,7 @@ impl OtherSignals {
                 let note = "there is no reload yet: the configuration is read at the start";
                 tracing::warn!(signal = name, left_out, "{note}");
             } else {
-                tracing::info!(signal = name, left_out, "signal without a meaning here");
+                tracing::info!(signal = name, left_out, "signal ignored");
             }
         }
     }

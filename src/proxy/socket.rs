@@ -194,14 +194,14 @@ fn tune_loopback(socket: &SockRef<'_>, address: SocketAddr) {
 /// An option that the kernel does not take is no reason to refuse traffic.
 fn note_option(option: &'static str, outcome: io::Result<()>) {
     if let Err(error) = outcome {
-        tracing::debug!(option, %error, "socket option not set");
+        tracing::debug!(option, %error, "could not set a socket option");
     }
 }
 
 /// Ends a connection with a reset instead of an orderly end.
 pub(super) fn reset(stream: TcpStream) {
     if let Err(error) = SockRef::from(&stream).set_linger(Some(Duration::ZERO)) {
-        tracing::debug!(%error, "connection is ended in order: SO_LINGER not set");
+        tracing::debug!(%error, "could not set SO_LINGER: the connection is closed instead of reset");
     }
     drop(stream);
 }

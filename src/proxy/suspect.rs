@@ -89,9 +89,9 @@ impl Suspect {
         }
         if leads_back {
             let server = name.server();
-            tracing::error!(%server, "server leads back to this zoogate, by way of something else: it is not used");
+            tracing::error!(%server, "server leads back to this zoogate through something else: it is not used");
         } else {
-            tracing::info!(server = %name.server(), "server leads back to this zoogate no longer");
+            tracing::info!(server = %name.server(), "server no longer leads back to this zoogate");
         }
         self.gateway.probe_soon(self.server);
     }

@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Looks around until it is dropped.
 pub(super) async fn look_around(gateway: Arc<Gateway>, addresses: Vec<SocketAddr>) {
     let mut queues = AcceptQueues::of(addresses)
-        .inspect_err(|error| tracing::info!(%error, "the kernel does not tell of full accept queues"))
+        .inspect_err(|error| tracing::info!(%error, "the kernel does not report full accept queues"))
         .ok();
     let mut rounds = interval(EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -31,7 +31,7 @@ pub(super) async fn look_around(gateway: Arc<Gateway>, addresses: Vec<SocketAddr
                 }
             }
             Some(Err(error)) => {
-                tracing::info!(%error, "the kernel does not tell of full accept queues");
+                tracing::info!(%error, "the kernel does not report full accept queues");
                 queues = None;
             }
         }

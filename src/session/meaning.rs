@@ -6,47 +6,46 @@ impl EndReason {
     /// What happened, in one sentence.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::SessionMoved => "the server refused the session because another server owns it by now",
-            Self::ServerLeaving => "the server stopped serving: stopped, restarted, frozen, or parted from its leader",
-            Self::LeaderLost => "the ensemble lost its leader, and every server dropped its clients",
+            Self::SessionMoved => "the server refused the session because another server owns it now",
+            Self::ServerLeaving => {
+                "the server stopped serving: shut down, restarted, frozen, or cut off from its leader"
+            }
+            Self::LeaderLost => "the ensemble lost its leader, so every server dropped its clients",
             Self::SessionExpired => {
-                "the session was over: dropped after a silence of its whole timeout, or refused when it came back"
+                "the session was over: dropped after a silence of its whole timeout, or refused when the client came \
+                 back"
             }
             Self::Closed => "the client closed its session",
             Self::ClosedElsewhere => "the session was closed through another connection",
             Self::ReattachedSameServer => {
-                "the session was claimed again at the same server, which then closes the older connection"
+                "the session was claimed again at the same server, which then closed the older connection"
             }
-            Self::ConnectionCap => "the server takes no more connections from zoogate's address, or none at all",
-            Self::NotServing => "the server was not serving when the session was claimed there",
-            Self::LaggingServer => "the client had seen a zxid that the server had not reached, and was turned away",
+            Self::ConnectionCap => "the server accepts no more connections, from zoogate's address or at all",
+            Self::NotServing => "the server was not serving when the client claimed its session there",
+            Self::LaggingServer => "the server was behind the zxid that the client had seen, and turned it away",
             Self::OversizedFrame => "a request was longer than the server's jute.maxbuffer",
-            Self::ReplyTooLarge => {
-                "a reply was longer than the jute.maxbuffer of clients, and the client hung up at it"
-            }
-            Self::AuthFailed => "authentication failed, or was required and missing",
-            Self::WrongPassword => "the claim's password did not belong to the session",
-            Self::ClientReadTimeout => {
-                "the client gave up on a server that had owed it an answer for two thirds of the timeout"
-            }
+            Self::ReplyTooLarge => "a reply was longer than the client's jute.maxbuffer, so the client closed",
+            Self::AuthFailed => "authentication failed, or was missing where the server requires it",
+            Self::WrongPassword => "the password of the claim did not match the session",
+            Self::ClientReadTimeout => "the client gave up: the server had not answered for two thirds of the timeout",
             Self::OperationTimeout => {
-                "the client closed its session because one operation was not answered, while its pings were"
+                "the client closed its session because one operation got no reply, although its pings did"
             }
-            Self::UnknownVersion => "the client asked for a version of the protocol that the server does not speak",
-            Self::ClientSilent => "the client itself had been silent for longer than it pings",
-            Self::ClientGone => "the client went away without closing its session",
-            Self::ServerGone => "the path to the server broke: a reset or a timeout that nothing else explains",
+            Self::UnknownVersion => "the client asked for a protocol version that the server does not support",
+            Self::ClientSilent => "the client had sent nothing, not even a ping, for too long",
+            Self::ClientGone => "the client disconnected without closing its session",
+            Self::ServerGone => "the connection to the server broke: a reset or a timeout without any other cause",
             Self::ServerUnresponsive => {
-                "zoogate gave the connection up: the server owed an answer and answered neither client nor probe"
+                "zoogate ended the connection: the server owed a reply and answered neither client nor probe"
             }
-            Self::ProxyPaused => "zoogate itself stood still for so long that client or server gave up",
-            Self::ProxyShutdown => "zoogate itself was being stopped",
+            Self::ProxyPaused => "zoogate itself was paused for so long that client or server gave up",
+            Self::ProxyShutdown => "zoogate was shutting down",
             Self::LateClaim => {
-                "a server carried out a claim late that zoogate had left behind there, and zoogate ended the connection \
-                 so that the client owns its session again"
+                "a server carried out a claim after zoogate had gone on to another server; zoogate ended the \
+                 connection so that the client reconnects and owns its session again"
             }
-            Self::Superseded => "the client came back on a newer connection, and zoogate closed this one",
-            Self::Unknown => "nothing that was seen explains it",
+            Self::Superseded => "the client came back on a newer connection, so zoogate closed this one",
+            Self::Unknown => "nothing that zoogate saw explains it",
         }
     }
 
@@ -55,49 +54,54 @@ impl EndReason {
         match self {
             Self::SessionMoved => {
                 "`zoogate session-moved` names the claim that took it: a client that came back while its old \
-                 connection still wrote, a claim that a frozen server carried out late, or two clients with one session"
+                 connection was still writing, a claim that a frozen server carried out late, or two clients with one \
+                 session"
             }
             Self::ServerLeaving => "that server's log, its garbage collection and its disk",
             Self::LeaderLost => "the leader's log and disk, the network between the servers, tickTime × syncLimit",
-            Self::SessionExpired => "what kept the client silent (garbage collection, a partition), and its timeout",
-            Self::Closed | Self::ProxyShutdown => "nothing: this is in order",
-            Self::LateClaim => "why that server stood still: its garbage collection, its disk, its path to the leader",
-            Self::Superseded => "why the client thought its connection lost; nothing when it restarted",
-            Self::ClosedElsewhere => "nothing when one client did both; else who else uses the session",
+            Self::SessionExpired => {
+                "what kept the client silent (garbage collection, a partition), and the session timeout"
+            }
+            Self::Closed | Self::ProxyShutdown => "nothing: this is normal",
+            Self::LateClaim => {
+                "why that server was frozen: its garbage collection, its disk, its network to the leader"
+            }
+            Self::Superseded => "why the client reconnected while its connection was open; nothing if it restarted",
+            Self::ClosedElsewhere => "nothing if one client did both; otherwise, who else uses the session",
             Self::ReattachedSameServer => {
-                "why the client thought its connection lost: the network between it and zoogate, or a slow server"
+                "why the client reconnected: the network between it and zoogate, or a slow server"
             }
             Self::ConnectionCap => {
-                "maxClientCnxns on the servers: behind zoogate all clients come from one address; maxCnxns"
+                "maxClientCnxns on the servers (behind zoogate all clients come from one address), and maxCnxns"
             }
-            Self::NotServing => "`zoogate servers`; an election or a restart, when it passes",
+            Self::NotServing => "`zoogate servers`; if it passes, it was an election or a restart",
             Self::LaggingServer => {
-                "nothing when it is rare, the next server takes the client; else that follower's load"
+                "nothing if it is rare: the next server takes the client; otherwise that follower's load"
             }
-            Self::OversizedFrame => "jute.maxbuffer on servers and clients, and who writes nodes of that size",
+            Self::OversizedFrame => "jute.maxbuffer on servers and clients, and which client writes such large nodes",
             Self::ReplyTooLarge => {
-                "the node or list of children that is named: the client asks for it again and again; jute.maxbuffer of clients"
+                "the node or list of children in its `why`: the client will ask for it again; jute.maxbuffer of clients"
             }
             Self::AuthFailed => {
                 "the client's credentials; sessionRequireClientSASLAuth and enforce.auth.* on the servers"
             }
             Self::WrongPassword => "a client that restored or guessed a session id; servers of another ensemble",
-            Self::ClientReadTimeout => "that server's latency (disk, garbage collection) and the network to it",
+            Self::ClientReadTimeout => "that server's latency (disk, garbage collection), and the network to it",
             Self::OperationTimeout => {
-                "its `why` names the operation: that server's disk and quorum, or a request too large to be answered soon"
+                "the operation in its `why`, that server's disk and quorum, and very large requests"
             }
             Self::UnknownVersion => {
                 "use_xid_64, use_compression and pass_opentelemetry_tracing_context in ClickHouse's `<zookeeper>` \
-                 section: switch off what the server does not know"
+                 section: turn off what the server does not support"
             }
-            Self::ClientSilent => "the client: garbage collection, a paused machine, a starved thread",
+            Self::ClientSilent => "the client: garbage collection, a paused machine, or a starved thread",
             Self::ClientGone => "the client: a crash, a restart, or the network between it and zoogate",
             Self::ServerGone => "the network between zoogate and that server; firewalls that drop idle connections",
-            Self::ServerUnresponsive => "that server: a long garbage collection, a stopped process, a stuck disk",
+            Self::ServerUnresponsive => "that server: long garbage collection, a stopped process, or a stuck disk",
             Self::ProxyPaused => {
-                "zoogate's own machine: a CPU limit that throttles it, a paused container, a migrated machine, swapping"
+                "zoogate's own machine: a CPU limit, a paused container, a migrated virtual machine, swapping"
             }
-            Self::Unknown => "its `why`, which says what was in flight and what is missing",
+            Self::Unknown => "its `why`: what was in flight, and what evidence is missing",
         }
     }
 }
@@ -106,14 +110,14 @@ impl Evidence {
     /// What was seen.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Reply => "the server said -118 in the header of a reply (before 3.6)",
-            Self::Multi => "the server said -118 as the first result of a multi (before 3.6)",
-            Self::XidGap => "the server answered later requests, never this one, and the connection was closed",
+            Self::Reply => "the server answered -118 in the header of a reply (before 3.6)",
+            Self::Multi => "the server answered -118 as the first result of a multi (before 3.6)",
+            Self::XidGap => "the server answered later requests but never this one, and the connection was closed",
             Self::AttachElsewhere => {
-                "the server closed with a request unanswered, after the session had been claimed at another server"
+                "the server closed with a request unanswered, after the session was claimed at another server"
             }
             Self::Inferred => {
-                "the server closed this connection alone with a request unanswered, and the session lives on; no other \
+                "the server closed only this connection, with a request unanswered, and the session lives on; no other \
                  claim was seen here"
             }
         }

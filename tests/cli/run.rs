@@ -70,7 +70,7 @@ fn it_ends_in_order_on_a_signal() {
 #[test]
 fn the_chroot_is_told_once() {
     let mut running = Running::start(&["--servers", &format!("{SILENT}/kafka")]);
-    let event = running.event("the chroot is the clients' business");
+    let event = running.event("the chroot is ignored");
     assert_eq!((event["chroot"].as_str(), event["level"].as_str()), (Some("/kafka"), Some("INFO")));
     running.event("ready");
 }

@@ -1,4 +1,4 @@
-//! zoogate itself stood still: no silence is measured across that time, and it is the reason where it is.
+//! zoogate itself was paused: no silence is measured across that time, and it is the reason where it is.
 
 use zoogate::session::ending::{Closer, How, Pause};
 use zoogate::session::verdict::EndReason;
@@ -16,7 +16,7 @@ fn a_client_that_gave_up_while_zoogate_stood_still_blames_no_server() {
     story.leave(link);
     assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
     let why = story.why(link);
-    assert!(why.contains("zoogate itself stood still") && why.contains("5000 ms"), "{why}");
+    assert!(why.contains("zoogate itself was paused") && why.contains("5000 ms"), "{why}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ async fn a_process_that_was_stopped_says_so_and_blames_nobody() {
     drop((impatient.client, forgotten.server));
     zoogate.thaw();
     zoogate.counts("zoogate_connection_ends_total", &["reason=\"proxy_paused\""], 2).await;
-    zoogate.logs("zoogate itself stood still").await;
+    zoogate.logs("zoogate itself paused").await;
     assert_eq!(zoogate.metric("zoogate_own_pauses_total", &[]).await, 1, "all threads tell of one pause");
     let paused = zoogate.metric("zoogate_own_pause_seconds_total", &[]).await;
     assert!(paused >= PAUSE.as_secs(), "{paused} s");

@@ -143,7 +143,7 @@ async fn a_client_for_whom_no_server_is_left_is_closed_at_once() {
     let mut client = connect(address).await;
     send(&mut client, &frames::connect(30_000)).await;
     assert_eq!(rest(&mut client).await, (vec![], End::Orderly));
-    zoogate.logs("no server took the connection").await;
+    zoogate.logs("no server accepted the claim").await;
     zoogate.counts("zoogate_rejected_connections_total", &["reason=\"no_server\""], 1).await;
     // It is looked at before its time.
     zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], 2).await;

@@ -128,7 +128,7 @@ async fn a_frame_that_cannot_be_read_ends_the_reading_and_not_the_traffic() {
         }
     }
     stage.zoogate.counts("zoogate_decode_faults_total", &[], 6).await;
-    stage.zoogate.logs("frames cannot be read").await;
+    stage.zoogate.logs("frames cannot be decoded").await;
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ impl Observatory {
                 TurnedAway::NobodyTook => "each server refused it or was not reached",
                 TurnedAway::OutOfPatience => "no server answered for as long as clients wait",
             };
-            tracing::warn!(%client, session, why, left_out, "no server took the connection; client closed");
+            tracing::warn!(%client, session, why, left_out, "no server accepted the claim; client connection closed");
         }
     }
 
@@ -85,7 +85,7 @@ impl Observatory {
         self.events().late_claim(server);
         if let Some(left_out) = self.sparing.pass("late_claim") {
             let server = self.server_name(server);
-            tracing::warn!(%session, server, left_out, "a server carried out a claim late that had been left behind");
+            tracing::warn!(%session, server, left_out, "a server carried out a claim late, after zoogate had gone on to another server");
         }
     }
 
@@ -93,7 +93,7 @@ impl Observatory {
     pub fn note_orphan(&self, server: ServerId, session: SessionId) {
         self.events().orphaned(server);
         let server = self.server_name(server);
-        tracing::debug!(%session, server, "a new session was given when its client had gone; closed");
+        tracing::debug!(%session, server, "a new session was given after its client had left; zoogate closes it");
     }
 
     /// A claim that was left behind is not watched: too many are.
@@ -108,9 +108,12 @@ impl Observatory {
         }
         let server = self.server_name(server);
         if aside {
-            tracing::warn!(server, "clients were given no session or no answers there while others were: tried last");
+            tracing::warn!(
+                server,
+                "clients get no session or no replies at this server while other servers give them: it is tried last"
+            );
         } else {
-            tracing::info!(server, "no longer set aside");
+            tracing::info!(server, "this server is no longer tried last");
         }
     }
 }

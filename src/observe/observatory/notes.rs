@@ -24,9 +24,9 @@ impl Observatory {
         self.events().fault(fault);
         let server = self.server_name(server);
         if self.is_first(fault.label()) {
-            tracing::warn!(%client, server, %fault, "frames cannot be read; relayed unseen (further ones: debug)");
+            tracing::warn!(%client, server, %fault, "frames cannot be decoded; forwarded undecoded (more of them at level debug)");
         } else {
-            tracing::debug!(%client, server, %fault, "frames cannot be read; relayed unseen");
+            tracing::debug!(%client, server, %fault, "frames cannot be decoded; forwarded undecoded");
         }
     }
 
@@ -35,9 +35,9 @@ impl Observatory {
         self.events().unknown_part();
         let (server, operation) = (self.server_name(server), op.0);
         if self.is_first("unknown_sub_operation") {
-            tracing::warn!(%client, server, operation, "a multi holds an unknown operation; its rest is not read (further ones: debug)");
+            tracing::warn!(%client, server, operation, "a multi contains an unknown operation; the rest of it is not decoded (more of them at level debug)");
         } else {
-            tracing::debug!(%client, server, operation, "a multi holds an unknown operation; its rest is not read");
+            tracing::debug!(%client, server, operation, "a multi contains an unknown operation; the rest of it is not decoded");
         }
     }
 
@@ -46,7 +46,7 @@ impl Observatory {
         self.events().compressed();
         let server = self.server_name(server);
         if self.is_first("compression") {
-            tracing::info!(%client, server, "compressed (use_compression of ClickHouse): sessions are followed, operations are not (further ones: debug)");
+            tracing::info!(%client, server, "compressed (ClickHouse's use_compression): sessions are followed, operations are not (more of them at level debug)");
         } else {
             tracing::debug!(%client, server, "compressed: the session is followed, its operations are not");
         }
@@ -73,9 +73,9 @@ impl Observatory {
                 self.events().foreign(foreign);
                 let protocol = foreign.label();
                 if self.is_first(protocol) {
-                    tracing::warn!(%client, server, protocol, "not plain ZooKeeper; relayed unseen (further ones: debug)");
+                    tracing::warn!(%client, server, protocol, "not plain ZooKeeper; forwarded undecoded (more of them at level debug)");
                 } else {
-                    tracing::debug!(%client, server, protocol, "not plain ZooKeeper; relayed unseen");
+                    tracing::debug!(%client, server, protocol, "not plain ZooKeeper; forwarded undecoded");
                 }
             }
             Opening::Handshake(_) => {}
@@ -105,7 +105,7 @@ impl Observatory {
     pub fn note_rejected(&self, listener: SocketAddr, open: usize) {
         self.events().rejected("too_many");
         if let Some(left_out) = self.sparing.pass("too_many") {
-            tracing::warn!(%listener, open, left_out, "connection limit reached; client turned away");
+            tracing::warn!(%listener, open, left_out, "connection limit reached; client connection closed");
         }
     }
 
@@ -113,7 +113,7 @@ impl Observatory {
     pub fn note_address_rejected(&self, listener: SocketAddr, client: SocketAddr) {
         self.events().rejected("too_many_of_address");
         if let Some(left_out) = self.sparing.pass("too_many_of_address") {
-            tracing::warn!(%listener, %client, left_out, "connection limit of one address reached; client turned away");
+            tracing::warn!(%listener, %client, left_out, "connection limit of one client address reached; client connection closed");
         }
     }
 
@@ -132,7 +132,7 @@ impl Observatory {
         if times > 0
             && let Some(left_out) = self.sparing.pass("put_off")
         {
-            tracing::warn!(%listener, times, waiting, left_out, "accept queue was full; the kernel has put clients off");
+            tracing::warn!(%listener, times, waiting, left_out, "accept queue was full; the kernel dropped connection attempts");
         }
     }
 
@@ -145,10 +145,10 @@ impl Observatory {
         }
         if pause.lasted() < PAUSE_WARNED {
             if let Some(left_out) = self.sparing.pass("short_own_pause") {
-                tracing::info!(paused_ms, left_out, "zoogate itself stood still for a moment");
+                tracing::info!(paused_ms, left_out, "zoogate itself paused for a moment");
             }
         } else if let Some(left_out) = self.sparing.pass("own_pause") {
-            tracing::warn!(paused_ms, left_out, "zoogate itself stood still; no server or client is blamed for it");
+            tracing::warn!(paused_ms, left_out, "zoogate itself paused; no server or client is blamed for that time");
         }
     }
 
@@ -162,7 +162,7 @@ impl Observatory {
         if let Some((stepped_ms, calendar)) = self.calendar().checked(now, &Calendar::start(now)) {
             self.calendar.store(Arc::new(calendar));
             self.events().clock_stepped();
-            tracing::warn!(stepped_ms, "the machine's clock was stepped; later moments are shown by its new date");
+            tracing::warn!(stepped_ms, "the machine's clock was stepped; later times are shown by the new clock");
         }
     }
 }

@@ -29,19 +29,19 @@ pub(super) fn words(health: Health) -> String {
 
 pub(super) fn refused(server: &str, password: Password) -> String {
     match password {
-        Password::Wrong => format!("server {server} refused the claim: its password does not belong to the session"),
+        Password::Wrong => format!("server {server} refused the claim: its password does not match the session"),
         Password::Unjudged => format!("server {server} refused the claim with timeout 0"),
-        Password::Right => format!("server {server} refused the claim with timeout 0 though the password was right"),
-        Password::NotNeeded => format!("server {server} answered the wish for a new session with timeout 0"),
+        Password::Right => format!("server {server} refused the claim with timeout 0, although the password was right"),
+        Password::NotNeeded => format!("server {server} refused a new session with timeout 0"),
     }
 }
 
 pub(super) fn full(sign: FullSign) -> &'static str {
     match sign {
-        FullSign::ClosesProbes => "it closes probes from the same address as well",
-        FullSign::ResetAtOnce => "it serves others, and a reset at once is what it does then",
+        FullSign::ClosesProbes => "it closes probes from the same address too",
+        FullSign::ResetAtOnce => "it serves others, and a full server resets at once",
         FullSign::HasTheZxid => "it serves others and has the zxid that the client has seen",
-        FullSign::NobodyLooked => "nobody looked at it in time, and a reset at once is what it does then",
+        FullSign::NobodyLooked => "no probe came in time, and a full server resets at once",
     }
 }
 
@@ -52,14 +52,14 @@ pub(super) fn unknown_version(server: &str, version: i32, answered: bool, switch
     let on = on.collect::<Vec<_>>().join(" and ");
     if answered {
         return format!(
-            "server {server} answered version 0 to a client that asked for version {version}: switch off {on} in \
+            "server {server} answered version 0 to a client that asked for version {version}: turn off {on} in \
              ClickHouse's <zookeeper> section"
         );
     }
     format!(
-        "server {server} closed the claim of version {version} unanswered: it does not speak that version (of a Keeper \
-         coordination_settings.use_xid_64), or the password in the client's configuration is wrong; without {on} the \
-         version is 0"
+        "server {server} closed the claim of version {version} without an answer: it does not support that version \
+         (Keeper: coordination_settings.use_xid_64), or the password in the client's configuration is wrong; without \
+         {on} the version is 0"
     )
 }
 
