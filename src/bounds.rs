@@ -71,37 +71,37 @@ bounds! {
         client: count descriptors::PER_CLIENT, own: count descriptors::HOUSE, left: count descriptors::LEFT_CLAIMS_SHARE,
         worker: count descriptors::PER_WORKER, server: count descriptors::PER_SERVER,
     ]
-        "`connections.max`, or as many as the descriptor limit has room for (the soft limit is raised to the hard one at \
-         the start; a client takes {client}; {own} are kept for zoogate itself, one in {left} for claims left behind, \
+        "`connections.max`, or as many as the descriptor limit allows (the soft limit is raised to the hard one at the \
+         start; a client takes {client}; {own} are reserved for zoogate itself, one in {left} for claims left behind, \
          {worker} for each worker, {server} for each server, and those of the listeners); further ones are reset",
         "`zoogate_rejected_connections_total{reason=\"too_many\"}`, log";
     "connections of one client address" []
         "`connections.per_address`, when that is set; further ones are reset",
         "`zoogate_rejected_connections_total{reason=\"too_many_of_address\"}`, log";
     "accepting with no descriptor left" [again: time door::AFTER_FAILURE]
-        "tried again every {again}; clients wait in the accept queue until there is one",
+        "tried again every {again}; meanwhile clients wait in the accept queue",
         "`zoogate_listener_errors_total`, log";
     "clients in the accept queue" [queue: count socket::BACKLOG]
         "{queue} for each address and worker, or `net.core.somaxconn`; beyond that the kernel lets clients try again",
         "`zoogate_accept_queue_overflows_total`, log";
     "look-ups of a server's name" []
         "one at a time for each server; connections that need the name meanwhile share the answer; a resolver that \
-         hangs holds up no other server",
+         hangs delays no other server",
         "`zoogate_connect_failures_total{reason=\"resolve\"}`, `zoogate_probe_results_total`";
-    "connections to a server only to look at it" [
+    "probe connections to a server" [
         apart: time probe::AFTER_REFUSAL, longest: time probe::LONGEST_PATIENCE,
     ]
-        "one at a time, and a new one at most every {apart}; a server that does not answer is asked again on a new one \
-         after `probe.timeout`, then after twice as long each time, up to {longest}",
+        "one at a time, and a new one at most every {apart}; a server that does not answer is probed again on a new \
+         one after `probe.timeout`, then after twice as long each time, up to {longest}",
         "`zoogate_probe_results_total`";
     "a server that leads back to zoogate" [
         waits: time loop_watch::RECENT, words: count suspect::TRIAL_WORDS, pause: time suspect::AFTER_TRIAL,
         enough: count suspect::ENOUGH, again: time suspect::AFTER_PROOF,
     ]
-        "zoogate itself is an error at the start and in `zoogate check`, and is not used where a name comes to stand for \
-         it later. By way of something else: a `srvr` that comes in while one is out waits {waits} at most, and the \
-         server is asked up to {words} words every {pause}; when {enough} of them come round it is not used, and tried \
-         again every {again}",
+        "zoogate's own address is an error at the start and in `zoogate check`, and is not used if a name resolves to \
+         it later. Through something else: a `srvr` that comes in while one is out waits {waits} at most, and the \
+         server is asked up to {words} words every {pause}; if {enough} of them come back here it is not used, and \
+         tried again every {again}",
         "log, `zoogate_probe_results_total{health=\"unreachable\"}`, `zoogate_connect_failures_total{reason=\"leads_back\"}`";
     "time for a client's first frame" []
         "`connections.first_frame`",
@@ -109,14 +109,14 @@ bounds! {
     "time to connect to a mirror's server" [connect: time connection::MIRROR_CONNECT]
         "{connect}",
         "`zoogate_connect_failures_total`";
-    "bytes held for a peer that does not take them" [held: bytes half_pipe::READ_BUFFER]
-        "`connections.buffer` for each direction, {held} at most, then the other side is not read; none on an idle \
-         connection",
+    "bytes buffered for a peer that does not read" [held: bytes half_pipe::READ_BUFFER]
+        "`connections.buffer` for each direction, {held} at most; then reading from the other side pauses. None on an \
+         idle connection",
         "`zoogate_paused_reads_total`";
     "bytes taken from a client before a server has answered its handshake" [
         ahead: bytes gate::READ_AHEAD, ended: bytes read_ahead::READ_OF_ENDED,
     ]
-        "{ahead}, {ended} of one that has ended its side, then the client is not read",
+        "{ahead}, {ended} of one that has ended its side; then reading from the client pauses",
         "";
     "time to connect to a server for a claim" [
         connect: time reach::CONNECT_WITHIN, share: count reach::CONNECT_SHARE,
@@ -128,7 +128,7 @@ bounds! {
     ]
         "the timeout that the client asked for, at least {least}, at most {most}",
         "`zoogate_claim_wait_seconds`, `zoogate_rejected_connections_total{reason=\"no_server\"}`, log";
-    "claims that are remembered while they are unanswered" [
+    "unanswered claims that are remembered" [
         claims: count claims_out::CLAIMS_REMEMBERED, least: time route::SHORTEST_PATIENCE, most: time route::LONGEST_OUT,
     ]
         "{claims}, for twice the timeout asked, at least {least} and at most {most}",
@@ -136,7 +136,7 @@ bounds! {
     "time that a claim waits for the older connection of its session to end" [
         within: time older_connections::OLDER_ENDS_WITHIN,
     ]
-        "{within}, then it goes up; what the older one still holds is dropped when its worker comes to it",
+        "{within}; then the claim is sent, and what the older connection still holds is dropped by its worker",
         "";
     "connections of claims left behind that are watched, and second ones for new sessions" [
         watched: count claims_out::CONNECTIONS_WATCHED, share: count descriptors::LEFT_CLAIMS_SHARE,
@@ -148,39 +148,39 @@ bounds! {
     ]
         "{complaints} for each server, one in {counts} for each client address, for {counts}",
         "`zoogate_server_set_aside`";
-    "bytes that one direction moves at a time" [turn: bytes half_pipe::BYTES_PER_TURN]
-        "{turn}; its next turn comes behind all connections that can go on by then",
+    "bytes that one direction forwards in a turn" [turn: bytes half_pipe::BYTES_PER_TURN]
+        "{turn}; its next turn comes after all connections that are ready by then",
         "";
-    "requests looked at for replies out of order" [looked: count pending::LOOKED_AT]
-        "{looked} in one wake-up; further replies of that wake-up that are not the oldest request's count as replies to \
-         nothing",
+    "requests searched for replies out of order" [looked: count pending::LOOKED_AT]
+        "{looked} in one wake-up; further replies of that wake-up that do not match the oldest request count as \
+         replies to nothing",
         "`zoogate_operations_total{op=\"unknown\"}`";
-    "refusals in words that are judged" [refusals: count account::REFUSALS_AT_ONCE]
+    "SESSION_MOVED replies that are examined" [refusals: count account::REFUSALS_AT_ONCE]
         "{refusals} in one wake-up of a connection; further ones are counted",
         "`zoogate_session_moved_total`";
-    "requests in flight that are followed" [followed: count pending::IN_FLIGHT_CAP]
-        "{followed} on a connection; more are relayed and not timed",
+    "requests in flight that are tracked" [followed: count pending::IN_FLIGHT_CAP]
+        "{followed} on a connection; more are forwarded untimed",
         "`zoogate_untracked_requests_total`";
     "paths kept to name unanswered requests" [kept: bytes path_ring::PATH_RING_CAP, path: bytes path_ring::KEPT]
         "{kept} on a connection, {path} of a path",
         "";
-    "bytes kept of a ClickHouse client that asks for another dialect, to be read once it is answered" [
+    "bytes held of a ClickHouse client that asks for another dialect, until it is answered" [
         held: bytes session_connection::HELD_CAP,
     ]
-        "{held}, then its conversation is opaque",
+        "{held}; then its conversation is opaque",
         "`zoogate_decode_faults_total{fault=\"early_bytes\"}`";
     "watched paths that are counted" [paths: count watches::WATCHED_PATHS_CAP, each: bytes watches::WATCHED_PATH_BYTES]
         "{paths} on a connection, {each} each",
         "";
     "sessions remembered" []
-        "`ledger.sessions`, for `ledger.keep_ended` after their end; a session is remembered from when a server gives it. \
-         The one that has been over for the longest makes room, then the one that has been away for the longest; one \
-         that lives never does",
+        "`ledger.sessions`, for `ledger.keep_ended` after their end. A session is remembered from when a server gives \
+         it. The one that ended first makes room, then the one that has been detached the longest; a living one never \
+         does",
         "`zoogate_dropped_total{queue=\"sessions\"}` (no room), `{queue=\"evicted_sessions\"}` (forgotten early)";
     "claims of sessions that no server has given here" [
         sessions: count ledger::CLAIMANTS, claims: count ledger::CLAIMANT_HISTORY,
     ]
-        "those of {sessions} sessions, the newest {claims} of each; they push out one another and no session",
+        "those of {sessions} sessions, the newest {claims} of each; they displace one another and no session",
         "`zoogate_dropped_total{queue=\"claims\"}`";
     "findings that wait to be logged and counted" [findings: count ledger::FINDINGS, held: bytes kept::FINDINGS_BYTES]
         "{findings}, or {held} of them",
@@ -191,11 +191,11 @@ bounds! {
     ]
         "{each} of each, or {moves} of moves, {refusals} of refusals and {ends} of ends",
         "";
-    "ends whose reason is not decided" [
+    "ended connections whose reason is not decided" [
         ends: count docket::CASES, held: bytes docket::CASES_BYTES, session: bytes docket::CASE_BYTES_A_SESSION,
     ]
-        "{ends}, or {held} and {session} for each session; beyond that the one that would be decided next is decided \
-         with what is known",
+        "{ends}, or {held} and {session} for each session; beyond that the one that is due next is decided \
+         with what is known so far",
         "";
     "unanswered requests that are kept of a connection's end" [
         requests: count ending::UNANSWERED_SHOWN, path: bytes ending::UNANSWERED_PATH,
@@ -204,8 +204,8 @@ bounds! {
         "{requests}, with {path} of a path and {paths} of all of them; the others are counted",
         "`zoogate_unanswered_requests_total`";
     "claims in the history of one session" [claims: count ledger::HISTORY]
-        "{claims}; forged ones are forgotten first, its present one never",
-        "`forgotten` in its story";
+        "{claims}; forged ones are forgotten first, the current one never",
+        "`forgotten` in the session's JSON";
     "bytes of an identity" [identity: bytes identity::IDENTITY_PATH_CAP]
         "{identity}",
         "";
@@ -213,53 +213,53 @@ bounds! {
         "`metrics.sessions`",
         "";
     "log lines that wait for a reader" [lines: count logging::LINES, field: bytes journal::LONGEST_FIELD]
-        "{lines}, each field of at most {field}; those that standard error does not take count as lost too",
+        "{lines}, each field of at most {field}; lines that standard error does not accept count as lost too",
         "`zoogate_dropped_total{queue=\"log\"}`";
     "log lines that repeat" [pause: time sparing::PAUSE]
-        "one in {pause} for each kind and server, with the number of those that were left out; `log.level = \"debug\"` \
+        "one in {pause} for each kind and server, with the number of suppressed ones; `log.level = \"debug\"` \
          writes every finding",
         "log";
     "connections to the admin address" [
         connections: count guests::CONNECTIONS, still: time guests::STILL, idle: time guests::IDLE,
         lifetime: time admin_door::LIFETIME,
     ]
-        "{connections}; for a further one the connection that has been still for the longest is closed, unless an answer \
-         is owed to it that it takes. Half a request is waited for {still}, an answer that is not read as long; a \
-         connection without a request is closed after {idle}, any after {lifetime}",
+        "{connections}; for a further one the connection that has been idle the longest is closed, unless it is \
+         reading an answer. A request that does not arrive in full, or an answer that is not read, is given up after \
+         {still}; a connection without a request is closed after {idle}, any after {lifetime}",
         "log";
     "answers of the admin address" [
         rest: count pace::REST, longest: time pace::LONGEST_REST, sent: count desk::TRAYS, waiting: count desk::WAITING,
     ]
-        "made one at a time, each followed by a pause of {rest} times what it took, up to {longest}; {sent} are on their \
-         way at a time and {waiting} requests wait, further ones get `503`. `/livez` and `/readyz` never \
+        "made one at a time, each followed by a pause of {rest} times what it took, up to {longest}; {sent} are sent \
+         at a time and {waiting} requests wait, further ones get `503`. `/livez` and `/readyz` never \
          wait",
         "`zoogate_admin_waits_total`";
     "rows of a list that are made before they are read" [rows: count listing::ROWS, piece: bytes listing::PIECE]
-        "{rows} at a time, up to {piece} and one of them more",
+        "{rows} at a time, up to {piece} and one row more",
         "";
-    "happenings in the story of one session" [each: count reading::STORY]
-        "the newest {each} moves, refusals and reasons of ends each",
+    "events in the timeline of one session" [each: count reading::STORY]
+        "the newest {each} each of moves, refusals and reasons of ends",
         "`/api/moves`, `/api/session-moved` have the rest";
-    "one direction open after the other has ended" [linger: time relay::LINGER]
+    "one direction stays open after the other has ended" [linger: time relay::LINGER]
         "{linger} without a byte",
         "`zoogate_connection_ends_total`";
-    "sent bytes that a peer does not acknowledge, or has no room for" [unacknowledged: time socket::UNACKNOWLEDGED]
-        "{unacknowledged}, then its connection is broken. An end of the other side that stands behind such bytes shows \
-         only then",
+    "sent bytes that a peer does not acknowledge, or does not read" [unacknowledged: time socket::UNACKNOWLEDGED]
+        "{unacknowledged}; then its connection is reset. The other side's end shows only after such \
+         bytes",
         "`zoogate_connection_ends_total{reason=\"server_gone\"}`";
     "steps of the machine's date" [steps: count calendar::STEPS]
-        "nothing but shown times depends on it: each moment is shown by the date that the machine had then, of the \
+        "only displayed times depend on it: each moment is shown by the clock that the machine had then, of the \
          newest {steps} steps",
         "`zoogate_clock_steps_total`, log";
     "zoogate's own pauses" [noted: time own_pause::NOTED, kept: count known_pauses::OWN_PAUSES_KEPT]
-        "noticed from {noted} on (the process was stopped or throttled, its machine was, a worker was blocked); no \
-         silence and no waiting time counts them; the newest {kept} are remembered",
+        "noticed from {noted} on (the process or its machine was stopped or throttled, or a worker was blocked); no \
+         silence and no waiting time includes them; the newest {kept} are remembered",
         "`zoogate_own_pauses_total`, `zoogate_own_pause_seconds_total`, log";
     "Kafka clusters whose controller is known" [clusters: count roles::CONTROLLERS]
         "{clusters}",
         "";
     "resident memory" [base: bytes RESIDENT_BASE, session: bytes RESIDENT_PER_SESSION]
-        "{base} and {session} for each session, its history after a reconnect storm included; plus what is held for \
+        "{base} and {session} for each session, including its history after a reconnect storm, plus the buffers of \
          peers that do not read",
         "`process_resident_memory_bytes`";
 }

@@ -167,32 +167,34 @@ fn tell(
     screen.heading("Where every session is, and who holds it")?;
     let columns = [
         ("SESSION", "/session"),
-        ("HOLDER", "/identity"),
+        ("IDENTITY", "/identity"),
         ("SERVER", "/server"),
         ("STATE", "/state"),
         ("OPERATIONS", "/operations"),
     ];
     screen.table(&columns, &zoogate.list("/api/sessions", "sessions")?)?;
 
-    screen.heading("broker-4 loses sight of its server and claims its session at another one")?;
+    screen.heading("broker-4 loses its connection and claims its session at another server")?;
     let session = old.session;
     let new = DemoClient::attach(zoogate.mirrors[fresh], session)?;
     let moved = zoogate.wait_for("/api/moves", |body| newest(body, "moves", session))?;
     let columns =
-        [("SESSION", "/session"), ("HOLDER", "/identity"), ("FROM", "/from"), ("TO", "/to"), ("GAP MS", "/gap_ms")];
+        [("SESSION", "/session"), ("IDENTITY", "/identity"), ("FROM", "/from"), ("TO", "/to"), ("GAP MS", "/gap_ms")];
     screen.table(&columns, &[moved])?;
-    screen.say("The old connection is still open: a broken path somewhere delivers what it held back only now.")?;
+    screen.say("The old connection is still open on the way: what was sent on it arrives only now.")?;
     workers.push(new.work("/topics/t4".to_owned(), Duration::from_millis(5), stop));
     thread::sleep(Duration::from_millis(300));
 
-    screen.heading("A late write on the old connection: SESSION_MOVED, which ZooKeeper tells nobody")?;
+    screen.heading("A late write on the old connection: refused by SESSION_MOVED")?;
     let refused = old.write("/topics/t4");
     screen.say(match &refused {
-        Ok(_) => "The write was answered, which it should not have been.",
-        Err(_) => "All that the client saw: its connection was closed, without an answer. Why, zoogate says:",
+        Ok(_) => "The write was answered, which should not happen.",
+        Err(_) => {
+            "The client only saw its connection closed without an answer, and ZooKeeper reports nothing. zoogate:"
+        }
     })?;
     let Ok(verdict) = zoogate.wait_for("/api/session-moved", |body| newest(body, "session_moved", session)) else {
-        screen.say("The flag did not appear.")?;
+        screen.say("zoogate did not flag the refusal.")?;
         return Ok(Finding::Bad);
     };
     show_verdict(screen, &verdict)?;
@@ -209,7 +211,7 @@ fn newest(body: &Value, member: &str, session: SessionId) -> Option<Value> {
 fn show_verdict(screen: &mut Screen<'_>, verdict: &Value) -> anyhow::Result<()> {
     let columns = [
         ("SESSION", "/session"),
-        ("HOLDER", "/identity"),
+        ("IDENTITY", "/identity"),
         ("REFUSED BY", "/server"),
         ("EVIDENCE", "/evidence"),
         ("CONFIDENCE", "/confidence"),
@@ -231,7 +233,7 @@ fn show_latency(zoogate: &Zoogate, screen: &mut Screen<'_>) -> anyhow::Result<()
     }
     let columns = [
         ("SESSION", "/session"),
-        ("HOLDER", "/identity"),
+        ("IDENTITY", "/identity"),
         ("READS", "/latency/read/count"),
         ("P50", "/latency/read/p50_us"),
         ("P99", "/latency/read/p99_us"),
