@@ -134,6 +134,7 @@ fn plain(schema: &mut Schema) {
     schema.remove("default");
     schema.remove("format");
     if let Some(Value::Array(types)) = schema.get_mut("type") {
+        // Options come out as "or null", which TOML cannot write: editors would offer something that is refused.
         types.retain(|kind| kind != "null");
         if let [only] = types.as_slice() {
             let only = only.clone();

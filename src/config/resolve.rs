@@ -122,6 +122,7 @@ fn mirrors(first: SocketAddr, servers: usize) -> Result<Vec<ListenerSettings>, W
     (0..servers)
         .map(|place| {
             let place = u16::try_from(place).map_err(|_| wrong())?;
+            // For port 0 the kernel chooses each port: counting on from it would ask for ports that nobody meant.
             let port = if first.port() == 0 { Some(0) } else { first.port().checked_add(place) };
             let address = SocketAddr::new(first.ip(), port.ok_or_else(wrong)?);
             Ok(ListenerSettings { address, kind: ListenerKind::Mirror(ServerId(place)) })
@@ -144,6 +145,7 @@ fn distinct_addresses(settings: &Settings) -> Result<(), Wrong> {
     let doors = settings.listeners.iter().map(|listener| ("listen", listener.address));
     let admin = settings.admin.iter().map(|admin| ("admin.address", admin.address));
     for (key, address) in doors.chain(admin) {
+        // Port 0 is a different port each time, so it cannot collide.
         if address.port() != 0 && !taken.insert(address) {
             return Err((key, Problem::SameAddress { address }));
         }
@@ -156,6 +158,7 @@ fn distinct_addresses(settings: &Settings) -> Result<(), Wrong> {
 fn not_itself(keys: &Keys, settings: &Settings) -> Result<(), Wrong> {
     let own = OwnListeners::of(&settings.listeners);
     for server in &settings.servers {
+        // A name may resolve to something else tomorrow; it is checked when it is used.
         let Ok(ip) = server.host.parse::<IpAddr>() else { continue };
         if let Some(listener) = own.reached_at(SocketAddr::new(ip, server.port), |_| false) {
             let named = keys.servers.as_ref().is_some_and(|named| named.servers.contains(server));

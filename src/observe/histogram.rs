@@ -54,6 +54,7 @@ impl LatencyHistogram {
     #[inline]
     pub fn record_many(&self, nanos: u64, times: u64) {
         let bucket = Bucket::of(nanos);
+        // Allocated at the first record only: most of the histograms of 100,000 sessions never get one.
         let filled = match self.0.get() {
             Some(filled) => filled,
             None => self.begin(bucket.octave()),
@@ -61,6 +62,7 @@ impl LatencyHistogram {
         filled.sum.add(nanos.wrapping_mul(times));
         filled.max.raise(nanos);
         let mut octave = &filled.first;
+        // In the order of first sight, which puts the octave that a session nearly always hits in front.
         while octave.number != bucket.octave() {
             octave = match octave.next.get() {
                 Some(next) => next,
@@ -90,6 +92,7 @@ impl LatencyHistogram {
         let Some(filled) = self.0.get() else { return Distribution::default() };
         let mut octaves: SmallVec<[&Octave; 8]> =
             std::iter::successors(Some(&filled.first), |octave| octave.next.get().map(Box::as_ref)).collect();
+        // Readers want ascending bounds. Sorting here keeps the writer's path free of it.
         octaves.sort_unstable_by_key(|octave| octave.number);
         let counts = octaves.iter().flat_map(|octave| {
             let base = usize::from(octave.number) * STEPS;

@@ -55,6 +55,7 @@ impl LogControl {
     /// # Errors
     /// [`LogError::Gone`] when there is no log any more.
     pub fn set_level(&self, level: LogLevel) -> Result<(), LogError> {
+        // The filter first: the level that is shown must be one that is in force.
         self.filter.reload(targets(level)).map_err(|_| LogError::Gone)?;
         self.level.store(number(level), Ordering::Relaxed);
         Ok(())
@@ -79,6 +80,7 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
+    // At debug level the crates below would drown our own lines in theirs.
     Targets::new().with_default(own.min(LevelFilter::WARN)).with_target(env!("CARGO_PKG_NAME"), own)
 }
 
@@ -117,6 +119,7 @@ struct CountingWriter<W> {
 
 impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // A closed standard error must not end the log's thread: it may be reopened by whoever redirected it.
         if self.inner.write_all(line).is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
@@ -139,6 +142,7 @@ impl Write for EventLine {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let line = event.strip_suffix(b"\n").unwrap_or(event);
         match (self.safe)(&String::from_utf8_lossy(line)) {
+            // The usual line is safe as it is and is passed on without a copy.
             Cow::Borrowed(same) if same.as_bytes() == line => self.lines.write_all(event)?,
             safe => self.lines.write_all(format!("{safe}\n").as_bytes())?,
         }

@@ -65,6 +65,8 @@ impl SessionSeries {
         self.own.retain(|session, own| {
             let stays = chosen.contains(session);
             if !stays {
+                // What the session had shown in its own series stays out of `other`, or the sum of all series would
+                // jump.
                 add_difference(&mut self.gone, &own.last, &own.before);
             }
             stays
@@ -87,6 +89,8 @@ impl SessionSeries {
             add_difference(&mut own, &session.last, &session.before);
         }
         let mut other: ByClass = std::array::from_fn(|class| all[class].since(&own[class]));
+        // After the old ones are subtracted: a new series takes out of `other` only what `other` has not exported
+        // yet.
         for session in self.own.values_mut().filter(|session| session.new) {
             session.new = false;
             // What is not in `other` as told last can be taken out of it.
@@ -110,6 +114,7 @@ fn add_difference(sum: &mut ByClass, last: &ByClass, before: &ByClass) {
 
 /// The busiest and the worst, half of the places each; a session that is both leaves a place to the next.
 fn elect(candidates: &mut [Candidate], places: usize) -> HashSet<SessionId> {
+    // The id breaks ties, so that equal sessions do not swap their series from scrape to scrape.
     let busiest = best(candidates, places.div_ceil(2), |one| (std::cmp::Reverse(one.operations), one.session));
     let mut chosen: HashSet<SessionId> = busiest.iter().map(|one| one.session).collect();
     for one in best(candidates, places, |one| (std::cmp::Reverse(one.worst), one.session)) {

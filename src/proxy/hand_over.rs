@@ -56,6 +56,7 @@ impl HandOvers {
     pub(super) fn choose(&self, own: usize) -> usize {
         let carries =
             |worker: usize| self.carried.get(worker).map_or(usize::MAX, |carried| carried.load(Ordering::Relaxed));
+        // The numbers are read without a lock and may be a client old: a choice that is off by one does no harm.
         let least = (0..self.carried.len()).min_by_key(|worker| carries(*worker)).unwrap_or(own);
         let chosen = if carries(own) <= carries(least).saturating_add(SLACK) { own } else { least };
         if let Some(carried) = self.carried.get(chosen) {

@@ -115,6 +115,7 @@ impl LoopWatch {
             return Incoming::Echo;
         }
         let usual = word == QUESTION;
+        // Any other word cannot be the prober's, so a monitor behind zoogate never raises a suspicion with it.
         if !usual && word != Question::First.word() {
             return Incoming::Strange;
         }
@@ -122,6 +123,8 @@ impl LoopWatch {
         for ((asked_at, kind), suspected) in self.asked_at.iter().zip(&self.usual).zip(&self.suspected) {
             let asked_at = asked_at.load(Ordering::Relaxed);
             if kind.load(Ordering::Relaxed) == usual && asked_at != 0 && now.since(Timestamp(asked_at)) <= RECENT {
+                // Every server whose question is out just now may be the one: which of them it is, the trial finds
+                // out.
                 suspected.notify_one();
                 seen = Incoming::Doubtful;
             }

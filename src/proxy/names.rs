@@ -94,6 +94,7 @@ impl Name {
         if let Ok(ip) = self.server.host.parse::<IpAddr>() {
             return Ok(NameAddresses::from_elem(SocketAddr::new(ip, self.server.port), 1));
         }
+        // Subscribed before waiting, so that an answer which comes in between is not missed.
         let mut look_up = self.look_up();
         let answered = timeout_at(deadline, look_up.wait_for(Option::is_some)).await;
         let answer = answered.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
@@ -111,6 +112,7 @@ impl Name {
     /// The look-up that runs, or a new one.
     fn look_up(&self) -> watch::Receiver<Answer> {
         let mut look_up = self.look_up.lock().unwrap_or_else(PoisonError::into_inner);
+        // A look-up whose thread died has closed its channel: it counts as none, and the next caller starts another.
         let runs = look_up.borrow().is_none() && look_up.has_changed().is_ok();
         if !runs {
             let (sender, receiver) = watch::channel(None);

@@ -139,6 +139,7 @@ async fn connect_to_any(
 ) -> Result<TcpStream, ConnectError> {
     let mut failure = None;
     for (place, address) in addresses.iter().enumerate() {
+        // What one address leaves unused goes to the next ones: a refused address costs no time.
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / (addresses.len() - place) as u32;
         let attempt = timeout_at(Instant::now() + share, connect_to(*address)).await;
@@ -223,6 +224,7 @@ fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(sharing != Sharing::Jealously)?;
     if address.is_ipv6() {
+        // Otherwise `[::]:2181` would take the IPv4 port as well, and a second listener on it would fail.
         socket.set_only_v6(true)?;
     }
     if sharing != Sharing::Alone {
@@ -248,6 +250,7 @@ impl Reservation {
     /// that, so it is first bound alone.
     pub(super) fn take(address: SocketAddr) -> io::Result<Self> {
         let alone = bind(address, Sharing::Alone)?;
+        // Bound alone and listening: only then does the kernel tell of another process on this port.
         alone.listen(1)?;
         let address = alone.local_addr()?.as_socket().unwrap_or(address);
         drop(alone);

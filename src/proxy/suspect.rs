@@ -98,12 +98,14 @@ impl Suspect {
 
     /// Whether the server leads back; None when it keeps silent.
     async fn trial(&self) -> Option<bool> {
+        // One trial at a time: two words that are out at once could be taken for one another.
         let _turn = self.gateway.loops.turn().await;
         let mut echoes = 0;
         for _ in 0..TRIAL_WORDS {
             match self.try_word().await {
                 Outcome::Echo => echoes += 1,
                 Outcome::Answer => {}
+                // Neither proof nor disproof. A frozen server must not be called a loop, nor a loop be cleared.
                 Outcome::Silence => return None,
             }
             if echoes == ENOUGH {
@@ -114,6 +116,7 @@ impl Suspect {
     }
 
     async fn try_word(&self) -> Outcome {
+        // Drawn, so that a monitor that asks the same words in a fixed order cannot match them by chance.
         let draw = RandomState::new().build_hasher().finish() as usize;
         let word = WORDS[draw % WORDS.len()];
         let name = &self.gateway.names[self.server.index()];

@@ -35,6 +35,7 @@ impl ClickHouseServer {
         let (parents, name) = split_last(path)?;
         let (sessions, _cluster) = split_last(parents)?;
         (is_uuid(name) && sessions.ends_with(b"/sessions")).then(|| {
+            // All embedded ClickHouse programs share the uuid of zeros, so it tells none of them from the others.
             let nil = name.iter().all(|byte| matches!(byte, b'0' | b'-'));
             if nil { Self::Nameless } else { Self::Uuid(ShortPath::new(name)) }
         })
@@ -66,6 +67,7 @@ impl ClickHouseServer {
     /// What is known after both were seen on one session.
     pub(super) fn join(self, other: Self) -> Self {
         match (self, other) {
+            // Two names on one session mean that the name is a table's and not the server's.
             (Self::Replica(one), Self::Replica(other)) if one != other => Self::Replicas,
             (Self::Host(_), Self::Host(_)) | (Self::Uuid(_), Self::Uuid(_)) => self,
             _ => self.max(other),

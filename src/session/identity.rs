@@ -110,10 +110,13 @@ impl Identity {
         match (self, other) {
             (Self::Controller { chroot, broker: None }, Self::Broker { chroot: other, number })
             | (Self::Broker { chroot: other, number }, Self::Controller { chroot, broker: None })
+                // Two clusters under different chroots may have a broker of one number: only within one chroot is it
+                // the same.
                 if chroot == other =>
             {
                 Self::Controller { chroot, broker: Some(number) }
             }
+            // The first one stays, so that the name of a session does not change with every lock that it takes.
             (Self::Ephemeral(_), Self::Ephemeral(_)) => self,
             (Self::ClickHouse(one), Self::ClickHouse(other)) => Self::ClickHouse(one.join(other)),
             _ => self.max(other),

@@ -67,6 +67,8 @@ impl BlockScanner {
         let size = self.head[METHOD_AT + 1..].first_chunk().map_or(0, |size| u32::from_le_bytes(*size));
         let known = METHODS.contains(&self.head[METHOD_AT]);
         (self.data_len, self.last_is_close) = (0, false);
+        // A size that does not even count itself cannot be a block. From there on nothing says where the next one
+        // begins.
         match size.checked_sub(COUNTED) {
             Some(left) if known => self.left = left,
             _ => self.lost = true,
@@ -85,6 +87,8 @@ impl BlockScanner {
     fn is_close(&self) -> bool {
         let unpacked = self.head[HEAD - 4..].first_chunk().map_or(0, |size| u32::from_le_bytes(*size)) as usize;
         let data = &self.data[..usize::from(self.data_len)];
+        // A close is too short for LZ4 to find anything to shorten, so it stands there as one run of literals, whose
+        // length is in front of it. Hence it can be read without unpacking.
         let frame = match (self.head[METHOD_AT], data) {
             (LZ4, [0xf0, more, frame @ ..]) if unpacked == 15 + usize::from(*more) => frame,
             (LZ4, [token, frame @ ..]) if *token == (unpacked.min(15) as u8) << 4 => frame,

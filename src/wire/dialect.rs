@@ -53,6 +53,8 @@ impl Dialect {
     pub fn agreed(self, version: i32) -> Self {
         let plain = Self { version, ..Self::default() };
         match version {
+            // A server never turns on what the client did not ask for; a higher version is something else that looks
+            // alike.
             _ if !self.is_clickhouse() || version > self.version => plain,
             COMPRESSION => Self { compressed: true, ..plain },
             WIDE_XIDS => Self { wide_xids: true, compressed: self.compressed, ..plain },
@@ -81,6 +83,7 @@ impl Dialect {
 /// `frame` begins with the length.
 pub(super) fn uncounted(frame: &[u8]) -> Option<usize> {
     let (length, body) = frame.split_first_chunk::<4>()?;
+    // Only these two lengths occur with extra bytes. For all others the answer is known without waiting for more.
     if !usize::try_from(i32::from_be_bytes(*length)).is_ok_and(|len| ANNOUNCED.contains(&len)) {
         return Some(0);
     }

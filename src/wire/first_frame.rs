@@ -61,6 +61,7 @@ pub fn classify(bytes: &[u8]) -> Option<Opening> {
     if *head == TELNET_CLOSE {
         return Some(Opening::Word("telnet_close"));
     }
+    // Text and TLS read as lengths far above any handshake, so four bytes are enough to tell them.
     if !usize::try_from(i32::from_be_bytes(*head)).is_ok_and(|len| len <= HANDSHAKE_CAP) {
         return Some(Opening::Foreign(foreign(*head)));
     }

@@ -35,6 +35,7 @@ pub enum Password {
 /// too few are there to tell. `frame` begins with the length.
 pub fn request_len(frame: &[u8]) -> Option<usize> {
     let announced = i32::from_be_bytes(*frame.first_chunk()?);
+    // A negative length reads as 0 here; the caller refuses it by its own check of the length.
     Some(usize::try_from(announced).unwrap_or(0) + uncounted(frame)?)
 }
 

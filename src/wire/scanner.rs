@@ -127,6 +127,7 @@ impl FrameScanner {
         visitor: &mut V,
     ) -> Result<(), Fault> {
         loop {
+            // Nearly all chunks hold whole frames: those are read in one pass, without the state that a cut needs.
             if !F::TRACED && self.at_boundary() {
                 chunk = whole_frames::<F, V>(chunk, visitor)?;
             }
@@ -180,6 +181,7 @@ impl FrameScanner {
         if !self.gather(LENGTH, chunk) {
             return Ok(Progress::NeedMore);
         }
+        // Checked before the head is gathered, so that a stream which is no ZooKeeper is given up four bytes in.
         let len = frame_length::<F>(&self.split)?;
         let whole = LENGTH + F::LEN;
         if !self.gather(whole, chunk) {
@@ -187,6 +189,7 @@ impl FrameScanner {
         }
         self.split_len = 0;
         let head = F::read(&self.split[LENGTH..whole]);
+        // A frame that is cut may be seen half when the connection ends, and only its head says what it was.
         visitor.cut(&head, len);
         let plan = visitor.head(head, len);
         self.enter_body(plan, len - F::LEN as u32, chunk, visitor)?;
@@ -219,6 +222,7 @@ impl FrameScanner {
             let progress = walk.walk(&mut input, visitor)?;
             (*chunk, self.left) = (input.chunk, input.left);
             if progress == Progress::NeedMore {
+                // Boxed, because the walk is large and nearly no connection stands inside a body when its chunk ends.
                 self.stage = Stage::Body(Box::new(walk));
             }
         }
@@ -234,6 +238,7 @@ fn whole_frames<'a, F: FrameForm, V: Visitor<Head = F::Head>>(
 ) -> Result<&'a [u8], Fault> {
     while let Some((head, frame)) = chunk.split_at_checked(LENGTH + F::LEN) {
         let len = frame_length::<F>(head)?;
+        // The cut frame goes the slow way, which keeps what it has read until the next chunk.
         let Some((body, rest)) = frame.split_at_checked(len as usize - F::LEN) else { break };
         match visitor.head(F::read(&head[LENGTH..]), len) {
             Plan::Skip => {}

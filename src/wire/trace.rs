@@ -28,6 +28,8 @@ impl TraceWalk {
             match (self.read, *byte) {
                 (0, 0) => return Ok(Progress::Done),
                 (0, 1) => {}
+                // Without this bound a peer that never ends its lines would make everything behind them unread for
+                // good.
                 (0 | LONGEST, _) => return Err(Fault::TracingContext),
                 (_, b'\n') => self.lines += 1,
                 _ => {}
