@@ -61,7 +61,7 @@ async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Respon
         next.run(request).await
     } else {
         let reason = format!(
-            "this address does not answer for {:?}, only for its address or localhost",
+            "this address does not answer for host {:?}, only for its own address or localhost",
             host.unwrap_or_default()
         );
         Refusal::new(StatusCode::MISDIRECTED_REQUEST, "wrong host", reason).into_response()
@@ -109,7 +109,7 @@ async fn session(State(desk): State<Desk>, Path(session): Path<String>) -> Resul
     let session = SessionId::parse(&session).map_err(wrong)?;
     desk.whole("application/json", |observatory| {
         let story = views::story(observatory, session).ok_or_else(|| {
-            let reason = "no server gave it here, or it ended and is forgotten";
+            let reason = "no server gave this session through zoogate, or it ended and was forgotten";
             Refusal::not_found(format!("session {session} is not known"), reason)
         })?;
         Ok(text::json(&row_text(&story)).into_owned())
@@ -141,7 +141,7 @@ struct Level {
 }
 
 fn no_log() -> Refusal {
-    Refusal::new(StatusCode::CONFLICT, "there is no log whose level could be changed", "it was started without one")
+    Refusal::new(StatusCode::CONFLICT, "there is no log whose level can be changed", "zoogate was started without one")
 }
 
 async fn log_level(State(desk): State<Desk>) -> Result<Json<Level>, Refusal> {
@@ -150,11 +150,15 @@ async fn log_level(State(desk): State<Desk>) -> Result<Json<Level>, Refusal> {
 
 async fn set_log_level(State(desk): State<Desk>, request: Request) -> Result<Json<Level>, Refusal> {
     let wanted = timeout(BODY_TIME, Json::<Level>::from_request(request, &())).await.map_err(|_| {
-        Refusal::new(StatusCode::REQUEST_TIMEOUT, "the level did not come", "the request was not sent to its end")
+        Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the request body did not arrive in time",
+            "send the level as JSON within 5 s",
+        )
     })?;
     let Json(Level { level }) = wanted.map_err(|rejection: JsonRejection| {
         let reason = format!("{}; send {{\"level\": \"debug\"}} as application/json", rejection.body_text());
-        Refusal::new(rejection.status(), "the level cannot be understood", reason)
+        Refusal::new(rejection.status(), "the level is not valid", reason)
     })?;
     let log = desk.observatory.log().ok_or_else(no_log)?;
     log.set_level(level)
@@ -170,6 +174,6 @@ async fn no_such_path() -> Refusal {
 }
 
 async fn no_such_method() -> Refusal {
-    let reason = "everything is read with GET; only /api/log-level takes PUT";
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method", reason)
+    let reason = "use GET; only /api/log-level also takes PUT";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed for this path", reason)
 }

@@ -93,15 +93,16 @@ impl Desk {
             self.observatory.note_admin_wait();
         }
         Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
-            let reason = format!("{WAITING} requests wait already; ask again in a while");
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many ask at once", reason)
+            let reason = format!("{WAITING} requests are waiting already; try again later");
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once", reason)
         })
     }
 
     /// A place among those whose answers are made or on their way.
     async fn tray(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let stopping =
-            |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "it is stopping", "no answer is made any more");
+        let stopping = |_| {
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "zoogate is shutting down", "it answers no more requests")
+        };
         loop {
             match timeout(PATIENCE, Arc::clone(&self.trays).acquire_owned()).await {
                 Ok(tray) => return tray.map_err(stopping),

@@ -42,6 +42,7 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, guests: Arc<Gue
         };
         match accepted {
             Ok((stream, _)) => {
+                // Waited for here, so that further clients stay in the kernel's queue and cost nothing.
                 let Some(guest) = place(&guests, &sparing, &stop).await else { break };
                 let (routes, stop, guests) = (routes.clone(), stop.clone(), Arc::clone(&guests));
                 tasks.spawn(async move {
@@ -57,6 +58,7 @@ pub(super) async fn serve(listener: TcpListener, routes: Router, guests: Arc<Gue
             }
         }
     }
+    // Closed before the answers are finished: the kernel then refuses new clients instead of leaving them waiting.
     drop(listener);
     tasks.close();
     let _ = timeout(FAREWELL, tasks.wait()).await;
@@ -70,7 +72,7 @@ async fn place(guests: &Guests, sparing: &Sparing, stop: &CancellationToken) -> 
         if (guest.is_none() || guests.sent_away() > before)
             && let Some(left_out) = sparing.pass("full")
         {
-            let note = "connection limit of the admin address reached; who is still the longest leaves";
+            let note = "connection limit of the admin address reached; the connection that has been idle the longest is closed";
             tracing::warn!(open = CONNECTIONS, left_out, "{note}");
         }
         if guest.is_some() {
@@ -113,6 +115,7 @@ async fn attend(stream: TcpStream, routes: Router, guest: &Arc<Guest>, stop: Can
     };
     let ended = match ended {
         Some(ended) => ended,
+        // Between two requests there is nothing to wait for.
         None if !guest.is_served() => return,
         None => {
             connection.as_mut().graceful_shutdown();

@@ -72,6 +72,7 @@ impl Guest {
     /// Bytes that were written to it were taken, or not.
     pub(super) fn took(&self, any: bool, now: Instant) {
         let mut standing = self.lock();
+        // A write that the kernel does not take is the only sign that the peer does not read.
         standing.blocked = !any;
         if any {
             standing.moved_at = now;
@@ -103,9 +104,13 @@ impl Guest {
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         let standing = self.lock();
         match standing.phase {
+            // First of all: a client that does not read keeps its answer in memory, whatever it does otherwise.
             _ if standing.blocked => now - standing.moved_at >= STILL,
             Phase::Idle => now - standing.moved_at >= IDLE,
+            // Reckoned from the request's beginning and not from its last byte, or one byte in a while would hold the
+            // place.
             Phase::Asking => now - standing.since >= STILL,
+            // The answer is ours to make; how long that takes is not the client's fault.
             Phase::Served => false,
         }
     }
@@ -141,6 +146,7 @@ impl Guests {
         if inside.len() >= CONNECTIONS {
             let stillest = inside.iter().enumerate().filter_map(|(place, guest)| Some((guest.still_since()?, place)));
             let (_, place) = stillest.min()?;
+            // Taken out at once: its place is free now, not only when its task has noticed.
             inside.swap_remove(place).leave.cancel();
             self.sent_away.fetch_add(1, Ordering::Relaxed);
         }
@@ -158,6 +164,7 @@ impl Guests {
     pub(super) fn clear_the_way(&self, now: Instant) {
         let inside = self.lock();
         let waiting = inside.iter().filter_map(|guest| Some((guest.in_the_way_since(now)?, guest)));
+        // One at a time, the stillest: a single one that does not read is enough to free what a request waits for.
         if let Some((_, guest)) = waiting.min_by_key(|(since, _)| *since) {
             guest.leave.cancel();
             self.sent_away.fetch_add(1, Ordering::Relaxed);

@@ -23,6 +23,7 @@ impl Names {
     /// Whether a request with this `Host` is answered. Without one it does not come from a browser.
     pub(super) fn admit(self, host: Option<&str>) -> bool {
         match (self, host) {
+            // HTTP/1.0 has no Host, and browsers never leave it out: no page can make one ask without.
             (Self::Any, _) | (Self::Local, None) => true,
             (Self::Local, Some(host)) => is_local(host),
         }

@@ -31,7 +31,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 }
 
 fn refusal(rejection: &QueryRejection) -> Refusal {
-    Refusal::bad_request("the query cannot be understood", rejection.body_text())
+    Refusal::bad_request("the query is not valid", rejection.body_text())
 }
 
 /// The query of every list. A filter that is not given lets everything through.
@@ -80,8 +80,8 @@ impl Peer {
     fn parse(text: &str) -> Result<Self, Refusal> {
         let socket = text.parse().map(Self::Socket);
         socket.or_else(|_| text.parse().map(Self::Host)).map_err(|_| {
-            let reason = format!("{text:?} is neither an address such as 127.0.0.1 nor one with a port");
-            Refusal::bad_request("the client filter is no address", reason)
+            let reason = format!("{text:?} is not an IP address, with or without a port");
+            Refusal::bad_request("the client filter is not an address", reason)
         })
     }
 }
@@ -108,11 +108,11 @@ impl ListQuery {
     /// session id.
     pub(super) fn resolve(self, observatory: &Observatory, filters: &[&str]) -> Result<Filter, Refusal> {
         if let Some(name) = self.given().find(|name| !filters.contains(name)) {
-            let reason = format!("it has limit, {}", filters.join(", "));
+            let reason = format!("its filters are limit, {}", filters.join(", "));
             return Err(Refusal::bad_request(format!("this list has no filter {name}"), reason));
         }
         let server = self.server.map(|name| server_named(&name, observatory)).transpose()?;
-        let wrong_id = |reason| Refusal::bad_request("the session filter is no session id", reason);
+        let wrong_id = |reason| Refusal::bad_request("the session filter is not a session id", reason);
         let session = self.session.map(|id| SessionId::parse(&id)).transpose().map_err(wrong_id)?;
         Ok(Filter {
             limit: self.limit.unwrap_or(DEFAULT_LIMIT),

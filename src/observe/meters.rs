@@ -54,6 +54,7 @@ impl MeterBook {
         let Some(mut entry) = self.sessions.get_mut(&session) else { return };
         let Some(place) = entry.live.iter().position(|(live, _)| *live == connection) else { return };
         let (_, meter) = entry.live.swap_remove(place);
+        // A session that had many connections at once would keep room for all of them for good.
         entry.live.shrink_to_fit();
         let finished = entry.finished.get_or_insert_default();
         // Nothing is in flight on a connection that has ended, and its watches went with it.

@@ -62,6 +62,7 @@ impl Exporter {
 
     /// The whole page as it is now.
     pub(super) fn page(&self, observatory: &Observatory) -> String {
+        // Copied out in portions first: the ledger's lock is not held while text is made.
         let sessions = observatory.session_places(&observatory.session_ids());
         let losses = observatory.losses();
         let lines = observatory.log().map_or(0, super::LogControl::dropped_lines);
@@ -74,6 +75,7 @@ impl Exporter {
         self.state(observatory, &sessions);
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         let handle = self.recorder.handle();
+        // Without it the exporter keeps every sample of its own histograms until it is asked.
         handle.run_upkeep();
         // The exporter's counters are whole numbers, these seconds are not: it has them as a gauge.
         let rendered = handle.render().replacen(CPU_GAUGE, CPU_COUNTER, 1);
@@ -106,6 +108,7 @@ impl Exporter {
         let sum = |count: &dyn Fn(&ServerCounters) -> u64| workers.iter().map(|worker| count(worker)).sum::<u64>();
         for slot in 0..OpCode::SLOTS {
             let operations = sum(&|worker| worker.ops()[slot].operations());
+            // A series for each operation that never came would multiply the page by fifty.
             if operations == 0 {
                 continue;
             }
@@ -176,6 +179,7 @@ impl Exporter {
                 for worker in observatory.all_counters() {
                     latency.merge(worker[place].ops()[slot].latency());
                 }
+                // As above: an empty histogram is some thirty lines.
                 if latency.is_empty() {
                     continue;
                 }
@@ -206,6 +210,8 @@ impl Exporter {
         if series.is_off() {
             return;
         }
+        // Ended sessions give their places up at once, or a restart of all clients would fill the series with the
+        // past.
         let alive = places.iter().filter(|place| !matches!(place.state, SessionState::Ended { .. }));
         let mut candidates: Vec<Candidate> = alive.filter_map(|place| candidate(place.session, observatory)).collect();
         let shown = series.choose(&mut candidates, observatory.meters());

@@ -140,6 +140,7 @@ impl Observatory {
     pub fn note_own_pause(&self, pause: OwnPause, added: AddedPause) {
         self.events().paused(added);
         let paused_ms = pause.lasted().as_millis() as u64;
+        // Another thread has told of the same pause.
         if !added.is_new {
             return;
         }

@@ -30,6 +30,7 @@ impl Observatory {
     /// forgotten meanwhile are left out.
     pub fn session_rows(&self, sessions: &[SessionId]) -> Vec<SessionRow> {
         let mut rows = Vec::with_capacity(sessions.len());
+        // The lock is given up after each portion, so that a list of 100,000 rows delays no connection.
         for some in sessions.chunks(ROWS_AT_ONCE) {
             let books = lock(&self.books);
             rows.extend(some.iter().filter_map(|session| books.ledger.session(*session)).map(SessionRow::of));
@@ -110,6 +111,7 @@ impl Observatory {
     ) -> (Vec<ConnectionKey>, bool) {
         let mut found = lock(&self.books).connections(wanted);
         let order = |(claimed_at, key): &(Timestamp, ConnectionKey)| Reverse((*claimed_at, key.connection));
+        // Selected before sorted: of 50,000 connections only the few that are shown are put in order.
         let more = found.len() > limit;
         if more {
             found.select_nth_unstable_by_key(limit, order);
@@ -142,6 +144,7 @@ impl Books {
 
     fn row(&self, key: ConnectionKey) -> Option<ConnectionRow> {
         let connection = key.connection;
+        // By number and not by connection: what was chosen may have been decided, or forgotten, since.
         if let Some(number) = key.end {
             let ended = self.ledger.end_numbered(number)?;
             let record = ended.session.and_then(|session| self.ledger.session(session));
