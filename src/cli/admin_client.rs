@@ -59,6 +59,7 @@ impl<'a> AdminClient<'a> {
         })?;
         let status = response.status();
         let server = response.headers().get("server").and_then(|server| server.to_str().ok()).unwrap_or_default();
+        // Port 9180 may belong to some other exporter, whose JSON or HTML would be shown as an empty list.
         if !server.starts_with(concat!(env!("CARGO_PKG_NAME"), "/")) {
             bail!("what answers at {address} is no zoogate: {status} without its name for {path}");
         }

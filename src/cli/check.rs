@@ -37,6 +37,7 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
         None => table.row(["admin".to_owned(), "off".to_owned(), String::new()]),
     }
     let own = OwnListeners::of(&settings.listeners);
+    // Gathered, so that one run names all that is wrong.
     let mut faults = Vec::new();
     for (server, found) in settings.servers.iter().zip(resolve_all(&settings.servers)) {
         let found = match found {

@@ -274,6 +274,8 @@ impl Ensemble {
         match (target.state, target.frozen) {
             (State::Down, _) => {}
             (_, true) if matches!(message, Message::Tick | Message::LearnerPing) => {}
+            // A frozen process loses nothing: what arrived is in its kernel's buffers, and is dealt with when it
+            // thaws.
             (_, true) => target.mailbox.push_back(message),
             _ => self.handle(server, message),
         }
@@ -302,6 +304,7 @@ impl Ensemble {
     fn opened(&mut self, server: usize, link: LinkId, peer: IpAddr) {
         let (now, cap) = (self.now, self.settings.connection_cap);
         let target = &mut self.servers[server];
+        // Counted before this one is added; it is added all the same, so that its close is told like any other.
         let full = target.links.values().filter(|other| other.peer == peer).count() >= cap;
         target.links.insert(
             link,
@@ -350,10 +353,12 @@ impl Ensemble {
     pub(super) fn forget(&mut self, server: usize, link: LinkId, cause: Cause, by: Option<LinkId>) {
         let target = &mut self.servers[server];
         let Some(gone) = target.links.remove(&link) else { return };
+        // A younger connection may have taken the entry, which must stay then.
         if target.by_session.get(&gone.session) == Some(&link) {
             target.by_session.remove(&gone.session);
         }
         target.watches.drop_link(link);
+        // A close that was under way is the true cause, whatever ended the connection in the end.
         let (cause, by) = gone.closing.unwrap_or((cause, by));
         self.know(server, link, gone.session, What::Closed(cause), by);
     }

@@ -64,6 +64,8 @@ impl Ensemble {
                 TxnKind::CloseSession(deletions(&reign.ahead, session))
             }
             Ask::Write(changes) => TxnKind::Write(match reign.check(session, owner, origin.link) {
+                // A refusal is ordered like a write: every server hears of it in turn, and only the asking one acts
+                // on it.
                 Err(Refusal::Moved) => Outcome::Moved,
                 Err(Refusal::Closing | Refusal::Unknown) => Outcome::Refused(0, ErrorCode::SESSION_EXPIRED),
                 Ok(()) => decide(&reign.ahead, session, changes, op == OpCode::MULTI),
@@ -124,6 +126,8 @@ impl Ensemble {
         let Some(reign) = self.reign.as_ref() else { return };
         let acknowledges = |place: usize| reign.handlers[place].is_some() && self.servers[place].in_touch();
         let count = (0..self.servers.len()).filter(|place| acknowledges(*place)).count();
+        // Without a majority proposals wait: they are neither refused nor forgotten, which is why clients see
+        // silence.
         if count * 2 <= self.servers.len() {
             return;
         }
@@ -142,6 +146,7 @@ impl Ensemble {
     fn remember(&mut self, txn: Arc<Txn>) {
         let Some(reign) = self.reign.as_mut() else { return };
         let joined = self.servers.iter().zip(&reign.handlers).filter(|(_, handler)| handler.is_some());
+        // Only servers that have joined count: one that is out gets a snapshot when it comes back.
         let heard = joined.map(|(server, _)| server.replica.zxid).min().unwrap_or(0);
         reign.recent.push_back(txn);
         while reign.recent.front().is_some_and(|txn| txn.zxid <= heard) || reign.recent.len() > RECENT_CAP {
@@ -201,6 +206,7 @@ fn decide(ahead: &Tree, session: i64, changes: Vec<(OpCode, Change)>, multi: boo
             changes.iter().map(|(op, change)| ahead.resolve(change, session).map(|step| (*op, step))).collect();
         return steps.map_or_else(|error| Outcome::Refused(0, error), Outcome::Done);
     }
+    // A copy, because the operations of a multi see one another and the tree must not when one of them fails.
     let (mut tentative, mut steps) = (ahead.clone(), Vec::new());
     for (place, (op, change)) in changes.into_iter().enumerate() {
         match tentative.resolve(&change, session) {

@@ -36,6 +36,7 @@ impl Ensemble {
             let limit = self.settings.max_frame;
             let Some(target) = self.servers[server].links.get_mut(&link) else { return };
             match target.phase {
+                // A server reads nothing behind a claim until the session is set up (`NIOServerCnxn.disableRecv`).
                 Phase::Settling => return,
                 Phase::Fresh => match classify(&target.buffer) {
                     None => return,
@@ -62,6 +63,7 @@ impl Ensemble {
                     if len > limit {
                         return self.close(server, link, Cause::Oversized, Ending::Fin);
                     }
+                    // The limit was checked on the length alone: a real server closes before the frame has come.
                     if target.buffer.len() < 4 + len {
                         return;
                     }
@@ -79,6 +81,7 @@ impl Ensemble {
         if target.state != State::Serving {
             return self.close(server, link, Cause::NotServing, Ending::Fin);
         }
+        // Checked before the session is looked at, so a client that is ahead is never told about its session here.
         if request.last_zxid.0 > target.replica.zxid {
             return self.close(server, link, Cause::Lagging, Ending::Fin);
         }
@@ -94,6 +97,7 @@ impl Ensemble {
             return self.ask_leader(server, Message::NewSession(origin, session, timeout_ms));
         }
         let session = request.session.0;
+        // The older connection goes before the password is checked: a wrong one closes it all the same.
         if let Some(old) = target.by_session.get(&session).copied() {
             self.close_for(server, old, Cause::Reattached, Ending::Fin, Some(link));
         }
@@ -116,11 +120,13 @@ impl Ensemble {
         if leader == server {
             return self.handle(server, message);
         }
+        // Held and not lost: TCP delivers it when the path comes back, which is how claims are carried out late.
         if self.servers[server].severed {
             return self.servers[server].held_up.push(message);
         }
         let [low, high] = self.settings.hop;
         let hop = self.random.between(low, high);
+        // One link keeps its order whatever the hops take: a claim and the writes behind it never change places.
         let at = self.now.after(hop).max(Timestamp(self.servers[server].uplink_at.0 + 1));
         self.servers[server].uplink_at = at;
         self.schedule_at(at, leader, message);
@@ -135,6 +141,7 @@ impl Ensemble {
 
     /// The leader's word on a claim has come.
     pub(super) fn revalidated(&mut self, server: usize, origin: Origin, session: i64, lives: bool) {
+        // The server has joined anew since: its connections of that time are gone, and so is the question.
         if self.servers[server].handler != origin.handler {
             return;
         }
@@ -228,6 +235,7 @@ impl Ensemble {
             if connection.queue.front().is_none_or(|front| front.turn == Turn::Waiting) {
                 return;
             }
+            // Behind a close marker nothing is sent any more, unless the marker is overtaken by what is queued.
             let silent = connection.closing.is_some() && !connection.leaks;
             let Some(queued) = connection.queue.pop_front() else { return };
             if !silent {
@@ -279,6 +287,7 @@ impl Ensemble {
         let (zxid, tree, release) = (target.replica.zxid, &target.replica.tree, target.release);
         let session = target.links.get(&link).map_or(0, |connection| connection.session);
         let words = match (release, ask) {
+            // Later releases lost this answer: the error is turned into a close marker (protocol.md §4.3).
             (Release::V3_2, _) => Some(reply::head(queued.xid, zxid, ErrorCode::SESSION_MOVED)),
             (Release::V3_5, Ask::Write(changes)) if queued.op == OpCode::MULTI => {
                 Some(reply::multi(queued.xid, zxid, &Outcome::Moved, changes.len(), tree))
@@ -309,6 +318,7 @@ impl Ensemble {
     /// A transaction is committed and this server hears of it.
     pub(super) fn committed(&mut self, server: usize, handler: u64, txn: &Txn) {
         let target = &mut self.servers[server];
+        // What was already part of the snapshot comes again after a join.
         if target.handler != handler || target.replica.zxid >= txn.zxid {
             return;
         }
@@ -371,6 +381,8 @@ impl Ensemble {
         let idle = |heard_at: Timestamp, timeout_ms: i32| {
             let timeout =
                 Duration::from_millis(timeout_ms.max(0) as u64).max(IDLE_INTERVAL.min(Duration::from_secs(1)));
+            // NIO keeps connections in buckets and drops a bucket at its end: a silent one lives up to an interval
+            // longer.
             (heard_at.after(timeout).0 / interval + 1) * interval <= self.now.0
         };
         let links = self.servers[server].links.iter();

@@ -139,6 +139,7 @@ impl Tree {
                 let path = match flags & 2 {
                     0 if name.is_empty() => return Err(ErrorCode(-8)),
                     0 => path.clone(),
+                    // The parent's child version, as ZooKeeper counts: it never goes back when nodes are deleted.
                     _ => format!("{path}{:010}", node.stat.cversion),
                 };
                 if self.nodes.contains_key(&path) {
