@@ -78,7 +78,7 @@ fn the_chroot_is_told_once() {
 #[test]
 fn a_running_one_answers_every_question() {
     let mut running = Running::start(&["--servers", SILENT, "--workers", "1"]);
-    let admin = running.event("metrics and the API are served")["address"].as_str().unwrap_or_default().to_owned();
+    let admin = running.event("serving metrics and the API")["address"].as_str().unwrap_or_default().to_owned();
     running.event("ready");
     let ask = |arguments: &[&str]| zoogate(&[arguments, &["--admin", &admin]].concat(), &[]);
     for list in ["sessions", "moves", "session-moved", "connections"] {

@@ -68,7 +68,7 @@ async fn clients_are_let_in_as_far_as_descriptors_reach_and_the_servers_stay_in_
     stage.zoogate.counts("zoogate_rejected_connections_total", &["reason=\"too_many\""], 1).await;
     stage.zoogate.logs("connection limit reached").await;
     assert_eq!(rest(&mut connect(stage.address).await).await, (vec![], End::Reset));
-    stage.zoogate.logs("leaves room for fewer clients").await;
+    stage.zoogate.logs("allows fewer clients than connections.max").await;
     let before = stage.zoogate.metric("zoogate_probe_results_total", &["health=\"serving\""]).await;
     stage.zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], before + 2).await;
     assert_eq!(stage.zoogate.metric("zoogate_probe_results_total", &["health=\"unreachable\""]).await, 0);

@@ -106,7 +106,7 @@ async fn a_way_round_that_is_gone_is_forgotten() {
     let labels = [format!("server=\"{second}\""), "health=\"serving\"".to_owned()];
     let labels = [labels[0].as_str(), &labels[1]];
     let before = front.metric("zoogate_probe_results_total", &labels).await;
-    front.logs("leads back to this zoogate no longer").await;
+    front.logs("no longer leads back to this zoogate").await;
     front.counts("zoogate_probe_results_total", &labels, before + 1).await;
 }
 
@@ -141,7 +141,7 @@ async fn a_name_that_comes_to_be_a_listener_is_not_followed() {
     let plan = Plan::before_names(&format!("zk.test:{port}")).pooled(address).hosts(hosts.path());
     let mut zoogate = plan.start().await;
     lead_to("127.0.0.1");
-    zoogate.logs("server is a listener of this very zoogate: it is not used").await;
+    zoogate.logs("server is a listener of this zoogate: it is not used").await;
     zoogate.counts("zoogate_probe_results_total", &["health=\"unreachable\""], 1).await;
     assert!(zoogate.descriptors() < FEW, "{} descriptors", zoogate.descriptors());
     lead_to("127.0.0.77");
