@@ -4,6 +4,7 @@ pub mod admin;
 pub mod bounds;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod ids;
 pub mod observe;
 pub mod proxy;

@@ -7,7 +7,7 @@
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -17,10 +17,14 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("route", &["session", "wire", "text", "ids", "time"]),
     ("sim", &["route", "session", "wire", "text", "ids", "time"]),
     ("observe", &["config", "route", "session", "wire", "text", "ids", "time"]),
-    ("proxy", &["observe", "config", "route", "session", "wire", "text", "ids", "time"]),
-    ("admin", &["observe", "config", "route", "session", "wire", "text", "ids", "time"]),
-    ("bounds", &["proxy", "admin", "observe", "route", "session"]),
-    ("cli", &["proxy", "admin", "observe", "sim", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("control", &["session", "ids"]),
+    ("proxy", &["control", "observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("admin", &["control", "observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("bounds", &["proxy", "admin", "control", "observe", "route", "session"]),
+    (
+        "cli",
+        &["proxy", "admin", "control", "observe", "sim", "config", "route", "session", "wire", "text", "ids", "time"],
+    ),
 ];
 
 /// Layers that take bytes and a timestamp and give back facts, nothing else.

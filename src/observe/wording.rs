@@ -11,7 +11,7 @@ use crate::session::fact::{
 use crate::session::sighting::Health;
 use crate::time::Timestamp;
 
-use phrases::{full, in_flight, ms, refused, relative, request, unknown_version, words};
+use phrases::{disconnected, full, in_flight, ms, refused, relative, request, unknown_version, words};
 
 /// The words for the facts about one server's connection.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +95,7 @@ impl<'a> FactWording<'a> {
                 "the client came back with the session's password, so zoogate closed this older connection to server \
                  {own} before it sent the new claim"
             ),
+            ProxyFact::Disconnected { point } => disconnected(*point).to_owned(),
             ProxyFact::GaveUpClaim { waited } => {
                 format!("server {own} had not answered the claim after {}; it may still carry it out", ms(*waited))
             }

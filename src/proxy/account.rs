@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claims_out::ClaimKey;
 use super::gateway::{Arrival, Gateway, Load, claim_lasts};
 use super::witness::Prospect;
+use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::observe::{ConnectionMeter, Direction, Recorder};
 use crate::route::{Complaint, UNANSWERED_COUNTS};
@@ -153,7 +153,8 @@ impl Account {
         if self.unanswered_since > Timestamp::ZERO {
             let waited =
                 now.since(self.unanswered_since).saturating_sub(self.paused_within(self.unanswered_since, now));
-            if waited >= UNANSWERED_COUNTS && (gave_up || matches!(end.closer, Closer::Proxy(_))) {
+            let by_proxy = matches!(end.closer, Closer::Proxy(close) if !matches!(close, ProxyClose::Operator(_)));
+            if waited >= UNANSWERED_COUNTS && (gave_up || by_proxy) {
                 self.gateway.complain(self.server, Complaint::NoSession, self.arrival.client);
             }
             return;
@@ -241,7 +242,7 @@ impl Observer for Account {
         if self.key.is_none() {
             let key = self.gateway.claims_out.key(session, password);
             self.key = Some(key);
-            self.gateway.rolls[self.arrival.worker].hold(self.connection, key);
+            self.gateway.control.registries()[self.arrival.worker].hold(self.connection, key);
         }
     }
 

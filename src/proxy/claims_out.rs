@@ -13,6 +13,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 
+use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
 
@@ -24,15 +25,6 @@ const CLAIMS_OF_ONE: usize = 8;
 pub(crate) const CONNECTIONS_WATCHED: u64 = 256;
 /// Late answers that are remembered for searches that are still under way.
 const LATE_ANSWERS: usize = 1_024;
-
-/// What tells the claims of one client from those of others.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct ClaimKey {
-    /// The session.
-    pub(super) session: SessionId,
-    /// A digest of the password, by a key of this process.
-    pub(super) proof: u64,
-}
 
 /// One claim that is out.
 #[derive(Clone, Copy, Debug)]

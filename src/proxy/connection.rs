@@ -13,11 +13,11 @@ use super::gateway::{Arrival, Gateway, Permit};
 use super::half_pipe::HalfPipe;
 use super::reach::reach;
 use super::relay::{Enrolment, LeftBehind, Relay};
-use super::roll::{Holder, Roll};
 use super::server_search::{Attached, SearchError, ServerSearch};
 use super::socket;
 use super::witness::{Prospect, Witness};
 use crate::config::ListenerKind;
+use crate::control::{RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::{ConnectIntent, TurnedAway};
 use crate::session::verdict::RouteReason;
@@ -34,8 +34,8 @@ const FOREIGN_CONNECT: Duration = Duration::from_secs(3);
 pub(super) struct Guest {
     /// The proxy.
     pub(super) gateway: Arc<Gateway>,
-    /// The roll of the worker that carries it.
-    pub(super) roll: Arc<Roll>,
+    /// The connections of the worker that carries it.
+    pub(super) registry: Arc<RelayRegistry>,
     /// Where it came from.
     pub(super) arrival: Arrival,
     /// Its place.
@@ -46,11 +46,11 @@ pub(super) struct Guest {
 struct Counterpart {
     server: TcpStream,
     id: ServerId,
-    connection: ConnectionId,
+    registered: RegisteredConnection,
     up: HalfPipe,
     down: HalfPipe,
     witness: Witness,
-    holder: Holder,
+    holder: SessionHolder,
     left_behind: Option<LeftBehind>,
 }
 
@@ -77,8 +77,8 @@ impl Guest {
                 self.mirror(&mut client, server, id).await?
             }
         };
-        let Counterpart { server, id, connection, up, down, witness, holder, left_behind } = found;
-        let enrolment = Enrolment { roll: self.roll, number: connection, server: id, holder, left_behind };
+        let Counterpart { server, id, registered, up, down, witness, holder, left_behind } = found;
+        let enrolment = Enrolment { registered, server: id, holder, left_behind };
         Some(Relay::new((client, up), (server, down), witness, self.gateway.clock, enrolment, self.permit))
     }
 
@@ -101,7 +101,8 @@ impl Guest {
             Begun::Unknown => Witness::Undecided { bytes: bytes.clone(), prospect: Box::new(prospect) },
         };
         up.preload(bytes.split_off(sent));
-        Some(Counterpart { server, id, connection, up, down, witness, holder: Holder::Mirrored, left_behind: None })
+        let (registered, holder) = (self.registered(connection, id), SessionHolder::Mirrored);
+        Some(Counterpart { server, id, registered, up, down, witness, holder, left_behind: None })
     }
 
     /// Reads what a mirrored client begins with, for as long as nothing else happens, and passes it on piece by piece;
@@ -191,28 +192,40 @@ impl Guest {
         let _waiting = self.gateway.observatory.waiting_claim();
         let began_at = self.gateway.clock.now();
         let mut search = ServerSearch::new(&self.gateway, self.arrival, request, first);
-        match search.run(client).await {
-            Ok(Attached { claim, left_behind }) => {
+        let handle = search.handle().clone();
+        let found = tokio::select! {
+            biased;
+            found = search.run(client) => found,
+            () = handle.disconnected() => Err(SearchError::Disconnected),
+        };
+        match found {
+            Ok(Attached { mut claim, left_behind }) => {
                 let counters = self.gateway.observatory.counters(self.arrival.worker, claim.server);
                 counters.record_claim_wait(self.gateway.clock.now().since(began_at));
                 let key = claim.conversation.key();
-                let (connection, mut up, mut down) = (claim.connection(), self.pipe(), self.pipe());
+                let (registered, connection) = (claim.registered.take(), claim.connection());
+                let registered = registered.unwrap_or_else(|| self.registered(connection, claim.server));
+                let (mut up, mut down) = (self.pipe(), self.pipe());
                 up.preload(search.unsent(&claim).to_vec());
                 down.preload(claim.answer);
                 let (session, since) = (request.session, claim.sent_at);
                 let gateway = Arc::clone(&self.gateway);
                 Some(Counterpart {
                     id: claim.server,
-                    connection,
+                    registered,
                     server: claim.stream,
                     up,
                     down,
                     witness: Witness::Conversation(claim.conversation),
-                    holder: Holder::Pooled(key),
+                    holder: SessionHolder::Pooled(key),
                     left_behind: left_behind.then_some(LeftBehind { gateway, session, since }),
                 })
             }
             Err(SearchError::ClientLeft) => None,
+            Err(SearchError::Disconnected) => {
+                search.disconnect();
+                None
+            }
             Err(SearchError::NoServer(why)) => {
                 self.gateway.observatory.note_unplaced(self.arrival.client, Some(request.session), why);
                 None
@@ -230,8 +243,8 @@ impl Guest {
             up.preload(bytes);
             let prospect = self.prospect(id, candidate.reason);
             let (connection, witness) = (prospect.connection, prospect.nobody(opening));
-            let holder = Holder::Mirrored;
-            return Some(Counterpart { server, id, connection, up, down, witness, holder, left_behind: None });
+            let (registered, holder) = (self.registered(connection, id), SessionHolder::Mirrored);
+            return Some(Counterpart { server, id, registered, up, down, witness, holder, left_behind: None });
         }
         self.gateway.observatory.note_unplaced(self.arrival.client, None, TurnedAway::NobodyTook);
         None
@@ -240,6 +253,11 @@ impl Guest {
     fn prospect(&self, server: ServerId, routed: RouteReason) -> Prospect {
         let (gateway, connection) = (Arc::clone(&self.gateway), self.gateway.next_connection());
         Prospect { gateway, arrival: self.arrival, server, routed, connection }
+    }
+
+    /// A place in the registry for a connection that has made no claim by itself.
+    fn registered(&self, connection: ConnectionId, server: ServerId) -> RegisteredConnection {
+        self.registry.enter(connection, server, SessionHolder::Mirrored, RelayHandle::new())
     }
 
     fn pipe(&self) -> HalfPipe {

@@ -127,8 +127,8 @@ fn carry(
     kind: ListenerKind,
     permit: Permit,
 ) {
-    let (gateway, roll) = (Arc::clone(gateway), Arc::clone(&gateway.rolls[worker]));
-    let guest = Guest { gateway, roll, arrival: Arrival { client: address, worker }, permit };
+    let (gateway, registry) = (Arc::clone(gateway), Arc::clone(&gateway.control.registries()[worker]));
+    let guest = Guest { gateway, registry, arrival: Arrival { client: address, worker }, permit };
     tokio::spawn(async move {
         // A task of its own for the relay: what the handshake needed is given back.
         if let Some(relay) = guest.receive(client, kind).await {

@@ -13,16 +13,16 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::claims_out::{ClaimKey, ClaimsOut};
+use super::claims_out::ClaimsOut;
 use super::clock::Clock;
 use super::descriptors;
 use super::hand_over::HandOvers;
 use super::loop_watch::LoopWatch;
 use super::names::Name;
 use super::own_pause::Heartbeats;
-use super::roll::{Roll, Told, Word};
 use super::server_pulse::ServerPulse;
 use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
+use crate::control::ConnectionControl;
 use crate::ids::{ConnectionId, ServerId};
 use crate::observe::Observatory;
 use crate::route::ServerStanding;
@@ -46,8 +46,8 @@ pub(super) struct Gateway {
     pub(super) clock: Clock,
     /// Cancelled when it begins to stop.
     pub(super) stopping: CancellationToken,
-    /// The relays of each worker.
-    pub(super) rolls: Vec<Arc<Roll>>,
+    /// The way to the connections that it carries.
+    pub(super) control: Arc<ConnectionControl>,
     doors: Vec<watch::Sender<bool>>,
     /// Doors that listen now, each worker's counted.
     listening: AtomicUsize,
@@ -77,7 +77,7 @@ impl Gateway {
         let names: Vec<Name> = settings.servers.iter().map(|server| Name::of(server.clone(), &own)).collect();
         let hand_overs = HandOvers::new(settings.workers.get());
         let room = descriptors::room_for(&settings);
-        let rolls = (0..settings.workers.get()).map(|_| Arc::default()).collect();
+        let control = Arc::new(ConnectionControl::new(settings.workers.get()));
         let doors = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
         let pulses = settings.servers.iter().map(|_| ServerPulse::default()).collect();
@@ -91,7 +91,7 @@ impl Gateway {
             observatory,
             clock,
             stopping: CancellationToken::new(),
-            rolls,
+            control,
             doors,
             listening: AtomicUsize::new(0),
             probe_now,
@@ -146,12 +146,6 @@ impl Gateway {
         }
     }
 
-    /// Says a word to one pooled connection, wherever it is carried; see [`Roll::tell`].
-    pub(super) fn tell(&self, connection: ConnectionId, word: Word, key: Option<ClaimKey>) -> Told {
-        let mut told = self.rolls.iter().map(|roll| roll.tell(connection, word, key));
-        told.find(|told| *told != Told::NotHere).unwrap_or(Told::NotHere)
-    }
-
     /// Follows whether the door of a listener is to be open.
     pub(super) fn door(&self, listener: usize) -> watch::Receiver<bool> {
         self.doors[listener].subscribe()
@@ -185,7 +179,7 @@ impl Gateway {
         self.judge_servers();
         for server in &self.observatory.roster().servers {
             if matches!(server.health, Health::Mute | Health::Unreachable) {
-                self.rolls.iter().for_each(|roll| roll.check(server.id));
+                self.control.registries().iter().for_each(|registry| registry.check(server.id));
             }
         }
     }

@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::gateway::{Gateway, claim_lasts};
-use super::roll::Word;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
+use crate::control::RelayCommand;
 use crate::session::ending::Closer;
 use crate::session::transition::Transition;
 use crate::wire::JuteWriter;
@@ -46,6 +46,8 @@ impl LeftClaim {
     /// Ends it in the books and watches it on, where there is a place for that.
     pub(super) fn keep(mut self, closer: Closer) {
         self.claim.conversation.end(closer);
+        // No command concerns it any more.
+        self.claim.registered = None;
         self.gateway.probe_soon(self.claim.server);
         let can_take = self.request.password.may_be_right();
         let Some(place) = self.gateway.claims_out.place(can_take) else {
@@ -90,7 +92,7 @@ impl LeftClaim {
         // A connection to the same server has the same owner: nothing is taken from it.
         let elsewhere = |server| server != self.claim.server;
         for (carrier, _) in gateway.observatory.carriers(session).into_iter().filter(|(_, server)| elsewhere(*server)) {
-            gateway.tell(carrier, Word::EndForLateClaim, None);
+            gateway.control.send(carrier, RelayCommand::EndForLateClaim, None);
         }
     }
 

@@ -23,7 +23,6 @@ mod question;
 pub(crate) mod reach;
 pub(crate) mod read_ahead;
 pub(crate) mod relay;
-mod roll;
 mod server;
 mod server_pulse;
 mod server_search;

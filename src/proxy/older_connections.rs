@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::claims_out::ClaimKey;
 use super::gateway::Gateway;
-use super::roll::{Told, Word};
+use crate::control::{ClaimKey, CommandDelivery, RelayCommand};
 
 /// Between two looks whether an older connection has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -27,7 +26,7 @@ pub(super) async fn end_older_connections(gateway: &Gateway, key: ClaimKey, with
         carriers.retain(|(_, server)| !gateway.observatory.stands_for_many(*server));
         let mut ending = carriers.iter().filter(|(connection, _)| {
             // One that has just attached is known a moment before its relay can be told.
-            gateway.tell(*connection, Word::Superseded, Some(key)) != Told::NotMeant
+            gateway.control.send(*connection, RelayCommand::Superseded, Some(key)) != CommandDelivery::NotConcerned
         });
         if ending.next().is_none() || began.elapsed() >= within {
             return began.elapsed();
@@ -39,13 +38,12 @@ pub(super) async fn end_older_connections(gateway: &Gateway, key: ClaimKey, with
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::task::Waker;
 
     use super::*;
+    use crate::control::{RelayHandle, SessionHolder};
     use crate::ids::ServerId;
     use crate::proxy::gateway::Arrival;
     use crate::proxy::gateway::tests::gateway;
-    use crate::proxy::roll::Holder;
     use crate::proxy::witness::Prospect;
     use crate::session::ending::{Closer, ProxyClose};
     use crate::session::verdict::RouteReason;
@@ -72,9 +70,10 @@ mod tests {
         conversation.on_client_bytes(now, &claim.into_bytes());
         conversation.on_server_bytes(now, &answer.into_bytes());
         let key = conversation.key().expect("a session that was given");
-        let ear = gateway.rolls[0].enter(connection, ServerId(0), Holder::Pooled(Some(key)), Waker::noop().clone());
+        let registry = &gateway.control.registries()[0];
+        let older = registry.enter(connection, ServerId(0), SessionHolder::Pooled(Some(key)), RelayHandle::new());
         end_older_connections(&gateway, key, Duration::ZERO).await;
-        assert_eq!(ear.word(), Word::Superseded, "it is told, and stands still");
+        assert_eq!(older.handle().command(), RelayCommand::Superseded, "it is told, and stands still");
         let worker = tokio::spawn(async move {
             sleep(Duration::from_millis(300)).await;
             conversation.end(Closer::Proxy(ProxyClose::Superseded));

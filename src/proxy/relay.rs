@@ -16,13 +16,13 @@ use tokio::time::{Instant, Sleep};
 use super::clock::Clock;
 use super::gateway::{Gateway, Permit};
 use super::half_pipe::{HalfPipe, PipeError, Turn};
-use super::roll::{Ear, Holder, Roll, Word};
 use super::socket;
 use super::vigil;
 use super::witness::Witness;
-use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::control::{RegisteredConnection, RelayCommand, SessionHolder};
+use crate::ids::{ServerId, SessionId};
 use crate::observe::Direction;
-use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::ending::{Closer, DisconnectPoint, How, ProxyClose};
 use crate::time::Timestamp;
 
 /// How long one direction may stay open without a word after the other has ended. ZooKeeper has nothing to say
@@ -49,16 +49,27 @@ enum Side {
 
 /// How the relay is found and told to end.
 pub(super) struct Enrolment {
-    /// The worker's roll.
-    pub(super) roll: Arc<Roll>,
-    /// Its connection's number.
-    pub(super) number: ConnectionId,
+    /// Its place in the registry.
+    pub(super) registered: RegisteredConnection,
     /// The server that it is with.
     pub(super) server: ServerId,
     /// Who holds it. A pooled address gives up a mute server, as there is another to go to.
-    pub(super) holder: Holder,
+    pub(super) holder: SessionHolder,
     /// When claims of the session were left behind on the way here: looked at once, as the relay begins.
     pub(super) left_behind: Option<LeftBehind>,
+}
+
+impl Enrolment {
+    /// The connection is relayed by this task from now on.
+    #[cold]
+    fn begin(&mut self, cx: &Context<'_>) {
+        self.registered.relayed(self.holder, cx.waker());
+        if let Some(LeftBehind { gateway, session, since }) = self.left_behind.take()
+            && gateway.claims_out.was_answered_late(session, self.server, since)
+        {
+            self.registered.handle().send(RelayCommand::EndForLateClaim);
+        }
+    }
 }
 
 /// Claims of a session that were left behind at other servers before this one answered.
@@ -87,7 +98,8 @@ pub(super) struct Relay {
     /// Whether bytes have moved since the time was last looked at for lingering.
     stirred: bool,
     enrolment: Enrolment,
-    ear: Option<Ear>,
+    /// Whether its task is known to the registry.
+    relayed: bool,
     _permit: Permit,
 }
 
@@ -99,6 +111,8 @@ enum Parting {
     Reset,
     /// The server is to get nothing more: its side is reset, with what the kernel holds for it.
     Superseded,
+    /// As an operator wants: a side that does not take what is held for it is reset, the other one ends in order.
+    Disconnected(DisconnectPoint),
 }
 
 impl Relay {
@@ -123,7 +137,7 @@ impl Relay {
             linger: None,
             stirred: false,
             enrolment,
-            ear: None,
+            relayed: false,
             _permit: permit,
         }
     }
@@ -168,7 +182,7 @@ impl Relay {
         if client_bytes + server_bytes > 0 {
             self.witness.settle(client_bytes, server_bytes);
             self.stirred = true;
-            vigil::stir(self.enrolment.number.0);
+            vigil::stir(self.enrolment.registered.number().0);
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {
@@ -227,30 +241,44 @@ impl Relay {
         }
     }
 
-    /// Follows a word that was said to this relay; Some when it ends by it.
+    /// Follows a command to this relay; Some when it ends by it.
     #[cold]
-    fn heed(&mut self, word: Word, now: Timestamp) -> Option<Parting> {
+    fn heed(&mut self, command: RelayCommand, now: Timestamp) -> Option<Parting> {
         let settled = self.up.is_empty() && self.down.is_empty();
-        let close = match word {
-            Word::GoOn => None,
-            Word::CheckServer => {
-                if let Some(ear) = &self.ear {
-                    ear.checked();
-                }
+        let close = match command {
+            RelayCommand::GoOn => None,
+            RelayCommand::CheckServer => {
+                self.enrolment.registered.handle().checked();
                 let silence = self.witness.server_silence(now);
                 // Of a server that is not read, as its client takes nothing, nobody knows whether it is silent.
                 let read = self.down.is_empty();
                 let waited = read && silence.is_some_and(|(lasted, timeout)| lasted >= patience(timeout));
-                (self.enrolment.holder != Holder::Mirrored && waited).then_some(ProxyClose::MuteServer)
+                (self.enrolment.holder != SessionHolder::Mirrored && waited).then_some(ProxyClose::MuteServer)
             }
-            Word::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
-            Word::EndAtBoundary => (settled && self.witness.at_boundary()).then_some(ProxyClose::Shutdown),
-            Word::EndForLateClaim => (settled && self.witness.at_boundary()).then_some(ProxyClose::LateClaim),
-            Word::Superseded => Some(ProxyClose::Superseded),
+            RelayCommand::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
+            RelayCommand::EndAtBoundary => (settled && self.witness.at_boundary()).then_some(ProxyClose::Shutdown),
+            RelayCommand::EndForLateClaim => (settled && self.witness.at_boundary()).then_some(ProxyClose::LateClaim),
+            RelayCommand::DisconnectAtBoundary | RelayCommand::DisconnectNow => {
+                self.disconnect_point(command == RelayCommand::DisconnectNow, settled).map(ProxyClose::Operator)
+            }
+            RelayCommand::Superseded => Some(ProxyClose::Superseded),
         };
         let close = close?;
         self.sign(Closer::Proxy(close));
-        Some(if close == ProxyClose::Superseded { Parting::Superseded } else { Parting::InOrder })
+        Some(match close {
+            ProxyClose::Superseded => Parting::Superseded,
+            ProxyClose::Operator(point) => Parting::Disconnected(point),
+            _ => Parting::InOrder,
+        })
+    }
+
+    /// Where an operator's wish ends the connection now; None while that waits for the end of a frame.
+    fn disconnect_point(&self, now: bool, settled: bool) -> Option<DisconnectPoint> {
+        if self.witness.is_opaque() {
+            return Some(DisconnectPoint::Opaque);
+        }
+        let at_boundary = settled && self.witness.at_boundary();
+        at_boundary.then_some(DisconnectPoint::Boundary).or(now.then_some(DisconnectPoint::Deadline))
     }
 
     /// Looks whether a pair of which one direction has ended has been silent for too long.
@@ -268,12 +296,18 @@ impl Relay {
 
     fn part(&mut self, parting: &Parting) {
         let (client, server) = (self.client.take(), self.server.take());
+        let (client_stuck, server_stuck) = (!self.down.is_empty(), !self.up.is_empty());
         for (stream, side) in [(client, Side::Client), (server, Side::Server)] {
             let Some(stream) = stream else { continue };
             match (parting, side) {
-                (Parting::InOrder, _) | (Parting::Superseded, Side::Client) => drop(stream),
+                (Parting::Disconnected(_), Side::Client) if client_stuck => socket::reset(stream),
+                (Parting::Disconnected(_), Side::Server) if server_stuck => socket::reset(stream),
+                (Parting::InOrder | Parting::Disconnected(_), _) | (Parting::Superseded, Side::Client) => drop(stream),
                 (Parting::Reset, _) | (Parting::Superseded, Side::Server) => socket::reset(stream),
             }
+        }
+        if let Parting::Disconnected(point) = parting {
+            self.enrolment.registered.disconnected_at(*point);
         }
     }
 }
@@ -283,22 +317,15 @@ impl Future for Relay {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let ear = this.ear.get_or_insert_with(|| {
-            let Enrolment { roll, number, server, holder, left_behind } = &mut this.enrolment;
-            let ear = roll.enter(*number, *server, *holder, cx.waker().clone());
-            if let Some(LeftBehind { gateway, session, since }) = left_behind.take()
-                && gateway.claims_out.was_answered_late(session, *server, since)
-            {
-                ear.hear(Word::EndForLateClaim);
-            }
-            ear
-        });
-        let word = ear.word();
+        if !mem::replace(&mut this.relayed, true) {
+            this.enrolment.begin(cx);
+        }
+        let command = this.enrolment.registered.handle().command();
         let now = this.clock.now();
         // What is still to be sent belongs to a client that has come back and begun anew: nothing of it goes up.
-        let mut parting = if word == Word::Superseded { None } else { this.poll_pipes(cx, now) };
-        if parting.is_none() && word != Word::GoOn {
-            parting = this.heed(word, now);
+        let mut parting = if command == RelayCommand::Superseded { None } else { this.poll_pipes(cx, now) };
+        if parting.is_none() && command != RelayCommand::GoOn {
+            parting = this.heed(command, now);
         }
         if parting.is_none()
             && this.linger.is_some()
@@ -321,7 +348,6 @@ impl Drop for Relay {
         if !self.ending {
             self.witness.end(Closer::Proxy(ProxyClose::Shutdown));
         }
-        self.enrolment.roll.leave(self.enrolment.number);
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::claims_out::{ClaimKey, ClaimPlace};
+use super::claims_out::ClaimPlace;
 use super::client_end::ClientEnd;
 use super::gateway::{Arrival, Gateway, Load, asked_timeout};
 use super::left_claim::LeftClaim;
@@ -23,12 +23,13 @@ use super::reach::{connect_within, reach};
 use super::read_ahead::ReadAhead;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::witness::Prospect;
+use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, SessionHolder};
 use crate::ids::{ConnectionId, ServerId};
 use crate::route::{
     Candidate, ClaimSearch, ClaimStep, ClaimTerms, Complaint, ConnectIntent, LOOK_FRESH, RECHECK, TurnedAway,
     UNANSWERED_COUNTS,
 };
-use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::ending::{Closer, DisconnectPoint, How, ProxyClose};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, Password, Refusal};
 
@@ -47,6 +48,8 @@ pub(super) struct Attached {
 pub(super) enum SearchError {
     /// The client went away meanwhile.
     ClientLeft,
+    /// An operator wanted the client's connection to end.
+    Disconnected,
     /// No server took the claim.
     NoServer(TurnedAway),
 }
@@ -57,6 +60,8 @@ pub(super) struct ServerSearch<'a> {
     arrival: Arrival,
     request: ConnectRequest,
     key: Option<ClaimKey>,
+    /// By which the client's connection is commanded, whatever is asked for it.
+    handle: RelayHandle,
     /// The client's first frame, and what it has sent behind it.
     ahead: ReadAhead,
     search: ClaimSearch,
@@ -97,6 +102,7 @@ impl<'a> ServerSearch<'a> {
             arrival,
             request,
             key: gateway.claim_key(&first.0[..first.1]),
+            handle: RelayHandle::new(),
             ahead: ReadAhead::new(request, first),
             search,
             turn: gateway.next_turn(),
@@ -148,6 +154,19 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
+    /// By which the client's connection is commanded.
+    pub(super) fn handle(&self) -> &RelayHandle {
+        &self.handle
+    }
+
+    /// Ends it as an operator wants: claims that were sent are watched on, as any that are left.
+    pub(super) fn disconnect(&mut self) {
+        let taken = |claim: &mut UpstreamClaim| claim.registered.take();
+        let registered: SmallVec<[RegisteredConnection; 1]> = self.asked.iter_mut().filter_map(taken).collect();
+        self.keep_asked(Closer::Proxy(ProxyClose::Operator(DisconnectPoint::Claim)));
+        registered.iter().for_each(|one| one.disconnected_at(DisconnectPoint::Claim));
+    }
+
     /// What the client has sent that has not gone up with a claim.
     pub(super) fn unsent(&self, claim: &UpstreamClaim) -> &[u8] {
         &self.ahead.bytes()[claim.sent..]
@@ -192,7 +211,7 @@ impl<'a> ServerSearch<'a> {
     /// Whether the claim proves that it belongs to the session of an open connection. How that came to its session says
     /// it best; where that is not known, ZooKeeper's own passwords follow from the id.
     fn proves(&self, connection: ConnectionId) -> bool {
-        let known = self.gateway.rolls.iter().find_map(|roll| roll.key(connection));
+        let known = self.gateway.control.key(connection);
         known.map_or(self.request.password != Password::Wrong, |known| Some(known) == self.key)
     }
 
@@ -226,8 +245,11 @@ impl<'a> ServerSearch<'a> {
         };
         let (now, mut conversation) = (self.gateway.clock.now(), prospect.conversation(self.key));
         conversation.on_client_bytes(now, self.ahead.bytes());
-        self.own.push(conversation.connection());
-        self.asked.push(UpstreamClaim::new(id, now, stream, conversation));
+        let number = conversation.connection();
+        self.own.push(number);
+        let registry = &self.gateway.control.registries()[self.arrival.worker];
+        let registered = registry.enter(number, id, SessionHolder::Claiming, self.handle.clone());
+        self.asked.push(UpstreamClaim::new(id, now, stream, conversation, registered));
         self.search.asked(id, now);
         self.complained = false;
         // The bytes go out with the first poll, and the answer is seldom there before the next wake-up.

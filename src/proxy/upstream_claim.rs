@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::socket;
 use super::witness::Conversation;
+use crate::control::RegisteredConnection;
 use crate::ids::{ConnectionId, ServerId};
 use crate::session::ending::How;
 use crate::time::Timestamp;
@@ -28,6 +29,8 @@ pub(super) struct UpstreamClaim {
     pub(super) server: ServerId,
     /// When it was sent.
     pub(super) sent_at: Timestamp,
+    /// Its place in the registry, while its client waits for it.
+    pub(super) registered: Option<RegisteredConnection>,
     /// The connection to the server.
     pub(super) stream: TcpStream,
     /// What was understood of it so far.
@@ -60,8 +63,15 @@ impl ClaimEvent {
 
 impl UpstreamClaim {
     /// A claim on a connection that was just made.
-    pub(super) fn new(server: ServerId, now: Timestamp, stream: TcpStream, conversation: Box<Conversation>) -> Self {
-        Self { server, sent_at: now, stream, conversation, answer: Vec::with_capacity(ANSWER), sent: 0 }
+    pub(super) fn new(
+        server: ServerId,
+        now: Timestamp,
+        stream: TcpStream,
+        conversation: Box<Conversation>,
+        registered: RegisteredConnection,
+    ) -> Self {
+        let registered = Some(registered);
+        Self { server, sent_at: now, registered, stream, conversation, answer: Vec::with_capacity(ANSWER), sent: 0 }
     }
 
     /// Its connection's number.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
-use super::claims_out::ClaimKey;
 use super::gateway::{Arrival, Gateway, Load};
+use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, ServerId};
 use crate::observe::Direction;
 use crate::session::ConnectionTracker;
@@ -184,6 +184,14 @@ impl Witness {
             Self::Conversation(conversation) => conversation.tracker.is_idle(),
             Self::Undecided { bytes, .. } => bytes.is_empty(),
             Self::Nobody { .. } => false,
+        }
+    }
+
+    /// Whether nobody understands what is said, so that it has no frames.
+    pub(super) fn is_opaque(&self) -> bool {
+        match self {
+            Self::Conversation(conversation) => conversation.tracker.is_opaque(),
+            Self::Undecided { .. } | Self::Nobody { .. } => true,
         }
     }
 

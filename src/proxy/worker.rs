@@ -8,9 +8,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::door::{self, Door};
 use super::gateway::Gateway;
 use super::own_pause::BEAT;
-use super::roll::{Roll, Word};
 use super::socket::Reservation;
 use super::vigil;
+use crate::control::{RelayCommand, RelayRegistry};
 
 /// Between two rounds of ending connections.
 const ROUND: Duration = Duration::from_millis(20);
@@ -32,7 +32,7 @@ impl Worker {
     /// Carries connections until the proxy stops and they have ended, or the grace is over.
     pub(super) async fn run(self) {
         let Self { gateway, number, reservations } = self;
-        let roll = Arc::clone(&gateway.rolls[number]);
+        let registry = Arc::clone(&gateway.control.registries()[number]);
         for (place, reservation) in reservations.into_iter().enumerate() {
             let (kind, open) = (gateway.settings.listeners[place].kind, gateway.door(place));
             let gateway = Arc::clone(&gateway);
@@ -44,7 +44,7 @@ impl Worker {
             tokio::spawn(vigil::keep(gateway.clock));
         }
         gateway.stopping.cancelled().await;
-        drain(&gateway, &roll).await;
+        drain(&gateway, &registry).await;
     }
 }
 
@@ -60,16 +60,16 @@ async fn stay_alive(gateway: Arc<Gateway>, number: usize) {
 }
 
 /// Ends the worker's connections: idle ones gradually, then whatever stands at a frame boundary.
-async fn drain(gateway: &Gateway, roll: &Roll) {
+async fn drain(gateway: &Gateway, registry: &RelayRegistry) {
     let grace = gateway.settings.shutdown_grace;
     let began = Instant::now();
     let rounds = (grace.mul_f64(GRADUAL).as_millis() / ROUND.as_millis()).max(1) as usize;
-    let batch = roll.len().div_ceil(rounds).max(1);
+    let batch = registry.len().div_ceil(rounds).max(1);
     while gateway.is_busy() && began.elapsed() < grace {
         if began.elapsed() < grace.mul_f64(GRADUAL) {
-            roll.end(Word::EndWhenIdle, batch);
+            registry.end(RelayCommand::EndWhenIdle, batch);
         } else {
-            roll.end(Word::EndAtBoundary, usize::MAX);
+            registry.end(RelayCommand::EndAtBoundary, usize::MAX);
         }
         sleep(ROUND).await;
     }

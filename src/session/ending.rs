@@ -58,6 +58,33 @@ pub enum ProxyClose {
     LateClaim,
     /// The session's client came back on a newer connection, with its password.
     Superseded,
+    /// An operator wanted it to end.
+    Operator(DisconnectPoint),
+}
+
+/// Where a connection stood as an operator's wish ended it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DisconnectPoint {
+    /// At a frame boundary, with nothing held for either side.
+    Boundary,
+    /// Wherever it stood: it reached no frame boundary in time.
+    Deadline,
+    /// Wherever it stood: it is not understood, and has no frames.
+    Opaque,
+    /// Its claim was not answered yet.
+    Claim,
+}
+
+impl DisconnectPoint {
+    /// Its name in JSON and logs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Boundary => "at_boundary",
+            Self::Deadline => "by_time",
+            Self::Opaque => "opaque",
+            Self::Claim => "while_waiting",
+        }
+    }
 }
 
 /// A request that never got its reply.

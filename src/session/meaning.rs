@@ -45,6 +45,7 @@ impl EndReason {
                  connection so that the client reconnects and owns its session again"
             }
             Self::Superseded => "the client came back on a newer connection, so zoogate closed this one",
+            Self::DisconnectedByOperator => "an operator had zoogate end the connection (`zoogate disconnect`)",
             Self::Unknown => "nothing that zoogate saw explains it",
         }
     }
@@ -63,6 +64,7 @@ impl EndReason {
                 "what kept the client silent (garbage collection, a partition), and the session timeout"
             }
             Self::Closed | Self::ProxyShutdown => "nothing: this is normal",
+            Self::DisconnectedByOperator => "nothing: somebody asked for it; the log says when, and from which address",
             Self::LateClaim => {
                 "why that server was frozen: its garbage collection, its disk, its network to the leader"
             }

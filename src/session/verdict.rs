@@ -62,13 +62,15 @@ pub enum EndReason {
     LateClaim,
     /// The session's client came back on a newer connection, and the proxy closed this one.
     Superseded,
+    /// An operator had zoogate end the connection.
+    DisconnectedByOperator,
     /// Nothing that was seen explains it.
     Unknown,
 }
 
 impl EndReason {
     /// All reasons, for tables indexed by reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::SessionMoved,
         Self::ServerLeaving,
         Self::LeaderLost,
@@ -94,6 +96,7 @@ impl EndReason {
         Self::ProxyShutdown,
         Self::LateClaim,
         Self::Superseded,
+        Self::DisconnectedByOperator,
         Self::Unknown,
     ];
 
@@ -125,6 +128,7 @@ impl EndReason {
             Self::ProxyShutdown => "proxy_shutdown",
             Self::LateClaim => "late_claim",
             Self::Superseded => "superseded",
+            Self::DisconnectedByOperator => "disconnected_by_operator",
             Self::Unknown => "unknown",
         }
     }
@@ -250,7 +254,8 @@ impl Explanation {
     /// Whether it needs to be known which server it was.
     fn needs_server(&self) -> bool {
         use EndReason::{
-            AuthFailed, ClientGone, ClientSilent, Closed, OversizedFrame, ProxyPaused, ProxyShutdown, ReplyTooLarge,
+            AuthFailed, ClientGone, ClientSilent, Closed, DisconnectedByOperator, OversizedFrame, ProxyPaused,
+            ProxyShutdown, ReplyTooLarge,
         };
         match self.refusal.map(|refusal| refusal.evidence) {
             Some(Evidence::Reply | Evidence::Multi) => false,
@@ -261,6 +266,7 @@ impl Explanation {
                     | ClientGone
                     | ClientSilent
                     | Closed
+                    | DisconnectedByOperator
                     | OversizedFrame
                     | ProxyPaused
                     | ProxyShutdown
@@ -372,7 +378,7 @@ mod tests {
         let reasons = "session_moved server_leaving leader_lost session_expired closed closed_elsewhere \
             reattached_same_server connection_cap not_serving lagging_server oversized_frame reply_too_large auth_failed \
             wrong_password client_read_timeout operation_timeout unknown_version client_silent client_gone server_gone server_unresponsive \
-            proxy_paused proxy_shutdown late_claim superseded unknown";
+            proxy_paused proxy_shutdown late_claim superseded disconnected_by_operator unknown";
         assert_eq!(EndReason::ALL.map(EndReason::label).join(" "), reasons);
         let evidence = "reply multi xid_gap attach_elsewhere inferred";
         assert_eq!(Evidence::ALL.map(Evidence::label).join(" "), evidence);

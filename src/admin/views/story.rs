@@ -198,6 +198,7 @@ fn closer(closer: Closer) -> &'static str {
         Closer::Proxy(ProxyClose::HandshakeDeadline) => "proxy_handshake_deadline",
         Closer::Proxy(ProxyClose::LateClaim) => "proxy_late_claim",
         Closer::Proxy(ProxyClose::Superseded) => "proxy_superseded",
+        Closer::Proxy(ProxyClose::Operator(_)) => "proxy_operator",
         Closer::Proxy(ProxyClose::MuteServer) => "proxy_mute_server",
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::ids::Xid;
-use crate::session::ending::Unanswered;
+use crate::session::ending::{DisconnectPoint, Unanswered};
 use crate::session::fact::{EndOffset, FullSign};
 use crate::session::sighting::Health;
 use crate::time::Timestamp;
@@ -33,6 +33,19 @@ pub(super) fn refused(server: &str, password: Password) -> String {
         Password::Unjudged => format!("server {server} refused the claim with timeout 0"),
         Password::Right => format!("server {server} refused the claim with timeout 0, although the password was right"),
         Password::NotNeeded => format!("server {server} refused a new session with timeout 0"),
+    }
+}
+
+pub(super) fn disconnected(point: DisconnectPoint) -> &'static str {
+    match point {
+        DisconnectPoint::Boundary => "an operator ended the connection; zoogate closed it between two frames",
+        DisconnectPoint::Deadline => {
+            "an operator ended the connection; it reached no end of a frame in time, and zoogate closed it where it stood"
+        }
+        DisconnectPoint::Opaque => {
+            "an operator ended the connection; its frames are not understood, and zoogate closed it where it stood"
+        }
+        DisconnectPoint::Claim => "an operator ended the connection while its claim waited for an answer",
     }
 }
 

@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use tokio::sync::watch;
 
 use super::Gateway;
+use crate::control::ClaimKey;
 use crate::ids::ServerId;
-use crate::proxy::claims_out::ClaimKey;
 use crate::proxy::server_pulse::ServerPulse;
 use crate::route::{CandidateOrder, Complaint, ConnectIntent, ServerSight, choose};
 use crate::wire::handshake::{ConnectRequest, request_password};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::group::fact_group;
 use super::value::{EndOffset, FactValue};
 use crate::ids::{ConnectionId, ServerId};
-use crate::session::ending::{How, Unanswered};
+use crate::session::ending::{DisconnectPoint, How, Unanswered};
 use crate::session::event::MovedForm;
 use crate::session::sighting::Health;
 
@@ -44,6 +44,11 @@ fact_group! {
         LateClaim "late_claim" {}
         /// The client came back with the session's password on a newer connection.
         Superseded "superseded" {}
+        /// An operator wanted the connection to end.
+        Disconnected "disconnected_by_operator" {
+            /// Where it stood.
+            point: DisconnectPoint,
+        }
         /// It gave up a claim that was not answered.
         GaveUpClaim "gave_up_claim" {
             /// For how long.

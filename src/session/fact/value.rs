@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::ids::{ConnectionId, ServerId, Zxid};
-use crate::session::ending::{How, Unanswered};
+use crate::session::ending::{DisconnectPoint, How, Unanswered};
 use crate::session::event::MovedForm;
 use crate::session::sighting::Health;
 use crate::time::Timestamp;
@@ -78,6 +78,7 @@ values! {
         How::Reset => "reset",
         How::Timeout => "timeout",
     }),
+    DisconnectPoint => |point| FactValue::Word(point.label()),
     Password => |password| FactValue::Word(match password {
         Password::NotNeeded => "not_needed",
         Password::Right => "right",

@@ -5,8 +5,9 @@ use super::freedom::Freedom;
 use crate::session::ending::{Closer, ProxyClose};
 use crate::session::verdict::EndReason::{
     self, AuthFailed, ClientGone, ClientReadTimeout, ClientSilent, Closed, ClosedElsewhere, ConnectionCap,
-    LaggingServer, LateClaim, LeaderLost, NotServing, OversizedFrame, ProxyShutdown, ReattachedSameServer, ServerGone,
-    ServerLeaving, ServerUnresponsive, SessionExpired, SessionMoved, Superseded, Unknown, WrongPassword,
+    DisconnectedByOperator, LaggingServer, LateClaim, LeaderLost, NotServing, OversizedFrame, ProxyShutdown,
+    ReattachedSameServer, ServerGone, ServerLeaving, ServerUnresponsive, SessionExpired, SessionMoved, Superseded,
+    Unknown, WrongPassword,
 };
 use crate::sim::actor::Farewell;
 use crate::sim::truth::{Cause, What};
@@ -64,6 +65,7 @@ pub(super) fn right(end: &End<'_>) -> Option<Right> {
         Closer::Proxy(ProxyClose::Shutdown) => Some(Right::only(ProxyShutdown)),
         Closer::Proxy(ProxyClose::LateClaim) => Some(Right::only(LateClaim)),
         Closer::Proxy(ProxyClose::Superseded) => Some(Right::only(Superseded)),
+        Closer::Proxy(ProxyClose::Operator(_)) => Some(Right::only(DisconnectedByOperator)),
         Closer::Client(_) => Some(by_client(end)),
         Closer::Server(_) if end.told.answered.is_some() => Some(by_server(end, end.cause()?)),
         Closer::Server(_) => Some(unanswered(end, end.cause()?)),

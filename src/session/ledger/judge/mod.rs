@@ -104,6 +104,10 @@ pub(super) fn at_once(scene: Scene<'_>) -> Option<Explanation> {
         Closer::Proxy(ProxyClose::Superseded) => {
             return Some(Explanation::certain(EndReason::Superseded, [ProxyFact::Superseded {}]));
         }
+        Closer::Proxy(ProxyClose::Operator(point)) => {
+            let facts = [ProxyFact::Disconnected { point }.into(), scene.in_flight()];
+            return Some(Explanation::certain::<Fact>(EndReason::DisconnectedByOperator, facts));
+        }
         // What the proxy did it knows. The two peers' ends need evidence.
         Closer::Client(_) | Closer::Server(_) => {}
     }
