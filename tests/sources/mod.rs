@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every source with its path below `src` and its text; files of tests are left out.
-pub fn all() -> Vec<(String, String)> {
+pub(crate) fn all() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
@@ -31,7 +31,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// The lines outside of test code with their numbers, from 1.
-pub fn lines_without_tests(text: &str) -> Vec<(usize, &str)> {
+pub(crate) fn lines_without_tests(text: &str) -> Vec<(usize, &str)> {
     let mut lines = Vec::new();
     let mut numbered = text.lines().enumerate();
     while let Some((place, line)) = numbered.next() {
@@ -49,12 +49,12 @@ pub fn lines_without_tests(text: &str) -> Vec<(usize, &str)> {
 }
 
 /// How far a line is indented.
-pub fn indent(line: &str) -> usize {
+pub(crate) fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
 /// Whether a line is code: neither empty nor a comment.
-pub fn is_code(line: &str) -> bool {
+pub(crate) fn is_code(line: &str) -> bool {
     let line = line.trim_start();
     !line.is_empty() && !line.starts_with("//")
 }
