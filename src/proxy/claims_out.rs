@@ -87,6 +87,7 @@ impl ClaimsOut {
         lasts: Duration,
     ) -> bool {
         let mut book = self.lock();
+        // On the way of new claims, so that no timer is needed: without new claims nothing grows.
         book.forget_old(now);
         if book.count >= CLAIMS_REMEMBERED {
             return false;

@@ -114,6 +114,7 @@ impl<'a> ServerSearch<'a> {
             older_waited_for: false,
             looks: None,
         };
+        // A client may have pipelined what must not be sent twice before the search has even begun.
         this.heard(this.ahead.bytes().len());
         this
     }
@@ -198,10 +199,13 @@ impl<'a> ServerSearch<'a> {
         let mut intent = ConnectIntent { session: self.request.session, placed_on: None, avoids: None, read_only };
         if !intent.session.is_new() {
             let home = self.gateway.observatory.home(intent.session);
+            // Whoever claims an open session without its password must not disturb it: another server refuses it as
+            // well.
             let intrudes = home.is_some_and(|home| home.is_open && !self.proves(home.connection));
             if intrudes {
                 intent.avoids = home.map(|home| home.server);
             } else if self.gateway.pins() {
+                // A server that fell silent on this session is not where the session should go back to.
                 intent.placed_on = home.filter(|home| !home.fell_silent).map(|home| home.server);
             }
         }
@@ -246,6 +250,7 @@ impl<'a> ServerSearch<'a> {
         let (now, mut conversation) = (self.gateway.clock.now(), prospect.conversation(self.key));
         conversation.on_client_bytes(now, self.ahead.bytes());
         let number = conversation.connection();
+        // Remembered as ours, so that the claim does not wait for itself as one that is already out.
         self.own.push(number);
         let registry = &self.gateway.control.registries()[self.arrival.worker];
         let registered = registry.enter(number, id, SessionHolder::Claiming, self.handle.clone());
@@ -281,6 +286,7 @@ impl<'a> ServerSearch<'a> {
     /// its first answer is as good as any, and is still waited for, which takes one connection more than a client has.
     fn leave(&mut self, server: ServerId) -> bool {
         if self.request.session.is_new() {
+            // Both connections stay open, so the second one needs a descriptor that was counted.
             let Some(place) = self.gateway.claims_out.place(false) else { return false };
             self.places.push(place);
             self.search.left(server);
@@ -311,6 +317,7 @@ impl<'a> ServerSearch<'a> {
     /// Has the servers looked at while a claim waits, and says that one keeps a client waiting.
     fn look_around(&mut self) {
         for place in 0..self.gateway.settings.servers.len() {
+            // All of them, because every rule of the search compares the asked server with the others.
             self.gateway.look_if_older(ServerId(place as u16), RECHECK);
         }
         let Some(claim) = self.asked.last() else { return };

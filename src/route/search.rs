@@ -180,6 +180,7 @@ impl ClaimSearch {
         elapsed: impl Fn(Timestamp) -> Duration,
     ) -> ClaimStep {
         let view = SearchView { order, seen, elapsed: &elapsed };
+        // By then the client has given up by itself, and what it asked for would be done for nobody.
         if elapsed(self.began_at) >= self.terms.timeout.max(SHORTEST_PATIENCE) {
             return ClaimStep::TurnAway(TurnedAway::OutOfPatience);
         }
@@ -194,6 +195,8 @@ impl ClaimSearch {
         let Some(since) = self.tried.get(server.index()).map(|tried| tried.out_since) else {
             return ClaimStep::Wait;
         };
+        // Leaving a claim has a price: it may be carried out late. Without a better server there is nothing to pay it
+        // for.
         let Some(other) = self.alternative(server, view) else { return ClaimStep::Wait };
         if !self.repeatable || !self.may_leave(server, since, view) {
             return ClaimStep::Wait;
@@ -207,6 +210,8 @@ impl ClaimSearch {
 
     /// Nobody is asked: who is next?
     fn next(&mut self, view: SearchView<'_>) -> ClaimStep {
+        // What has effects has reached one server at most, and must not reach a second one, whatever became of the
+        // first.
         let sent = |tried: &Tried| tried.attempt != Attempt::Untried && tried.out_since > Timestamp::ZERO;
         if !self.repeatable && self.servers().any(|(_, tried)| sent(tried)) {
             return ClaimStep::TurnAway(TurnedAway::NobodyTook);
@@ -221,6 +226,8 @@ impl ClaimSearch {
                     // Its claim may be carried out there at any moment: none goes to another server beside it.
                     return ClaimStep::Wait;
                 }
+                // An unresponsive server is skipped, but it may still come back: the client is turned away only if
+                // none may.
                 still_open = true;
             } else if self.may_ask(server, view) {
                 return ClaimStep::Ask(candidate);
@@ -228,6 +235,7 @@ impl ClaimSearch {
                 return ClaimStep::Look(server);
             }
         }
+        // A new session that was asked for elsewhere may still be given: its first answer is as good as any.
         let races = self.terms.session.is_new() && self.servers().any(|(_, tried)| tried.attempt == Attempt::Left);
         // One that answers nothing is not waited for while its client could have a session from another.
         if races || (still_open && !serves_again) {
@@ -242,6 +250,8 @@ impl ClaimSearch {
         let mut found = false;
         for (place, tried) in self.tried.iter_mut().enumerate().filter(|(_, tried)| tried.attempt == Attempt::Over) {
             let sight = view.sight(ServerId(place as u16));
+            // Only what was asked after the refusal shows a change; the answer before may already have said
+            // "serving".
             let last_look = *tried.over_since_look.get_or_insert(sight.asked_at);
             found |= sight.asked_at > last_look && sight.health == Health::Serving && sight.role != Role::ReadOnly;
         }
@@ -255,6 +265,7 @@ impl ClaimSearch {
             .servers()
             .filter(|(_, tried)| tried.out_since > Timestamp::ZERO)
             .filter(|(_, tried)| matches!(tried.attempt, Attempt::Untried | Attempt::Broken))
+            // The youngest claim is the one that will be carried out last, and so decides who owns the session.
             .max_by_key(|(_, tried)| tried.out_since)
             .map(|(server, tried)| (server, tried.out_since));
         let followed = out.map(|(server, since)| {
@@ -333,12 +344,14 @@ impl ClaimSearch {
     /// Whether others have worked since, and for long enough, without a sign of work from this one.
     fn is_slow_alone(&mut self, server: ServerId, since: Timestamp, view: SearchView<'_>) -> bool {
         let own = view.sight(server);
+        // A zxid that the asked server has not reached counts like work: the quorum goes on without this server.
         let evidence = |other: &ServerSight| other.worked_at().max(other.ahead_of(own));
         let seen = view.others(server).map(evidence).max().unwrap_or(Timestamp::ZERO);
         if seen <= since || own.worked_at() > since {
             self.evidence_since = Timestamp::ZERO;
             return false;
         }
+        // The evidence must hold for a while, because the asked server may be just about to show the same.
         if self.evidence_since == Timestamp::ZERO {
             self.evidence_since = seen;
         }
