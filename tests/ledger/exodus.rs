@@ -91,7 +91,7 @@ fn another_server_leads_in_the_same_epoch() {
     story.look(B);
     assert_eq!(story.reason(link, quiet()), EndReason::LeaderLost);
     let why = story.why(link);
-    assert!(why.contains("server 2 leads now, server 0 did before"), "{why}");
+    assert!(why.contains("server 2 leads now; server 0 led before"), "{why}");
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_look_from_before_waits_for_the_next_one_unless_a_crowd_ends() {
         assert_eq!(story.decided(links[0]).is_some(), dropped == 3, "{dropped}");
         assert_eq!(story.reason(links[0], 60_000), reason, "{dropped}");
         let why = story.why(links[0]);
-        assert_eq!(why.contains("said that it was not serving when asked 1000 ms before"), dropped == 3, "{why}");
+        assert_eq!(why.contains("reported that it was not serving when probed 1000 ms before"), dropped == 3, "{why}");
     }
 }
 

@@ -234,10 +234,10 @@ fn two_that_end_together_wait_for_a_look_that_tells() {
 #[test]
 fn it_is_said_how_the_server_was_seen() {
     for (health, words) in [
-        (Health::NotServing, "server 1 said that it was not serving when asked 0 ms before the end"),
-        (Health::Refusing, "server 1 refused connections when asked 0 ms before the end"),
+        (Health::NotServing, "server 1 reported that it was not serving when probed 0 ms before the end"),
+        (Health::Refusing, "server 1 refused connections when probed 0 ms before the end"),
         (Health::Mute, "server 1 accepted connections and did not answer when probed 0 ms before the end"),
-        (Health::Unreachable, "server 1 could not be reached when asked 0 ms before the end"),
+        (Health::Unreachable, "server 1 could not be reached when probed 0 ms before the end"),
     ] {
         let mut story = Story::new();
         let (_, link) = story.create(A);

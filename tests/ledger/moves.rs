@@ -154,5 +154,5 @@ fn a_write_that_crosses_a_late_claim_is_said_to_be_zoogates_doing() {
     assert_eq!(story.reason(current, quiet()), EndReason::SessionMoved);
     let own = |fact: &Fact| matches!(fact, Fact::Move(MoveFact::RivalLeftBehind { server }) if *server == ServerId(B));
     assert!(story.facts(current).iter().any(own), "{:?}", story.facts(current));
-    assert!(story.why(current).contains("zoogate's doing"), "{}", story.why(current));
+    assert!(story.why(current).contains("zoogate caused this refusal"), "{}", story.why(current));
 }

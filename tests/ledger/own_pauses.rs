@@ -126,5 +126,5 @@ fn a_burst_of_ends_waits_for_its_look_all_the_same() {
     story.stand_still(4_000);
     story.wait(quiet());
     story.wait(LONG);
-    assert!(story.why(link).contains("it said so when asked"), "{:?}", story.decided(link));
+    assert!(story.why(link).contains("it answered a probe"), "{:?}", story.decided(link));
 }

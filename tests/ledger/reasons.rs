@@ -194,7 +194,7 @@ fn a_session_that_expires_as_it_is_claimed() {
     let (_, why) = claimed_as_it_ends(TIMEOUT, 3, Story::fin);
     assert_eq!(
         why,
-        "server 2 closed the claim unanswered as the session expired: \
+        "server 2 closed the claim without an answer because the session expired: \
          server 1 closed its silent connection 3 ms before"
     );
     assert_eq!(claimed_as_it_ends(TIMEOUT, 3, Story::leave).0, EndReason::ConnectionCap, "its client left");

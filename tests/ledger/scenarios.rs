@@ -80,11 +80,11 @@ fn late_claim(story: &mut Story, leave: impl Fn(&mut Story, Link), zoogates: boo
     story.expect_verdict(live, Evidence::AttachElsewhere, Confidence::Likely);
     let verdict = story.verdict();
     assert_eq!(verdict.claimed_by, Some(ServerId(A)));
-    for told in ["was not answered", "server 1 serves again, and carries out what it was sent meanwhile"] {
+    for told in ["got no answer", "server 1 serves again and carries out what it received meanwhile"] {
         let words = story.verdict_words();
         assert!(words.iter().any(|why| why.contains(told)), "{told}: {words:?}");
     }
-    let own = "zoogate had left that claim behind at server 1 and asked another: the refusal is zoogate's doing";
+    let own = "zoogate had given up that claim at server 1 and asked another server: zoogate caused this refusal";
     assert_eq!(story.verdict_words().iter().any(|why| why.contains(own)), zoogates, "{:?}", story.verdict_words());
 
     let healed = story.attach(session, LEADER);
