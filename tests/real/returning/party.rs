@@ -196,7 +196,7 @@ impl Party {
     /// Whether zoogate calls the loss of this client's connection its own doing.
     fn tells_of(&self, client: SocketAddr) -> bool {
         let told = self.gate.as_ref().and_then(|gate| gate.tell_end(client));
-        told.is_some_and(|told| told.contains("late_claim") || told.contains("the refusal is zoogate's doing"))
+        told.is_some_and(|told| told.contains("late_claim") || told.contains("zoogate caused this refusal"))
     }
 
     /// What every client whose way was not smooth has lived through, for a failing test to show.
