@@ -5,17 +5,17 @@
 
 mod quantity;
 
-use crate::admin::{desk, door as admin_door, guests, listing, pace};
+use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
 use crate::observe::observatory::reading;
-use crate::observe::{calendar, journal, logging, sparing};
+use crate::observe::{finding_log, log_throttle, logging, wall_clock};
 use crate::proxy::{
-    account, claims_out, connection, descriptors, door, gate, gateway, half_pipe, loop_watch, older_connections,
-    own_pause, probe, reach, read_ahead, relay, socket, suspect,
+    account, claim_registry, client_listener, connection, descriptors, first_frame, half_pipe, loop_detector,
+    loop_suspect, older_connections, own_pause, prober, proxy_state, read_ahead, relay, socket, upstream_connect,
 };
 use crate::route;
-use crate::session::ledger::{self, docket, kept, roles};
+use crate::session::ledger::{self, controller_roles, decision_queue, retention};
 use crate::session::{
-    connection as session_connection, ending, identity, own_pause as known_pauses, path_ring, pending, watches,
+    connection as session_connection, connection_end, identity, own_pause as known_pauses, path_ring, pending, watches,
 };
 pub use quantity::BoundQuantity;
 
@@ -68,7 +68,7 @@ macro_rules! bounds {
 
 bounds! {
     "connections of clients" [
-        client: count descriptors::PER_CLIENT, own: count descriptors::HOUSE, left: count descriptors::LEFT_CLAIMS_SHARE,
+        client: count descriptors::PER_CLIENT, own: count descriptors::RESERVED_DESCRIPTORS, left: count descriptors::LEFT_CLAIMS_SHARE,
         worker: count descriptors::PER_WORKER, server: count descriptors::PER_SERVER,
     ]
         "`connections.max`, or as many as the descriptor limit allows (the soft limit is raised to the hard one at the \
@@ -78,7 +78,7 @@ bounds! {
     "connections of one client address" []
         "`connections.per_address`, when that is set; further ones are reset",
         "`zoogate_rejected_connections_total{reason=\"too_many_of_address\"}`, log";
-    "accepting with no descriptor left" [again: time door::AFTER_FAILURE]
+    "accepting with no descriptor left" [again: time client_listener::AFTER_FAILURE]
         "tried again every {again}; meanwhile clients wait in the accept queue",
         "`zoogate_listener_errors_total`, log";
     "clients in the accept queue" [queue: count socket::BACKLOG]
@@ -89,14 +89,14 @@ bounds! {
          hangs delays no other server",
         "`zoogate_connect_failures_total{reason=\"resolve\"}`, `zoogate_probe_results_total`";
     "probe connections to a server" [
-        apart: time probe::AFTER_REFUSAL, longest: time probe::LONGEST_PATIENCE,
+        apart: time prober::AFTER_REFUSAL, longest: time prober::LONGEST_PATIENCE,
     ]
         "one at a time, and a new one at most every {apart}; a server that does not answer is probed again on a new \
          one after `probe.timeout`, then after twice as long each time, up to {longest}",
         "`zoogate_probe_results_total`";
     "a server that leads back to zoogate" [
-        waits: time loop_watch::RECENT, words: count suspect::TRIAL_WORDS, pause: time suspect::AFTER_TRIAL,
-        enough: count suspect::ENOUGH, again: time suspect::AFTER_PROOF,
+        waits: time loop_detector::RECENT, words: count loop_suspect::TRIAL_WORDS, pause: time loop_suspect::AFTER_TRIAL,
+        enough: count loop_suspect::ENOUGH, again: time loop_suspect::AFTER_PROOF,
     ]
         "zoogate's own address is an error at the start and in `zoogate check`, and is not used if a name resolves to \
          it later. Through something else: a `srvr` that comes in while one is out waits {waits} at most, and the \
@@ -112,24 +112,24 @@ bounds! {
     "bytes buffered for a peer that does not read" [held: bytes half_pipe::READ_BUFFER]
         "`connections.buffer` for each direction, {held} at most; then reading from the other side pauses. None on an \
          idle connection",
-        "`zoogate_paused_reads_total`";
+        "`zoogate_backpressure_total`";
     "bytes taken from a client before a server has answered its handshake" [
-        ahead: bytes gate::READ_AHEAD, ended: bytes read_ahead::READ_OF_ENDED,
+        ahead: bytes first_frame::READ_AHEAD, ended: bytes read_ahead::READ_OF_ENDED,
     ]
         "{ahead}, {ended} of one that has ended its side; then reading from the client pauses",
         "";
     "time to connect to a server for a claim" [
-        connect: time reach::CONNECT_WITHIN, share: count reach::CONNECT_SHARE,
+        connect: time upstream_connect::CONNECT_WITHIN, share: count upstream_connect::CONNECT_SHARE,
     ]
         "{connect}, or one {share}th of the timeout that the client asked for",
         "`zoogate_connect_failures_total`";
     "time that a claim waits for its server" [
-        least: time route::SHORTEST_PATIENCE, most: time gateway::LONGEST_TIMEOUT,
+        least: time route::SHORTEST_PATIENCE, most: time proxy_state::LONGEST_TIMEOUT,
     ]
         "the timeout that the client asked for, at least {least}, at most {most}",
         "`zoogate_claim_wait_seconds`, `zoogate_rejected_connections_total{reason=\"no_server\"}`, log";
     "unanswered claims that are remembered" [
-        claims: count claims_out::CLAIMS_REMEMBERED, least: time route::SHORTEST_PATIENCE, most: time route::LONGEST_OUT,
+        claims: count claim_registry::CLAIMS_REMEMBERED, least: time route::SHORTEST_PATIENCE, most: time route::LONGEST_OUT,
     ]
         "{claims}, for twice the timeout asked, at least {least} and at most {most}",
         "";
@@ -139,7 +139,7 @@ bounds! {
         "{within}; then the claim is sent, and what the older connection still holds is dropped by its worker",
         "";
     "connections of claims left behind that are watched, and second ones for new sessions" [
-        watched: count claims_out::CONNECTIONS_WATCHED, share: count descriptors::LEFT_CLAIMS_SHARE,
+        watched: count claim_registry::CONNECTIONS_WATCHED, share: count descriptors::LEFT_CLAIMS_SHARE,
     ]
         "{watched}, or one in {share} of the descriptors, as long as the claims are remembered",
         "`zoogate_dropped_total{queue=\"left_claims\"}`";
@@ -182,24 +182,24 @@ bounds! {
     ]
         "those of {sessions} sessions, the newest {claims} of each; they displace one another and no session",
         "`zoogate_dropped_total{queue=\"claims\"}`";
-    "findings that wait to be logged and counted" [findings: count ledger::FINDINGS, held: bytes kept::FINDINGS_BYTES]
+    "findings that wait to be logged and counted" [findings: count ledger::FINDINGS, held: bytes retention::FINDINGS_BYTES]
         "{findings}, or {held} of them",
         "`zoogate_dropped_total{queue=\"findings\"}`";
     "moves, refusals, ended connections that are kept" [
-        each: count ledger::KEPT_OF_EACH, moves: bytes kept::MOVES_BYTES, refusals: bytes kept::VERDICTS_BYTES,
-        ends: bytes kept::ENDED_BYTES,
+        each: count ledger::KEPT_OF_EACH, moves: bytes retention::MOVES_BYTES, refusals: bytes retention::VERDICTS_BYTES,
+        ends: bytes retention::ENDED_BYTES,
     ]
         "{each} of each, or {moves} of moves, {refusals} of refusals and {ends} of ends",
         "";
     "ended connections whose reason is not decided" [
-        ends: count docket::CASES, held: bytes docket::CASES_BYTES, session: bytes docket::CASE_BYTES_A_SESSION,
+        ends: count decision_queue::UNDECIDED_CLOSES, held: bytes decision_queue::UNDECIDED_BYTES, session: bytes decision_queue::UNDECIDED_BYTES_A_SESSION,
     ]
         "{ends}, or {held} and {session} for each session; beyond that the one that is due next is decided \
          with what is known so far",
         "";
     "unanswered requests that are kept of a connection's end" [
-        requests: count ending::UNANSWERED_SHOWN, path: bytes ending::UNANSWERED_PATH,
-        paths: bytes ending::UNANSWERED_PATHS,
+        requests: count connection_end::UNANSWERED_SHOWN, path: bytes connection_end::UNANSWERED_PATH,
+        paths: bytes connection_end::UNANSWERED_PATHS,
     ]
         "{requests}, with {path} of a path and {paths} of all of them; the others are counted",
         "`zoogate_unanswered_requests_total`";
@@ -212,29 +212,29 @@ bounds! {
     "series by session" []
         "`metrics.sessions`",
         "";
-    "log lines that wait for a reader" [lines: count logging::LINES, field: bytes journal::LONGEST_FIELD]
+    "log lines that wait for a reader" [lines: count logging::LINES, field: bytes finding_log::LONGEST_FIELD]
         "{lines}, each field of at most {field}; lines that standard error does not accept count as lost too",
         "`zoogate_dropped_total{queue=\"log\"}`";
-    "log lines that repeat" [pause: time sparing::PAUSE]
+    "log lines that repeat" [pause: time log_throttle::PAUSE]
         "one in {pause} for each kind and server, with the number of suppressed ones; `log.level = \"debug\"` \
          writes every finding",
         "log";
     "connections to the admin address" [
-        connections: count guests::CONNECTIONS, still: time guests::STILL, idle: time guests::IDLE,
-        lifetime: time admin_door::LIFETIME,
+        connections: count connections::CONNECTIONS, still: time connections::STILL, idle: time connections::IDLE,
+        lifetime: time admin_accept::LIFETIME,
     ]
         "{connections}; for a further one the connection that has been idle the longest is closed, unless it is \
          reading an answer. A request that does not arrive in full, or an answer that is not read, is given up after \
          {still}; a connection without a request is closed after {idle}, any after {lifetime}",
         "log";
     "answers of the admin address" [
-        rest: count pace::REST, longest: time pace::LONGEST_REST, sent: count desk::TRAYS, waiting: count desk::WAITING,
+        rest: count cpu_throttle::IDLE_FACTOR, longest: time cpu_throttle::LONGEST_IDLE, sent: count api_state::ANSWERS_AT_ONCE, waiting: count api_state::REQUESTS_WAITING,
     ]
         "made one at a time, each followed by a pause of {rest} times what it took, up to {longest}; {sent} are sent \
          at a time and {waiting} requests wait, further ones get `503`. `/livez` and `/readyz` never \
          wait",
-        "`zoogate_admin_waits_total`";
-    "rows of a list that are made before they are read" [rows: count listing::ROWS, piece: bytes listing::PIECE]
+        "`zoogate_admin_throttled_total`";
+    "rows of a list that are made before they are read" [rows: count streamed_list::ROWS_A_PIECE, piece: bytes streamed_list::PIECE_BYTES]
         "{rows} at a time, up to {piece} and one row more",
         "";
     "events in the timeline of one session" [each: count reading::STORY]
@@ -247,7 +247,7 @@ bounds! {
         "{unacknowledged}; then its connection is reset. The other side's end shows only after such \
          bytes",
         "`zoogate_connection_ends_total{reason=\"server_gone\"}`";
-    "steps of the machine's date" [steps: count calendar::STEPS]
+    "steps of the machine's date" [steps: count wall_clock::STEPS]
         "only displayed times depend on it: each moment is shown by the clock that the machine had then, of the \
          newest {steps} steps",
         "`zoogate_clock_steps_total`, log";
@@ -255,7 +255,7 @@ bounds! {
         "noticed from {noted} on (the process or its machine was stopped or throttled, or a worker was blocked); no \
          silence and no waiting time includes them; the newest {kept} are remembered",
         "`zoogate_own_pauses_total`, `zoogate_own_pause_seconds_total`, log";
-    "Kafka clusters whose controller is known" [clusters: count roles::CONTROLLERS]
+    "Kafka clusters whose controller is known" [clusters: count controller_roles::CONTROLLERS]
         "{clusters}",
         "";
     "resident memory" [base: bytes RESIDENT_BASE, session: bytes RESIDENT_PER_SESSION]

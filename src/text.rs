@@ -78,7 +78,7 @@ fn escaped(text: &str, unsafe_here: impl Fn(char) -> bool, escape: impl Fn(char,
     Cow::Owned(safe)
 }
 
-/// The longest beginning of a text that has at most so many bytes.
+/// The longest beginning of a text that has at most this many bytes.
 pub fn beginning(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }

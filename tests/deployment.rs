@@ -4,7 +4,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use zoogate::config::{self, FileText, Keys, Period, Settings, Sources};
+use zoogate::config::{self, ConfigKeys, ConfigSources, FileText, Period, Settings};
 use zoogate::observe::Observatory;
 use zoogate::observe::catalog::CATALOG;
 use zoogate::time::Timestamp;
@@ -15,7 +15,7 @@ fn deployed(file: &str) -> String {
 
 fn settings(file: Option<&str>, variables: Vec<(String, String)>) -> Settings {
     let file = file.map(|name| FileText { path: PathBuf::from(name), text: deployed(name) });
-    let sources = Sources { file, variables, flags: Keys::default(), cores: NonZeroUsize::MIN };
+    let sources = ConfigSources { file, variables, flags: ConfigKeys::default(), cores: NonZeroUsize::MIN };
     config::load(&sources).unwrap_or_else(|error| panic!("{error}")).settings
 }
 

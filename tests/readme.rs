@@ -9,9 +9,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zoogate::admin::AdminServer;
+use zoogate::admin::AdminListener;
 use zoogate::cli;
-use zoogate::config::{self, FileText, Keys, Settings, Sources};
+use zoogate::config::{self, ConfigKeys, ConfigSources, FileText, Settings};
 use zoogate::observe::Observatory;
 use zoogate::time::Timestamp;
 
@@ -32,7 +32,12 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 
 fn loaded(text: &str) -> Settings {
     let file = FileText { path: PathBuf::from("README.md"), text: text.to_owned() };
-    let sources = Sources { file: Some(file), variables: Vec::new(), flags: Keys::default(), cores: NonZeroUsize::MIN };
+    let sources = ConfigSources {
+        file: Some(file),
+        variables: Vec::new(),
+        flags: ConfigKeys::default(),
+        cores: NonZeroUsize::MIN,
+    };
     config::load(&sources).unwrap_or_else(|error| panic!("{error}")).settings
 }
 
@@ -76,7 +81,7 @@ fn files_are_valid() {
 #[test]
 fn paths_of_the_api_are_answered() {
     let observatory = Observatory::new(&loaded("servers = \"a\"\nlisten = [\"127.0.0.1:2181\"]"), Timestamp::ZERO);
-    let door = AdminServer::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let door = AdminListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
     let admin = door.start(Arc::new(observatory)).expect("a thread");
     let text = readme();
     let paths: Vec<&str> = text.split("| `GET ").skip(1).filter_map(|rest| rest.split('`').next()).collect();

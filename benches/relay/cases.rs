@@ -23,7 +23,7 @@ pub(crate) struct Case {
 pub(crate) enum Setting {
     /// One worker on the proxy's core, our server behind.
     Plain,
-    /// So many workers, which may use the load's core too.
+    /// This many workers, which may use the load's core too.
     BothCores { workers: usize },
     /// One worker on the proxy's core, a real ZooKeeper server behind.
     Real,
@@ -36,7 +36,7 @@ pub(crate) enum Work {
     Load { connections: usize, depth: usize, data_bytes: usize },
     /// Some connections that ask one thing after the other, beside others that trouble the proxy.
     Beside { trouble: Trouble },
-    /// Short lives, so many at once.
+    /// Short lives, this many at once.
     Handshakes { lanes: usize },
     /// Sessions that do one read and a ping and then nothing, against a proxy of their own.
     Idle { sessions: usize },
@@ -47,7 +47,7 @@ pub(crate) enum Work {
 pub(crate) enum Trouble {
     /// Nothing: one more connection, idle.
     Nobody,
-    /// So many connections that send requests of 1 MB as fast as they are taken.
+    /// This many connections that send requests of 1 MB as fast as they are taken.
     Streams(usize),
     /// One connection with 4,096 requests in flight.
     Pipeline,

@@ -74,7 +74,7 @@ impl Peer {
         Ok(format!("{self} {number}"))
     }
 
-    /// Whether it is set up to run with so many workers: nginx runs without a master process, so with one.
+    /// Whether it is set up to run with this many workers: nginx runs without a master process, so with one.
     pub(crate) fn can_have(&self, workers: usize) -> bool {
         *self != Self::Nginx || workers == 1
     }

@@ -9,23 +9,23 @@ use hyper::body::{Bytes, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use super::guests::Guest;
+use super::connections::AdminConnection;
 
 /// A body that says when it is on its way in whole, or will not be.
 pub(super) struct AnswerBody {
     body: Body,
-    guest: Arc<Guest>,
+    client: Arc<AdminConnection>,
 }
 
 impl AnswerBody {
-    pub(super) fn new(body: Body, guest: Arc<Guest>) -> Self {
-        Self { body, guest }
+    pub(super) fn new(body: Body, client: Arc<AdminConnection>) -> Self {
+        Self { body, client }
     }
 }
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
-        self.guest.answered(Instant::now());
+        self.client.answered(Instant::now());
     }
 }
 
@@ -49,7 +49,7 @@ impl hyper::body::Body for AnswerBody {
 /// A whole answer that holds its tray until it is on its way.
 pub(super) struct WholeBody {
     pub(super) bytes: Option<Bytes>,
-    pub(super) _tray: OwnedSemaphorePermit,
+    pub(super) _answer_permit: OwnedSemaphorePermit,
 }
 
 impl hyper::body::Body for WholeBody {

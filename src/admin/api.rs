@@ -13,12 +13,12 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::desk::Desk;
-use super::error::Refusal;
-use super::guests::Guests;
-use super::host::Names;
-use super::listing::row_text;
-use super::query::{Asked, ListQuery};
+use super::allowed_hosts::AllowedHosts;
+use super::api_state::ApiState;
+use super::connections::AdminConnections;
+use super::error::ApiError;
+use super::query::{ListQuery, QueryParams};
+use super::streamed_list::row_text;
 use super::views;
 use crate::config::LogLevel;
 use crate::ids::SessionId;
@@ -31,8 +31,8 @@ const BODY: usize = 1024;
 const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// All paths.
-pub(super) fn routes(observatory: Arc<Observatory>, names: Names, guests: Arc<Guests>) -> Router {
-    let desk = Desk::new(observatory, names, guests);
+pub(super) fn routes(observatory: Arc<Observatory>, names: AllowedHosts, clients: Arc<AdminConnections>) -> Router {
+    let api = ApiState::new(observatory, names, clients);
     Router::new()
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
@@ -47,24 +47,24 @@ pub(super) fn routes(observatory: Arc<Observatory>, names: Names, guests: Arc<Gu
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY))
-        .layer(middleware::from_fn_with_state(desk.clone(), guard))
-        .with_state(desk)
+        .layer(middleware::from_fn_with_state(api.clone(), guard))
+        .with_state(api)
 }
 
 /// By this who asks knows that it is zoogate that answers.
 const SERVER: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// Turns away requests for other hosts, and keeps answers out of caches and other sites' pages.
-async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+async fn guard(State(api): State<ApiState>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
-    let mut response = if desk.names.admit(host) {
+    let mut response = if api.names.admit(host) {
         next.run(request).await
     } else {
         let reason = format!(
             "this address does not answer for host {:?}, only for its own address or localhost",
             host.unwrap_or_default()
         );
-        Refusal::new(StatusCode::MISDIRECTED_REQUEST, "wrong host", reason).into_response()
+        ApiError::new(StatusCode::MISDIRECTED_REQUEST, "wrong host", reason).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
@@ -74,106 +74,118 @@ async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Respon
 }
 
 #[derive(Serialize)]
-struct Alive {
+struct LivezAnswer {
     alive: bool,
 }
 
-async fn livez() -> Json<Alive> {
-    Json(Alive { alive: true })
+async fn livez() -> Json<LivezAnswer> {
+    Json(LivezAnswer { alive: true })
 }
 
 #[derive(Serialize)]
-struct Readiness {
+struct ReadyzAnswer {
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
 
-async fn readyz(State(desk): State<Desk>) -> (StatusCode, Json<Readiness>) {
-    let reason = desk.observatory.unready();
+async fn readyz(State(api): State<ApiState>) -> (StatusCode, Json<ReadyzAnswer>) {
+    let reason = api.observatory.unready();
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready: reason.is_none(), reason }))
+    (status, Json(ReadyzAnswer { ready: reason.is_none(), reason }))
 }
 
-async fn metrics(State(desk): State<Desk>) -> Result<Response, Refusal> {
+async fn metrics(State(api): State<ApiState>) -> Result<Response, ApiError> {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    desk.whole(kind, |observatory| Ok(observatory.metrics())).await
+    api.whole(kind, |observatory| Ok(observatory.metrics())).await
 }
 
-async fn sessions(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::SESSION_FILTERS, views::sessions).await
+async fn sessions(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::SESSION_FILTERS, views::sessions).await
 }
 
-async fn session(State(desk): State<Desk>, Path(session): Path<String>) -> Result<Response, Refusal> {
-    let wrong = |reason| Refusal::bad_request("the path names no session", reason);
+async fn session(State(api): State<ApiState>, Path(session): Path<String>) -> Result<Response, ApiError> {
+    let wrong = |reason| ApiError::bad_request("the path names no session", reason);
     let session = SessionId::parse(&session).map_err(wrong)?;
-    desk.whole("application/json", |observatory| {
-        let story = views::story(observatory, session).ok_or_else(|| {
+    api.whole("application/json", |observatory| {
+        let session_detail = views::session_detail(observatory, session).ok_or_else(|| {
             let reason = "no server gave this session through zoogate, or it ended and was forgotten";
-            Refusal::not_found(format!("session {session} is not known"), reason)
+            ApiError::not_found(format!("session {session} is not known"), reason)
         })?;
-        Ok(text::json(&row_text(&story)).into_owned())
+        Ok(text::json(&row_text(&session_detail)).into_owned())
     })
     .await
 }
 
-async fn moves(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::MOVE_FILTERS, views::moves).await
+async fn moves(State(api): State<ApiState>, QueryParams(query): QueryParams<ListQuery>) -> Result<Response, ApiError> {
+    api.list(query, views::MOVE_FILTERS, views::moves).await
 }
 
-async fn session_moved(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::VERDICT_FILTERS, views::session_moved).await
+async fn session_moved(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::REFUSAL_FILTERS, views::session_moved).await
 }
 
-async fn servers(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::SERVER_FILTERS, views::servers).await
+async fn servers(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::SERVER_FILTERS, views::servers).await
 }
 
-async fn connections(State(desk): State<Desk>, Asked(query): Asked<ListQuery>) -> Result<Response, Refusal> {
-    desk.list(query, views::CONNECTION_FILTERS, views::connections).await
+async fn connections(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::CONNECTION_FILTERS, views::connections).await
 }
 
 /// The level of the log, as it is told and asked for.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Level {
+struct LogLevelBody {
     level: LogLevel,
 }
 
-fn no_log() -> Refusal {
-    Refusal::new(StatusCode::CONFLICT, "there is no log whose level can be changed", "zoogate was started without one")
+fn no_log() -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, "there is no log whose level can be changed", "zoogate was started without one")
 }
 
-async fn log_level(State(desk): State<Desk>) -> Result<Json<Level>, Refusal> {
-    Ok(Json(Level { level: desk.observatory.log().ok_or_else(no_log)?.level() }))
+async fn log_level(State(api): State<ApiState>) -> Result<Json<LogLevelBody>, ApiError> {
+    Ok(Json(LogLevelBody { level: api.observatory.log().ok_or_else(no_log)?.level() }))
 }
 
-async fn set_log_level(State(desk): State<Desk>, request: Request) -> Result<Json<Level>, Refusal> {
-    let wanted = timeout(BODY_TIME, Json::<Level>::from_request(request, &())).await.map_err(|_| {
-        Refusal::new(
+async fn set_log_level(State(api): State<ApiState>, request: Request) -> Result<Json<LogLevelBody>, ApiError> {
+    let wanted = timeout(BODY_TIME, Json::<LogLevelBody>::from_request(request, &())).await.map_err(|_| {
+        ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "the request body did not arrive in time",
             "send the level as JSON within 5 s",
         )
     })?;
-    let Json(Level { level }) = wanted.map_err(|rejection: JsonRejection| {
+    let Json(LogLevelBody { level }) = wanted.map_err(|rejection: JsonRejection| {
         let reason = format!("{}; send {{\"level\": \"debug\"}} as application/json", rejection.body_text());
-        Refusal::new(rejection.status(), "the level is not valid", reason)
+        ApiError::new(rejection.status(), "the level is not valid", reason)
     })?;
-    let log = desk.observatory.log().ok_or_else(no_log)?;
+    let log = api.observatory.log().ok_or_else(no_log)?;
     log.set_level(level)
-        .map_err(|error| Refusal::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
+        .map_err(|error| ApiError::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
     tracing::info!(%level, "log level changed");
-    Ok(Json(Level { level }))
+    Ok(Json(LogLevelBody { level }))
 }
 
-async fn no_such_path() -> Refusal {
+async fn no_such_path() -> ApiError {
     let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
                   /api/session-moved, /api/servers, /api/connections and /api/log-level";
-    Refusal::not_found("there is no such path", reason)
+    ApiError::not_found("there is no such path", reason)
 }
 
-async fn no_such_method() -> Refusal {
+async fn no_such_method() -> ApiError {
     let reason = "use GET; only /api/log-level also takes PUT";
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed for this path", reason)
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed for this path", reason)
 }

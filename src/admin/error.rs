@@ -28,19 +28,19 @@ pub enum AdminError {
 
 /// An answer that says why there is none.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ApiError {
     status: StatusCode,
     error: String,
     reason: String,
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ErrorBody<'a> {
     error: &'a str,
     reason: &'a str,
 }
 
-impl Refusal {
+impl ApiError {
     pub(super) fn new(status: StatusCode, error: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { status, error: error.into(), reason: reason.into() }
     }
@@ -56,9 +56,9 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (error, reason) = (one_line(&self.error), one_line(&self.reason));
-        (self.status, Json(Body { error: &error, reason: &reason })).into_response()
+        (self.status, Json(ErrorBody { error: &error, reason: &reason })).into_response()
     }
 }

@@ -8,21 +8,21 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::Refusal;
+use super::error::ApiError;
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Observatory;
-use crate::session::identity::Identity;
+use crate::session::identity::HolderIdentity;
 
 /// Elements of a list unless more are asked for.
 const DEFAULT_LIMIT: usize = 1_000;
 
 /// The query of a request, or the reason why it is none.
-pub(super) struct Asked<T>(pub(super) T);
+pub(super) struct QueryParams<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
-    type Rejection = Refusal;
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(query)) => Ok(Self(query)),
             Err(rejection) => Err(refusal(&rejection)),
@@ -30,8 +30,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     }
 }
 
-fn refusal(rejection: &QueryRejection) -> Refusal {
-    Refusal::bad_request("the query is not valid", rejection.body_text())
+fn refusal(rejection: &QueryRejection) -> ApiError {
+    ApiError::bad_request("the query is not valid", rejection.body_text())
 }
 
 /// The query of every list. A filter that is not given lets everything through.
@@ -58,12 +58,12 @@ pub(super) struct ListQuery {
 
 /// A [`ListQuery`] whose words were looked up.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Filter {
+pub(super) struct ListFilter {
     pub(super) limit: usize,
     pub(super) server: Option<ServerId>,
     pub(super) session: Option<SessionId>,
     pub(super) moved: Option<bool>,
-    client: Option<Peer>,
+    client: Option<ClientFilter>,
     state: Option<String>,
     identity: Option<String>,
     reason: Option<String>,
@@ -71,17 +71,17 @@ pub(super) struct Filter {
 
 /// A client, or all clients of a host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Peer {
+enum ClientFilter {
     Socket(SocketAddr),
     Host(IpAddr),
 }
 
-impl Peer {
-    fn parse(text: &str) -> Result<Self, Refusal> {
+impl ClientFilter {
+    fn parse(text: &str) -> Result<Self, ApiError> {
         let socket = text.parse().map(Self::Socket);
         socket.or_else(|_| text.parse().map(Self::Host)).map_err(|_| {
             let reason = format!("{text:?} is not an IP address, with or without a port");
-            Refusal::bad_request("the client filter is not an address", reason)
+            ApiError::bad_request("the client filter is not an address", reason)
         })
     }
 }
@@ -106,20 +106,20 @@ impl ListQuery {
     /// # Errors
     /// A filter that is not among those which the list has, a server that there is not, or something that is no
     /// session id.
-    pub(super) fn resolve(self, observatory: &Observatory, filters: &[&str]) -> Result<Filter, Refusal> {
+    pub(super) fn resolve(self, observatory: &Observatory, filters: &[&str]) -> Result<ListFilter, ApiError> {
         if let Some(name) = self.given().find(|name| !filters.contains(name)) {
             let reason = format!("its filters are limit, {}", filters.join(", "));
-            return Err(Refusal::bad_request(format!("this list has no filter {name}"), reason));
+            return Err(ApiError::bad_request(format!("this list has no filter {name}"), reason));
         }
         let server = self.server.map(|name| server_named(&name, observatory)).transpose()?;
-        let wrong_id = |reason| Refusal::bad_request("the session filter is not a session id", reason);
+        let wrong_id = |reason| ApiError::bad_request("the session filter is not a session id", reason);
         let session = self.session.map(|id| SessionId::parse(&id)).transpose().map_err(wrong_id)?;
-        Ok(Filter {
+        Ok(ListFilter {
             limit: self.limit.unwrap_or(DEFAULT_LIMIT),
             server,
             session,
             moved: self.moved,
-            client: self.client.map(|client| Peer::parse(&client)).transpose()?,
+            client: self.client.map(|client| ClientFilter::parse(&client)).transpose()?,
             state: self.state,
             identity: self.identity,
             reason: self.reason,
@@ -127,17 +127,17 @@ impl ListQuery {
     }
 }
 
-fn server_named(name: &str, observatory: &Observatory) -> Result<ServerId, Refusal> {
+fn server_named(name: &str, observatory: &Observatory) -> Result<ServerId, ApiError> {
     let roster = observatory.roster();
     let by_address = roster.servers.iter().find(|entry| entry.address == name).map(|entry| entry.id);
     let by_number = || name.parse().ok().map(ServerId).filter(|id| roster.get(*id).is_some());
     by_address.or_else(by_number).ok_or_else(|| {
         let known: Vec<&str> = roster.servers.iter().map(|entry| entry.address.as_str()).collect();
-        Refusal::bad_request(format!("there is no server {name}"), format!("the servers are {}", known.join(", ")))
+        ApiError::bad_request(format!("there is no server {name}"), format!("the servers are {}", known.join(", ")))
     })
 }
 
-impl Filter {
+impl ListFilter {
     pub(super) fn server_fits(&self, servers: &[Option<ServerId>]) -> bool {
         self.server.is_none_or(|wanted| servers.contains(&Some(wanted)))
     }
@@ -149,8 +149,8 @@ impl Filter {
     pub(super) fn client_fits(&self, client: Option<SocketAddr>) -> bool {
         match self.client {
             None => true,
-            Some(Peer::Socket(wanted)) => client == Some(wanted),
-            Some(Peer::Host(wanted)) => client.is_some_and(|client| client.ip() == wanted),
+            Some(ClientFilter::Socket(wanted)) => client == Some(wanted),
+            Some(ClientFilter::Host(wanted)) => client.is_some_and(|client| client.ip() == wanted),
         }
     }
 
@@ -162,7 +162,7 @@ impl Filter {
         self.reason.is_none() || self.reason.as_deref() == reason
     }
 
-    pub(super) fn identity_fits(&self, identity: Option<Identity>, client: Option<SocketAddr>) -> bool {
+    pub(super) fn identity_fits(&self, identity: Option<HolderIdentity>, client: Option<SocketAddr>) -> bool {
         let fits = |wanted: &str| super::views::holder(identity, client).is_some_and(|name| name.contains(wanted));
         self.identity.as_deref().is_none_or(fits)
     }

@@ -22,7 +22,7 @@ pub(super) struct AdminClient<'a> {
 
 /// What was answered.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct AdminAnswer {
     pub(super) status: StatusCode,
     pub(super) body: Value,
 }
@@ -35,13 +35,13 @@ impl<'a> AdminClient<'a> {
     }
 
     /// Fetches a path of the API.
-    pub(super) fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Answer> {
+    pub(super) fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<AdminAnswer> {
         let query = query.iter().map(|(name, value)| (*name, value.as_str()));
         self.read(path, self.agent.get(self.url(path)).query_pairs(query).call())
     }
 
     /// Changes something.
-    pub(super) fn put(&self, path: &str, body: &Value) -> anyhow::Result<Answer> {
+    pub(super) fn put(&self, path: &str, body: &Value) -> anyhow::Result<AdminAnswer> {
         let request = self.agent.put(self.url(path)).header("content-type", "application/json");
         self.read(path, request.send(body.to_string()))
     }
@@ -50,7 +50,7 @@ impl<'a> AdminClient<'a> {
         format!("http://{}{path}", self.address)
     }
 
-    fn read(&self, path: &str, response: Result<http::Response<Body>, ureq::Error>) -> anyhow::Result<Answer> {
+    fn read(&self, path: &str, response: Result<http::Response<Body>, ureq::Error>) -> anyhow::Result<AdminAnswer> {
         let address = self.address;
         let mut response = response.map_err(|error| {
             anyhow!(
@@ -70,13 +70,13 @@ impl<'a> AdminClient<'a> {
             .read_to_string()
             .with_context(|| format!("{address} did not finish its answer to {path}"))?;
         match serde_json::from_str(&text) {
-            Ok(body) => Ok(Answer { status, body }),
+            Ok(body) => Ok(AdminAnswer { status, body }),
             Err(_) => bail!("what answers at {address} is no zoogate: {status} without JSON for {path}"),
         }
     }
 }
 
-impl Answer {
+impl AdminAnswer {
     /// The body of an answer that is what was asked for.
     ///
     /// # Errors

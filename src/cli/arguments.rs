@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::explain;
-use crate::config::{self, Keys, LogLevel};
+use crate::config::{self, ConfigKeys, LogLevel};
 use crate::ids::SessionId;
 
 /// A transparent proxy for ZooKeeper that knows where every session is.
@@ -64,7 +64,7 @@ pub enum Command {
 
     /// List sessions, most recently active first.
     #[command(after_help = ASKING)]
-    Sessions(ListQuery),
+    Sessions(ListOptions),
 
     /// Show one session: its server, its latency, and its history.
     ///
@@ -77,24 +77,24 @@ pub enum Command {
 
         /// Whom to ask.
         #[command(flatten)]
-        asking: Asking,
+        asking: QueryOptions,
     },
 
     /// List moves of sessions from one server to another, oldest first.
     #[command(after_help = ASKING)]
-    Moves(ListQuery),
+    Moves(ListOptions),
 
     /// List refusals by SESSION_MOVED with their evidence, oldest first.
     #[command(after_help = ASKING)]
-    SessionMoved(ListQuery),
+    SessionMoved(ListOptions),
 
     /// List the servers of the ensemble and their state.
     #[command(after_help = ASKING)]
-    Servers(ListQuery),
+    Servers(ListOptions),
 
     /// List connections, open and ended, newest first.
     #[command(after_help = ASKING)]
-    Connections(ListQuery),
+    Connections(ListOptions),
 
     /// Explain the reasons and kinds of evidence that lists and metrics show.
     Explain {
@@ -149,7 +149,7 @@ pub struct SettingsSource {
 
     /// The settings given as flags.
     #[command(flatten)]
-    pub flags: Keys,
+    pub flags: ConfigKeys,
 }
 
 /// Which zoogate to ask.
@@ -168,7 +168,7 @@ pub struct RunningZoogate {
 
 /// Which zoogate to ask, and how to print its answer.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct Asking {
+pub struct QueryOptions {
     /// Whom to ask.
     #[command(flatten)]
     pub at: RunningZoogate,
@@ -180,10 +180,10 @@ pub struct Asking {
 
 /// A question for a list. What is not asked for is not narrowed down.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct ListQuery {
+pub struct ListOptions {
     /// Whom to ask.
     #[command(flatten)]
-    pub asking: Asking,
+    pub asking: QueryOptions,
 
     /// Maximum number of rows [default: 1000].
     #[arg(long, value_name = "N")]
@@ -218,7 +218,7 @@ pub struct ListQuery {
     pub moved: bool,
 }
 
-impl ListQuery {
+impl ListOptions {
     /// Names and values of the API's query.
     pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
         let pairs = [

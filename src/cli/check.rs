@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::arguments::SettingsSource;
-use super::table::Table;
-use super::{Finding, source};
+use super::table::TextTable;
+use super::{CommandOutcome, source};
 use crate::config::{self, ListenerKind, OwnListeners, ServerAddress, Settings};
 use crate::proxy::is_own_address;
 use crate::text;
@@ -19,16 +19,16 @@ use crate::text;
 /// How long names are looked up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Result<Finding> {
+pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     let loaded = match config::load(&source::read(from)?) {
         Ok(loaded) => loaded,
         Err(error) => {
             writeln!(out, "{}", text::lines(&error.to_string()))?;
-            return Ok(Finding::Bad);
+            return Ok(CommandOutcome::Negative);
         }
     };
     let settings = loaded.settings;
-    let mut table = Table::new(&[]);
+    let mut table = TextTable::new(&[]);
     for listener in &settings.listeners {
         table.row(["listen".to_owned(), listener.address.to_string(), behind(&settings, listener.kind)]);
     }
@@ -68,10 +68,10 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
         writeln!(out, "{fault}")?;
     }
     if !faults.is_empty() {
-        return Ok(Finding::Bad);
+        return Ok(CommandOutcome::Negative);
     }
     writeln!(out, "valid")?;
-    Ok(Finding::Good)
+    Ok(CommandOutcome::Success)
 }
 
 fn behind(settings: &Settings, kind: ListenerKind) -> String {
@@ -89,7 +89,7 @@ fn resolve_all(servers: &[ServerAddress]) -> Vec<Result<Vec<SocketAddr>, String>
     let (tell, told) = mpsc::channel();
     for (place, server) in servers.iter().cloned().enumerate() {
         let tell = tell.clone();
-        // Whoever is not heard in time ends with the process.
+        // A thread that is not done in time ends with the process.
         thread::spawn(move || tell.send((place, resolve(&server))));
     }
     drop(tell);

@@ -19,15 +19,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
-use super::Finding;
+use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use crate::admin::{Admin, AdminServer};
-use crate::config::{self, FileText, Keys, ListenerKind, Sources};
+use crate::admin::{AdminListener, AdminThread};
+use crate::config::{self, ConfigKeys, ConfigSources, FileText, ListenerKind};
 use crate::ids::SessionId;
-use crate::proxy::{ServeError, Server};
+use crate::proxy::{Proxy, ServeError};
 use client::DemoClient;
 use host::EnsembleHost;
-use screen::Screen;
+use screen::DemoScreen;
 
 /// How long anything is awaited before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -37,34 +37,35 @@ const LOOK: Duration = Duration::from_millis(100);
 const WORK: Duration = Duration::from_millis(1_500);
 
 /// A zoogate that runs inside this process.
-struct Zoogate {
+struct DemoProxy {
     pooled: SocketAddr,
     mirrors: Vec<SocketAddr>,
-    admin: Admin,
+    admin: AdminThread,
     serving: JoinHandle<Result<(), ServeError>>,
 }
 
-impl Zoogate {
+impl DemoProxy {
     fn start(servers: &[SocketAddr]) -> anyhow::Result<Self> {
         let connect: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
-        let doors: Vec<String> = servers.iter().map(|server| format!("\"127.0.0.1:0={server}\"")).collect();
+        let listeners: Vec<String> = servers.iter().map(|server| format!("\"127.0.0.1:0={server}\"")).collect();
         let text = format!(
             "servers = \"{}\"\nlisten = [\"127.0.0.1:0\", {}]\n[admin]\naddress = \"127.0.0.1:0\"\n",
             connect.join(","),
-            doors.join(", ")
+            listeners.join(", ")
         );
         let file = FileText { path: PathBuf::from("demo"), text };
         let cores = std::num::NonZeroUsize::MIN;
-        let sources = Sources { file: Some(file), variables: Vec::new(), flags: Keys::default(), cores };
+        let sources = ConfigSources { file: Some(file), variables: Vec::new(), flags: ConfigKeys::default(), cores };
         let settings = config::load(&sources)?.settings;
         let kinds: Vec<ListenerKind> = settings.listeners.iter().map(|listener| listener.kind).collect();
-        let admin = settings.admin.map(|admin| AdminServer::bind(admin.address)).transpose()?;
-        let server = Server::bind(settings)?;
-        let doors: Vec<(ListenerKind, SocketAddr)> = kinds.into_iter().zip(server.addresses()).collect();
+        let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
+        let server = Proxy::bind(settings)?;
+        let listeners: Vec<(ListenerKind, SocketAddr)> = kinds.into_iter().zip(server.addresses()).collect();
         let admin = admin.context("the admin address is off")?.start(server.observatory())?;
         let serving = thread::Builder::new().name("zoogate".to_owned()).spawn(move || server.run())?;
-        let pooled = doors.iter().find(|(kind, _)| *kind == ListenerKind::Pooled).context("no pooled address")?.1;
-        let mirrors = doors.iter().filter(|(kind, _)| *kind != ListenerKind::Pooled).map(|(_, door)| *door).collect();
+        let pooled = listeners.iter().find(|(kind, _)| *kind == ListenerKind::Pooled).context("no pooled address")?.1;
+        let mirrors =
+            listeners.iter().filter(|(kind, _)| *kind != ListenerKind::Pooled).map(|(_, address)| *address).collect();
         Ok(Self { pooled, mirrors, admin, serving })
     }
 
@@ -91,10 +92,10 @@ impl Zoogate {
 }
 
 /// Tells the story; Bad when the flag that it is about did not appear.
-pub(super) fn demo(keep: bool, out: &mut dyn Write) -> anyhow::Result<Finding> {
-    let mut screen = Screen::new(out);
+pub(super) fn demo(keep: bool, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
+    let mut screen = DemoScreen::new(out);
     let host = EnsembleHost::start().context("cannot start the simulated ensemble")?;
-    let zoogate = Zoogate::start(host.addresses())?;
+    let zoogate = DemoProxy::start(host.addresses())?;
     screen.heading("Three simulated ZooKeeper servers, and zoogate in front of them")?;
     let servers = zoogate.wait_for("/api/servers", serving_servers)?;
     screen.table(&[("SERVER", "/server"), ("STATE", "/state"), ("ROLE", "/role")], &servers)?;
@@ -150,12 +151,12 @@ fn start_workers(address: SocketAddr, stop: &Arc<AtomicBool>) -> anyhow::Result<
 }
 
 fn tell(
-    zoogate: &Zoogate,
-    screen: &mut Screen<'_>,
+    zoogate: &DemoProxy,
+    screen: &mut DemoScreen<'_>,
     servers: &[Value],
     stop: &Arc<AtomicBool>,
     workers: &mut Vec<JoinHandle<()>>,
-) -> anyhow::Result<Finding> {
+) -> anyhow::Result<CommandOutcome> {
     let place = |leads: bool| {
         servers.iter().position(|server| (server.get("role").and_then(Value::as_str) == Some("leader")) == leads)
     };
@@ -195,11 +196,11 @@ fn tell(
     })?;
     let Ok(verdict) = zoogate.wait_for("/api/session-moved", |body| newest(body, "session_moved", session)) else {
         screen.say("zoogate did not flag the refusal.")?;
-        return Ok(Finding::Bad);
+        return Ok(CommandOutcome::Negative);
     };
     show_verdict(screen, &verdict)?;
     show_latency(zoogate, screen)?;
-    Ok(if refused.is_err() { Finding::Good } else { Finding::Bad })
+    Ok(if refused.is_err() { CommandOutcome::Success } else { CommandOutcome::Negative })
 }
 
 /// The last element of a list that is about this session.
@@ -208,7 +209,7 @@ fn newest(body: &Value, member: &str, session: SessionId) -> Option<Value> {
     body.get(member)?.as_array()?.iter().rfind(about).cloned()
 }
 
-fn show_verdict(screen: &mut Screen<'_>, verdict: &Value) -> anyhow::Result<()> {
+fn show_verdict(screen: &mut DemoScreen<'_>, verdict: &Value) -> anyhow::Result<()> {
     let columns = [
         ("SESSION", "/session"),
         ("IDENTITY", "/identity"),
@@ -223,7 +224,7 @@ fn show_verdict(screen: &mut Screen<'_>, verdict: &Value) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn show_latency(zoogate: &Zoogate, screen: &mut Screen<'_>) -> anyhow::Result<()> {
+fn show_latency(zoogate: &DemoProxy, screen: &mut DemoScreen<'_>) -> anyhow::Result<()> {
     screen.heading("Latency of every session, in microseconds")?;
     let mut rows = Vec::new();
     for session in zoogate.list("/api/sessions", "sessions")? {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::Finding;
+use super::CommandOutcome;
 use crate::session::verdict::{EndReason, Evidence};
 
 /// The words that can be asked for.
@@ -11,7 +11,7 @@ pub(super) fn words() -> Vec<&'static str> {
 }
 
 /// Explains one word, or all of them.
-pub(super) fn explain(word: Option<&str>, out: &mut dyn Write) -> anyhow::Result<Finding> {
+pub(super) fn explain(word: Option<&str>, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     let asked = |label: &str| word.is_none_or(|word| word == label);
     if word.is_none() {
         writeln!(out, "Why a connection ended (reason):\n")?;
@@ -25,5 +25,5 @@ pub(super) fn explain(word: Option<&str>, out: &mut dyn Write) -> anyhow::Result
     for evidence in Evidence::ALL.into_iter().filter(|evidence| asked(evidence.label())) {
         writeln!(out, "{}\n    {}", evidence.label(), evidence.meaning())?;
     }
-    Ok(Finding::Good)
+    Ok(CommandOutcome::Success)
 }

@@ -5,21 +5,21 @@ use std::io::Write;
 use anyhow::bail;
 use serde_json::Value;
 
-use super::Finding;
+use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::ListQuery;
-use super::table::{Table, cell};
+use super::arguments::ListOptions;
+use super::table::{TextTable, cell};
 use crate::text;
 
 /// One list of the API: where it is, the member that holds it, and the columns shown of it.
-pub(super) struct List {
+pub(super) struct ListCommand {
     path: &'static str,
     member: &'static str,
     /// Title and field.
     columns: &'static [(&'static str, &'static str)],
 }
 
-pub(super) const SESSIONS: List = List {
+pub(super) const SESSIONS: ListCommand = ListCommand {
     path: "/api/sessions",
     member: "sessions",
     columns: &[
@@ -38,7 +38,7 @@ pub(super) const SESSIONS: List = List {
     ],
 };
 
-pub(super) const MOVES: List = List {
+pub(super) const MOVES: ListCommand = ListCommand {
     path: "/api/moves",
     member: "moves",
     columns: &[
@@ -54,7 +54,7 @@ pub(super) const MOVES: List = List {
     ],
 };
 
-pub(super) const SESSION_MOVED: List = List {
+pub(super) const SESSION_MOVED: ListCommand = ListCommand {
     path: "/api/session-moved",
     member: "session_moved",
     columns: &[
@@ -68,7 +68,7 @@ pub(super) const SESSION_MOVED: List = List {
     ],
 };
 
-pub(super) const SERVERS: List = List {
+pub(super) const SERVERS: ListCommand = ListCommand {
     path: "/api/servers",
     member: "servers",
     columns: &[
@@ -82,7 +82,7 @@ pub(super) const SERVERS: List = List {
     ],
 };
 
-pub(super) const CONNECTIONS: List = List {
+pub(super) const CONNECTIONS: ListCommand = ListCommand {
     path: "/api/connections",
     member: "connections",
     columns: &[
@@ -98,14 +98,14 @@ pub(super) const CONNECTIONS: List = List {
     ],
 };
 
-impl List {
+impl ListCommand {
     /// Asks for the list and prints it.
-    pub(super) fn print(&self, query: &ListQuery, out: &mut dyn Write) -> anyhow::Result<Finding> {
+    pub(super) fn print(&self, query: &ListOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
         let admin = query.asking.at.admin.as_str();
         let answer = AdminClient::new(admin).get(self.path, &query.pairs())?.good()?;
         if query.asking.json {
             writeln!(out, "{}", text::json(&format!("{answer:#}")))?;
-            return Ok(Finding::Good);
+            return Ok(CommandOutcome::Success);
         }
         let Some(elements) = answer.get(self.member).and_then(Value::as_array) else {
             bail!("what answers at {admin} is no zoogate: no `{}` in its answer to {}", self.member, self.path);
@@ -118,13 +118,13 @@ impl List {
         if answer.get("more") == Some(&Value::Bool(true)) {
             writeln!(out, "there is more than these {}: see --limit", elements.len())?;
         }
-        Ok(Finding::Good)
+        Ok(CommandOutcome::Success)
     }
 
     /// A row for each element, and below it what it has to say in whole lines.
-    fn table(&self, elements: &[Value]) -> Table {
+    fn table(&self, elements: &[Value]) -> TextTable {
         let titles: Vec<_> = self.columns.iter().map(|(title, _)| *title).collect();
-        let mut table = Table::new(&titles);
+        let mut table = TextTable::new(&titles);
         for element in elements {
             table.row(self.columns.iter().map(|(_, field)| cell(element.get(field))));
             for line in element.get("why").and_then(Value::as_array).into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! The command line: what can be asked of zoogate, and how the answers are written.
 //!
 //! Nothing is decided here. Commands load settings and hand them to the proxy, or ask a running zoogate's
-//! admin door and print what it says. Every command writes to the given stream, so that it can be tested
+//! admin address and print what it says. Every command writes to the given stream, so that it can be tested
 //! and so that a closed pipe is met in one place ([`exit_code`]).
 
 mod admin_client;
@@ -27,16 +27,16 @@ pub use arguments::{Arguments, Command, command};
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Finding {
+pub enum CommandOutcome {
     /// What was asked for is there, or is in order.
-    Good,
+    Success,
     /// It is not; nothing failed.
-    Bad,
+    Negative,
 }
 
 /// What stops a command.
 #[derive(Debug)]
-pub enum Failure {
+pub enum CommandError {
     /// The command line cannot be understood, or help was asked for.
     Usage(clap::Error),
     /// The work could not be done.
@@ -46,18 +46,18 @@ pub enum Failure {
 /// Runs one command line; its result goes to `out`.
 ///
 /// # Errors
-/// [`Failure`], which [`exit_code`] reports.
-pub fn execute<I, A>(arguments: I, out: &mut dyn Write) -> Result<Finding, Failure>
+/// [`CommandError`], which [`exit_code`] reports.
+pub fn execute<I, A>(arguments: I, out: &mut dyn Write) -> Result<CommandOutcome, CommandError>
 where
     I: IntoIterator<Item = A>,
     A: Into<OsString> + Clone,
 {
-    let matches = command().try_get_matches_from(arguments).map_err(Failure::Usage)?;
-    let arguments = <Arguments as clap::FromArgMatches>::from_arg_matches(&matches).map_err(Failure::Usage)?;
-    dispatch(&arguments.command, out).map_err(Failure::Work)
+    let matches = command().try_get_matches_from(arguments).map_err(CommandError::Usage)?;
+    let arguments = <Arguments as clap::FromArgMatches>::from_arg_matches(&matches).map_err(CommandError::Usage)?;
+    dispatch(&arguments.command, out).map_err(CommandError::Work)
 }
 
-fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
+fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     match command {
         Command::Run(source) => run::run(source),
         Command::Demo { keep } => demo::demo(*keep, out),
@@ -76,27 +76,27 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<Finding> {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut arguments::command(), "zoogate", &mut script);
             out.write_all(&script)?;
-            Ok(Finding::Good)
+            Ok(CommandOutcome::Success)
         }
         Command::Man => {
             clap_mangen::Man::new(arguments::command()).render(out)?;
-            Ok(Finding::Good)
+            Ok(CommandOutcome::Success)
         }
     }
 }
 
 /// Reports what went wrong, if anything, and says by which code the process ends:
 /// 0 in order, 1 a negative finding, 2 a failure, 64 a command line that cannot be understood.
-pub fn exit_code(result: Result<Finding, Failure>) -> ExitCode {
+pub fn exit_code(result: Result<CommandOutcome, CommandError>) -> ExitCode {
     match result {
-        Ok(Finding::Good) => ExitCode::SUCCESS,
-        Ok(Finding::Bad) => ExitCode::from(1),
-        Err(Failure::Usage(error)) => {
+        Ok(CommandOutcome::Success) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::Negative) => ExitCode::from(1),
+        Err(CommandError::Usage(error)) => {
             report(&error);
             if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS }
         }
-        Err(Failure::Work(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(Failure::Work(error)) => {
+        Err(CommandError::Work(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(CommandError::Work(error)) => {
             eprintln!("zoogate: {}", text::lines(&format!("{error:#}")));
             ExitCode::from(2)
         }

@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use super::arguments::SettingsSource;
-use super::{Finding, source};
+use super::{CommandOutcome, source};
 use crate::config;
 
-pub(super) fn print_config(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Result<Finding> {
+pub(super) fn print_config(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     let loaded = config::load(&source::read(from)?)?;
     out.write_all(config::effective_toml(&loaded.effective).as_bytes())?;
-    Ok(Finding::Good)
+    Ok(CommandOutcome::Success)
 }

@@ -1,26 +1,26 @@
 //! `zoogate run`: carries traffic until it is told to stop.
 
 use super::arguments::SettingsSource;
-use super::{Finding, source};
-use crate::admin::AdminServer;
+use super::{CommandOutcome, source};
+use crate::admin::AdminListener;
 use crate::config::{self, Settings};
 use crate::observe::begin_log;
-use crate::proxy::Server;
+use crate::proxy::Proxy;
 
-pub(super) fn run(from: &SettingsSource) -> anyhow::Result<Finding> {
+pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     let settings = config::load(&source::read(from)?)?.settings;
     // The guard writes what waits when it is dropped: behind everything that may still log.
     let (log, _guard) = begin_log(settings.log.format, settings.log.level)?;
     greet(&settings);
-    let admin = settings.admin.map(|admin| AdminServer::bind(admin.address)).transpose()?;
-    let server = Server::bind(settings)?;
+    let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
+    let server = Proxy::bind(settings)?;
     server.observatory().set_log(log);
     let admin = admin.map(|admin| admin.start(server.observatory())).transpose()?;
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address(), "serving metrics and the API");
     }
     server.run()?;
-    Ok(Finding::Good)
+    Ok(CommandOutcome::Success)
 }
 
 fn greet(settings: &Settings) {

@@ -8,29 +8,29 @@ use std::io::Write;
 use serde_json::{Map, Value};
 use ureq::http::StatusCode;
 
-use super::Finding;
+use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::Asking;
-use super::table::{Table, cell, is_twin};
+use super::arguments::QueryOptions;
+use super::table::{TextTable, cell, is_twin};
 use crate::ids::SessionId;
 use crate::text;
 
-pub(super) fn session(asking: &Asking, id: SessionId, out: &mut dyn Write) -> anyhow::Result<Finding> {
+pub(super) fn session(asking: &QueryOptions, id: SessionId, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     let answer = AdminClient::new(&asking.at.admin).get(&format!("/api/sessions/{id}"), &[])?;
     if answer.status == StatusCode::NOT_FOUND {
         writeln!(out, "{}", answer.refusal())?;
-        return Ok(Finding::Bad);
+        return Ok(CommandOutcome::Negative);
     }
     match answer.good()? {
         Value::Object(session) if !asking.json => print(&session, out)?,
         session => writeln!(out, "{}", text::json(&format!("{session:#}")))?,
     }
-    Ok(Finding::Good)
+    Ok(CommandOutcome::Success)
 }
 
 fn print(session: &Map<String, Value>, out: &mut dyn Write) -> anyhow::Result<()> {
     let shown = || session.iter().filter(|(name, _)| !is_twin(session, name));
-    let mut single = Table::new(&[]);
+    let mut single = TextTable::new(&[]);
     for (name, value) in shown().filter(|(_, value)| !has_rows(value)) {
         let shown = if value.as_array().is_some_and(Vec::is_empty) { "none".to_owned() } else { cell(Some(value)) };
         single.row([title(name), shown]);
@@ -57,7 +57,7 @@ fn has_rows(value: &Value) -> bool {
 }
 
 /// Objects by name as rows under the names that their members share.
-fn by_member(members: &Map<String, Value>) -> Table {
+fn by_member(members: &Map<String, Value>) -> TextTable {
     let mut columns: Vec<&str> = Vec::new();
     for inner in members.values().filter_map(Value::as_object).flat_map(Map::keys) {
         if !columns.contains(&inner.as_str()) {
@@ -65,7 +65,7 @@ fn by_member(members: &Map<String, Value>) -> Table {
         }
     }
     let titles: Vec<String> = columns.iter().map(|column| title(column)).collect();
-    let mut table = Table::new(&[]);
+    let mut table = TextTable::new(&[]);
     table.row([String::new()].into_iter().chain(titles));
     for (name, value) in members {
         let cells = columns.iter().map(|column| cell(value.get(*column)));
@@ -75,8 +75,8 @@ fn by_member(members: &Map<String, Value>) -> Table {
 }
 
 /// When and what in columns, the rest behind as name=value, reasons in lines below.
-fn events_table(events: &[Value]) -> Table {
-    let mut table = Table::new(&[]);
+fn events_table(events: &[Value]) -> TextTable {
+    let mut table = TextTable::new(&[]);
     for event in events {
         let Value::Object(members) = event else {
             table.row([format!("  {}", cell(Some(event)))]);

@@ -9,7 +9,7 @@ use std::thread;
 use anyhow::Context as _;
 
 use super::arguments::SettingsSource;
-use crate::config::{FileText, Sources};
+use crate::config::{ConfigSources, FileText};
 
 /// Longest file that is taken for a configuration, in bytes.
 const LONGEST_FILE: u64 = 4 << 20;
@@ -25,7 +25,7 @@ fn read_text(path: &Path) -> io::Result<String> {
 }
 
 /// Everything that the settings depend on, unchecked.
-pub(super) fn read(source: &SettingsSource) -> anyhow::Result<Sources> {
+pub(super) fn read(source: &SettingsSource) -> anyhow::Result<ConfigSources> {
     let file = match &source.file {
         None => None,
         Some(path) => {
@@ -37,5 +37,5 @@ pub(super) fn read(source: &SettingsSource) -> anyhow::Result<Sources> {
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
         .collect();
     let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    Ok(Sources { file, variables, flags: source.flags.clone(), cores })
+    Ok(ConfigSources { file, variables, flags: source.flags.clone(), cores })
 }

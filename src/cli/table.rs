@@ -8,17 +8,17 @@ use crate::text::one_line;
 
 /// Rows of cells under optional titles. All columns are left-aligned; the last is not padded. Whatever a cell or a
 /// note holds, it stays in its place: what is not seen is written as an escape.
-pub(super) struct Table {
-    rows: Vec<Row>,
+pub(super) struct TextTable {
+    rows: Vec<TableRow>,
 }
 
-enum Row {
+enum TableRow {
     Cells(Vec<String>),
     /// Belongs to the row above and does not widen a column.
     Note(String),
 }
 
-impl Table {
+impl TextTable {
     /// A table with these titles; none, and it has no head.
     pub(super) fn new(titles: &[&str]) -> Self {
         let mut table = Self { rows: Vec::new() };
@@ -29,18 +29,18 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(Row::Cells(cells.into_iter().map(|cell| one_line(&cell).into_owned()).collect()));
+        self.rows.push(TableRow::Cells(cells.into_iter().map(|cell| one_line(&cell).into_owned()).collect()));
     }
 
     /// A whole line below the last row.
     pub(super) fn note(&mut self, text: &str) {
-        self.rows.push(Row::Note(one_line(text).into_owned()));
+        self.rows.push(TableRow::Note(one_line(text).into_owned()));
     }
 
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {
-            let Row::Cells(cells) = row else { continue };
+            let TableRow::Cells(cells) = row else { continue };
             widths.resize(widths.len().max(cells.len()), 0);
             for (width, cell) in widths.iter_mut().zip(cells) {
                 *width = (*width).max(cell.chars().count());
@@ -48,8 +48,8 @@ impl Table {
         }
         for row in &self.rows {
             match row {
-                Row::Cells(cells) => writeln!(out, "{}", line(cells, &widths).trim_end())?,
-                Row::Note(text) => writeln!(out, "    {text}")?,
+                TableRow::Cells(cells) => writeln!(out, "{}", line(cells, &widths).trim_end())?,
+                TableRow::Note(text) => writeln!(out, "    {text}")?,
             }
         }
         Ok(())
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let mut table = Table::new(&["SESSION", "AT"]);
+        let mut table = TextTable::new(&["SESSION", "AT"]);
         table.row(["ééééééééééééé".to_owned(), "é".to_owned()]);
         table.note("a note that is longer than all");
         table.row(["0x10000000000".to_owned(), String::new()]);

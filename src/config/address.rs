@@ -154,14 +154,14 @@ impl fmt::Display for ConnectString {
 
 /// One `listen` value: `ADDR` for the whole ensemble, `ADDR=SERVER` for one server of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listen {
+pub struct ListenValue {
     /// Where to listen.
     pub address: SocketAddr,
     /// The one server behind it; `None` for all of them.
     pub server: Option<ServerAddress>,
 }
 
-impl FromStr for Listen {
+impl FromStr for ListenValue {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
@@ -173,7 +173,7 @@ impl FromStr for Listen {
     }
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.server {
             Some(server) => write!(f, "{}={server}", self.address),
@@ -201,7 +201,7 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Where the admin door is.
+/// Where the admin address is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AdminAddress {
     /// Nowhere.
@@ -261,7 +261,7 @@ macro_rules! written_as_a_string {
     )+};
 }
 
-written_as_a_string!(ConnectString, Listen, ListenAddress, AdminAddress);
+written_as_a_string!(ConnectString, ListenValue, ListenAddress, AdminAddress);
 
 #[cfg(test)]
 mod tests {
@@ -301,11 +301,11 @@ mod tests {
 
     #[test]
     fn listens_pooled_and_mirrored() {
-        let pooled: Listen = "127.0.0.1:2181".parse().unwrap();
+        let pooled: ListenValue = "127.0.0.1:2181".parse().unwrap();
         assert_eq!(pooled.server, None);
-        let mirror: Listen = "[::1]:2191=[::2]:7".parse().unwrap();
+        let mirror: ListenValue = "[::1]:2191=[::2]:7".parse().unwrap();
         assert_eq!(mirror.to_string(), "[::1]:2191=[::2]:7");
-        assert!(matches!("localhost:2181".parse::<Listen>(), Err(AddressError::Listen(_))));
-        assert!(matches!("127.0.0.1:1=zk1/kafka".parse::<Listen>(), Err(AddressError::Chroot(_))));
+        assert!(matches!("localhost:2181".parse::<ListenValue>(), Err(AddressError::Listen(_))));
+        assert!(matches!("127.0.0.1:1=zk1/kafka".parse::<ListenValue>(), Err(AddressError::Chroot(_))));
     }
 }

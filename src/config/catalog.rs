@@ -1,10 +1,10 @@
-//! The names of every key in all its forms, in the order in which [`Keys`] declares them.
+//! The names of every key in all its forms, in the order in which [`ConfigKeys`] declares them.
 
 use std::sync::OnceLock;
 
 use clap::{Args, Command};
 
-use super::keys::Keys;
+use super::keys::ConfigKeys;
 
 /// What all variables begin with.
 pub const VARIABLE_PREFIX: &str = "ZOOGATE_";
@@ -39,7 +39,7 @@ impl KeyName {
 pub fn key_names() -> &'static [KeyName] {
     static NAMES: OnceLock<Vec<KeyName>> = OnceLock::new();
     NAMES.get_or_init(|| {
-        let command = Keys::augment_args(Command::new("keys"));
+        let command = ConfigKeys::augment_args(Command::new("keys"));
         let name = |argument: &clap::Arg| {
             Some(KeyName { path: argument.get_id().to_string(), flag: argument.get_long()?.to_owned() })
         };
@@ -61,8 +61,8 @@ mod tests {
 
     #[test]
     fn the_file_knows_the_same_keys() {
-        let defaults = Keys::defaults(std::num::NonZeroUsize::MIN);
-        let all = Keys {
+        let defaults = ConfigKeys::defaults(std::num::NonZeroUsize::MIN);
+        let all = ConfigKeys {
             servers: "a".parse().ok(),
             listen: Some(Vec::new()),
             mirror: "127.0.0.1:1".parse().ok(),

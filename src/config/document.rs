@@ -8,7 +8,7 @@ use schemars::{Schema, generate::SchemaSettings};
 use serde_json::Value;
 
 use super::catalog::{KeyName, key_names};
-use super::keys::Keys;
+use super::keys::ConfigKeys;
 use super::load::EffectiveKey;
 
 /// Keys without a default of their own, and what the reference shows for them.
@@ -118,14 +118,14 @@ pub fn with_defaults(command: clap::Command) -> clap::Command {
 
 /// The value of a key's default, if it has one.
 fn default_of(name: &KeyName) -> Option<Value> {
-    let defaults = serde_json::to_value(Keys::defaults(NonZeroUsize::MIN)).ok()?;
+    let defaults = serde_json::to_value(ConfigKeys::defaults(NonZeroUsize::MIN)).ok()?;
     name.path.split('.').try_fold(defaults, |value, part| value.get(part).cloned()).filter(|value| !value.is_null())
 }
 
 /// The schema without references, without null (TOML has none) and without Rust's names of number formats.
 fn plain_schema() -> Schema {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<Keys>();
+    let mut schema = settings.into_generator().into_root_schema_for::<ConfigKeys>();
     RecursiveTransform(plain).transform(&mut schema);
     schema
 }

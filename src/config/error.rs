@@ -12,25 +12,25 @@ use crate::text::{beginning, one_line};
 
 /// A configuration that cannot be used: where, which key, and what was expected.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-#[error("{}{problem}{}", Place { origin, key }, Excerpt(origin))]
+#[error("{}{problem}{}", ErrorPlace { origin, key }, FileExcerpt(origin))]
 pub struct ConfigError {
     /// Where the value comes from.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
     /// The path of the key, such as `probe.interval`; empty where the text could not be read that far.
     pub key: String,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub problem: ValueProblem,
 }
 
 /// Origin and key in front of a message; what is not known or says nothing is left out.
-struct Place<'a> {
-    origin: &'a Origin,
+struct ErrorPlace<'a> {
+    origin: &'a ValueOrigin,
     key: &'a str,
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for ErrorPlace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self.origin != Origin::Default {
+        if *self.origin != ValueOrigin::Default {
             write!(f, "{}: ", self.origin)?;
         }
         if self.key.is_empty() { Ok(()) } else { write!(f, "{}: ", quoted(self.key)) }
@@ -39,7 +39,7 @@ impl fmt::Display for Place<'_> {
 
 /// Where a value comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// Nobody set it.
     Default,
     /// A place in a file.
@@ -50,7 +50,7 @@ pub enum Origin {
     Flag(String),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -95,11 +95,11 @@ fn quoted(text: &str) -> String {
 }
 
 /// The line of the file with a mark below, or nothing for other origins.
-struct Excerpt<'a>(&'a Origin);
+struct FileExcerpt<'a>(&'a ValueOrigin);
 
-impl fmt::Display for Excerpt<'_> {
+impl fmt::Display for FileExcerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Origin::File(place) = self.0 else { return Ok(()) };
+        let ValueOrigin::File(place) = self.0 else { return Ok(()) };
         let number = place.line.to_string();
         // Of a long line what is around the place.
         let skipped = (place.column - 1).saturating_sub(BEFORE);
@@ -113,7 +113,7 @@ impl fmt::Display for Excerpt<'_> {
 
 /// What is wrong with a value.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
-pub enum Problem {
+pub enum ValueProblem {
     /// It cannot be read; the words are those of the reader of the format or of the value's type.
     #[error("{}", quoted(.0))]
     Unreadable(String),
@@ -140,7 +140,7 @@ pub enum Problem {
         /// The bound.
         most: usize,
     },
-    /// Two doors on one address.
+    /// Two listeners on one address.
     #[error("{address} is used twice: expected a different address for each listener and for the admin address")]
     SameAddress {
         /// The address.
@@ -162,7 +162,7 @@ pub enum Problem {
         /// Servers to mirror.
         servers: usize,
     },
-    /// The admin door would be open to others.
+    /// The admin address would be open to others.
     #[error(
         "{address} is not a loopback address: the admin API shows session ids, a session's password follows \
          from its id, so anyone who reaches this address can take sessions over; expected 127.0.0.1 or [::1], \

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, FilePlace, Origin, Problem};
-use super::keys::Keys;
+use super::error::{ConfigError, FilePlace, ValueOrigin, ValueProblem};
+use super::keys::ConfigKeys;
 
 /// A file that was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,14 +20,14 @@ pub struct FileText {
 
 impl FileText {
     /// What the file says.
-    pub(super) fn keys(&self) -> Result<Keys, ConfigError> {
+    pub(super) fn keys(&self) -> Result<ConfigKeys, ConfigError> {
         toml::from_str(&self.text).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
             let message = error.message().replacen("unknown field", "unknown key", 1);
             ConfigError {
                 key: self.key_at(span.start).unwrap_or_default(),
-                origin: Origin::File(Box::new(self.place(&span))),
-                problem: Problem::Unreadable(message),
+                origin: ValueOrigin::File(Box::new(self.place(&span))),
+                problem: ValueProblem::Unreadable(message),
             }
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! The doc comments below are what people read: in `zoogate run --help`, in `config/reference.toml` and in
 //! `config/schema.json`. The id of each flag is the path of its key. No default stands in them; those are
-//! in [`Keys::defaults`] and are added where the comments are shown.
+//! in [`ConfigKeys::defaults`] and are added where the comments are shown.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -12,7 +12,7 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::address::{AdminAddress, ConnectString, Listen, ListenAddress};
+use super::address::{AdminAddress, ConnectString, ListenAddress, ListenValue};
 use super::choice::{LogFormat, LogLevel, PinMode};
 use super::units::{ByteSize, Period};
 
@@ -20,7 +20,7 @@ use super::units::{ByteSize, Period};
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "zoogate configuration", description = "The file that `zoogate run FILE` reads.")]
-pub struct Keys {
+pub struct ConfigKeys {
     /// The ensemble, as a ZooKeeper connect string: host:port,host:port,…
     ///
     /// IPv6 addresses go in brackets; the default port is 2181. Names are looked up at every
@@ -34,7 +34,7 @@ pub struct Keys {
     /// refuses connections while no server accepts any. A mirrored address behaves like its server's own
     /// port, so that clients keep choosing. A server that `servers` does not name is added to it.
     #[arg(long, value_name = "ADDR[=SERVER]", value_delimiter = ',', help_heading = HEADING)]
-    pub listen: Option<Vec<Listen>>,
+    pub listen: Option<Vec<ListenValue>>,
 
     /// Mirror every server: the first on ADDR, the others on the following ports.
     #[arg(long, value_name = "ADDR", help_heading = HEADING)]
@@ -186,7 +186,7 @@ pub struct LogKeys {
     pub level: Option<LogLevel>,
 }
 
-impl Keys {
+impl ConfigKeys {
     /// What holds where no source says otherwise. `cores` is the number that `workers` follows.
     ///
     /// `servers`, `listen` and `mirror` have no default.

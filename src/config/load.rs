@@ -5,29 +5,29 @@ use std::num::NonZeroUsize;
 use serde_json::{Map, Value};
 
 use super::catalog::{KeyName, key_names};
-use super::error::{ConfigError, Origin, Problem};
+use super::error::{ConfigError, ValueOrigin, ValueProblem};
 use super::file::FileText;
-use super::keys::Keys;
+use super::keys::ConfigKeys;
 use super::resolve::resolve;
 use super::settings::Settings;
 use super::variables;
 
 /// Everything that was said, by whom it was said.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Sources {
+pub struct ConfigSources {
     /// The file, if one was named.
     pub file: Option<FileText>,
     /// The environment, other programs' variables included.
     pub variables: Vec<(String, String)>,
     /// The flags.
-    pub flags: Keys,
+    pub flags: ConfigKeys,
     /// What the default of `workers` follows.
     pub cores: NonZeroUsize,
 }
 
 /// What the sources come to.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Loaded {
+pub struct LoadedConfig {
     /// For the proxy.
     pub settings: Settings,
     /// Every key that has a value, for people; in the order of the reference.
@@ -42,16 +42,16 @@ pub struct EffectiveKey {
     /// As it is written in the file, by its JSON form.
     pub value: Value,
     /// Who has the last word on it.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
 /// Reads, merges and checks. Lists are replaced by the stronger source, not joined.
 ///
 /// # Errors
 /// The first thing that is wrong, with its place.
-pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
-    let mut merged = Merged::default();
-    merged.put(&Keys::defaults(sources.cores), |_| Origin::Default);
+pub fn load(sources: &ConfigSources) -> Result<LoadedConfig, ConfigError> {
+    let mut merged = MergedKeys::default();
+    merged.put(&ConfigKeys::defaults(sources.cores), |_| ValueOrigin::Default);
     if let Some(file) = &sources.file {
         let keys = file.keys()?;
         let document = file.document();
@@ -59,13 +59,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
             document
                 .as_ref()
                 .and_then(|document| file.place_of(document, &name.path))
-                .map_or(Origin::Default, |place| Origin::File(Box::new(place)))
+                .map_or(ValueOrigin::Default, |place| ValueOrigin::File(Box::new(place)))
         });
     }
     for (name, keys) in variables::read(&sources.variables)? {
-        merged.put(&keys, |_| Origin::Variable(name.variable()));
+        merged.put(&keys, |_| ValueOrigin::Variable(name.variable()));
     }
-    merged.put(&sources.flags, |name| Origin::Flag(format!("--{}", name.flag)));
+    merged.put(&sources.flags, |name| ValueOrigin::Flag(format!("--{}", name.flag)));
     let settings = merged.keys().and_then(|keys| resolve(&keys)).map_err(|(key, problem)| ConfigError {
         origin: merged.origin(key),
         key: key.to_owned(),
@@ -73,18 +73,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     })?;
     let mut effective = merged.effective;
     effective.sort_by_key(|key| key_names().iter().position(|name| name == key.name));
-    Ok(Loaded { settings, effective })
+    Ok(LoadedConfig { settings, effective })
 }
 
 /// The strongest value of each key so far.
 #[derive(Default)]
-struct Merged {
+struct MergedKeys {
     effective: Vec<EffectiveKey>,
 }
 
-impl Merged {
+impl MergedKeys {
     /// Puts what a stronger source says on top.
-    fn put(&mut self, keys: &Keys, origin: impl Fn(&'static KeyName) -> Origin) {
+    fn put(&mut self, keys: &ConfigKeys, origin: impl Fn(&'static KeyName) -> ValueOrigin) {
         let said = serde_json::to_value(keys).unwrap_or_default();
         for name in key_names() {
             let value = name.path.split('.').try_fold(&said, |value, part| value.get(part));
@@ -98,7 +98,7 @@ impl Merged {
     }
 
     /// All of it as one set of keys.
-    fn keys(&self) -> Result<Keys, (&'static str, Problem)> {
+    fn keys(&self) -> Result<ConfigKeys, (&'static str, ValueProblem)> {
         let mut whole = Map::new();
         for key in &self.effective {
             let place = match key.name.section() {
@@ -109,10 +109,13 @@ impl Merged {
                 place.insert(key.name.key().to_owned(), key.value.clone());
             }
         }
-        serde_json::from_value(Value::Object(whole)).map_err(|error| ("", Problem::Unreadable(error.to_string())))
+        serde_json::from_value(Value::Object(whole)).map_err(|error| ("", ValueProblem::Unreadable(error.to_string())))
     }
 
-    fn origin(&self, key: &str) -> Origin {
-        self.effective.iter().find(|known| known.name.path == key).map_or(Origin::Default, |known| known.origin.clone())
+    fn origin(&self, key: &str) -> ValueOrigin {
+        self.effective
+            .iter()
+            .find(|known| known.name.path == key)
+            .map_or(ValueOrigin::Default, |known| known.origin.clone())
     }
 }

@@ -8,8 +8,8 @@ use super::*;
 use crate::ids::ServerId;
 
 /// A file, variables and flags, with two cores.
-fn sources(file: &str, variables: &[(&str, &str)], flags: Keys) -> Sources {
-    Sources {
+fn sources(file: &str, variables: &[(&str, &str)], flags: ConfigKeys) -> ConfigSources {
+    ConfigSources {
         file: Some(FileText { path: PathBuf::from("z.toml"), text: file.to_owned() }),
         variables: variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         flags,
@@ -18,11 +18,11 @@ fn sources(file: &str, variables: &[(&str, &str)], flags: Keys) -> Sources {
 }
 
 fn settings(file: &str) -> Settings {
-    load(&sources(file, &[], Keys::default())).unwrap().settings
+    load(&sources(file, &[], ConfigKeys::default())).unwrap().settings
 }
 
 fn error(file: &str) -> String {
-    load(&sources(file, &[], Keys::default())).unwrap_err().to_string()
+    load(&sources(file, &[], ConfigKeys::default())).unwrap_err().to_string()
 }
 
 const LEAST: &str = "servers = \"zk1,zk2\"\nlisten = [\"127.0.0.1:2181\"]\n";
@@ -56,7 +56,8 @@ fn flags_win_over_variables_over_the_file_over_the_defaults() {
         ("ZOOGATE_PORT_2181_TCP", "tcp://10.0.0.1:2181"),
         ("OTHER", "x"),
     ];
-    let flags = Keys { log: LogKeys { level: Some(LogLevel::Trace), ..LogKeys::default() }, ..Keys::default() };
+    let flags =
+        ConfigKeys { log: LogKeys { level: Some(LogLevel::Trace), ..LogKeys::default() }, ..ConfigKeys::default() };
     let loaded = load(&sources(&file, &variables, flags)).unwrap();
     assert_eq!(loaded.settings.probe.interval, Duration::from_secs(2));
     assert_eq!(loaded.settings.probe.timeout, Duration::from_secs(3));
@@ -65,7 +66,7 @@ fn flags_win_over_variables_over_the_file_over_the_defaults() {
     let origins: Vec<_> = loaded
         .effective
         .iter()
-        .filter(|key| key.origin != Origin::Default)
+        .filter(|key| key.origin != ValueOrigin::Default)
         .map(|key| format!("{} {}", key.name.path, key.origin))
         .collect();
     let expected = [
@@ -104,8 +105,8 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_LOG_LEVEL", "error"),
     ];
     assert_eq!(all.len(), key_names().len());
-    let loaded = load(&sources("", &all, Keys::default())).unwrap();
-    assert!(loaded.effective.iter().all(|key| matches!(key.origin, Origin::Variable(_))));
+    let loaded = load(&sources("", &all, ConfigKeys::default())).unwrap();
+    assert!(loaded.effective.iter().all(|key| matches!(key.origin, ValueOrigin::Variable(_))));
     let settings = loaded.settings;
     assert_eq!(settings.servers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:1", "b:2", "c:3"]);
     assert_eq!(settings.chroot.as_deref(), Some("/chroot"));
@@ -180,7 +181,7 @@ fn every_bound_is_where_it_is_said_to_be() {
         } else {
             (String::new(), format!("[{section}]\n{key} = {value}\n"))
         };
-        load(&sources(&format!("{above}{LEAST}{below}"), &[], Keys::default()))
+        load(&sources(&format!("{above}{LEAST}{below}"), &[], ConfigKeys::default()))
     };
     for (section, key, allowed, refused, message) in [
         ("", "workers", "1", "0", "0 is too small: expected at least 1"),
@@ -208,7 +209,11 @@ fn every_bound_is_where_it_is_said_to_be() {
 fn there_are_as_many_servers_as_an_ensemble_can_have() {
     let of = |count: usize| {
         let names: Vec<String> = (1..=count).map(|number| format!("zk{number}")).collect();
-        load(&sources(&format!("servers = \"{}\"\nlisten = [\"127.0.0.1:1\"]", names.join(",")), &[], Keys::default()))
+        load(&sources(
+            &format!("servers = \"{}\"\nlisten = [\"127.0.0.1:1\"]", names.join(",")),
+            &[],
+            ConfigKeys::default(),
+        ))
     };
     assert_eq!(of(255).unwrap().settings.servers.len(), 255);
     let error = of(256).unwrap_err().to_string();
@@ -238,8 +243,9 @@ fn something_must_stand_on_both_sides() {
 
 #[test]
 fn errors_in_variables_name_the_variable() {
-    let with =
-        |name: &str, value: &str| load(&sources(LEAST, &[(name, value)], Keys::default())).unwrap_err().to_string();
+    let with = |name: &str, value: &str| {
+        load(&sources(LEAST, &[(name, value)], ConfigKeys::default())).unwrap_err().to_string()
+    };
     assert_eq!(
         with("ZOOGATE_PROBE_INTERVAL", "soon"),
         "variable ZOOGATE_PROBE_INTERVAL: probe.interval: \"soon\" is not a time: \
@@ -258,8 +264,8 @@ fn errors_in_variables_name_the_variable() {
 
 #[test]
 fn the_result_of_a_load_is_a_file_that_loads_to_the_same() {
-    let loaded = load(&sources(&format!("{LEAST}[log]\nformat = \"json\"\n"), &[], Keys::default())).unwrap();
-    let again = load(&sources(&effective_toml(&loaded.effective), &[], Keys::default())).unwrap();
+    let loaded = load(&sources(&format!("{LEAST}[log]\nformat = \"json\"\n"), &[], ConfigKeys::default())).unwrap();
+    let again = load(&sources(&effective_toml(&loaded.effective), &[], ConfigKeys::default())).unwrap();
     assert_eq!(again.settings, loaded.settings);
 }
 
@@ -273,8 +279,8 @@ proptest::proptest! {
         let lines: Vec<_> = whole.lines().filter(|line| !line.starts_with('#')).collect();
         let mut lines = lines[..start.min(lines.len())].join("\n");
         lines.push_str(&text);
-        let result = load(&sources(&lines, &[], Keys::default()));
-        if let Err(ConfigError { origin: Origin::File(place), .. }) = result {
+        let result = load(&sources(&lines, &[], ConfigKeys::default()));
+        if let Err(ConfigError { origin: ValueOrigin::File(place), .. }) = result {
             proptest::prop_assert!(place.line <= lines.matches('\n').count() + 1);
             proptest::prop_assert!(place.column <= place.text.chars().count() + 1);
             proptest::prop_assert_eq!(lines.lines().nth(place.line - 1).unwrap_or_default(), place.text);

@@ -1,7 +1,7 @@
 //! Configuration: what people write, and the checked [`Settings`] that it comes to.
 //!
 //! Plain values all the way: nothing here opens a file or a socket, and the settings are passed on, never
-//! looked up in a global place. The proxy sees [`Settings`] alone; [`Keys`] declares every key once, for the
+//! looked up in a global place. The proxy sees [`Settings`] alone; [`ConfigKeys`] declares every key once, for the
 //! file, the flags, the variables and the documents made from them.
 
 mod address;
@@ -20,14 +20,14 @@ mod settings;
 mod units;
 mod variables;
 
-pub use address::{AddressError, AdminAddress, ConnectString, DEFAULT_PORT, Listen, ListenAddress, ServerAddress};
+pub use address::{AddressError, AdminAddress, ConnectString, DEFAULT_PORT, ListenAddress, ListenValue, ServerAddress};
 pub use catalog::{KeyName, VARIABLE_PREFIX, key_names};
 pub use choice::{LogFormat, LogLevel, PinMode};
 pub use document::{effective_toml, reference_toml, schema_json, settings_table, with_defaults};
-pub use error::{ConfigError, FilePlace, Origin, Problem};
+pub use error::{ConfigError, FilePlace, ValueOrigin, ValueProblem};
 pub use file::FileText;
-pub use keys::{AdminKeys, ConnectionKeys, Keys, LedgerKeys, LogKeys, MetricsKeys, ProbeKeys};
-pub use load::{EffectiveKey, Loaded, Sources, load};
+pub use keys::{AdminKeys, ConfigKeys, ConnectionKeys, LedgerKeys, LogKeys, MetricsKeys, ProbeKeys};
+pub use load::{ConfigSources, EffectiveKey, LoadedConfig, load};
 pub use own_listeners::OwnListeners;
 pub use settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,

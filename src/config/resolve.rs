@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::address::{AdminAddress, ConnectString, ServerAddress};
-use super::error::Problem;
-use super::keys::Keys;
+use super::error::ValueProblem;
+use super::keys::ConfigKeys;
 use super::own_listeners::OwnListeners;
 use super::settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
@@ -31,10 +31,10 @@ const SMALLEST_BUFFER: usize = 4 << 10;
 const LARGEST_BUFFER: usize = 64 << 10;
 
 /// A key and what is wrong with its value.
-type Wrong = (&'static str, Problem);
+type KeyProblem = (&'static str, ValueProblem);
 
 /// Checks the merged keys and turns them into settings. Keys that nobody set must hold their defaults.
-pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
+pub(super) fn resolve(keys: &ConfigKeys) -> Result<Settings, KeyProblem> {
     let (servers, listeners) = servers_and_listeners(keys)?;
     let settings = Settings {
         chroot: keys.servers.as_ref().and_then(|servers| servers.chroot.clone()),
@@ -68,20 +68,20 @@ pub(super) fn resolve(keys: &Keys) -> Result<Settings, Wrong> {
     Ok(settings)
 }
 
-fn workers(keys: &Keys) -> Result<NonZeroUsize, Wrong> {
+fn workers(keys: &ConfigKeys) -> Result<NonZeroUsize, KeyProblem> {
     let workers = at_least_one("workers", keys.workers)?;
     if workers.get() > MOST_WORKERS {
-        return Err(("workers", Problem::TooMany { given: workers.get(), most: MOST_WORKERS }));
+        return Err(("workers", ValueProblem::TooMany { given: workers.get(), most: MOST_WORKERS }));
     }
     Ok(workers)
 }
 
-/// The ensemble, with mirrored servers that it does not name added, and the doors in the order given.
-fn servers_and_listeners(keys: &Keys) -> Result<(Vec<ServerAddress>, Vec<ListenerSettings>), Wrong> {
+/// The ensemble, with mirrored servers that it does not name added, and the listeners in the order given.
+fn servers_and_listeners(keys: &ConfigKeys) -> Result<(Vec<ServerAddress>, Vec<ListenerSettings>), KeyProblem> {
     let mut servers = keys.servers.as_ref().map(|ConnectString { servers, .. }| servers.clone()).unwrap_or_default();
     let mut listeners = Vec::new();
     if let Some(given) = keys.listen.as_ref().map(Vec::len).filter(|given| *given > MOST_LISTENERS) {
-        return Err(("listen", Problem::TooMany { given, most: MOST_LISTENERS }));
+        return Err(("listen", ValueProblem::TooMany { given, most: MOST_LISTENERS }));
     }
     for listen in keys.listen.iter().flatten() {
         let kind = match &listen.server {
@@ -91,34 +91,34 @@ fn servers_and_listeners(keys: &Keys) -> Result<(Vec<ServerAddress>, Vec<Listene
         listeners.push(ListenerSettings { address: listen.address, kind });
     }
     if servers.is_empty() {
-        return Err(("servers", Problem::NoServer));
+        return Err(("servers", ValueProblem::NoServer));
     }
     if servers.len() > MOST_SERVERS {
-        return Err(("servers", Problem::TooManyServers { count: servers.len(), most: MOST_SERVERS }));
+        return Err(("servers", ValueProblem::TooManyServers { count: servers.len(), most: MOST_SERVERS }));
     }
     if let Some(first) = keys.mirror {
         listeners.extend(mirrors(first.0, servers.len())?);
     }
     if listeners.is_empty() {
-        return Err(("listen", Problem::NoListener));
+        return Err(("listen", ValueProblem::NoListener));
     }
     Ok((servers, listeners))
 }
 
 /// The place of `server` in the list, at whose end it is put when it is new.
-fn place_of(server: &ServerAddress, servers: &mut Vec<ServerAddress>) -> Result<ServerId, Wrong> {
+fn place_of(server: &ServerAddress, servers: &mut Vec<ServerAddress>) -> Result<ServerId, KeyProblem> {
     let place = servers.iter().position(|known| known == server).unwrap_or_else(|| {
         servers.push(server.clone());
         servers.len() - 1
     });
     u16::try_from(place)
         .map(ServerId)
-        .map_err(|_| ("listen", Problem::TooManyServers { count: servers.len(), most: MOST_SERVERS }))
+        .map_err(|_| ("listen", ValueProblem::TooManyServers { count: servers.len(), most: MOST_SERVERS }))
 }
 
 /// One mirror for each of the first `servers` servers, on consecutive ports; port 0 stays 0.
-fn mirrors(first: SocketAddr, servers: usize) -> Result<Vec<ListenerSettings>, Wrong> {
-    let wrong = || ("mirror", Problem::MirrorPorts { first: first.port(), servers });
+fn mirrors(first: SocketAddr, servers: usize) -> Result<Vec<ListenerSettings>, KeyProblem> {
+    let wrong = || ("mirror", ValueProblem::MirrorPorts { first: first.port(), servers });
     (0..servers)
         .map(|place| {
             let place = u16::try_from(place).map_err(|_| wrong())?;
@@ -130,32 +130,32 @@ fn mirrors(first: SocketAddr, servers: usize) -> Result<Vec<ListenerSettings>, W
         .collect()
 }
 
-fn admin(keys: &Keys) -> Result<Option<AdminSettings>, Wrong> {
+fn admin(keys: &ConfigKeys) -> Result<Option<AdminSettings>, KeyProblem> {
     let allow_remote = set("admin.allow_remote", keys.admin.allow_remote)?;
     match set("admin.address", keys.admin.address)? {
         AdminAddress::Off => Ok(None),
         AdminAddress::At(address) if address.ip().is_loopback() || allow_remote => Ok(Some(AdminSettings { address })),
-        AdminAddress::At(address) => Err(("admin.address", Problem::RemoteAdmin { address })),
+        AdminAddress::At(address) => Err(("admin.address", ValueProblem::RemoteAdmin { address })),
     }
 }
 
-/// No address may be bound twice, the admin door's included. Port 0 is another one each time.
-fn distinct_addresses(settings: &Settings) -> Result<(), Wrong> {
+/// No address may be bound twice, the admin address's included. Port 0 is another one each time.
+fn distinct_addresses(settings: &Settings) -> Result<(), KeyProblem> {
     let mut taken = BTreeSet::new();
-    let doors = settings.listeners.iter().map(|listener| ("listen", listener.address));
+    let listeners = settings.listeners.iter().map(|listener| ("listen", listener.address));
     let admin = settings.admin.iter().map(|admin| ("admin.address", admin.address));
-    for (key, address) in doors.chain(admin) {
+    for (key, address) in listeners.chain(admin) {
         // Port 0 is a different port each time, so it cannot collide.
         if address.port() != 0 && !taken.insert(address) {
-            return Err((key, Problem::SameAddress { address }));
+            return Err((key, ValueProblem::SameAddress { address }));
         }
     }
     Ok(())
 }
 
 /// No server may be one of the listeners, as far as that can be told from what was written. What a name stands for, and
-/// which addresses this machine has, is looked up by whoever uses the settings.
-fn not_itself(keys: &Keys, settings: &Settings) -> Result<(), Wrong> {
+/// which addresses this machine has, is looked up by the user of the settings.
+fn not_itself(keys: &ConfigKeys, settings: &Settings) -> Result<(), KeyProblem> {
     let own = OwnListeners::of(&settings.listeners);
     for server in &settings.servers {
         // A name may resolve to something else tomorrow; it is checked when it is used.
@@ -163,32 +163,32 @@ fn not_itself(keys: &Keys, settings: &Settings) -> Result<(), Wrong> {
         if let Some(listener) = own.reached_at(SocketAddr::new(ip, server.port), |_| false) {
             let named = keys.servers.as_ref().is_some_and(|named| named.servers.contains(server));
             let key = if named { "servers" } else { "listen" };
-            return Err((key, Problem::OwnListener { server: server.clone(), listener }));
+            return Err((key, ValueProblem::OwnListener { server: server.clone(), listener }));
         }
     }
     Ok(())
 }
 
-fn set<T: Copy>(key: &'static str, value: Option<T>) -> Result<T, Wrong> {
-    value.ok_or_else(|| (key, Problem::Unreadable("has no value".to_owned())))
+fn set<T: Copy>(key: &'static str, value: Option<T>) -> Result<T, KeyProblem> {
+    value.ok_or_else(|| (key, ValueProblem::Unreadable("has no value".to_owned())))
 }
 
-fn at_least_one(key: &'static str, value: Option<usize>) -> Result<NonZeroUsize, Wrong> {
+fn at_least_one(key: &'static str, value: Option<usize>) -> Result<NonZeroUsize, KeyProblem> {
     let given = set(key, value)?;
-    NonZeroUsize::new(given).ok_or((key, Problem::TooFew { given, least: 1 }))
+    NonZeroUsize::new(given).ok_or((key, ValueProblem::TooFew { given, least: 1 }))
 }
 
-fn time(key: &'static str, value: Option<Period>, least: Duration) -> Result<Duration, Wrong> {
+fn time(key: &'static str, value: Option<Period>, least: Duration) -> Result<Duration, KeyProblem> {
     let given = set(key, value)?;
-    if given.0 < least { Err((key, Problem::TooShort { given, least: Period(least) })) } else { Ok(given.0) }
+    if given.0 < least { Err((key, ValueProblem::TooShort { given, least: Period(least) })) } else { Ok(given.0) }
 }
 
-fn size(key: &'static str, value: Option<ByteSize>, allowed: RangeInclusive<usize>) -> Result<usize, Wrong> {
+fn size(key: &'static str, value: Option<ByteSize>, allowed: RangeInclusive<usize>) -> Result<usize, KeyProblem> {
     let given = set(key, value)?;
     let (least, most) = (ByteSize(*allowed.start()), ByteSize(*allowed.end()));
     match given {
-        given if given < least => Err((key, Problem::TooSmall { given, least })),
-        given if given > most => Err((key, Problem::TooLarge { given, most })),
+        given if given < least => Err((key, ValueProblem::TooSmall { given, least })),
+        given if given > most => Err((key, ValueProblem::TooLarge { given, most })),
         given => Ok(given.0),
     }
 }

@@ -19,7 +19,7 @@ pub struct Settings {
     /// The chroot that stood at the end of the connect string. Clients send whole paths, so a proxy has
     /// nothing to do with it; it is kept so that this can be said once.
     pub chroot: Option<String>,
-    /// The doors. Never empty, no two on the same address (port 0 may repeat: the kernel chooses).
+    /// The listeners. Never empty, no two on the same address (port 0 may repeat: the kernel chooses).
     pub listeners: Vec<ListenerSettings>,
     /// Whether a returning session goes back to the server that it was on. Pooled listeners only.
     pub pin: PinMode,
@@ -31,7 +31,7 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// The largest frame that the servers accept, in bytes (`jute.maxbuffer`); frames near it are counted.
     pub jute_maxbuffer: usize,
-    /// The admin door; `None` when it is off.
+    /// The admin address; `None` when it is off.
     pub admin: Option<AdminSettings>,
     /// What is exported.
     pub metrics: MetricsSettings,
@@ -79,7 +79,7 @@ impl fmt::Display for ListenerKind {
     }
 }
 
-/// The admin door. Whoever reaches it can take over every session that it lists, since a session's
+/// The admin address. Anyone who reaches it can take over every session that it lists, since a session's
 /// password follows from its id; an address beyond loopback has been allowed by name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AdminSettings {

@@ -6,14 +6,14 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Command, FromArgMatches};
 
 use super::catalog::{KeyName, VARIABLE_PREFIX, key_names};
-use super::error::{ConfigError, Origin, Problem};
-use super::keys::Keys;
+use super::error::{ConfigError, ValueOrigin, ValueProblem};
+use super::keys::ConfigKeys;
 
 /// What each variable that is ours says. An empty one counts as not set.
 ///
 /// An unknown one is an error, as an unknown key is, except the names that Kubernetes gives every container
 /// in a namespace with a service called zoogate.
-pub(super) fn read(variables: &[(String, String)]) -> Result<Vec<(&'static KeyName, Keys)>, ConfigError> {
+pub(super) fn read(variables: &[(String, String)]) -> Result<Vec<(&'static KeyName, ConfigKeys)>, ConfigError> {
     let mut found = Vec::new();
     for (name, value) in variables {
         if !name.starts_with(VARIABLE_PREFIX) || value.is_empty() {
@@ -23,8 +23,8 @@ pub(super) fn read(variables: &[(String, String)]) -> Result<Vec<(&'static KeyNa
             Some(key) => found.push((key, one(key, value)?)),
             None if is_service_link(name) => {}
             None => {
-                let problem = Problem::UnknownVariable { nearest: nearest(name) };
-                return Err(ConfigError { origin: Origin::Variable(name.clone()), key: String::new(), problem });
+                let problem = ValueProblem::UnknownVariable { nearest: nearest(name) };
+                return Err(ConfigError { origin: ValueOrigin::Variable(name.clone()), key: String::new(), problem });
             }
         }
     }
@@ -32,14 +32,14 @@ pub(super) fn read(variables: &[(String, String)]) -> Result<Vec<(&'static KeyNa
 }
 
 /// Reads one value by way of its flag.
-fn one(key: &KeyName, value: &str) -> Result<Keys, ConfigError> {
-    Keys::augment_args(Command::new("variable").no_binary_name(true))
+fn one(key: &KeyName, value: &str) -> Result<ConfigKeys, ConfigError> {
+    ConfigKeys::augment_args(Command::new("variable").no_binary_name(true))
         .try_get_matches_from([format!("--{}={value}", key.flag)])
-        .and_then(|matches| Keys::from_arg_matches(&matches))
+        .and_then(|matches| ConfigKeys::from_arg_matches(&matches))
         .map_err(|error| ConfigError {
-            origin: Origin::Variable(key.variable()),
+            origin: ValueOrigin::Variable(key.variable()),
             key: key.path.clone(),
-            problem: Problem::Unreadable(reason(&error, value)),
+            problem: ValueProblem::Unreadable(reason(&error, value)),
         })
 }
 

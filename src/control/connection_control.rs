@@ -10,7 +10,7 @@ use super::claim_key::ClaimKey;
 use super::relay_command::{CommandDelivery, RelayCommand};
 use super::relay_registry::RelayRegistry;
 use crate::ids::ConnectionId;
-use crate::session::ending::DisconnectPoint;
+use crate::session::connection_end::DisconnectPoint;
 
 /// How long a connection that an operator wants to end may take to reach a frame boundary.
 pub(crate) const BOUNDARY_WITHIN: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ pub(crate) const BOUNDARY_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) const END_WITHIN: Duration = Duration::from_secs(5);
 /// Disconnects under way at one time; further ones are refused.
 pub(crate) const DISCONNECTS_AT_ONCE: usize = 16;
-/// Between two of them: so many clients a second that come back do not harm an ensemble.
+/// Between two of them: this many clients a second that come back do not harm an ensemble.
 pub(crate) const DISCONNECTS_APART: Duration = Duration::from_millis(10);
 
 /// How a connection ended that an operator wanted to end.
@@ -66,7 +66,7 @@ pub struct ConnectionControl {
 }
 
 impl ConnectionControl {
-    /// For a proxy of so many workers that carries nothing yet.
+    /// For a proxy of this many workers that carries nothing yet.
     pub fn new(workers: usize) -> Self {
         Self {
             registries: (0..workers).map(|_| Arc::default()).collect(),

@@ -11,7 +11,7 @@ use super::claim_key::ClaimKey;
 use super::relay_command::{CommandDelivery, RelayCommand};
 use super::relay_handle::RelayHandle;
 use crate::ids::{ConnectionId, ServerId};
-use crate::session::ending::DisconnectPoint;
+use crate::session::connection_end::DisconnectPoint;
 
 /// Who may be told that the session has gone elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,16 +15,16 @@ const STEP_BITS: u32 = STEPS.ilog2();
 /// The scale begins at 2 to this power, in nanoseconds.
 const LOWEST_BITS: u32 = 10;
 
-/// A place on the scale. Holds the values above [`Bucket::floor`] up to and including [`Bucket::ceiling`].
+/// A place on the scale. Holds the values above [`HistogramBucket::floor`] up to and including [`HistogramBucket::ceiling`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Bucket {
+pub struct HistogramBucket {
     /// 0 <= octave < OCTAVES
     octave: u8,
     /// 0 <= step < STEPS
     step: u8,
 }
 
-impl Bucket {
+impl HistogramBucket {
     /// The bucket of a number of nanoseconds.
     #[inline]
     pub fn of(nanos: u64) -> Self {
@@ -77,29 +77,29 @@ mod tests {
     #[test]
     fn edges_meet_and_belong_below() {
         for index in 0..BUCKETS {
-            let bucket = Bucket::at(index);
+            let bucket = HistogramBucket::at(index);
             assert_eq!(bucket.index(), index);
-            assert_eq!(Bucket::of(bucket.ceiling()), bucket, "upper edge of {index}");
-            assert_eq!(Bucket::of(bucket.floor() + 1), bucket, "first value of {index}");
+            assert_eq!(HistogramBucket::of(bucket.ceiling()), bucket, "upper edge of {index}");
+            assert_eq!(HistogramBucket::of(bucket.floor() + 1), bucket, "first value of {index}");
             if index + 1 < BUCKETS {
-                assert_eq!(Bucket::of(bucket.ceiling() + 1).index(), index + 1);
+                assert_eq!(HistogramBucket::of(bucket.ceiling() + 1).index(), index + 1);
             }
         }
-        assert_eq!(Bucket::at(STEPS - 1).ceiling(), 2048);
-        assert_eq!(Bucket::at(BUCKETS - 1).ceiling(), 1 << 36);
+        assert_eq!(HistogramBucket::at(STEPS - 1).ceiling(), 2048);
+        assert_eq!(HistogramBucket::at(BUCKETS - 1).ceiling(), 1 << 36);
     }
 
     #[test]
     fn values_beyond_the_scale_go_to_its_ends() {
-        assert_eq!(Bucket::of(0).index(), 0);
-        assert_eq!(Bucket::of(1).index(), 0);
-        assert_eq!(Bucket::of(u64::MAX).index(), BUCKETS - 1);
+        assert_eq!(HistogramBucket::of(0).index(), 0);
+        assert_eq!(HistogramBucket::of(1).index(), 0);
+        assert_eq!(HistogramBucket::of(u64::MAX).index(), BUCKETS - 1);
     }
 
     #[test]
     fn a_bucket_is_at_most_a_sixteenth_wide() {
         for index in 1..BUCKETS {
-            let bucket = Bucket::at(index);
+            let bucket = HistogramBucket::at(index);
             assert!((bucket.ceiling() - bucket.floor()) * 16 <= bucket.floor(), "{bucket:?}");
         }
     }

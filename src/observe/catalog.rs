@@ -5,7 +5,7 @@
 
 /// What kind of number a metric is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows.
     Counter,
     /// Goes up and down.
@@ -14,7 +14,7 @@ pub enum Kind {
     Histogram,
 }
 
-impl Kind {
+impl MetricKind {
     /// Its name in the exposition format.
     pub fn label(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ pub struct Metric {
     /// Its name, unit included.
     pub name: &'static str,
     /// What kind of number it is.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// What it counts, in one sentence.
     pub help: &'static str,
     /// Names of its labels, in the order in which values are given.
@@ -43,7 +43,7 @@ macro_rules! catalog {
         $(
             #[doc = $help]
             pub const $constant: Metric =
-                Metric { name: $name, kind: Kind::$kind, help: $help, labels: &[$($label),*] };
+                Metric { name: $name, kind: MetricKind::$kind, help: $help, labels: &[$($label),*] };
         )*
 
         /// All metrics.
@@ -74,7 +74,7 @@ catalog! {
         "Requests forwarded untimed, because 4,096 others were in flight on their connection. They do not count as unanswered either.";
     COMPRESSED_BLOCKS: Counter "zoogate_compressed_blocks_total" ["server", "direction"]
         "Blocks of compressed conversations (ClickHouse's use_compression), about one for each request and reply. Their contents are not decoded.";
-    PAUSES: Counter "zoogate_paused_reads_total" ["server", "direction"]
+    PAUSES: Counter "zoogate_backpressure_total" ["server", "direction"]
         "Times that reading was paused because the peer's buffer was full: the server's in direction request, the client's in direction reply.";
     SESSIONS: Gauge "zoogate_sessions" ["server"]
         "Sessions attached to the server now.";
@@ -132,7 +132,7 @@ catalog! {
         "Times that zoogate itself paused for 300 ms or longer: stopped, throttled, or a thread blocked.";
     OWN_PAUSE_TIME: Counter "zoogate_own_pause_seconds_total" []
         "Total length of zoogate's own pauses. A pause that several threads notice counts once.";
-    ADMIN_WAITS: Counter "zoogate_admin_waits_total" []
+    ADMIN_WAITS: Counter "zoogate_admin_throttled_total" []
         "Requests to the admin address that had to wait. Answers are made one at a time, with a pause after each.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
         "Items dropped because a queue or table was full, or evicted early to make room.";
@@ -158,8 +158,8 @@ mod tests {
             let name = metric.name;
             assert!(name.starts_with("zoogate_"), "{name}");
             assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
-            assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
-            assert_eq!(name.ends_with("_seconds"), metric.kind == Kind::Histogram, "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == MetricKind::Counter, "{name}");
+            assert_eq!(name.ends_with("_seconds"), metric.kind == MetricKind::Histogram, "{name}");
             assert!(metric.help.ends_with('.'), "{name}: {}", metric.help);
             assert!(CATALOG[..place].iter().all(|other| other.name != name), "{name} is there twice");
         }

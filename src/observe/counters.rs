@@ -7,9 +7,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::distribution::Distribution;
 use super::histogram::LatencyHistogram;
-use super::tally::Tally;
+use super::histogram_snapshot::HistogramSnapshot;
+use super::single_writer_counter::SingleWriterCounter;
 use crate::wire::{ErrorCode, OpCode};
 
 /// Names of the sizes from which on frames are counted as large: half of the servers' limit, nine tenths of it,
@@ -45,11 +45,11 @@ impl Direction {
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct OpCounters {
-    operations: Tally,
-    request_bytes: Tally,
-    reply_bytes: Tally,
+    operations: SingleWriterCounter,
+    request_bytes: SingleWriterCounter,
+    reply_bytes: SingleWriterCounter,
     latency: LatencyHistogram,
-    errors: OnceLock<Box<[Tally; ErrorCode::SLOTS]>>,
+    errors: OnceLock<Box<[SingleWriterCounter; ErrorCode::SLOTS]>>,
 }
 
 impl OpCounters {
@@ -61,7 +61,7 @@ impl OpCounters {
         self.reply_bytes.add(reply_bytes);
     }
 
-    /// Records how long so many replies took, in nanoseconds.
+    /// Records how long this many replies took, in nanoseconds.
     #[inline]
     pub fn record_latency(&self, nanos: u64, replies: u64) {
         self.latency.record_many(nanos, replies);
@@ -69,7 +69,7 @@ impl OpCounters {
 
     /// Counts an error code.
     pub fn count_error(&self, error: ErrorCode) {
-        let errors = self.errors.get_or_init(|| Box::new([const { Tally::new() }; ErrorCode::SLOTS]));
+        let errors = self.errors.get_or_init(|| Box::new([const { SingleWriterCounter::new() }; ErrorCode::SLOTS]));
         errors[error.slot()].add(1);
     }
 
@@ -87,14 +87,14 @@ impl OpCounters {
     }
 
     /// A copy of the latencies.
-    pub fn latency(&self) -> Distribution {
+    pub fn latency(&self) -> HistogramSnapshot {
         self.latency.snapshot()
     }
 
     /// The codes that were seen, as [`ErrorCode::slot`], with how often.
     pub fn errors(&self) -> impl Iterator<Item = (usize, u64)> {
         let errors = self.errors.get().map(|errors| errors.iter()).into_iter().flatten();
-        errors.map(Tally::get).enumerate().filter(|(_, count)| *count > 0)
+        errors.map(SingleWriterCounter::get).enumerate().filter(|(_, count)| *count > 0)
     }
 }
 
@@ -102,15 +102,15 @@ impl OpCounters {
 #[derive(Debug)]
 pub struct ServerCounters {
     ops: [OpCounters; OpCode::SLOTS],
-    events: [Tally; EVENT_TYPES.len()],
+    events: [SingleWriterCounter; EVENT_TYPES.len()],
     /// In bytes, in the order of [`LARGE_SIZES`].
     large_from: [u32; LARGE_SIZES.len()],
-    large: [[Tally; LARGE_SIZES.len()]; 2],
-    largest: [Tally; 2],
-    untracked: Tally,
-    pauses: [Tally; 2],
+    large: [[SingleWriterCounter; LARGE_SIZES.len()]; 2],
+    largest: [SingleWriterCounter; 2],
+    untracked: SingleWriterCounter,
+    pauses: [SingleWriterCounter; 2],
     claim_waits: LatencyHistogram,
-    blocks: [Tally; 2],
+    blocks: [SingleWriterCounter; 2],
 }
 
 impl Default for ServerCounters {
@@ -129,7 +129,7 @@ impl ServerCounters {
             large_from: [jute_maxbuffer / 2, jute_maxbuffer / 10 * 9, jute_maxbuffer, 4 << 20],
             large: Default::default(),
             largest: Default::default(),
-            untracked: Tally::new(),
+            untracked: SingleWriterCounter::new(),
             pauses: Default::default(),
             claim_waits: LatencyHistogram::default(),
             blocks: Default::default(),
@@ -165,7 +165,7 @@ impl ServerCounters {
 
     /// How many frames in a direction were at least as long as each of [`LARGE_SIZES`].
     pub fn large_frames(&self, direction: Direction) -> [u64; LARGE_SIZES.len()] {
-        self.large[direction as usize].each_ref().map(Tally::get)
+        self.large[direction as usize].each_ref().map(SingleWriterCounter::get)
     }
 
     /// Length in bytes of the longest of the large frames in a direction; 0 when there was none.
@@ -215,13 +215,13 @@ impl ServerCounters {
     }
 
     /// A copy of how long clients waited, in nanoseconds.
-    pub fn claim_waits(&self) -> Distribution {
+    pub fn claim_waits(&self) -> HistogramSnapshot {
         self.claim_waits.snapshot()
     }
 
     /// Watch events, in the order of [`EVENT_TYPES`].
     pub fn events(&self) -> [u64; EVENT_TYPES.len()] {
-        self.events.each_ref().map(Tally::get)
+        self.events.each_ref().map(SingleWriterCounter::get)
     }
 }
 

@@ -3,38 +3,38 @@
 //! Most sessions are idle: their histograms hold a few pings in one or two octaves. So the histogram is a short
 //! list of octaves in the order in which they were first seen; an empty one is a pointer. Recording into an
 //! octave that is there takes no lock and no locked instruction, readers walk the same list meanwhile.
-//! It is not for several writers (see [`Tally`]), and it forgets the order of what it saw.
+//! It is not for several writers (see [`SingleWriterCounter`]), and it forgets the order of what it saw.
 
 use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
-use super::bucket::{Bucket, STEPS};
-use super::distribution::Distribution;
-use super::tally::Tally;
+use super::bucket::{HistogramBucket, STEPS};
+use super::histogram_snapshot::HistogramSnapshot;
+use super::single_writer_counter::SingleWriterCounter;
 
-/// Counts by [`Bucket`], with sum and maximum; nanoseconds throughout.
+/// Counts by [`HistogramBucket`], with sum and maximum; nanoseconds throughout.
 #[derive(Debug, Default)]
-pub struct LatencyHistogram(OnceLock<Box<Filled>>);
+pub struct LatencyHistogram(OnceLock<Box<FilledBuckets>>);
 
 #[derive(Debug)]
-struct Filled {
-    sum: Tally,
-    max: Tally,
-    first: Octave,
+struct FilledBuckets {
+    sum: SingleWriterCounter,
+    max: SingleWriterCounter,
+    first: BucketOctave,
 }
 
 /// The buckets of one octave, and the octave that was seen next.
 #[derive(Debug)]
-struct Octave {
+struct BucketOctave {
     number: u8,
-    counts: [Tally; STEPS],
-    next: OnceLock<Box<Octave>>,
+    counts: [SingleWriterCounter; STEPS],
+    next: OnceLock<Box<BucketOctave>>,
 }
 
-impl Octave {
+impl BucketOctave {
     fn new(number: u8) -> Self {
-        Self { number, counts: [const { Tally::new() }; STEPS], next: OnceLock::new() }
+        Self { number, counts: [const { SingleWriterCounter::new() }; STEPS], next: OnceLock::new() }
     }
 }
 
@@ -50,10 +50,10 @@ impl LatencyHistogram {
         self.record_many(nanos, 1);
     }
 
-    /// Counts a latency so many times; as [`LatencyHistogram::record`].
+    /// Counts a latency this many times; as [`LatencyHistogram::record`].
     #[inline]
     pub fn record_many(&self, nanos: u64, times: u64) {
-        let bucket = Bucket::of(nanos);
+        let bucket = HistogramBucket::of(nanos);
         // Allocated at the first record only: most of the histograms of 100,000 sessions never get one.
         let filled = match self.0.get() {
             Some(filled) => filled,
@@ -73,8 +73,14 @@ impl LatencyHistogram {
     }
 
     #[cold]
-    fn begin(&self, octave: u8) -> &Filled {
-        self.0.get_or_init(|| Box::new(Filled { sum: Tally::new(), max: Tally::new(), first: Octave::new(octave) }))
+    fn begin(&self, octave: u8) -> &FilledBuckets {
+        self.0.get_or_init(|| {
+            Box::new(FilledBuckets {
+                sum: SingleWriterCounter::new(),
+                max: SingleWriterCounter::new(),
+                first: BucketOctave::new(octave),
+            })
+        })
     }
 
     /// Whether nothing was recorded.
@@ -88,23 +94,23 @@ impl LatencyHistogram {
     }
 
     /// A copy of what it holds now. While the writer writes, the sum may be ahead of the counts by a record.
-    pub fn snapshot(&self) -> Distribution {
-        let Some(filled) = self.0.get() else { return Distribution::default() };
-        let mut octaves: SmallVec<[&Octave; 8]> =
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        let Some(filled) = self.0.get() else { return HistogramSnapshot::default() };
+        let mut octaves: SmallVec<[&BucketOctave; 8]> =
             std::iter::successors(Some(&filled.first), |octave| octave.next.get().map(Box::as_ref)).collect();
         // Readers want ascending bounds. Sorting here keeps the writer's path free of it.
         octaves.sort_unstable_by_key(|octave| octave.number);
         let counts = octaves.iter().flat_map(|octave| {
             let base = usize::from(octave.number) * STEPS;
-            octave.counts.iter().enumerate().map(move |(step, count)| (Bucket::at(base + step), count.get()))
+            octave.counts.iter().enumerate().map(move |(step, count)| (HistogramBucket::at(base + step), count.get()))
         });
-        Distribution::new(counts, filled.sum.get(), filled.max.get())
+        HistogramSnapshot::new(counts, filled.sum.get(), filled.max.get())
     }
 }
 
 #[cold]
-fn extend(octave: &Octave, number: u8) -> &Octave {
-    octave.next.get_or_init(|| Box::new(Octave::new(number)))
+fn extend(octave: &BucketOctave, number: u8) -> &BucketOctave {
+    octave.next.get_or_init(|| Box::new(BucketOctave::new(number)))
 }
 
 #[cfg(test)]
@@ -117,7 +123,7 @@ mod tests {
         assert!(size_of::<LatencyHistogram>() <= 16);
         let histogram = LatencyHistogram::new();
         assert!(histogram.is_empty());
-        assert_eq!(histogram.snapshot(), Distribution::default());
+        assert_eq!(histogram.snapshot(), HistogramSnapshot::default());
     }
 
     #[test]
@@ -160,7 +166,7 @@ mod tests {
             prop_assert_eq!(snapshot.sum(), values.iter().sum::<u64>());
             prop_assert_eq!(snapshot.max(), values.iter().copied().max().unwrap_or(0));
             for (bucket, count) in snapshot.buckets() {
-                prop_assert_eq!(count, values.iter().filter(|value| Bucket::of(**value) == bucket).count() as u64);
+                prop_assert_eq!(count, values.iter().filter(|value| HistogramBucket::of(**value) == bucket).count() as u64);
             }
         }
     }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use super::histogram::LatencyHistogram;
-use super::tally::Tally;
+use super::single_writer_counter::SingleWriterCounter;
 use crate::ids::Zxid;
 use crate::session::watches::{WatchCounts, WatchKind};
 use crate::time::Timestamp;
@@ -51,12 +51,12 @@ impl LatencyClass {
 /// The counts of one connection. All writing methods are for its relay task alone.
 #[derive(Debug, Default)]
 pub struct ConnectionMeter {
-    operations: Tally,
-    errors: Tally,
-    client_bytes: Tally,
-    server_bytes: Tally,
+    operations: SingleWriterCounter,
+    errors: SingleWriterCounter,
+    client_bytes: SingleWriterCounter,
+    server_bytes: SingleWriterCounter,
     /// Nanoseconds since the epoch.
-    active_at: Tally,
+    active_at: SingleWriterCounter,
     last_zxid: AtomicI64,
     in_flight: AtomicU32,
     unanswered: AtomicU32,
@@ -80,7 +80,7 @@ impl ConnectionMeter {
         self.errors.add(1);
     }
 
-    /// Records how long so many replies took, in nanoseconds.
+    /// Records how long this many replies took, in nanoseconds.
     #[inline]
     pub fn record_latency(&self, class: LatencyClass, nanos: u64, replies: u64) {
         self.latency[class as usize].record_many(nanos, replies);
@@ -130,7 +130,7 @@ impl ConnectionMeter {
     }
 
     /// A copy of the latencies of a class.
-    pub fn latency(&self, class: LatencyClass) -> super::Distribution {
+    pub fn latency(&self, class: LatencyClass) -> super::HistogramSnapshot {
         self.latency[class as usize].snapshot()
     }
 }

@@ -8,29 +8,29 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use smallvec::SmallVec;
 
-use super::distribution::Distribution;
+use super::histogram_snapshot::HistogramSnapshot;
 use super::meter::{ConnectionMeter, LatencyClass, MeterReading};
 use crate::ids::{ConnectionId, SessionId};
 use crate::session::watches::WatchCounts;
 
 /// Meters by session.
 #[derive(Debug, Default)]
-pub struct MeterBook {
-    sessions: DashMap<SessionId, Entry, foldhash::fast::RandomState>,
+pub struct MeterRegistry {
+    sessions: DashMap<SessionId, MeterEntry, foldhash::fast::RandomState>,
 }
 
 #[derive(Debug, Default)]
-struct Entry {
+struct MeterEntry {
     /// Usually one; two while a session moves.
     live: SmallVec<[(ConnectionId, Arc<ConnectionMeter>); 1]>,
-    finished: Option<Box<Finished>>,
+    finished: Option<Box<FinishedTotals>>,
 }
 
 /// What the finished connections of a session add up to.
 #[derive(Debug, Default)]
-struct Finished {
+struct FinishedTotals {
     reading: MeterReading,
-    latency: [Distribution; LatencyClass::ALL.len()],
+    latency: [HistogramSnapshot; LatencyClass::ALL.len()],
 }
 
 /// A session's numbers, over all its connections.
@@ -39,10 +39,10 @@ pub struct SessionMeters {
     /// Sums over all connections; `unanswered` is of finished ones, `in_flight` and watches of live ones.
     pub reading: MeterReading,
     /// Latencies by class, in the order of [`LatencyClass::ALL`].
-    pub latency: [Distribution; LatencyClass::ALL.len()],
+    pub latency: [HistogramSnapshot; LatencyClass::ALL.len()],
 }
 
-impl MeterBook {
+impl MeterRegistry {
     /// Counts a connection's meter as its session's from now on.
     pub fn begin(&self, session: SessionId, connection: ConnectionId, meter: Arc<ConnectionMeter>) {
         let mut entry = self.sessions.entry(session).or_default();
@@ -99,7 +99,7 @@ impl MeterBook {
         let entry = self.sessions.get(&session)?;
         let finished = entry.finished.as_ref();
         let mut operations = finished.map_or(0, |finished| finished.reading.operations);
-        let mut worst = finished.into_iter().flat_map(|finished| &finished.latency).map(Distribution::max).max();
+        let mut worst = finished.into_iter().flat_map(|finished| &finished.latency).map(HistogramSnapshot::max).max();
         for (_, meter) in &entry.live {
             operations += meter.read().operations;
             worst = worst.max(Some(meter.worst()));
@@ -114,7 +114,7 @@ impl MeterBook {
     }
 }
 
-impl Entry {
+impl MeterEntry {
     fn reading(&self) -> MeterReading {
         let mut sum = self.finished.as_ref().map_or_else(MeterReading::default, |finished| finished.reading);
         self.live.iter().for_each(|(_, meter)| sum.merge(&meter.read()));
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_session_is_the_sum_of_its_connections() {
-        let book = MeterBook::default();
+        let book = MeterRegistry::default();
         let (first, second) = (busy(3, 50_000), busy(2, 5_000_000));
         book.begin(SESSION, ConnectionId(1), Arc::clone(&first));
         book.begin(SESSION, ConnectionId(2), second);
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn sessions_go_when_they_are_dropped() {
-        let book = MeterBook::default();
+        let book = MeterRegistry::default();
         book.begin(SESSION, ConnectionId(1), busy(1, 1_000));
         assert_eq!(book.dormant(), []);
         book.drop_dormant(SESSION);

@@ -7,41 +7,42 @@
 //! counting costs an ordinary addition; what is rare goes through one mutex or a shared counter.
 
 mod bucket;
-pub(crate) mod calendar;
 pub mod catalog;
 mod counters;
-mod distribution;
-mod events;
+mod event_counters;
+pub(crate) mod finding_log;
 mod histogram;
-pub(crate) mod journal;
+mod histogram_snapshot;
 mod lock;
+pub(crate) mod log_throttle;
 pub(crate) mod logging;
 mod meter;
 mod meters;
+mod metrics_page;
 pub(crate) mod observatory;
-mod page;
 mod recorder;
+mod reply_batch;
 mod rows;
-mod run;
 mod scrape;
 mod session_series;
-pub(crate) mod sparing;
-mod tally;
+mod single_writer_counter;
+pub(crate) mod wall_clock;
 mod wording;
 
-pub use bucket::Bucket;
-pub use calendar::Calendar;
+pub use bucket::HistogramBucket;
 pub use counters::{Direction, EVENT_TYPES, LARGE_SIZES, OpCounters, ServerCounters};
-pub use distribution::Distribution;
 pub use histogram::LatencyHistogram;
+pub use histogram_snapshot::HistogramSnapshot;
+pub use log_throttle::LogThrottle;
 pub use logging::{LogControl, LogError, begin_log, log_to};
 pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
-pub use meters::{MeterBook, SessionMeters};
+pub use meters::{MeterRegistry, SessionMeters};
 pub use observatory::{Observatory, Scope, SessionHome};
 pub use recorder::Recorder;
 pub use rows::{
-    Closing, ConnectionFacts, ConnectionKey, ConnectionRow, PENDING, SessionPlace, SessionRow, SessionStory,
+    ConnectionKey, ConnectionRow, ConnectionSummary, PENDING, SessionPlace, SessionRow, SessionTimeline,
+    UndecidedConnection,
 };
-pub use sparing::Sparing;
-pub use tally::Tally;
+pub use single_writer_counter::SingleWriterCounter;
+pub use wall_clock::WallClock;
 pub use wording::FactWording;

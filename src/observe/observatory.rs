@@ -19,27 +19,27 @@ use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 
 use self::claims::ClaimState;
-use super::calendar::Calendar;
 use super::counters::ServerCounters;
-use super::events::Events;
-use super::journal::Journal;
+use super::event_counters::EventCounters;
+use super::finding_log::FindingLog;
 use super::lock::lock;
+use super::log_throttle::LogThrottle;
 use super::logging::LogControl;
-use super::meters::MeterBook;
-use super::rows::Closing;
-use super::scrape::Exporter;
-use super::sparing::Sparing;
+use super::meters::MeterRegistry;
+use super::rows::UndecidedConnection;
+use super::scrape::MetricsExporter;
+use super::wall_clock::WallClock;
 use super::wording::FactWording;
 use crate::config::Settings;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::ServerRoster;
 use crate::session::ledger::{LedgerLimits, SessionLedger, SessionRecord};
-use crate::session::transition::{Finding, Transition};
+use crate::session::transition::{LedgerFinding, SessionTransition};
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
 
 /// Ended connections that are shown as undecided; the ledger itself decides the oldest beyond 50,000.
-const CLOSING_CAP: usize = 65_536;
+const UNDECIDED_CAP: usize = 65_536;
 /// Between two searches for meters whose session is forgotten, in nanoseconds.
 const SWEEP_INTERVAL: u64 = 10_000_000_000;
 
@@ -74,21 +74,21 @@ impl Scope {
 /// The state that the relay writes and the admin address shows.
 #[derive(Debug)]
 pub struct Observatory {
-    calendar: ArcSwap<Calendar>,
+    wall_clock: ArcSwap<WallClock>,
     started_at: Timestamp,
     ready: AtomicBool,
     books: Mutex<Books>,
-    meters: MeterBook,
+    meters: MeterRegistry,
     /// By worker, then by server.
     counters: Vec<Vec<Arc<ServerCounters>>>,
     roster: ArcSwap<ServerRoster>,
     loads: Vec<AtomicU32>,
-    journal: Journal,
-    exporter: Exporter,
+    journal: FindingLog,
+    exporter: MetricsExporter,
     log: OnceLock<LogControl>,
     /// Kinds of strangers and faults that were logged already.
     named: Mutex<Vec<&'static str>>,
-    sparing: Sparing,
+    log_throttle: LogThrottle,
     claims: ClaimState,
 }
 
@@ -96,8 +96,8 @@ pub struct Observatory {
 #[derive(Debug)]
 struct Books {
     ledger: SessionLedger,
-    /// Ended connections without a final reason; <= [`CLOSING_CAP`].
-    closing: HashMap<ConnectionId, Closing, RandomState>,
+    /// Ended connections without a final reason; <= [`UNDECIDED_CAP`].
+    undecided: HashMap<ConnectionId, UndecidedConnection, RandomState>,
     swept_at: Timestamp,
 }
 
@@ -117,8 +117,8 @@ pub struct SessionHome {
 /// What came of a transition or of time: findings to tell, each with what its connection's meter showed, and
 /// servers to look at.
 #[derive(Default)]
-struct Outcome {
-    findings: SmallVec<[(Finding, Option<Closing>); 1]>,
+struct ApplyOutcome {
+    findings: SmallVec<[(LedgerFinding, Option<UndecidedConnection>); 1]>,
     inquiries: Vec<ServerId>,
     /// Sessions that the ledger has forgotten.
     gone: Vec<SessionId>,
@@ -127,47 +127,47 @@ struct Outcome {
 impl Observatory {
     /// An observatory for what is configured; it is `now` by the driver's clock.
     pub fn new(settings: &Settings, now: Timestamp) -> Self {
-        Self::of_scope(Scope::of(settings), Calendar::start(now), now)
+        Self::of_scope(Scope::of(settings), WallClock::start(now), now)
     }
 
     /// An observatory for a scope that was made by hand.
-    pub fn of_scope(scope: Scope, calendar: Calendar, now: Timestamp) -> Self {
+    pub fn of_scope(scope: Scope, wall_clock: WallClock, now: Timestamp) -> Self {
         let servers = scope.servers.len();
         let server_counters =
             || scope.servers.iter().map(|_| Arc::new(ServerCounters::new(scope.jute_maxbuffer))).collect();
         Self {
-            calendar: ArcSwap::from_pointee(calendar),
+            wall_clock: ArcSwap::from_pointee(wall_clock),
             started_at: now,
             ready: AtomicBool::new(false),
             books: Mutex::new(Books {
                 ledger: SessionLedger::new(scope.limits),
-                closing: HashMap::default(),
+                undecided: HashMap::default(),
                 swept_at: now,
             }),
-            meters: MeterBook::default(),
+            meters: MeterRegistry::default(),
             counters: (0..scope.workers).map(|_| server_counters()).collect(),
             roster: ArcSwap::from_pointee(ServerRoster::new(scope.servers.iter().cloned())),
             loads: scope.servers.iter().map(|_| AtomicU32::new(0)).collect(),
-            exporter: Exporter::new(&scope.servers, scope.series),
-            journal: Journal::new(scope.servers),
+            exporter: MetricsExporter::new(&scope.servers, scope.series),
+            journal: FindingLog::new(scope.servers),
             log: OnceLock::new(),
             named: Mutex::default(),
-            sparing: Sparing::default(),
+            log_throttle: LogThrottle::default(),
             claims: ClaimState::new(servers),
         }
     }
 
-    /// Tells the ledger what happened, and tells what it finds. Returns the servers that should be looked at.
-    pub fn apply(&self, now: Timestamp, transition: Transition) -> Vec<ServerId> {
-        if let Transition::ServerSeen { server, sighting, .. } = transition {
-            self.roster.rcu(|roster| roster.seen(server, sighting, now));
-            self.events().probed(server, sighting.health);
+    /// Tells the ledger what happened, and tells what it finds. Returns the servers that should be probed.
+    pub fn apply(&self, now: Timestamp, transition: SessionTransition) -> Vec<ServerId> {
+        if let SessionTransition::ServerSeen { server, probe_result, .. } = transition {
+            self.roster.rcu(|roster| roster.seen(server, probe_result, now));
+            self.events().probed(server, probe_result.health);
         }
         let outcome = {
             let mut books = lock(&self.books);
             self.count(&books.ledger, &transition);
             let ended = match &transition {
-                Transition::Ended { connection, end } => Some((*connection, end.unanswered_count)),
+                SessionTransition::Ended { connection, end } => Some((*connection, end.unanswered_count)),
                 _ => None,
             };
             if let Some((connection, unanswered)) = ended {
@@ -179,14 +179,14 @@ impl Observatory {
         self.tell(outcome)
     }
 
-    /// Does what time brings, and tells what is found. Returns the servers that should be looked at.
+    /// Does what time brings, and tells what is found. Returns the servers that should be probed.
     pub fn tick(&self, now: Timestamp) -> Vec<ServerId> {
         let (outcome, sweep) = {
             let mut books = lock(&self.books);
             books.ledger.tick(now);
             let outcome = books.outcome();
-            if books.ledger.undecided() == 0 && books.closing.capacity() > 0 {
-                books.closing = HashMap::default();
+            if books.ledger.undecided() == 0 && books.undecided.capacity() > 0 {
+                books.undecided = HashMap::default();
             }
             let sweep = now.0.saturating_sub(books.swept_at.0) >= SWEEP_INTERVAL;
             if sweep {
@@ -211,19 +211,19 @@ impl Observatory {
         }
     }
 
-    fn tell(&self, outcome: Outcome) -> Vec<ServerId> {
+    fn tell(&self, outcome: ApplyOutcome) -> Vec<ServerId> {
         for session in outcome.gone {
             self.meters.drop_dormant(session);
         }
-        for (finding, closing) in &outcome.findings {
-            self.journal.tell(finding, closing.as_ref().map(|closing| &closing.reading), self.events());
+        for (finding, undecided) in &outcome.findings {
+            self.journal.tell(finding, undecided.as_ref().map(|undecided| &undecided.reading), self.events());
         }
         outcome.inquiries
     }
 
-    fn count(&self, ledger: &SessionLedger, transition: &Transition) {
+    fn count(&self, ledger: &SessionLedger, transition: &SessionTransition) {
         match transition {
-            Transition::Answered { connection, response } => {
+            SessionTransition::Answered { connection, response } => {
                 if let Some(open) = ledger.open_connection(*connection) {
                     if response.accepted() {
                         self.events().attached(open.claim.server, open.claim.routed);
@@ -232,7 +232,7 @@ impl Observatory {
                     }
                 }
             }
-            Transition::Ended { connection, end } => {
+            SessionTransition::Ended { connection, end } => {
                 if let Some(open) = ledger.open_connection(*connection) {
                     self.events().unanswered(open.claim.server, end.unanswered_count);
                     if end.oversized.is_some() {
@@ -240,13 +240,13 @@ impl Observatory {
                     }
                 }
             }
-            Transition::Claimed { .. }
-            | Transition::LateAnswer { .. }
-            | Transition::Identified { .. }
-            | Transition::MoveRefused { .. }
-            | Transition::ServerSeen { .. }
-            | Transition::ControllerGone { .. }
-            | Transition::ProxyPaused(_) => {}
+            SessionTransition::Claimed { .. }
+            | SessionTransition::LateAnswer { .. }
+            | SessionTransition::Identified { .. }
+            | SessionTransition::MoveRefused { .. }
+            | SessionTransition::ServerSeen { .. }
+            | SessionTransition::ControllerGone { .. }
+            | SessionTransition::ProxyPaused(_) => {}
         }
     }
 
@@ -264,7 +264,7 @@ impl Observatory {
     }
 
     /// The meters of all sessions.
-    pub fn meters(&self) -> &MeterBook {
+    pub fn meters(&self) -> &MeterRegistry {
         &self.meters
     }
 
@@ -344,8 +344,8 @@ impl Observatory {
     }
 
     /// Calendar times of this observatory's moments.
-    pub fn calendar(&self) -> Arc<Calendar> {
-        self.calendar.load_full()
+    pub fn wall_clock(&self) -> Arc<WallClock> {
+        self.wall_clock.load_full()
     }
 
     /// When it began.
@@ -368,36 +368,36 @@ impl Observatory {
         &self.claims
     }
 
-    fn events(&self) -> &Events {
+    fn events(&self) -> &EventCounters {
         self.exporter.events()
     }
 }
 
 impl Books {
     /// Remembers a connection that ends until its reason is found.
-    fn close(&mut self, connection: ConnectionId, now: Timestamp, unanswered: u32, meters: &MeterBook) {
+    fn close(&mut self, connection: ConnectionId, now: Timestamp, unanswered: u32, meters: &MeterRegistry) {
         let Some(open) = self.ledger.open_connection(connection).copied() else { return };
-        if self.closing.len() < CLOSING_CAP {
+        if self.undecided.len() < UNDECIDED_CAP {
             let reading = meters.connection(open.session, connection).unwrap_or_default();
-            self.closing.insert(connection, Closing { open, ended_at: now, unanswered, reading });
+            self.undecided.insert(connection, UndecidedConnection { open, ended_at: now, unanswered, reading });
         }
     }
 
-    fn outcome(&mut self) -> Outcome {
-        let mut outcome = Outcome::default();
+    fn outcome(&mut self) -> ApplyOutcome {
+        let mut outcome = ApplyOutcome::default();
         while let Some(finding) = self.ledger.poll_finding() {
-            let closing = match &finding {
-                Finding::Ended(ended) => self.closing.remove(&ended.connection),
-                Finding::Moved(_)
-                | Finding::MoveExplained(_)
-                | Finding::SessionMoved(_)
-                | Finding::SharedSession { .. }
-                | Finding::ManyServers { .. } => None,
+            let undecided = match &finding {
+                LedgerFinding::Ended(ended) => self.undecided.remove(&ended.connection),
+                LedgerFinding::Moved(_)
+                | LedgerFinding::MoveExplained(_)
+                | LedgerFinding::SessionMoved(_)
+                | LedgerFinding::SharedSession { .. }
+                | LedgerFinding::ManyServers { .. } => None,
             };
-            outcome.findings.push((finding, closing));
+            outcome.findings.push((finding, undecided));
         }
         outcome.gone.extend(std::iter::from_fn(|| self.ledger.poll_gone()));
-        while let Some(server) = self.ledger.poll_inquiry() {
+        while let Some(server) = self.ledger.poll_probe_request() {
             outcome.inquiries.push(server);
         }
         outcome

@@ -1,6 +1,6 @@
 //! Counts what a connection's tracker tells, as it tells it.
 //!
-//! A reply costs a few additions and a [`Run`] of them two histogram records; nothing is formatted, locked or looked
+//! A reply costs a few additions and a [`ReplyBatch`] of them two histogram records; nothing is formatted, locked or looked
 //! up, and nothing is allocated once an operation and its latency have been seen before. Readers see a wake-up's
 //! replies when it is settled.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::counters::{Direction, OpCounters, ServerCounters};
 use super::meter::{ConnectionMeter, LatencyClass};
-use super::run::Run;
+use super::reply_batch::ReplyBatch;
 use crate::session::event::{Event, Observer, Reply, WatchEvent};
 use crate::session::watches::WatchTable;
 use crate::time::Timestamp;
@@ -25,7 +25,7 @@ pub struct Recorder {
     watches: WatchTable,
     now: Timestamp,
     /// Replies of this wake-up that are not written down yet.
-    run: Run,
+    run: ReplyBatch,
     /// The multi or multiRead whose results are being read.
     results_of: OpCode,
 }
@@ -33,7 +33,7 @@ pub struct Recorder {
 impl Recorder {
     /// Counts on the given meter, and on the counters that this worker keeps of the connection's server.
     pub fn new(meter: Arc<ConnectionMeter>, counters: Arc<ServerCounters>) -> Self {
-        let (watches, now, run) = (WatchTable::default(), Timestamp::ZERO, Run::EMPTY);
+        let (watches, now, run) = (WatchTable::default(), Timestamp::ZERO, ReplyBatch::EMPTY);
         Self { meter, counters, watches, now, run, results_of: OpCode::MULTI }
     }
 
@@ -64,7 +64,7 @@ impl Recorder {
         self.counters.count_pause(direction);
     }
 
-    /// Ends the connection, which leaves so many requests unanswered.
+    /// Ends the connection, which leaves this many requests unanswered.
     pub fn end(&mut self, unanswered: u32) {
         self.write_run();
         self.meter.end(unanswered);
@@ -74,7 +74,7 @@ impl Recorder {
     fn reply(&mut self, reply: &Reply) {
         if !self.run.take_in(reply) {
             self.write_run();
-            self.run = Run::of(reply);
+            self.run = ReplyBatch::of(reply);
         }
         if !reply.error.is_ok() {
             self.meter.count_error();
@@ -93,7 +93,7 @@ impl Recorder {
     /// Writes down the run so far and begins a new one.
     #[inline]
     fn write_run(&mut self) {
-        let Run { op, sent_at, replies, request_bytes, reply_bytes, zxid } = self.run;
+        let ReplyBatch { op, sent_at, replies, request_bytes, reply_bytes, zxid } = self.run;
         if replies == 0 {
             return;
         }
@@ -107,7 +107,7 @@ impl Recorder {
                 self.meter.record_latency(class, nanos, replies);
             }
         }
-        self.run = Run::EMPTY;
+        self.run = ReplyBatch::EMPTY;
     }
 
     /// A failed multi says so in its results only; the operations that failed with it carry -2.

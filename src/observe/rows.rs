@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use super::meter::MeterReading;
 use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::session::identity::Identity;
-use crate::session::ledger::{OpenConnection, Outcome, SessionRecord, SessionState};
+use crate::session::identity::HolderIdentity;
+use crate::session::ledger::{ClaimOutcome, OpenConnection, SessionRecord, SessionState};
 use crate::session::transition::EndedConnection;
-use crate::session::verdict::{MoveVerdict, RouteReason, SessionMove};
+use crate::session::verdict::{RouteReason, SessionMove, SessionMovedRefusal};
 use crate::time::Timestamp;
 use crate::wire::Dialect;
 
@@ -36,7 +36,7 @@ pub struct SessionRow {
     /// When it attached there.
     pub attached_at: Option<Timestamp>,
     /// Who holds it.
-    pub identity: Option<Identity>,
+    pub identity: Option<HolderIdentity>,
     /// The myid of the server that created it; None when its id is not of ZooKeeper's making.
     pub born_on: Option<u8>,
     /// How its last connection speaks.
@@ -84,7 +84,7 @@ impl SessionRow {
 
 /// One session with everything that happened to it.
 #[derive(Clone, Debug)]
-pub struct SessionStory {
+pub struct SessionTimeline {
     /// In short.
     pub row: SessionRow,
     /// The whole record.
@@ -92,7 +92,7 @@ pub struct SessionStory {
     /// Its moves that are still remembered, oldest first.
     pub moves: Vec<SessionMove>,
     /// Its verdicts that are still remembered, oldest first.
-    pub verdicts: Vec<MoveVerdict>,
+    pub verdicts: Vec<SessionMovedRefusal>,
     /// Its connections that have ended for a final reason and are still remembered, oldest first.
     pub ended: Vec<EndedConnection>,
 }
@@ -108,11 +108,11 @@ pub enum ConnectionRow {
         open: OpenConnection,
     },
     /// It has ended and its reason is not decided.
-    Closing {
+    Undecided {
         /// Which.
         connection: ConnectionId,
         /// What is known.
-        closing: Closing,
+        undecided: UndecidedConnection,
     },
     /// It has ended for a reason that is final.
     Ended {
@@ -125,11 +125,11 @@ pub enum ConnectionRow {
 
 impl ConnectionRow {
     /// What it is, in whatever phase.
-    pub fn facts(&self) -> ConnectionFacts {
+    pub fn facts(&self) -> ConnectionSummary {
         match self {
-            Self::Open { connection, open } => ConnectionFacts::of_open(*connection, open),
-            Self::Closing { connection, closing } => ConnectionFacts::of_closing(*connection, closing),
-            Self::Ended { ended, .. } => ConnectionFacts::of_ended(ended),
+            Self::Open { connection, open } => ConnectionSummary::of_open(*connection, open),
+            Self::Undecided { connection, undecided } => ConnectionSummary::of_undecided(*connection, undecided),
+            Self::Ended { ended, .. } => ConnectionSummary::of_ended(ended),
         }
     }
 }
@@ -148,7 +148,7 @@ pub const PENDING: &str = "pending";
 
 /// What readers choose connections by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ConnectionFacts {
+pub struct ConnectionSummary {
     /// Which.
     pub connection: ConnectionId,
     /// Its client.
@@ -165,7 +165,7 @@ pub struct ConnectionFacts {
     pub claimed_at: Timestamp,
 }
 
-impl ConnectionFacts {
+impl ConnectionSummary {
     pub(super) fn of_open(connection: ConnectionId, open: &OpenConnection) -> Self {
         Self {
             connection,
@@ -173,17 +173,17 @@ impl ConnectionFacts {
             server: open.claim.server,
             session: Some(open.session).filter(|session| !session.is_new()),
             state: match open.claim.outcome {
-                Outcome::Unanswered => "waiting",
-                Outcome::Accepted { .. } => "attached",
-                Outcome::Refused { .. } => "refused",
+                ClaimOutcome::Unanswered => "waiting",
+                ClaimOutcome::Accepted { .. } => "attached",
+                ClaimOutcome::Refused { .. } => "refused",
             },
             reason: None,
             claimed_at: open.claim.claimed_at,
         }
     }
 
-    pub(super) fn of_closing(connection: ConnectionId, closing: &Closing) -> Self {
-        Self { state: "ended", reason: Some(PENDING), ..Self::of_open(connection, &closing.open) }
+    pub(super) fn of_undecided(connection: ConnectionId, undecided: &UndecidedConnection) -> Self {
+        Self { state: "ended", reason: Some(PENDING), ..Self::of_open(connection, &undecided.open) }
     }
 
     pub(super) fn of_ended(ended: &EndedConnection) -> Self {
@@ -201,7 +201,7 @@ impl ConnectionFacts {
 
 /// A connection that has ended, while its reason is not decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Closing {
+pub struct UndecidedConnection {
     /// What it was.
     pub open: OpenConnection,
     /// When it ended.

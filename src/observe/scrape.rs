@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex};
 use metrics::{Key, Label, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
-use super::catalog::{self, CATALOG, Kind, Metric};
+use super::catalog::{self, CATALOG, Metric, MetricKind};
 use super::counters::{Direction, EVENT_TYPES, LARGE_SIZES, ServerCounters};
-use super::distribution::Distribution;
-use super::events::{Events, METADATA};
+use super::event_counters::{EventCounters, METADATA};
+use super::histogram_snapshot::HistogramSnapshot;
 use super::lock::lock;
 use super::meter::LatencyClass;
+use super::metrics_page::{COARSE, FINE, MetricsPage};
 use super::observatory::Observatory;
-use super::page::{COARSE, FINE, Page};
 use super::rows::SessionPlace;
-use super::session_series::{ByClass, Candidate, SessionSeries};
+use super::session_series::{LatencyByClass, SeriesCandidate, SessionSeries};
 use crate::ids::SessionId;
 use crate::session::ledger::SessionState;
-use crate::session::sighting::{Health, Role};
+use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::wire::{ErrorCode, OpCode};
 
 /// How the exporter announces the processor time, and what it is.
@@ -26,29 +26,29 @@ const CPU_COUNTER: &str = "# TYPE process_cpu_seconds_total counter\n";
 
 /// Makes the page of metrics. Belongs to one observatory; nothing of it is global.
 #[derive(Debug)]
-pub(super) struct Exporter {
+pub(super) struct MetricsExporter {
     recorder: PrometheusRecorder,
-    events: Events,
+    events: EventCounters,
     process: metrics_process::Collector,
     servers: Vec<String>,
     series: Mutex<SessionSeries>,
 }
 
-impl Exporter {
+impl MetricsExporter {
     pub(super) fn new(servers: &[String], series: usize) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         for metric in CATALOG {
             let (name, help) = (metric.name.into(), metric.help.into());
             match metric.kind {
-                Kind::Counter => recorder.describe_counter(name, None, help),
-                Kind::Gauge => recorder.describe_gauge(name, None, help),
-                Kind::Histogram => {}
+                MetricKind::Counter => recorder.describe_counter(name, None, help),
+                MetricKind::Gauge => recorder.describe_gauge(name, None, help),
+                MetricKind::Histogram => {}
             }
         }
         let process = metrics_process::Collector::default();
         metrics::with_local_recorder(&recorder, || process.describe());
         Self {
-            events: Events::new(&recorder, servers),
+            events: EventCounters::new(&recorder, servers),
             recorder,
             process,
             servers: servers.to_vec(),
@@ -56,7 +56,7 @@ impl Exporter {
         }
     }
 
-    pub(super) fn events(&self) -> &Events {
+    pub(super) fn events(&self) -> &EventCounters {
         &self.events
     }
 
@@ -79,7 +79,7 @@ impl Exporter {
         handle.run_upkeep();
         // The exporter's counters are whole numbers, these seconds are not: it has them as a gauge.
         let rendered = handle.render().replacen(CPU_GAUGE, CPU_COUNTER, 1);
-        let mut page = Page::new(rendered);
+        let mut page = MetricsPage::new(rendered);
         page.time(&catalog::OWN_PAUSE_TIME, self.events.own_pause_time());
         let all = self.durations(observatory, &mut page);
         self.claim_waits(observatory, &mut page);
@@ -152,8 +152,8 @@ impl Exporter {
             self.gauge(&catalog::SESSIONS, &labels, attached[entry.id.index()] as f64);
             let open = observatory.load(entry.id).load(std::sync::atomic::Ordering::Relaxed);
             self.gauge(&catalog::CONNECTIONS, &labels, f64::from(open));
-            self.gauge(&catalog::SERVER_SERVING, &labels, flag(entry.health == Health::Serving));
-            let leads = entry.role == Role::Leader && entry.health == Health::Serving;
+            self.gauge(&catalog::SERVER_SERVING, &labels, flag(entry.health == ServerHealth::Serving));
+            let leads = entry.role == ServerRole::Leader && entry.health == ServerHealth::Serving;
             self.gauge(&catalog::SERVER_LEADER, &labels, flag(leads));
         }
         for entry in &observatory.roster().servers {
@@ -170,12 +170,12 @@ impl Exporter {
     }
 
     /// Latencies by server and operation. Returns all of them by class.
-    fn durations(&self, observatory: &Observatory, page: &mut Page) -> ByClass {
-        let mut all = ByClass::default();
+    fn durations(&self, observatory: &Observatory, page: &mut MetricsPage) -> LatencyByClass {
+        let mut all = LatencyByClass::default();
         page.family(&catalog::OPERATION_DURATION);
         for (place, server) in self.servers.iter().enumerate() {
             for slot in 0..OpCode::SLOTS {
-                let mut latency = Distribution::default();
+                let mut latency = HistogramSnapshot::default();
                 for worker in observatory.all_counters() {
                     latency.merge(worker[place].ops()[slot].latency());
                 }
@@ -193,10 +193,10 @@ impl Exporter {
     }
 
     /// How long claims waited, by the server that took them.
-    fn claim_waits(&self, observatory: &Observatory, page: &mut Page) {
+    fn claim_waits(&self, observatory: &Observatory, page: &mut MetricsPage) {
         page.family(&catalog::CLAIM_WAIT);
         for (place, server) in self.servers.iter().enumerate() {
-            let mut waits = Distribution::default();
+            let mut waits = HistogramSnapshot::default();
             observatory.all_counters().iter().for_each(|worker| waits.merge(worker[place].claim_waits()));
             if !waits.is_empty() {
                 page.histogram(&catalog::CLAIM_WAIT, &[server], &waits, &COARSE);
@@ -205,7 +205,13 @@ impl Exporter {
     }
 
     /// The sessions with series of their own, and all others together.
-    fn sessions(&self, observatory: &Observatory, places: &[SessionPlace], all: &ByClass, page: &mut Page) {
+    fn sessions(
+        &self,
+        observatory: &Observatory,
+        places: &[SessionPlace],
+        all: &LatencyByClass,
+        page: &mut MetricsPage,
+    ) {
         let mut series = lock(&self.series);
         if series.is_off() {
             return;
@@ -213,7 +219,8 @@ impl Exporter {
         // Ended sessions give their places up at once, or a restart of all clients would fill the series with the
         // past.
         let alive = places.iter().filter(|place| !matches!(place.state, SessionState::Ended { .. }));
-        let mut candidates: Vec<Candidate> = alive.filter_map(|place| candidate(place.session, observatory)).collect();
+        let mut candidates: Vec<SeriesCandidate> =
+            alive.filter_map(|place| candidate(place.session, observatory)).collect();
         let shown = series.choose(&mut candidates, observatory.meters());
         page.family(&catalog::SESSION_INFO);
         let ids: Vec<SessionId> = shown.iter().map(|(session, _)| *session).collect();
@@ -229,7 +236,7 @@ impl Exporter {
             page.sample(&catalog::SESSION_IN_FLIGHT, &[&session.to_string()], in_flight);
         }
         page.family(&catalog::SESSION_LATENCY);
-        let mut show = |session: &str, latency: &ByClass| {
+        let mut show = |session: &str, latency: &LatencyByClass| {
             for class in LatencyClass::ALL.into_iter().filter(|class| !latency[*class as usize].is_empty()) {
                 let labels = [session, class.label()];
                 page.histogram(&catalog::SESSION_LATENCY, &labels, &latency[class as usize], &COARSE);
@@ -242,9 +249,9 @@ impl Exporter {
     }
 }
 
-fn candidate(session: SessionId, observatory: &Observatory) -> Option<Candidate> {
+fn candidate(session: SessionId, observatory: &Observatory) -> Option<SeriesCandidate> {
     let (operations, worst) = observatory.meters().merit(session)?;
-    Some(Candidate { session, operations, worst })
+    Some(SeriesCandidate { session, operations, worst })
 }
 
 fn key(metric: &Metric, values: &[&str]) -> Key {

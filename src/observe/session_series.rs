@@ -8,39 +8,39 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::distribution::Distribution;
+use super::histogram_snapshot::HistogramSnapshot;
 use super::meter::LatencyClass;
-use super::meters::{MeterBook, SessionMeters};
+use super::meters::{MeterRegistry, SessionMeters};
 use crate::ids::SessionId;
 
 /// Latencies by class, in the order of [`LatencyClass::ALL`].
-pub(super) type ByClass = [Distribution; LatencyClass::ALL.len()];
+pub(super) type LatencyByClass = [HistogramSnapshot; LatencyClass::ALL.len()];
 
 /// The sessions with series of their own, from one scrape to the next.
 #[derive(Debug)]
 pub(super) struct SessionSeries {
     places: usize,
-    own: HashMap<SessionId, Own>,
+    own: HashMap<SessionId, OwnSeries>,
     /// What sessions recorded while they had series that are gone now.
-    gone: ByClass,
+    gone: LatencyByClass,
     /// `other` as it was told last.
-    told: ByClass,
+    told: LatencyByClass,
 }
 
 /// A session with series of its own.
 #[derive(Debug)]
-struct Own {
+struct OwnSeries {
     /// Whether the series is new since the last scrape.
     new: bool,
     /// What it had recorded before and is in `other`.
-    before: ByClass,
+    before: LatencyByClass,
     /// What it had recorded at the last scrape.
-    last: ByClass,
+    last: LatencyByClass,
 }
 
 /// What a candidate for a place shows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
+pub(super) struct SeriesCandidate {
     pub(super) session: SessionId,
     /// Replies so far.
     pub(super) operations: u64,
@@ -49,9 +49,9 @@ pub(super) struct Candidate {
 }
 
 impl SessionSeries {
-    /// Series for at most so many sessions.
+    /// Series for at most this many sessions.
     pub(super) fn new(places: usize) -> Self {
-        Self { places, own: HashMap::new(), gone: ByClass::default(), told: ByClass::default() }
+        Self { places, own: HashMap::new(), gone: LatencyByClass::default(), told: LatencyByClass::default() }
     }
 
     /// Whether there are to be any series at all.
@@ -60,7 +60,11 @@ impl SessionSeries {
     }
 
     /// Gives the places to the candidates that deserve them now, and returns their numbers in order of id.
-    pub(super) fn choose(&mut self, candidates: &mut [Candidate], book: &MeterBook) -> Vec<(SessionId, SessionMeters)> {
+    pub(super) fn choose(
+        &mut self,
+        candidates: &mut [SeriesCandidate],
+        book: &MeterRegistry,
+    ) -> Vec<(SessionId, SessionMeters)> {
         let chosen: HashSet<SessionId> = elect(candidates, self.places);
         self.own.retain(|session, own| {
             let stays = chosen.contains(session);
@@ -75,7 +79,7 @@ impl SessionSeries {
             chosen.into_iter().filter_map(|session| Some((session, book.session(session)?))).collect();
         shown.sort_unstable_by_key(|(session, _)| *session);
         for (session, meters) in &shown {
-            let begin = || Own { new: true, before: ByClass::default(), last: ByClass::default() };
+            let begin = || OwnSeries { new: true, before: LatencyByClass::default(), last: LatencyByClass::default() };
             let own = self.own.entry(*session).or_insert_with(begin);
             own.last.clone_from(&meters.latency);
         }
@@ -83,18 +87,18 @@ impl SessionSeries {
     }
 
     /// What is left for `other` of everything that was recorded, read after [`SessionSeries::choose`].
-    pub(super) fn other(&mut self, all: &ByClass) -> ByClass {
+    pub(super) fn other(&mut self, all: &LatencyByClass) -> LatencyByClass {
         let mut own = self.gone.clone();
         for session in self.own.values().filter(|session| !session.new) {
             add_difference(&mut own, &session.last, &session.before);
         }
-        let mut other: ByClass = std::array::from_fn(|class| all[class].since(&own[class]));
+        let mut other: LatencyByClass = std::array::from_fn(|class| all[class].since(&own[class]));
         // After the old ones are subtracted: a new series takes out of `other` only what `other` has not exported
         // yet.
         for session in self.own.values_mut().filter(|session| session.new) {
             session.new = false;
             // What is not in `other` as told last can be taken out of it.
-            let untold: ByClass = std::array::from_fn(|class| other[class].since(&self.told[class]));
+            let untold: LatencyByClass = std::array::from_fn(|class| other[class].since(&self.told[class]));
             if (0..untold.len()).all(|class| untold[class].covers(&session.last[class])) {
                 other = std::array::from_fn(|class| other[class].since(&session.last[class]));
             } else {
@@ -106,14 +110,14 @@ impl SessionSeries {
     }
 }
 
-fn add_difference(sum: &mut ByClass, last: &ByClass, before: &ByClass) {
+fn add_difference(sum: &mut LatencyByClass, last: &LatencyByClass, before: &LatencyByClass) {
     for class in 0..sum.len() {
         sum[class].merge(last[class].since(&before[class]));
     }
 }
 
 /// The busiest and the worst, half of the places each; a session that is both leaves a place to the next.
-fn elect(candidates: &mut [Candidate], places: usize) -> HashSet<SessionId> {
+fn elect(candidates: &mut [SeriesCandidate], places: usize) -> HashSet<SessionId> {
     // The id breaks ties, so that equal sessions do not swap their series from scrape to scrape.
     let busiest = best(candidates, places.div_ceil(2), |one| (std::cmp::Reverse(one.operations), one.session));
     let mut chosen: HashSet<SessionId> = busiest.iter().map(|one| one.session).collect();
@@ -126,8 +130,12 @@ fn elect(candidates: &mut [Candidate], places: usize) -> HashSet<SessionId> {
     chosen
 }
 
-/// The first so many by a key, in order. There may be very many candidates for a few places.
-fn best<K: Ord>(candidates: &mut [Candidate], places: usize, key: impl Fn(&Candidate) -> K) -> &mut [Candidate] {
+/// The first ones by a key, in order. There may be very many candidates for a few places.
+fn best<K: Ord>(
+    candidates: &mut [SeriesCandidate],
+    places: usize,
+    key: impl Fn(&SeriesCandidate) -> K,
+) -> &mut [SeriesCandidate] {
     if places < candidates.len() {
         candidates.select_nth_unstable_by_key(places, &key);
     }
@@ -147,7 +155,7 @@ mod tests {
     /// Sessions whose every record is in a histogram of all as well, as the servers' counters are.
     #[derive(Default)]
     struct Traffic {
-        book: MeterBook,
+        book: MeterRegistry,
         meters: HashMap<i64, Arc<ConnectionMeter>>,
         all: LatencyHistogram,
     }
@@ -166,18 +174,18 @@ mod tests {
             }
         }
 
-        fn candidates(&self) -> Vec<Candidate> {
+        fn candidates(&self) -> Vec<SeriesCandidate> {
             let one = |session: i64| {
                 let session = SessionId(session);
                 let meters = self.book.session(session)?;
-                Some(Candidate { session, operations: meters.reading.operations, worst: meters.latency[0].max() })
+                Some(SeriesCandidate { session, operations: meters.reading.operations, worst: meters.latency[0].max() })
             };
             self.meters.keys().filter_map(|session| one(*session)).collect()
         }
 
         fn scrape(&self, series: &mut SessionSeries) -> (Vec<i64>, u64) {
             let shown = series.choose(&mut self.candidates(), &self.book);
-            let all = [self.all.snapshot(), Distribution::default(), Distribution::default()];
+            let all = [self.all.snapshot(), HistogramSnapshot::default(), HistogramSnapshot::default()];
             (shown.iter().map(|(session, _)| session.0).collect(), series.other(&all)[0].count())
         }
     }

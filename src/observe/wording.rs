@@ -3,12 +3,12 @@
 mod phrases;
 
 use crate::ids::ServerId;
-use crate::session::ending::{How, Unanswered};
-use crate::session::event::MovedForm;
+use crate::session::connection_end::{CloseKind, UnansweredRequest};
+use crate::session::event::MovedCodeLocation;
 use crate::session::fact::{
     ClaimAnswer, ClaimFact, ClientFact, EnsembleFact, Fact, MoveFact, ProxyFact, ServerFact, SessionFact,
 };
-use crate::session::sighting::Health;
+use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
 
 use phrases::{disconnected, full, in_flight, ms, refused, relative, request, unknown_version, words};
@@ -58,7 +58,7 @@ impl<'a> FactWording<'a> {
         self.name(self.server)
     }
 
-    fn asked(&self, one: Option<&Unanswered>) -> Option<String> {
+    fn asked(&self, one: Option<&UnansweredRequest>) -> Option<String> {
         one.map(|one| request(one, self.ended_at))
     }
 
@@ -243,13 +243,13 @@ impl<'a> FactWording<'a> {
                 ms(*timeout),
                 ms(*timeout / 3)
             ),
-            ClientFact::Ended { how: How::Fin } => {
+            ClientFact::Ended { how: CloseKind::Fin } => {
                 "the client closed its connection without closing its session".into()
             }
-            ClientFact::Ended { how: How::Reset } => {
+            ClientFact::Ended { how: CloseKind::Reset } => {
                 "the client reset its connection without closing its session".into()
             }
-            ClientFact::Ended { how: How::Timeout } => {
+            ClientFact::Ended { how: CloseKind::Timeout } => {
                 "the connection to the client timed out, and it had not closed its session".into()
             }
             ClientFact::ClosedUnanswered { waited, gave_up: true } => {
@@ -315,9 +315,9 @@ impl<'a> FactWording<'a> {
         match fact {
             EnsembleFact::Down { health, at } => {
                 let seen = match health {
-                    Health::NotServing => "reported that it was not serving",
-                    Health::Refusing => "refused connections",
-                    Health::Mute => "accepted connections and did not answer",
+                    ServerHealth::NotServing => "reported that it was not serving",
+                    ServerHealth::Refusing => "refused connections",
+                    ServerHealth::Unresponsive => "accepted connections and did not answer",
                     _ => "could not be reached",
                 };
                 format!("server {own} {seen} when probed {} the end", relative(*at))
@@ -362,8 +362,8 @@ impl<'a> FactWording<'a> {
         match fact {
             MoveFact::Said { form, request: asked } => {
                 let place = match form {
-                    MovedForm::Header => "in the header of a reply",
-                    MovedForm::Multi => "as the first result of a multi",
+                    MovedCodeLocation::Header => "in the header of a reply",
+                    MovedCodeLocation::Multi => "as the first result of a multi",
                 };
                 let to = self.asked(asked.as_ref()).map_or_else(String::new, |asked| format!(" to {asked}"));
                 format!("server {own} answered SESSIONMOVED (-118) {place}{to}")

@@ -20,11 +20,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// `NETLINK_SOCK_DIAG`
 const SOCK_DIAG: i32 = 4;
 /// The kernel sends no longer pieces.
-const PIECE: usize = 32 * 1024;
+const LARGEST_DATAGRAM: usize = 32 * 1024;
 
 /// What was found at one address since it was last looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Overflow {
+pub(super) struct QueueOverflow {
     /// The listening address.
     pub(super) address: SocketAddr,
     /// Clients that were put off.
@@ -58,11 +58,11 @@ impl AcceptQueues {
     ///
     /// # Errors
     /// The kernel's.
-    pub(super) fn look(&mut self) -> io::Result<Vec<Overflow>> {
+    pub(super) fn look(&mut self) -> io::Result<Vec<QueueOverflow>> {
         let mut found = Vec::with_capacity(self.addresses.len());
         let mut seen = HashMap::new();
         for &address in &self.addresses {
-            let mut overflow = Overflow { address, times: 0, waiting: 0 };
+            let mut overflow = QueueOverflow { address, times: 0, waiting: 0 };
             self.ask(address, |InetResponse { header, nlas }| {
                 let drops = nlas.iter().find_map(|nla| if let Nla::MemInfo(of) = nla { Some(of.drops) } else { None });
                 if let Some(drops) = drops
@@ -98,12 +98,12 @@ impl AcceptQueues {
         question.serialize(&mut bytes);
         let mut kernel = &self.kernel;
         kernel.write_all(&bytes)?;
-        bytes.resize(PIECE, 0);
+        bytes.resize(LARGEST_DATAGRAM, 0);
         loop {
             match kernel.read(&mut bytes) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 read => {
-                    if look_through(&bytes[..read?], &mut look)?.is_break() {
+                    if read_messages(&bytes[..read?], &mut look)?.is_break() {
                         return Ok(());
                     }
                 }
@@ -116,7 +116,7 @@ impl AcceptQueues {
 ///
 /// # Errors
 /// The kernel's, which it may give instead of an answer or at its end, and bytes that are no messages.
-fn look_through(mut piece: &[u8], look: &mut impl FnMut(&InetResponse)) -> io::Result<ControlFlow<()>> {
+fn read_messages(mut piece: &[u8], look: &mut impl FnMut(&InetResponse)) -> io::Result<ControlFlow<()>> {
     loop {
         let strange = |error| io::Error::new(ErrorKind::InvalidData, error);
         let message = NetlinkMessage::deserialize(piece).map_err(strange)?;
@@ -157,7 +157,7 @@ mod tests {
         let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
         for address in ["127.0.0.1:0", "[::1]:0"].into_iter().take(1 + usize::from(has_ipv6)) {
             let (listener, address, mut queues) = narrow(address);
-            let nothing = |address| Overflow { address, times: 0, waiting: 0 };
+            let nothing = |address| QueueOverflow { address, times: 0, waiting: 0 };
             assert_eq!(queues.look().unwrap(), [nothing("127.0.0.1:1".parse().unwrap()), nothing(address)]);
             let mut clients = Vec::new();
             while let Ok(client) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
@@ -221,17 +221,17 @@ mod tests {
         let whole = message(20, &body);
         let mut seen = Vec::new();
         let mut look = |socket: &InetResponse| seen.push(socket.nlas.clone());
-        assert!(look_through(&whole, &mut look).unwrap().is_continue());
+        assert!(read_messages(&whole, &mut look).unwrap().is_continue());
         for len in 0..whole.len() {
-            assert!(look_through(&whole[..len], &mut look).is_err(), "{len} bytes");
+            assert!(read_messages(&whole[..len], &mut look).is_err(), "{len} bytes");
         }
         // Messages that are whole, with less in them.
         for len in (0..body.len()).filter(|len| *len != socket.len()) {
-            assert!(look_through(&message(20, &body[..len]), &mut look).is_err(), "{len} bytes");
+            assert!(read_messages(&message(20, &body[..len]), &mut look).is_err(), "{len} bytes");
         }
         let other_family = [&[77], &body[1..]].concat();
         for strange in [message(20, &other_family), vec![0; 15], vec![0; 16], vec![255; 99]] {
-            assert!(look_through(&strange, &mut look).is_err(), "{strange:?}");
+            assert!(read_messages(&strange, &mut look).is_err(), "{strange:?}");
         }
         let [nlas] = &seen[..] else { panic!("{seen:?}") };
         assert!(matches!(&nlas[..], [Nla::MemInfo(memory)] if memory.drops == 0x0909_0909));
@@ -241,13 +241,13 @@ mod tests {
     fn what_the_kernel_refuses_is_an_error_wherever_it_says_so() {
         let nobody = &mut |_: &InetResponse| panic!("there is no socket");
         for kind in [2, 3] {
-            let error = look_through(&message(kind, &(-2_i32).to_ne_bytes()), nobody).unwrap_err();
+            let error = read_messages(&message(kind, &(-2_i32).to_ne_bytes()), nobody).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotFound, "message type {kind}");
         }
-        assert!(look_through(&message(3, &[0; 4]), nobody).unwrap().is_break());
+        assert!(read_messages(&message(3, &[0; 4]), nobody).unwrap().is_break());
         // Messages begin at multiples of four bytes; the first of these has nothing to say and ends between two.
         let both = [&message(1, &[0; 5])[..], &[0; 3], &message(3, &[0; 4])].concat();
-        assert!(look_through(&both, nobody).unwrap().is_break());
+        assert!(read_messages(&both, nobody).unwrap().is_break());
     }
 
     /// A message of the kernel's: its length, its type, what is in it.

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gateway::{Arrival, Gateway, Load, claim_lasts};
+use super::proxy_state::{ClientOrigin, LoadGuard, ProxyState, claim_lasts};
 use super::witness::Prospect;
 use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::observe::{ConnectionMeter, Direction, Recorder};
-use crate::route::{Complaint, UNANSWERED_COUNTS};
-use crate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
-use crate::session::event::{Event, Observer, Refused};
+use crate::route::{ServerComplaint, UNANSWERED_COUNTS};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose, UnansweredRequest};
+use crate::session::event::{Event, Observer, RefusedRequest};
 use crate::session::identity::ShortPath;
-use crate::session::transition::Transition;
+use crate::session::transition::SessionTransition;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
 
@@ -24,10 +24,10 @@ pub(crate) const REFUSALS_AT_ONCE: u16 = 16;
 /// One connection between a client and a server, as it is accounted for.
 #[derive(Debug)]
 pub(super) struct Account {
-    gateway: Arc<Gateway>,
+    proxy: Arc<ProxyState>,
     recorder: Recorder,
     connection: ConnectionId,
-    arrival: Arrival,
+    origin: ClientOrigin,
     server: ServerId,
     routed: RouteReason,
     /// The session that is claimed, and then the one that was given.
@@ -45,21 +45,21 @@ pub(super) struct Account {
     refusals: u16,
     /// Whether the client does not take what its server said.
     client_is_full: bool,
-    _load: Load,
+    _load: LoadGuard,
 }
 
 impl Account {
     /// Opens the account of a connection that is about to reach a server.
     pub(super) fn open(prospect: &Prospect, key: Option<ClaimKey>) -> Self {
-        let Prospect { gateway, arrival, server, routed, connection } = prospect;
-        let (arrival, server, routed, connection) = (*arrival, *server, *routed, *connection);
-        let observatory = &gateway.observatory;
-        let counters = observatory.counters(arrival.worker, server);
+        let Prospect { proxy, origin, server, routed, connection } = prospect;
+        let (origin, server, routed, connection) = (*origin, *server, *routed, *connection);
+        let observatory = &proxy.observatory;
+        let counters = observatory.counters(origin.worker, server);
         Self {
-            gateway: Arc::clone(gateway),
+            proxy: Arc::clone(proxy),
             recorder: Recorder::new(Arc::new(ConnectionMeter::default()), counters),
             connection,
-            arrival,
+            origin,
             server,
             routed,
             session: None,
@@ -70,7 +70,7 @@ impl Account {
             ended: false,
             refusals: 0,
             client_is_full: false,
-            _load: Load::add(observatory, server),
+            _load: LoadGuard::add(observatory, server),
         }
     }
 
@@ -105,7 +105,7 @@ impl Account {
 
     /// How much of the time between two moments zoogate itself stood still.
     pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
-        self.gateway.paused_within(from, to)
+        self.proxy.paused_within(from, to)
     }
 
     /// The client does not take what its server said: what it waits for may stand before its own door.
@@ -116,23 +116,23 @@ impl Account {
     /// Closes the account at the first sign of the connection's end.
     pub(super) fn end(&mut self, end: ConnectionEnd) {
         self.ended = true;
-        let (connection, now) = (self.connection, self.gateway.clock.now());
+        let (connection, now) = (self.connection, self.proxy.clock.now());
         self.recorder.end(end.unanswered_count);
         self.complain(&end, now);
         // A path that broke is no proof that the server does not have the claim.
-        self.settle_claim(end.closer == Closer::Server(How::Fin));
-        self.gateway.apply(now, Transition::Ended { connection, end });
+        self.settle_claim(end.closer == ConnectionCloser::Server(CloseKind::Fin));
+        self.proxy.apply(now, SessionTransition::Ended { connection, end });
         if let Some(session) = self.session {
-            self.gateway.observatory.meters().finish(session, connection);
+            self.proxy.observatory.meters().finish(session, connection);
         }
     }
 
     /// The claim goes out.
     fn send_claim(&mut self, timeout_ms: i32) {
         self.unanswered_since = self.now;
-        self.gateway.pulse(self.server).add_waiting();
+        self.proxy.activity(self.server).add_waiting();
         if let Some(key) = self.key {
-            self.gateway.claims_out.sent(key, self.connection, self.server, self.now, claim_lasts(timeout_ms));
+            self.proxy.claim_registry.sent(key, self.connection, self.server, self.now, claim_lasts(timeout_ms));
         }
     }
 
@@ -140,30 +140,31 @@ impl Account {
     fn settle_claim(&mut self, over: bool) {
         if self.unanswered_since > Timestamp::ZERO {
             self.unanswered_since = Timestamp::ZERO;
-            self.gateway.pulse(self.server).drop_waiting();
+            self.proxy.activity(self.server).drop_waiting();
             if let Some(key) = self.key.filter(|_| over) {
-                self.gateway.claims_out.settled(key, self.connection);
+                self.proxy.claim_registry.settled(key, self.connection);
             }
         }
     }
 
     /// Files what the client met, when that speaks against its server.
     fn complain(&self, end: &ConnectionEnd, now: Timestamp) {
-        let gave_up = matches!(end.closer, Closer::Client(_));
+        let gave_up = matches!(end.closer, ConnectionCloser::Client(_));
         if self.unanswered_since > Timestamp::ZERO {
             let waited =
                 now.since(self.unanswered_since).saturating_sub(self.paused_within(self.unanswered_since, now));
-            let by_proxy = matches!(end.closer, Closer::Proxy(close) if !matches!(close, ProxyClose::Operator(_)));
+            let by_proxy =
+                matches!(end.closer, ConnectionCloser::Proxy(close) if !matches!(close, ProxyClose::Operator(_)));
             if waited >= UNANSWERED_COUNTS && (gave_up || by_proxy) {
-                self.gateway.complain(self.server, Complaint::NoSession, self.arrival.client);
+                self.proxy.complain(self.server, ServerComplaint::NoSession, self.origin.client);
             }
             return;
         }
         let owed = !self.client_is_full && (end.unanswered_count > 0 || end.unanswered_pings > 0);
         let silence = now.since(end.server_heard_at).saturating_sub(self.paused_within(end.server_heard_at, now));
         let waited_out = gave_up && owed && self.timeout.is_some_and(|timeout| silence * 3 >= timeout * 2);
-        if waited_out || end.closer == Closer::Proxy(ProxyClose::MuteServer) {
-            self.gateway.complain(self.server, Complaint::NoAnswer, self.arrival.client);
+        if waited_out || end.closer == ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) {
+            self.proxy.complain(self.server, ServerComplaint::NoAnswer, self.origin.client);
         }
     }
 
@@ -176,50 +177,50 @@ impl Account {
         let connection = self.connection;
         let transition = match event {
             Event::ConnectRequested(request) => {
-                let (client, server, routed) = (self.arrival.client, self.server, self.routed);
+                let (client, server, routed) = (self.origin.client, self.server, self.routed);
                 self.session = Some(request.session);
                 self.send_claim(request.timeout_ms);
-                Transition::Claimed { connection, client, server, request, routed }
+                SessionTransition::Claimed { connection, client, server, request, routed }
             }
             Event::ConnectResponded(response) => {
                 self.settle_claim(true);
                 if response.accepted() {
-                    let meters = self.gateway.observatory.meters();
+                    let meters = self.proxy.observatory.meters();
                     if response.own_password && self.session != Some(response.session) {
                         // Servers that count their sessions begin again with 1: what is there is of another one.
                         meters.drop_dormant(response.session);
                     }
                     self.session = Some(response.session);
                     self.timeout = u64::try_from(response.timeout_ms).ok().map(Duration::from_millis);
-                    self.gateway.pulse(self.server).gave(self.now);
+                    self.proxy.activity(self.server).gave(self.now);
                     meters.begin(response.session, connection, Arc::clone(self.recorder.meter()));
                 } else {
                     self.session = None;
                 }
-                Transition::Answered { connection, response }
+                SessionTransition::Answered { connection, response }
             }
-            Event::Identified(identity) => Transition::Identified { connection, identity },
+            Event::Identified(identity) => SessionTransition::Identified { connection, identity },
             Event::ControllerGone { chroot, watched } => {
-                Transition::ControllerGone { chroot: ShortPath::new(chroot), watched }
+                SessionTransition::ControllerGone { chroot: ShortPath::new(chroot), watched }
             }
             Event::MoveRefused { form, refused } => {
                 self.refusals = self.refusals.saturating_add(1);
                 if self.refusals > REFUSALS_AT_ONCE {
-                    self.gateway.observatory.note_further_refusal(self.server, form);
+                    self.proxy.observatory.note_further_refusal(self.server, form);
                     return;
                 }
-                Transition::MoveRefused { connection, form, refused: refused.map(describe) }
+                SessionTransition::MoveRefused { connection, form, refused: refused.map(describe) }
             }
             Event::Opaque(fault) => {
-                self.gateway.observatory.note_fault(self.server, self.arrival.client, fault);
+                self.proxy.observatory.note_fault(self.server, self.origin.client, fault);
                 return;
             }
             Event::Compressed => {
-                self.gateway.observatory.note_compressed(self.server, self.arrival.client);
+                self.proxy.observatory.note_compressed(self.server, self.origin.client);
                 return;
             }
             Event::UnknownPart(op) => {
-                self.gateway.observatory.note_unknown_part(self.server, self.arrival.client, op);
+                self.proxy.observatory.note_unknown_part(self.server, self.origin.client, op);
                 return;
             }
             Event::Untracked | Event::Blocks { .. } => {
@@ -228,21 +229,21 @@ impl Account {
             }
             Event::Request(_) | Event::Reply(_) | Event::Result { .. } | Event::Watch(_) | Event::Gap { .. } => return,
         };
-        self.gateway.apply(self.now, transition);
+        self.proxy.apply(self.now, transition);
     }
 }
 
-fn describe(refused: Refused<'_>) -> Unanswered {
-    let path = Unanswered::path_of(refused.path);
-    Unanswered { xid: refused.xid, op: refused.op, path, sent_at: refused.sent_at }
+fn describe(refused: RefusedRequest<'_>) -> UnansweredRequest {
+    let path = UnansweredRequest::path_of(refused.path);
+    UnansweredRequest { xid: refused.xid, op: refused.op, path, sent_at: refused.sent_at }
 }
 
 impl Observer for Account {
     fn learn_password(&mut self, session: SessionId, password: &[u8]) {
         if self.key.is_none() {
-            let key = self.gateway.claims_out.key(session, password);
+            let key = self.proxy.claim_registry.key(session, password);
             self.key = Some(key);
-            self.gateway.control.registries()[self.arrival.worker].hold(self.connection, key);
+            self.proxy.control.registries()[self.origin.worker].hold(self.connection, key);
         }
     }
 

@@ -8,22 +8,22 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::client_end::{ClientEnd, take_ready};
-use super::gate::{GateError, READ_AHEAD, knock};
-use super::gateway::{Arrival, Gateway, Permit};
+use super::first_frame::{FirstFrameError, READ_AHEAD, read_first_frame};
 use super::half_pipe::HalfPipe;
-use super::reach::reach;
-use super::relay::{Enrolment, LeftBehind, Relay};
-use super::server_search::{Attached, SearchError, ServerSearch};
+use super::proxy_state::{ClientOrigin, Permit, ProxyState};
+use super::relay::{LeftClaims, Relay, RelayRegistration};
+use super::server_search::{AnsweredClaim, SearchError, ServerSearch};
 use super::socket;
+use super::upstream_connect::connect_upstream;
 use super::witness::{Prospect, Witness};
 use crate::config::ListenerKind;
 use crate::control::{RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::{ConnectIntent, TurnedAway};
 use crate::session::verdict::RouteReason;
-use crate::wire::first_frame::{Foreign, Opening, classify};
+use crate::wire::first_frame::{ConnectionOpening, ForeignProtocol, classify};
 use crate::wire::handshake::ConnectRequest;
-use crate::wire::pipelined::Pipelined;
+use crate::wire::pipelined::PipelinedFrames;
 
 /// How long a mirror waits for its server's kernel: longer than a lost SYN and its repetition take.
 pub(crate) const MIRROR_CONNECT: Duration = Duration::from_secs(3);
@@ -31,19 +31,19 @@ pub(crate) const MIRROR_CONNECT: Duration = Duration::from_secs(3);
 const FOREIGN_CONNECT: Duration = Duration::from_secs(3);
 
 /// A client that was let in.
-pub(super) struct Guest {
+pub(super) struct DownstreamClient {
     /// The proxy.
-    pub(super) gateway: Arc<Gateway>,
+    pub(super) proxy: Arc<ProxyState>,
     /// The connections of the worker that carries it.
     pub(super) registry: Arc<RelayRegistry>,
     /// Where it came from.
-    pub(super) arrival: Arrival,
+    pub(super) origin: ClientOrigin,
     /// Its place.
     pub(super) permit: Permit,
 }
 
 /// What a client is joined to.
-struct Counterpart {
+struct UpstreamConnection {
     server: TcpStream,
     id: ServerId,
     registered: RegisteredConnection,
@@ -51,58 +51,58 @@ struct Counterpart {
     down: HalfPipe,
     witness: Witness,
     holder: SessionHolder,
-    left_behind: Option<LeftBehind>,
+    left_behind: Option<LeftClaims>,
 }
 
 /// What a mirrored client began with.
-enum Begun {
+enum MirrorOpening {
     /// A claim, or something else that is known by now.
-    Known(Opening),
+    Known(ConnectionOpening),
     /// Too little to tell, and something else happened first: the server spoke, or either side ended.
     Unknown,
     /// The client has gone behind its claim, or zoogate is stopping: nothing is sent.
     Gone,
 }
 
-impl Guest {
+impl DownstreamClient {
     /// Serves the client until its relay can take over, and returns that.
     pub(super) async fn receive(self, mut client: TcpStream, kind: ListenerKind) -> Option<Relay> {
         let found = match kind {
             ListenerKind::Pooled => self.pooled(&mut client).await?,
             ListenerKind::Mirror(id) => {
-                let Ok(server) = reach(&self.gateway, id, Instant::now() + MIRROR_CONNECT).await else {
+                let Ok(server) = connect_upstream(&self.proxy, id, Instant::now() + MIRROR_CONNECT).await else {
                     socket::reset(client);
                     return None;
                 };
                 self.mirror(&mut client, server, id).await?
             }
         };
-        let Counterpart { server, id, registered, up, down, witness, holder, left_behind } = found;
-        let enrolment = Enrolment { registered, server: id, holder, left_behind };
-        Some(Relay::new((client, up), (server, down), witness, self.gateway.clock, enrolment, self.permit))
+        let UpstreamConnection { server, id, registered, up, down, witness, holder, left_behind } = found;
+        let registration = RelayRegistration { registered, server: id, holder, left_behind };
+        Some(Relay::new((client, up), (server, down), witness, self.proxy.clock, registration, self.permit))
     }
 
     /// As the server's own port would: at once, or with the server's own refusal. Only a claim whose client has gone
     /// by the time it is read whole does not go up.
-    async fn mirror(&self, client: &mut TcpStream, mut server: TcpStream, id: ServerId) -> Option<Counterpart> {
+    async fn mirror(&self, client: &mut TcpStream, mut server: TcpStream, id: ServerId) -> Option<UpstreamConnection> {
         let (mut bytes, mut sent) = (Vec::new(), 0);
         let begun = self.mirror_opening(client, &mut server, (&mut bytes, &mut sent)).await;
         let (mut up, down) = (self.pipe(), self.pipe());
         let prospect = self.prospect(id, RouteReason::Mirror);
         let connection = prospect.connection;
         let witness = match begun {
-            Begun::Gone => return None,
-            Begun::Known(Opening::Handshake(_)) => {
-                let mut conversation = prospect.conversation(self.gateway.claim_key(&bytes));
-                conversation.on_client_bytes(self.gateway.clock.now(), &bytes);
+            MirrorOpening::Gone => return None,
+            MirrorOpening::Known(ConnectionOpening::Handshake(_)) => {
+                let mut conversation = prospect.conversation(self.proxy.claim_key(&bytes));
+                conversation.on_client_bytes(self.proxy.clock.now(), &bytes);
                 Witness::Conversation(conversation)
             }
-            Begun::Known(opening) => prospect.nobody(opening),
-            Begun::Unknown => Witness::Undecided { bytes: bytes.clone(), prospect: Box::new(prospect) },
+            MirrorOpening::Known(opening) => prospect.nobody(opening),
+            MirrorOpening::Unknown => Witness::Undecided { bytes: bytes.clone(), prospect: Box::new(prospect) },
         };
         up.preload(bytes.split_off(sent));
         let (registered, holder) = (self.registered(connection, id), SessionHolder::Mirrored);
-        Some(Counterpart { server, id, registered, up, down, witness, holder, left_behind: None })
+        Some(UpstreamConnection { server, id, registered, up, down, witness, holder, left_behind: None })
     }
 
     /// Reads what a mirrored client begins with, for as long as nothing else happens, and passes it on piece by piece;
@@ -112,41 +112,45 @@ impl Guest {
         client: &mut TcpStream,
         server: &mut TcpStream,
         (bytes, sent): (&mut Vec<u8>, &mut usize),
-    ) -> Begun {
+    ) -> MirrorOpening {
         loop {
             tokio::select! {
                 biased;
                 read = client.read_buf(bytes) => if !matches!(read, Ok(1..)) {
-                    return Begun::Unknown;
+                    return MirrorOpening::Unknown;
                 },
-                _ = server.readable() => return Begun::Unknown,
+                _ = server.readable() => return MirrorOpening::Unknown,
                 // Half a first frame is ended by the relay, where a cut does no harm.
-                () = self.gateway.stopping.cancelled() => {
-                    return if bytes.is_empty() { Begun::Gone } else { Begun::Unknown };
+                () = self.proxy.stopping.cancelled() => {
+                    return if bytes.is_empty() { MirrorOpening::Gone } else { MirrorOpening::Unknown };
                 }
             }
             match classify(bytes) {
                 None => {
                     if server.write_all(&bytes[*sent..]).await.is_err() {
-                        return Begun::Unknown;
+                        return MirrorOpening::Unknown;
                     }
                     *sent = bytes.len();
                 }
-                Some(Opening::Handshake(len)) => {
+                Some(ConnectionOpening::Handshake(len)) => {
                     let end = take_ready(client, bytes, READ_AHEAD);
                     let gone = end.is_some_and(|end| has_gone(&bytes[..], 4 + len, end));
-                    return if gone { Begun::Gone } else { Begun::Known(Opening::Handshake(len)) };
+                    return if gone {
+                        MirrorOpening::Gone
+                    } else {
+                        MirrorOpening::Known(ConnectionOpening::Handshake(len))
+                    };
                 }
-                Some(opening) => return Begun::Known(opening),
+                Some(opening) => return MirrorOpening::Known(opening),
             }
         }
     }
 
-    async fn pooled(&self, client: &mut TcpStream) -> Option<Counterpart> {
-        let deadline = Instant::now() + self.gateway.settings.connections.first_frame;
+    async fn pooled(&self, client: &mut TcpStream) -> Option<UpstreamConnection> {
+        let deadline = Instant::now() + self.proxy.settings.connections.first_frame;
         let knocked = tokio::select! {
-            knocked = knock(client, deadline) => knocked,
-            () = self.gateway.stopping.cancelled() => return None,
+            knocked = read_first_frame(client, deadline) => knocked,
+            () = self.proxy.stopping.cancelled() => return None,
         };
         let knocked = match knocked {
             Ok(knocked) => knocked,
@@ -156,30 +160,32 @@ impl Guest {
             }
         };
         let opening = match knocked.opening {
-            Opening::Handshake(len) => match ConnectRequest::read(knocked.bytes.get(4..4 + len).unwrap_or(&[])) {
-                Ok(request) => return self.claim(client, (knocked.bytes, 4 + len), request).await,
-                Err(fault) => {
-                    // A first frame of a handshake's size that is none: forwarded unseen.
-                    tracing::debug!(client = %self.arrival.client, %fault, "first frame is no handshake");
-                    Opening::Foreign(Foreign::Unknown)
+            ConnectionOpening::Handshake(len) => {
+                match ConnectRequest::read(knocked.bytes.get(4..4 + len).unwrap_or(&[])) {
+                    Ok(request) => return self.claim(client, (knocked.bytes, 4 + len), request).await,
+                    Err(fault) => {
+                        // A first frame of a handshake's size that is none: forwarded unseen.
+                        tracing::debug!(client = %self.origin.client, %fault, "first frame is no handshake");
+                        ConnectionOpening::Foreign(ForeignProtocol::Unknown)
+                    }
                 }
-            },
+            }
             opening => opening,
         };
-        if !self.gateway.lets_pass(opening, client).await {
+        if !self.proxy.lets_pass(opening, client).await {
             return None;
         }
         self.foreign(knocked.bytes, opening).await
     }
 
-    fn note_gate(&self, error: &GateError) {
-        self.gateway.observatory.note_gate(match error {
-            GateError::Left(0) => "left_silent",
-            GateError::Left(_) => "left",
-            GateError::Deadline(_) => "deadline",
-            GateError::Failed(_) => "failed",
+    fn note_gate(&self, error: &FirstFrameError) {
+        self.proxy.observatory.note_gate(match error {
+            FirstFrameError::Left(0) => "left_silent",
+            FirstFrameError::Left(_) => "left",
+            FirstFrameError::Deadline(_) => "deadline",
+            FirstFrameError::Failed(_) => "failed",
         });
-        tracing::debug!(client = %self.arrival.client, %error, "no first frame");
+        tracing::debug!(client = %self.origin.client, %error, "no first frame");
     }
 
     /// A session's claim: to a server that answers it.
@@ -188,10 +194,10 @@ impl Guest {
         client: &mut TcpStream,
         first: (Vec<u8>, usize),
         request: ConnectRequest,
-    ) -> Option<Counterpart> {
-        let _waiting = self.gateway.observatory.waiting_claim();
-        let began_at = self.gateway.clock.now();
-        let mut search = ServerSearch::new(&self.gateway, self.arrival, request, first);
+    ) -> Option<UpstreamConnection> {
+        let _waiting = self.proxy.observatory.waiting_claim();
+        let began_at = self.proxy.clock.now();
+        let mut search = ServerSearch::new(&self.proxy, self.origin, request, first);
         let handle = search.handle().clone();
         let found = tokio::select! {
             biased;
@@ -199,9 +205,9 @@ impl Guest {
             () = handle.disconnected() => Err(SearchError::Disconnected),
         };
         match found {
-            Ok(Attached { mut claim, left_behind }) => {
-                let counters = self.gateway.observatory.counters(self.arrival.worker, claim.server);
-                counters.record_claim_wait(self.gateway.clock.now().since(began_at));
+            Ok(AnsweredClaim { mut claim, left_behind }) => {
+                let counters = self.proxy.observatory.counters(self.origin.worker, claim.server);
+                counters.record_claim_wait(self.proxy.clock.now().since(began_at));
                 let key = claim.conversation.key();
                 let (registered, connection) = (claim.registered.take(), claim.connection());
                 let registered = registered.unwrap_or_else(|| self.registered(connection, claim.server));
@@ -209,8 +215,8 @@ impl Guest {
                 up.preload(search.unsent(&claim).to_vec());
                 down.preload(claim.answer);
                 let (session, since) = (request.session, claim.sent_at);
-                let gateway = Arc::clone(&self.gateway);
-                Some(Counterpart {
+                let proxy = Arc::clone(&self.proxy);
+                Some(UpstreamConnection {
                     id: claim.server,
                     registered,
                     server: claim.stream,
@@ -218,7 +224,7 @@ impl Guest {
                     down,
                     witness: Witness::Conversation(claim.conversation),
                     holder: SessionHolder::Pooled(key),
-                    left_behind: left_behind.then_some(LeftBehind { gateway, session, since }),
+                    left_behind: left_behind.then_some(LeftClaims { proxy, session, since }),
                 })
             }
             Err(SearchError::ClientLeft) => None,
@@ -227,32 +233,34 @@ impl Guest {
                 None
             }
             Err(SearchError::NoServer(why)) => {
-                self.gateway.observatory.note_unplaced(self.arrival.client, Some(request.session), why);
+                self.proxy.observatory.note_unplaced(self.origin.client, Some(request.session), why);
                 None
             }
         }
     }
 
     /// Something that is not a session: to the first server that takes the connection.
-    async fn foreign(&self, bytes: Vec<u8>, opening: Opening) -> Option<Counterpart> {
+    async fn foreign(&self, bytes: Vec<u8>, opening: ConnectionOpening) -> Option<UpstreamConnection> {
         let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, avoids: None, read_only: true };
-        for candidate in self.gateway.candidates(intent, self.gateway.next_turn()) {
+        for candidate in self.proxy.candidates(intent, self.proxy.next_turn()) {
             let id = candidate.server;
-            let Ok(server) = reach(&self.gateway, id, Instant::now() + FOREIGN_CONNECT).await else { continue };
+            let Ok(server) = connect_upstream(&self.proxy, id, Instant::now() + FOREIGN_CONNECT).await else {
+                continue;
+            };
             let (mut up, down) = (self.pipe(), self.pipe());
             up.preload(bytes);
             let prospect = self.prospect(id, candidate.reason);
             let (connection, witness) = (prospect.connection, prospect.nobody(opening));
             let (registered, holder) = (self.registered(connection, id), SessionHolder::Mirrored);
-            return Some(Counterpart { server, id, registered, up, down, witness, holder, left_behind: None });
+            return Some(UpstreamConnection { server, id, registered, up, down, witness, holder, left_behind: None });
         }
-        self.gateway.observatory.note_unplaced(self.arrival.client, None, TurnedAway::NobodyTook);
+        self.proxy.observatory.note_unplaced(self.origin.client, None, TurnedAway::NobodyTook);
         None
     }
 
     fn prospect(&self, server: ServerId, routed: RouteReason) -> Prospect {
-        let (gateway, connection) = (Arc::clone(&self.gateway), self.gateway.next_connection());
-        Prospect { gateway, arrival: self.arrival, server, routed, connection }
+        let (proxy, connection) = (Arc::clone(&self.proxy), self.proxy.next_connection());
+        Prospect { proxy, origin: self.origin, server, routed, connection }
     }
 
     /// A place in the registry for a connection that has made no claim by itself.
@@ -261,7 +269,7 @@ impl Guest {
     }
 
     fn pipe(&self) -> HalfPipe {
-        HalfPipe::new(self.gateway.settings.connections.buffer)
+        HalfPipe::new(self.proxy.settings.connections.buffer)
     }
 }
 
@@ -269,7 +277,7 @@ impl Guest {
 /// new session, or to close its session, has only said all that it wants to say.
 fn has_gone(bytes: &[u8], claim_len: usize, end: ClientEnd) -> bool {
     let Ok(request) = ConnectRequest::read(bytes.get(4..claim_len).unwrap_or(&[])) else { return false };
-    let mut behind = Pipelined::NOTHING;
+    let mut behind = PipelinedFrames::NOTHING;
     behind.read_on(&bytes[claim_len..], request.dialect);
     let waits = bytes.len() > claim_len && (request.session.is_new() || behind.closes);
     end == ClientEnd::Broken || !waits

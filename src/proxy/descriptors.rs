@@ -5,14 +5,14 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::claims_out::CONNECTIONS_WATCHED;
+use super::claim_registry::CONNECTIONS_WATCHED;
 use crate::config::Settings;
 
 /// A client's connection and its server's.
 pub(crate) const PER_CLIENT: u64 = 2;
 /// The log, the look-ups of names, the admin address and its readers, what the libraries open for themselves.
-pub(crate) const HOUSE: u64 = 48;
-/// One in so many is kept for the connections of claims left behind.
+pub(crate) const RESERVED_DESCRIPTORS: u64 = 48;
+/// One in this many is kept for the connections of claims left behind.
 pub(crate) const LEFT_CLAIMS_SHARE: u64 = 256;
 /// A worker's event queue, its wake-up, its signals.
 pub(crate) const PER_WORKER: u64 = 4;
@@ -46,8 +46,11 @@ fn left_claims(limit: u64) -> u64 {
 fn room(limit: u64, settings: &Settings) -> usize {
     let workers = settings.workers.get() as u64;
     let listeners = settings.listeners.len() as u64 * (workers + 1);
-    let house =
-        HOUSE + left_claims(limit) + PER_WORKER * workers + PER_SERVER * settings.servers.len() as u64 + listeners;
+    let house = RESERVED_DESCRIPTORS
+        + left_claims(limit)
+        + PER_WORKER * workers
+        + PER_SERVER * settings.servers.len() as u64
+        + listeners;
     usize::try_from(limit.saturating_sub(house) / PER_CLIENT).unwrap_or(usize::MAX)
 }
 

@@ -27,7 +27,7 @@ thread_local! {
 
 /// Where a direction stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
+enum PipeStage {
     /// Bytes may come.
     Open,
     /// The source has ended. Its end is read behind everything else, so nothing is held any more.
@@ -48,7 +48,7 @@ pub(super) enum PipeError {
 /// One direction.
 #[derive(Debug)]
 pub(super) struct HalfPipe {
-    stage: Stage,
+    stage: PipeStage,
     /// Bytes that the sink did not take yet, from `start` on; empty (and without memory) otherwise.
     held: Vec<u8>,
     /// 0 <= start <= held.len()
@@ -61,7 +61,7 @@ pub(super) struct HalfPipe {
 
 /// What a turn of a direction came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Turn {
+pub(super) enum PipeProgress {
     /// The source has ended and so, by now, has the sink.
     Ended,
     /// The source has ended just now; what it had sent is forwarded or held.
@@ -72,7 +72,7 @@ impl HalfPipe {
     /// A direction of which a read brings at most `limit` bytes: beside what is put in front, it holds no more for a
     /// sink that takes none.
     pub(super) fn new(limit: usize) -> Self {
-        Self { stage: Stage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER), paused: false }
+        Self { stage: PipeStage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER), paused: false }
     }
 
     /// Puts bytes in front of what will be read; before the first turn.
@@ -93,12 +93,12 @@ impl HalfPipe {
 
     /// Whether the source may still send.
     pub(super) fn is_open(&self) -> bool {
-        self.stage == Stage::Open
+        self.stage == PipeStage::Open
     }
 
     /// Stops for good and drops what is held: the sink is gone.
     pub(super) fn give_up(&mut self) {
-        self.stage = Stage::Ended;
+        self.stage = PipeStage::Ended;
         self.held = Vec::new();
         self.start = 0;
     }
@@ -114,19 +114,19 @@ impl HalfPipe {
         source: &mut TcpStream,
         sink: &mut TcpStream,
         look: impl FnMut(&[u8]),
-    ) -> Poll<Result<Turn, PipeError>> {
+    ) -> Poll<Result<PipeProgress, PipeError>> {
         if !self.held.is_empty() {
             ready!(self.poll_flush(cx, sink)).map_err(PipeError::Sink)?;
         }
         match self.stage {
-            Stage::Open => self.poll_move(cx, source, sink, look),
-            Stage::Ending => {
+            PipeStage::Open => self.poll_move(cx, source, sink, look),
+            PipeStage::Ending => {
                 // An error here means that the sink is gone already, which is as good as ended.
                 let _gone = ready!(Pin::new(sink).poll_shutdown(cx));
-                self.stage = Stage::Ended;
-                Poll::Ready(Ok(Turn::Ended))
+                self.stage = PipeStage::Ended;
+                Poll::Ready(Ok(PipeProgress::Ended))
             }
-            Stage::Ended => Poll::Ready(Ok(Turn::Ended)),
+            PipeStage::Ended => Poll::Ready(Ok(PipeProgress::Ended)),
         }
     }
 
@@ -137,7 +137,7 @@ impl HalfPipe {
         source: &mut TcpStream,
         sink: &mut TcpStream,
         mut look: impl FnMut(&[u8]),
-    ) -> Poll<Result<Turn, PipeError>> {
+    ) -> Poll<Result<PipeProgress, PipeError>> {
         BUFFER.with_borrow_mut(|buffer| {
             let mut moved = 0;
             for _ in 0..READS_PER_TURN {
@@ -145,8 +145,8 @@ impl HalfPipe {
                 ready!(Pin::new(&mut *source).poll_read(cx, &mut space)).map_err(PipeError::Source)?;
                 let bytes = space.filled();
                 if bytes.is_empty() {
-                    self.stage = Stage::Ending;
-                    return Poll::Ready(Ok(Turn::SourceEnded));
+                    self.stage = PipeStage::Ending;
+                    return Poll::Ready(Ok(PipeProgress::SourceEnded));
                 }
                 let sent = match Pin::new(&mut *sink).poll_write(cx, bytes) {
                     Poll::Ready(Ok(sent)) => sent,
@@ -214,7 +214,7 @@ mod tests {
         pipe: &mut HalfPipe,
         source: &mut TcpStream,
         sink: &mut TcpStream,
-    ) -> (Poll<Result<Turn, PipeError>>, Vec<Vec<u8>>) {
+    ) -> (Poll<Result<PipeProgress, PipeError>>, Vec<Vec<u8>>) {
         // Others have their turn first, the kernel's news among them.
         yield_now().await;
         let mut pieces = Vec::new();
@@ -295,7 +295,7 @@ mod tests {
         pipe.preload(vec![1; 1000]);
         client.write_all(&[2; 1000]).await.unwrap();
         client.shutdown().await.unwrap();
-        while !matches!(turn(&mut pipe, &mut source, &mut sink).await.0, Poll::Ready(Ok(Turn::Ended))) {}
+        while !matches!(turn(&mut pipe, &mut source, &mut sink).await.0, Poll::Ready(Ok(PipeProgress::Ended))) {}
         assert_eq!(pipe.held.capacity(), 0);
         let mut heard = Vec::new();
         server.read_to_end(&mut heard).await.unwrap();

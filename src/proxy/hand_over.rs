@@ -2,7 +2,7 @@
 //!
 //! The kernel deals new connections to the workers by a hash, as dice would: of fifty clients one of two workers may get
 //! thirty. A connection stays where it begins, so its clients would wait longer than the others' for as long as they
-//! stay. So whoever lets a client in gives it to the worker that carries the fewest, unless it is nearly that itself.
+//! stay. So the worker that accepts a client gives it to the worker that carries the fewest, unless it is nearly that itself.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::gateway::Permit;
+use super::proxy_state::Permit;
 use crate::config::ListenerKind;
 
 /// Clients that a worker may have above the one with the fewest: giving one away costs some microseconds.
@@ -18,7 +18,7 @@ const SLACK: usize = 1;
 
 /// A client on its way to the worker that will carry it.
 #[derive(Debug)]
-pub(super) struct HandedOver {
+pub(super) struct HandedClient {
     /// Its connection.
     pub(super) client: std::net::TcpStream,
     /// Where it comes from.
@@ -33,22 +33,22 @@ pub(super) struct HandedOver {
 
 /// How many clients each worker carries, and the way to each of them.
 #[derive(Debug)]
-pub(super) struct HandOvers {
+pub(super) struct WorkerQueues {
     carried: Vec<AtomicUsize>,
-    ways: Vec<UnboundedSender<HandedOver>>,
+    ways: Vec<UnboundedSender<HandedClient>>,
     /// The other end of each way, until its worker takes it.
-    ends: Mutex<Vec<Option<UnboundedReceiver<HandedOver>>>>,
+    ends: Mutex<Vec<Option<UnboundedReceiver<HandedClient>>>>,
 }
 
-impl HandOvers {
-    /// For so many workers.
+impl WorkerQueues {
+    /// For this many workers.
     pub(super) fn new(workers: usize) -> Self {
         let (ways, ends) = (0..workers).map(|_| unbounded_channel()).map(|(way, end)| (way, Some(end))).unzip();
         Self { carried: (0..workers).map(|_| AtomicUsize::new(0)).collect(), ways, ends: Mutex::new(ends) }
     }
 
     /// The clients that are given to a worker; None when they were asked for before.
-    pub(super) fn of(&self, worker: usize) -> Option<UnboundedReceiver<HandedOver>> {
+    pub(super) fn of(&self, worker: usize) -> Option<UnboundedReceiver<HandedClient>> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).get_mut(worker)?.take()
     }
 
@@ -73,7 +73,7 @@ impl HandOvers {
     }
 
     /// Gives a client to a worker.
-    pub(super) fn give(&self, worker: usize, client: HandedOver) {
+    pub(super) fn give(&self, worker: usize, client: HandedClient) {
         // A worker that takes none any more has stopped, and the client's connection ends with it.
         let _ = self.ways.get(worker).map(|way| way.send(client));
     }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn whoever_lets_all_in_keeps_no_more_than_its_share() {
-        let all = HandOvers::new(3);
+        let all = WorkerQueues::new(3);
         let mut shares = [0; 3];
         for _ in 0..300 {
             shares[all.choose(1)] += 1;
@@ -93,12 +93,12 @@ mod tests {
         assert!(shares.iter().all(|share| (99..=102).contains(share)), "{shares:?}");
         (0..shares[2]).for_each(|_| all.left(2));
         assert_eq!(all.choose(1), 2, "who has lost its clients is the next to get one");
-        assert_eq!(HandOvers::new(1).choose(0), 0);
+        assert_eq!(WorkerQueues::new(1).choose(0), 0);
     }
 
     #[test]
     fn who_has_the_fewest_or_nearly_gives_none_away() {
-        let all = HandOvers::new(2);
+        let all = WorkerQueues::new(2);
         assert_eq!([0, 1, 0, 1, 1].map(|own| all.choose(own)), [0, 1, 0, 1, 1]);
         assert_eq!(all.choose(1), 1, "one more than the other");
         assert_eq!(all.choose(1), 0);
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn each_way_has_one_end() {
-        let all = HandOvers::new(2);
+        let all = WorkerQueues::new(2);
         assert!(all.of(0).is_some() && all.of(0).is_none() && all.of(1).is_some() && all.of(2).is_none());
     }
 }

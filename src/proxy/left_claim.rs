@@ -1,7 +1,7 @@
 //! A claim that nobody waits for any more: its client has gone, or another server was asked.
 //!
 //! The server may still carry it out, so its connection is kept and watched for a while. When it is answered, the
-//! session belongs to that server, and whoever holds it elsewhere has to come back to own it again. A new session that
+//! session belongs to that server, and the client that holds it elsewhere has to come back to own it again. A new session that
 //! is given to nobody is closed.
 
 use std::future::poll_fn;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::gateway::{Gateway, claim_lasts};
+use super::proxy_state::{ProxyState, claim_lasts};
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use crate::control::RelayCommand;
-use crate::session::ending::Closer;
-use crate::session::transition::Transition;
+use crate::session::connection_end::ConnectionCloser;
+use crate::session::transition::SessionTransition;
 use crate::wire::JuteWriter;
 use crate::wire::OpCode;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
@@ -25,7 +25,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A claim that was left behind.
 pub(super) struct LeftClaim {
-    gateway: Arc<Gateway>,
+    proxy: Arc<ProxyState>,
     claim: UpstreamClaim,
     request: ConnectRequest,
     /// What its client had sent.
@@ -35,23 +35,23 @@ pub(super) struct LeftClaim {
 impl LeftClaim {
     /// A claim with what its client had sent by then.
     pub(super) fn new(
-        gateway: &Arc<Gateway>,
+        proxy: &Arc<ProxyState>,
         claim: UpstreamClaim,
         request: ConnectRequest,
         outgoing: Vec<u8>,
     ) -> Self {
-        Self { gateway: Arc::clone(gateway), claim, request, outgoing }
+        Self { proxy: Arc::clone(proxy), claim, request, outgoing }
     }
 
     /// Ends it in the books and watches it on, where there is a place for that.
-    pub(super) fn keep(mut self, closer: Closer) {
+    pub(super) fn keep(mut self, closer: ConnectionCloser) {
         self.claim.conversation.end(closer);
         // No command concerns it any more.
         self.claim.registered = None;
-        self.gateway.probe_soon(self.claim.server);
+        self.proxy.probe_soon(self.claim.server);
         let can_take = self.request.password.may_be_right();
-        let Some(place) = self.gateway.claims_out.place(can_take) else {
-            self.gateway.observatory.note_unwatched();
+        let Some(place) = self.proxy.claim_registry.place(can_take) else {
+            self.proxy.observatory.note_unwatched();
             return;
         };
         // A stop does not end it: its connection is as good as a client's until the grace is over.
@@ -71,8 +71,8 @@ impl LeftClaim {
     }
 
     fn forget(&self) {
-        if let Some(key) = self.gateway.claim_key(&self.outgoing) {
-            self.gateway.claims_out.settled(key, self.claim.connection());
+        if let Some(key) = self.proxy.claim_key(&self.outgoing) {
+            self.proxy.claim_registry.settled(key, self.claim.connection());
         }
     }
 
@@ -81,18 +81,18 @@ impl LeftClaim {
         if self.request.session.is_new() {
             return self.close_orphan(response).await;
         }
-        let (gateway, session, now) = (&self.gateway, self.request.session, self.gateway.clock.now());
+        let (proxy, session, now) = (&self.proxy, self.request.session, self.proxy.clock.now());
         let connection = self.claim.connection();
-        gateway.apply(now, Transition::LateAnswer { connection, session, response });
+        proxy.apply(now, SessionTransition::LateAnswer { connection, session, response });
         if !response.accepted() {
             return;
         }
-        gateway.claims_out.answered_late(session, self.claim.server, now);
-        gateway.observatory.note_late_claim(self.claim.server, session);
+        proxy.claim_registry.answered_late(session, self.claim.server, now);
+        proxy.observatory.note_late_claim(self.claim.server, session);
         // A connection to the same server has the same owner: nothing is taken from it.
         let elsewhere = |server| server != self.claim.server;
-        for (carrier, _) in gateway.observatory.carriers(session).into_iter().filter(|(_, server)| elsewhere(*server)) {
-            gateway.control.send(carrier, RelayCommand::EndForLateClaim, None);
+        for (carrier, _) in proxy.observatory.carriers(session).into_iter().filter(|(_, server)| elsewhere(*server)) {
+            proxy.control.send(carrier, RelayCommand::EndForLateClaim, None);
         }
     }
 
@@ -102,7 +102,7 @@ impl LeftClaim {
         if !response.accepted() || !self.request.dialect.agreed(response.version).is_plain() {
             return;
         }
-        self.gateway.observatory.note_orphan(self.claim.server, response.session);
+        self.proxy.observatory.note_orphan(self.claim.server, response.session);
         let close = JuteWriter::new().int(8).int(1).int(OpCode::CLOSE_SESSION.0).into_bytes();
         let closing = async {
             self.claim.stream.write_all(&close).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::gateway::Gateway;
+use super::proxy_state::ProxyState;
 use crate::control::{ClaimKey, CommandDelivery, RelayCommand};
 
 /// Between two looks whether an older connection has ended.
@@ -19,14 +19,14 @@ pub(crate) const OLDER_ENDS_WITHIN: Duration = Duration::from_secs(2);
 /// Ends the older connections of a session's client, so that nothing that they still hold reaches a server behind the
 /// new claim, and waits for that so long at most; returns how long it took. Where one name stands for several servers
 /// it is not known which of them carries what, and the connections are left as they would be without zoogate.
-pub(super) async fn end_older_connections(gateway: &Gateway, key: ClaimKey, within: Duration) -> Duration {
+pub(super) async fn end_older_connections(proxy: &ProxyState, key: ClaimKey, within: Duration) -> Duration {
     let began = Instant::now();
     loop {
-        let mut carriers = gateway.observatory.carriers(key.session);
-        carriers.retain(|(_, server)| !gateway.observatory.stands_for_many(*server));
+        let mut carriers = proxy.observatory.carriers(key.session);
+        carriers.retain(|(_, server)| !proxy.observatory.stands_for_many(*server));
         let mut ending = carriers.iter().filter(|(connection, _)| {
             // One that has just attached is known a moment before its relay can be told.
-            gateway.control.send(*connection, RelayCommand::Superseded, Some(key)) != CommandDelivery::NotConcerned
+            proxy.control.send(*connection, RelayCommand::Superseded, Some(key)) != CommandDelivery::NotConcerned
         });
         if ending.next().is_none() || began.elapsed() >= within {
             return began.elapsed();
@@ -42,10 +42,10 @@ mod tests {
     use super::*;
     use crate::control::{RelayHandle, SessionHolder};
     use crate::ids::ServerId;
-    use crate::proxy::gateway::Arrival;
-    use crate::proxy::gateway::tests::gateway;
+    use crate::proxy::proxy_state::ClientOrigin;
+    use crate::proxy::proxy_state::tests::proxy;
     use crate::proxy::witness::Prospect;
-    use crate::session::ending::{Closer, ProxyClose};
+    use crate::session::connection_end::{ConnectionCloser, ProxyClose};
     use crate::session::verdict::RouteReason;
     use crate::wire::JuteWriter;
 
@@ -53,34 +53,34 @@ mod tests {
 
     #[tokio::test]
     async fn a_claim_goes_up_when_the_older_connection_has_ended_however_slow_its_worker_is() {
-        let gateway = Arc::new(gateway("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"));
-        let arrival = Arrival { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
-        let connection = gateway.next_connection();
+        let proxy = Arc::new(proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"));
+        let origin = ClientOrigin { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
+        let connection = proxy.next_connection();
         let prospect = Prospect {
-            gateway: Arc::clone(&gateway),
-            arrival,
+            proxy: Arc::clone(&proxy),
+            origin,
             server: ServerId(0),
             routed: RouteReason::Spread,
             connection,
         };
         let mut conversation = prospect.conversation(None);
-        let now = gateway.clock.now();
+        let now = proxy.clock.now();
         let claim = JuteWriter::new().begin().int(0).long(0).int(30_000).long(0).buffer(&[0; 16]).end();
         let answer = JuteWriter::new().begin().int(0).int(30_000).long(SESSION.0).buffer(&SESSION.password()).end();
         conversation.on_client_bytes(now, &claim.into_bytes());
         conversation.on_server_bytes(now, &answer.into_bytes());
         let key = conversation.key().expect("a session that was given");
-        let registry = &gateway.control.registries()[0];
+        let registry = &proxy.control.registries()[0];
         let older = registry.enter(connection, ServerId(0), SessionHolder::Pooled(Some(key)), RelayHandle::new());
-        end_older_connections(&gateway, key, Duration::ZERO).await;
+        end_older_connections(&proxy, key, Duration::ZERO).await;
         assert_eq!(older.handle().command(), RelayCommand::Superseded, "it is told, and stands still");
         let worker = tokio::spawn(async move {
             sleep(Duration::from_millis(300)).await;
-            conversation.end(Closer::Proxy(ProxyClose::Superseded));
+            conversation.end(ConnectionCloser::Proxy(ProxyClose::Superseded));
             conversation
         });
-        end_older_connections(&gateway, key, OLDER_ENDS_WITHIN).await;
-        assert!(gateway.observatory.carriers(SESSION).is_empty(), "the claim would overtake it");
+        end_older_connections(&proxy, key, OLDER_ENDS_WITHIN).await;
+        assert!(proxy.observatory.carriers(SESSION).is_empty(), "the claim would overtake it");
         drop(worker);
     }
 }

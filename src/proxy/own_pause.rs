@@ -26,7 +26,7 @@ thread_local! {
 
 /// The signs of life of all threads, and the pauses that they showed.
 #[derive(Debug)]
-pub(super) struct Heartbeats {
+pub(super) struct ThreadHeartbeats {
     /// The last sign of life by thread, in nanoseconds of the proxy's clock; 0 before the first.
     beats: Vec<AtomicU64>,
     pauses: Mutex<OwnPauseLog>,
@@ -34,8 +34,8 @@ pub(super) struct Heartbeats {
     last_to: AtomicU64,
 }
 
-impl Heartbeats {
-    /// For so many threads.
+impl ThreadHeartbeats {
+    /// For this many threads.
     pub(super) fn new(threads: usize) -> Self {
         let beats = (0..threads).map(|_| AtomicU64::new(0)).collect();
         Self { beats, pauses: Mutex::default(), last_to: AtomicU64::new(0) }
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_comes_late_stood_still_since_its_last_sign_of_life() {
-        let beats = Heartbeats::new(2);
+        let beats = ThreadHeartbeats::new(2);
         assert_eq!(beats.beat(at(0)), None, "a thread that has no place");
         beats.begin(1, at(0));
         assert_eq!((beats.beat(at(100)), beats.beat(at(399))), (None, None));
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_found_by_whoever_asks_about_that_time() {
-        let beats = Heartbeats::new(1);
+        let beats = ThreadHeartbeats::new(1);
         let paused = |from, to| beats.paused_within(at(from), at(to)).as_millis();
         assert_eq!(paused(0, 9_000), 0);
         assert!(beats.note(OwnPause { from: at(1_000), to: at(6_000) }).is_new);

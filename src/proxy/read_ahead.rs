@@ -7,11 +7,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::client_end::{ClientEnd, take_ready, unread_end};
-use super::gate::READ_AHEAD;
+use super::first_frame::READ_AHEAD;
 use super::socket;
-use crate::session::ending::How;
+use crate::session::connection_end::CloseKind;
 use crate::wire::handshake::ConnectRequest;
-use crate::wire::pipelined::Pipelined;
+use crate::wire::pipelined::PipelinedFrames;
 
 /// Most bytes that are read behind the claim of a client that has ended its side, to see whether it asks for the end of
 /// its session: it is waited for then.
@@ -23,7 +23,7 @@ pub(super) struct ReadAhead {
     request: ConnectRequest,
     bytes: Vec<u8>,
     claim_len: usize,
-    behind: Pipelined,
+    behind: PipelinedFrames,
     /// Whether the client's end has come, be it behind bytes that are still unread.
     ended: bool,
     /// Whether the client will send nothing more and still waits for what it has asked.
@@ -31,9 +31,9 @@ pub(super) struct ReadAhead {
 }
 
 impl ReadAhead {
-    /// A claim, which is so many of the bytes that the client has sent so far.
+    /// A claim, which is this many of the bytes that the client has sent so far.
     pub(super) fn new(request: ConnectRequest, (bytes, claim_len): (Vec<u8>, usize)) -> Self {
-        let behind = Pipelined::NOTHING;
+        let behind = PipelinedFrames::NOTHING;
         let mut this = Self { request, bytes, claim_len, behind, ended: false, half_closed: false };
         this.look_behind();
         this
@@ -98,8 +98,8 @@ impl ReadAhead {
         match Pin::new(client).poll_read(cx, &mut piece) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(self.ended_by(match socket::how(&error) {
-                How::Fin => ClientEnd::Fin,
-                How::Reset | How::Timeout => ClientEnd::Broken,
+                CloseKind::Fin => ClientEnd::Fin,
+                CloseKind::Reset | CloseKind::Timeout => ClientEnd::Broken,
             })),
             Poll::Ready(Ok(())) if piece.filled().is_empty() => Poll::Ready(self.ended_by(ClientEnd::Fin)),
             Poll::Ready(Ok(())) => {

@@ -13,16 +13,16 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use super::busy_poll;
 use super::clock::Clock;
-use super::gateway::{Gateway, Permit};
-use super::half_pipe::{HalfPipe, PipeError, Turn};
+use super::half_pipe::{HalfPipe, PipeError, PipeProgress};
+use super::proxy_state::{Permit, ProxyState};
 use super::socket;
-use super::vigil;
 use super::witness::Witness;
 use crate::control::{RegisteredConnection, RelayCommand, SessionHolder};
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Direction;
-use crate::session::ending::{Closer, DisconnectPoint, How, ProxyClose};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
 use crate::time::Timestamp;
 
 /// How long one direction may stay open without a word after the other has ended. ZooKeeper has nothing to say
@@ -42,30 +42,30 @@ fn patience(timeout: Duration) -> Duration {
 
 /// Who of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum RelaySide {
     Client,
     Server,
 }
 
 /// How the relay is found and told to end.
-pub(super) struct Enrolment {
+pub(super) struct RelayRegistration {
     /// Its place in the registry.
     pub(super) registered: RegisteredConnection,
     /// The server that it is with.
     pub(super) server: ServerId,
-    /// Who holds it. A pooled address gives up a mute server, as there is another to go to.
+    /// Who holds it. A pooled address gives up an unresponsive server, as there is another to go to.
     pub(super) holder: SessionHolder,
     /// When claims of the session were left behind on the way here: looked at once, as the relay begins.
-    pub(super) left_behind: Option<LeftBehind>,
+    pub(super) left_behind: Option<LeftClaims>,
 }
 
-impl Enrolment {
+impl RelayRegistration {
     /// The connection is relayed by this task from now on.
     #[cold]
     fn begin(&mut self, cx: &Context<'_>) {
         self.registered.relayed(self.holder, cx.waker());
-        if let Some(LeftBehind { gateway, session, since }) = self.left_behind.take()
-            && gateway.claims_out.was_answered_late(session, self.server, since)
+        if let Some(LeftClaims { proxy, session, since }) = self.left_behind.take()
+            && proxy.claim_registry.was_answered_late(session, self.server, since)
         {
             self.registered.handle().send(RelayCommand::EndForLateClaim);
         }
@@ -73,9 +73,9 @@ impl Enrolment {
 }
 
 /// Claims of a session that were left behind at other servers before this one answered.
-pub(super) struct LeftBehind {
+pub(super) struct LeftClaims {
     /// The proxy.
-    pub(super) gateway: Arc<Gateway>,
+    pub(super) proxy: Arc<ProxyState>,
     /// The session.
     pub(super) session: SessionId,
     /// When the claim that was answered had been sent: what is carried out later than that may win.
@@ -93,18 +93,18 @@ pub(super) struct Relay {
     /// Whether the first sign of the end was noted.
     ending: bool,
     /// A side that failed to take bytes, and how: it is as good as gone once its own bytes are read.
-    broken: Option<(Side, How)>,
+    broken: Option<(RelaySide, CloseKind)>,
     linger: Option<Pin<Box<Sleep>>>,
     /// Whether bytes have moved since the time was last looked at for lingering.
     stirred: bool,
-    enrolment: Enrolment,
+    registration: RelayRegistration,
     /// Whether its task is known to the registry.
     relayed: bool,
     _permit: Permit,
 }
 
 /// How a joined pair parts.
-enum Parting {
+enum RelayShutdown {
     /// Both directions have ended.
     InOrder,
     /// One side broke: the other is reset.
@@ -122,7 +122,7 @@ impl Relay {
         (server, down): (TcpStream, HalfPipe),
         witness: Witness,
         clock: Clock,
-        enrolment: Enrolment,
+        registration: RelayRegistration,
         permit: Permit,
     ) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl Relay {
             broken: None,
             linger: None,
             stirred: false,
-            enrolment,
+            registration,
             relayed: false,
             _permit: permit,
         }
@@ -144,10 +144,10 @@ impl Relay {
 
     /// Takes note of the first sign of the end; later ones follow from it.
     #[cold]
-    fn sign(&mut self, closer: Closer) {
+    fn sign(&mut self, closer: ConnectionCloser) {
         if !self.ending {
             self.ending = true;
-            if !self.down.is_empty() || matches!(self.broken, Some((Side::Client, _))) {
+            if !self.down.is_empty() || matches!(self.broken, Some((RelaySide::Client, _))) {
                 self.witness.client_is_full();
             }
             self.witness.end(closer);
@@ -155,19 +155,19 @@ impl Relay {
         }
     }
 
-    fn ended_by(&mut self, side: Side, how: How) {
+    fn ended_by(&mut self, side: RelaySide, how: CloseKind) {
         let how = self.broken.filter(|(broken, _)| *broken == side).map_or(how, |(_, how)| how);
         self.sign(match side {
-            Side::Client => Closer::Client(how),
-            Side::Server => Closer::Server(how),
+            RelaySide::Client => ConnectionCloser::Client(how),
+            RelaySide::Server => ConnectionCloser::Server(how),
         });
     }
 
     /// Moves what can be moved both ways.
     #[inline]
-    fn poll_pipes(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Option<Parting> {
+    fn poll_pipes(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Option<RelayShutdown> {
         let (Some(client), Some(server)) = (&mut self.client, &mut self.server) else {
-            return Some(Parting::InOrder);
+            return Some(RelayShutdown::InOrder);
         };
         let (mut client_bytes, mut server_bytes) = (0, 0);
         let witness = &mut self.witness;
@@ -182,7 +182,7 @@ impl Relay {
         if client_bytes + server_bytes > 0 {
             self.witness.settle(client_bytes, server_bytes);
             self.stirred = true;
-            vigil::stir(self.enrolment.registered.number().0);
+            busy_poll::note_activity(self.registration.registered.number().0);
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {
@@ -201,59 +201,62 @@ impl Relay {
         &mut self,
         cx: &mut Context<'_>,
         now: Timestamp,
-        up: Poll<Result<Turn, PipeError>>,
-        down: Poll<Result<Turn, PipeError>>,
-    ) -> Option<Parting> {
+        up: Poll<Result<PipeProgress, PipeError>>,
+        down: Poll<Result<PipeProgress, PipeError>>,
+    ) -> Option<RelayShutdown> {
         let mut again = false;
-        for (turn, source, sink) in [(up, Side::Client, Side::Server), (down, Side::Server, Side::Client)] {
+        for (turn, source, sink) in
+            [(up, RelaySide::Client, RelaySide::Server), (down, RelaySide::Server, RelaySide::Client)]
+        {
             match turn {
-                Poll::Pending | Poll::Ready(Ok(Turn::Ended)) => {}
-                Poll::Ready(Ok(Turn::SourceEnded)) => {
-                    self.ended_by(source, How::Fin);
+                Poll::Pending | Poll::Ready(Ok(PipeProgress::Ended)) => {}
+                Poll::Ready(Ok(PipeProgress::SourceEnded)) => {
+                    self.ended_by(source, CloseKind::Fin);
                     again = true;
                 }
                 Poll::Ready(Err(PipeError::Source(error))) => {
                     self.ended_by(source, socket::how(&error));
-                    return Some(Parting::Reset);
+                    return Some(RelayShutdown::Reset);
                 }
                 Poll::Ready(Err(PipeError::Sink(error))) => {
                     // What the broken side had sent before is still worth forwarding.
                     self.broken.get_or_insert((sink, socket::how(&error)));
                     self.pipe_from(source).give_up();
                     if !self.pipe_from(sink).is_open() {
-                        self.ended_by(sink, How::Reset);
-                        return Some(Parting::Reset);
+                        self.ended_by(sink, CloseKind::Reset);
+                        return Some(RelayShutdown::Reset);
                     }
                     again = true;
                 }
             }
         }
         if !self.up.is_open() && !self.down.is_open() {
-            return Some(if self.broken.is_some() { Parting::Reset } else { Parting::InOrder });
+            return Some(if self.broken.is_some() { RelayShutdown::Reset } else { RelayShutdown::InOrder });
         }
         if again { self.poll_pipes(cx, now) } else { None }
     }
 
-    fn pipe_from(&mut self, side: Side) -> &mut HalfPipe {
+    fn pipe_from(&mut self, side: RelaySide) -> &mut HalfPipe {
         match side {
-            Side::Client => &mut self.up,
-            Side::Server => &mut self.down,
+            RelaySide::Client => &mut self.up,
+            RelaySide::Server => &mut self.down,
         }
     }
 
     /// Follows a command to this relay; Some when it ends by it.
     #[cold]
-    fn heed(&mut self, command: RelayCommand, now: Timestamp) -> Option<Parting> {
+    fn heed(&mut self, command: RelayCommand, now: Timestamp) -> Option<RelayShutdown> {
         let settled = self.up.is_empty() && self.down.is_empty();
         let close = match command {
             RelayCommand::GoOn => None,
             RelayCommand::CheckServer => {
-                self.enrolment.registered.handle().checked();
+                self.registration.registered.handle().checked();
                 let silence = self.witness.server_silence(now);
                 // Of a server that is not read, as its client takes nothing, nobody knows whether it is silent.
                 let read = self.down.is_empty();
                 let waited = read && silence.is_some_and(|(lasted, timeout)| lasted >= patience(timeout));
-                (self.enrolment.holder != SessionHolder::Mirrored && waited).then_some(ProxyClose::MuteServer)
+                (self.registration.holder != SessionHolder::Mirrored && waited)
+                    .then_some(ProxyClose::UnresponsiveServer)
             }
             RelayCommand::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
             RelayCommand::EndAtBoundary => (settled && self.witness.at_boundary()).then_some(ProxyClose::Shutdown),
@@ -264,11 +267,11 @@ impl Relay {
             RelayCommand::Superseded => Some(ProxyClose::Superseded),
         };
         let close = close?;
-        self.sign(Closer::Proxy(close));
+        self.sign(ConnectionCloser::Proxy(close));
         Some(match close {
-            ProxyClose::Superseded => Parting::Superseded,
-            ProxyClose::Operator(point) => Parting::Disconnected(point),
-            _ => Parting::InOrder,
+            ProxyClose::Superseded => RelayShutdown::Superseded,
+            ProxyClose::Operator(point) => RelayShutdown::Disconnected(point),
+            _ => RelayShutdown::InOrder,
         })
     }
 
@@ -283,7 +286,7 @@ impl Relay {
 
     /// Looks whether a pair of which one direction has ended has been silent for too long.
     #[cold]
-    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<Parting> {
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<RelayShutdown> {
         let Some(linger) = &mut self.linger else { return Poll::Pending };
         ready!(linger.as_mut().poll(cx));
         while mem::take(&mut self.stirred) {
@@ -291,23 +294,28 @@ impl Relay {
             ready!(linger.as_mut().poll(cx));
         }
         // What the kernel still holds for a slow peer it may deliver; what is held here nobody will.
-        Poll::Ready(if self.up.is_empty() && self.down.is_empty() { Parting::InOrder } else { Parting::Reset })
+        Poll::Ready(if self.up.is_empty() && self.down.is_empty() {
+            RelayShutdown::InOrder
+        } else {
+            RelayShutdown::Reset
+        })
     }
 
-    fn part(&mut self, parting: &Parting) {
+    fn part(&mut self, shutdown: &RelayShutdown) {
         let (client, server) = (self.client.take(), self.server.take());
         let (client_stuck, server_stuck) = (!self.down.is_empty(), !self.up.is_empty());
-        for (stream, side) in [(client, Side::Client), (server, Side::Server)] {
+        for (stream, side) in [(client, RelaySide::Client), (server, RelaySide::Server)] {
             let Some(stream) = stream else { continue };
-            match (parting, side) {
-                (Parting::Disconnected(_), Side::Client) if client_stuck => socket::reset(stream),
-                (Parting::Disconnected(_), Side::Server) if server_stuck => socket::reset(stream),
-                (Parting::InOrder | Parting::Disconnected(_), _) | (Parting::Superseded, Side::Client) => drop(stream),
-                (Parting::Reset, _) | (Parting::Superseded, Side::Server) => socket::reset(stream),
+            match (shutdown, side) {
+                (RelayShutdown::Disconnected(_), RelaySide::Client) if client_stuck => socket::reset(stream),
+                (RelayShutdown::Disconnected(_), RelaySide::Server) if server_stuck => socket::reset(stream),
+                (RelayShutdown::InOrder | RelayShutdown::Disconnected(_), _)
+                | (RelayShutdown::Superseded, RelaySide::Client) => drop(stream),
+                (RelayShutdown::Reset, _) | (RelayShutdown::Superseded, RelaySide::Server) => socket::reset(stream),
             }
         }
-        if let Parting::Disconnected(point) = parting {
-            self.enrolment.registered.disconnected_at(*point);
+        if let RelayShutdown::Disconnected(point) = shutdown {
+            self.registration.registered.disconnected_at(*point);
         }
     }
 }
@@ -318,24 +326,24 @@ impl Future for Relay {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         if !mem::replace(&mut this.relayed, true) {
-            this.enrolment.begin(cx);
+            this.registration.begin(cx);
         }
-        let command = this.enrolment.registered.handle().command();
+        let command = this.registration.registered.handle().command();
         let now = this.clock.now();
         // What is still to be sent belongs to a client that has come back and begun anew: nothing of it goes up.
-        let mut parting = if command == RelayCommand::Superseded { None } else { this.poll_pipes(cx, now) };
-        if parting.is_none() && command != RelayCommand::GoOn {
-            parting = this.heed(command, now);
+        let mut shutdown = if command == RelayCommand::Superseded { None } else { this.poll_pipes(cx, now) };
+        if shutdown.is_none() && command != RelayCommand::GoOn {
+            shutdown = this.heed(command, now);
         }
-        if parting.is_none()
+        if shutdown.is_none()
             && this.linger.is_some()
             && let Poll::Ready(late) = this.poll_linger(cx)
         {
-            parting = Some(late);
+            shutdown = Some(late);
         }
-        match parting {
-            Some(parting) => {
-                this.part(&parting);
+        match shutdown {
+            Some(shutdown) => {
+                this.part(&shutdown);
                 Poll::Ready(())
             }
             None => Poll::Pending,
@@ -346,7 +354,7 @@ impl Future for Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         if !self.ending {
-            self.witness.end(Closer::Proxy(ProxyClose::Shutdown));
+            self.witness.end(ConnectionCloser::Proxy(ProxyClose::Shutdown));
         }
     }
 }

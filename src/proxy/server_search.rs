@@ -14,29 +14,29 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::claims_out::ClaimPlace;
+use super::claim_registry::ClaimPlace;
 use super::client_end::ClientEnd;
-use super::gateway::{Arrival, Gateway, Load, asked_timeout};
 use super::left_claim::LeftClaim;
 use super::older_connections::{OLDER_ENDS_WITHIN, end_older_connections};
-use super::reach::{connect_within, reach};
+use super::proxy_state::{ClientOrigin, LoadGuard, ProxyState, asked_timeout};
 use super::read_ahead::ReadAhead;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
+use super::upstream_connect::{connect_upstream, connect_within};
 use super::witness::Prospect;
 use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, SessionHolder};
 use crate::ids::{ConnectionId, ServerId};
 use crate::route::{
-    Candidate, ClaimSearch, ClaimStep, ClaimTerms, Complaint, ConnectIntent, LOOK_FRESH, RECHECK, TurnedAway,
-    UNANSWERED_COUNTS,
+    ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, LOOK_FRESH, RECHECK, ServerCandidate, ServerComplaint,
+    TurnedAway, UNANSWERED_COUNTS,
 };
-use crate::session::ending::{Closer, DisconnectPoint, How, ProxyClose};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, Password, Refusal};
+use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal, PasswordCheck};
 
-/// How long a look is waited for before what was seen is decided upon again.
+/// How long a probe is waited for before what was seen is decided upon again.
 const LOOK_WAIT: Duration = Duration::from_millis(50);
 /// A claim that a server has answered.
-pub(super) struct Attached {
+pub(super) struct AnsweredClaim {
     /// The server's connection, with what it said so far; the client has seen none of that yet.
     pub(super) claim: UpstreamClaim,
     /// Whether claims of the session were left behind at other servers.
@@ -56,8 +56,8 @@ pub(super) enum SearchError {
 
 /// The search for the server of one claim.
 pub(super) struct ServerSearch<'a> {
-    gateway: &'a Arc<Gateway>,
-    arrival: Arrival,
+    proxy: &'a Arc<ProxyState>,
+    origin: ClientOrigin,
     request: ConnectRequest,
     key: Option<ClaimKey>,
     /// By which the client's connection is commanded, whatever is asked for it.
@@ -80,32 +80,32 @@ pub(super) struct ServerSearch<'a> {
 }
 
 /// What was seen while a claim waits.
-enum Seen {
+enum WaitEvent {
     /// A claim, by its place among those that wait, was answered or has ended.
     Claim(usize, ClaimEvent),
-    /// The client has sent something behind so many bytes, or has ended its side.
+    /// The client has sent something behind this many bytes, or has ended its side.
     Client(usize, Result<(), ClientEnd>),
 }
 
 impl<'a> ServerSearch<'a> {
-    /// A search for a claim, whose first frame is so many of the bytes that the client has sent so far.
+    /// A search for a claim, whose first frame is this many of the bytes that the client has sent so far.
     pub(super) fn new(
-        gateway: &'a Arc<Gateway>,
-        arrival: Arrival,
+        proxy: &'a Arc<ProxyState>,
+        origin: ClientOrigin,
         request: ConnectRequest,
         first: (Vec<u8>, usize),
     ) -> Self {
         let terms = ClaimTerms { session: request.session, timeout: asked_timeout(request.timeout_ms) };
-        let search = ClaimSearch::new(terms, gateway.settings.servers.len(), gateway.clock.now());
+        let search = ClaimSearch::new(terms, proxy.settings.servers.len(), proxy.clock.now());
         let mut this = Self {
-            gateway,
-            arrival,
+            proxy,
+            origin,
             request,
-            key: gateway.claim_key(&first.0[..first.1]),
+            key: proxy.claim_key(&first.0[..first.1]),
             handle: RelayHandle::new(),
             ahead: ReadAhead::new(request, first),
             search,
-            turn: gateway.next_turn(),
+            turn: proxy.next_turn(),
             asked: SmallVec::new(),
             places: SmallVec::new(),
             own: SmallVec::new(),
@@ -123,7 +123,7 @@ impl<'a> ServerSearch<'a> {
     ///
     /// # Errors
     /// [`SearchError`]; the client has been sent nothing.
-    pub(super) async fn run(&mut self, client: &mut TcpStream) -> Result<Attached, SearchError> {
+    pub(super) async fn run(&mut self, client: &mut TcpStream) -> Result<AnsweredClaim, SearchError> {
         loop {
             let outcome = match self.decide() {
                 ClaimStep::Ask(candidate) => self.ask(candidate, client).await?,
@@ -136,16 +136,16 @@ impl<'a> ServerSearch<'a> {
                 }
                 ClaimStep::Look(server) => {
                     self.follow_looks();
-                    self.gateway.look_if_older(server, Duration::ZERO);
+                    self.proxy.look_if_older(server, Duration::ZERO);
                     self.wait(client, LOOK_WAIT).await?
                 }
                 ClaimStep::Wait => {
                     self.follow_looks();
-                    self.look_around();
+                    self.monitor_host();
                     self.wait(client, RECHECK).await?
                 }
                 ClaimStep::TurnAway(why) => {
-                    self.keep_asked(Closer::Proxy(ProxyClose::HandshakeDeadline));
+                    self.keep_asked(ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
                     return Err(SearchError::NoServer(why));
                 }
             };
@@ -164,7 +164,7 @@ impl<'a> ServerSearch<'a> {
     pub(super) fn disconnect(&mut self) {
         let taken = |claim: &mut UpstreamClaim| claim.registered.take();
         let registered: SmallVec<[RegisteredConnection; 1]> = self.asked.iter_mut().filter_map(taken).collect();
-        self.keep_asked(Closer::Proxy(ProxyClose::Operator(DisconnectPoint::Claim)));
+        self.keep_asked(ConnectionCloser::Proxy(ProxyClose::Operator(DisconnectPoint::Claim)));
         registered.iter().for_each(|one| one.disconnected_at(DisconnectPoint::Claim));
     }
 
@@ -173,24 +173,24 @@ impl<'a> ServerSearch<'a> {
         &self.ahead.bytes()[claim.sent..]
     }
 
-    /// Wants to know of every look at a server from now on.
+    /// Wants to know of every probe of a server from now on.
     fn follow_looks(&mut self) {
         match &mut self.looks {
             Some(looks) => looks.mark_unchanged(),
-            None => self.looks = Some(self.gateway.looks()),
+            None => self.looks = Some(self.proxy.looks()),
         }
     }
 
     fn decide(&mut self) -> ClaimStep {
-        let now = self.gateway.clock.now();
+        let now = self.proxy.clock.now();
         if let Some(key) = self.key {
-            let out = self.gateway.claims_out.latest(key, &self.own, now);
+            let out = self.proxy.claim_registry.latest(key, &self.own, now);
             // What is answered late is looked for once another server has answered, whoever left it behind.
             self.left_behind |= out.is_some();
             self.search.follow(out);
         }
-        let (order, seen) = (self.gateway.candidates(self.intent(), self.turn), self.gateway.sights());
-        let elapsed = |since: Timestamp| now.since(since).saturating_sub(self.gateway.paused_within(since, now));
+        let (order, seen) = (self.proxy.candidates(self.intent(), self.turn), self.proxy.snapshots());
+        let elapsed = |since: Timestamp| now.since(since).saturating_sub(self.proxy.paused_within(since, now));
         self.search.decide(&order, &seen, elapsed)
     }
 
@@ -198,13 +198,13 @@ impl<'a> ServerSearch<'a> {
         let read_only = self.request.read_only.unwrap_or(false);
         let mut intent = ConnectIntent { session: self.request.session, placed_on: None, avoids: None, read_only };
         if !intent.session.is_new() {
-            let home = self.gateway.observatory.home(intent.session);
+            let home = self.proxy.observatory.home(intent.session);
             // Whoever claims an open session without its password must not disturb it: another server refuses it as
             // well.
             let intrudes = home.is_some_and(|home| home.is_open && !self.proves(home.connection));
             if intrudes {
                 intent.avoids = home.map(|home| home.server);
-            } else if self.gateway.pins() {
+            } else if self.proxy.pins() {
                 // A server that fell silent on this session is not where the session should go back to.
                 intent.placed_on = home.filter(|home| !home.fell_silent).map(|home| home.server);
             }
@@ -215,23 +215,27 @@ impl<'a> ServerSearch<'a> {
     /// Whether the claim proves that it belongs to the session of an open connection. How that came to its session says
     /// it best; where that is not known, ZooKeeper's own passwords follow from the id.
     fn proves(&self, connection: ConnectionId) -> bool {
-        let known = self.gateway.control.key(connection);
-        known.map_or(self.request.password != Password::Wrong, |known| Some(known) == self.key)
+        let known = self.proxy.control.key(connection);
+        known.map_or(self.request.password != PasswordCheck::Wrong, |known| Some(known) == self.key)
     }
 
     /// Connects to a server and sends it the claim, unless the client has gone by then.
-    async fn ask(&mut self, candidate: Candidate, client: &mut TcpStream) -> Result<Option<Attached>, SearchError> {
+    async fn ask(
+        &mut self,
+        candidate: ServerCandidate,
+        client: &mut TcpStream,
+    ) -> Result<Option<AnsweredClaim>, SearchError> {
         let id = candidate.server;
         // Counted from the choice on, so that claims of one moment do not all choose the same server.
-        let _chosen = Load::add(&self.gateway.observatory, id);
+        let _chosen = LoadGuard::add(&self.proxy.observatory, id);
         let within = connect_within(asked_timeout(self.request.timeout_ms));
-        let Ok(stream) = reach(self.gateway, id, Instant::now() + within).await else {
+        let Ok(stream) = connect_upstream(self.proxy, id, Instant::now() + within).await else {
             self.search.unreached(id);
             return Ok(None);
         };
         if let Some(key) = self.key {
             let within = if self.older_waited_for { Duration::ZERO } else { OLDER_ENDS_WITHIN };
-            if end_older_connections(self.gateway, key, within).await > LOOK_FRESH {
+            if end_older_connections(self.proxy, key, within).await > LOOK_FRESH {
                 // What was known of the server is too old by now.
                 self.older_waited_for = true;
                 return Ok(None);
@@ -241,18 +245,18 @@ impl<'a> ServerSearch<'a> {
         let outcome = self.ahead.catch_up(client);
         self.after_client(known, outcome)?;
         let prospect = Prospect {
-            gateway: Arc::clone(self.gateway),
-            arrival: self.arrival,
+            proxy: Arc::clone(self.proxy),
+            origin: self.origin,
             server: id,
             routed: candidate.reason,
-            connection: self.gateway.next_connection(),
+            connection: self.proxy.next_connection(),
         };
-        let (now, mut conversation) = (self.gateway.clock.now(), prospect.conversation(self.key));
+        let (now, mut conversation) = (self.proxy.clock.now(), prospect.conversation(self.key));
         conversation.on_client_bytes(now, self.ahead.bytes());
         let number = conversation.connection();
         // Remembered as ours, so that the claim does not wait for itself as one that is already out.
         self.own.push(number);
-        let registry = &self.gateway.control.registries()[self.arrival.worker];
+        let registry = &self.proxy.control.registries()[self.origin.worker];
         let registered = registry.enter(number, id, SessionHolder::Claiming, self.handle.clone());
         self.asked.push(UpstreamClaim::new(id, now, stream, conversation, registered));
         self.search.asked(id, now);
@@ -261,19 +265,23 @@ impl<'a> ServerSearch<'a> {
         self.wait(client, RECHECK).await
     }
 
-    /// Lets the claims know what the client has sent by now, of which so many bytes were known; what is to be done when
+    /// Lets the claims know what the client has sent by now, of which this many bytes were known; what is to be done when
     /// it is gone.
     fn after_client(&mut self, known: usize, outcome: Result<(), ClientEnd>) -> Result<(), SearchError> {
         self.heard(known);
         outcome.map_err(|end| {
-            self.keep_asked(Closer::Client(if end == ClientEnd::Fin { How::Fin } else { How::Reset }));
+            self.keep_asked(ConnectionCloser::Client(if end == ClientEnd::Fin {
+                CloseKind::Fin
+            } else {
+                CloseKind::Reset
+            }));
             SearchError::ClientLeft
         })
     }
 
     /// Takes note of what the client has sent behind what was known.
     fn heard(&mut self, known: usize) {
-        let now = self.gateway.clock.now();
+        let now = self.proxy.clock.now();
         for claim in &mut self.asked {
             claim.conversation.on_client_bytes(now, &self.ahead.bytes()[known..]);
         }
@@ -287,7 +295,7 @@ impl<'a> ServerSearch<'a> {
     fn leave(&mut self, server: ServerId) -> bool {
         if self.request.session.is_new() {
             // Both connections stay open, so the second one needs a descriptor that was counted.
-            let Some(place) = self.gateway.claims_out.place(false) else { return false };
+            let Some(place) = self.proxy.claim_registry.place(false) else { return false };
             self.places.push(place);
             self.search.left(server);
             return true;
@@ -296,13 +304,13 @@ impl<'a> ServerSearch<'a> {
         if let Some(place) = self.asked.iter().position(|claim| claim.server == server) {
             let claim = self.asked.remove(place);
             self.left_behind = true;
-            self.keep(claim, Closer::Proxy(ProxyClose::HandshakeDeadline));
+            self.keep(claim, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
         }
         true
     }
 
     /// As [`keep`](Self::keep), all claims that still wait.
-    fn keep_asked(&mut self, closer: Closer) {
+    fn keep_asked(&mut self, closer: ConnectionCloser) {
         self.places.clear();
         for claim in std::mem::take(&mut self.asked) {
             self.keep(claim, closer);
@@ -310,28 +318,28 @@ impl<'a> ServerSearch<'a> {
     }
 
     /// Watches a claim on that nobody waits for any more.
-    fn keep(&self, claim: UpstreamClaim, closer: Closer) {
-        LeftClaim::new(self.gateway, claim, self.request, self.ahead.bytes().to_vec()).keep(closer);
+    fn keep(&self, claim: UpstreamClaim, closer: ConnectionCloser) {
+        LeftClaim::new(self.proxy, claim, self.request, self.ahead.bytes().to_vec()).keep(closer);
     }
 
-    /// Has the servers looked at while a claim waits, and says that one keeps a client waiting.
-    fn look_around(&mut self) {
-        for place in 0..self.gateway.settings.servers.len() {
+    /// Has the servers probed while a claim waits, and says that one keeps a client waiting.
+    fn monitor_host(&mut self) {
+        for place in 0..self.proxy.settings.servers.len() {
             // All of them, because every rule of the search compares the asked server with the others.
-            self.gateway.look_if_older(ServerId(place as u16), RECHECK);
+            self.proxy.look_if_older(ServerId(place as u16), RECHECK);
         }
         let Some(claim) = self.asked.last() else { return };
-        let now = self.gateway.clock.now();
-        let waited = now.since(claim.sent_at).saturating_sub(self.gateway.paused_within(claim.sent_at, now));
+        let now = self.proxy.clock.now();
+        let waited = now.since(claim.sent_at).saturating_sub(self.proxy.paused_within(claim.sent_at, now));
         if waited >= UNANSWERED_COUNTS && !std::mem::replace(&mut self.complained, true) {
-            self.gateway.complain(claim.server, Complaint::NoSession, self.arrival.client);
-            self.gateway.observatory.note_waiting(claim.server, self.arrival.client, self.request.session, waited);
+            self.proxy.complain(claim.server, ServerComplaint::NoSession, self.origin.client);
+            self.proxy.observatory.note_waiting(claim.server, self.origin.client, self.request.session, waited);
         }
     }
 
     /// Waits for something to decide upon: until a claim is answered, the client says something, a server was looked
-    /// at, or so much time has passed.
-    async fn wait(&mut self, client: &mut TcpStream, most: Duration) -> Result<Option<Attached>, SearchError> {
+    /// at, or that much time has passed.
+    async fn wait(&mut self, client: &mut TcpStream, most: Duration) -> Result<Option<AnsweredClaim>, SearchError> {
         let unread = self.ahead.check_unread(client);
         self.after_client(self.ahead.bytes().len(), unread)?;
         let mut looks = self.looks.take();
@@ -355,53 +363,53 @@ impl<'a> ServerSearch<'a> {
         self.looks = looks;
         match seen {
             None => Ok(None),
-            Some(Seen::Client(known, outcome)) => self.after_client(known, outcome).map(|()| None),
-            Some(Seen::Claim(place, event)) => Ok(self.claim_event(place, event)),
+            Some(WaitEvent::Client(known, outcome)) => self.after_client(known, outcome).map(|()| None),
+            Some(WaitEvent::Claim(place, event)) => Ok(self.claim_event(place, event)),
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<Seen> {
+    fn poll(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<WaitEvent> {
         for (place, claim) in self.asked.iter_mut().enumerate() {
             if let Poll::Ready(event) = claim.poll(cx, self.ahead.bytes()) {
-                return Poll::Ready(Seen::Claim(place, event));
+                return Poll::Ready(WaitEvent::Claim(place, event));
             }
         }
         let known = self.ahead.bytes().len();
-        self.ahead.poll(cx, client).map(|outcome| Seen::Client(known, outcome))
+        self.ahead.poll(cx, client).map(|outcome| WaitEvent::Client(known, outcome))
     }
 
     /// A claim was answered or has ended; returns it when it is the client's from now on.
-    fn claim_event(&mut self, place: usize, event: ClaimEvent) -> Option<Attached> {
+    fn claim_event(&mut self, place: usize, event: ClaimEvent) -> Option<AnsweredClaim> {
         let mut claim = self.asked.remove(place);
-        let (server, now) = (claim.server, self.gateway.clock.now());
+        let (server, now) = (claim.server, self.proxy.clock.now());
         if let ClaimEvent::Ended(how) = event {
-            claim.conversation.end(Closer::Server(how));
-            self.gateway.probe_soon(server);
+            claim.conversation.end(ConnectionCloser::Server(how));
+            self.proxy.probe_soon(server);
             match how {
-                How::Fin => self.search.over(server),
-                How::Reset | How::Timeout => self.search.broke(server),
+                CloseKind::Fin => self.search.over(server),
+                CloseKind::Reset | CloseKind::Timeout => self.search.broke(server),
             }
             return None;
         }
         claim.conversation.on_server_bytes(now, &claim.answer);
         if let ClaimEvent::AnsweredWith(response) = event
-            && response.answer() == HandshakeAnswer::Refused(Refusal::NotServing)
+            && response.answer() == HandshakeAnswer::Refused(HandshakeRefusal::NotServing)
             && !self.only_answer(server)
         {
-            claim.conversation.end(Closer::Server(How::Fin));
+            claim.conversation.end(ConnectionCloser::Server(CloseKind::Fin));
             self.search.over(server);
             return None;
         }
-        self.keep_asked(Closer::Proxy(ProxyClose::HandshakeDeadline));
-        Some(Attached { claim, left_behind: self.left_behind })
+        self.keep_asked(ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
+        Some(AnsweredClaim { claim, left_behind: self.left_behind })
     }
 
     /// Whether a server's refusal is the last word: then its client is to see it as the server said it.
     fn only_answer(&mut self, server: ServerId) -> bool {
         let mut then = self.search.clone();
         then.over(server);
-        let now = self.gateway.clock.now();
-        let (order, seen) = (self.gateway.candidates(self.intent(), self.turn), self.gateway.sights());
+        let now = self.proxy.clock.now();
+        let (order, seen) = (self.proxy.candidates(self.intent(), self.turn), self.proxy.snapshots());
         matches!(then.decide(&order, &seen, |since| now.since(since)), ClaimStep::TurnAway(_))
     }
 }

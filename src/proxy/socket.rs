@@ -9,10 +9,10 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
-use super::names::Name;
+use super::name_lookup::ServerName;
 use crate::config::ServerAddress;
-use crate::session::ending::How;
-use crate::session::sighting::Health;
+use crate::session::connection_end::CloseKind;
+use crate::session::probe_result::ServerHealth;
 
 /// Connections that may wait to be accepted on one listener; the kernel caps it at `net.core.somaxconn`.
 pub(crate) const BACKLOG: i32 = 4096;
@@ -55,12 +55,14 @@ pub(super) enum ConnectError {
 
 impl ConnectError {
     /// What the failure says about the server; None when it is a want on this side.
-    pub(super) fn health(&self) -> Option<Health> {
+    pub(super) fn health(&self) -> Option<ServerHealth> {
         match self {
-            Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => Some(Health::Refusing),
-            Self::Connect { error, .. } if was_ended(error) => Some(Health::Closing),
+            Self::Connect { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Some(ServerHealth::Refusing)
+            }
+            Self::Connect { error, .. } if was_ended(error) => Some(ServerHealth::HangingUp),
             Self::Connect { error, .. } if want(error).is_some() => None,
-            _ => Some(Health::Unreachable),
+            _ => Some(ServerHealth::Unreachable),
         }
     }
 
@@ -98,11 +100,11 @@ fn want(error: &io::Error) -> Option<&'static str> {
 
 /// How a peer ended, by the error that its connection gave. A write finds a broken pipe where the peer had ended in order
 /// before it reset what came after that (`tcp_reset` of Linux).
-pub(super) fn how(error: &io::Error) -> How {
+pub(super) fn how(error: &io::Error) -> CloseKind {
     match error.kind() {
-        io::ErrorKind::TimedOut => How::Timeout,
-        io::ErrorKind::BrokenPipe => How::Fin,
-        _ => How::Reset,
+        io::ErrorKind::TimedOut => CloseKind::Timeout,
+        io::ErrorKind::BrokenPipe => CloseKind::Fin,
+        _ => CloseKind::Reset,
     }
 }
 
@@ -110,7 +112,7 @@ pub(super) fn how(error: &io::Error) -> How {
 ///
 /// # Errors
 /// The last failure; a time that ran out shows as [`io::ErrorKind::TimedOut`].
-pub(super) async fn connect(name: &Name, deadline: Instant) -> Result<TcpStream, ConnectError> {
+pub(super) async fn connect(name: &ServerName, deadline: Instant) -> Result<TcpStream, ConnectError> {
     if name.leads_back() {
         return Err(ConnectError::LeadsBack { server: name.server().clone() });
     }
@@ -121,7 +123,7 @@ pub(super) async fn connect(name: &Name, deadline: Instant) -> Result<TcpStream,
 ///
 /// # Errors
 /// As [`connect`].
-pub(super) async fn connect_whatever(name: &Name, deadline: Instant) -> Result<TcpStream, ConnectError> {
+pub(super) async fn connect_whatever(name: &ServerName, deadline: Instant) -> Result<TcpStream, ConnectError> {
     let server = name.server();
     let resolve = |error| ConnectError::Resolve { server: server.clone(), error };
     let addresses = name.elsewhere(name.addresses(deadline).await.map_err(resolve)?);
@@ -210,7 +212,7 @@ pub(super) fn reset(stream: TcpStream) {
 /// Whether several sockets may share an address. "Ours" are the listeners of this process; the kernel means those of
 /// its user that ask to share.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sharing {
+enum AddressSharing {
     /// With nobody, but for what is left of connections that have ended.
     Alone,
     /// With ours, and with what is left of connections.
@@ -219,15 +221,15 @@ enum Sharing {
     Jealously,
 }
 
-fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+fn bind(address: SocketAddr, sharing: AddressSharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    socket.set_reuse_address(sharing != Sharing::Jealously)?;
+    socket.set_reuse_address(sharing != AddressSharing::Jealously)?;
     if address.is_ipv6() {
         // Otherwise `[::]:2181` would take the IPv4 port as well, and a second listener on it would fail.
         socket.set_only_v6(true)?;
     }
-    if sharing != Sharing::Alone {
+    if sharing != AddressSharing::Alone {
         socket.set_reuse_port(true)?;
     }
     socket.bind(&address.into())?;
@@ -235,7 +237,7 @@ fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
 }
 
 /// A listening address that is ours whether we listen on it or not: a socket that is bound and does not listen,
-/// so that the kernel refuses connections while no door is open and nobody else can take the port.
+/// so that the kernel refuses connections while no listener is open and nobody else can take the port.
 #[derive(Debug)]
 pub(super) struct Reservation {
     address: SocketAddr,
@@ -249,13 +251,13 @@ impl Reservation {
     /// The kernel's, above all when another process has the address. Sockets that share an address would hide
     /// that, so it is first bound alone.
     pub(super) fn take(address: SocketAddr) -> io::Result<Self> {
-        let alone = bind(address, Sharing::Alone)?;
+        let alone = bind(address, AddressSharing::Alone)?;
         // Bound alone and listening: only then does the kernel tell of another process on this port.
         alone.listen(1)?;
         let address = alone.local_addr()?.as_socket().unwrap_or(address);
         drop(alone);
         // Jealousy fails while connections of an earlier program linger in TIME_WAIT.
-        let socket = bind(address, Sharing::Jealously).or_else(|_| bind(address, Sharing::WithOurOwn))?;
+        let socket = bind(address, AddressSharing::Jealously).or_else(|_| bind(address, AddressSharing::WithOurOwn))?;
         Ok(Self { address, _socket: socket })
     }
 
@@ -269,7 +271,7 @@ impl Reservation {
     /// # Errors
     /// The kernel's: out of descriptors or memory.
     pub(super) fn listen(&self) -> io::Result<TcpListener> {
-        let socket = bind(self.address, Sharing::WithOurOwn)?;
+        let socket = bind(self.address, AddressSharing::WithOurOwn)?;
         tune_listener(&socket, self.address);
         socket.listen(BACKLOG)?;
         TcpListener::from_std(socket.into())
@@ -342,7 +344,7 @@ mod tests {
 
     #[test]
     fn an_address_of_all_interfaces_leaves_the_other_family_its_own() {
-        let socket = bind("[::]:0".parse().unwrap(), Sharing::Alone).unwrap();
+        let socket = bind("[::]:0".parse().unwrap(), AddressSharing::Alone).unwrap();
         assert!(socket.only_v6().unwrap());
     }
 
@@ -352,11 +354,11 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let mut client = std::net::TcpStream::connect(address).unwrap();
         let (accepted, _) = listener.accept().unwrap();
-        // Whoever closes first is left with the lingering.
+        // The side that closes first is left with the lingering.
         drop((accepted, listener));
         assert_eq!(io::Read::read(&mut client, &mut [0]).unwrap(), 0);
         drop(client);
-        assert!(bind(address, Sharing::Jealously).is_err(), "nothing lingers");
+        assert!(bind(address, AddressSharing::Jealously).is_err(), "nothing lingers");
         Reservation::take(address).unwrap();
     }
 
@@ -389,12 +391,12 @@ mod tests {
         let free = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
         let server: ServerAddress = free.address().to_string().parse().unwrap();
         let soon = Instant::now() + Duration::from_secs(5);
-        let error = connect(&Name::of(server.clone(), &Arc::default()), soon).await.unwrap_err();
-        assert_eq!((error.health(), error.label()), (Some(Health::Refusing), "refused"));
+        let error = connect(&ServerName::of(server.clone(), &Arc::default()), soon).await.unwrap_err();
+        assert_eq!((error.health(), error.label()), (Some(ServerHealth::Refusing), "refused"));
         assert!(error.to_string().starts_with(&format!("cannot connect to {server}")), "{error}");
         let server: ServerAddress = "no-such-host.invalid:1".parse().unwrap();
-        let error = connect(&Name::of(server, &Arc::default()), soon).await.unwrap_err();
-        assert_eq!((error.health(), error.label()), (Some(Health::Unreachable), "resolve"));
+        let error = connect(&ServerName::of(server, &Arc::default()), soon).await.unwrap_err();
+        assert_eq!((error.health(), error.label()), (Some(ServerHealth::Unreachable), "resolve"));
     }
 
     #[test]
@@ -407,7 +409,7 @@ mod tests {
     #[test]
     fn a_path_that_timed_out_is_told_from_a_reset() {
         for (errno, expected) in
-            [(Errno::TIMEDOUT, How::Timeout), (Errno::CONNRESET, How::Reset), (Errno::PIPE, How::Fin)]
+            [(Errno::TIMEDOUT, CloseKind::Timeout), (Errno::CONNRESET, CloseKind::Reset), (Errno::PIPE, CloseKind::Fin)]
         {
             assert_eq!(how(&errno.into()), expected, "{errno}");
         }
@@ -422,9 +424,9 @@ mod tests {
         };
         for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset] {
             let error = failed(kind);
-            assert_eq!((error.health(), error.label()), (Some(Health::Closing), "closed"), "{kind:?}");
+            assert_eq!((error.health(), error.label()), (Some(ServerHealth::HangingUp), "closed"), "{kind:?}");
         }
         let error = failed(io::ErrorKind::HostUnreachable);
-        assert_eq!((error.health(), error.label()), (Some(Health::Unreachable), "other"));
+        assert_eq!((error.health(), error.label()), (Some(ServerHealth::Unreachable), "other"));
     }
 }

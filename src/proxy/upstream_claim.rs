@@ -8,10 +8,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::socket;
-use super::witness::Conversation;
+use super::witness::ObservedConversation;
 use crate::control::RegisteredConnection;
 use crate::ids::{ConnectionId, ServerId};
-use crate::session::ending::How;
+use crate::session::connection_end::CloseKind;
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectResponse, FirstAnswer, may_pass_on, read_answer};
 
@@ -34,7 +34,7 @@ pub(super) struct UpstreamClaim {
     /// The connection to the server.
     pub(super) stream: TcpStream,
     /// What was understood of it so far.
-    pub(super) conversation: Box<Conversation>,
+    pub(super) conversation: Box<ObservedConversation>,
     /// What the server said so far; the client has seen none of it yet.
     pub(super) answer: Vec<u8>,
     /// How many of the bytes to send are sent.
@@ -49,7 +49,7 @@ pub(super) enum ClaimEvent {
     /// It has answered as that says; only those who wait for more than the first bytes are told.
     AnsweredWith(ConnectResponse),
     /// The connection has ended without an answer.
-    Ended(How),
+    Ended(CloseKind),
 }
 
 impl ClaimEvent {
@@ -67,7 +67,7 @@ impl UpstreamClaim {
         server: ServerId,
         now: Timestamp,
         stream: TcpStream,
-        conversation: Box<Conversation>,
+        conversation: Box<ObservedConversation>,
         registered: RegisteredConnection,
     ) -> Self {
         let registered = Some(registered);
@@ -111,7 +111,7 @@ impl UpstreamClaim {
             let mut piece = [0; ANSWER];
             let mut piece = ReadBuf::new(&mut piece);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece)) {
-                Ok(()) if piece.filled().is_empty() => return Poll::Ready(ClaimEvent::Ended(How::Fin)),
+                Ok(()) if piece.filled().is_empty() => return Poll::Ready(ClaimEvent::Ended(CloseKind::Fin)),
                 Ok(()) => self.answer.extend_from_slice(piece.filled()),
                 Err(error) => return Poll::Ready(ClaimEvent::Ended(socket::how(&error))),
             }

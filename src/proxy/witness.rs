@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
-use super::gateway::{Arrival, Gateway, Load};
+use super::proxy_state::{ClientOrigin, LoadGuard, ProxyState};
 use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, ServerId};
 use crate::observe::Direction;
 use crate::session::ConnectionTracker;
-use crate::session::ending::Closer;
+use crate::session::connection_end::ConnectionCloser;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
-use crate::wire::first_frame::{Opening, classify};
+use crate::wire::first_frame::{ConnectionOpening, classify};
 
 /// A connection's witness.
 #[derive(Debug)]
@@ -26,17 +26,17 @@ pub(super) enum Witness {
         prospect: Box<Prospect>,
     },
     /// ZooKeeper.
-    Conversation(Box<Conversation>),
+    Conversation(Box<ObservedConversation>),
     /// A four-letter word or another protocol: forwarded unseen.
     Nobody {
         /// Its share of the server's load.
-        _load: Load,
+        _load: LoadGuard,
     },
 }
 
 /// A conversation and its account.
 #[derive(Debug)]
-pub(super) struct Conversation {
+pub(super) struct ObservedConversation {
     tracker: ConnectionTracker,
     account: Account,
 }
@@ -45,9 +45,9 @@ pub(super) struct Conversation {
 #[derive(Debug)]
 pub(super) struct Prospect {
     /// The proxy.
-    pub(super) gateway: Arc<Gateway>,
+    pub(super) proxy: Arc<ProxyState>,
     /// The client.
-    pub(super) arrival: Arrival,
+    pub(super) origin: ClientOrigin,
     /// The server that its bytes go to.
     pub(super) server: ServerId,
     /// Why that one.
@@ -58,23 +58,23 @@ pub(super) struct Prospect {
 
 impl Prospect {
     /// A conversation that begins, with what tells its claim from others.
-    pub(super) fn conversation(&self, key: Option<ClaimKey>) -> Box<Conversation> {
-        let maxbuffer = u32::try_from(self.gateway.settings.jute_maxbuffer).unwrap_or(u32::MAX);
-        Box::new(Conversation { tracker: ConnectionTracker::new(maxbuffer), account: Account::open(self, key) })
+    pub(super) fn conversation(&self, key: Option<ClaimKey>) -> Box<ObservedConversation> {
+        let maxbuffer = u32::try_from(self.proxy.settings.jute_maxbuffer).unwrap_or(u32::MAX);
+        Box::new(ObservedConversation { tracker: ConnectionTracker::new(maxbuffer), account: Account::open(self, key) })
     }
 
     /// Nobody, for something that is not a session; it is counted by name.
-    pub(super) fn nobody(&self, opening: Opening) -> Witness {
-        let observatory = &self.gateway.observatory;
-        if let Opening::Word(word) = opening {
-            self.gateway.loops.note(word, self.gateway.clock.now());
+    pub(super) fn nobody(&self, opening: ConnectionOpening) -> Witness {
+        let observatory = &self.proxy.observatory;
+        if let ConnectionOpening::Word(word) = opening {
+            self.proxy.loops.note(word, self.proxy.clock.now());
         }
-        observatory.note_opening(self.server, self.arrival.client, opening);
-        Witness::Nobody { _load: Load::add(observatory, self.server) }
+        observatory.note_opening(self.server, self.origin.client, opening);
+        Witness::Nobody { _load: LoadGuard::add(observatory, self.server) }
     }
 }
 
-impl Conversation {
+impl ObservedConversation {
     /// Looks at bytes from the client.
     #[inline]
     pub(super) fn on_client_bytes(&mut self, now: Timestamp, bytes: &[u8]) {
@@ -106,7 +106,7 @@ impl Conversation {
     }
 
     /// Takes note of the first sign of its end.
-    pub(super) fn end(&mut self, closer: Closer) {
+    pub(super) fn end(&mut self, closer: ConnectionCloser) {
         self.account.end(self.tracker.end(closer));
     }
 }
@@ -136,8 +136,8 @@ impl Witness {
         bytes.extend_from_slice(more);
         let decided = match classify(bytes) {
             None => return,
-            Some(Opening::Handshake(_)) => {
-                let mut conversation = prospect.conversation(prospect.gateway.claim_key(bytes));
+            Some(ConnectionOpening::Handshake(_)) => {
+                let mut conversation = prospect.conversation(prospect.proxy.claim_key(bytes));
                 conversation.on_client_bytes(now, bytes);
                 Self::Conversation(conversation)
             }
@@ -172,7 +172,7 @@ impl Witness {
     }
 
     /// Takes note of the first sign of the connection's end.
-    pub(super) fn end(&mut self, closer: Closer) {
+    pub(super) fn end(&mut self, closer: ConnectionCloser) {
         if let Self::Conversation(conversation) = self {
             conversation.end(closer);
         }
@@ -216,8 +216,8 @@ impl Witness {
 mod tests {
     use super::*;
     use crate::ids::SessionId;
-    use crate::proxy::gateway::tests::gateway;
-    use crate::session::ending::How;
+    use crate::proxy::proxy_state::tests::proxy;
+    use crate::session::connection_end::CloseKind;
     use crate::wire::{ErrorCode, JuteWriter, OpCode};
 
     const SESSION: SessionId = SessionId(0x0100_0000_0000_0009);
@@ -230,22 +230,22 @@ mod tests {
         [claim.into_bytes(), answer.into_bytes()]
     }
 
-    fn prospect(gateway: &Arc<Gateway>) -> Prospect {
-        let arrival = Arrival { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
-        let (gateway, connection) = (Arc::clone(gateway), gateway.next_connection());
-        Prospect { gateway, arrival, server: ServerId(0), routed: RouteReason::Spread, connection }
+    fn prospect(proxy: &Arc<ProxyState>) -> Prospect {
+        let origin = ClientOrigin { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
+        let (proxy, connection) = (Arc::clone(proxy), proxy.next_connection());
+        Prospect { proxy, origin, server: ServerId(0), routed: RouteReason::Spread, connection }
     }
 
-    fn proxy() -> Arc<Gateway> {
-        Arc::new(gateway("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"))
+    fn shared_state() -> Arc<ProxyState> {
+        Arc::new(proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"))
     }
 
     #[test]
     fn what_a_connection_has_done_stays_with_its_session_and_nothing_of_it_lives_on() {
-        let gateway = proxy();
-        let mut conversation = prospect(&gateway).conversation(None);
-        let load = gateway.observatory.load(ServerId(0));
-        let now = gateway.clock.now();
+        let proxy = shared_state();
+        let mut conversation = prospect(&proxy).conversation(None);
+        let load = proxy.observatory.load(ServerId(0));
+        let now = proxy.clock.now();
         let [claim, answer] = handshake(30_000);
         conversation.on_client_bytes(now, &claim);
         conversation.on_server_bytes(now, &answer);
@@ -253,9 +253,9 @@ mod tests {
         conversation.on_client_bytes(now, &question);
         conversation.on_client_bytes(now, &question);
         conversation.on_server_bytes(now, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
-        let meters = gateway.observatory.meters();
+        let meters = proxy.observatory.meters();
         assert_eq!((meters.dormant(), load.load(std::sync::atomic::Ordering::Relaxed)), (vec![], 1));
-        conversation.end(Closer::Client(How::Fin));
+        conversation.end(ConnectionCloser::Client(CloseKind::Fin));
         assert_eq!(meters.dormant(), [SESSION]);
         let reading = meters.reading(SESSION);
         assert_eq!((reading.operations, reading.unanswered, reading.in_flight), (1, 1, 0));
@@ -265,44 +265,44 @@ mod tests {
 
     #[test]
     fn a_write_is_a_sign_of_work_from_the_moment_that_it_was_not_yet_counted_at() {
-        let gateway = proxy();
-        let mut conversation = prospect(&gateway).conversation(None);
-        let now = gateway.clock.now();
+        let proxy = shared_state();
+        let mut conversation = prospect(&proxy).conversation(None);
+        let now = proxy.clock.now();
         let [claim, answer] = handshake(30_000);
         conversation.on_client_bytes(now, &claim);
         conversation.on_server_bytes(now, &answer);
-        let (pulse, server) = (gateway.pulse(ServerId(0)), ServerId(0));
+        let (activity, server) = (proxy.activity(ServerId(0)), ServerId(0));
         let [first, second, third] = [1, 200, 400].map(|ms| now.after(Duration::from_millis(ms)));
-        let wrote_at = || pulse.sight(&gateway.observatory.roster().servers[0]).wrote_at;
-        pulse.count(&gateway.observatory, server, first);
+        let wrote_at = || activity.snapshot(&proxy.observatory.roster().servers[0]).wrote_at;
+        activity.count(&proxy.observatory, server, first);
         let write = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").int(-1).end().into_bytes();
         conversation.on_client_bytes(first, &write);
         conversation.on_server_bytes(first, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
         conversation.account.settle(0, 0, 0);
-        pulse.count(&gateway.observatory, server, second);
+        activity.count(&proxy.observatory, server, second);
         assert_eq!(wrote_at(), first);
-        pulse.count(&gateway.observatory, server, third);
+        activity.count(&proxy.observatory, server, third);
         assert_eq!(wrote_at(), first, "nothing was written since");
-        conversation.end(Closer::Client(How::Fin));
+        conversation.end(ConnectionCloser::Client(CloseKind::Fin));
     }
 
     #[test]
     fn a_claim_that_is_refused_is_measured_for_nobody() {
-        let gateway = proxy();
-        let mut conversation = prospect(&gateway).conversation(None);
-        let now = gateway.clock.now();
+        let proxy = shared_state();
+        let mut conversation = prospect(&proxy).conversation(None);
+        let now = proxy.clock.now();
         let [claim, refusal] = handshake(0);
         conversation.on_client_bytes(now, &claim);
         conversation.on_server_bytes(now, &refusal);
-        assert!(gateway.observatory.meters().is_empty());
+        assert!(proxy.observatory.meters().is_empty());
     }
 
     #[test]
     fn who_speaks_is_told_by_the_first_bytes_and_counts_as_load_from_then_on() {
-        let gateway = proxy();
-        let load = || gateway.observatory.load(ServerId(0)).load(std::sync::atomic::Ordering::Relaxed);
-        let now = gateway.clock.now();
-        let undecided = || Witness::Undecided { bytes: Vec::new(), prospect: Box::new(prospect(&gateway)) };
+        let proxy = shared_state();
+        let load = || proxy.observatory.load(ServerId(0)).load(std::sync::atomic::Ordering::Relaxed);
+        let now = proxy.clock.now();
+        let undecided = || Witness::Undecided { bytes: Vec::new(), prospect: Box::new(prospect(&proxy)) };
         let (mut session, mut word) = (undecided(), undecided());
         let [claim, _] = handshake(30_000);
         session.on_client_bytes(now, &claim[..20]);

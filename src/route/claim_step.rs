@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::policy::Candidate;
+use super::policy::ServerCandidate;
 use crate::ids::{ServerId, SessionId};
 
 /// What a claim asks for.
@@ -18,7 +18,7 @@ pub struct ClaimTerms {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClaimStep {
     /// Send the claim to this server.
-    Ask(Candidate),
+    Ask(ServerCandidate),
     /// Look at this server now, and decide again when it has answered.
     Look(ServerId),
     /// Wait: decide again after [`RECHECK`](super::RECHECK), or when something was seen.

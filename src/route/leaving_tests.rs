@@ -9,10 +9,10 @@ impl Scene {
         self.seen[server.index()].looked_since = self.now;
     }
 
-    /// So many looks at a server have not connected.
+    /// This many looks at a server have not connected.
     fn not_reached(&mut self, server: ServerId, times: u32) {
-        let sight = &mut self.seen[server.index()];
-        (sight.unreached, sight.health) = (times, Health::Unreachable);
+        let snapshot = &mut self.seen[server.index()];
+        (snapshot.unreached, snapshot.health) = (times, ServerHealth::Unreachable);
     }
 }
 

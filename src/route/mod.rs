@@ -1,16 +1,18 @@
 //! Where a claim is sent: the servers as last seen, the order in which they are tried, and when one is left. Pure.
 
+mod claim_search;
 mod claim_step;
+mod complaint_log;
 mod policy;
 mod roster;
-mod search;
 mod search_view;
-mod sight;
-mod standing;
+mod server_snapshot;
 
+pub use claim_search::{
+    ClaimSearch, EVIDENCE_SETTLES, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts,
+};
 pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
-pub use policy::{Candidate, CandidateOrder, ConnectIntent, choose};
+pub use complaint_log::{COMPLAINT_COUNTS, COMPLAINTS, ComplaintLog, ServerComplaint, ServerWork, UNANSWERED_COUNTS};
+pub use policy::{CandidateOrder, ConnectIntent, ServerCandidate, choose};
 pub use roster::{ServerEntry, ServerRoster};
-pub use search::{ClaimSearch, EVIDENCE_SETTLES, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
-pub use sight::{LOOK_FRESH, ServerSight, UNREACHED_COUNTS, UNRESPONSIVE_AFTER};
-pub use standing::{COMPLAINT_COUNTS, COMPLAINTS, Complaint, ServerStanding, ServerWork, UNANSWERED_COUNTS};
+pub use server_snapshot::{LOOK_FRESH, ServerSnapshot, UNREACHED_COUNTS, UNRESPONSIVE_AFTER};

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::roster::{ServerEntry, ServerRoster};
 use crate::ids::{ServerId, SessionId};
-use crate::session::sighting::{Health, Role};
+use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::session::verdict::RouteReason;
 
 /// What is known of a claim before a server is chosen.
@@ -23,7 +23,7 @@ pub struct ConnectIntent {
 
 /// A server to try, and why it stands where it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Candidate {
+pub struct ServerCandidate {
     /// The server.
     pub server: ServerId,
     /// Why it was chosen.
@@ -31,7 +31,7 @@ pub struct Candidate {
 }
 
 /// Servers in the order in which they are tried; an ensemble of five takes no memory of its own.
-pub type CandidateOrder = SmallVec<[Candidate; 5]>;
+pub type CandidateOrder = SmallVec<[ServerCandidate; 5]>;
 
 /// How late a server is tried; lower is earlier.
 ///
@@ -40,18 +40,18 @@ pub type CandidateOrder = SmallVec<[Candidate; 5]>;
 /// comes after all that have one, for clients that take it too.
 fn tier(server: &ServerEntry, read_only: bool, set_aside: bool) -> u8 {
     match server.health {
-        Health::Serving if server.role == Role::ReadOnly => {
+        ServerHealth::Serving if server.role == ServerRole::ReadOnly => {
             if read_only {
                 2
             } else {
                 4
             }
         }
-        Health::Serving | Health::Unknown => u8::from(set_aside),
-        Health::Closing => 3,
-        Health::NotServing => 4,
-        Health::Refusing | Health::Unreachable => 5,
-        Health::Mute => 6,
+        ServerHealth::Serving | ServerHealth::Unknown => u8::from(set_aside),
+        ServerHealth::HangingUp => 3,
+        ServerHealth::NotServing => 4,
+        ServerHealth::Refusing | ServerHealth::Unreachable => 5,
+        ServerHealth::Unresponsive => 6,
     }
 }
 
@@ -83,20 +83,24 @@ pub fn choose(
         None => RouteReason::Unpinned,
     };
     let reason = |place: usize| if place == 0 { first } else { RouteReason::Fallback };
-    order.iter().enumerate().map(|(place, server)| Candidate { server: server.id, reason: reason(place) }).collect()
+    order
+        .iter()
+        .enumerate()
+        .map(|(place, server)| ServerCandidate { server: server.id, reason: reason(place) })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::sighting::Sighting;
+    use crate::session::probe_result::ProbeResult;
     use crate::time::Timestamp;
 
-    fn roster(health: [Health; 3]) -> ServerRoster {
+    fn roster(health: [ServerHealth; 3]) -> ServerRoster {
         let mut roster = ServerRoster::new(["a:1", "b:1", "c:1"].map(str::to_owned));
         for (server, health) in health.into_iter().enumerate() {
-            let sighting = Sighting { health, role: Role::Follower, zxid: None };
-            roster = roster.seen(ServerId(server as u16), sighting, Timestamp(1));
+            let probe_result = ProbeResult { health, role: ServerRole::Follower, zxid: None };
+            roster = roster.seen(ServerId(server as u16), probe_result, Timestamp(1));
         }
         roster
     }
@@ -112,7 +116,7 @@ mod tests {
         choose(intent, roster, load, |_| false, turn).iter().map(|candidate| candidate.server.0).collect()
     }
 
-    use Health::{Mute, NotServing, Refusing, Serving};
+    use ServerHealth::{NotServing, Refusing, Serving, Unresponsive};
 
     #[test]
     fn new_sessions_go_where_there_are_fewest_and_take_turns() {
@@ -126,19 +130,19 @@ mod tests {
     #[test]
     fn a_returning_session_goes_home_while_home_serves() {
         assert_eq!(order(7, Some(2), &roster([Serving; 3]), [0, 0, 50], 0), [2, 0, 1]);
-        assert_eq!(order(7, Some(2), &roster([Serving, Serving, Mute]), [3, 1, 0], 0), [1, 0, 2]);
+        assert_eq!(order(7, Some(2), &roster([Serving, Serving, Unresponsive]), [3, 1, 0], 0), [1, 0, 2]);
         assert_eq!(order(7, Some(0), &roster([NotServing, Serving, Serving]), [0, 1, 2], 0), [1, 2, 0]);
     }
 
     #[test]
-    fn a_mute_server_is_the_last_choice_behind_one_that_refuses() {
-        assert_eq!(order(0, None, &roster([Mute, Refusing, Serving]), [0, 0, 9], 0), [2, 1, 0]);
+    fn an_unresponsive_server_is_the_last_choice_behind_one_that_refuses() {
+        assert_eq!(order(0, None, &roster([Unresponsive, Refusing, Serving]), [0, 0, 9], 0), [2, 1, 0]);
     }
 
     #[test]
     fn a_read_only_server_comes_behind_those_that_serve_writes() {
-        let sighting = Sighting { health: Serving, role: Role::ReadOnly, zxid: None };
-        let roster = roster([Serving, Serving, NotServing]).seen(ServerId(0), sighting, Timestamp(2));
+        let probe_result = ProbeResult { health: Serving, role: ServerRole::ReadOnly, zxid: None };
+        let roster = roster([Serving, Serving, NotServing]).seen(ServerId(0), probe_result, Timestamp(2));
         let order = |read_only, placed_on: Option<u16>| -> Vec<u16> {
             let (session, placed_on) = (SessionId(7), placed_on.map(ServerId));
             let intent = ConnectIntent { session, placed_on, avoids: None, read_only };
@@ -184,7 +188,7 @@ mod tests {
         assert_eq!(why(intent(0, None), &all), RouteReason::Spread);
         assert_eq!(why(intent(5, home), &all), RouteReason::Pinned);
         assert_eq!(why(intent(5, None), &all), RouteReason::Unpinned);
-        assert_eq!(why(intent(5, home), &roster([Serving, Mute, Serving])), RouteReason::PinUnhealthy);
+        assert_eq!(why(intent(5, home), &roster([Serving, Unresponsive, Serving])), RouteReason::PinUnhealthy);
         assert_eq!(choose(intent(5, home), &all, |_| 0, |_| false, 0)[1].reason, RouteReason::Fallback);
     }
 }

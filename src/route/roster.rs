@@ -1,7 +1,7 @@
 //! The servers as they were last seen: an immutable snapshot that routing reads and the prober replaces.
 
 use crate::ids::{ServerId, Zxid};
-use crate::session::sighting::{Health, Role, Sighting};
+use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use crate::time::Timestamp;
 
 /// One server as it was last seen.
@@ -12,12 +12,12 @@ pub struct ServerEntry {
     /// `host:port` as configured.
     pub address: String,
     /// Whether it can be given a session.
-    pub health: Health,
+    pub health: ServerHealth,
     /// Its role when it last told.
-    pub role: Role,
+    pub role: ServerRole,
     /// Its last processed zxid when it last told.
     pub zxid: Option<Zxid>,
-    /// When it was last looked at.
+    /// When it was last probed.
     pub seen_at: Timestamp,
     /// Since when its health is what it is.
     pub since: Timestamp,
@@ -31,13 +31,13 @@ pub struct ServerRoster {
 }
 
 impl ServerRoster {
-    /// Servers that nobody has looked at yet.
+    /// Servers not probed yet.
     pub fn new(addresses: impl IntoIterator<Item = String>) -> Self {
         let servers = addresses.into_iter().enumerate().map(|(place, address)| ServerEntry {
             id: ServerId(place as u16),
             address,
-            health: Health::Unknown,
-            role: Role::Unknown,
+            health: ServerHealth::Unknown,
+            role: ServerRole::Unknown,
             zxid: None,
             seen_at: Timestamp::ZERO,
             since: Timestamp::ZERO,
@@ -50,20 +50,20 @@ impl ServerRoster {
         self.servers.get(server.index())
     }
 
-    /// The roster after one more look at one server.
+    /// The roster after one more probe of one server.
     #[must_use]
-    pub fn seen(&self, server: ServerId, sighting: Sighting, now: Timestamp) -> Self {
+    pub fn seen(&self, server: ServerId, probe_result: ProbeResult, now: Timestamp) -> Self {
         let mut next = self.clone();
         if let Some(entry) = next.servers.get_mut(server.index()) {
-            if entry.health != sighting.health {
+            if entry.health != probe_result.health {
                 entry.since = now;
             }
-            entry.health = sighting.health;
+            entry.health = probe_result.health;
             entry.seen_at = now;
-            if sighting.role != Role::Unknown {
-                entry.role = sighting.role;
+            if probe_result.role != ServerRole::Unknown {
+                entry.role = probe_result.role;
             }
-            entry.zxid = sighting.zxid.or(entry.zxid);
+            entry.zxid = probe_result.zxid.or(entry.zxid);
         }
         next
     }
@@ -75,7 +75,7 @@ impl ServerRoster {
 
     /// Whether at least one server serves.
     pub fn any_serves(&self) -> bool {
-        self.servers.iter().any(|server| server.health == Health::Serving)
+        self.servers.iter().any(|server| server.health == ServerHealth::Serving)
     }
 }
 
@@ -86,39 +86,39 @@ mod tests {
     const A: ServerId = ServerId(0);
     const B: ServerId = ServerId(1);
 
-    fn roster(a: Health, b: Health) -> ServerRoster {
-        ServerRoster::new(["a:1", "b:1"].map(str::to_owned)).seen(A, Sighting::of(a), Timestamp(1)).seen(
+    fn roster(a: ServerHealth, b: ServerHealth) -> ServerRoster {
+        ServerRoster::new(["a:1", "b:1"].map(str::to_owned)).seen(A, ProbeResult::of(a), Timestamp(1)).seen(
             B,
-            Sighting::of(b),
+            ProbeResult::of(b),
             Timestamp(1),
         )
     }
 
     #[test]
     fn a_server_keeps_what_it_told_and_since_when_it_is_as_it_is() {
-        let told = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(7)) };
-        let roster = roster(Health::Refusing, Health::Serving).seen(A, told, Timestamp(2)).seen(
+        let told = ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(7)) };
+        let roster = roster(ServerHealth::Refusing, ServerHealth::Serving).seen(A, told, Timestamp(2)).seen(
             A,
-            Sighting::of(Health::Serving),
+            ProbeResult::of(ServerHealth::Serving),
             Timestamp(3),
         );
         let entry = roster.get(A).expect("a configured server");
         assert_eq!((entry.since, entry.seen_at), (Timestamp(2), Timestamp(3)));
-        assert_eq!((entry.role, entry.zxid), (Role::Leader, Some(Zxid(7))));
-        let follows = Sighting { role: Role::Follower, zxid: Some(Zxid(8)), ..told };
+        assert_eq!((entry.role, entry.zxid), (ServerRole::Leader, Some(Zxid(7))));
+        let follows = ProbeResult { role: ServerRole::Follower, zxid: Some(Zxid(8)), ..told };
         let entry = roster.seen(A, follows, Timestamp(4)).get(A).cloned().expect("a configured server");
-        assert_eq!((entry.role, entry.zxid, entry.since), (Role::Follower, Some(Zxid(8)), Timestamp(2)));
+        assert_eq!((entry.role, entry.zxid, entry.since), (ServerRole::Follower, Some(Zxid(8)), Timestamp(2)));
         assert_eq!(roster.get(ServerId(2)), None);
         assert_eq!(roster.seen(ServerId(2), told, Timestamp(4)), roster);
     }
 
     #[test]
     fn one_server_that_accepts_or_serves_is_enough() {
-        let nobody = roster(Health::Refusing, Health::Unreachable);
+        let nobody = roster(ServerHealth::Refusing, ServerHealth::Unreachable);
         assert_eq!((nobody.any_accepts(), nobody.any_serves()), (false, false));
-        let mute = roster(Health::Refusing, Health::Mute);
-        assert_eq!((mute.any_accepts(), mute.any_serves()), (true, false));
-        let one = roster(Health::Serving, Health::Refusing);
+        let unresponsive = roster(ServerHealth::Refusing, ServerHealth::Unresponsive);
+        assert_eq!((unresponsive.any_accepts(), unresponsive.any_serves()), (true, false));
+        let one = roster(ServerHealth::Serving, ServerHealth::Refusing);
         assert_eq!((one.any_accepts(), one.any_serves()), (true, true));
     }
 }

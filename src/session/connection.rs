@@ -6,18 +6,19 @@
 
 use std::time::Duration;
 
+use super::connection_end::{
+    ConnectionCloser, ConnectionEnd, LongReply, LongRequest, PAUSE_NOTED, ServerSilence, UNANSWERED_PATHS,
+    UNANSWERED_SHOWN, UnansweredRequest,
+};
 use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::dialect_frames::DialectFrames;
-use super::ending::{
-    Closer, ConnectionEnd, LongReply, LongRequest, PAUSE_NOTED, Pause, UNANSWERED_PATHS, UNANSWERED_SHOWN, Unanswered,
-};
 use super::event::{Event, Observer};
 use crate::text::beginning;
 use crate::time::Timestamp;
 use crate::wire::handshake::{
     ConnectRequest, ConnectResponse, HANDSHAKE_CAP, answer_password, is_early_answer, request_len,
 };
-use crate::wire::{Dialect, Fault, FrameScanner, ReplyHead, RequestHead};
+use crate::wire::{DecodeFault, Dialect, FrameScanner, ReplyHead, RequestHead};
 
 /// Bytes of a client that are held until the answer to its handshake says how they are to be read. ClickHouse's own
 /// client sends none before.
@@ -25,7 +26,7 @@ pub(crate) const HELD_CAP: usize = 16 * 1024;
 
 /// One direction: its handshake frame, then other frames.
 #[derive(Debug)]
-enum Side {
+enum StreamSide {
     /// The bytes of a handshake that came in pieces; len <= 4 + HANDSHAKE_CAP.
     Handshake(Vec<u8>),
     /// What a client sent behind a handshake whose answer decides how it is to be read; len <= HELD_CAP.
@@ -39,8 +40,8 @@ enum Side {
 /// What is known of one connection between a client and a server.
 #[derive(Debug)]
 pub struct ConnectionTracker {
-    up: Side,
-    down: Side,
+    up: StreamSide,
+    down: StreamSide,
     opaque: bool,
     /// What the client asked for, until that is answered; what is spoken from then on.
     dialect: Dialect,
@@ -50,7 +51,7 @@ pub struct ConnectionTracker {
     timeout: Option<Duration>,
     client_heard_at: Timestamp,
     server_heard_at: Timestamp,
-    server_pause: Option<Pause>,
+    server_pause: Option<ServerSilence>,
 }
 
 impl ConnectionTracker {
@@ -58,8 +59,8 @@ impl ConnectionTracker {
     /// bytes (`jute.maxbuffer`, by default 1,048,575).
     pub fn new(jute_maxbuffer: u32) -> Self {
         Self {
-            up: Side::Handshake(Vec::new()),
-            down: Side::Handshake(Vec::new()),
+            up: StreamSide::Handshake(Vec::new()),
+            down: StreamSide::Handshake(Vec::new()),
             opaque: false,
             dialect: Dialect::ZOOKEEPER,
             talk: Conversation::new(jute_maxbuffer),
@@ -79,7 +80,7 @@ impl ConnectionTracker {
             return;
         }
         let fault = match &mut self.up {
-            Side::Frames(scanner) => {
+            StreamSide::Frames(scanner) => {
                 scanner.scan::<RequestHead, _>(bytes, &mut RequestReader { talk: &mut self.talk, now, observer }).err()
             }
             _ => self.read_other_client(now, bytes, observer).err(),
@@ -96,31 +97,31 @@ impl ConnectionTracker {
         now: Timestamp,
         mut bytes: &[u8],
         observer: &mut O,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFault> {
         match &mut self.up {
-            Side::Handshake(held) => {
+            StreamSide::Handshake(held) => {
                 let Some(request) = first_frame(held, &mut bytes, request_len, ConnectRequest::read)? else {
                     return Ok(());
                 };
                 self.dialect = request.dialect;
                 self.up = match request.dialect {
-                    asked if asked.is_clickhouse() => Side::Held(Vec::new()),
-                    _ => Side::Frames(FrameScanner::new()),
+                    asked if asked.is_clickhouse() => StreamSide::Held(Vec::new()),
+                    _ => StreamSide::Frames(FrameScanner::new()),
                 };
                 observer.observe(Event::ConnectRequested(request));
                 self.read_other_client(now, bytes, observer)
             }
-            Side::Held(held) => {
+            StreamSide::Held(held) => {
                 if held.len() + bytes.len() > HELD_CAP {
-                    return Err(Fault::EarlyBytes);
+                    return Err(DecodeFault::EarlyBytes);
                 }
                 held.extend_from_slice(bytes);
                 Ok(())
             }
-            Side::Frames(scanner) => {
+            StreamSide::Frames(scanner) => {
                 scanner.scan::<RequestHead, _>(bytes, &mut RequestReader { talk: &mut self.talk, now, observer })
             }
-            Side::Dialect(frames) => {
+            StreamSide::Dialect(frames) => {
                 frames.read_requests(bytes, &mut RequestReader { talk: &mut self.talk, now, observer })
             }
         }
@@ -138,7 +139,7 @@ impl ConnectionTracker {
         }
         self.talk.pending.begin();
         let fault = match &mut self.down {
-            Side::Frames(scanner) => {
+            StreamSide::Frames(scanner) => {
                 scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, now, observer }).err()
             }
             _ => self.read_other_server(now, bytes, observer).err(),
@@ -155,9 +156,9 @@ impl ConnectionTracker {
         now: Timestamp,
         mut bytes: &[u8],
         observer: &mut O,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFault> {
         match &mut self.down {
-            Side::Handshake(held) => {
+            StreamSide::Handshake(held) => {
                 let response = loop {
                     match first_frame(held, &mut bytes, announced, read_first_answer)? {
                         None => return Ok(()),
@@ -177,27 +178,28 @@ impl ConnectionTracker {
                 self.agree(self.dialect.agreed(response.version), now, observer)?;
                 self.read_other_server(now, bytes, observer)
             }
-            Side::Held(_) => Ok(()),
-            Side::Frames(scanner) => {
+            StreamSide::Held(_) => Ok(()),
+            StreamSide::Frames(scanner) => {
                 scanner.scan::<ReplyHead, _>(bytes, &mut ReplyReader { talk: &mut self.talk, now, observer })
             }
-            Side::Dialect(frames) => {
+            StreamSide::Dialect(frames) => {
                 frames.read_replies(bytes, &mut ReplyReader { talk: &mut self.talk, now, observer })
             }
         }
     }
 
     /// It is known how both sides speak from here on: reads what was held for that.
-    fn agree<O: Observer>(&mut self, dialect: Dialect, now: Timestamp, observer: &mut O) -> Result<(), Fault> {
+    fn agree<O: Observer>(&mut self, dialect: Dialect, now: Timestamp, observer: &mut O) -> Result<(), DecodeFault> {
         self.dialect = dialect;
         let side = |frames: Option<DialectFrames>| {
-            frames.map_or_else(|| Side::Frames(FrameScanner::new()), |frames| Side::Dialect(Box::new(frames)))
+            frames
+                .map_or_else(|| StreamSide::Frames(FrameScanner::new()), |frames| StreamSide::Dialect(Box::new(frames)))
         };
         self.down = side(DialectFrames::of_replies(dialect));
         if dialect.compressed {
             observer.observe(Event::Compressed);
         }
-        let Side::Held(held) = &mut self.up else { return Ok(()) };
+        let StreamSide::Held(held) = &mut self.up else { return Ok(()) };
         let held = std::mem::take(held);
         self.up = side(DialectFrames::of_requests(dialect));
         self.read_other_client(now, &held, observer)
@@ -207,13 +209,13 @@ impl ConnectionTracker {
     #[cold]
     fn note_pause(&mut self, now: Timestamp) {
         if self.is_owed() {
-            self.server_pause = Some(Pause { lasted: now.since(self.server_heard_at), over_at: now });
+            self.server_pause = Some(ServerSilence { lasted: now.since(self.server_heard_at), over_at: now });
         }
     }
 
     /// Stops looking: the rest of this conversation is forwarded unseen.
     #[cold]
-    fn give_up<O: Observer>(&mut self, fault: Fault, observer: &mut O) {
+    fn give_up<O: Observer>(&mut self, fault: DecodeFault, observer: &mut O) {
         self.opaque = true;
         observer.observe(Event::Opaque(fault));
     }
@@ -231,10 +233,10 @@ impl ConnectionTracker {
 
     /// Whether neither direction stands inside a frame; what is opaque has no frames to stand in.
     pub fn at_boundary(&self) -> bool {
-        let whole = |side: &Side| match side {
-            Side::Handshake(held) | Side::Held(held) => held.is_empty(),
-            Side::Frames(scanner) => scanner.at_boundary(),
-            Side::Dialect(frames) => frames.at_boundary(),
+        let whole = |side: &StreamSide| match side {
+            StreamSide::Handshake(held) | StreamSide::Held(held) => held.is_empty(),
+            StreamSide::Frames(scanner) => scanner.at_boundary(),
+            StreamSide::Dialect(frames) => frames.at_boundary(),
         };
         self.opaque || (whole(&self.up) && whole(&self.down))
     }
@@ -267,16 +269,16 @@ impl ConnectionTracker {
     }
 
     /// What is known at the first sign of the connection's end.
-    pub fn end(&self, closer: Closer) -> ConnectionEnd {
+    pub fn end(&self, closer: ConnectionCloser) -> ConnectionEnd {
         let pending = &self.talk.pending;
         let mut room = UNANSWERED_PATHS;
         let shown = pending.waiting().take(UNANSWERED_SHOWN).map(|request| {
-            let mut path = Unanswered::path_of(pending.path(request));
+            let mut path = UnansweredRequest::path_of(pending.path(request));
             if path.len() > room {
                 path = beginning(&path, room).to_owned();
             }
             room -= path.len();
-            Unanswered { xid: request.xid, op: request.op, path, sent_at: request.sent_at }
+            UnansweredRequest { xid: request.xid, op: request.op, path, sent_at: request.sent_at }
         });
         ConnectionEnd {
             closer,
@@ -285,7 +287,7 @@ impl ConnectionTracker {
             unanswered_pings: self.talk.pings.waiting(),
             skipped: pending.skipped(),
             fatal_error: self.talk.fatal_error,
-            closing: self.talk.closing || matches!(&self.up, Side::Dialect(frames) if frames.closes()),
+            closing: self.talk.closing || matches!(&self.up, StreamSide::Dialect(frames) if frames.closes()),
             oversized: self.oversized(),
             long_reply: self.long_reply(),
             client_heard_at: self.client_heard_at,
@@ -305,9 +307,9 @@ impl ConnectionTracker {
     fn long_reply(&self) -> Option<LongReply> {
         let reply = self.talk.long_reply.clone()?;
         let inside = match &self.down {
-            Side::Frames(scanner) => !scanner.at_boundary(),
-            Side::Dialect(frames) => !frames.at_boundary(),
-            Side::Handshake(_) | Side::Held(_) => false,
+            StreamSide::Frames(scanner) => !scanner.at_boundary(),
+            StreamSide::Dialect(frames) => !frames.at_boundary(),
+            StreamSide::Handshake(_) | StreamSide::Held(_) => false,
         };
         Some(LongReply { whole: reply.whole || !inside, ..reply })
     }
@@ -319,7 +321,7 @@ fn announced(frame: &[u8]) -> Option<usize> {
 }
 
 /// The answer to a claim; None where credentials were answered in front of it.
-fn read_first_answer(body: &[u8]) -> Result<Option<ConnectResponse>, Fault> {
+fn read_first_answer(body: &[u8]) -> Result<Option<ConnectResponse>, DecodeFault> {
     if is_early_answer(body) { Ok(None) } else { ConnectResponse::read(body).map(Some) }
 }
 
@@ -329,15 +331,15 @@ fn first_frame<T>(
     held: &mut Vec<u8>,
     bytes: &mut &[u8],
     whole: impl Fn(&[u8]) -> Option<usize>,
-    read: impl Fn(&[u8]) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
+    read: impl Fn(&[u8]) -> Result<T, DecodeFault>,
+) -> Result<Option<T>, DecodeFault> {
     loop {
         let want = match held.split_first_chunk::<4>() {
             None => 4,
             Some((length, body)) => {
                 let length = i32::from_be_bytes(*length);
                 if !usize::try_from(length).is_ok_and(|len| len <= HANDSHAKE_CAP) {
-                    return Err(Fault::LongHandshake(length));
+                    return Err(DecodeFault::LongHandshake(length));
                 }
                 match whole(held) {
                     Some(len) if body.len() == len => return read(body).map(Some),

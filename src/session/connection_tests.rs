@@ -1,8 +1,8 @@
 use super::*;
 use crate::ids::SessionId;
 use crate::ids::Xid;
-use crate::session::ending::How;
-use crate::session::event::MovedForm;
+use crate::session::connection_end::CloseKind;
+use crate::session::event::MovedCodeLocation;
 use crate::wire::{ErrorCode, JuteWriter, OpCode};
 
 /// Keeps what matters of every event, in words.
@@ -24,7 +24,7 @@ impl Observer for Words {
             Event::Untracked => "untracked".to_owned(),
             Event::MoveRefused { form, refused } => {
                 let path = refused.map(|refused| String::from_utf8_lossy(refused.path).into_owned());
-                let form = if form == MovedForm::Multi { "multi" } else { "header" };
+                let form = if form == MovedCodeLocation::Multi { "multi" } else { "header" };
                 format!("moved {form} {path:?}")
             }
             Event::Identified(identity) => format!("identity {identity}"),
@@ -67,7 +67,7 @@ fn attached() -> (ConnectionTracker, Words) {
 }
 
 fn server_fin(tracker: &ConnectionTracker) -> ConnectionEnd {
-    tracker.end(Closer::Server(How::Fin))
+    tracker.end(ConnectionCloser::Server(CloseKind::Fin))
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_silence_is_noted_when_it_is_over_and_an_answer_was_owed() {
         }
         tracker.on_server_bytes(at(1 + silence), &answer, &mut words);
         tracker.on_server_bytes(at(2 + silence), &answer, &mut words);
-        let pause = Pause { lasted: Duration::from_millis(silence), over_at: at(1 + silence) };
+        let pause = ServerSilence { lasted: Duration::from_millis(silence), over_at: at(1 + silence) };
         assert_eq!(server_fin(&tracker).server_pause, noted.then_some(pause), "{silence} ms, owed: {owed}");
     }
 }

@@ -4,15 +4,15 @@ mod replies;
 
 pub(super) use replies::ReplyReader;
 
-use super::ending::LongReply;
+use super::connection_end::LongReply;
 use super::event::{Event, Observer, Request};
-use super::identity::{Identity, ShortPath, controller_chroot};
+use super::identity::{HolderIdentity, ShortPath, controller_chroot};
 use super::pending::{Pending, PendingRequests};
-use super::pings::Pings;
+use super::pings::PendingPings;
 use crate::ids::Xid;
 use crate::time::Timestamp;
 use crate::wire::layout::request_plan;
-use crate::wire::{ErrorCode, OpCode, Plan, Record, RequestHead, Visitor};
+use crate::wire::{BodyPlan, DecodedRecord, ErrorCode, OpCode, RecordVisitor, RequestHead};
 
 /// First records of a conversation among which ClickHouse's client names its server: it writes that node third.
 const NAMING_RECORDS: u8 = 16;
@@ -35,9 +35,9 @@ const SHORTEST_NAME: u32 = 16 + 4 + 1;
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub(super) pending: PendingRequests,
-    pub(super) pings: Pings,
+    pub(super) pings: PendingPings,
     /// What requests in flight will tell of who holds a session, should they succeed; len <= HINTS_CAP.
-    hints: Vec<Hint>,
+    hints: Vec<SuccessHint>,
     /// Whether an identity was told already.
     named: bool,
     /// How many of the [`NAMING_RECORDS`] are still to come.
@@ -54,19 +54,19 @@ pub(super) struct Conversation {
 
 /// What a request's success will tell.
 #[derive(Clone, Copy, Debug)]
-struct Hint {
+struct SuccessHint {
     xid: Xid,
     /// Its place among the operations of a multi.
     part: u32,
     /// Whether the node's name is known only by the reply, which adds a number.
     sequential: bool,
-    tells: Telling,
+    tells: SuccessEvent,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Telling {
+enum SuccessEvent {
     /// Who made an ephemeral node.
-    Maker(Identity),
+    Maker(HolderIdentity),
     /// That a controller's node is gone; its cluster's chroot.
     ControllerGone(ShortPath),
 }
@@ -98,7 +98,7 @@ impl Conversation {
         let head = RequestHead { xid: Xid(0), op: OpCode::NOTIFICATION };
         Self {
             pending: PendingRequests::default(),
-            pings: Pings::default(),
+            pings: PendingPings::default(),
             hints: Vec::new(),
             named: false,
             naming: NAMING_RECORDS,
@@ -113,10 +113,10 @@ impl Conversation {
 
     /// Remembers what an ephemeral node will say about its maker, should it be made.
     fn hint(&mut self, path: &[u8], sequential: bool) {
-        let Some(identity) = Identity::of_ephemeral(path) else { return };
-        let telling = !matches!(identity, Identity::Ephemeral(_)) || !self.named;
+        let Some(identity) = HolderIdentity::of_ephemeral(path) else { return };
+        let telling = !matches!(identity, HolderIdentity::Ephemeral(_)) || !self.named;
         if telling {
-            self.await_success(sequential, Telling::Maker(identity));
+            self.await_success(sequential, SuccessEvent::Maker(identity));
         }
     }
 
@@ -124,14 +124,14 @@ impl Conversation {
     #[cold]
     fn hint_deletion(&mut self, path: &[u8]) {
         if let Some(chroot) = controller_chroot(path) {
-            self.await_success(false, Telling::ControllerGone(ShortPath::new(chroot)));
+            self.await_success(false, SuccessEvent::ControllerGone(ShortPath::new(chroot)));
         }
     }
 
-    fn await_success(&mut self, sequential: bool, tells: Telling) {
+    fn await_success(&mut self, sequential: bool, tells: SuccessEvent) {
         if self.hints.len() < HINTS_CAP {
             let (xid, part) = (self.request.head.xid, self.request.parts.saturating_sub(1));
-            self.hints.push(Hint { xid, part, sequential, tells });
+            self.hints.push(SuccessHint { xid, part, sequential, tells });
         }
     }
 
@@ -139,18 +139,18 @@ impl Conversation {
     #[cold]
     fn name_made(&mut self, xid: Xid, part: u32, path: &[u8]) {
         let hint = self.hints.iter_mut().find(|hint| hint.xid == xid && hint.part == part && hint.sequential);
-        if let (Some(hint), Some(identity)) = (hint, Identity::of_ephemeral(path)) {
-            hint.tells = Telling::Maker(identity);
+        if let (Some(hint), Some(identity)) = (hint, HolderIdentity::of_ephemeral(path)) {
+            hint.tells = SuccessEvent::Maker(identity);
         }
     }
 
     /// As [`Conversation::hint`], of a node in which ClickHouse's client keeps its server's id.
     #[cold]
-    fn hint_name(&mut self, record: &Record<'_>) {
+    fn hint_name(&mut self, record: &DecodedRecord<'_>) {
         self.naming -= 1;
         let writes = matches!(record.op, OpCode::SET_DATA | OpCode::CREATE | OpCode::CREATE_IF_NOT_EXISTS);
-        if let Some(identity) = Identity::of_session_node(record.path).filter(|_| writes) {
-            self.await_success(false, Telling::Maker(identity));
+        if let Some(identity) = HolderIdentity::of_session_node(record.path).filter(|_| writes) {
+            self.await_success(false, SuccessEvent::Maker(identity));
         }
     }
 
@@ -161,11 +161,11 @@ impl Conversation {
         self.hints.retain(|hint| {
             match &hint.tells {
                 _ if hint.xid != xid || !success => {}
-                Telling::Maker(identity) => {
+                SuccessEvent::Maker(identity) => {
                     *named = true;
                     observer.observe(Event::Identified(*identity));
                 }
-                Telling::ControllerGone(chroot) => {
+                SuccessEvent::ControllerGone(chroot) => {
                     observer.observe(Event::ControllerGone { chroot: chroot.as_bytes(), watched: false });
                 }
             }
@@ -205,11 +205,11 @@ impl<O: Observer> RequestReader<'_, O> {
     }
 }
 
-impl<O: Observer> Visitor for RequestReader<'_, O> {
+impl<O: Observer> RecordVisitor for RequestReader<'_, O> {
     type Head = RequestHead;
 
     #[inline]
-    fn head(&mut self, head: RequestHead, len: u32) -> Plan {
+    fn head(&mut self, head: RequestHead, len: u32) -> BodyPlan {
         self.talk.request = RequestFrame { head, len, parts: 0 };
         if head.xid == Xid::PING && head.op == OpCode::PING {
             self.talk.pings.push(self.now);
@@ -219,7 +219,7 @@ impl<O: Observer> Visitor for RequestReader<'_, O> {
                 self.talk.pending.release();
             }
             self.tell(OpCode::PING, &[], 0, 0);
-            return Plan::Skip;
+            return BodyPlan::Skip;
         }
         if !self.talk.pending.push(head.xid, head.op, len, self.now) {
             self.untracked();
@@ -228,14 +228,14 @@ impl<O: Observer> Visitor for RequestReader<'_, O> {
             self.talk.closing = true;
         }
         let plan = request_plan(head.op);
-        if plan == Plan::Skip {
+        if plan == BodyPlan::Skip {
             self.tell(head.op, &[], 0, 0);
         }
         plan
     }
 
     #[inline]
-    fn record(&mut self, record: &Record<'_>) {
+    fn record(&mut self, record: &DecodedRecord<'_>) {
         let flags = record.ints[0].wrapping_add(record.items as i32);
         if self.talk.request.parts == 0 {
             self.talk.pending.describe_newest(record.path, flags);

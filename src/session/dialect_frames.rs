@@ -4,7 +4,9 @@
 
 use super::conversation::{ReplyReader, RequestReader};
 use super::event::{Event, Observer};
-use crate::wire::{BlockScanner, Dialect, Fault, FrameScanner, RequestHead, TracedRequest, WideReply, WideRequest};
+use crate::wire::{
+    BlockScanner, DecodeFault, Dialect, FrameScanner, RequestHead, TracedRequest, WideReply, WideRequest,
+};
 
 /// Frames or blocks behind a handshake.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ impl DialectFrames {
         &mut self,
         bytes: &[u8],
         reader: &mut RequestReader<'_, O>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFault> {
         match self {
             Self::Wide(scanner) => scanner.scan::<WideRequest, _>(bytes, reader),
             Self::Traced(scanner) => scanner.scan::<TracedRequest<RequestHead>, _>(bytes, reader),
@@ -61,7 +63,7 @@ impl DialectFrames {
         &mut self,
         bytes: &[u8],
         reader: &mut ReplyReader<'_, O>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFault> {
         match self {
             Self::Wide(scanner) | Self::Traced(scanner) | Self::TracedWide(scanner) => {
                 scanner.scan::<WideReply, _>(bytes, reader)

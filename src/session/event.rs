@@ -2,11 +2,11 @@
 //!
 //! Events borrow from the bytes that are passing; who wants to keep something copies it.
 
-use super::identity::Identity;
+use super::identity::HolderIdentity;
 use crate::ids::{SessionId, Xid, Zxid};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
-use crate::wire::{ErrorCode, Fault, OpCode};
+use crate::wire::{DecodeFault, ErrorCode, OpCode};
 
 /// Who is told of events. Called on the path of every operation: no lock, no allocation, no look-up there.
 pub trait Observer {
@@ -48,12 +48,12 @@ pub enum Event<'a> {
     /// A reply said in words that the session has moved (servers before 3.6 only).
     MoveRefused {
         /// Where it was said.
-        form: MovedForm,
+        form: MovedCodeLocation,
         /// The request that was refused; None when none with its xid is known.
-        refused: Option<Refused<'a>>,
+        refused: Option<RefusedRequest<'a>>,
     },
     /// The session's holder was recognised.
-    Identified(Identity),
+    Identified(HolderIdentity),
     /// A node by which Kafka's controllers are known is gone.
     ControllerGone {
         /// The cluster's chroot.
@@ -65,7 +65,7 @@ pub enum Event<'a> {
     UnknownPart(OpCode),
     /// All that follows the handshakes is compressed, as both sides agreed.
     Compressed,
-    /// So many compressed blocks were passed on.
+    /// This many compressed blocks were passed on.
     Blocks {
         /// Of the client's.
         requests: u32,
@@ -73,7 +73,7 @@ pub enum Event<'a> {
         replies: u32,
     },
     /// The bytes cannot be read any further; they are still forwarded.
-    Opaque(Fault),
+    Opaque(DecodeFault),
 }
 
 /// A request, or one sub-operation of a multi.
@@ -118,7 +118,7 @@ pub struct Reply {
 
 /// A request that a server refused in words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Refused<'a> {
+pub struct RefusedRequest<'a> {
     /// The client's number for it.
     pub xid: Xid,
     /// What it asked for.
@@ -142,7 +142,7 @@ pub struct WatchEvent<'a> {
 
 /// Where in a reply a server before 3.6 says that the session has moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MovedForm {
+pub enum MovedCodeLocation {
     /// -118 in the reply's header (3.2).
     Header,
     /// -118 as the first result of a multi (3.4 to 3.5).

@@ -14,7 +14,7 @@ pub const IDENTITY_PATH_CAP: usize = 128;
 
 /// The holder of a session. Ordered by how much it says: a later one replaces an earlier one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Identity {
+pub enum HolderIdentity {
     /// The path of the first ephemeral node that the session made.
     Ephemeral(ShortPath),
     /// A ClickHouse server.
@@ -69,7 +69,7 @@ impl fmt::Debug for ShortPath {
     }
 }
 
-impl Identity {
+impl HolderIdentity {
     /// What an ephemeral node says about the session that made it; None for one that comes and goes.
     pub fn of_ephemeral(path: &[u8]) -> Option<Self> {
         if let Some(chroot) = controller_chroot(path) {
@@ -132,10 +132,10 @@ pub(super) fn controller_chroot(path: &[u8]) -> Option<&[u8]> {
     path.strip_suffix(CONTROLLER)
 }
 
-fn broker_of(path: &[u8]) -> Option<Identity> {
+fn broker_of(path: &[u8]) -> Option<HolderIdentity> {
     let (parents, number) = std::str::from_utf8(path).ok()?.rsplit_once('/')?;
     let chroot = ShortPath::new(parents.strip_suffix("/brokers/ids")?.as_bytes());
-    Some(Identity::Broker { chroot, number: number.parse().ok()? })
+    Some(HolderIdentity::Broker { chroot, number: number.parse().ok()? })
 }
 
 /// ` in /kafka`, or nothing.
@@ -147,7 +147,7 @@ impl fmt::Display for InChroot {
     }
 }
 
-impl fmt::Display for Identity {
+impl fmt::Display for HolderIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ephemeral(path) => fmt::Display::fmt(path, f),
@@ -165,8 +165,8 @@ impl fmt::Display for Identity {
 mod tests {
     use super::*;
 
-    fn named(path: &[u8]) -> Identity {
-        Identity::of_ephemeral(path).expect("a node that stays")
+    fn named(path: &[u8]) -> HolderIdentity {
+        HolderIdentity::of_ephemeral(path).expect("a node that stays")
     }
 
     #[test]
@@ -184,11 +184,11 @@ mod tests {
     fn the_more_telling_one_stays() {
         let lock = named(b"/locks/a");
         assert_eq!(lock.join(named(b"/locks/b")), lock);
-        assert_eq!(lock.join(Identity::broker(1)), Identity::broker(1));
-        let controller = Identity::broker(1).join(named(b"/controller"));
+        assert_eq!(lock.join(HolderIdentity::broker(1)), HolderIdentity::broker(1));
+        let controller = HolderIdentity::broker(1).join(named(b"/controller"));
         assert_eq!(controller.to_string(), "broker-1 (controller)");
-        assert_eq!(controller.join(Identity::broker(1)), controller);
-        assert_eq!(Identity::broker(1).join(named(b"/other/controller")).to_string(), "controller in /other");
+        assert_eq!(controller.join(HolderIdentity::broker(1)), controller);
+        assert_eq!(HolderIdentity::broker(1).join(named(b"/other/controller")).to_string(), "controller in /other");
         let replica = named(b"/clickhouse/tables/1/t/replicas/r1/is_active");
         assert_eq!(lock.join(replica), replica);
     }

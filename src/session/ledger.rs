@@ -1,61 +1,61 @@
 //! The ledger: which session is on which server, how it came there, and why it left.
 //!
-//! It is told transitions (a claim, an answer, an end, a look at a server) and tells findings. It has no clock: the
+//! It is told transitions (a claim, an answer, an end, a probe of a server) and tells findings. It has no clock: the
 //! driver says what time it is, and calls [`SessionLedger::tick`] now and then for what waits. Ends that cannot be
-//! explained by themselves wait for other connections, a look at the server or the session's next attach, each for
-//! a bounded time: [`EXODUS_LONGEST`], [`LOOK_BOUND`], [`RETURN_BOUND`].
+//! explained by themselves wait for other connections, a probe of the server or the session's next attach, each for
+//! a bounded time: [`BURST_LONGEST`], [`PROBE_BOUND`], [`RETURN_BOUND`].
 //!
 //! It never sees an operation: its cost is per connection, not per request.
 
+mod apply;
 mod attachment;
-mod case;
-mod court;
-pub(crate) mod docket;
-mod ensemble;
-mod exodus;
+mod bounded_ring;
+mod claim_dialect;
+pub(crate) mod controller_roles;
+mod decide;
+pub(crate) mod decision_queue;
+mod disconnect_burst;
+mod ensemble_state;
 mod holders;
-mod intake;
-mod judge;
-pub(crate) mod kept;
-mod open;
+mod open_connection;
 mod placement;
-mod record;
 mod renewal;
-mod ring;
-pub(crate) mod roles;
-mod sharing;
-mod speech;
+pub(crate) mod retention;
+mod rules;
+mod session_record;
+mod session_table;
+mod shared_sessions;
 mod successor;
-mod table;
+mod unexplained_close;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
-pub use attachment::{Attachment, AttachmentEnd, Claim, ClaimRefusal, Outcome};
-pub use case::RETURN_BOUND;
-pub use docket::{CASE_BYTES_A_SESSION, CASES, CASES_BYTES};
-pub use exodus::{EXODUS_LONGEST, EXODUS_QUIET, LOOK_BOUND};
-pub use kept::{ENDED_BYTES, FINDINGS_BYTES, MOVES_BYTES, VERDICTS_BYTES};
-pub use open::OpenConnection;
+pub use attachment::{Attachment, AttachmentEnd, Claim, ClaimOutcome, ClaimRefusal};
+pub use claim_dialect::ClaimDialect;
+pub use decision_queue::{UNDECIDED_BYTES, UNDECIDED_BYTES_A_SESSION, UNDECIDED_CLOSES};
+pub use disconnect_burst::{BURST_LONGEST, BURST_QUIET, PROBE_BOUND};
+pub use open_connection::OpenConnection;
 pub use placement::Placement;
-pub use record::{SessionEnd, SessionRecord, SessionState};
-pub use sharing::SHARED_PAUSE;
-pub use speech::Speech;
+pub use retention::{ENDED_BYTES, FINDINGS_BYTES, MOVES_BYTES, VERDICTS_BYTES};
+pub use session_record::{SessionEnd, SessionRecord, SessionState};
+pub use shared_sessions::SHARED_PAUSE;
+pub use unexplained_close::RETURN_BOUND;
 
 use super::own_pause::OwnPauseLog;
-use super::transition::{EndedConnection, Finding, Transition};
-use super::verdict::{MoveVerdict, SessionMove};
+use super::transition::{EndedConnection, LedgerFinding, SessionTransition};
+use super::verdict::{SessionMove, SessionMovedRefusal};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
-use docket::Docket;
-use ensemble::{Ensemble, Look};
-use exodus::Fate;
+use bounded_ring::BoundedRing;
+use controller_roles::ControllerRoles;
+use decision_queue::DecisionQueue;
+use disconnect_burst::BurstCause;
+use ensemble_state::{EnsembleState, ProbeRecord};
 use holders::HolderSessions;
-use ring::Ring;
-use roles::ControllerRoles;
-use table::{Forgotten, SessionTable};
+use session_table::{ForgottenSession, SessionTable};
 
 /// How much the ledger remembers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,16 +95,16 @@ pub const KEPT_OF_EACH: usize = 10_000;
 /// How many findings wait to be polled before the oldest is dropped: a storm of 10,000 sessions makes 20,000.
 pub const FINDINGS: usize = 65_536;
 
-/// Sessions that were claimed and that no server has given here: so many are remembered for what their claims show.
+/// Sessions that were claimed and that no server has given here: this many are remembered for what their claims show.
 /// Strangers can fill this, and nothing else with it.
 pub const CLAIMANTS: usize = 4_096;
 /// Claims that are kept of one of them.
 pub(crate) const CLAIMANT_HISTORY: usize = 8;
 
-/// How many cases of an exodus are heard at a transition, and at a tick: some microseconds each, during which the
+/// How many closes of a burst are resolved at a transition, and at a tick: some microseconds each, during which the
 /// ledger cannot be asked anything else.
-const HEARD_AT_ONCE: usize = 64;
-const HEARD_A_TICK: usize = 2_048;
+const RESOLVED_AT_ONCE: usize = 64;
+const RESOLVED_A_TICK: usize = 2_048;
 
 /// What the ledger could not keep or place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -129,21 +129,21 @@ pub struct SessionLedger {
     open: HashMap<ConnectionId, Box<OpenConnection>, RandomState>,
     /// Claims of sessions that no server has given here; one that is given moves on with them.
     claimants: SessionTable,
-    /// Sessions that are no longer remembered, for whoever keeps something of them.
-    gone: Ring<SessionId>,
+    /// Sessions that are no longer remembered, for those that keep something of them.
+    gone: BoundedRing<SessionId>,
     holders: HolderSessions,
-    ensemble: Ensemble,
-    docket: Docket,
+    ensemble: EnsembleState,
+    queue: DecisionQueue,
     own_pauses: OwnPauseLog,
     roles: ControllerRoles,
-    /// Exoduses that are over and whose cases are not all heard.
-    over: VecDeque<(Fate, Vec<ConnectionId>)>,
-    findings: Ring<Finding>,
-    moves: Ring<SessionMove>,
+    /// Bursts that are over and whose closes are not all resolved.
+    over: VecDeque<(BurstCause, Vec<ConnectionId>)>,
+    findings: BoundedRing<LedgerFinding>,
+    moves: BoundedRing<SessionMove>,
     /// Moves whose reason is not known yet, by the connection that was left: open, or not decided.
     unexplained: HashMap<ConnectionId, u64, RandomState>,
-    verdicts: Ring<MoveVerdict>,
-    ended: Ring<EndedConnection>,
+    verdicts: BoundedRing<SessionMovedRefusal>,
+    ended: BoundedRing<EndedConnection>,
     misplaced: u64,
 }
 
@@ -155,26 +155,26 @@ impl SessionLedger {
             sessions: SessionTable::new(limits.sessions, limits.keep_ended),
             open: HashMap::default(),
             claimants: SessionTable::new(CLAIMANTS, RETURN_BOUND),
-            gone: kept::gone(),
+            gone: retention::gone(),
             holders: HolderSessions::default(),
-            ensemble: Ensemble::default(),
-            docket: Docket::default(),
+            ensemble: EnsembleState::default(),
+            queue: DecisionQueue::default(),
             own_pauses: OwnPauseLog::default(),
             roles: ControllerRoles::default(),
             over: VecDeque::new(),
-            findings: kept::findings(FINDINGS),
-            moves: kept::moves(limits.moves),
+            findings: retention::findings(FINDINGS),
+            moves: retention::moves(limits.moves),
             unexplained: HashMap::default(),
-            verdicts: kept::verdicts(limits.verdicts),
-            ended: kept::ended(limits.ended_connections),
+            verdicts: retention::verdicts(limits.verdicts),
+            ended: retention::ended(limits.ended_connections),
             misplaced: 0,
         }
     }
 
     /// Takes one transition that happened at `now`.
-    pub fn apply(&mut self, now: Timestamp, transition: Transition) {
+    pub fn apply(&mut self, now: Timestamp, transition: SessionTransition) {
         match transition {
-            Transition::Claimed { connection, client, server, request, routed } => {
+            SessionTransition::Claimed { connection, client, server, request, routed } => {
                 let claim = Claim {
                     client,
                     server,
@@ -182,42 +182,44 @@ impl SessionLedger {
                     requested_ms: request.timeout_ms,
                     routed,
                     password: request.password,
-                    outcome: Outcome::Unanswered,
+                    outcome: ClaimOutcome::Unanswered,
                 };
                 self.claimed(now, connection, claim, request);
             }
-            Transition::Answered { connection, response } => self.answered(now, connection, response),
-            Transition::LateAnswer { connection, session, response } => {
+            SessionTransition::Answered { connection, response } => self.answered(now, connection, response),
+            SessionTransition::LateAnswer { connection, session, response } => {
                 self.answered_late(now, connection, session, response);
             }
-            Transition::Identified { connection, identity } => self.identified(now, connection, identity),
-            Transition::ControllerGone { chroot, watched } => self.controller_gone(now, chroot, watched),
-            Transition::MoveRefused { connection, form, refused } => {
+            SessionTransition::Identified { connection, identity } => self.identified(now, connection, identity),
+            SessionTransition::ControllerGone { chroot, watched } => self.controller_gone(now, chroot, watched),
+            SessionTransition::MoveRefused { connection, form, refused } => {
                 self.move_refused(now, connection, form, refused);
             }
-            Transition::Ended { connection, end } => self.ended(now, connection, end),
-            Transition::ServerSeen { server, asked_at, connected_at, sighting } => {
-                let sign = self.ensemble.saw(server, Look { connected_at, asked_at, told_at: now, sighting });
-                self.tell_many(server, sign);
+            SessionTransition::Ended { connection, end } => self.ended(now, connection, end),
+            SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result } => {
+                let sign = self
+                    .ensemble
+                    .record_probe(server, ProbeRecord { connected_at, asked_at, told_at: now, probe_result });
+                self.report_shared_name(server, sign);
                 self.server_seen(now, server);
             }
-            Transition::ProxyPaused(pause) => self.proxy_paused(pause),
+            SessionTransition::ProxyPaused(pause) => self.proxy_paused(pause),
         }
-        self.hear_over(HEARD_AT_ONCE);
+        self.resolve_finished_bursts(RESOLVED_AT_ONCE);
         self.let_go();
     }
 
     /// Decides what has waited long enough. Nearly free when nothing waits.
     pub fn tick(&mut self, now: Timestamp) {
-        self.settle(now);
-        self.hear_over(HEARD_A_TICK);
+        self.expire_deadlines(now);
+        self.resolve_finished_bursts(RESOLVED_A_TICK);
         self.sessions.tick(now);
         self.claimants.tick(now);
         self.let_go();
     }
 
     /// The next thing that was found out.
-    pub fn poll_finding(&mut self) -> Option<Finding> {
+    pub fn poll_finding(&mut self) -> Option<LedgerFinding> {
         self.findings.pop()
     }
 
@@ -226,9 +228,9 @@ impl SessionLedger {
         self.gone.pop()
     }
 
-    /// The next server that should be looked at now: a case waits for it.
-    pub fn poll_inquiry(&mut self) -> Option<ServerId> {
-        self.ensemble.poll_inquiry()
+    /// The next server that should be probed now: an unexplained close waits for it.
+    pub fn poll_probe_request(&mut self) -> Option<ServerId> {
+        self.ensemble.poll_probe_request()
     }
 
     /// Whether a server's name was seen to stand for several servers.
@@ -259,7 +261,7 @@ impl SessionLedger {
 
     /// Lets go of what belonged to sessions that are no longer remembered.
     fn let_go(&mut self) {
-        for Forgotten { session, identity } in self.sessions.take_forgotten() {
+        for ForgottenSession { session, identity } in self.sessions.take_forgotten() {
             self.holders.forget(session, identity);
             self.gone.push(session);
         }
@@ -277,7 +279,7 @@ impl SessionLedger {
     }
 
     /// Verdicts, newest last.
-    pub fn verdicts(&self) -> impl DoubleEndedIterator<Item = &MoveVerdict> + ExactSizeIterator {
+    pub fn verdicts(&self) -> impl DoubleEndedIterator<Item = &SessionMovedRefusal> + ExactSizeIterator {
         self.verdicts.iter()
     }
 
@@ -303,7 +305,7 @@ impl SessionLedger {
 
     /// How many ended connections wait for their reason.
     pub fn undecided(&self) -> usize {
-        self.docket.len()
+        self.queue.len()
     }
 
     /// What could not be kept or placed.

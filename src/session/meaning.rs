@@ -1,4 +1,4 @@
-//! What the ledger's words mean to whoever runs an ensemble, and what to look at when they turn up.
+//! What the ledger's words mean to someone who runs an ensemble, and what to check when they turn up.
 
 use super::verdict::{EndReason, Evidence};
 

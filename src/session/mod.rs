@@ -2,9 +2,9 @@
 
 pub mod clickhouse;
 pub(crate) mod connection;
+pub mod connection_end;
 mod conversation;
 mod dialect_frames;
-pub mod ending;
 pub mod event;
 pub mod fact;
 pub mod identity;
@@ -14,7 +14,7 @@ pub mod own_pause;
 pub(crate) mod path_ring;
 pub(crate) mod pending;
 mod pings;
-pub mod sighting;
+pub mod probe_result;
 pub mod transition;
 pub mod verdict;
 pub mod watches;

@@ -16,12 +16,12 @@ use crate::wire::OpCode;
 pub const IN_FLIGHT_CAP: usize = 4096;
 
 /// Entries that are looked at for the replies of one wake-up that are not the oldest request's: some tens of
-/// microseconds. Whoever needs more is not answered in order by any server, and its further replies of that wake-up
+/// microseconds. A peer that needs more is not answered in order by any server, and its further replies of that wake-up
 /// count as replies to nothing.
 pub(crate) const LOOKED_AT: usize = 64 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
+enum PendingState {
     Waiting,
     /// A later request was answered before it.
     Skipped,
@@ -37,7 +37,7 @@ pub(super) struct Pending {
     pub(super) frame_len: u32,
     pub(super) flags: i32,
     pub(super) path: PathRef,
-    state: State,
+    state: PendingState,
 }
 
 impl Pending {
@@ -54,7 +54,7 @@ impl Pending {
 
 /// A reply's place among the requests.
 #[derive(Debug)]
-pub(super) struct Match {
+pub(super) struct ReplyMatch {
     pub(super) request: Pending,
     /// Requests that this reply skipped and that were not skipped before.
     pub(super) skipped: u32,
@@ -63,12 +63,12 @@ pub(super) struct Match {
 /// The requests in flight, oldest first.
 #[derive(Default, Debug)]
 pub(super) struct PendingRequests {
-    /// The first entry is never [`State::Answered`]; len <= IN_FLIGHT_CAP.
+    /// The first entry is never [`PendingState::Answered`]; len <= IN_FLIGHT_CAP.
     ring: VecDeque<Pending>,
     paths: PathRing,
-    /// Entries in [`State::Skipped`].
+    /// Entries in [`PendingState::Skipped`].
     skipped: u32,
-    /// Entries in [`State::Answered`].
+    /// Entries in [`PendingState::Answered`].
     answered: u32,
     /// Requests that found no room, ever.
     untracked: u64,
@@ -84,7 +84,7 @@ impl PendingRequests {
     pub(super) fn push(&mut self, xid: Xid, op: OpCode, frame_len: u32, now: Timestamp) -> bool {
         self.newest_tracked = self.ring.len() < IN_FLIGHT_CAP;
         if self.newest_tracked {
-            let (flags, path, state) = (0, self.paths.next(), State::Waiting);
+            let (flags, path, state) = (0, self.paths.next(), PendingState::Waiting);
             self.ring.push_back(Pending { xid, op, sent_at: now, frame_len, flags, path, state });
         } else {
             self.untracked += 1;
@@ -110,7 +110,7 @@ impl PendingRequests {
     /// stands, because copying it out would cost more than all the rest.
     #[inline]
     pub(super) fn first_if(&self, xid: Xid) -> Option<&Pending> {
-        self.ring.front().filter(|first| first.xid == xid && first.state == State::Waiting)
+        self.ring.front().filter(|first| first.xid == xid && first.state == PendingState::Waiting)
     }
 
     /// Drops the oldest request: it was answered.
@@ -131,12 +131,12 @@ impl PendingRequests {
     /// Takes the request that a reply answers, wherever it stands; `in_order` is false for replies that may
     /// overtake others. None too when this wake-up has searched for long enough.
     #[cold]
-    pub(super) fn search(&mut self, xid: Xid, in_order: bool) -> Option<Match> {
+    pub(super) fn search(&mut self, xid: Xid, in_order: bool) -> Option<ReplyMatch> {
         if self.looked_at >= LOOKED_AT {
             return None;
         }
         // Xids are unique only among requests in flight, so an entry that was answered must not match again.
-        let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != State::Answered);
+        let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != PendingState::Answered);
         // Counted whether found or not: a server that answers nothing that was asked would otherwise search for free.
         self.looked_at += place.unwrap_or(self.ring.len());
         let place = place?;
@@ -144,28 +144,28 @@ impl PendingRequests {
         let mut skipped = 0;
         // Only a reply that keeps the order proves that those before it were passed over. One that was itself skipped
         // has shown that already.
-        if in_order && !request.is_aside() && request.state == State::Waiting {
+        if in_order && !request.is_aside() && request.state == PendingState::Waiting {
             for entry in self.ring.range_mut(..place) {
-                if entry.state == State::Waiting && !entry.is_aside() {
-                    entry.state = State::Skipped;
+                if entry.state == PendingState::Waiting && !entry.is_aside() {
+                    entry.state = PendingState::Skipped;
                     skipped += 1;
                 }
             }
         }
         self.skipped += skipped;
         // The reply came after all, so nothing was lost: the gap is taken back.
-        if request.state == State::Skipped {
+        if request.state == PendingState::Skipped {
             self.skipped -= 1;
         }
-        self.ring[place].state = State::Answered;
+        self.ring[place].state = PendingState::Answered;
         self.answered += 1;
         self.drop_answered();
-        Some(Match { request, skipped })
+        Some(ReplyMatch { request, skipped })
     }
 
     fn drop_answered(&mut self) {
         // Only at the front: taking an entry out of the middle would move all behind it.
-        while self.ring.front().is_some_and(|entry| entry.state == State::Answered) {
+        while self.ring.front().is_some_and(|entry| entry.state == PendingState::Answered) {
             self.ring.pop_front();
             self.answered -= 1;
         }
@@ -180,7 +180,7 @@ impl PendingRequests {
     /// awaits no reply to it.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Pending> {
         let awaited = |entry: &&Pending| !entry.is_aside() && !entry.is_unawaited();
-        self.ring.iter().filter(|entry| entry.state != State::Answered).filter(awaited)
+        self.ring.iter().filter(|entry| entry.state != PendingState::Answered).filter(awaited)
     }
 
     /// Requests in flight, untracked ones not counted.
@@ -222,10 +222,10 @@ mod tests {
         pending
     }
 
-    fn answer(pending: &mut PendingRequests, xid: Xid, in_order: bool) -> Option<Match> {
+    fn answer(pending: &mut PendingRequests, xid: Xid, in_order: bool) -> Option<ReplyMatch> {
         let Some(request) = pending.first_if(xid).copied() else { return pending.search(xid, in_order) };
         pending.drop_first();
-        Some(Match { request, skipped: 0 })
+        Some(ReplyMatch { request, skipped: 0 })
     }
 
     #[test]

@@ -9,14 +9,14 @@ const TIMED: usize = 4;
 
 /// Unanswered pings, oldest first.
 #[derive(Default, Debug)]
-pub(super) struct Pings {
+pub(super) struct PendingPings {
     sent_at: [Timestamp; TIMED],
     /// Place of the oldest; < TIMED.
     first: u8,
     waiting: u32,
 }
 
-impl Pings {
+impl PendingPings {
     /// A ping passed.
     #[inline]
     pub(super) fn push(&mut self, now: Timestamp) {
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn answers_come_back_in_order() {
-        let mut pings = Pings::default();
+        let mut pings = PendingPings::default();
         assert_eq!(pings.pop(), None);
         for round in 1..10 {
             pings.push(Timestamp(round));
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_and_never_mistimed() {
-        let mut pings = Pings::default();
+        let mut pings = PendingPings::default();
         for at in 1..=1_000_000 {
             pings.push(Timestamp(at));
         }

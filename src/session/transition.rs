@@ -2,20 +2,20 @@
 
 use std::net::SocketAddr;
 
-use super::ending::{ConnectionEnd, Unanswered};
-use super::event::MovedForm;
+use super::connection_end::{ConnectionEnd, UnansweredRequest};
+use super::event::MovedCodeLocation;
 use super::fact::Fact;
-use super::identity::{Identity, ShortPath};
+use super::identity::{HolderIdentity, ShortPath};
 use super::own_pause::OwnPause;
-use super::sighting::{NameSign, Sighting};
-use super::verdict::{Confidence, EndReason, MoveVerdict, RouteReason, SessionMove};
+use super::probe_result::{ProbeResult, SharedNameSign};
+use super::verdict::{Confidence, EndReason, RouteReason, SessionMove, SessionMovedRefusal};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 
 /// One fact for the ledger. A connection goes through `Claimed`, then `Answered` (or not), then `Ended`.
 #[derive(Clone, Debug)]
-pub enum Transition {
+pub enum SessionTransition {
     /// A ConnectRequest was sent to a server. From here on the claim cannot be taken back (protocol.md §0, 5).
     Claimed {
         /// The connection; a claim that is tried again on another server has another one.
@@ -51,7 +51,7 @@ pub enum Transition {
         /// The connection.
         connection: ConnectionId,
         /// Who it is.
-        identity: Identity,
+        identity: HolderIdentity,
     },
     /// The node by which the controller of a Kafka cluster is known is gone.
     ControllerGone {
@@ -65,9 +65,9 @@ pub enum Transition {
         /// The connection.
         connection: ConnectionId,
         /// Where it was said.
-        form: MovedForm,
+        form: MovedCodeLocation,
         /// The request that was refused.
-        refused: Option<Unanswered>,
+        refused: Option<UnansweredRequest>,
     },
     /// The first sign of a connection's end, before or after its claim was answered.
     Ended {
@@ -76,7 +76,7 @@ pub enum Transition {
         /// What was seen.
         end: ConnectionEnd,
     },
-    /// A server was looked at, by the prober or by the way.
+    /// A server was probed, by the prober or by the way.
     ServerSeen {
         /// The server.
         server: ServerId,
@@ -86,7 +86,7 @@ pub enum Transition {
         /// other, none of which it closed unasked: an answer on one from before an end shows that it stood through that.
         connected_at: Timestamp,
         /// What was seen.
-        sighting: Sighting,
+        probe_result: ProbeResult,
     },
     /// zoogate itself stood still: no silence is measured across that time.
     ProxyPaused(OwnPause),
@@ -94,11 +94,11 @@ pub enum Transition {
 
 /// What the ledger has found out; each is told once.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Finding {
+pub enum LedgerFinding {
     /// A session is on another server than before.
     Moved(SessionMove),
     /// ZooKeeper refused a session because it has moved.
-    SessionMoved(MoveVerdict),
+    SessionMoved(SessionMovedRefusal),
     /// A move that was told before has its reason: why the connection ended that the session left.
     MoveExplained(SessionMove),
     /// A server's name stands for several servers; told once.
@@ -106,7 +106,7 @@ pub enum Finding {
         /// The server.
         server: ServerId,
         /// What shows it.
-        sign: NameSign,
+        sign: SharedNameSign,
     },
     /// A connection's end has its final reason.
     Ended(EndedConnection),

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::ending::Unanswered;
+use super::connection_end::UnansweredRequest;
 use super::fact::{EnsembleFact, Fact};
-use super::identity::Identity;
+use super::identity::HolderIdentity;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
 
@@ -278,7 +278,7 @@ impl Explanation {
 
 /// One refusal of a session because it has moved.
 #[derive(Clone, PartialEq, Debug)]
-pub struct MoveVerdict {
+pub struct SessionMovedRefusal {
     /// The session that was refused.
     pub session: SessionId,
     /// The connection that it was refused on.
@@ -298,9 +298,9 @@ pub struct MoveVerdict {
     /// The evidence, strongest first; for `Inferred` also what is missing.
     pub facts: Vec<Fact>,
     /// Who holds the session, when that is known.
-    pub identity: Option<Identity>,
+    pub identity: Option<HolderIdentity>,
     /// The requests that were refused or lost with it.
-    pub unanswered: Vec<Unanswered>,
+    pub unanswered: Vec<UnansweredRequest>,
     /// How many of those there are in all.
     pub unanswered_count: u32,
 }
@@ -330,7 +330,7 @@ pub struct SessionMove {
     /// Why the new server was chosen.
     pub routed: RouteReason,
     /// Who holds the session, when that is known.
-    pub identity: Option<Identity>,
+    pub identity: Option<HolderIdentity>,
 }
 
 /// Why a session was sent to the server that it is on.

@@ -34,7 +34,7 @@ pub enum WatchKind {
     Persistent,
     /// On a whole subtree, until it is removed.
     Recursive,
-    /// Carried over from an earlier connection, of whatever kind. At most so many: one that the client has set
+    /// Carried over from an earlier connection, of whatever kind. At most this many: one that the client has set
     /// again since is counted twice.
     Carried,
 }
@@ -65,40 +65,40 @@ pub type WatchCounts = [u32; WatchKind::ALL.len()];
 
 /// The watches of one connection. Holds no memory while there are none.
 #[derive(Debug, Default)]
-pub struct WatchTable(Option<Box<Watched>>);
+pub struct WatchTable(Option<Box<WatchedPath>>);
 
 #[derive(Debug, Default)]
-struct Watched {
+struct WatchedPath {
     /// Kinds (as bits) by the hash of their path.
     paths: HashMap<u64, u8, foldhash::fast::RandomState>,
     /// Requests not yet answered, in the order in which they were sent.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<WaitingWatch>,
     counts: WatchCounts,
     /// Carried watches that fired before the server confirmed that it took them over, as it does (§3.2).
     fired_early: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Waiting {
+struct WaitingWatch {
     xid: Xid,
     path: u64,
-    change: Change,
+    change: WatchChange,
 }
 
 /// What a reply will do to the table.
 #[derive(Clone, Copy, Debug)]
-enum Change {
+enum WatchChange {
     /// Adds a watch of this kind if the node is there.
     Add(WatchKind),
     /// Adds a data watch if the node is there, else an exist watch.
     AddExists,
     /// Removes the kinds with these bits.
     Remove(u8),
-    /// Carries over so many watches.
+    /// Carries over this many watches.
     Carry(u32),
 }
 
-impl Change {
+impl WatchChange {
     fn of(request: &Request<'_>) -> Option<Self> {
         let flag = request.flags != 0;
         match request.op {
@@ -157,14 +157,14 @@ impl WatchTable {
     /// Remembers a request whose reply may set or remove watches.
     #[inline]
     pub fn on_request(&mut self, request: &Request<'_>) {
-        if let Some(change) = Change::of(request) {
+        if let Some(change) = WatchChange::of(request) {
             self.expect(request, change);
         }
     }
 
-    fn expect(&mut self, request: &Request<'_>, change: Change) {
+    fn expect(&mut self, request: &Request<'_>, change: WatchChange) {
         // A removal without watches changes nothing; so a client that only removes costs no memory.
-        if matches!(change, Change::Remove(_)) && self.0.is_none() {
+        if matches!(change, WatchChange::Remove(_)) && self.0.is_none() {
             return;
         }
         let watched = self.0.get_or_insert_default();
@@ -172,7 +172,7 @@ impl WatchTable {
         // it.
         if watched.waiting.len() < WATCH_REQUESTS_CAP {
             let path = watched.hash(request.path);
-            watched.waiting.push_back(Waiting { xid: request.xid, path, change });
+            watched.waiting.push_back(WaitingWatch { xid: request.xid, path, change });
         }
     }
 
@@ -212,7 +212,7 @@ impl WatchTable {
     }
 }
 
-impl Watched {
+impl WatchedPath {
     fn hash(&self, path: &[u8]) -> u64 {
         // A path that was cut by a chunk edge is known up to the cap only; a whole one must hash alike.
         self.paths.hasher().hash_one(&path[..path.len().min(PATH_CAP)])
@@ -226,18 +226,18 @@ impl Watched {
         match waiting.change {
             // Servers register a watch only with a successful answer; only exists also watches a node that is
             // missing.
-            Change::Add(kind) if reply.error.is_ok() => self.add(waiting.path, kind),
-            Change::AddExists if reply.error.is_ok() => self.add(waiting.path, WatchKind::Data),
-            Change::AddExists if reply.error == ErrorCode::NO_NODE => self.add(waiting.path, WatchKind::Exist),
-            Change::Remove(kinds) if reply.error.is_ok() => self.remove(waiting.path, kinds),
-            Change::Carry(number) if reply.error.is_ok() => {
+            WatchChange::Add(kind) if reply.error.is_ok() => self.add(waiting.path, kind),
+            WatchChange::AddExists if reply.error.is_ok() => self.add(waiting.path, WatchKind::Data),
+            WatchChange::AddExists if reply.error == ErrorCode::NO_NODE => self.add(waiting.path, WatchKind::Exist),
+            WatchChange::Remove(kinds) if reply.error.is_ok() => self.remove(waiting.path, kinds),
+            WatchChange::Carry(number) if reply.error.is_ok() => {
                 // A set-watches is answered after the events of those watches that would have fired meanwhile.
                 let still_set = number.saturating_sub(std::mem::take(&mut self.fired_early));
                 let carried = &mut self.counts[WatchKind::Carried as usize];
                 *carried = carried.saturating_add(still_set);
                 still_set > 0
             }
-            Change::Add(_) | Change::AddExists | Change::Remove(_) | Change::Carry(_) => false,
+            WatchChange::Add(_) | WatchChange::AddExists | WatchChange::Remove(_) | WatchChange::Carry(_) => false,
         }
     }
 
@@ -247,7 +247,7 @@ impl Watched {
             return self.remove(path, fired_kinds(event_type));
         }
         let carried = &mut self.counts[WatchKind::Carried as usize];
-        if self.waiting.iter().any(|waiting| matches!(waiting.change, Change::Carry(_))) {
+        if self.waiting.iter().any(|waiting| matches!(waiting.change, WatchChange::Carry(_))) {
             self.fired_early = self.fired_early.saturating_add(1);
         } else if *carried > 0 {
             *carried -= 1;

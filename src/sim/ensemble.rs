@@ -1,8 +1,8 @@
 //! The simulated ensemble as its clients meet it: connections and bytes in, bytes and closes out, at the times
 //! that it is given.
 //!
-//! It has no clock and no sockets. Whoever drives it calls [`Ensemble::advance`] when [`Ensemble::next_event`] is
-//! due, hands over what arrived, and carries out what [`Ensemble::poll_output`] says.
+//! It has no clock and no sockets. Its driver calls [`SimulatedEnsemble::advance`] when [`SimulatedEnsemble::next_event`] is
+//! due, hands over what arrived, and carries out what [`SimulatedEnsemble::poll_output`] says.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -10,11 +10,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::leading::Reign;
-use super::random::Random;
-use super::request::Ask;
-use super::server::{Factory, Link, Origin, Phase, Release, Server, State, Txn};
-use super::truth::{Cause, Truth, What};
+use super::leading::LeaderTerm;
+use super::random::SeededRandom;
+use super::request::RequestContent;
+use super::server::{
+    ConnectionFactory, LinkPhase, RequestOrigin, ServerLink, ServerRelease, ServerState, SimulatedServer, Txn,
+};
+use super::truth::{Cause, TruthEntry, TruthKind};
 use crate::ids::ServerId;
 use crate::time::Timestamp;
 use crate::wire::OpCode;
@@ -25,9 +27,9 @@ pub struct LinkId(pub u64);
 
 /// How an ensemble is made up.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct EnsembleSettings {
     /// Release and connection factory of each server.
-    pub servers: Vec<(Release, Factory)>,
+    pub servers: Vec<(ServerRelease, ConnectionFactory)>,
     /// The place of the first leader.
     pub leader: usize,
     /// `tickTime`.
@@ -44,10 +46,10 @@ pub struct Settings {
     pub election: [Duration; 2],
 }
 
-impl Default for Settings {
+impl Default for EnsembleSettings {
     fn default() -> Self {
         Self {
-            servers: vec![(Release::V3_9, Factory::Nio); 3],
+            servers: vec![(ServerRelease::V3_9, ConnectionFactory::Nio); 3],
             leader: 2,
             tick: Duration::from_secs(2),
             sync_limit: 5,
@@ -61,7 +63,7 @@ impl Default for Settings {
 
 /// How a server ends a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ending {
+pub enum LinkEnding {
     /// In order.
     Fin,
     /// With a reset.
@@ -70,30 +72,30 @@ pub enum Ending {
 
 /// What the driver has to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Output {
+pub enum EnsembleOutput {
     /// Deliver these bytes to the peer.
     Bytes(LinkId, Vec<u8>),
     /// Close the connection behind all bytes given so far.
-    Closed(LinkId, Ending),
+    Closed(LinkId, LinkEnding),
 }
 
 /// What travels, or waits for its time.
 #[derive(Clone, Debug)]
-pub(super) enum Message {
+pub(super) enum ServerMessage {
     Opened(LinkId, IpAddr),
     Bytes(LinkId, Vec<u8>),
     HungUp(LinkId),
     /// A close marker was met, or the server gives the connection up.
     Close(LinkId, Cause),
     /// Learner to leader.
-    Forward(Origin, i64, OpCode, Ask),
-    NewSession(Origin, i64, i32),
-    Revalidate(Origin, i64),
+    Forward(RequestOrigin, i64, OpCode, RequestContent),
+    NewSession(RequestOrigin, i64, i32),
+    Revalidate(RequestOrigin, i64),
     Touched(usize, u64, Vec<i64>),
     /// Leader to any server, itself included.
     Commit(u64, Arc<Txn>),
-    Synced(Origin),
-    Revalidated(Origin, i64, bool),
+    Synced(RequestOrigin),
+    Revalidated(RequestOrigin, i64, bool),
     /// Timers.
     Tick,
     LearnerPing,
@@ -104,25 +106,25 @@ pub(super) enum Message {
 }
 
 #[derive(Debug)]
-struct Scheduled {
+struct ScheduledMessage {
     at: Timestamp,
     order: u64,
     server: usize,
-    message: Message,
+    message: ServerMessage,
 }
 
-impl PartialEq for Scheduled {
+impl PartialEq for ScheduledMessage {
     fn eq(&self, other: &Self) -> bool {
         self.order == other.order
     }
 }
-impl Eq for Scheduled {}
-impl PartialOrd for Scheduled {
+impl Eq for ScheduledMessage {}
+impl PartialOrd for ScheduledMessage {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
-impl Ord for Scheduled {
+impl Ord for ScheduledMessage {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
     }
@@ -130,32 +132,33 @@ impl Ord for Scheduled {
 
 /// Several simulated servers that share sessions.
 #[derive(Debug)]
-pub struct Ensemble {
-    pub(super) settings: Settings,
-    pub(super) random: Random,
+pub struct SimulatedEnsemble {
+    pub(super) settings: EnsembleSettings,
+    pub(super) random: SeededRandom,
     pub(super) now: Timestamp,
-    pub(super) servers: Vec<Server>,
-    pub(super) reign: Option<Reign>,
+    pub(super) servers: Vec<SimulatedServer>,
+    pub(super) leadership: Option<LeaderTerm>,
     /// Counts elections.
     pub(super) term: u64,
     /// How much longer commits take than they might.
     pub(super) slowness: Duration,
     numbers: u64,
-    scheduled: BinaryHeap<Reverse<Scheduled>>,
-    outputs: VecDeque<Output>,
-    truths: VecDeque<Truth>,
+    scheduled: BinaryHeap<Reverse<ScheduledMessage>>,
+    outputs: VecDeque<EnsembleOutput>,
+    truths: VecDeque<TruthEntry>,
 }
 
-impl Ensemble {
+impl SimulatedEnsemble {
     /// An ensemble that serves, with nothing in its tree.
-    pub fn new(settings: Settings, seed: u64) -> Self {
+    pub fn new(settings: EnsembleSettings, seed: u64) -> Self {
         let servers = settings.servers.iter().enumerate();
-        let servers = servers.map(|(place, (release, factory))| Server::new(place, *release, *factory)).collect();
+        let servers =
+            servers.map(|(place, (release, factory))| SimulatedServer::new(place, *release, *factory)).collect();
         let mut ensemble = Self {
-            random: Random::new(seed),
+            random: SeededRandom::new(seed),
             now: Timestamp::ZERO,
             servers,
-            reign: None,
+            leadership: None,
             term: 0,
             slowness: Duration::ZERO,
             numbers: 0,
@@ -167,8 +170,8 @@ impl Ensemble {
         ensemble.crown(ensemble.settings.leader);
         for server in 0..ensemble.servers.len() {
             ensemble.join(server);
-            ensemble.schedule(ensemble.settings.tick, server, Message::Tick);
-            ensemble.schedule(ensemble.settings.tick / 2, server, Message::LearnerPing);
+            ensemble.schedule(ensemble.settings.tick, server, ServerMessage::Tick);
+            ensemble.schedule(ensemble.settings.tick / 2, server, ServerMessage::LearnerPing);
         }
         ensemble
     }
@@ -178,13 +181,13 @@ impl Ensemble {
         self.numbers
     }
 
-    pub(super) fn schedule(&mut self, later: Duration, server: usize, message: Message) {
+    pub(super) fn schedule(&mut self, later: Duration, server: usize, message: ServerMessage) {
         self.schedule_at(self.now.after(later), server, message);
     }
 
-    pub(super) fn schedule_at(&mut self, at: Timestamp, server: usize, message: Message) {
+    pub(super) fn schedule_at(&mut self, at: Timestamp, server: usize, message: ServerMessage) {
         let order = self.number();
-        self.scheduled.push(Reverse(Scheduled { at, order, server, message }));
+        self.scheduled.push(Reverse(ScheduledMessage { at, order, server, message }));
     }
 
     /// How many servers there are.
@@ -199,12 +202,12 @@ impl Ensemble {
 
     /// The server that leads now, if one does.
     pub fn leader(&self) -> Option<ServerId> {
-        self.reign.as_ref().map(|reign| ServerId(reign.server as u16))
+        self.leadership.as_ref().map(|leadership| ServerId(leadership.server as u16))
     }
 
     /// Whether a server's port accepts connections; a frozen one's does.
     pub fn accepts(&self, server: ServerId) -> bool {
-        self.servers[server.index()].state != State::Down
+        self.servers[server.index()].state != ServerState::Down
     }
 
     /// When something happens next by itself.
@@ -229,51 +232,51 @@ impl Ensemble {
             return None;
         }
         let link = LinkId(self.number());
-        self.dispatch(server.index(), Message::Opened(link, peer));
+        self.dispatch(server.index(), ServerMessage::Opened(link, peer));
         Some(link)
     }
 
     /// Bytes of the peer arrived at the server's host.
     pub fn receive(&mut self, now: Timestamp, server: ServerId, link: LinkId, bytes: &[u8]) {
         self.advance(now);
-        self.dispatch(server.index(), Message::Bytes(link, bytes.to_vec()));
+        self.dispatch(server.index(), ServerMessage::Bytes(link, bytes.to_vec()));
     }
 
     /// The peer has closed, in order or not.
     pub fn hang_up(&mut self, now: Timestamp, server: ServerId, link: LinkId) {
         self.advance(now);
-        self.dispatch(server.index(), Message::HungUp(link));
+        self.dispatch(server.index(), ServerMessage::HungUp(link));
     }
 
     /// The next thing to do for the driver.
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub fn poll_output(&mut self) -> Option<EnsembleOutput> {
         self.outputs.pop_front()
     }
 
     /// The next thing that a server knows; the driver that does not want it must still take it away.
-    pub fn poll_truth(&mut self) -> Option<Truth> {
+    pub fn poll_truth(&mut self) -> Option<TruthEntry> {
         self.truths.pop_front()
     }
 
     /// Whether a server runs and takes part.
     pub fn serves(&self, server: ServerId) -> bool {
         let server = &self.servers[server.index()];
-        server.state == State::Serving && !server.frozen
+        server.state == ServerState::Serving && !server.frozen
     }
 
-    pub(super) fn dispatch(&mut self, server: usize, message: Message) {
+    pub(super) fn dispatch(&mut self, server: usize, message: ServerMessage) {
         match message {
-            Message::ElectionOver(term) => return self.election_over(term),
-            Message::Silence(spell) => return self.silence(server, spell),
-            Message::Parted(cut) => return self.parted(server, cut),
-            Message::Tick => self.schedule(self.settings.tick, server, Message::Tick),
-            Message::LearnerPing => self.schedule(self.settings.tick / 2, server, Message::LearnerPing),
+            ServerMessage::ElectionOver(term) => return self.election_over(term),
+            ServerMessage::Silence(spell) => return self.silence(server, spell),
+            ServerMessage::Parted(cut) => return self.parted(server, cut),
+            ServerMessage::Tick => self.schedule(self.settings.tick, server, ServerMessage::Tick),
+            ServerMessage::LearnerPing => self.schedule(self.settings.tick / 2, server, ServerMessage::LearnerPing),
             _ => {}
         }
         let target = &mut self.servers[server];
         match (target.state, target.frozen) {
-            (State::Down, _) => {}
-            (_, true) if matches!(message, Message::Tick | Message::LearnerPing) => {}
+            (ServerState::Down, _) => {}
+            (_, true) if matches!(message, ServerMessage::Tick | ServerMessage::LearnerPing) => {}
             // A frozen process loses nothing: what arrived is in its kernel's buffers, and is dealt with when it
             // thaws.
             (_, true) => target.mailbox.push_back(message),
@@ -281,23 +284,25 @@ impl Ensemble {
         }
     }
 
-    pub(super) fn handle(&mut self, server: usize, message: Message) {
+    pub(super) fn handle(&mut self, server: usize, message: ServerMessage) {
         match message {
-            Message::Opened(link, peer) => self.opened(server, link, peer),
-            Message::Bytes(link, bytes) => self.read_bytes(server, link, &bytes),
-            Message::HungUp(link) => self.forget(server, link, Cause::HungUp, None),
-            Message::Close(link, cause) => self.close(server, link, cause, Ending::Fin),
-            Message::Forward(origin, session, op, ask) => self.lead(origin, session, op, ask),
-            Message::NewSession(origin, session, timeout_ms) => self.lead_new_session(origin, session, timeout_ms),
-            Message::Revalidate(origin, session) => self.lead_revalidation(origin, session),
-            Message::Touched(learner, handler, sessions) => self.lead_touches(learner, handler, &sessions),
-            Message::Commit(handler, txn) => self.committed(server, handler, &txn),
-            Message::Synced(origin) => self.synced(server, origin),
-            Message::Revalidated(origin, session, lives) => self.revalidated(server, origin, session, lives),
-            Message::Tick => self.tick(server),
-            Message::LearnerPing => self.learner_ping(server),
-            Message::Join => self.join(server),
-            Message::Silence(_) | Message::Parted(_) | Message::ElectionOver(_) => {}
+            ServerMessage::Opened(link, peer) => self.opened(server, link, peer),
+            ServerMessage::Bytes(link, bytes) => self.read_bytes(server, link, &bytes),
+            ServerMessage::HungUp(link) => self.forget(server, link, Cause::HungUp, None),
+            ServerMessage::Close(link, cause) => self.close(server, link, cause, LinkEnding::Fin),
+            ServerMessage::Forward(origin, session, op, ask) => self.lead(origin, session, op, ask),
+            ServerMessage::NewSession(origin, session, timeout_ms) => {
+                self.lead_new_session(origin, session, timeout_ms)
+            }
+            ServerMessage::Revalidate(origin, session) => self.lead_revalidation(origin, session),
+            ServerMessage::Touched(learner, handler, sessions) => self.lead_touches(learner, handler, &sessions),
+            ServerMessage::Commit(handler, txn) => self.committed(server, handler, &txn),
+            ServerMessage::Synced(origin) => self.synced(server, origin),
+            ServerMessage::Revalidated(origin, session, lives) => self.revalidated(server, origin, session, lives),
+            ServerMessage::Tick => self.tick(server),
+            ServerMessage::LearnerPing => self.learner_ping(server),
+            ServerMessage::Join => self.join(server),
+            ServerMessage::Silence(_) | ServerMessage::Parted(_) | ServerMessage::ElectionOver(_) => {}
         }
     }
 
@@ -308,9 +313,9 @@ impl Ensemble {
         let full = target.links.values().filter(|other| other.peer == peer).count() >= cap;
         target.links.insert(
             link,
-            Link {
+            ServerLink {
                 peer,
-                phase: Phase::Fresh,
+                phase: LinkPhase::Fresh,
                 buffer: Vec::new(),
                 queue: VecDeque::new(),
                 heard_at: now,
@@ -322,30 +327,37 @@ impl Ensemble {
             },
         );
         if full {
-            let ending = if target.factory == Factory::Nio { Ending::Reset } else { Ending::Fin };
+            let ending = if target.factory == ConnectionFactory::Nio { LinkEnding::Reset } else { LinkEnding::Fin };
             self.close(server, link, Cause::Cap, ending);
         }
     }
 
     pub(super) fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
-        self.outputs.push_back(Output::Bytes(link, bytes));
+        self.outputs.push_back(EnsembleOutput::Bytes(link, bytes));
     }
 
-    pub(super) fn know(&mut self, server: usize, link: LinkId, session: i64, what: What, by: Option<LinkId>) {
+    pub(super) fn know(&mut self, server: usize, link: LinkId, session: i64, what: TruthKind, by: Option<LinkId>) {
         let by = by.filter(|by| *by != link);
-        self.truths.push_back(Truth { at: self.now, server: ServerId(server as u16), link, session, what, by });
+        self.truths.push_back(TruthEntry { at: self.now, server: ServerId(server as u16), link, session, what, by });
     }
 
     /// Ends a connection from the server's side.
-    pub(super) fn close(&mut self, server: usize, link: LinkId, cause: Cause, ending: Ending) {
+    pub(super) fn close(&mut self, server: usize, link: LinkId, cause: Cause, ending: LinkEnding) {
         self.close_for(server, link, cause, ending, None);
     }
 
     /// As [`close`](Self::close), for the sake of another connection.
-    pub(super) fn close_for(&mut self, server: usize, link: LinkId, cause: Cause, ending: Ending, by: Option<LinkId>) {
+    pub(super) fn close_for(
+        &mut self,
+        server: usize,
+        link: LinkId,
+        cause: Cause,
+        ending: LinkEnding,
+        by: Option<LinkId>,
+    ) {
         if self.servers[server].links.contains_key(&link) {
             self.forget(server, link, cause, by);
-            self.outputs.push_back(Output::Closed(link, ending));
+            self.outputs.push_back(EnsembleOutput::Closed(link, ending));
         }
     }
 
@@ -360,7 +372,7 @@ impl Ensemble {
         target.watches.drop_link(link);
         // A close that was under way is the true cause, whatever ended the connection in the end.
         let (cause, by) = gone.closing.unwrap_or((cause, by));
-        self.know(server, link, gone.session, What::Closed(cause), by);
+        self.know(server, link, gone.session, TruthKind::Closed(cause), by);
     }
 }
 

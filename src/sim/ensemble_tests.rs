@@ -13,12 +13,12 @@ const L: ServerId = ServerId(2);
 
 /// An ensemble, its virtual time, and everything it has said on each connection.
 struct Bench {
-    ensemble: Ensemble,
+    ensemble: SimulatedEnsemble,
     now: Timestamp,
     places: Vec<(LinkId, ServerId)>,
     said: Vec<(LinkId, Vec<u8>)>,
-    closed: Vec<(LinkId, Ending)>,
-    truths: Vec<Truth>,
+    closed: Vec<(LinkId, LinkEnding)>,
+    truths: Vec<TruthEntry>,
 }
 
 /// A reply's header.
@@ -29,14 +29,14 @@ struct Head {
 }
 
 impl Bench {
-    fn new(settings: Settings) -> Self {
-        let ensemble = Ensemble::new(settings, 1);
+    fn new(settings: EnsembleSettings) -> Self {
+        let ensemble = SimulatedEnsemble::new(settings, 1);
         let (places, said, closed, truths) = (vec![], vec![], vec![], vec![]);
         Self { ensemble, now: Timestamp::ZERO, places, said, closed, truths }
     }
 
-    fn with(release: Release, factory: Factory) -> Self {
-        Self::new(Settings { servers: vec![(release, factory); 3], ..Settings::default() })
+    fn with(release: ServerRelease, factory: ConnectionFactory) -> Self {
+        Self::new(EnsembleSettings { servers: vec![(release, factory); 3], ..EnsembleSettings::default() })
     }
 
     fn pass(&mut self, millis: u64) {
@@ -44,8 +44,8 @@ impl Bench {
         self.ensemble.advance(self.now);
         while let Some(output) = self.ensemble.poll_output() {
             match output {
-                Output::Closed(link, ending) => self.closed.push((link, ending)),
-                Output::Bytes(link, bytes) => match self.said.iter_mut().find(|said| said.0 == link) {
+                EnsembleOutput::Closed(link, ending) => self.closed.push((link, ending)),
+                EnsembleOutput::Bytes(link, bytes) => match self.said.iter_mut().find(|said| said.0 == link) {
                     Some(said) => said.1.extend(bytes),
                     None => self.said.push((link, bytes)),
                 },
@@ -108,7 +108,7 @@ impl Bench {
 
     fn cause(&self, link: LinkId) -> Option<Cause> {
         let mut closed = self.truths.iter().filter(|truth| truth.link == link);
-        closed.find_map(|truth| if let What::Closed(cause) = truth.what { Some(cause) } else { None })
+        closed.find_map(|truth| if let TruthKind::Closed(cause) = truth.what { Some(cause) } else { None })
     }
 
     fn is_open(&self, link: LinkId) -> bool {
@@ -144,7 +144,7 @@ fn ok(xid: i32) -> Head {
 
 #[test]
 fn a_session_reads_writes_and_closes() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (link, session) = bench.session(A);
     assert_eq!(session.born_on(), 1);
     bench.write(link, &[exists(1, "/a", true), create(2, "/a", 1), create(3, "/a", 0), close_session(4)].concat());
@@ -159,7 +159,7 @@ fn a_session_reads_writes_and_closes() {
 
 #[test]
 fn a_late_write_on_a_stale_follower_link_is_refused_without_a_byte() {
-    let mut bench = Bench::with(Release::V3_9, Factory::Netty);
+    let mut bench = Bench::with(ServerRelease::V3_9, ConnectionFactory::Netty);
     let (old, session) = bench.session(A);
     let new = bench.attach(B, session);
     bench.write(old, &[ping(), exists(1, "/", false)].concat());
@@ -176,7 +176,7 @@ fn a_late_write_on_a_stale_follower_link_is_refused_without_a_byte() {
 
 #[test]
 fn nio_sometimes_answers_what_stood_behind_the_refused_write() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (mut leaked, mut silent) = (0, 0);
     for _ in 0..40 {
         let (old, session) = bench.session(A);
@@ -195,7 +195,7 @@ fn nio_sometimes_answers_what_stood_behind_the_refused_write() {
 
 #[test]
 fn on_the_leader_a_stale_link_dies_at_its_first_ping() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (old, session) = bench.session(L);
     bench.attach(A, session);
     bench.write(old, &ping());
@@ -205,7 +205,7 @@ fn on_the_leader_a_stale_link_dies_at_its_first_ping() {
 
 #[test]
 fn before_3_6_a_moved_multi_says_so_and_lives_on() {
-    let mut bench = Bench::with(Release::V3_5, Factory::Nio);
+    let mut bench = Bench::with(ServerRelease::V3_5, ConnectionFactory::Nio);
     let (old, session) = bench.session(A);
     bench.attach(L, session);
     bench.write(old, &multi(1));
@@ -221,7 +221,7 @@ fn before_3_6_a_moved_multi_says_so_and_lives_on() {
 
 #[test]
 fn a_thawed_server_carries_out_the_claim_that_was_given_up() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (first, session) = bench.session(B);
     bench.ensemble.freeze(bench.now, A);
     let late = bench.claim(A, session, session.password(), 0);
@@ -237,7 +237,7 @@ fn a_thawed_server_carries_out_the_claim_that_was_given_up() {
 
 #[test]
 fn closing_a_session_on_a_stale_link_ends_it_everywhere() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (old, session) = bench.session(A);
     let new = bench.attach(B, session);
     bench.write(old, &close_session(9));
@@ -248,7 +248,7 @@ fn closing_a_session_on_a_stale_link_ends_it_everywhere() {
 
 #[test]
 fn the_same_server_drops_the_old_link_before_it_looks_at_the_password() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (good, session) = bench.session(A);
     let forged = bench.claim(A, session, [9; 16], 0);
     assert_eq!((bench.cause(good), bench.cause(forged)), (Some(Cause::Reattached), Some(Cause::WrongPassword)));
@@ -258,7 +258,7 @@ fn the_same_server_drops_the_old_link_before_it_looks_at_the_password() {
 
 #[test]
 fn pings_on_a_stale_follower_link_keep_the_session_alive() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (old, session) = bench.session(A);
     let new = bench.attach(B, session);
     bench.ensemble.hang_up(bench.now, B, new);
@@ -275,7 +275,7 @@ fn pings_on_a_stale_follower_link_keep_the_session_alive() {
 
 #[test]
 fn without_a_leader_everybody_is_dropped_and_comes_back() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (first, session) = bench.session(A);
     let (second, _) = bench.session(B);
     bench.ensemble.stop(bench.now, L);
@@ -296,7 +296,7 @@ fn without_a_leader_everybody_is_dropped_and_comes_back() {
 
 #[test]
 fn a_follower_frozen_too_long_drops_its_clients_when_it_thaws() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     let (link, _) = bench.session(A);
     let (other, _) = bench.session(B);
     bench.ensemble.freeze(bench.now, A);
@@ -313,14 +313,14 @@ fn a_follower_frozen_too_long_drops_its_clients_when_it_thaws() {
 
 #[test]
 fn refusals_before_and_after_the_handshake() {
-    let mut bench = Bench::new(Settings { connection_cap: 2, ..Settings::default() });
+    let mut bench = Bench::new(EnsembleSettings { connection_cap: 2, ..EnsembleSettings::default() });
     let ahead = bench.claim(A, SessionId::NEW, [0; 16], i64::MAX);
     assert_eq!((bench.cause(ahead), bench.response(ahead)), (Some(Cause::Lagging), None));
     let (link, _) = bench.session(A);
     bench.session(A);
     let third = bench.open(A);
     bench.pass(1);
-    assert_eq!((bench.cause(third), bench.closed.last()), (Some(Cause::Cap), Some(&(third, Ending::Reset))));
+    assert_eq!((bench.cause(third), bench.closed.last()), (Some(Cause::Cap), Some(&(third, LinkEnding::Reset))));
     bench.write(link, &JuteWriter::new().request(5, OpCode(4242)).end().into_bytes());
     bench.pass(10);
     assert_eq!(
@@ -344,7 +344,7 @@ fn refusals_before_and_after_the_handshake() {
 
 #[test]
 fn srvr_tells_the_role_and_other_words_are_not_in_the_whitelist() {
-    let mut bench = Bench::new(Settings::default());
+    let mut bench = Bench::new(EnsembleSettings::default());
     for (server, word, part) in
         [(L, "srvr", "Mode: leader\n"), (A, "srvr", "Mode: follower\n"), (A, "mntr", "whitelist")]
     {

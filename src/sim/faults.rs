@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::ensemble::{Ending, Ensemble, LinkId, Message};
-use super::leading::Reign;
-use super::server::State;
+use super::ensemble::{LinkEnding, LinkId, ServerMessage, SimulatedEnsemble};
+use super::leading::LeaderTerm;
+use super::server::ServerState;
 use super::session_tracker::SessionTracker;
 use super::truth::Cause;
 use crate::ids::ServerId;
@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// Within this time all servers drop their clients when the leader is lost.
 const DROP_SPREAD: Duration = Duration::from_millis(8);
 
-impl Ensemble {
+impl SimulatedEnsemble {
     /// The process stops running (SIGSTOP); its kernel still accepts connections and bytes.
     pub fn freeze(&mut self, now: Timestamp, server: ServerId) {
         self.advance(now);
@@ -24,7 +24,7 @@ impl Ensemble {
             self.servers[server].spell += 1;
             let silence = self.settings.tick * self.settings.sync_limit;
             let spell = self.servers[server].spell;
-            self.schedule(silence, server, Message::Silence(spell));
+            self.schedule(silence, server, ServerMessage::Silence(spell));
         }
     }
 
@@ -37,8 +37,8 @@ impl Ensemble {
         }
         self.servers[server].frozen = false;
         let handler = self.servers[server].handler;
-        let current = self.reign.as_ref().is_some_and(|reign| reign.handlers[server] == Some(handler));
-        if !current && self.servers[server].state == State::Serving {
+        let current = self.leadership.as_ref().is_some_and(|leadership| leadership.handlers[server] == Some(handler));
+        if !current && self.servers[server].state == ServerState::Serving {
             self.leave(server, Cause::ServerLeft);
             self.rejoin(server);
         }
@@ -52,21 +52,21 @@ impl Ensemble {
     pub fn stop(&mut self, now: Timestamp, server: ServerId) {
         self.advance(now);
         let server = server.index();
-        if self.servers[server].state == State::Down {
+        if self.servers[server].state == ServerState::Down {
             return;
         }
         let pending = std::mem::take(&mut self.servers[server].mailbox);
-        let leads = self.reign.as_ref().is_some_and(|reign| reign.server == server);
+        let leads = self.leadership.as_ref().is_some_and(|leadership| leadership.server == server);
         let cause = if leads { Cause::LeaderLost } else { Cause::ServerLeft };
         self.leave(server, cause);
         self.servers[server].frozen = false;
         for message in pending {
-            if let Message::Opened(..) = message {
+            if let ServerMessage::Opened(..) = message {
                 self.handle(server, message);
             }
         }
         self.leave(server, cause);
-        self.servers[server].state = State::Down;
+        self.servers[server].state = ServerState::Down;
         self.lost(server);
     }
 
@@ -74,8 +74,8 @@ impl Ensemble {
     pub fn start(&mut self, now: Timestamp, server: ServerId) {
         self.advance(now);
         let server = server.index();
-        if self.servers[server].state == State::Down {
-            self.servers[server].state = State::Looking;
+        if self.servers[server].state == ServerState::Down {
+            self.servers[server].state = ServerState::Looking;
             self.rejoin(server);
         }
     }
@@ -95,17 +95,18 @@ impl Ensemble {
 
     /// Whether there is no leader any more without this server.
     fn is_vital(&self, server: usize) -> bool {
-        self.reign.as_ref().is_some_and(|reign| {
-            let others = reign.handlers.iter().enumerate().filter(|(other, link)| *other != server && link.is_some());
-            reign.server == server || others.count() * 2 <= self.servers.len()
+        self.leadership.as_ref().is_some_and(|leadership| {
+            let others =
+                leadership.handlers.iter().enumerate().filter(|(other, link)| *other != server && link.is_some());
+            leadership.server == server || others.count() * 2 <= self.servers.len()
         })
     }
 
     /// A server is no longer part of the quorum.
     pub(super) fn lost(&mut self, server: usize) {
         let vital = self.is_vital(server);
-        let Some(reign) = self.reign.as_mut() else { return };
-        reign.handlers[server] = None;
+        let Some(leadership) = self.leadership.as_mut() else { return };
+        leadership.handlers[server] = None;
         if vital {
             self.dissolve();
         }
@@ -114,33 +115,33 @@ impl Ensemble {
     /// Everybody who runs drops everybody, and an election begins.
     fn dissolve(&mut self) {
         self.term += 1;
-        if let Some(reign) = self.reign.take() {
+        if let Some(leadership) = self.leadership.take() {
             for server in 0..self.servers.len() {
                 // What is committed survives: a client may have been told of it.
                 if self.servers[server].awake() {
-                    self.servers[server].replica.catch_up(&reign.recent);
+                    self.servers[server].replica.catch_up(&leadership.recent);
                 }
             }
         }
         for server in 0..self.servers.len() {
-            if self.servers[server].awake() && self.servers[server].state == State::Serving {
-                self.servers[server].state = State::Looking;
+            if self.servers[server].awake() && self.servers[server].state == ServerState::Serving {
+                self.servers[server].state = ServerState::Looking;
                 self.servers[server].handler = 0;
                 let links: Vec<LinkId> = self.servers[server].links.keys().copied().collect();
                 for link in links {
                     let spread = self.random.between(Duration::ZERO, DROP_SPREAD);
-                    self.schedule(spread, server, Message::Close(link, Cause::LeaderLost));
+                    self.schedule(spread, server, ServerMessage::Close(link, Cause::LeaderLost));
                 }
             }
         }
         let [low, high] = self.settings.election;
         let election = self.random.between(low, high);
         let term = self.term;
-        self.schedule(election, 0, Message::ElectionOver(term));
+        self.schedule(election, 0, ServerMessage::ElectionOver(term));
     }
 
     pub(super) fn election_over(&mut self, term: u64) {
-        if term != self.term || self.reign.is_some() {
+        if term != self.term || self.leadership.is_some() {
             return;
         }
         let candidates: Vec<usize> =
@@ -154,14 +155,14 @@ impl Ensemble {
                     self.rejoin_within(server, Duration::from_millis(20), Duration::from_millis(300));
                 }
             }
-            _ => self.schedule(Duration::from_millis(500), 0, Message::ElectionOver(term)),
+            _ => self.schedule(Duration::from_millis(500), 0, ServerMessage::ElectionOver(term)),
         }
     }
 
     /// Makes a server the leader of a new epoch.
     pub(super) fn crown(&mut self, server: usize) {
         let replica = &self.servers[server].replica;
-        self.reign = Some(Reign {
+        self.leadership = Some(LeaderTerm {
             server,
             tracker: SessionTracker::new(self.settings.tick, self.now, &replica.sessions),
             holders: BTreeMap::new(),
@@ -177,10 +178,10 @@ impl Ensemble {
     pub(super) fn leave(&mut self, server: usize, cause: Cause) {
         let links: Vec<LinkId> = self.servers[server].links.keys().copied().collect();
         for link in links {
-            self.close(server, link, cause, Ending::Fin);
+            self.close(server, link, cause, LinkEnding::Fin);
         }
         let target = &mut self.servers[server];
-        (target.state, target.handler) = (State::Looking, 0);
+        (target.state, target.handler) = (ServerState::Looking, 0);
         target.by_session.clear();
         target.touched.clear();
     }
@@ -191,26 +192,26 @@ impl Ensemble {
 
     fn rejoin_within(&mut self, server: usize, low: Duration, high: Duration) {
         let later = self.random.between(low, high);
-        self.schedule(later, server, Message::Join);
+        self.schedule(later, server, ServerMessage::Join);
     }
 
     /// A server finds the leader, takes over its state and serves.
     pub(super) fn join(&mut self, server: usize) {
-        if self.servers[server].state != State::Looking {
+        if self.servers[server].state != ServerState::Looking {
             return;
         }
         let handler = self.number();
-        let Some(reign) = self.reign.as_mut() else { return self.rejoin(server) };
-        if self.servers[server].severed || (reign.server != server && !self.servers[reign.server].awake()) {
+        let Some(leadership) = self.leadership.as_mut() else { return self.rejoin(server) };
+        if self.servers[server].severed || (leadership.server != server && !self.servers[leadership.server].awake()) {
             return self.rejoin(server);
         }
-        let mut replica = self.servers[reign.server].replica.clone();
-        replica.catch_up(&reign.recent);
-        replica.zxid = replica.zxid.max(reign.zxid & !0xffff_ffff);
-        reign.handlers[server] = Some(handler);
+        let mut replica = self.servers[leadership.server].replica.clone();
+        replica.catch_up(&leadership.recent);
+        replica.zxid = replica.zxid.max(leadership.zxid & !0xffff_ffff);
+        leadership.handlers[server] = Some(handler);
         let target = &mut self.servers[server];
         target.replica = replica;
-        (target.state, target.handler) = (State::Serving, handler);
+        (target.state, target.handler) = (ServerState::Serving, handler);
         self.commit();
     }
 }

@@ -1,68 +1,70 @@
 //! What the proxy knows of the servers in a story: the same sights by which the live proxy's claims find their way.
 
 use crate::ids::ServerId;
-use crate::route::{ServerRoster, ServerSight};
-use crate::session::sighting::{Health, Role, Sighting};
+use crate::route::{ServerRoster, ServerSnapshot};
+use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use crate::time::Timestamp;
 
 /// The servers as they were last seen.
 #[derive(Debug)]
 pub(super) struct KnownServers {
     pub(super) roster: ServerRoster,
-    sights: Vec<ServerSight>,
+    snapshots: Vec<ServerSnapshot>,
 }
 
 impl KnownServers {
-    /// So many servers, of which nothing is known.
+    /// This many servers, of which nothing is known.
     pub(super) fn new(servers: usize) -> Self {
         let roster = ServerRoster::new((0..servers).map(|place| format!("s{place}")));
-        Self { roster, sights: vec![ServerSight::UNSEEN; servers] }
+        Self { roster, snapshots: vec![ServerSnapshot::UNSEEN; servers] }
     }
 
-    /// The sight of every server, where so many claims wait at each.
-    pub(super) fn sights(&self, waiting: impl Fn(ServerId) -> u32) -> Vec<ServerSight> {
-        let sight =
-            |(place, sight): (usize, &ServerSight)| ServerSight { waiting: waiting(ServerId(place as u16)), ..*sight };
-        self.sights.iter().enumerate().map(sight).collect()
+    /// The sight of every server, where this many claims wait at each.
+    pub(super) fn snapshots(&self, waiting: impl Fn(ServerId) -> u32) -> Vec<ServerSnapshot> {
+        let snapshot = |(place, snapshot): (usize, &ServerSnapshot)| ServerSnapshot {
+            waiting: waiting(ServerId(place as u16)),
+            ..*snapshot
+        };
+        self.snapshots.iter().enumerate().map(snapshot).collect()
     }
 
-    /// A look begins.
+    /// A probe begins.
     pub(super) fn look_begins(&mut self, server: ServerId, now: Timestamp) {
-        let sight = &mut self.sights[server.index()];
-        if sight.unanswered_since == Timestamp::ZERO {
-            sight.unanswered_since = now;
+        let snapshot = &mut self.snapshots[server.index()];
+        if snapshot.unanswered_since == Timestamp::ZERO {
+            snapshot.unanswered_since = now;
         }
     }
 
-    /// When a look was last answered.
+    /// When a probe was last answered.
     pub(super) fn told_at(&self, server: ServerId) -> Timestamp {
-        self.sights[server.index()].answered_at
+        self.snapshots[server.index()].answered_at
     }
 
-    /// A look is over; it was answered, be it by a refusal, unless it shows a server that is mute.
-    pub(super) fn saw(&mut self, server: ServerId, asked_at: Timestamp, now: Timestamp, sighting: Sighting) {
-        self.roster = self.roster.seen(server, sighting, now);
-        let sight = &mut self.sights[server.index()];
-        sight.health = sighting.health;
-        if sighting.role != Role::Unknown {
-            sight.role = sighting.role;
+    /// A probe is over; it was answered, be it by a refusal, unless it shows a server that is unresponsive.
+    pub(super) fn saw(&mut self, server: ServerId, asked_at: Timestamp, now: Timestamp, probe_result: ProbeResult) {
+        self.roster = self.roster.seen(server, probe_result, now);
+        let snapshot = &mut self.snapshots[server.index()];
+        snapshot.health = probe_result.health;
+        if probe_result.role != ServerRole::Unknown {
+            snapshot.role = probe_result.role;
         }
-        if sighting.health == Health::Mute {
+        if probe_result.health == ServerHealth::Unresponsive {
             return;
         }
-        if sighting.zxid.is_some() && sighting.zxid != sight.zxid {
-            (sight.zxid, sight.zxid_since) = (sighting.zxid, now);
+        if probe_result.zxid.is_some() && probe_result.zxid != snapshot.zxid {
+            (snapshot.zxid, snapshot.zxid_since) = (probe_result.zxid, now);
         }
-        (sight.asked_at, sight.answered_at, sight.unanswered_since) = (asked_at, now, Timestamp::ZERO);
+        (snapshot.asked_at, snapshot.answered_at, snapshot.unanswered_since) = (asked_at, now, Timestamp::ZERO);
     }
 
     /// A server gave a session.
     pub(super) fn gave(&mut self, server: ServerId, now: Timestamp) {
-        self.sights[server.index()].gave_at = now;
+        self.snapshots[server.index()].gave_at = now;
     }
 
     /// A server answered a write.
     pub(super) fn wrote(&mut self, server: ServerId, now: Timestamp) {
-        self.sights[server.index()].wrote_at = now;
+        self.snapshots[server.index()].wrote_at = now;
     }
 }

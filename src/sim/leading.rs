@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ensemble::{Ensemble, LinkId, Message};
-use super::reply::Outcome;
-use super::request::Ask;
-use super::server::{Origin, State, Txn, TxnKind};
-use super::session_tracker::{Owner, Refusal, SessionTracker};
-use super::tree::{Change, Step, Tree};
-use super::truth::What;
+use super::data_tree::{DataTree, TreeChange, TreeStep};
+use super::ensemble::{LinkId, ServerMessage, SimulatedEnsemble};
+use super::reply::WriteOutcome;
+use super::request::RequestContent;
+use super::server::{RequestOrigin, ServerState, Txn, TxnKind};
+use super::session_tracker::{SessionOwner, SessionTracker, TrackerRefusal};
+use super::truth::TruthKind;
 use crate::time::Timestamp;
 use crate::wire::{ErrorCode, OpCode};
 
@@ -19,13 +19,13 @@ const RECENT_CAP: usize = 100_000;
 
 /// One leader's time in office.
 #[derive(Debug)]
-pub(super) struct Reign {
+pub(super) struct LeaderTerm {
     pub(super) server: usize,
     pub(super) tracker: SessionTracker,
     /// The connection by which each session came to its owner.
     pub(super) holders: BTreeMap<i64, LinkId>,
     /// The tree with everything that is proposed.
-    pub(super) ahead: Tree,
+    pub(super) ahead: DataTree,
     pub(super) zxid: i64,
     /// Link of each server, the leader's own included; None while it has not joined.
     pub(super) handlers: Vec<Option<u64>>,
@@ -35,108 +35,118 @@ pub(super) struct Reign {
     pub(super) recent: VecDeque<Arc<Txn>>,
 }
 
-impl Reign {
-    fn owner(&self, origin: Origin) -> Option<Owner> {
+impl LeaderTerm {
+    fn owner(&self, origin: RequestOrigin) -> Option<SessionOwner> {
         let current = self.handlers[origin.server] == Some(origin.handler);
-        current.then_some(if origin.server == self.server { Owner::Leader } else { Owner::Learner(origin.handler) })
+        current.then_some(if origin.server == self.server {
+            SessionOwner::Leader
+        } else {
+            SessionOwner::Learner(origin.handler)
+        })
     }
 
     /// Whether `owner` may speak for the session, by a request on this connection.
-    pub(super) fn check(&mut self, session: i64, owner: Owner, link: LinkId) -> Result<(), Refusal> {
+    pub(super) fn check(&mut self, session: i64, owner: SessionOwner, link: LinkId) -> Result<(), TrackerRefusal> {
         self.tracker.check(session, owner)?;
         self.holders.entry(session).or_insert(link);
         Ok(())
     }
 }
 
-impl Ensemble {
+impl SimulatedEnsemble {
     /// A request that only the leader can decide.
-    pub(super) fn lead(&mut self, origin: Origin, session: i64, op: OpCode, ask: Ask) {
-        let Some(reign) = self.reign.as_mut() else { return };
-        let Some(owner) = reign.owner(origin) else { return };
+    pub(super) fn lead(&mut self, origin: RequestOrigin, session: i64, op: OpCode, ask: RequestContent) {
+        let Some(leadership) = self.leadership.as_mut() else { return };
+        let Some(owner) = leadership.owner(origin) else { return };
         let what = match ask {
             // A sync is answered whoever owns the session (ZOOKEEPER-915).
-            Ask::Sync(_) => return self.tell(origin.server, Message::Synced(origin)),
-            Ask::CloseSession => {
-                if !reign.tracker.close(session) {
+            RequestContent::Sync(_) => return self.tell(origin.server, ServerMessage::Synced(origin)),
+            RequestContent::CloseSession => {
+                if !leadership.tracker.close(session) {
                     return;
                 }
-                TxnKind::CloseSession(deletions(&reign.ahead, session))
+                TxnKind::CloseSession(deletions(&leadership.ahead, session))
             }
-            Ask::Write(changes) => TxnKind::Write(match reign.check(session, owner, origin.link) {
+            RequestContent::Write(changes) => TxnKind::Write(match leadership.check(session, owner, origin.link) {
                 // A refusal is ordered like a write: every server hears of it in turn, and only the asking one acts
                 // on it.
-                Err(Refusal::Moved) => Outcome::Moved,
-                Err(Refusal::Closing | Refusal::Unknown) => Outcome::Refused(0, ErrorCode::SESSION_EXPIRED),
-                Ok(()) => decide(&reign.ahead, session, changes, op == OpCode::MULTI),
+                Err(TrackerRefusal::Moved) => WriteOutcome::Moved,
+                Err(TrackerRefusal::Closing | TrackerRefusal::Unknown) => {
+                    WriteOutcome::Refused(0, ErrorCode::SESSION_EXPIRED)
+                }
+                Ok(()) => decide(&leadership.ahead, session, changes, op == OpCode::MULTI),
             }),
             _ => return,
         };
         self.propose(session, what, Some(origin));
     }
 
-    pub(super) fn lead_new_session(&mut self, origin: Origin, session: i64, timeout_ms: i32) {
+    pub(super) fn lead_new_session(&mut self, origin: RequestOrigin, session: i64, timeout_ms: i32) {
         let now = self.now;
-        let Some(reign) = self.reign.as_mut() else { return };
-        let Some(owner) = reign.owner(origin) else { return };
-        reign.tracker.add(now, session, timeout_ms, Some(owner));
-        reign.holders.insert(session, origin.link);
+        let Some(leadership) = self.leadership.as_mut() else { return };
+        let Some(owner) = leadership.owner(origin) else { return };
+        leadership.tracker.add(now, session, timeout_ms, Some(owner));
+        leadership.holders.insert(session, origin.link);
         self.propose(session, TxnKind::CreateSession(timeout_ms), Some(origin));
     }
 
     /// A claim: whoever asks last owns the session.
-    pub(super) fn lead_revalidation(&mut self, origin: Origin, session: i64) {
+    pub(super) fn lead_revalidation(&mut self, origin: RequestOrigin, session: i64) {
         let now = self.now;
-        let Some(reign) = self.reign.as_mut() else { return };
-        let Some(owner) = reign.owner(origin) else { return };
-        let lives = reign.tracker.claim(now, session, owner);
+        let Some(leadership) = self.leadership.as_mut() else { return };
+        let Some(owner) = leadership.owner(origin) else { return };
+        let lives = leadership.tracker.claim(now, session, owner);
         if lives {
-            reign.holders.insert(session, origin.link);
-            self.know(origin.server, origin.link, session, What::Granted, None);
+            leadership.holders.insert(session, origin.link);
+            self.know(origin.server, origin.link, session, TruthKind::Granted, None);
         }
-        self.tell(origin.server, Message::Revalidated(origin, session, lives));
+        self.tell(origin.server, ServerMessage::Revalidated(origin, session, lives));
     }
 
     pub(super) fn lead_touches(&mut self, learner: usize, handler: u64, sessions: &[i64]) {
         let now = self.now;
-        let Some(reign) = self.reign.as_mut().filter(|reign| reign.handlers[learner] == Some(handler)) else { return };
+        let Some(leadership) =
+            self.leadership.as_mut().filter(|leadership| leadership.handlers[learner] == Some(handler))
+        else {
+            return;
+        };
         for session in sessions {
-            reign.tracker.touch(now, *session);
+            leadership.tracker.touch(now, *session);
         }
     }
 
     /// Puts a transaction into the order of all; every refusal costs a zxid too (protocol.md §4.3).
-    fn propose(&mut self, session: i64, what: TxnKind, origin: Option<Origin>) {
-        let Some(reign) = self.reign.as_mut() else { return };
-        reign.zxid += 1;
-        let steps: Vec<&Step> = match &what {
-            TxnKind::Write(Outcome::Done(steps)) => steps.iter().map(|(_, step)| step).collect(),
+    fn propose(&mut self, session: i64, what: TxnKind, origin: Option<RequestOrigin>) {
+        let Some(leadership) = self.leadership.as_mut() else { return };
+        leadership.zxid += 1;
+        let steps: Vec<&TreeStep> = match &what {
+            TxnKind::Write(WriteOutcome::Done(steps)) => steps.iter().map(|(_, step)| step).collect(),
             TxnKind::CloseSession(steps) => steps.iter().collect(),
             _ => Vec::new(),
         };
         for step in steps {
-            reign.ahead.apply(step, reign.zxid);
+            leadership.ahead.apply(step, leadership.zxid);
         }
-        reign.proposed.push_back(Arc::new(Txn { zxid: reign.zxid, session, what, origin }));
+        leadership.proposed.push_back(Arc::new(Txn { zxid: leadership.zxid, session, what, origin }));
         self.commit();
     }
 
     /// Commits what is proposed, if a majority is there to acknowledge it.
     pub(super) fn commit(&mut self) {
-        let Some(reign) = self.reign.as_ref() else { return };
-        let acknowledges = |place: usize| reign.handlers[place].is_some() && self.servers[place].in_touch();
+        let Some(leadership) = self.leadership.as_ref() else { return };
+        let acknowledges = |place: usize| leadership.handlers[place].is_some() && self.servers[place].in_touch();
         let count = (0..self.servers.len()).filter(|place| acknowledges(*place)).count();
         // Without a majority proposals wait: they are neither refused nor forgotten, which is why clients see
         // silence.
         if count * 2 <= self.servers.len() {
             return;
         }
-        while let Some(txn) = self.reign.as_mut().and_then(|reign| reign.proposed.pop_front()) {
+        while let Some(txn) = self.leadership.as_mut().and_then(|leadership| leadership.proposed.pop_front()) {
             let round = self.random.between(Duration::from_micros(500), Duration::from_millis(5)) + self.slowness;
             for server in 0..self.servers.len() {
-                let handler = self.reign.as_ref().and_then(|reign| reign.handlers[server]);
+                let handler = self.leadership.as_ref().and_then(|leadership| leadership.handlers[server]);
                 if let Some(handler) = handler {
-                    self.deliver(round, server, Message::Commit(handler, Arc::clone(&txn)));
+                    self.deliver(round, server, ServerMessage::Commit(handler, Arc::clone(&txn)));
                 }
             }
             self.remember(txn);
@@ -144,22 +154,22 @@ impl Ensemble {
     }
 
     fn remember(&mut self, txn: Arc<Txn>) {
-        let Some(reign) = self.reign.as_mut() else { return };
-        let joined = self.servers.iter().zip(&reign.handlers).filter(|(_, handler)| handler.is_some());
+        let Some(leadership) = self.leadership.as_mut() else { return };
+        let joined = self.servers.iter().zip(&leadership.handlers).filter(|(_, handler)| handler.is_some());
         // Only servers that have joined count: one that is out gets a snapshot when it comes back.
         let heard = joined.map(|(server, _)| server.replica.zxid).min().unwrap_or(0);
-        reign.recent.push_back(txn);
-        while reign.recent.front().is_some_and(|txn| txn.zxid <= heard) || reign.recent.len() > RECENT_CAP {
-            reign.recent.pop_front();
+        leadership.recent.push_back(txn);
+        while leadership.recent.front().is_some_and(|txn| txn.zxid <= heard) || leadership.recent.len() > RECENT_CAP {
+            leadership.recent.pop_front();
         }
     }
 
     /// A message from the leader to a server, behind all earlier ones.
-    fn tell(&mut self, server: usize, message: Message) {
-        if self.reign.as_ref().is_some_and(|reign| reign.server == server) {
+    fn tell(&mut self, server: usize, message: ServerMessage) {
+        if self.leadership.as_ref().is_some_and(|leadership| leadership.server == server) {
             return match message {
                 // The leader's syncs wait behind its own outstanding proposals.
-                Message::Synced(_) => self.deliver(Duration::ZERO, server, message),
+                ServerMessage::Synced(_) => self.deliver(Duration::ZERO, server, message),
                 _ => self.handle(server, message),
             };
         }
@@ -168,7 +178,7 @@ impl Ensemble {
         self.deliver(hop, server, message);
     }
 
-    pub(super) fn deliver(&mut self, later: Duration, server: usize, message: Message) {
+    pub(super) fn deliver(&mut self, later: Duration, server: usize, message: ServerMessage) {
         let target = &mut self.servers[server];
         if target.severed {
             return target.held_down.push(message);
@@ -182,29 +192,31 @@ impl Ensemble {
     pub(super) fn tick(&mut self, server: usize) {
         self.drop_idle(server);
         let now = self.now;
-        if self.servers[server].state != State::Serving {
+        if self.servers[server].state != ServerState::Serving {
             return;
         }
-        let Some(reign) = self.reign.as_mut().filter(|reign| reign.server == server) else { return };
-        for session in reign.tracker.expired(now) {
-            let Some(reign) = self.reign.as_mut() else { return };
-            reign.tracker.close(session);
-            let steps = deletions(&reign.ahead, session);
+        let Some(leadership) = self.leadership.as_mut().filter(|leadership| leadership.server == server) else {
+            return;
+        };
+        for session in leadership.tracker.expired(now) {
+            let Some(leadership) = self.leadership.as_mut() else { return };
+            leadership.tracker.close(session);
+            let steps = deletions(&leadership.ahead, session);
             self.propose(session, TxnKind::CloseSession(steps), None);
         }
     }
 }
 
-fn deletions(tree: &Tree, session: i64) -> Vec<Step> {
-    tree.ephemerals(session).into_iter().map(Step::Delete).collect()
+fn deletions(tree: &DataTree, session: i64) -> Vec<TreeStep> {
+    tree.ephemerals(session).into_iter().map(TreeStep::Delete).collect()
 }
 
 /// Decides a write against the tree that runs ahead; a multi is all or nothing.
-fn decide(ahead: &Tree, session: i64, changes: Vec<(OpCode, Change)>, multi: bool) -> Outcome {
+fn decide(ahead: &DataTree, session: i64, changes: Vec<(OpCode, TreeChange)>, multi: bool) -> WriteOutcome {
     if !multi {
         let steps: Result<Vec<_>, _> =
             changes.iter().map(|(op, change)| ahead.resolve(change, session).map(|step| (*op, step))).collect();
-        return steps.map_or_else(|error| Outcome::Refused(0, error), Outcome::Done);
+        return steps.map_or_else(|error| WriteOutcome::Refused(0, error), WriteOutcome::Done);
     }
     // A copy, because the operations of a multi see one another and the tree must not when one of them fails.
     let (mut tentative, mut steps) = (ahead.clone(), Vec::new());
@@ -214,8 +226,8 @@ fn decide(ahead: &Tree, session: i64, changes: Vec<(OpCode, Change)>, multi: boo
                 tentative.apply(&step, 0);
                 steps.push((op, step));
             }
-            Err(error) => return Outcome::Refused(place, error),
+            Err(error) => return WriteOutcome::Refused(place, error),
         }
     }
-    Outcome::Done(steps)
+    WriteOutcome::Done(steps)
 }

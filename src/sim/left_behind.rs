@@ -1,29 +1,29 @@
 //! Claims of a story that nobody waits for any more: a server may still carry them out, so their connections are
 //! watched, as the live proxy does.
 
-use super::happens::Item;
-use super::stage::Stage;
-use crate::session::ending::{How, ProxyClose};
+use super::stage::StoryStage;
+use super::stage_event::ConversationItem;
+use crate::session::connection_end::{CloseKind, ProxyClose};
 use crate::wire::handshake::ConnectResponse;
 use crate::wire::{JuteWriter, OpCode};
 
-impl Stage<'_> {
+impl StoryStage<'_> {
     /// The time of a claim that was left behind is over.
     pub(super) fn unwatch(&mut self, wire: usize) {
         if self.watched.contains(&wire) {
             self.watched.retain(|other| *other != wire);
-            self.carry(wire, 1, Item::End(How::Fin));
+            self.carry(wire, 1, ConversationItem::End(CloseKind::Fin));
         }
     }
 
     /// A server has said something to a claim that was left behind there.
-    pub(super) fn hear_late(&mut self, wire: usize, item: &Item) {
+    pub(super) fn hear_late(&mut self, wire: usize, item: &ConversationItem) {
         if item.settles() {
             self.sent_claims.settled(wire);
         }
         let response = match item {
-            Item::Bytes(bytes) => ConnectResponse::read(bytes.get(4..).unwrap_or(&[])).ok(),
-            Item::End(_) => None,
+            ConversationItem::Bytes(bytes) => ConnectResponse::read(bytes.get(4..).unwrap_or(&[])).ok(),
+            ConversationItem::End(_) => None,
         };
         let Some(response) = response else {
             return self.watched.retain(|other| *other != wire);
@@ -44,7 +44,7 @@ impl Stage<'_> {
         self.sent_claims.answered_late(session, now);
         for carrier in self.carriers(session) {
             if self.wires[carrier].server != server {
-                self.end_pooled(carrier, ProxyClose::LateClaim, How::Fin);
+                self.end_pooled(carrier, ProxyClose::LateClaim, CloseKind::Fin);
             }
         }
     }
@@ -54,8 +54,8 @@ impl Stage<'_> {
         self.watched.retain(|other| *other != wire);
         if given {
             let close = JuteWriter::new().request(1, OpCode::CLOSE_SESSION).end().into_bytes();
-            self.carry(wire, 1, Item::Bytes(close));
+            self.carry(wire, 1, ConversationItem::Bytes(close));
         }
-        self.carry(wire, 1, Item::End(How::Fin));
+        self.carry(wire, 1, ConversationItem::End(CloseKind::Fin));
     }
 }

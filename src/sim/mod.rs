@@ -5,12 +5,12 @@
 //! Tests drive it through thousands of stories whose truth it knows, `zoogate demo` serves it over loopback.
 
 mod acting;
-mod actor;
+mod client;
+pub mod data_tree;
 mod deeds;
 mod draft;
 mod ensemble;
 mod faults;
-mod happens;
 mod known;
 mod leading;
 mod left_behind;
@@ -29,12 +29,12 @@ mod serving;
 pub mod session_tracker;
 pub mod shrink;
 pub mod stage;
+mod stage_event;
 pub mod story;
-pub mod tree;
 mod truth;
 pub mod watches;
 
-pub use actor::Farewell;
-pub use ensemble::{Ending, Ensemble, LinkId, Output, Settings};
-pub use server::{Factory, Release};
-pub use truth::{Cause, Shift, Truth, What};
+pub use client::CloseMotive;
+pub use ensemble::{EnsembleOutput, EnsembleSettings, LinkEnding, LinkId, SimulatedEnsemble};
+pub use server::{ConnectionFactory, ServerRelease};
+pub use truth::{Cause, ServingShift, TruthEntry, TruthKind};

@@ -13,42 +13,42 @@ mod tally;
 
 use std::fmt;
 
-pub use blame::{Blame, blame};
+pub use blame::{RefusalBlame, blame};
 pub use freedom::Freedom;
-pub use tally::Tally;
+pub use tally::StoryTally;
 
-use super::played::{Played, Told};
-use super::truth::What;
+use super::played::{KnownConnection, PlayedStory};
+use super::truth::TruthKind;
 use crate::ids::ConnectionId;
-use crate::session::ending::Closer;
+use crate::session::connection_end::ConnectionCloser;
 use crate::session::fact::Fact;
-use crate::session::transition::Finding;
+use crate::session::transition::LedgerFinding;
 use crate::session::verdict::EndReason::{self, SessionMoved};
-use crate::session::verdict::{Evidence, MoveVerdict};
+use crate::session::verdict::{Evidence, SessionMovedRefusal};
 use end::End;
-use right::{Right, right};
+use right::{RightReasons, right};
 
 /// A judgement that the truth contradicts.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Complaint {
+pub struct OracleComplaint {
     /// The connection judged.
     pub connection: u64,
     /// What is wrong, with the truth behind it.
     pub what: String,
 }
 
-impl fmt::Display for Complaint {
+impl fmt::Display for OracleComplaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "connection {}: {}", self.connection, self.what)
     }
 }
 
 /// Everything that the ledger said wrongly, or did not say.
-pub fn complaints(played: &Played) -> Vec<Complaint> {
+pub fn complaints(played: &PlayedStory) -> Vec<OracleComplaint> {
     let mut found = Vec::new();
     for told in &played.connections {
         let mut complain = |what: String| {
-            found.push(Complaint { connection: told.connection, what: format!("{what}; {}", facts(told)) });
+            found.push(OracleComplaint { connection: told.connection, what: format!("{what}; {}", facts(told)) });
         };
         judge_words(played, told, &mut complain);
         judge_end(played, told, &mut complain);
@@ -58,7 +58,7 @@ pub fn complaints(played: &Played) -> Vec<Complaint> {
 
 /// An end for which more than one reason is right.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Liberty {
+pub struct AmbiguousEnd {
     /// The connection.
     pub connection: u64,
     /// The reason that the truth names.
@@ -70,18 +70,18 @@ pub struct Liberty {
 }
 
 /// Every end for which more than one reason is right.
-pub fn liberties(played: &Played) -> Vec<Liberty> {
+pub fn liberties(played: &PlayedStory) -> Vec<AmbiguousEnd> {
     let judged = played.connections.iter().filter_map(|told| {
-        let Right { plain, others } = right(&End::of(played, told)?)?;
+        let RightReasons { plain, others } = right(&End::of(played, told)?)?;
         let said = ends(played, told).next().map(|(reason, _)| reason);
-        Some(Liberty { connection: told.connection, plain, others, said })
+        Some(AmbiguousEnd { connection: told.connection, plain, others, said })
     });
     judged.filter(|liberty| !liberty.others.is_empty()).collect()
 }
 
 /// Counts what [`complaints`] looks at.
-pub fn tally(played: &Played) -> Tally {
-    let mut tally = Tally::default();
+pub fn tally(played: &PlayedStory) -> StoryTally {
+    let mut tally = StoryTally::default();
     for told in &played.connections {
         tally.in_words += refused_in_words(told) as u64;
         let Some(end) = End::of(played, told) else { continue };
@@ -107,31 +107,31 @@ pub fn tally(played: &Played) -> Tally {
     tally
 }
 
-fn refused_in_words(told: &Told) -> usize {
-    told.truths.iter().filter(|truth| matches!(truth.what, What::Refused { told: true, .. })).count()
+fn refused_in_words(told: &KnownConnection) -> usize {
+    told.truths.iter().filter(|truth| matches!(truth.what, TruthKind::Refused { told: true, .. })).count()
 }
 
-fn verdicts_on<'a>(played: &'a Played, told: &Told) -> impl Iterator<Item = &'a MoveVerdict> {
+fn verdicts_on<'a>(played: &'a PlayedStory, told: &KnownConnection) -> impl Iterator<Item = &'a SessionMovedRefusal> {
     let connection = ConnectionId(told.connection);
     played.findings.iter().filter_map(move |(_, finding)| match finding {
-        Finding::SessionMoved(verdict) if verdict.connection == connection => Some(verdict),
+        LedgerFinding::SessionMoved(verdict) if verdict.connection == connection => Some(verdict),
         _ => None,
     })
 }
 
-fn ends<'a>(played: &'a Played, told: &Told) -> impl Iterator<Item = (EndReason, &'a [Fact])> {
+fn ends<'a>(played: &'a PlayedStory, told: &KnownConnection) -> impl Iterator<Item = (EndReason, &'a [Fact])> {
     let connection = ConnectionId(told.connection);
     played.findings.iter().filter_map(move |(_, finding)| match finding {
-        Finding::Ended(ended) if ended.connection == connection => Some((ended.reason, ended.facts.as_slice())),
+        LedgerFinding::Ended(ended) if ended.connection == connection => Some((ended.reason, ended.facts.as_slice())),
         _ => None,
     })
 }
 
-fn is_in_words(verdict: &MoveVerdict) -> bool {
+fn is_in_words(verdict: &SessionMovedRefusal) -> bool {
     matches!(verdict.evidence, Evidence::Reply | Evidence::Multi)
 }
 
-fn facts(told: &Told) -> String {
+fn facts(told: &KnownConnection) -> String {
     let truths: Vec<String> =
         told.truths.iter().map(|truth| format!("{} ms {:?}", truth.at.as_millis(), truth.what)).collect();
     let ended = told.ended.map(|(at, closer)| format!("{} ms {closer:?}", at.as_millis()));
@@ -146,17 +146,17 @@ fn facts(told: &Told) -> String {
 }
 
 /// Every refusal that was said in words is flagged once.
-fn judge_words(played: &Played, told: &Told, complain: &mut dyn FnMut(String)) {
+fn judge_words(played: &PlayedStory, told: &KnownConnection, complain: &mut dyn FnMut(String)) {
     let said = verdicts_on(played, told).filter(|verdict| is_in_words(verdict)).count();
     let refused = refused_in_words(told);
-    let reached = told.ended.is_none_or(|(_, closer)| matches!(closer, Closer::Server(_)));
+    let reached = told.ended.is_none_or(|(_, closer)| matches!(closer, ConnectionCloser::Server(_)));
     if said > refused || (said < refused && reached) {
         complain(format!("{refused} refusals in words, {said} flagged"));
     }
 }
 
 /// An end has one reason, the right one, and a verdict exactly when that is a session's move.
-fn judge_end(played: &Played, told: &Told, complain: &mut dyn FnMut(String)) {
+fn judge_end(played: &PlayedStory, told: &KnownConnection, complain: &mut dyn FnMut(String)) {
     let Some(end) = End::of(played, told) else { return };
     let said: Vec<(EndReason, &[Fact])> = ends(played, told).collect();
     if said.is_empty() && end.is_late() {
@@ -178,22 +178,22 @@ fn judge_end(played: &Played, told: &Told, complain: &mut dyn FnMut(String)) {
 #[cfg(test)]
 mod tests {
     use super::super::stage::play;
-    use super::super::story::{Deed, Errand, Leave, Step, Story};
+    use super::super::story::{ClientErrand, LeaveKind, SimulatedStory, StoryDeed, StoryStep};
     use super::super::truth::Cause;
     use super::*;
     use crate::ids::ServerId;
     use crate::time::Timestamp;
 
     /// A session moves from one follower to the other and its old connection writes once more.
-    fn late_write() -> Played {
-        let mut story = Story::from_seed(0);
-        story.settings.servers = vec![(super::super::Release::V3_9, super::super::Factory::Netty); 3];
+    fn late_write() -> PlayedStory {
+        let mut story = SimulatedStory::from_seed(0);
+        story.settings.servers = vec![(super::super::ServerRelease::V3_9, super::super::ConnectionFactory::Netty); 3];
         story.settings.leader = 2;
-        let step = |millis: u64, deed| Step { at: Timestamp(millis * 1_000_000), deed };
+        let step = |millis: u64, deed| StoryStep { at: Timestamp(millis * 1_000_000), deed };
         play(&story.with_steps(vec![
-            step(1000, Deed::Arrive(0, ServerId(0))),
-            step(3000, Deed::Move(0, ServerId(1), Leave::Open)),
-            step(3500, Deed::AskStale(0, Errand::Write)),
+            step(1000, StoryDeed::Arrive(0, ServerId(0))),
+            step(3000, StoryDeed::Move(0, ServerId(1), LeaveKind::Open)),
+            step(3500, StoryDeed::AskStale(0, ClientErrand::Write)),
         ]))
     }
 
@@ -201,13 +201,13 @@ mod tests {
     fn a_late_write_must_be_flagged() {
         let played = late_write();
         assert_eq!(complaints(&played), []);
-        assert_eq!(tally(&played), Tally { ends: 1, required: 1, ..Tally::default() });
+        assert_eq!(tally(&played), StoryTally { ends: 1, required: 1, ..StoryTally::default() });
     }
 
     #[test]
     fn what_is_not_said_is_complained_of() {
         let mut played = late_write();
-        played.findings.retain(|(_, finding)| !matches!(finding, Finding::SessionMoved(_)));
+        played.findings.retain(|(_, finding)| !matches!(finding, LedgerFinding::SessionMoved(_)));
         assert!(complaints(&played).iter().any(|complaint| complaint.what.contains("with 0 verdicts")));
         played.findings.clear();
         assert!(complaints(&played).iter().any(|complaint| complaint.what.contains("0 reasons instead of one")));
@@ -218,13 +218,13 @@ mod tests {
         let mut played = late_write();
         for told in &mut played.connections {
             for truth in &mut told.truths {
-                if truth.what == What::Closed(Cause::Moved) {
-                    truth.what = What::Closed(Cause::Expired);
+                if truth.what == TruthKind::Closed(Cause::Moved) {
+                    truth.what = TruthKind::Closed(Cause::Expired);
                 }
             }
         }
         let complaints = complaints(&played);
-        let what = "right would be Some(Right { plain: SessionExpired";
+        let what = "right would be Some(RightReasons { plain: SessionExpired";
         assert!(complaints.iter().any(|complaint| complaint.what.contains(what)), "{complaints:?}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::ensemble::{Ensemble, Message};
-use super::server::State;
+use super::ensemble::{ServerMessage, SimulatedEnsemble};
+use super::server::ServerState;
 use super::truth::Cause;
 use crate::ids::ServerId;
 use crate::time::Timestamp;
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// What is sent again once a path is there anew may still wait so long for its turn.
 const SENT_AGAIN: Duration = Duration::from_millis(1500);
 
-impl Ensemble {
+impl SimulatedEnsemble {
     /// Nothing passes any more between a follower and the leader; both notice after `syncLimit`, and until then the
     /// follower says that it serves. A leader stays what it is.
     pub fn part(&mut self, now: Timestamp, server: ServerId) {
@@ -23,7 +23,7 @@ impl Ensemble {
         self.servers[server].severed = true;
         self.servers[server].cuts += 1;
         let cut = self.servers[server].cuts;
-        self.schedule(self.settings.tick * self.settings.sync_limit, server, Message::Parted(cut));
+        self.schedule(self.settings.tick * self.settings.sync_limit, server, ServerMessage::Parted(cut));
     }
 
     /// The path is there again, with everything that was sent meanwhile.
@@ -46,7 +46,7 @@ impl Ensemble {
         self.commit();
     }
 
-    /// From now on commits take so much longer.
+    /// From now on commits take that much longer.
     pub fn slow(&mut self, now: Timestamp, slow: Duration) {
         self.advance(now);
         self.slowness = slow;
@@ -58,7 +58,7 @@ impl Ensemble {
             return;
         }
         self.lost(server);
-        if self.servers[server].awake() && self.servers[server].state == State::Serving {
+        if self.servers[server].awake() && self.servers[server].state == ServerState::Serving {
             self.leave(server, Cause::ServerLeft);
             self.rejoin(server);
         }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::actor::Farewell;
+use super::client::CloseMotive;
 use super::ensemble::LinkId;
-use super::truth::{Shift, Truth};
+use super::truth::{ServingShift, TruthEntry};
 use crate::ids::ServerId;
-use crate::session::ending::{Closer, ConnectionEnd};
-use crate::session::transition::Finding;
+use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use crate::session::transition::LedgerFinding;
 use crate::time::Timestamp;
 
 /// What is known of one connection after the story.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct KnownConnection {
     /// Its number, as the ledger knows it.
     pub connection: u64,
     /// Who opened it: the clients of the story first, then those that came in by its deeds.
@@ -32,11 +32,11 @@ pub struct Told {
     /// Its place at the server; None when that refused to be connected to.
     pub link: Option<LinkId>,
     /// The first sign of its end, as the proxy saw it.
-    pub ended: Option<(Timestamp, Closer)>,
+    pub ended: Option<(Timestamp, ConnectionCloser)>,
     /// What the proxy had seen of it by then.
     pub seen: Option<ConnectionEnd>,
     /// Why the client closed it, when it did.
-    pub farewell: Option<Farewell>,
+    pub farewell: Option<CloseMotive>,
     /// Whether the path to its server was broken by the story.
     pub cut: bool,
     /// The client's connection to a pooled address for whose claim it was made, by its place among all connections;
@@ -47,20 +47,20 @@ pub struct Told {
     /// Whether its claim was answered when nobody watched it any more.
     pub unheard: bool,
     /// What the server knew of it.
-    pub truths: Vec<Truth>,
+    pub truths: Vec<TruthEntry>,
 }
 
 /// A story that was played to its end.
 #[derive(Clone, Debug)]
-pub struct Played {
+pub struct PlayedStory {
     /// All connections through the proxy.
-    pub connections: Vec<Told>,
+    pub connections: Vec<KnownConnection>,
     /// What servers knew of connections that the proxy could not see.
-    pub unseen: Vec<Truth>,
+    pub unseen: Vec<TruthEntry>,
     /// When which session was claimed where the proxy could not see it.
     pub unseen_claims: Vec<(Timestamp, i64)>,
     /// When which server began or ceased to serve.
-    pub shifts: Vec<Shift>,
+    pub shifts: Vec<ServingShift>,
     /// Servers that were cut from their leader.
     pub parted: Vec<ServerId>,
     /// When which server was asked and found not to serve.
@@ -68,5 +68,5 @@ pub struct Played {
     /// When the story was over.
     pub curtain: Timestamp,
     /// What the ledger said, and when.
-    pub findings: Vec<(Timestamp, Finding)>,
+    pub findings: Vec<(Timestamp, LedgerFinding)>,
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::happens::{Happens, Item};
 use super::sent_claims::ClaimOwner;
-use super::stage::{PROXY, Stage};
+use super::stage::{PROXY, StoryStage};
+use super::stage_event::{ConversationItem, StageEvent};
 use crate::ids::{ServerId, SessionId};
-use crate::route::{Candidate, ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, RECHECK, choose, claim_lasts};
-use crate::session::ending::{Closer, How, ProxyClose};
+use crate::route::{ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, RECHECK, ServerCandidate, choose, claim_lasts};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 
-/// How long a look is waited for before what was seen is decided upon again.
+/// How long a probe is waited for before what was seen is decided upon again.
 const LOOK_WAIT: Duration = Duration::from_millis(50);
 
 /// How the server for one client's connection is found.
@@ -32,7 +32,7 @@ pub(super) struct PooledSearch {
     turn: u64,
 }
 
-impl Stage<'_> {
+impl StoryStage<'_> {
     /// A client opens a connection to a pooled address and claims its session on it.
     pub(super) fn open_pooled(&mut self, actor: usize, wanted: ServerId) -> usize {
         let front = self.new_wire(actor, wanted, None, None);
@@ -52,12 +52,12 @@ impl Stage<'_> {
         };
         let frame = search.frame.clone();
         self.wires[front].search = Some(Box::new(search));
-        self.carry(front, 0, Item::Bytes(frame));
+        self.carry(front, 0, ConversationItem::Bytes(frame));
         front
     }
 
     /// The proxy has something from a client of a pooled address.
-    pub(super) fn hear_pooled(&mut self, front: usize, item: Item) {
+    pub(super) fn hear_pooled(&mut self, front: usize, item: ConversationItem) {
         let farewell = self.wires[front].farewell;
         let Some(search) = self.wires[front].search.as_mut() else { return };
         if let Some(attached) = search.attached {
@@ -66,14 +66,14 @@ impl Stage<'_> {
         }
         match item {
             _ if search.over => {}
-            Item::Bytes(_) => {
+            ConversationItem::Bytes(_) => {
                 self.searching.push(front);
                 self.seek(front);
             }
-            Item::End(how) => {
+            ConversationItem::End(how) => {
                 for wire in self.end_search(front) {
                     self.wires[wire].farewell = farewell;
-                    self.keep(wire, Closer::Client(how));
+                    self.keep(wire, ConnectionCloser::Client(how));
                 }
             }
         }
@@ -98,7 +98,7 @@ impl Stage<'_> {
         let Some(search) = self.wires[front].search.as_mut() else { return };
         search.turn += 1;
         let turn = search.turn;
-        self.later(later, Happens::Seek(front, turn));
+        self.later(later, StageEvent::Seek(front, turn));
     }
 
     pub(super) fn seek_at(&mut self, front: usize, turn: u64) {
@@ -129,9 +129,9 @@ impl Stage<'_> {
                 }
                 ClaimStep::TurnAway(_) => {
                     for wire in self.end_search(front) {
-                        self.keep(wire, Closer::Proxy(ProxyClose::HandshakeDeadline));
+                        self.keep(wire, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
                     }
-                    return self.carry(front, 3, Item::End(How::Fin));
+                    return self.carry(front, 3, ConversationItem::End(CloseKind::Fin));
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Stage<'_> {
             let waits = self.wires.iter().filter(|wire| wire.server == server);
             waits.filter_map(|wire| wire.relayed.as_ref()).filter(|relayed| relayed.waits()).count() as u32
         };
-        let sights = self.relay.known.sights(waiting);
+        let snapshots = self.relay.known.snapshots(waiting);
         let search = self.wires[front].search.as_ref()?;
         let (session, forged) = search.owner;
         // A claim that proves nothing is kept away from the good connection.
@@ -157,11 +157,11 @@ impl Stage<'_> {
         if session != 0 {
             search.search.follow(out);
         }
-        Some(search.search.decide(&order, &sights, |since| now.since(since)))
+        Some(search.search.decide(&order, &snapshots, |since| now.since(since)))
     }
 
     /// Sends the claim to a server; false when that is not reached.
-    fn ask_server(&mut self, front: usize, candidate: Candidate) -> bool {
+    fn ask_server(&mut self, front: usize, candidate: ServerCandidate) -> bool {
         let (now, server, actor) = (self.now, candidate.server, self.wires[front].actor);
         let Some(link) = self.ensemble.connect(now, server, PROXY) else {
             self.probe(server, false);
@@ -182,7 +182,7 @@ impl Stage<'_> {
         if let Some(relayed) = self.wires[wire].relayed.as_mut() {
             self.relay.client_bytes(now, relayed, &frame);
         }
-        self.carry(wire, 1, Item::Bytes(frame));
+        self.carry(wire, 1, ConversationItem::Bytes(frame));
         true
     }
 
@@ -207,18 +207,18 @@ impl Stage<'_> {
     fn supersede(&mut self, front: usize) {
         let Some((session, false)) = self.wires[front].search.as_ref().map(|search| search.owner) else { return };
         for wire in self.carriers(session) {
-            self.end_pooled(wire, ProxyClose::Superseded, How::Reset);
+            self.end_pooled(wire, ProxyClose::Superseded, CloseKind::Reset);
         }
     }
 
     /// The proxy ends a connection through a pooled address.
-    pub(super) fn end_pooled(&mut self, wire: usize, close: ProxyClose, how: How) {
+    pub(super) fn end_pooled(&mut self, wire: usize, close: ProxyClose, how: CloseKind) {
         let now = self.now;
         let pooled = self.wires[wire].front.is_some();
         let Some(relayed) = self.wires[wire].relayed.as_mut().filter(|_| pooled) else { return };
-        if self.relay.end(now, relayed, Closer::Proxy(close)) {
-            self.carry(wire, 1, Item::End(how));
-            self.carry(wire, 3, Item::End(How::Fin));
+        if self.relay.end(now, relayed, ConnectionCloser::Proxy(close)) {
+            self.carry(wire, 1, ConversationItem::End(how));
+            self.carry(wire, 3, ConversationItem::End(CloseKind::Fin));
         }
     }
 
@@ -234,7 +234,7 @@ impl Stage<'_> {
             search.asked.retain(|other| *other != wire);
             search.left_behind = true;
         }
-        self.keep(wire, Closer::Proxy(ProxyClose::HandshakeDeadline));
+        self.keep(wire, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
     }
 
     fn left(&mut self, front: usize, server: ServerId) {
@@ -254,7 +254,7 @@ impl Stage<'_> {
     }
 
     /// A server that was asked has said something.
-    pub(super) fn hear_asked(&mut self, wire: usize, item: Item) {
+    pub(super) fn hear_asked(&mut self, wire: usize, item: ConversationItem) {
         let (now, server) = (self.now, self.wires[wire].server);
         if item.settles() {
             self.sent_claims.settled(wire);
@@ -263,21 +263,21 @@ impl Stage<'_> {
         if let Some(search) = self.wires[front].search.as_mut() {
             search.asked.retain(|other| *other != wire);
             match item {
-                Item::End(How::Fin) => search.search.over(server),
-                Item::End(_) => search.search.broke(server),
-                Item::Bytes(_) => {}
+                ConversationItem::End(CloseKind::Fin) => search.search.over(server),
+                ConversationItem::End(_) => search.search.broke(server),
+                ConversationItem::Bytes(_) => {}
             }
         }
         let Some(relayed) = self.wires[wire].relayed.as_mut() else { return };
         match item {
-            Item::Bytes(bytes) => {
+            ConversationItem::Bytes(bytes) => {
                 self.relay.server_bytes(now, relayed, &bytes);
                 self.attach(front, wire);
-                self.carry(wire, 3, Item::Bytes(bytes));
+                self.carry(wire, 3, ConversationItem::Bytes(bytes));
                 self.end_if_late(front, wire);
             }
-            Item::End(how) => {
-                self.relay.end(now, relayed, Closer::Server(how));
+            ConversationItem::End(how) => {
+                self.relay.end(now, relayed, ConnectionCloser::Server(how));
                 self.probe(server, false);
                 self.seek(front);
             }
@@ -287,7 +287,7 @@ impl Stage<'_> {
     /// The connection is its client's from now on.
     fn attach(&mut self, front: usize, wire: usize) {
         for other in self.end_search(front) {
-            self.keep(other, Closer::Proxy(ProxyClose::HandshakeDeadline));
+            self.keep(other, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
         }
         if let Some(search) = self.wires[front].search.as_mut() {
             search.attached = Some(wire);
@@ -306,12 +306,12 @@ impl Stage<'_> {
         let (session, since) = (self.wires[front].claimed, self.wires[wire].opened_at);
         let left_behind = self.wires[front].search.as_ref().is_some_and(|search| search.left_behind);
         if left_behind && self.sent_claims.was_answered_late(session, since) {
-            self.end_pooled(wire, ProxyClose::LateClaim, How::Fin);
+            self.end_pooled(wire, ProxyClose::LateClaim, CloseKind::Fin);
         }
     }
 
     /// Watches a claim on that nobody waits for any more.
-    fn keep(&mut self, wire: usize, closer: Closer) {
+    fn keep(&mut self, wire: usize, closer: ConnectionCloser) {
         let (now, server) = (self.now, self.wires[wire].server);
         if let Some(relayed) = self.wires[wire].relayed.as_mut() {
             self.relay.end(now, relayed, closer);
@@ -319,7 +319,7 @@ impl Stage<'_> {
         self.probe(server, false);
         self.watched.push(wire);
         let lasts = claim_lasts(self.actors[self.wires[wire].actor].character.timeout());
-        self.later(lasts, Happens::Unwatched(wire));
+        self.later(lasts, StageEvent::Unwatched(wire));
     }
 }
 

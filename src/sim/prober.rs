@@ -1,22 +1,22 @@
-//! The proxy's looks at the servers in a story: `srvr`, every second and whenever the ledger asks.
+//! The proxy's probes of the servers in a story: `srvr`, every second and whenever the ledger asks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::ensemble::LinkId;
-use super::happens::{Happens, Item};
-use super::stage::{PROXY, Stage};
+use super::stage::{PROXY, StoryStage};
+use super::stage_event::{ConversationItem, StageEvent};
 use crate::ids::{ServerId, Zxid};
-use crate::session::sighting::{Health, Role, Sighting};
+use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use crate::time::Timestamp;
 
-/// Pause between two looks at one server.
+/// Pause between two probes of one server.
 const EVERY: Duration = Duration::from_secs(1);
 /// How long an answer is awaited.
 const BOUND: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-struct Probe {
+struct OpenProbe {
     server: ServerId,
     asked_at: Timestamp,
     link: Option<LinkId>,
@@ -25,18 +25,18 @@ struct Probe {
 
 /// Looks that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Prober {
-    probes: BTreeMap<u64, Probe>,
+pub(super) struct SimulatedProber {
+    probes: BTreeMap<u64, OpenProbe>,
     numbers: u64,
     /// When which server was asked and found not to serve.
     pub(super) seen_down: Vec<(Timestamp, ServerId)>,
 }
 
-impl Stage<'_> {
-    /// Begins a look at a server, unless one is under way; a regular one comes again.
+impl StoryStage<'_> {
+    /// Begins a probe of a server, unless one is under way; a regular one comes again.
     pub(super) fn probe(&mut self, server: ServerId, regular: bool) {
         if regular {
-            self.later(EVERY, Happens::Probe(server));
+            self.later(EVERY, StageEvent::Probe(server));
         }
         if self.prober.probes.values().any(|probe| probe.server == server) {
             return;
@@ -44,14 +44,14 @@ impl Stage<'_> {
         self.relay.known.look_begins(server, self.now);
         self.prober.numbers += 1;
         let number = self.prober.numbers;
-        let probe = Probe { server, asked_at: self.now, link: None, heard: Vec::new() };
+        let probe = OpenProbe { server, asked_at: self.now, link: None, heard: Vec::new() };
         self.prober.probes.insert(number, probe);
         let hop = self.random.between(Duration::from_micros(50), Duration::from_micros(800));
-        self.later(hop, Happens::ProbeArrives(number));
-        self.later(BOUND, Happens::ProbeEnds(number));
+        self.later(hop, StageEvent::ProbeArrives(number));
+        self.later(BOUND, StageEvent::ProbeEnds(number));
     }
 
-    /// Begins a look at a server whose last answer is older than that.
+    /// Begins a probe of a server whose last answer is older than that.
     pub(super) fn look_if_older(&mut self, server: ServerId, age: Duration) {
         if self.now.since(self.relay.known.told_at(server)) > age {
             self.probe(server, false);
@@ -61,7 +61,7 @@ impl Stage<'_> {
     pub(super) fn probe_arrives(&mut self, number: u64) {
         let Some(server) = self.prober.probes.get(&number).map(|probe| probe.server) else { return };
         let Some(link) = self.ensemble.connect(self.now, server, PROXY) else {
-            return self.seen(number, Health::Refusing);
+            return self.seen(number, ServerHealth::Refusing);
         };
         if let Some(probe) = self.prober.probes.get_mut(&number) {
             probe.link = Some(link);
@@ -70,14 +70,14 @@ impl Stage<'_> {
     }
 
     /// Something came on a connection that is nobody's but a probe's.
-    pub(super) fn prober_hears(&mut self, link: LinkId, item: Item) {
+    pub(super) fn prober_hears(&mut self, link: LinkId, item: ConversationItem) {
         let found = self.prober.probes.iter_mut().find(|(_, probe)| probe.link == Some(link));
         let Some((number, probe)) = found else { return };
         match item {
-            Item::Bytes(bytes) => probe.heard.extend(bytes),
-            Item::End(_) => {
+            ConversationItem::Bytes(bytes) => probe.heard.extend(bytes),
+            ConversationItem::End(_) => {
                 let number = *number;
-                self.seen(number, Health::Closing);
+                self.seen(number, ServerHealth::HangingUp);
             }
         }
     }
@@ -88,34 +88,35 @@ impl Stage<'_> {
                 let server = probe.server;
                 self.ensemble.hang_up(self.now, server, link);
             }
-            self.seen(number, Health::Mute);
+            self.seen(number, ServerHealth::Unresponsive);
         }
     }
 
-    /// A look is over; `otherwise` is what it showed if nothing was said.
-    fn seen(&mut self, number: u64, otherwise: Health) {
+    /// A probe is over; `otherwise` is what it showed if nothing was said.
+    fn seen(&mut self, number: u64, otherwise: ServerHealth) {
         let Some(probe) = self.prober.probes.remove(&number) else { return };
-        let sighting = read(&String::from_utf8_lossy(&probe.heard), otherwise);
-        if matches!(sighting.health, Health::NotServing | Health::Refusing | Health::Mute) {
+        let probe_result = read(&String::from_utf8_lossy(&probe.heard), otherwise);
+        if matches!(probe_result.health, ServerHealth::NotServing | ServerHealth::Refusing | ServerHealth::Unresponsive)
+        {
             self.prober.seen_down.push((probe.asked_at, probe.server));
         }
-        self.relay.saw(self.now, probe.server, probe.asked_at, sighting);
+        self.relay.saw(self.now, probe.server, probe.asked_at, probe_result);
         self.wake_searches();
     }
 }
 
-fn read(text: &str, otherwise: Health) -> Sighting {
+fn read(text: &str, otherwise: ServerHealth) -> ProbeResult {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
     let role = match field("Mode: ") {
-        Some("leader") => Role::Leader,
-        Some("follower") => Role::Follower,
-        _ => Role::Unknown,
+        Some("leader") => ServerRole::Leader,
+        Some("follower") => ServerRole::Follower,
+        _ => ServerRole::Unknown,
     };
     let zxid = field("Zxid: 0x").and_then(|digits| i64::from_str_radix(digits, 16).ok()).map(Zxid);
     let health = match text {
         "" => otherwise,
-        _ if text.contains("not currently serving") => Health::NotServing,
-        _ => Health::Serving,
+        _ if text.contains("not currently serving") => ServerHealth::NotServing,
+        _ => ServerHealth::Serving,
     };
-    Sighting { health, role, zxid }
+    ProbeResult { health, role, zxid }
 }

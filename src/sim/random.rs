@@ -6,9 +6,9 @@ use std::time::Duration;
 
 /// A seeded generator.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct SeededRandom(u64);
 
-impl Random {
+impl SeededRandom {
     /// Begins the sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(seed ^ 0x9E37_79B9_7F4A_7C15)
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_seed_tells_its_story_again() {
         let draw = |seed| {
-            let mut random = Random::new(seed);
+            let mut random = SeededRandom::new(seed);
             (0..8).map(|_| random.below(1000)).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn ranges_hold() {
-        let mut random = Random::new(1);
+        let mut random = SeededRandom::new(1);
         for _ in 0..1000 {
             let low = Duration::from_millis(3);
             assert!((low..Duration::from_millis(9)).contains(&random.between(low, Duration::from_millis(9))));

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use super::known::KnownServers;
 use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::session::ending::{Closer, ConnectionEnd, Unanswered};
+use crate::session::connection_end::{ConnectionCloser, ConnectionEnd, UnansweredRequest};
 use crate::session::event::{Event, Observer};
 use crate::session::identity::ShortPath;
-use crate::session::sighting::Sighting;
-use crate::session::transition::{Finding, Transition};
+use crate::session::probe_result::ProbeResult;
+use crate::session::transition::{LedgerFinding, SessionTransition};
 use crate::session::verdict::RouteReason;
 use crate::session::{ConnectionTracker, LedgerLimits, SessionLedger};
 use crate::time::Timestamp;
@@ -20,7 +20,7 @@ const MAX_FRAME: u32 = 0xfffff;
 
 /// One connection pair through the proxy.
 #[derive(Debug)]
-pub(super) struct Relayed {
+pub(super) struct RelayedPair {
     pub(super) id: ConnectionId,
     client: SocketAddr,
     server: ServerId,
@@ -34,45 +34,45 @@ pub(super) struct Relayed {
     /// Whether that was answered after its end, and nobody listened.
     pub(super) unheard: bool,
     /// The first sign of its end.
-    pub(super) ended: Option<(Timestamp, Closer)>,
+    pub(super) ended: Option<(Timestamp, ConnectionCloser)>,
     /// What was seen of it by then.
     pub(super) seen: Option<ConnectionEnd>,
 }
 
 /// What the ledger has to be told of what was just seen.
-struct Notes<'a> {
+struct RelayNotes<'a> {
     connection: ConnectionId,
     client: SocketAddr,
     server: ServerId,
     routed: RouteReason,
-    told: &'a mut Vec<Transition>,
+    told: &'a mut Vec<SessionTransition>,
     /// Whether a write was answered.
     wrote: bool,
 }
 
-impl Observer for Notes<'_> {
+impl Observer for RelayNotes<'_> {
     fn observe(&mut self, event: Event<'_>) {
         let connection = self.connection;
         self.told.push(match event {
-            Event::ConnectRequested(request) => Transition::Claimed {
+            Event::ConnectRequested(request) => SessionTransition::Claimed {
                 connection,
                 client: self.client,
                 server: self.server,
                 request,
                 routed: self.routed,
             },
-            Event::ConnectResponded(response) => Transition::Answered { connection, response },
-            Event::Identified(identity) => Transition::Identified { connection, identity },
+            Event::ConnectResponded(response) => SessionTransition::Answered { connection, response },
+            Event::Identified(identity) => SessionTransition::Identified { connection, identity },
             Event::ControllerGone { chroot, watched } => {
-                Transition::ControllerGone { chroot: ShortPath::new(chroot), watched }
+                SessionTransition::ControllerGone { chroot: ShortPath::new(chroot), watched }
             }
-            Event::MoveRefused { form, refused } => Transition::MoveRefused {
+            Event::MoveRefused { form, refused } => SessionTransition::MoveRefused {
                 connection,
                 form,
-                refused: refused.map(|refused| Unanswered {
+                refused: refused.map(|refused| UnansweredRequest {
                     xid: refused.xid,
                     op: refused.op,
-                    path: Unanswered::path_of(refused.path),
+                    path: UnansweredRequest::path_of(refused.path),
                     sent_at: refused.sent_at,
                 }),
             },
@@ -85,7 +85,7 @@ impl Observer for Notes<'_> {
     }
 }
 
-impl Relayed {
+impl RelayedPair {
     pub(super) fn new(id: u64, client: SocketAddr, server: ServerId, routed: RouteReason) -> Self {
         Self {
             id: ConnectionId(id),
@@ -111,17 +111,17 @@ impl Relayed {
     fn look(
         &mut self,
         now: Timestamp,
-        look: impl FnOnce(&mut ConnectionTracker, &mut Notes<'_>),
-    ) -> (Vec<Transition>, bool) {
+        look: impl FnOnce(&mut ConnectionTracker, &mut RelayNotes<'_>),
+    ) -> (Vec<SessionTransition>, bool) {
         let mut told = Vec::new();
         let (connection, client, server, routed) = (self.id, self.client, self.server, self.routed);
-        let mut notes = Notes { connection, client, server, routed, told: &mut told, wrote: false };
+        let mut notes = RelayNotes { connection, client, server, routed, told: &mut told, wrote: false };
         look(&mut self.tracker, &mut notes);
         let wrote = notes.wrote;
         for told in &told {
             match told {
-                Transition::Claimed { .. } => self.claimed = true,
-                Transition::Answered { response, .. } => {
+                SessionTransition::Claimed { .. } => self.claimed = true,
+                SessionTransition::Answered { response, .. } => {
                     self.answered = Some(now);
                     self.given = if response.accepted() { response.session.0 } else { 0 };
                 }
@@ -134,14 +134,14 @@ impl Relayed {
 
 /// The ledger and what it has found.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub(super) struct SimulatedRelay {
     ledger: SessionLedger,
     /// What is known of the servers.
     pub(super) known: KnownServers,
-    pub(super) findings: Vec<(Timestamp, Finding)>,
+    pub(super) findings: Vec<(Timestamp, LedgerFinding)>,
 }
 
-impl Relay {
+impl SimulatedRelay {
     pub(super) fn new(servers: usize) -> Self {
         Self {
             known: KnownServers::new(servers),
@@ -150,7 +150,7 @@ impl Relay {
         }
     }
 
-    fn tell(&mut self, now: Timestamp, told: Vec<Transition>) {
+    fn tell(&mut self, now: Timestamp, told: Vec<SessionTransition>) {
         for transition in told {
             self.ledger.apply(now, transition);
         }
@@ -163,12 +163,12 @@ impl Relay {
         }
     }
 
-    pub(super) fn client_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
+    pub(super) fn client_bytes(&mut self, now: Timestamp, relayed: &mut RelayedPair, bytes: &[u8]) {
         let (told, _) = relayed.look(now, |tracker, notes| tracker.on_client_bytes(now, bytes, notes));
         self.tell(now, told);
     }
 
-    pub(super) fn server_bytes(&mut self, now: Timestamp, relayed: &mut Relayed, bytes: &[u8]) {
+    pub(super) fn server_bytes(&mut self, now: Timestamp, relayed: &mut RelayedPair, bytes: &[u8]) {
         let before = relayed.answered;
         let (told, wrote) = relayed.look(now, |tracker, notes| tracker.on_server_bytes(now, bytes, notes));
         if before.is_none() && relayed.given != 0 {
@@ -183,11 +183,11 @@ impl Relay {
     /// A claim whose connection had ended was answered after all.
     pub(super) fn answered_late(&mut self, now: Timestamp, id: ConnectionId, session: i64, response: ConnectResponse) {
         let session = SessionId(session);
-        self.tell(now, vec![Transition::LateAnswer { connection: id, session, response }]);
+        self.tell(now, vec![SessionTransition::LateAnswer { connection: id, session, response }]);
     }
 
     /// The first sign of a connection's end; false when there was one before.
-    pub(super) fn end(&mut self, now: Timestamp, relayed: &mut Relayed, closer: Closer) -> bool {
+    pub(super) fn end(&mut self, now: Timestamp, relayed: &mut RelayedPair, closer: ConnectionCloser) -> bool {
         if relayed.ended.is_some() {
             return false;
         }
@@ -195,14 +195,14 @@ impl Relay {
         if relayed.claimed {
             let end = relayed.tracker.end(closer);
             relayed.seen = Some(end.clone());
-            self.tell(now, vec![Transition::Ended { connection: relayed.id, end }]);
+            self.tell(now, vec![SessionTransition::Ended { connection: relayed.id, end }]);
         }
         true
     }
 
-    pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, asked_at: Timestamp, sighting: Sighting) {
-        self.known.saw(server, asked_at, now, sighting);
-        self.tell(now, vec![Transition::ServerSeen { server, asked_at, connected_at: asked_at, sighting }]);
+    pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, asked_at: Timestamp, probe_result: ProbeResult) {
+        self.known.saw(server, asked_at, now, probe_result);
+        self.tell(now, vec![SessionTransition::ServerSeen { server, asked_at, connected_at: asked_at, probe_result }]);
     }
 
     pub(super) fn tick(&mut self, now: Timestamp) {
@@ -212,6 +212,6 @@ impl Relay {
 
     /// A server that the ledger wants looked at now.
     pub(super) fn inquiry(&mut self) -> Option<ServerId> {
-        self.ledger.poll_inquiry()
+        self.ledger.poll_probe_request()
     }
 }

@@ -1,14 +1,14 @@
 //! The frames that a simulated server writes.
 
-use super::tree::{Happening, Stat, Step, Tree};
+use super::data_tree::{DataTree, NodeStat, TreeEvent, TreeStep};
 use crate::ids::SessionId;
 use crate::wire::{ErrorCode, JuteWriter, OpCode};
 
 /// How a write ended, the same on every server.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// These steps were carried out; each with the operation that decides its result.
-    Done(Vec<(OpCode, Step)>),
+    Done(Vec<(OpCode, TreeStep)>),
     /// One change was refused: its place and the code.
     Refused(usize, ErrorCode),
     /// The session belongs to somebody else.
@@ -16,11 +16,11 @@ pub enum Outcome {
 }
 
 trait WriteStat {
-    fn full_stat(self, stat: Stat) -> Self;
+    fn full_stat(self, stat: NodeStat) -> Self;
 }
 
 impl WriteStat for JuteWriter {
-    fn full_stat(self, stat: Stat) -> Self {
+    fn full_stat(self, stat: NodeStat) -> Self {
         let times = self.long(stat.czxid).long(stat.mzxid).long(0).long(0);
         let versions = times.int(stat.version).int(stat.cversion).int(0).long(stat.owner);
         versions.int(stat.data_len).int(stat.children).long(stat.pzxid)
@@ -45,13 +45,13 @@ pub fn path(xid: i32, zxid: i64, path: &str) -> Vec<u8> {
 }
 
 /// A watch event; its zxid is told from 3.9 on.
-pub fn event(happening: Happening, path: &str, zxid: i64) -> Vec<u8> {
+pub fn event(happening: TreeEvent, path: &str, zxid: i64) -> Vec<u8> {
     let head = JuteWriter::new().reply(-1, zxid, ErrorCode::OK);
     head.int(happening as i32).int(3).buffer(path.as_bytes()).end().into_bytes()
 }
 
 /// The answer to a question, out of this server's copy of the tree.
-pub fn read(xid: i32, zxid: i64, op: OpCode, path: &str, tree: &Tree) -> Vec<u8> {
+pub fn read(xid: i32, zxid: i64, op: OpCode, path: &str, tree: &DataTree) -> Vec<u8> {
     let ok = JuteWriter::new().reply(xid, zxid, ErrorCode::OK);
     let Some((content, stat)) = tree.read(path) else { return head(xid, zxid, ErrorCode::NO_NODE) };
     match op {
@@ -68,42 +68,42 @@ pub fn read(xid: i32, zxid: i64, op: OpCode, path: &str, tree: &Tree) -> Vec<u8>
     .into_bytes()
 }
 
-fn result(writer: JuteWriter, op: OpCode, step: &Step, tree: &Tree) -> JuteWriter {
+fn result(writer: JuteWriter, op: OpCode, step: &TreeStep, tree: &DataTree) -> JuteWriter {
     let stat = |path: &str| tree.stat(path).unwrap_or_default();
     match step {
-        Step::Create(path, ..) if op == OpCode::CREATE => writer.buffer(path.as_bytes()),
-        Step::Create(path, ..) => writer.buffer(path.as_bytes()).full_stat(stat(path)),
-        Step::SetData(path, _) | Step::SetAcl(path) => writer.full_stat(stat(path)),
-        Step::Delete(_) | Step::Check => writer,
+        TreeStep::Create(path, ..) if op == OpCode::CREATE => writer.buffer(path.as_bytes()),
+        TreeStep::Create(path, ..) => writer.buffer(path.as_bytes()).full_stat(stat(path)),
+        TreeStep::SetData(path, _) | TreeStep::SetAcl(path) => writer.full_stat(stat(path)),
+        TreeStep::Delete(_) | TreeStep::Check => writer,
     }
 }
 
-/// The reply to a single write that was decided; not for [`Outcome::Moved`].
-pub fn write(xid: i32, zxid: i64, outcome: &Outcome, tree: &Tree) -> Vec<u8> {
+/// The reply to a single write that was decided; not for [`WriteOutcome::Moved`].
+pub fn write(xid: i32, zxid: i64, outcome: &WriteOutcome, tree: &DataTree) -> Vec<u8> {
     match outcome {
-        Outcome::Done(steps) => {
+        WriteOutcome::Done(steps) => {
             let ok = JuteWriter::new().reply(xid, zxid, ErrorCode::OK);
             steps.iter().fold(ok, |writer, (op, step)| result(writer, *op, step, tree)).end().into_bytes()
         }
-        Outcome::Refused(_, error) => head(xid, zxid, *error),
-        Outcome::Moved => head(xid, zxid, ErrorCode::SESSION_MOVED),
+        WriteOutcome::Refused(_, error) => head(xid, zxid, *error),
+        WriteOutcome::Moved => head(xid, zxid, ErrorCode::SESSION_MOVED),
     }
 }
 
 /// The reply to a multi of `parts` operations. A refused one tells a code for each: none before the culprit, its
 /// own, and -2 behind it.
-pub fn multi(xid: i32, zxid: i64, outcome: &Outcome, parts: usize, tree: &Tree) -> Vec<u8> {
+pub fn multi(xid: i32, zxid: i64, outcome: &WriteOutcome, parts: usize, tree: &DataTree) -> Vec<u8> {
     let mut writer = JuteWriter::new().reply(xid, zxid, ErrorCode::OK);
     let (culprit, error) = match outcome {
-        Outcome::Done(steps) => {
+        WriteOutcome::Done(steps) => {
             for (op, step) in steps {
                 let told = if *op == OpCode::CREATE_CONTAINER { OpCode::CREATE2 } else { *op };
                 writer = result(writer.multi_header(told.0, false, 0), *op, step, tree);
             }
             return writer.multi_end().end().into_bytes();
         }
-        Outcome::Refused(place, error) => (*place, *error),
-        Outcome::Moved => (0, ErrorCode::SESSION_MOVED),
+        WriteOutcome::Refused(place, error) => (*place, *error),
+        WriteOutcome::Moved => (0, ErrorCode::SESSION_MOVED),
     };
     for place in 0..parts {
         let code = match place.cmp(&culprit) {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_moved_multi_has_the_bytes_of_3_5() {
-        let bytes = multi(2, 0x1_0000_0006, &Outcome::Moved, 3, &Tree::default());
+        let bytes = multi(2, 0x1_0000_0006, &WriteOutcome::Moved, 3, &DataTree::default());
         let part = |code: i32| [&[255, 255, 255, 255, 0][..], &code.to_be_bytes(), &code.to_be_bytes()].concat();
         let end = [255, 255, 255, 255, 1, 255, 255, 255, 255];
         let body = [&[0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0][..], &part(-118), &part(-2), &part(-2), &end];

@@ -3,17 +3,17 @@
 //! An owned reading, unlike the [`scanner`](crate::wire::FrameScanner)'s: a server has to do what it is told.
 //! Operations that the simulation does not know are answered as a server does that never heard of them.
 
-use super::tree::Change;
-use super::watches::Replay;
+use super::data_tree::TreeChange;
+use super::watches::WatchReplay;
 use crate::wire::{JuteReader, OpCode};
 
 /// A frame's content.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Ask {
+pub enum RequestContent {
     /// Changes that must all succeed; each with the operation that decides its reply.
-    Write(Vec<(OpCode, Change)>),
+    Write(Vec<(OpCode, TreeChange)>),
     /// Something that the connected server answers by itself.
-    Read(Read),
+    Read(ReadRequest),
     /// Wait until this server has caught up with the leader.
     Sync(String),
     /// I am alive.
@@ -21,7 +21,7 @@ pub enum Ask {
     /// I am somebody: scheme and whether the simulation believes it.
     Auth(String),
     /// Take my watches back.
-    SetWatches(Replay),
+    SetWatches(WatchReplay),
     /// I am done.
     CloseSession,
     /// Not understood.
@@ -30,7 +30,7 @@ pub enum Ask {
 
 /// A question that changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Read {
+pub struct ReadRequest {
     /// `exists`, `getData`, `getChildren`, `getChildren2` or `getACL`.
     pub op: OpCode,
     /// The node.
@@ -47,7 +47,7 @@ fn texts(reader: &mut JuteReader<'_>) -> Option<Vec<String>> {
     (0..reader.int()?.max(0)).map(|_| text(reader)).collect()
 }
 
-impl Ask {
+impl RequestContent {
     /// Reads the body behind a request's header; None when it is broken.
     pub fn read(op: OpCode, body: &[u8]) -> Option<Self> {
         let mut reader = JuteReader::new(body);
@@ -61,10 +61,10 @@ impl Ask {
                 Self::Auth(text(reader)?)
             }
             OpCode::EXISTS | OpCode::GET_DATA | OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2 => {
-                Self::Read(Read { op, path: text(reader)?, watch: reader.bool()? })
+                Self::Read(ReadRequest { op, path: text(reader)?, watch: reader.bool()? })
             }
-            OpCode::GET_ACL => Self::Read(Read { op, path: text(reader)?, watch: false }),
-            OpCode::SET_WATCHES => Self::SetWatches(Replay {
+            OpCode::GET_ACL => Self::Read(ReadRequest { op, path: text(reader)?, watch: false }),
+            OpCode::SET_WATCHES => Self::SetWatches(WatchReplay {
                 relative_zxid: reader.long()?,
                 data: texts(reader)?,
                 exist: texts(reader)?,
@@ -78,7 +78,7 @@ impl Ask {
     }
 }
 
-fn multi(reader: &mut JuteReader<'_>) -> Option<Vec<(OpCode, Change)>> {
+fn multi(reader: &mut JuteReader<'_>) -> Option<Vec<(OpCode, TreeChange)>> {
     let mut changes = Vec::new();
     loop {
         let (op, done) = (OpCode(reader.int()?), reader.bool()?);
@@ -90,7 +90,7 @@ fn multi(reader: &mut JuteReader<'_>) -> Option<Vec<(OpCode, Change)>> {
     }
 }
 
-fn change(op: OpCode, reader: &mut JuteReader<'_>) -> Option<Change> {
+fn change(op: OpCode, reader: &mut JuteReader<'_>) -> Option<TreeChange> {
     Some(match op {
         OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_CONTAINER => {
             let (path, data) = (text(reader)?, reader.buffer()?.to_vec());
@@ -100,14 +100,14 @@ fn change(op: OpCode, reader: &mut JuteReader<'_>) -> Option<Change> {
                 reader.buffer()?;
             }
             let flags = reader.int()?;
-            Change::Create { path, data, flags: if flags > 3 { 0 } else { flags } }
+            TreeChange::Create { path, data, flags: if flags > 3 { 0 } else { flags } }
         }
-        OpCode::DELETE => Change::Delete { path: text(reader)?, version: reader.int()? },
-        OpCode::CHECK => Change::Check { path: text(reader)?, version: reader.int()? },
+        OpCode::DELETE => TreeChange::Delete { path: text(reader)?, version: reader.int()? },
+        OpCode::CHECK => TreeChange::Check { path: text(reader)?, version: reader.int()? },
         OpCode::SET_DATA => {
-            Change::SetData { path: text(reader)?, data: reader.buffer()?.to_vec(), version: reader.int()? }
+            TreeChange::SetData { path: text(reader)?, data: reader.buffer()?.to_vec(), version: reader.int()? }
         }
-        OpCode::SET_ACL => Change::SetAcl { path: text(reader)? },
+        OpCode::SET_ACL => TreeChange::SetAcl { path: text(reader)? },
         _ => return None,
     })
 }
@@ -131,16 +131,16 @@ mod tests {
             .int(-1)
             .multi_end()
             .into_bytes();
-        let Some(Ask::Write(changes)) = Ask::read(OpCode::MULTI, &body) else { panic!() };
-        assert_eq!(changes[0], (OpCode::CREATE, Change::Create { path: "/a".into(), data: vec![], flags: 1 }));
-        assert!(matches!(changes[1].1, Change::SetData { version: -1, .. }));
-        assert_eq!(Ask::read(OpCode::MULTI, &body[..body.len() - 1]), None);
+        let Some(RequestContent::Write(changes)) = RequestContent::read(OpCode::MULTI, &body) else { panic!() };
+        assert_eq!(changes[0], (OpCode::CREATE, TreeChange::Create { path: "/a".into(), data: vec![], flags: 1 }));
+        assert!(matches!(changes[1].1, TreeChange::SetData { version: -1, .. }));
+        assert_eq!(RequestContent::read(OpCode::MULTI, &body[..body.len() - 1]), None);
     }
 
     #[test]
     fn what_is_not_known_is_unknown() {
-        assert_eq!(Ask::read(OpCode(4242), &[]), Some(Ask::Unknown));
-        assert_eq!(Ask::read(OpCode::CHECK, &[]), Some(Ask::Unknown));
-        assert_eq!(Ask::read(OpCode::GET_DATA, &[0, 0, 0, 9]), None);
+        assert_eq!(RequestContent::read(OpCode(4242), &[]), Some(RequestContent::Unknown));
+        assert_eq!(RequestContent::read(OpCode::CHECK, &[]), Some(RequestContent::Unknown));
+        assert_eq!(RequestContent::read(OpCode::GET_DATA, &[0, 0, 0, 9]), None);
     }
 }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::LinkId;
-use super::ensemble::Message;
-use super::reply::Outcome;
-use super::request::Ask;
-use super::tree::{Happening, Step, Tree};
+use super::data_tree::{DataTree, TreeEvent, TreeStep};
+use super::ensemble::ServerMessage;
+use super::reply::WriteOutcome;
+use super::request::RequestContent;
 use super::truth::Cause;
-use super::watches::Watches;
+use super::watches::ServerWatches;
 use crate::time::Timestamp;
 use crate::wire::OpCode;
 
 /// Which rules a server answers a moved session by (protocol.md §4.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Release {
+pub enum ServerRelease {
     /// 3.2: -118 in the reply's header, whatever the request.
     V3_2,
     /// 3.4 to 3.5: a moved multi is answered with [-118, -2, …] and lives on, all else is a FIN.
@@ -28,7 +28,7 @@ pub enum Release {
 
 /// How a server speaks TCP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Factory {
+pub enum ConnectionFactory {
     /// May write replies that were queued behind the close marker; refuses connections with RST.
     Nio,
     /// Writes nothing behind the close marker; refuses connections with FIN.
@@ -37,14 +37,14 @@ pub enum Factory {
 
 /// Whether a server takes part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum State {
+pub(super) enum ServerState {
     Down,
     Looking,
     Serving,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(super) enum LinkPhase {
     Fresh,
     Settling,
     Established,
@@ -52,13 +52,13 @@ pub(super) enum Phase {
 
 /// Whether a request that waits its turn can be answered.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Turn {
+pub(super) enum RequestTurn {
     /// As soon as it is at the front.
     Ready,
     /// When the leader's word is here.
     Waiting,
     /// The leader has spoken.
-    Decided(Outcome),
+    Decided(WriteOutcome),
     /// The leader refused even to look at it: somebody else owns the session.
     Moved,
     /// Its session is gone; nobody will answer.
@@ -66,21 +66,21 @@ pub(super) enum Turn {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Queued {
+pub(super) struct QueuedRequest {
     pub(super) key: u64,
     pub(super) xid: i32,
     pub(super) op: OpCode,
-    pub(super) ask: Ask,
-    pub(super) turn: Turn,
+    pub(super) ask: RequestContent,
+    pub(super) turn: RequestTurn,
 }
 
 /// A connection as its server sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Link {
+pub(super) struct ServerLink {
     pub(super) peer: IpAddr,
-    pub(super) phase: Phase,
+    pub(super) phase: LinkPhase,
     pub(super) buffer: Vec<u8>,
-    pub(super) queue: VecDeque<Queued>,
+    pub(super) queue: VecDeque<QueuedRequest>,
     pub(super) heard_at: Timestamp,
     pub(super) session: i64,
     pub(super) timeout_ms: i32,
@@ -93,8 +93,8 @@ pub(super) struct Link {
 
 /// What a server has of the common state.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Replica {
-    pub(super) tree: Tree,
+pub(super) struct ReplicaState {
+    pub(super) tree: DataTree,
     pub(super) sessions: BTreeMap<i64, i32>,
     pub(super) zxid: i64,
 }
@@ -105,26 +105,26 @@ pub(super) struct Txn {
     pub(super) zxid: i64,
     pub(super) session: i64,
     pub(super) what: TxnKind,
-    pub(super) origin: Option<Origin>,
+    pub(super) origin: Option<RequestOrigin>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum TxnKind {
     CreateSession(i32),
-    CloseSession(Vec<Step>),
-    Write(Outcome),
+    CloseSession(Vec<TreeStep>),
+    Write(WriteOutcome),
 }
 
 /// Where a request came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Origin {
+pub(super) struct RequestOrigin {
     pub(super) server: usize,
     pub(super) handler: u64,
     pub(super) link: LinkId,
     pub(super) key: u64,
 }
 
-impl Replica {
+impl ReplicaState {
     /// Carries out, in order, the transactions that it has not seen yet.
     pub(super) fn catch_up(&mut self, recent: &VecDeque<Arc<Txn>>) {
         let seen = self.zxid;
@@ -134,7 +134,7 @@ impl Replica {
     }
 
     /// Carries out a transaction and tells what happened to which path.
-    pub(super) fn apply(&mut self, txn: &Txn) -> Vec<(Happening, String)> {
+    pub(super) fn apply(&mut self, txn: &Txn) -> Vec<(TreeEvent, String)> {
         self.zxid = txn.zxid;
         match &txn.what {
             TxnKind::CreateSession(timeout_ms) => {
@@ -145,7 +145,7 @@ impl Replica {
                 self.sessions.remove(&txn.session);
                 steps.iter().flat_map(|step| self.tree.apply(step, txn.zxid)).collect()
             }
-            TxnKind::Write(Outcome::Done(steps)) => {
+            TxnKind::Write(WriteOutcome::Done(steps)) => {
                 steps.iter().flat_map(|(_, step)| self.tree.apply(step, txn.zxid)).collect()
             }
             TxnKind::Write(_) => Vec::new(),
@@ -155,11 +155,11 @@ impl Replica {
 
 /// One server.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct SimulatedServer {
     pub(super) myid: u8,
-    pub(super) release: Release,
-    pub(super) factory: Factory,
-    pub(super) state: State,
+    pub(super) release: ServerRelease,
+    pub(super) factory: ConnectionFactory,
+    pub(super) state: ServerState,
     pub(super) frozen: bool,
     /// Counts freezes, so that a timer knows whether it still means this one.
     pub(super) spell: u64,
@@ -168,15 +168,15 @@ pub(super) struct Server {
     /// Counts such cuts.
     pub(super) cuts: u64,
     /// What it has sent to the leader, and the leader to it, since.
-    pub(super) held_up: Vec<Message>,
-    pub(super) held_down: Vec<Message>,
+    pub(super) held_up: Vec<ServerMessage>,
+    pub(super) held_down: Vec<ServerMessage>,
     /// What arrived while frozen.
-    pub(super) mailbox: VecDeque<Message>,
+    pub(super) mailbox: VecDeque<ServerMessage>,
     /// Number of its link to the leader (of a leader: of its reign); 0 when it has none.
     pub(super) handler: u64,
-    pub(super) replica: Replica,
-    pub(super) watches: Watches,
-    pub(super) links: BTreeMap<LinkId, Link>,
+    pub(super) replica: ReplicaState,
+    pub(super) watches: ServerWatches,
+    pub(super) links: BTreeMap<LinkId, ServerLink>,
     /// The connection by which each session is known here.
     pub(super) by_session: HashMap<i64, LinkId>,
     pub(super) touched: BTreeSet<i64>,
@@ -189,13 +189,13 @@ pub(super) struct Server {
     pub(super) lag: Duration,
 }
 
-impl Server {
-    pub(super) fn new(place: usize, release: Release, factory: Factory) -> Self {
+impl SimulatedServer {
+    pub(super) fn new(place: usize, release: ServerRelease, factory: ConnectionFactory) -> Self {
         Self {
             myid: place as u8 + 1,
             release,
             factory,
-            state: State::Looking,
+            state: ServerState::Looking,
             frozen: false,
             spell: 0,
             severed: false,
@@ -204,8 +204,8 @@ impl Server {
             held_down: Vec::new(),
             mailbox: VecDeque::new(),
             handler: 0,
-            replica: Replica::default(),
-            watches: Watches::default(),
+            replica: ReplicaState::default(),
+            watches: ServerWatches::default(),
             links: BTreeMap::new(),
             by_session: HashMap::new(),
             touched: BTreeSet::new(),
@@ -218,7 +218,7 @@ impl Server {
 
     /// Whether it runs and can be talked to by its peers.
     pub(super) fn awake(&self) -> bool {
-        self.state != State::Down && !self.frozen
+        self.state != ServerState::Down && !self.frozen
     }
 
     /// Whether it runs and its peers reach it.
@@ -240,13 +240,13 @@ impl Server {
         if word != "srvr" {
             return format!("{word} is not executed because it is not in the whitelist.\n");
         }
-        if self.state != State::Serving {
+        if self.state != ServerState::Serving {
             return "This ZooKeeper instance is not currently serving requests\n".to_owned();
         }
         let version = match self.release {
-            Release::V3_2 => "3.2.2",
-            Release::V3_5 => "3.5.10",
-            Release::V3_9 => "3.9.3",
+            ServerRelease::V3_2 => "3.2.2",
+            ServerRelease::V3_5 => "3.5.10",
+            ServerRelease::V3_9 => "3.9.3",
         };
         format!(
             "Zookeeper version: {version}-simulated, built on 2026-01-01 00:00 UTC\nLatency min/avg/max: 0/0.0/0\n\

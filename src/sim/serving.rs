@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
-use super::ensemble::{Ending, Ensemble, LinkId, Message};
-use super::reply::{self, Outcome};
-use super::request::Ask;
-use super::server::{Factory, Origin, Phase, Queued, Release, State, Turn, Txn, TxnKind};
-use super::session_tracker::Owner;
-use super::truth::{Cause, What};
-use super::watches::WatchKind;
+use super::ensemble::{LinkEnding, LinkId, ServerMessage, SimulatedEnsemble};
+use super::reply::{self, WriteOutcome};
+use super::request::RequestContent;
+use super::server::{
+    ConnectionFactory, LinkPhase, QueuedRequest, RequestOrigin, RequestTurn, ServerRelease, ServerState, Txn, TxnKind,
+};
+use super::session_tracker::SessionOwner;
+use super::truth::{Cause, TruthKind};
+use super::watches::WatchTarget;
 use crate::ids::SessionId;
 use crate::time::Timestamp;
-use crate::wire::first_frame::{Opening, classify};
-use crate::wire::handshake::{ConnectRequest, Password};
+use crate::wire::first_frame::{ConnectionOpening, classify};
+use crate::wire::handshake::{ConnectRequest, PasswordCheck};
 use crate::wire::{ErrorCode, OpCode};
 
 /// Percent of NIO closes whose marker is overtaken by replies queued behind it (85 to 90 of 200 seen).
@@ -21,7 +23,7 @@ const LEAK_PERCENT: u64 = 45;
 /// NIO looks for silent connections this often.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
-impl Ensemble {
+impl SimulatedEnsemble {
     pub(super) fn read_bytes(&mut self, server: usize, link: LinkId, bytes: &[u8]) {
         let now = self.now;
         let Some(target) = self.servers[server].links.get_mut(&link) else { return };
@@ -37,31 +39,33 @@ impl Ensemble {
             let Some(target) = self.servers[server].links.get_mut(&link) else { return };
             match target.phase {
                 // A server reads nothing behind a claim until the session is set up (`NIOServerCnxn.disableRecv`).
-                Phase::Settling => return,
-                Phase::Fresh => match classify(&target.buffer) {
+                LinkPhase::Settling => return,
+                LinkPhase::Fresh => match classify(&target.buffer) {
                     None => return,
-                    Some(Opening::Word(word)) => {
-                        let leads = self.reign.as_ref().is_some_and(|reign| reign.server == server);
+                    Some(ConnectionOpening::Word(word)) => {
+                        let leads = self.leadership.as_ref().is_some_and(|leadership| leadership.server == server);
                         let text = self.servers[server].word(word, leads);
                         self.send(link, text.into_bytes());
-                        return self.close(server, link, Cause::Word, Ending::Fin);
+                        return self.close(server, link, Cause::Word, LinkEnding::Fin);
                     }
-                    Some(Opening::Foreign(_)) => return self.close(server, link, Cause::Broken, Ending::Fin),
-                    Some(Opening::Handshake(len)) => {
+                    Some(ConnectionOpening::Foreign(_)) => {
+                        return self.close(server, link, Cause::Broken, LinkEnding::Fin);
+                    }
+                    Some(ConnectionOpening::Handshake(len)) => {
                         let frame: Vec<u8> = target.buffer.drain(..4 + len).collect();
                         match ConnectRequest::read(&frame[4..]) {
                             Ok(request) => self.claimed(server, link, &request),
-                            Err(_) => return self.close(server, link, Cause::Broken, Ending::Fin),
+                            Err(_) => return self.close(server, link, Cause::Broken, LinkEnding::Fin),
                         }
                     }
                 },
-                Phase::Established => {
+                LinkPhase::Established => {
                     let Some(head) = target.buffer.first_chunk::<4>() else { return };
                     let Ok(len) = usize::try_from(i32::from_be_bytes(*head)) else {
-                        return self.close(server, link, Cause::Oversized, Ending::Fin);
+                        return self.close(server, link, Cause::Oversized, LinkEnding::Fin);
                     };
                     if len > limit {
-                        return self.close(server, link, Cause::Oversized, Ending::Fin);
+                        return self.close(server, link, Cause::Oversized, LinkEnding::Fin);
                     }
                     // The limit was checked on the length alone: a real server closes before the frame has come.
                     if target.buffer.len() < 4 + len {
@@ -78,45 +82,45 @@ impl Ensemble {
     fn claimed(&mut self, server: usize, link: LinkId, request: &ConnectRequest) {
         let (tick, now) = (self.settings.tick.as_millis() as i32, self.now);
         let target = &mut self.servers[server];
-        if target.state != State::Serving {
-            return self.close(server, link, Cause::NotServing, Ending::Fin);
+        if target.state != ServerState::Serving {
+            return self.close(server, link, Cause::NotServing, LinkEnding::Fin);
         }
         // Checked before the session is looked at, so a client that is ahead is never told about its session here.
         if request.last_zxid.0 > target.replica.zxid {
-            return self.close(server, link, Cause::Lagging, Ending::Fin);
+            return self.close(server, link, Cause::Lagging, LinkEnding::Fin);
         }
         let timeout_ms = request.timeout_ms.clamp(2 * tick, 20 * tick);
         let key = self.number();
         let target = &mut self.servers[server];
-        let origin = Origin { server, handler: target.handler, link, key };
+        let origin = RequestOrigin { server, handler: target.handler, link, key };
         let Some(connection) = target.links.get_mut(&link) else { return };
-        (connection.phase, connection.timeout_ms) = (Phase::Settling, timeout_ms);
+        (connection.phase, connection.timeout_ms) = (LinkPhase::Settling, timeout_ms);
         connection.with_flag = request.read_only.is_some();
         if request.session.is_new() {
             let session = target.next_session(now);
-            return self.ask_leader(server, Message::NewSession(origin, session, timeout_ms));
+            return self.ask_leader(server, ServerMessage::NewSession(origin, session, timeout_ms));
         }
         let session = request.session.0;
         // The older connection goes before the password is checked: a wrong one closes it all the same.
         if let Some(old) = target.by_session.get(&session).copied() {
-            self.close_for(server, old, Cause::Reattached, Ending::Fin, Some(link));
+            self.close_for(server, old, Cause::Reattached, LinkEnding::Fin, Some(link));
         }
         let target = &mut self.servers[server];
         target.by_session.insert(session, link);
         if let Some(connection) = target.links.get_mut(&link) {
             connection.session = session;
         }
-        if request.password == Password::Right {
+        if request.password == PasswordCheck::Right {
             target.touched.insert(session);
-            self.ask_leader(server, Message::Revalidate(origin, session));
+            self.ask_leader(server, ServerMessage::Revalidate(origin, session));
         } else {
             self.refuse_session(server, link, Cause::WrongPassword);
         }
     }
 
     /// A message from a server's own pipeline to the leader's: at once where they are the same.
-    pub(super) fn ask_leader(&mut self, server: usize, message: Message) {
-        let Some(leader) = self.reign.as_ref().map(|reign| reign.server) else { return };
+    pub(super) fn ask_leader(&mut self, server: usize, message: ServerMessage) {
+        let Some(leader) = self.leadership.as_ref().map(|leadership| leadership.server) else { return };
         if leader == server {
             return self.handle(server, message);
         }
@@ -136,11 +140,11 @@ impl Ensemble {
         let Some(connection) = self.servers[server].links.get(&link) else { return };
         let bytes = reply::connect_response(0, SessionId(0), connection.with_flag);
         self.send(link, bytes);
-        self.close(server, link, cause, Ending::Fin);
+        self.close(server, link, cause, LinkEnding::Fin);
     }
 
     /// The leader's word on a claim has come.
-    pub(super) fn revalidated(&mut self, server: usize, origin: Origin, session: i64, lives: bool) {
+    pub(super) fn revalidated(&mut self, server: usize, origin: RequestOrigin, session: i64, lives: bool) {
         // The server has joined anew since: its connections of that time are gone, and so is the question.
         if self.servers[server].handler != origin.handler {
             return;
@@ -155,7 +159,7 @@ impl Ensemble {
     fn establish(&mut self, server: usize, link: LinkId, session: i64) {
         let target = &mut self.servers[server];
         let Some(connection) = target.links.get_mut(&link) else { return };
-        (connection.phase, connection.session) = (Phase::Established, session);
+        (connection.phase, connection.session) = (LinkPhase::Established, session);
         target.by_session.insert(session, link);
         let bytes = reply::connect_response(connection.timeout_ms, SessionId(session), connection.with_flag);
         self.send(link, bytes);
@@ -165,43 +169,44 @@ impl Ensemble {
     fn read_request(&mut self, server: usize, link: LinkId, body: &[u8]) {
         let head = body.first_chunk::<4>().zip(body[4.min(body.len())..].first_chunk::<4>());
         let Some((xid, op)) = head.map(|(xid, op)| (i32::from_be_bytes(*xid), OpCode(i32::from_be_bytes(*op)))) else {
-            return self.close(server, link, Cause::Broken, Ending::Fin);
+            return self.close(server, link, Cause::Broken, LinkEnding::Fin);
         };
         let key = self.number();
         let target = &mut self.servers[server];
         let zxid = target.replica.zxid;
         let Some(connection) = target.links.get_mut(&link) else { return };
         let session = connection.session;
-        let Some(ask) = Ask::read(op, &body[8..]) else {
+        let Some(ask) = RequestContent::read(op, &body[8..]) else {
             // ZooKeeper answers -5 where a record is cut short, and lives on.
             return self.send(link, reply::head(xid, zxid, ErrorCode(-5)));
         };
         target.touched.insert(session);
-        let leads = self.reign.as_ref().is_some_and(|reign| reign.server == server);
+        let leads = self.leadership.as_ref().is_some_and(|leadership| leadership.server == server);
         match &ask {
-            Ask::Auth(scheme) => return self.authenticate(server, link, xid, scheme == "digest"),
-            Ask::Unknown => {
+            RequestContent::Auth(scheme) => return self.authenticate(server, link, xid, scheme == "digest"),
+            RequestContent::Unknown => {
                 self.send(link, reply::head(xid, -1, ErrorCode::UNIMPLEMENTED));
                 return self.mark_close(server, link, Cause::UnknownOperation, None);
             }
             _ => {}
         }
-        let origin = Origin { server, handler: self.servers[server].handler, link, key };
-        let forwarded = matches!(ask, Ask::Write(_) | Ask::Sync(_) | Ask::CloseSession);
+        let origin = RequestOrigin { server, handler: self.servers[server].handler, link, key };
+        let forwarded =
+            matches!(ask, RequestContent::Write(_) | RequestContent::Sync(_) | RequestContent::CloseSession);
         let turn = if leads {
             self.leaders_own_turn(session, link, &ask)
         } else if forwarded {
-            Turn::Waiting
+            RequestTurn::Waiting
         } else {
-            Turn::Ready
+            RequestTurn::Ready
         };
-        let submit = forwarded && turn == Turn::Waiting;
-        let queued = Queued { key, xid, op, ask: ask.clone(), turn };
+        let submit = forwarded && turn == RequestTurn::Waiting;
+        let queued = QueuedRequest { key, xid, op, ask: ask.clone(), turn };
         if let Some(connection) = self.servers[server].links.get_mut(&link) {
             connection.queue.push_back(queued);
         }
         if submit {
-            self.ask_leader(server, Message::Forward(origin, session, op, ask));
+            self.ask_leader(server, ServerMessage::Forward(origin, session, op, ask));
         }
         self.drain(server, link);
     }
@@ -215,24 +220,24 @@ impl Ensemble {
     }
 
     /// On the leader every request passes the ownership check, reads and pings too, but for the session's close.
-    fn leaders_own_turn(&mut self, session: i64, link: LinkId, ask: &Ask) -> Turn {
+    fn leaders_own_turn(&mut self, session: i64, link: LinkId, ask: &RequestContent) -> RequestTurn {
         let now = self.now;
-        let Some(reign) = self.reign.as_mut() else { return Turn::Dropped };
-        if !reign.tracker.touch(now, session) {
-            return Turn::Dropped;
+        let Some(leadership) = self.leadership.as_mut() else { return RequestTurn::Dropped };
+        if !leadership.tracker.touch(now, session) {
+            return RequestTurn::Dropped;
         }
         match ask {
-            Ask::Write(_) | Ask::CloseSession => Turn::Waiting,
-            _ if reign.check(session, Owner::Leader, link).is_err() => Turn::Moved,
-            Ask::Sync(_) => Turn::Waiting,
-            _ => Turn::Ready,
+            RequestContent::Write(_) | RequestContent::CloseSession => RequestTurn::Waiting,
+            _ if leadership.check(session, SessionOwner::Leader, link).is_err() => RequestTurn::Moved,
+            RequestContent::Sync(_) => RequestTurn::Waiting,
+            _ => RequestTurn::Ready,
         }
     }
 
     /// Answers the requests at the front of a connection's queue that can be answered.
     pub(super) fn drain(&mut self, server: usize, link: LinkId) {
         while let Some(connection) = self.servers[server].links.get_mut(&link) {
-            if connection.queue.front().is_none_or(|front| front.turn == Turn::Waiting) {
+            if connection.queue.front().is_none_or(|front| front.turn == RequestTurn::Waiting) {
                 return;
             }
             // Behind a close marker nothing is sent any more, unless the marker is overtaken by what is queued.
@@ -244,58 +249,63 @@ impl Ensemble {
         }
     }
 
-    fn answer(&mut self, server: usize, link: LinkId, queued: &Queued) {
+    fn answer(&mut self, server: usize, link: LinkId, queued: &QueuedRequest) {
         let target = &mut self.servers[server];
         let (xid, zxid, tree) = (queued.xid, target.replica.zxid, &target.replica.tree);
         let bytes = match (&queued.turn, &queued.ask) {
-            (Turn::Waiting | Turn::Dropped, _) => return,
-            (Turn::Moved | Turn::Decided(Outcome::Moved), ask) => return self.refuse_moved(server, link, queued, ask),
-            (Turn::Decided(outcome), Ask::Write(changes)) if queued.op == OpCode::MULTI => {
+            (RequestTurn::Waiting | RequestTurn::Dropped, _) => return,
+            (RequestTurn::Moved | RequestTurn::Decided(WriteOutcome::Moved), ask) => {
+                return self.refuse_moved(server, link, queued, ask);
+            }
+            (RequestTurn::Decided(outcome), RequestContent::Write(changes)) if queued.op == OpCode::MULTI => {
                 reply::multi(xid, zxid, outcome, changes.len(), tree)
             }
-            (Turn::Decided(outcome), Ask::Write(_)) => reply::write(xid, zxid, outcome, tree),
-            (_, Ask::Read(read)) => {
+            (RequestTurn::Decided(outcome), RequestContent::Write(_)) => reply::write(xid, zxid, outcome, tree),
+            (_, RequestContent::Read(read)) => {
                 let bytes = reply::read(xid, zxid, read.op, &read.path, tree);
                 let there = tree.stat(&read.path).is_some();
                 if read.watch && (there || read.op == OpCode::EXISTS) {
                     let children = matches!(read.op, OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2);
-                    let kind = if children { WatchKind::Children } else { WatchKind::Node };
+                    let kind = if children { WatchTarget::Children } else { WatchTarget::Node };
                     target.watches.add(&read.path, kind, link);
                 }
                 bytes
             }
-            (_, Ask::SetWatches(replay)) => {
+            (_, RequestContent::SetWatches(replay)) => {
                 let missed = target.watches.replay(replay, tree, link);
                 for (happening, path) in missed {
                     self.send(link, reply::event(happening, &path, -1));
                 }
                 reply::head(xid, zxid, ErrorCode::OK)
             }
-            (_, Ask::Sync(path)) => reply::path(xid, zxid, path),
-            (_, Ask::CloseSession) => {
+            (_, RequestContent::Sync(path)) => reply::path(xid, zxid, path),
+            (_, RequestContent::CloseSession) => {
                 self.send(link, reply::head(xid, zxid, ErrorCode::OK));
                 return self.mark_close(server, link, Cause::Closed, None);
             }
-            (_, Ask::Ping | Ask::Auth(_) | Ask::Unknown | Ask::Write(_)) => reply::head(xid, zxid, ErrorCode::OK),
+            (
+                _,
+                RequestContent::Ping | RequestContent::Auth(_) | RequestContent::Unknown | RequestContent::Write(_),
+            ) => reply::head(xid, zxid, ErrorCode::OK),
         };
         self.send(link, bytes);
     }
 
     /// The rule of the server's release for a session that has moved (protocol.md §4.3).
-    fn refuse_moved(&mut self, server: usize, link: LinkId, queued: &Queued, ask: &Ask) {
+    fn refuse_moved(&mut self, server: usize, link: LinkId, queued: &QueuedRequest, ask: &RequestContent) {
         let target = &self.servers[server];
         let (zxid, tree, release) = (target.replica.zxid, &target.replica.tree, target.release);
         let session = target.links.get(&link).map_or(0, |connection| connection.session);
         let words = match (release, ask) {
             // Later releases lost this answer: the error is turned into a close marker (protocol.md §4.3).
-            (Release::V3_2, _) => Some(reply::head(queued.xid, zxid, ErrorCode::SESSION_MOVED)),
-            (Release::V3_5, Ask::Write(changes)) if queued.op == OpCode::MULTI => {
-                Some(reply::multi(queued.xid, zxid, &Outcome::Moved, changes.len(), tree))
+            (ServerRelease::V3_2, _) => Some(reply::head(queued.xid, zxid, ErrorCode::SESSION_MOVED)),
+            (ServerRelease::V3_5, RequestContent::Write(changes)) if queued.op == OpCode::MULTI => {
+                Some(reply::multi(queued.xid, zxid, &WriteOutcome::Moved, changes.len(), tree))
             }
             _ => None,
         };
-        let what = What::Refused { xid: queued.xid, op: queued.op, told: words.is_some() };
-        let holder = self.reign.as_ref().and_then(|reign| reign.holders.get(&session).copied());
+        let what = TruthKind::Refused { xid: queued.xid, op: queued.op, told: words.is_some() };
+        let holder = self.leadership.as_ref().and_then(|leadership| leadership.holders.get(&session).copied());
         self.know(server, link, session, what, holder);
         match words {
             Some(bytes) => self.send(link, bytes),
@@ -305,13 +315,14 @@ impl Ensemble {
 
     /// Queues the close marker; the connection ends when the server's writer meets it.
     fn mark_close(&mut self, server: usize, link: LinkId, cause: Cause, by: Option<LinkId>) {
-        let leaks =
-            cause == Cause::Moved && self.servers[server].factory == Factory::Nio && self.random.chance(LEAK_PERCENT);
+        let leaks = cause == Cause::Moved
+            && self.servers[server].factory == ConnectionFactory::Nio
+            && self.random.chance(LEAK_PERCENT);
         let met = self.random.between(Duration::from_micros(20), Duration::from_micros(300));
         let Some(connection) = self.servers[server].links.get_mut(&link) else { return };
         if connection.closing.is_none() {
             (connection.closing, connection.leaks) = (Some((cause, by)), leaks);
-            self.schedule(met, server, Message::Close(link, cause));
+            self.schedule(met, server, ServerMessage::Close(link, cause));
         }
     }
 
@@ -322,7 +333,7 @@ impl Ensemble {
         if target.handler != handler || target.replica.zxid >= txn.zxid {
             return;
         }
-        let shown = if target.release == Release::V3_9 { txn.zxid } else { -1 };
+        let shown = if target.release == ServerRelease::V3_9 { txn.zxid } else { -1 };
         for (happening, path) in target.replica.apply(txn) {
             for link in self.servers[server].watches.fire(happening, &path) {
                 self.send(link, reply::event(happening, &path, shown));
@@ -332,49 +343,49 @@ impl Ensemble {
         match &txn.what {
             TxnKind::CreateSession(_) => {
                 if let Some(origin) = own {
-                    self.know(server, origin.link, txn.session, What::Granted, None);
+                    self.know(server, origin.link, txn.session, TruthKind::Granted, None);
                     self.establish(server, origin.link, txn.session);
                 }
             }
             TxnKind::Write(outcome) => self.decided(server, own, outcome),
             TxnKind::CloseSession(_) => {
-                self.decided(server, own, &Outcome::Done(Vec::new()));
+                self.decided(server, own, &WriteOutcome::Done(Vec::new()));
                 let registered = self.servers[server].by_session.get(&txn.session).copied();
                 if let Some(link) = registered.filter(|link| own.is_none_or(|origin| origin.link != *link)) {
                     let cause = if txn.origin.is_none() { Cause::Expired } else { Cause::ClosedElsewhere };
-                    self.close_for(server, link, cause, Ending::Fin, txn.origin.map(|origin| origin.link));
+                    self.close_for(server, link, cause, LinkEnding::Fin, txn.origin.map(|origin| origin.link));
                 }
             }
         }
     }
 
-    fn decided(&mut self, server: usize, origin: Option<Origin>, outcome: &Outcome) {
+    fn decided(&mut self, server: usize, origin: Option<RequestOrigin>, outcome: &WriteOutcome) {
         let Some(origin) = origin else { return };
         let Some(connection) = self.servers[server].links.get_mut(&origin.link) else { return };
         if let Some(queued) = connection.queue.iter_mut().find(|queued| queued.key == origin.key) {
-            queued.turn = Turn::Decided(outcome.clone());
+            queued.turn = RequestTurn::Decided(outcome.clone());
         }
         self.drain(server, origin.link);
     }
 
-    pub(super) fn synced(&mut self, server: usize, origin: Origin) {
+    pub(super) fn synced(&mut self, server: usize, origin: RequestOrigin) {
         if self.servers[server].handler == origin.handler {
-            self.decided(server, Some(origin), &Outcome::Done(Vec::new()));
+            self.decided(server, Some(origin), &WriteOutcome::Done(Vec::new()));
         }
     }
 
     /// Learners return the sessions that they heard from.
     pub(super) fn learner_ping(&mut self, server: usize) {
         let target = &mut self.servers[server];
-        if target.state == State::Serving && !target.touched.is_empty() {
+        if target.state == ServerState::Serving && !target.touched.is_empty() {
             let (sessions, handler) = (std::mem::take(&mut target.touched), target.handler);
-            self.ask_leader(server, Message::Touched(server, handler, sessions.into_iter().collect()));
+            self.ask_leader(server, ServerMessage::Touched(server, handler, sessions.into_iter().collect()));
         }
     }
 
     /// Once a tick: NIO drops connections that were silent for longer than their session's timeout.
     pub(super) fn drop_idle(&mut self, server: usize) {
-        if self.servers[server].factory == Factory::Netty {
+        if self.servers[server].factory == ConnectionFactory::Netty {
             return;
         }
         let interval = IDLE_INTERVAL.as_nanos() as u64;
@@ -389,7 +400,7 @@ impl Ensemble {
         let silent: Vec<LinkId> =
             links.filter(|(_, link)| idle(link.heard_at, link.timeout_ms)).map(|(link, _)| *link).collect();
         for link in silent {
-            self.close(server, link, Cause::Idle, Ending::Fin);
+            self.close(server, link, Cause::Idle, LinkEnding::Fin);
         }
     }
 }

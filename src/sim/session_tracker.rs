@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// Through whom a session speaks to the leader.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Owner {
+pub enum SessionOwner {
     /// The leader's own clients.
     Leader,
     /// One link of one learner; the number is never used twice.
@@ -19,7 +19,7 @@ pub enum Owner {
 
 /// Why the leader does not let a session do something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
+pub enum TrackerRefusal {
     /// It does not know the session.
     Unknown,
     /// The session is being closed.
@@ -29,9 +29,9 @@ pub enum Refusal {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct TrackerEntry {
     timeout: Duration,
-    owner: Option<Owner>,
+    owner: Option<SessionOwner>,
     expires_at: Timestamp,
     closing: bool,
 }
@@ -40,7 +40,7 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct SessionTracker {
     tick: Duration,
-    entries: BTreeMap<i64, Entry>,
+    entries: BTreeMap<i64, TrackerEntry>,
 }
 
 impl SessionTracker {
@@ -54,10 +54,10 @@ impl SessionTracker {
     }
 
     /// Takes up a session.
-    pub fn add(&mut self, now: Timestamp, session: i64, timeout_ms: i32, owner: Option<Owner>) {
+    pub fn add(&mut self, now: Timestamp, session: i64, timeout_ms: i32, owner: Option<SessionOwner>) {
         let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
         let expires_at = self.round_up(now.after(timeout));
-        self.entries.insert(session, Entry { timeout, owner, expires_at, closing: false });
+        self.entries.insert(session, TrackerEntry { timeout, owner, expires_at, closing: false });
     }
 
     /// The next multiple of the tick (`ExpiryQueue.roundToNextInterval`).
@@ -79,7 +79,7 @@ impl SessionTracker {
     }
 
     /// Gives the session to `owner`, whoever had it; false when it does not live.
-    pub fn claim(&mut self, now: Timestamp, session: i64, owner: Owner) -> bool {
+    pub fn claim(&mut self, now: Timestamp, session: i64, owner: SessionOwner) -> bool {
         let lives = self.touch(now, session);
         if let Some(entry) = self.entries.get_mut(&session).filter(|_| lives) {
             entry.owner = Some(owner);
@@ -91,13 +91,13 @@ impl SessionTracker {
     ///
     /// # Errors
     /// Why not.
-    pub fn check(&mut self, session: i64, owner: Owner) -> Result<(), Refusal> {
-        let entry = self.entries.get_mut(&session).ok_or(Refusal::Unknown)?;
+    pub fn check(&mut self, session: i64, owner: SessionOwner) -> Result<(), TrackerRefusal> {
+        let entry = self.entries.get_mut(&session).ok_or(TrackerRefusal::Unknown)?;
         if entry.closing {
-            return Err(Refusal::Closing);
+            return Err(TrackerRefusal::Closing);
         }
         match entry.owner {
-            Some(current) if current != owner => Err(Refusal::Moved),
+            Some(current) if current != owner => Err(TrackerRefusal::Moved),
             _ => {
                 entry.owner = Some(owner);
                 Ok(())
@@ -128,7 +128,7 @@ impl SessionTracker {
 
     /// The sessions whose time is over.
     pub fn expired(&self, now: Timestamp) -> Vec<i64> {
-        let over = |entry: &Entry| !entry.closing && entry.expires_at <= now;
+        let over = |entry: &TrackerEntry| !entry.closing && entry.expires_at <= now;
         self.entries.iter().filter(|(_, entry)| over(entry)).map(|(session, _)| *session).collect()
     }
 }
@@ -148,11 +148,11 @@ mod tests {
     #[test]
     fn the_first_to_speak_after_an_election_owns_the_session() {
         let mut tracker = tracker();
-        assert_eq!(tracker.check(7, Owner::Learner(1)), Ok(()));
-        assert_eq!(tracker.check(7, Owner::Leader), Err(Refusal::Moved));
-        assert!(tracker.claim(at(1), 7, Owner::Leader));
-        assert_eq!(tracker.check(7, Owner::Learner(1)), Err(Refusal::Moved));
-        assert_eq!(tracker.check(8, Owner::Leader), Err(Refusal::Unknown));
+        assert_eq!(tracker.check(7, SessionOwner::Learner(1)), Ok(()));
+        assert_eq!(tracker.check(7, SessionOwner::Leader), Err(TrackerRefusal::Moved));
+        assert!(tracker.claim(at(1), 7, SessionOwner::Leader));
+        assert_eq!(tracker.check(7, SessionOwner::Learner(1)), Err(TrackerRefusal::Moved));
+        assert_eq!(tracker.check(8, SessionOwner::Leader), Err(TrackerRefusal::Unknown));
     }
 
     #[test]
@@ -163,8 +163,8 @@ mod tests {
         assert_eq!(tracker.expired(at(6000)), [7]);
         assert!(tracker.close(7));
         assert!(!tracker.touch(at(6000), 7));
-        assert!(!tracker.claim(at(6000), 7, Owner::Leader));
-        assert_eq!(tracker.check(7, Owner::Leader), Err(Refusal::Closing));
+        assert!(!tracker.claim(at(6000), 7, SessionOwner::Leader));
+        assert_eq!(tracker.check(7, SessionOwner::Leader), Err(TrackerRefusal::Closing));
         assert!(!tracker.close(7));
     }
 }

@@ -1,4 +1,4 @@
-//! Where a [`Story`] is played: clients, the proxy between, the ensemble, and the ways that bytes take among them.
+//! Where a [`SimulatedStory`] is played: clients, the proxy between, the ensemble, and the ways that bytes take among them.
 //!
 //! Everything happens at its own virtual time, in one order that the seed decides. What the servers knew, what
 //! the clients did and what the ledger said are kept side by side, for the [oracle](super::oracle) to compare.
@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::actor::{Actor, Farewell};
-use super::ensemble::{Ending, Ensemble, LinkId, Output};
-use super::happens::{Due, Happens, Item};
-use super::played::{Played, Told};
+use super::client::{CloseMotive, SimulatedClient};
+use super::ensemble::{EnsembleOutput, LinkEnding, LinkId, SimulatedEnsemble};
+use super::played::{KnownConnection, PlayedStory};
 use super::pooled::PooledSearch;
-use super::prober::Prober;
-use super::random::Random;
-use super::relay::{Relay, Relayed};
+use super::prober::SimulatedProber;
+use super::random::SeededRandom;
+use super::relay::{RelayedPair, SimulatedRelay};
 use super::sent_claims::SentClaims;
-use super::story::Story;
-use super::truth::{Shift, Truth};
+use super::stage_event::{ConversationItem, DueEvent, StageEvent};
+use super::story::SimulatedStory;
+use super::truth::{ServingShift, TruthEntry};
 use crate::ids::ServerId;
-use crate::session::ending::{Closer, How};
+use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
 
@@ -35,12 +35,12 @@ pub(super) const PROXY: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 9, 9));
 
 /// One connection of a client to a server, through the proxy or past it.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct ClientWire {
     pub(super) actor: usize,
     pub(super) server: ServerId,
     pub(super) link: Option<LinkId>,
     /// None for a connection that the proxy cannot see.
-    pub(super) relayed: Option<Relayed>,
+    pub(super) relayed: Option<RelayedPair>,
     opened: bool,
     /// The client's connection to a pooled address for whose claim it was made.
     pub(super) front: Option<usize>,
@@ -51,39 +51,39 @@ pub(super) struct Wire {
     pub(super) opened_at: Timestamp,
     pub(super) claimed: i64,
     pub(super) asked_to_close: bool,
-    pub(super) farewell: Option<Farewell>,
+    pub(super) farewell: Option<CloseMotive>,
     pub(super) cut: bool,
     /// When its claim was answered after its connection had ended.
     pub(super) answered_late: Option<Timestamp>,
-    pub(super) truths: Vec<Truth>,
+    pub(super) truths: Vec<TruthEntry>,
 }
 
 /// The stage with everybody on it.
-pub(super) struct Stage<'a> {
-    pub(super) story: &'a Story,
+pub(super) struct StoryStage<'a> {
+    pub(super) story: &'a SimulatedStory,
     pub(super) now: Timestamp,
-    pub(super) random: Random,
-    pub(super) ensemble: Ensemble,
-    pub(super) actors: Vec<Actor>,
-    pub(super) wires: Vec<Wire>,
+    pub(super) random: SeededRandom,
+    pub(super) ensemble: SimulatedEnsemble,
+    pub(super) actors: Vec<SimulatedClient>,
+    pub(super) wires: Vec<ClientWire>,
     by_link: BTreeMap<LinkId, usize>,
-    pub(super) relay: Relay,
-    pub(super) prober: Prober,
+    pub(super) relay: SimulatedRelay,
+    pub(super) prober: SimulatedProber,
     /// Searches that are under way.
     pub(super) searching: Vec<usize>,
     /// Connections of claims left behind that are watched.
     pub(super) watched: Vec<usize>,
     pub(super) sent_claims: SentClaims,
-    shifts: Vec<Shift>,
+    shifts: Vec<ServingShift>,
     /// Whether each server serves and accepts connections, as was noted last.
     states: Vec<[bool; 2]>,
-    due: BinaryHeap<Reverse<Due>>,
+    due: BinaryHeap<Reverse<DueEvent>>,
     order: u64,
 }
 
 /// Plays a story to its end.
-pub fn play(story: &Story) -> Played {
-    let mut stage = Stage::new(story);
+pub fn play(story: &SimulatedStory) -> PlayedStory {
+    let mut stage = StoryStage::new(story);
     let last = story.steps.last().map_or(Timestamp::ZERO, |step| step.at);
     let curtain = last.after(EPILOGUE);
     loop {
@@ -98,18 +98,19 @@ pub fn play(story: &Story) -> Played {
         stage.ensemble.advance(next);
         stage.drain();
         while stage.due.peek().is_some_and(|Reverse(due)| due.0 <= next) {
-            let Some(Reverse(Due(_, _, happens))) = stage.due.pop() else { break };
+            let Some(Reverse(DueEvent(_, _, happens))) = stage.due.pop() else { break };
             stage.happen(happens);
             stage.drain();
         }
     }
 }
 
-impl<'a> Stage<'a> {
-    fn new(story: &'a Story) -> Self {
-        let mut random = Random::new(story.seed.wrapping_mul(3) + 1);
-        let ensemble = Ensemble::new(story.settings.clone(), random.bits());
-        let actors = story.clients.iter().enumerate().map(|(place, client)| Actor::new(place, *client)).collect();
+impl<'a> StoryStage<'a> {
+    fn new(story: &'a SimulatedStory) -> Self {
+        let mut random = SeededRandom::new(story.seed.wrapping_mul(3) + 1);
+        let ensemble = SimulatedEnsemble::new(story.settings.clone(), random.bits());
+        let actors =
+            story.clients.iter().enumerate().map(|(place, client)| SimulatedClient::new(place, *client)).collect();
         let mut stage = Self {
             story,
             now: Timestamp::ZERO,
@@ -118,8 +119,8 @@ impl<'a> Stage<'a> {
             actors,
             wires: Vec::new(),
             by_link: BTreeMap::new(),
-            relay: Relay::new(story.settings.servers.len()),
-            prober: Prober::default(),
+            relay: SimulatedRelay::new(story.settings.servers.len()),
+            prober: SimulatedProber::default(),
             searching: Vec::new(),
             watched: Vec::new(),
             sent_claims: SentClaims::default(),
@@ -129,28 +130,28 @@ impl<'a> Stage<'a> {
             order: 0,
         };
         for (place, step) in story.steps.iter().enumerate() {
-            stage.at(step.at, Happens::Step(place));
+            stage.at(step.at, StageEvent::Step(place));
         }
         for server in 0..story.settings.servers.len() {
-            stage.later(Duration::from_millis(1 + server as u64 * 7), Happens::Probe(ServerId(server as u16)));
+            stage.later(Duration::from_millis(1 + server as u64 * 7), StageEvent::Probe(ServerId(server as u16)));
         }
         for actor in 0..stage.actors.len() {
-            stage.later(GLANCE, Happens::Glance(actor));
+            stage.later(GLANCE, StageEvent::Glance(actor));
         }
-        stage.later(LEDGER_TICK, Happens::LedgerTick);
+        stage.later(LEDGER_TICK, StageEvent::LedgerTick);
         stage
     }
 
-    pub(super) fn at(&mut self, at: Timestamp, happens: Happens) {
+    pub(super) fn at(&mut self, at: Timestamp, happens: StageEvent) {
         self.order += 1;
-        self.due.push(Reverse(Due(at.max(self.now), self.order, happens)));
+        self.due.push(Reverse(DueEvent(at.max(self.now), self.order, happens)));
     }
 
-    pub(super) fn later(&mut self, later: Duration, happens: Happens) {
+    pub(super) fn later(&mut self, later: Duration, happens: StageEvent) {
         self.at(self.now.after(later), happens);
     }
 
-    fn tell(self) -> Played {
+    fn tell(self) -> PlayedStory {
         let (mut connections, mut unseen, mut unseen_claims) = (Vec::new(), Vec::new(), Vec::new());
         for wire in self.wires {
             if wire.search.is_some() {
@@ -161,7 +162,7 @@ impl<'a> Stage<'a> {
                 unseen.extend(wire.truths);
                 continue;
             };
-            connections.push(Told {
+            connections.push(KnownConnection {
                 connection: relayed.id.0,
                 client: wire.actor,
                 server: wire.server,
@@ -183,35 +184,35 @@ impl<'a> Stage<'a> {
         }
         let (shifts, seen_down, curtain) = (self.shifts, self.prober.seen_down, self.now);
         let (parted, findings) = (self.story.parted(), self.relay.findings);
-        Played { connections, unseen, unseen_claims, shifts, parted, seen_down, curtain, findings }
+        PlayedStory { connections, unseen, unseen_claims, shifts, parted, seen_down, curtain, findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
     fn hear_last_words(&mut self) {
-        while let Some(Reverse(Due(_, _, happens))) = self.due.pop() {
-            if let Happens::FromServer(wire, item @ Item::Bytes(_)) = happens {
+        while let Some(Reverse(DueEvent(_, _, happens))) = self.due.pop() {
+            if let StageEvent::FromServer(wire, item @ ConversationItem::Bytes(_)) = happens {
                 self.hear_server(wire, item);
             }
         }
     }
 
-    fn happen(&mut self, happens: Happens) {
+    fn happen(&mut self, happens: StageEvent) {
         match happens {
-            Happens::Step(place) => self.perform(self.story.steps[place].deed),
-            Happens::Glance(actor) => self.glance(actor),
-            Happens::LedgerTick => {
+            StageEvent::Step(place) => self.perform(self.story.steps[place].deed),
+            StageEvent::Glance(actor) => self.glance(actor),
+            StageEvent::LedgerTick => {
                 self.relay.tick(self.now);
-                self.later(LEDGER_TICK, Happens::LedgerTick);
+                self.later(LEDGER_TICK, StageEvent::LedgerTick);
             }
-            Happens::Probe(server) => self.probe(server, true),
-            Happens::ProbeArrives(number) => self.probe_arrives(number),
-            Happens::ProbeEnds(number) => self.probe_ends(number),
-            Happens::Seek(front, turn) => self.seek_at(front, turn),
-            Happens::Unwatched(wire) => self.unwatch(wire),
-            Happens::FromClient(wire, item) => self.hear_client(wire, item),
-            Happens::AtServer(wire, item) => self.at_server(wire, &item),
-            Happens::FromServer(wire, item) => self.hear_server(wire, item),
-            Happens::AtClient(wire, item) => self.at_client(wire, item),
+            StageEvent::Probe(server) => self.probe(server, true),
+            StageEvent::ProbeArrives(number) => self.probe_arrives(number),
+            StageEvent::ProbeEnds(number) => self.probe_ends(number),
+            StageEvent::Seek(front, turn) => self.seek_at(front, turn),
+            StageEvent::Unwatched(wire) => self.unwatch(wire),
+            StageEvent::FromClient(wire, item) => self.hear_client(wire, item),
+            StageEvent::AtServer(wire, item) => self.at_server(wire, &item),
+            StageEvent::FromServer(wire, item) => self.hear_server(wire, item),
+            StageEvent::AtClient(wire, item) => self.at_client(wire, item),
         }
     }
 
@@ -219,9 +220,9 @@ impl<'a> Stage<'a> {
     fn drain(&mut self) {
         while let Some(output) = self.ensemble.poll_output() {
             let (link, item) = match output {
-                Output::Bytes(link, bytes) => (link, Item::Bytes(bytes)),
-                Output::Closed(link, Ending::Fin) => (link, Item::End(How::Fin)),
-                Output::Closed(link, Ending::Reset) => (link, Item::End(How::Reset)),
+                EnsembleOutput::Bytes(link, bytes) => (link, ConversationItem::Bytes(bytes)),
+                EnsembleOutput::Closed(link, LinkEnding::Fin) => (link, ConversationItem::End(CloseKind::Fin)),
+                EnsembleOutput::Closed(link, LinkEnding::Reset) => (link, ConversationItem::End(CloseKind::Reset)),
             };
             match self.by_link.get(&link) {
                 Some(wire) => self.carry(*wire, 2, item),
@@ -238,7 +239,7 @@ impl<'a> Stage<'a> {
             let state = [self.ensemble.serves(server), self.ensemble.accepts(server)];
             if std::mem::replace(&mut self.states[place], state) != state {
                 let [up, open] = state;
-                self.shifts.push(Shift { at: self.now, server, up, open });
+                self.shifts.push(ServingShift { at: self.now, server, up, open });
             }
         }
         while let Some(server) = self.relay.inquiry() {
@@ -247,16 +248,16 @@ impl<'a> Stage<'a> {
     }
 
     /// Sends a piece over one of the four ways of a connection, behind all earlier ones.
-    pub(super) fn carry(&mut self, wire: usize, way: usize, item: Item) {
+    pub(super) fn carry(&mut self, wire: usize, way: usize, item: ConversationItem) {
         let [low, high] = if way == 0 || way == 3 { [30, 300] } else { [50, 800] };
         let hop = self.random.between(Duration::from_micros(low), Duration::from_micros(high));
         let arrives = self.now.after(hop).max(Timestamp(self.wires[wire].fifo[way].0 + 1));
         self.wires[wire].fifo[way] = arrives;
         let happens = match way {
-            0 => Happens::FromClient(wire, item),
-            1 => Happens::AtServer(wire, item),
-            2 => Happens::FromServer(wire, item),
-            _ => Happens::AtClient(wire, item),
+            0 => StageEvent::FromClient(wire, item),
+            1 => StageEvent::AtServer(wire, item),
+            2 => StageEvent::FromServer(wire, item),
+            _ => StageEvent::AtClient(wire, item),
         };
         self.at(arrives, happens);
     }
@@ -265,7 +266,7 @@ impl<'a> Stage<'a> {
     pub(super) fn open(&mut self, actor: usize, server: ServerId, seen: bool) -> usize {
         let claim = self.actors[actor].claim_frame();
         let wire = self.new_wire(actor, server, seen.then_some(RouteReason::Mirror), None);
-        self.carry(wire, 0, Item::Bytes(claim));
+        self.carry(wire, 0, ConversationItem::Bytes(claim));
         wire
     }
 
@@ -280,9 +281,9 @@ impl<'a> Stage<'a> {
     ) -> usize {
         let place = self.wires.len();
         let address = self.actors[actor].address(front.unwrap_or(place) + 1);
-        let relayed = routed.map(|routed| Relayed::new(place as u64 + 1, address, server, routed));
+        let relayed = routed.map(|routed| RelayedPair::new(place as u64 + 1, address, server, routed));
         let claimed = front.map_or(self.actors[actor].session, |front| self.wires[front].claimed);
-        self.wires.push(Wire {
+        self.wires.push(ClientWire {
             actor,
             server,
             link: None,
@@ -303,7 +304,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The proxy has something from a client.
-    pub(super) fn hear_client(&mut self, wire: usize, item: Item) {
+    pub(super) fn hear_client(&mut self, wire: usize, item: ConversationItem) {
         if self.wires[wire].search.is_some() {
             return self.hear_pooled(wire, item);
         }
@@ -319,8 +320,8 @@ impl<'a> Stage<'a> {
                 return;
             }
             match &item {
-                Item::Bytes(bytes) => self.relay.client_bytes(now, relayed, bytes),
-                Item::End(how) => _ = self.relay.end(now, relayed, Closer::Client(*how)),
+                ConversationItem::Bytes(bytes) => self.relay.client_bytes(now, relayed, bytes),
+                ConversationItem::End(how) => _ = self.relay.end(now, relayed, ConnectionCloser::Client(*how)),
             }
         }
         self.carry(wire, 1, item);
@@ -332,7 +333,7 @@ impl<'a> Stage<'a> {
         let seen = self.wires[wire].relayed.is_some();
         let peer = if seen { PROXY } else { self.actors[actor].address(0).ip() };
         let Some(link) = self.ensemble.connect(self.now, server, peer) else {
-            self.carry(wire, 3, Item::End(How::Reset));
+            self.carry(wire, 3, ConversationItem::End(CloseKind::Reset));
             return false;
         };
         self.join(wire, link);
@@ -348,16 +349,16 @@ impl<'a> Stage<'a> {
         self.by_link.insert(link, wire);
     }
 
-    fn at_server(&mut self, wire: usize, item: &Item) {
-        let Wire { server, link: Some(link), .. } = self.wires[wire] else { return };
+    fn at_server(&mut self, wire: usize, item: &ConversationItem) {
+        let ClientWire { server, link: Some(link), .. } = self.wires[wire] else { return };
         match item {
-            Item::Bytes(bytes) => self.ensemble.receive(self.now, server, link, bytes),
-            Item::End(_) => self.ensemble.hang_up(self.now, server, link),
+            ConversationItem::Bytes(bytes) => self.ensemble.receive(self.now, server, link, bytes),
+            ConversationItem::End(_) => self.ensemble.hang_up(self.now, server, link),
         }
     }
 
     /// The proxy has something from a server.
-    pub(super) fn hear_server(&mut self, wire: usize, item: Item) {
+    pub(super) fn hear_server(&mut self, wire: usize, item: ConversationItem) {
         let now = self.now;
         if self.waits_pooled(wire) {
             return self.hear_asked(wire, item);
@@ -367,12 +368,12 @@ impl<'a> Stage<'a> {
         }
         if let Some(relayed) = self.wires[wire].relayed.as_mut() {
             if relayed.ended.is_some() {
-                relayed.unheard |= relayed.answered.is_none() && matches!(item, Item::Bytes(_));
+                relayed.unheard |= relayed.answered.is_none() && matches!(item, ConversationItem::Bytes(_));
                 return;
             }
             match &item {
-                Item::Bytes(bytes) => self.relay.server_bytes(now, relayed, bytes),
-                Item::End(how) => _ = self.relay.end(now, relayed, Closer::Server(*how)),
+                ConversationItem::Bytes(bytes) => self.relay.server_bytes(now, relayed, bytes),
+                ConversationItem::End(how) => _ = self.relay.end(now, relayed, ConnectionCloser::Server(*how)),
             }
             if item.settles() {
                 self.sent_claims.settled(wire);

@@ -5,13 +5,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::draft::draw;
-use super::ensemble::Settings;
+use super::ensemble::EnsembleSettings;
 use crate::ids::ServerId;
 use crate::time::Timestamp;
 
 /// How a client is connected to the ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Routing {
+pub enum ClientRouting {
     /// It picks the server itself and waits for it.
     Mirror,
     /// Servers that do not answer its claim are passed over for it.
@@ -20,18 +20,18 @@ pub enum Routing {
 
 /// One client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Character {
+pub struct ClientCharacter {
     /// Session timeout that it asks for, in milliseconds.
     pub timeout_ms: i32,
     /// How it is connected.
-    pub routing: Routing,
+    pub routing: ClientRouting,
     /// How many addresses it knows: the more, the shorter it waits for each.
     pub addresses: u32,
     /// Whether it sends the read-only byte.
     pub with_flag: bool,
 }
 
-impl Character {
+impl ClientCharacter {
     /// The session timeout that it asks for.
     pub(super) fn timeout(self) -> Duration {
         Duration::from_millis(self.timeout_ms.max(0) as u64)
@@ -40,7 +40,7 @@ impl Character {
 
 /// What a client asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Errand {
+pub enum ClientErrand {
     /// One read.
     Read,
     /// One read that leaves a watch.
@@ -73,7 +73,7 @@ pub enum Errand {
 
 /// What becomes of a connection that its client leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Leave {
+pub enum LeaveKind {
     /// It stays open and silent, as behind a broken path.
     Open,
     /// It is closed in order.
@@ -84,15 +84,15 @@ pub enum Leave {
 
 /// One thing that is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Deed {
+pub enum StoryDeed {
     /// A client begins.
     Arrive(usize, ServerId),
     /// It asks for something.
-    Ask(usize, Errand),
+    Ask(usize, ClientErrand),
     /// It asks for something on the oldest connection that it left open.
-    AskStale(usize, Errand),
+    AskStale(usize, ClientErrand),
     /// It claims its session at a server.
-    Move(usize, ServerId, Leave),
+    Move(usize, ServerId, LeaveKind),
     /// It closes the connections that it left open.
     DropStale(usize),
     /// Somebody else uses its session for a while, from another address.
@@ -103,7 +103,7 @@ pub enum Deed {
     ClaimOutside(usize, ServerId),
     /// Its session is closed where the proxy cannot see it.
     CloseOutside(usize, ServerId),
-    /// It does nothing for so many milliseconds, not even read.
+    /// It does nothing for this many milliseconds, not even read.
     Pause(usize, u64),
     /// The path from the proxy to its server breaks.
     Cut(usize),
@@ -117,39 +117,39 @@ pub enum Deed {
     Stop(ServerId),
     /// It starts again.
     Start(ServerId),
-    /// A server hears from the leader so many milliseconds late.
+    /// A server hears from the leader this many milliseconds late.
     Lag(ServerId, u64),
     /// A follower is cut from its leader.
     Part(ServerId),
     /// The path between them is there again.
     Heal(ServerId),
-    /// Commits take so many milliseconds longer.
+    /// Commits take this many milliseconds longer.
     Slow(u64),
 }
 
 /// A deed and its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Step {
+pub struct StoryStep {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub deed: Deed,
+    pub deed: StoryDeed,
 }
 
 /// A whole story.
 #[derive(Clone, Debug)]
-pub struct Story {
+pub struct SimulatedStory {
     /// The seed that it was drawn from; all chance inside it comes from there too.
     pub seed: u64,
     /// The ensemble.
-    pub settings: Settings,
+    pub settings: EnsembleSettings,
     /// The clients.
-    pub clients: Vec<Character>,
+    pub clients: Vec<ClientCharacter>,
     /// What is done, in order of time.
-    pub steps: Vec<Step>,
+    pub steps: Vec<StoryStep>,
 }
 
-impl Story {
+impl SimulatedStory {
     /// Draws the story of a seed.
     pub fn from_seed(seed: u64) -> Self {
         let (settings, clients, steps) = draw(seed);
@@ -158,7 +158,7 @@ impl Story {
 
     /// The servers that are cut from their leader.
     pub(super) fn parted(&self) -> Vec<ServerId> {
-        let parted = |step: &Step| if let Deed::Part(server) = step.deed { Some(server) } else { None };
+        let parted = |step: &StoryStep| if let StoryDeed::Part(server) = step.deed { Some(server) } else { None };
         self.steps.iter().filter_map(parted).collect()
     }
 
@@ -166,19 +166,19 @@ impl Story {
     #[must_use]
     pub fn pooled(mut self) -> Self {
         for client in &mut self.clients {
-            client.routing = Routing::Pooled;
+            client.routing = ClientRouting::Pooled;
         }
         self
     }
 
     /// The same story with some steps left out.
     #[must_use]
-    pub fn with_steps(&self, steps: Vec<Step>) -> Self {
+    pub fn with_steps(&self, steps: Vec<StoryStep>) -> Self {
         Self { steps, ..self.clone() }
     }
 }
 
-impl fmt::Display for Story {
+impl fmt::Display for SimulatedStory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings = &self.settings;
         writeln!(f, "seed {}: tick {} ms, leader s{}", self.seed, settings.tick.as_millis(), settings.leader)?;
@@ -195,7 +195,7 @@ impl fmt::Display for Story {
     }
 }
 
-impl fmt::Display for Deed {
+impl fmt::Display for StoryDeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Arrive(client, server) => write!(f, "c{client} arrives at s{}", server.0),
@@ -228,9 +228,9 @@ mod tests {
 
     #[test]
     fn a_seed_draws_one_story() {
-        let (first, second) = (Story::from_seed(5), Story::from_seed(5));
+        let (first, second) = (SimulatedStory::from_seed(5), SimulatedStory::from_seed(5));
         assert_eq!((first.to_string(), first.steps.len()), (second.to_string(), second.steps.len()));
-        assert_ne!(first.to_string(), Story::from_seed(6).to_string());
+        assert_ne!(first.to_string(), SimulatedStory::from_seed(6).to_string());
         assert!(first.steps.is_sorted_by_key(|step| step.at));
     }
 }

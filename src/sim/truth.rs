@@ -51,7 +51,7 @@ pub enum Cause {
 
 /// One thing that a server knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum What {
+pub enum TruthKind {
     /// The leader gave the session to this connection's server.
     Granted,
     /// A request was refused because the session had moved.
@@ -69,7 +69,7 @@ pub enum What {
 
 /// A fact with its place and time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Truth {
+pub struct TruthEntry {
     /// When.
     pub at: Timestamp,
     /// Where.
@@ -79,14 +79,14 @@ pub struct Truth {
     /// Whose; 0 before a session was given.
     pub session: i64,
     /// What.
-    pub what: What,
+    pub what: TruthKind,
     /// The connection whose claim or request brought it about, when that was another one.
     pub by: Option<LinkId>,
 }
 
 /// Whether a server runs and takes part, from a moment on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Shift {
+pub struct ServingShift {
     /// Since when.
     pub at: Timestamp,
     /// Which server.

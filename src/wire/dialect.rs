@@ -92,7 +92,7 @@ pub(super) fn uncounted(frame: &[u8]) -> Option<usize> {
 }
 
 /// Extra bytes behind the version in a body of the right length: they are there when the length of the password
-/// stands so much later than in every other handshake.
+/// stands that much later than in every other handshake.
 fn extra_bytes(version: i32, body: &[u8]) -> Option<usize> {
     let extra = match version {
         WIDE_XIDS => 1,

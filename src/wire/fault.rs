@@ -4,7 +4,7 @@ use super::OpCode;
 
 /// Why a stream of bytes could not be read on. It makes a conversation opaque; it never ends one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Fault {
+pub enum DecodeFault {
     /// A frame announced a length below zero.
     #[error("frame length {0} is negative")]
     NegativeFrame(i32),
@@ -54,7 +54,7 @@ pub enum Fault {
     HandshakePassword(i32),
 }
 
-impl Fault {
+impl DecodeFault {
     /// A short name for a metric label.
     pub fn label(self) -> &'static str {
         match self {
@@ -79,18 +79,18 @@ mod tests {
     fn every_fault_has_a_label_of_its_own() {
         let op = OpCode::CREATE;
         let labels = [
-            Fault::NegativeFrame(-1),
-            Fault::ShortFrame { len: 1, header: 8 },
-            Fault::FieldOverrun { op, need: 4, left: 1 },
-            Fault::NegativeLength { op, value: -2 },
-            Fault::TracingContext,
-            Fault::EarlyBytes,
-            Fault::ShortHandshake { len: 3 },
-            Fault::LongHandshake(4_000),
-            Fault::HandshakePassword(-2),
+            DecodeFault::NegativeFrame(-1),
+            DecodeFault::ShortFrame { len: 1, header: 8 },
+            DecodeFault::FieldOverrun { op, need: 4, left: 1 },
+            DecodeFault::NegativeLength { op, value: -2 },
+            DecodeFault::TracingContext,
+            DecodeFault::EarlyBytes,
+            DecodeFault::ShortHandshake { len: 3 },
+            DecodeFault::LongHandshake(4_000),
+            DecodeFault::HandshakePassword(-2),
         ];
         let expected = "negative_frame short_frame field_overrun negative_length tracing_context \
             early_bytes short_handshake long_handshake handshake_password";
-        assert_eq!(labels.map(Fault::label).join(" "), expected);
+        assert_eq!(labels.map(DecodeFault::label).join(" "), expected);
     }
 }

@@ -6,19 +6,19 @@ use super::handshake::{HANDSHAKE_CAP, request_len};
 
 /// What a connection turned out to speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Opening {
+pub enum ConnectionOpening {
     /// A frame of this many bytes behind its length, small enough for a handshake and now whole. Bytes that its
     /// announced length does not count (versions 11 and 12) are among them.
     Handshake(usize),
     /// One of ZooKeeper's four-letter words.
     Word(&'static str),
     /// Something else.
-    Foreign(Foreign),
+    Foreign(ForeignProtocol),
 }
 
 /// Protocols that end up on a ZooKeeper port by mistake or by design.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Foreign {
+pub enum ForeignProtocol {
     /// A TLS record: encrypted ZooKeeper, which is relayed unseen.
     Tls,
     /// An HTTP request.
@@ -29,7 +29,7 @@ pub enum Foreign {
     Unknown,
 }
 
-impl Foreign {
+impl ForeignProtocol {
     /// A short name for a metric label.
     pub fn label(self) -> &'static str {
         match self {
@@ -53,28 +53,28 @@ const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
 const HTTP_VERBS: [&[u8; 4]; 7] = [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"CONN"];
 
 /// Looks at the bytes that a connection began with; None while they are too few to tell.
-pub fn classify(bytes: &[u8]) -> Option<Opening> {
+pub fn classify(bytes: &[u8]) -> Option<ConnectionOpening> {
     let head = bytes.first_chunk::<4>()?;
     if let Some(word) = WORDS.iter().find(|word| word.as_bytes() == head) {
-        return Some(Opening::Word(word));
+        return Some(ConnectionOpening::Word(word));
     }
     if *head == TELNET_CLOSE {
-        return Some(Opening::Word("telnet_close"));
+        return Some(ConnectionOpening::Word("telnet_close"));
     }
     // Text and TLS read as lengths far above any handshake, so four bytes are enough to tell them.
     if !usize::try_from(i32::from_be_bytes(*head)).is_ok_and(|len| len <= HANDSHAKE_CAP) {
-        return Some(Opening::Foreign(foreign(*head)));
+        return Some(ConnectionOpening::Foreign(foreign(*head)));
     }
     let len = request_len(bytes)?;
-    (bytes.len() >= 4 + len).then_some(Opening::Handshake(len))
+    (bytes.len() >= 4 + len).then_some(ConnectionOpening::Handshake(len))
 }
 
-fn foreign(head: [u8; 4]) -> Foreign {
+fn foreign(head: [u8; 4]) -> ForeignProtocol {
     match head {
-        [0x16, 3, ..] => Foreign::Tls,
-        [b'P', b'R', b'O', b'X'] | [0x0d, 0x0a, 0x0d, 0x0a] => Foreign::ProxyLine,
-        _ if HTTP_VERBS.contains(&&head) => Foreign::Http,
-        _ => Foreign::Unknown,
+        [0x16, 3, ..] => ForeignProtocol::Tls,
+        [b'P', b'R', b'O', b'X'] | [0x0d, 0x0a, 0x0d, 0x0a] => ForeignProtocol::ProxyLine,
+        _ if HTTP_VERBS.contains(&&head) => ForeignProtocol::Http,
+        _ => ForeignProtocol::Unknown,
     }
 }
 
@@ -85,49 +85,51 @@ mod tests {
     #[test]
     fn tells_words_handshakes_and_strangers_apart() {
         assert_eq!(classify(b"srv"), None);
-        assert_eq!(classify(b"srvr"), Some(Opening::Word("srvr")));
-        assert_eq!(classify(&[0xff, 0xf4, 0xff, 0xfd]), Some(Opening::Word("telnet_close")));
+        assert_eq!(classify(b"srvr"), Some(ConnectionOpening::Word("srvr")));
+        assert_eq!(classify(&[0xff, 0xf4, 0xff, 0xfd]), Some(ConnectionOpening::Word("telnet_close")));
         assert_eq!(classify(&[0, 0, 0, 45, 0]), None);
-        assert_eq!(classify(&[0; 4]), Some(Opening::Handshake(0)));
-        assert_eq!(classify(&[&[0, 0, 0, 45][..], &[0; 45]].concat()), Some(Opening::Handshake(45)));
-        assert_eq!(classify(&[0x16, 3, 1, 0]), Some(Opening::Foreign(Foreign::Tls)));
-        assert_eq!(classify(b"GET / HTTP/1.1"), Some(Opening::Foreign(Foreign::Http)));
-        assert_eq!(classify(b"PROXY TCP4"), Some(Opening::Foreign(Foreign::ProxyLine)));
-        assert_eq!(classify(&[0x7f, 0xff, 0xff, 0xff]), Some(Opening::Foreign(Foreign::Unknown)));
-        assert_eq!(classify(&[0, 0, 0x20, 0]), Some(Opening::Foreign(Foreign::Unknown)));
+        assert_eq!(classify(&[0; 4]), Some(ConnectionOpening::Handshake(0)));
+        assert_eq!(classify(&[&[0, 0, 0, 45][..], &[0; 45]].concat()), Some(ConnectionOpening::Handshake(45)));
+        assert_eq!(classify(&[0x16, 3, 1, 0]), Some(ConnectionOpening::Foreign(ForeignProtocol::Tls)));
+        assert_eq!(classify(b"GET / HTTP/1.1"), Some(ConnectionOpening::Foreign(ForeignProtocol::Http)));
+        assert_eq!(classify(b"PROXY TCP4"), Some(ConnectionOpening::Foreign(ForeignProtocol::ProxyLine)));
+        assert_eq!(classify(&[0x7f, 0xff, 0xff, 0xff]), Some(ConnectionOpening::Foreign(ForeignProtocol::Unknown)));
+        assert_eq!(classify(&[0, 0, 0x20, 0]), Some(ConnectionOpening::Foreign(ForeignProtocol::Unknown)));
     }
 
     #[test]
     fn a_first_frame_is_as_long_as_a_handshake_can_be() {
         let frame = |len: usize| [&(len as u32).to_be_bytes()[..], &vec![0; len]].concat();
         let longest = frame(HANDSHAKE_CAP);
-        assert_eq!(classify(&longest), Some(Opening::Handshake(HANDSHAKE_CAP)));
+        assert_eq!(classify(&longest), Some(ConnectionOpening::Handshake(HANDSHAKE_CAP)));
         assert_eq!(classify(&longest[..longest.len() - 1]), None);
-        assert_eq!(classify(&frame(HANDSHAKE_CAP + 1)), Some(Opening::Foreign(Foreign::Unknown)));
+        assert_eq!(classify(&frame(HANDSHAKE_CAP + 1)), Some(ConnectionOpening::Foreign(ForeignProtocol::Unknown)));
     }
 
     #[test]
     fn a_first_frame_is_whole_with_the_bytes_that_its_length_does_not_count() {
         let plain = [&[0, 0, 0, 45, 0, 0, 0, 11][..], &[0; 20], &[0, 0, 0, 16], &[0; 16], &[1]].concat();
-        assert_eq!(classify(&plain), Some(Opening::Handshake(45)));
+        assert_eq!(classify(&plain), Some(ConnectionOpening::Handshake(45)));
         for (version, extra) in [(11, 1), (12, 2)] {
             let mut frame = plain.clone();
             frame[7] = version;
             frame.splice(8..8, vec![0; extra]);
             assert_eq!(frame.len(), 49 + extra);
-            assert_eq!(classify(&frame), Some(Opening::Handshake(45 + extra)));
+            assert_eq!(classify(&frame), Some(ConnectionOpening::Handshake(45 + extra)));
             assert!((0..frame.len()).all(|len| classify(&frame[..len]).is_none()));
         }
     }
 
     #[test]
     fn strangers_have_labels() {
-        let strangers = [Foreign::Tls, Foreign::Http, Foreign::ProxyLine, Foreign::Unknown];
-        assert_eq!(strangers.map(Foreign::label).join(" "), "tls http proxy_line not_zookeeper");
+        let strangers =
+            [ForeignProtocol::Tls, ForeignProtocol::Http, ForeignProtocol::ProxyLine, ForeignProtocol::Unknown];
+        assert_eq!(strangers.map(ForeignProtocol::label).join(" "), "tls http proxy_line not_zookeeper");
         let openings = [&[0x16, 3, 3, 0][..], b"CONNECT a", b"\r\n\r\n\0", &[0x16, 4, 3, 0]];
-        let expected = [Foreign::Tls, Foreign::Http, Foreign::ProxyLine, Foreign::Unknown];
+        let expected =
+            [ForeignProtocol::Tls, ForeignProtocol::Http, ForeignProtocol::ProxyLine, ForeignProtocol::Unknown];
         for (opening, stranger) in openings.into_iter().zip(expected) {
-            assert_eq!(classify(opening), Some(Opening::Foreign(stranger)));
+            assert_eq!(classify(opening), Some(ConnectionOpening::Foreign(stranger)));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! 3.4 and go-zookeeper leave it out, and the server then leaves it out too (`ProtocolManager`).
 
 use super::dialect::{Dialect, uncounted};
-use super::{Fault, JuteReader};
+use super::{DecodeFault, JuteReader};
 use crate::ids::{SessionId, Zxid};
 
 /// Longest password that a handshake may carry, in bytes. ZooKeeper's are 16; the rest is room for others.
@@ -20,7 +20,7 @@ const REJECTED: i32 = 42;
 
 /// What the password of a [`ConnectRequest`] proves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Password {
+pub enum PasswordCheck {
     /// A new session: there is nothing to prove.
     NotNeeded,
     /// The one that belongs to the session id.
@@ -39,7 +39,7 @@ pub fn request_len(frame: &[u8]) -> Option<usize> {
     Some(usize::try_from(announced).unwrap_or(0) + uncounted(frame)?)
 }
 
-impl Password {
+impl PasswordCheck {
     /// Whether a refusal of it says something about the session instead.
     pub fn may_be_right(self) -> bool {
         matches!(self, Self::Right | Self::Unjudged)
@@ -56,7 +56,7 @@ pub struct ConnectRequest {
     /// The session claimed; [`SessionId::NEW`] for a new one.
     pub session: SessionId,
     /// What the password proves.
-    pub password: Password,
+    pub password: PasswordCheck,
     /// Whether a read-only server is good enough; None when the byte is missing.
     pub read_only: Option<bool>,
     /// How the client wishes to speak.
@@ -67,10 +67,10 @@ impl ConnectRequest {
     /// Reads the body of a frame, with the bytes in it that its announced length does not count ([`request_len`]).
     ///
     /// # Errors
-    /// [`Fault::ShortHandshake`] when it ends early, [`Fault::HandshakePassword`] when the password's length
+    /// [`DecodeFault::ShortHandshake`] when it ends early, [`DecodeFault::HandshakePassword`] when the password's length
     /// is below -1 or above [`PASSWORD_CAP`].
-    pub fn read(body: &[u8]) -> Result<Self, Fault> {
-        let short = Fault::ShortHandshake { len: body.len() };
+    pub fn read(body: &[u8]) -> Result<Self, DecodeFault> {
+        let short = DecodeFault::ShortHandshake { len: body.len() };
         let (dialect, extra) = Dialect::asked(body);
         let mut reader = JuteReader::new(body);
         reader.bytes(4 + extra).ok_or(short)?;
@@ -79,9 +79,9 @@ impl ConnectRequest {
         let session = SessionId(reader.long().ok_or(short)?);
         let password = read_password(&mut reader, short)?;
         let password = match session {
-            SessionId::NEW => Password::NotNeeded,
-            _ if password == session.password() => Password::Right,
-            _ => Password::Wrong,
+            SessionId::NEW => PasswordCheck::NotNeeded,
+            _ if password == session.password() => PasswordCheck::Right,
+            _ => PasswordCheck::Wrong,
         };
         Ok(Self { last_zxid, timeout_ms, session, password, read_only: reader.bool(), dialect })
     }
@@ -100,7 +100,7 @@ pub fn answer_password(frame: &[u8]) -> Option<&[u8]> {
 
 fn password_behind(body: &[u8], at: usize) -> Option<&[u8]> {
     let mut reader = JuteReader::new(body.get(at..)?);
-    read_password(&mut reader, Fault::ShortHandshake { len: body.len() }).ok()
+    read_password(&mut reader, DecodeFault::ShortHandshake { len: body.len() }).ok()
 }
 
 /// What a server says to a claim.
@@ -109,12 +109,12 @@ pub enum HandshakeAnswer {
     /// It gives the session.
     Given,
     /// It refuses it.
-    Refused(Refusal),
+    Refused(HandshakeRefusal),
 }
 
 /// How a server refuses a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Refusal {
+pub enum HandshakeRefusal {
     /// The session is over, unknown, closed, or the password is wrong: all of these look alike
     /// (`ZooKeeperServer.finishSessionInit`). With timeout 0; `RaftKeeper` says version 42 and timeout -1 instead. No
     /// other server would answer otherwise.
@@ -145,8 +145,8 @@ impl ConnectResponse {
     ///
     /// # Errors
     /// As [`ConnectRequest::read`].
-    pub fn read(body: &[u8]) -> Result<Self, Fault> {
-        let short = Fault::ShortHandshake { len: body.len() };
+    pub fn read(body: &[u8]) -> Result<Self, DecodeFault> {
+        let short = DecodeFault::ShortHandshake { len: body.len() };
         let mut reader = JuteReader::new(body);
         let version = reader.int().ok_or(short)?;
         let timeout_ms = reader.int().ok_or(short)?;
@@ -158,9 +158,9 @@ impl ConnectResponse {
     /// What the server says.
     pub fn answer(&self) -> HandshakeAnswer {
         match (self.version, self.timeout_ms, self.session) {
-            (REJECTED, ..0, _) => HandshakeAnswer::Refused(Refusal::SessionOver),
-            (REJECTED, ..) => HandshakeAnswer::Refused(Refusal::NotServing),
-            (_, ..=0, _) | (.., SessionId::NEW) => HandshakeAnswer::Refused(Refusal::SessionOver),
+            (REJECTED, ..0, _) => HandshakeAnswer::Refused(HandshakeRefusal::SessionOver),
+            (REJECTED, ..) => HandshakeAnswer::Refused(HandshakeRefusal::NotServing),
+            (_, ..=0, _) | (.., SessionId::NEW) => HandshakeAnswer::Refused(HandshakeRefusal::SessionOver),
             _ => HandshakeAnswer::Given,
         }
     }
@@ -209,12 +209,12 @@ pub fn may_pass_on(bytes: &[u8]) -> Option<bool> {
     Some(i32::from_be_bytes(*behind.first_chunk()?) != REJECTED)
 }
 
-fn read_password<'a>(reader: &mut JuteReader<'a>, short: Fault) -> Result<&'a [u8], Fault> {
+fn read_password<'a>(reader: &mut JuteReader<'a>, short: DecodeFault) -> Result<&'a [u8], DecodeFault> {
     let len = reader.int().ok_or(short)?;
     match usize::try_from(len) {
         Ok(count) if count <= PASSWORD_CAP => reader.bytes(count).ok_or(short),
         Err(_) if len == -1 => Ok(&[]),
-        _ => Err(Fault::HandshakePassword(len)),
+        _ => Err(DecodeFault::HandshakePassword(len)),
     }
 }
 
@@ -234,11 +234,11 @@ mod tests {
     #[test]
     fn reads_requests_with_and_without_the_flag() {
         let short = ConnectRequest::read(&request(0, &[0; 16], None)).unwrap();
-        assert_eq!((short.read_only, short.password), (None, Password::NotNeeded));
+        assert_eq!((short.read_only, short.password), (None, PasswordCheck::NotNeeded));
         let id = SessionId(0x0100_0000_0000_0042);
         let long = ConnectRequest::read(&request(id.0, &id.password(), Some(true))).unwrap();
-        assert_eq!((long.read_only, long.password, long.session), (Some(true), Password::Right, id));
-        assert_eq!(ConnectRequest::read(&request(id.0, &[1; 16], None)).unwrap().password, Password::Wrong);
+        assert_eq!((long.read_only, long.password, long.session), (Some(true), PasswordCheck::Right, id));
+        assert_eq!(ConnectRequest::read(&request(id.0, &[1; 16], None)).unwrap().password, PasswordCheck::Wrong);
         assert_eq!((long.last_zxid, long.timeout_ms), (Zxid(7), 6000));
     }
 
@@ -279,10 +279,10 @@ mod tests {
     #[test]
     fn hostile_lengths_are_faults() {
         let body = JuteWriter::new().int(0).long(0).int(1).long(1).int(i32::MAX).into_bytes();
-        assert_eq!(ConnectRequest::read(&body), Err(Fault::HandshakePassword(i32::MAX)));
+        assert_eq!(ConnectRequest::read(&body), Err(DecodeFault::HandshakePassword(i32::MAX)));
         let body = JuteWriter::new().int(0).long(0).int(1).long(1).int(-2).into_bytes();
-        assert_eq!(ConnectRequest::read(&body), Err(Fault::HandshakePassword(-2)));
-        assert_eq!(ConnectRequest::read(&[0; 9]), Err(Fault::ShortHandshake { len: 9 }));
+        assert_eq!(ConnectRequest::read(&body), Err(DecodeFault::HandshakePassword(-2)));
+        assert_eq!(ConnectRequest::read(&[0; 9]), Err(DecodeFault::ShortHandshake { len: 9 }));
     }
 
     #[test]
@@ -290,14 +290,14 @@ mod tests {
         let longest = request(7, &[1; PASSWORD_CAP], Some(true));
         assert_eq!(longest.len(), HANDSHAKE_CAP);
         let read = ConnectRequest::read(&longest).unwrap();
-        assert_eq!((read.password, read.read_only), (Password::Wrong, Some(true)));
+        assert_eq!((read.password, read.read_only), (PasswordCheck::Wrong, Some(true)));
         let longer = request(7, &[1; PASSWORD_CAP + 1], None);
-        assert_eq!(ConnectRequest::read(&longer), Err(Fault::HandshakePassword(PASSWORD_CAP as i32 + 1)));
+        assert_eq!(ConnectRequest::read(&longer), Err(DecodeFault::HandshakePassword(PASSWORD_CAP as i32 + 1)));
     }
 
     #[test]
     fn a_null_password_is_an_empty_one() {
-        for (session, password) in [(0, Password::NotNeeded), (7, Password::Wrong)] {
+        for (session, password) in [(0, PasswordCheck::NotNeeded), (7, PasswordCheck::Wrong)] {
             let body = JuteWriter::new().int(0).long(7).int(6000).long(session).int(-1).bool(true).into_bytes();
             let read = ConnectRequest::read(&body).unwrap();
             assert_eq!((read.password, read.read_only), (password, Some(true)));
@@ -335,7 +335,7 @@ mod tests {
             assert_eq!(request_len(&frame), Some(45 + extra.len()));
             let request = ConnectRequest::read(&frame[4..]).unwrap();
             assert_eq!((request.last_zxid, request.timeout_ms), (Zxid(0x17), 10_000));
-            assert_eq!((request.password, request.read_only), (Password::NotNeeded, Some(true)));
+            assert_eq!((request.password, request.read_only), (PasswordCheck::NotNeeded, Some(true)));
             assert_eq!(request.dialect, Dialect { version, wide_xids, compressed, traced });
         }
     }
@@ -350,10 +350,10 @@ mod tests {
         for (version, timeout_ms, session, expected) in [
             (0, 10_000, 3, Given),
             (11, 10_000, 3, Given),
-            (42, 10_000, -1, Refused(Refusal::NotServing)),
-            (42, 0, -1, Refused(Refusal::NotServing)),
-            (42, -1, 77, Refused(Refusal::SessionOver)),
-            (0, 0, 0, Refused(Refusal::SessionOver)),
+            (42, 10_000, -1, Refused(HandshakeRefusal::NotServing)),
+            (42, 0, -1, Refused(HandshakeRefusal::NotServing)),
+            (42, -1, 77, Refused(HandshakeRefusal::SessionOver)),
+            (0, 0, 0, Refused(HandshakeRefusal::SessionOver)),
         ] {
             let bytes = answer(version, timeout_ms, session).end().into_bytes();
             let Some(FirstAnswer::Handshake(response)) = read_answer(&bytes) else { panic!("{version} is none") };

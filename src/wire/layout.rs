@@ -8,35 +8,35 @@ use super::{ErrorCode, OpCode};
 
 /// One field of a record, by what is to be learned from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Field {
+pub enum RecordField {
     /// A string that is shown: the path, or the scheme of an auth packet.
     Text,
     /// A buffer or string of which only the length is learned: node data, credentials, tokens.
     Opaque,
-    /// A 4-byte number kept in the given place of [`Record::ints`](super::Record::ints).
+    /// A 4-byte number kept in the given place of [`DecodedRecord::ints`](super::DecodedRecord::ints).
     Int(usize),
-    /// One byte kept as 0 or 1 in the first place of [`Record::ints`](super::Record::ints).
+    /// One byte kept as 0 or 1 in the first place of [`DecodedRecord::ints`](super::DecodedRecord::ints).
     Flag,
     /// A fixed number of bytes of no interest.
     Skip(u32),
     /// A vector of ACL entries, of no interest.
     Acls,
-    /// A vector of strings; how many there are is added to [`Record::items`](super::Record::items).
+    /// A vector of strings; how many there are is added to [`DecodedRecord::items`](super::DecodedRecord::items).
     Strings,
 }
 
-use Field::{Acls, Flag, Int, Opaque, Skip, Strings, Text};
+use RecordField::{Acls, Flag, Int, Opaque, Skip, Strings, Text};
 
 /// Bytes of a `Stat`.
-const STAT: Field = Skip(68);
+const STAT: RecordField = Skip(68);
 
 /// How to read what follows a head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Plan {
+pub enum BodyPlan {
     /// Nothing in the rest of the frame is of interest.
     Skip,
     /// One record of the given operation.
-    Record(OpCode, &'static [Field]),
+    Record(OpCode, &'static [RecordField]),
     /// A sequence of `MultiHeader`s and sub-requests.
     MultiRequest,
     /// A sequence of `MultiHeader`s and results.
@@ -44,21 +44,21 @@ pub enum Plan {
 }
 
 /// How the body of a request is read; operations that we do not know are skipped, not faulted.
-pub fn request_plan(op: OpCode) -> Plan {
+pub fn request_plan(op: OpCode) -> BodyPlan {
     match op {
-        OpCode::MULTI | OpCode::MULTI_READ => Plan::MultiRequest,
-        _ => request_fields(op).map_or(Plan::Skip, |fields| Plan::Record(op, fields)),
+        OpCode::MULTI | OpCode::MULTI_READ => BodyPlan::MultiRequest,
+        _ => request_fields(op).map_or(BodyPlan::Skip, |fields| BodyPlan::Record(op, fields)),
     }
 }
 
 /// A watch event behind its reply header: type, state, path.
-pub const EVENT_PLAN: Plan = Plan::Record(OpCode::NOTIFICATION, &[Int(0), Int(1), Text]);
+pub const EVENT_PLAN: BodyPlan = BodyPlan::Record(OpCode::NOTIFICATION, &[Int(0), Int(1), Text]);
 
 /// The name of the node that was made, behind the reply's header.
-pub const CREATED_PLAN: Plan = Plan::Record(OpCode::CREATE, &[Text]);
+pub const CREATED_PLAN: BodyPlan = BodyPlan::Record(OpCode::CREATE, &[Text]);
 
 /// The fields of a request, or of a sub-request inside a multi.
-pub(super) fn request_fields(op: OpCode) -> Option<&'static [Field]> {
+pub(super) fn request_fields(op: OpCode) -> Option<&'static [RecordField]> {
     Some(match op {
         OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_CONTAINER | OpCode::CREATE_IF_NOT_EXISTS => {
             &[Text, Opaque, Acls, Int(0)]
@@ -94,7 +94,7 @@ pub(super) fn request_fields(op: OpCode) -> Option<&'static [Field]> {
 
 /// The fields of one result inside the reply to a multi or multiRead. A result of a Keeper that failed keeps its
 /// operation and has nothing behind its error; ZooKeeper's is an [`OpCode::ERROR`].
-pub(super) fn result_fields(op: OpCode, error: ErrorCode) -> Option<&'static [Field]> {
+pub(super) fn result_fields(op: OpCode, error: ErrorCode) -> Option<&'static [RecordField]> {
     Some(match op {
         OpCode::ERROR => &[Int(0)],
         _ if !error.is_ok() => &[],

@@ -4,7 +4,7 @@ use super::{Dialect, OpClass, OpCode};
 
 /// What stands behind a ConnectRequest, as far as it has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Pipelined {
+pub struct PipelinedFrames {
     /// Whether all of it may be sent to a second server as well: credentials, watches, pings and reads have no
     /// effect beyond their connection.
     pub repeatable: bool,
@@ -14,7 +14,7 @@ pub struct Pipelined {
     whole: usize,
 }
 
-impl Pipelined {
+impl PipelinedFrames {
     /// Nothing has come yet.
     pub const NOTHING: Self = Self { repeatable: true, closes: false, whole: 0 };
 
@@ -55,7 +55,7 @@ mod tests {
     }
 
     fn read(frames: &[Vec<u8>]) -> (bool, bool) {
-        let (all, mut seen, mut slowly) = (frames.concat(), Pipelined::NOTHING, Pipelined::NOTHING);
+        let (all, mut seen, mut slowly) = (frames.concat(), PipelinedFrames::NOTHING, PipelinedFrames::NOTHING);
         seen.read_on(&all, Dialect::default());
         (0..=all.len()).for_each(|len| slowly.read_on(&all[..len], Dialect::default()));
         assert_eq!(slowly, seen, "however it is cut");
@@ -78,7 +78,7 @@ mod tests {
     fn a_frame_that_is_cut_counts_by_its_header() {
         let create = frame(OpCode::CREATE, 100);
         let read = |len: usize| {
-            let mut seen = Pipelined::NOTHING;
+            let mut seen = PipelinedFrames::NOTHING;
             seen.read_on(&create[..len], Dialect::default());
             seen.repeatable
         };
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_dialect_is_not_read_before_its_server_has_answered() {
         let tracing = Dialect { traced: true, ..Dialect::default() };
-        let mut seen = Pipelined::NOTHING;
+        let mut seen = PipelinedFrames::NOTHING;
         seen.read_on(&[], tracing);
         assert!(seen.repeatable);
         seen.read_on(&frame(OpCode::PING, 0), tracing);
@@ -100,7 +100,7 @@ mod tests {
     fn lengths_that_lie_do_not_confuse_it() {
         for length in [i32::MIN, -1, 0, 7, i32::MAX] {
             let bytes = [&length.to_be_bytes()[..], &[0; 64]].concat();
-            let mut seen = Pipelined::NOTHING;
+            let mut seen = PipelinedFrames::NOTHING;
             seen.read_on(&bytes, Dialect::default());
             assert!(!seen.closes && (length == i32::MAX || !seen.repeatable), "{length}: {seen:?}");
         }

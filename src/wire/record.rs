@@ -3,8 +3,8 @@
 //! Nothing is gathered but what a cut would lose: the bytes of a number that is split, and the part of a path
 //! that came with an earlier chunk (at most [`PATH_CAP`] bytes). Data is skipped by count, whatever its size.
 
-use super::layout::{Field, Plan, request_fields, result_fields};
-use super::{ErrorCode, Fault, OpCode};
+use super::layout::{BodyPlan, RecordField, request_fields, result_fields};
+use super::{DecodeFault, ErrorCode, OpCode};
 
 /// Bytes of a path that are looked at. Longer paths are seen cut off, whatever the chunks that they come in;
 /// ZooKeeper itself has no limit but the frame's.
@@ -18,7 +18,7 @@ pub(super) fn capped(text: &[u8]) -> &[u8] {
 
 /// One record, seen when its last field was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
+pub struct DecodedRecord<'a> {
     /// The operation, or inside a multi the sub-operation.
     pub op: OpCode,
     /// The text field, or its first [`PATH_CAP`] bytes. Not checked to be UTF-8 (Java writes CESU-8).
@@ -35,15 +35,15 @@ pub struct Record<'a> {
 }
 
 /// What a [`FrameScanner`](super::FrameScanner) calls as it reads.
-pub trait Visitor {
+pub trait RecordVisitor {
     /// The header type of the direction that is read.
     type Head;
     /// A header is complete; says how to read the rest of the frame of `len` bytes.
-    fn head(&mut self, head: Self::Head, len: u32) -> Plan;
-    /// As [`Visitor::head`], and before it, of a frame that a chunk's edge cuts.
+    fn head(&mut self, head: Self::Head, len: u32) -> BodyPlan;
+    /// As [`RecordVisitor::head`], and before it, of a frame that a chunk's edge cuts.
     fn cut(&mut self, _head: &Self::Head, _len: u32) {}
     /// A record is complete.
-    fn record(&mut self, record: &Record<'_>);
+    fn record(&mut self, record: &DecodedRecord<'_>);
     /// A multi holds an operation whose layout there is not known: the rest of the frame is passed over.
     fn unknown_part(&mut self, op: OpCode);
     /// The frame's last byte was read.
@@ -52,20 +52,20 @@ pub trait Visitor {
 
 /// Whether more bytes are needed.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) enum Progress {
+pub(super) enum WalkProgress {
     Done,
     NeedMore,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Series {
+enum MultiSeries {
     Single,
     Requests,
     Results,
 }
 
 /// What comes next in a multi.
-enum Next {
+enum MultiNext {
     /// A header that is not whole yet.
     Unread,
     /// A record.
@@ -78,7 +78,7 @@ enum Next {
 
 /// Where inside a field the walk stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Part {
+enum FieldPart {
     /// At its first byte.
     Start,
     /// In a run of bytes to skip.
@@ -94,12 +94,12 @@ enum Part {
 /// The walk over one frame's body.
 #[derive(Debug)]
 pub(super) struct RecordWalk {
-    series: Series,
+    series: MultiSeries,
     op: OpCode,
     /// None between two records of a multi, where a `MultiHeader` comes next.
-    fields: Option<&'static [Field]>,
+    fields: Option<&'static [RecordField]>,
     at: usize,
-    part: Part,
+    part: FieldPart,
     split: [u8; 9],
     split_len: usize,
     /// The part of a text that came with earlier chunks; 0 <= len <= PATH_CAP.
@@ -111,12 +111,12 @@ pub(super) struct RecordWalk {
 }
 
 /// The bytes at hand: the chunk, and how many bytes the frame still has (here and in later chunks).
-pub(super) struct Input<'a> {
+pub(super) struct WalkInput<'a> {
     pub(super) chunk: &'a [u8],
     pub(super) left: u32,
 }
 
-impl<'a> Input<'a> {
+impl<'a> WalkInput<'a> {
     fn take(&mut self, len: usize) -> &'a [u8] {
         let (head, rest) = self.chunk.split_at(len);
         self.chunk = rest;
@@ -133,13 +133,13 @@ impl<'a> Input<'a> {
 }
 
 impl RecordWalk {
-    fn new(series: Series) -> Self {
+    fn new(series: MultiSeries) -> Self {
         Self {
             series,
             op: OpCode::NOTIFICATION,
             fields: None,
             at: 0,
-            part: Part::Start,
+            part: FieldPart::Start,
             split: [0; 9],
             split_len: 0,
             kept: Vec::new(),
@@ -151,72 +151,76 @@ impl RecordWalk {
     }
 
     /// A walk at the first byte of a body; None when there is nothing to walk.
-    pub(super) fn of(plan: Plan) -> Option<Self> {
+    pub(super) fn of(plan: BodyPlan) -> Option<Self> {
         match plan {
-            Plan::Skip => None,
-            Plan::Record(op, fields) => {
-                let mut walk = Self::new(Series::Single);
+            BodyPlan::Skip => None,
+            BodyPlan::Record(op, fields) => {
+                let mut walk = Self::new(MultiSeries::Single);
                 walk.begin_record(op, fields, ErrorCode::OK);
                 Some(walk)
             }
-            Plan::MultiRequest => Some(Self::new(Series::Requests)),
-            Plan::MultiReply => Some(Self::new(Series::Results)),
+            BodyPlan::MultiRequest => Some(Self::new(MultiSeries::Requests)),
+            BodyPlan::MultiReply => Some(Self::new(MultiSeries::Results)),
         }
     }
 
     #[inline]
-    fn begin_record(&mut self, op: OpCode, fields: &'static [Field], error: ErrorCode) {
-        (self.op, self.fields, self.at, self.part, self.error) = (op, Some(fields), 0, Part::Start, error);
+    fn begin_record(&mut self, op: OpCode, fields: &'static [RecordField], error: ErrorCode) {
+        (self.op, self.fields, self.at, self.part, self.error) = (op, Some(fields), 0, FieldPart::Start, error);
         (self.ints, self.data_len, self.items) = ([0; 2], 0, 0);
     }
 
     /// Walks on as far as the chunk reaches.
     #[inline]
-    pub(super) fn walk<V: Visitor>(&mut self, input: &mut Input<'_>, visitor: &mut V) -> Result<Progress, Fault> {
+    pub(super) fn walk<V: RecordVisitor>(
+        &mut self,
+        input: &mut WalkInput<'_>,
+        visitor: &mut V,
+    ) -> Result<WalkProgress, DecodeFault> {
         loop {
             // No fields means that a multi stands between two of its records: which fields come next, only its header
             // says.
             let Some(fields) = self.fields else {
                 match self.multi_header(input)? {
-                    Next::Unread => return Ok(Progress::NeedMore),
-                    Next::End => return Ok(Progress::Done),
-                    Next::Record => continue,
+                    MultiNext::Unread => return Ok(WalkProgress::NeedMore),
+                    MultiNext::End => return Ok(WalkProgress::Done),
+                    MultiNext::Record => continue,
                     // Without a layout the length of this record is not known, and so neither is where the next one
                     // begins. The rest of the frame is skipped by its length: the frames behind it stay readable.
-                    Next::Unknown(op) => {
+                    MultiNext::Unknown(op) => {
                         visitor.unknown_part(op);
-                        return Ok(Progress::Done);
+                        return Ok(WalkProgress::Done);
                     }
                 }
             };
             // The text borrows from the chunk, so that a path which comes in one piece is never copied.
             let mut text: &[u8] = &[];
             while let Some(field) = fields.get(self.at) {
-                if self.field(*field, input, &mut text)? == Progress::NeedMore {
+                if self.field(*field, input, &mut text)? == WalkProgress::NeedMore {
                     // The chunk is gone when the next one comes: what it held of the path has to be copied now.
                     self.keep(text);
-                    return Ok(Progress::NeedMore);
+                    return Ok(WalkProgress::NeedMore);
                 }
                 // Only after a whole field: a walk that was cut resumes inside the field that it stands in.
-                (self.at, self.part) = (self.at + 1, Part::Start);
+                (self.at, self.part) = (self.at + 1, FieldPart::Start);
             }
             self.finish_record(text, visitor);
             // A multi goes on with its next header; its last one ends the loop.
-            if self.series == Series::Single {
-                return Ok(Progress::Done);
+            if self.series == MultiSeries::Single {
+                return Ok(WalkProgress::Done);
             }
         }
     }
 
     #[inline]
-    fn finish_record<V: Visitor>(&mut self, text: &[u8], visitor: &mut V) {
+    fn finish_record<V: RecordVisitor>(&mut self, text: &[u8], visitor: &mut V) {
         // Only a path that was cut has something kept; for all others the copy below is saved.
         if !self.kept.is_empty() {
             self.keep(text);
         }
         let path = if self.kept.is_empty() { capped(text) } else { &self.kept };
         let (op, ints, data_len, items) = (self.op, self.ints, self.data_len, self.items);
-        visitor.record(&Record { op, path, ints, data_len, items, error: self.error });
+        visitor.record(&DecodedRecord { op, path, ints, data_len, items, error: self.error });
         self.fields = None;
         // Given back rather than cleared: thousands of idle connections would each keep a path's memory.
         self.kept = Vec::new();
@@ -229,36 +233,36 @@ impl RecordWalk {
     }
 
     /// Reads the header in front of a sub-record.
-    fn multi_header(&mut self, input: &mut Input<'_>) -> Result<Next, Fault> {
+    fn multi_header(&mut self, input: &mut WalkInput<'_>) -> Result<MultiNext, DecodeFault> {
         // Until the header is read a fault can only be blamed on the multi itself.
-        self.op = if self.series == Series::Results { OpCode::MULTI_READ } else { OpCode::MULTI };
-        let Some(header) = self.fixed::<9>(input)? else { return Ok(Next::Unread) };
+        self.op = if self.series == MultiSeries::Results { OpCode::MULTI_READ } else { OpCode::MULTI };
+        let Some(header) = self.fixed::<9>(input)? else { return Ok(MultiNext::Unread) };
         let [op @ .., done, _, _, _, _] = header;
         let [.., e0, e1, e2, e3] = header;
         // The last header carries type -1 as well, but only this flag ends a multi (`MultiHeader.done`).
         if done != 0 {
-            return Ok(Next::End);
+            return Ok(MultiNext::End);
         }
         let op = OpCode(i32::from_be_bytes(op));
         let error = ErrorCode(i32::from_be_bytes([e0, e1, e2, e3]));
         let (fields, error) = match self.series {
-            Series::Results => (result_fields(op, error), error),
+            MultiSeries::Results => (result_fields(op, error), error),
             // A request's header has -1 where a result has its error: it means nothing.
-            Series::Requests | Series::Single => (request_fields(op), ErrorCode::OK),
+            MultiSeries::Requests | MultiSeries::Single => (request_fields(op), ErrorCode::OK),
         };
-        let Some(fields) = fields else { return Ok(Next::Unknown(op)) };
+        let Some(fields) = fields else { return Ok(MultiNext::Unknown(op)) };
         self.begin_record(op, fields, error);
-        Ok(Next::Record)
+        Ok(MultiNext::Record)
     }
 
     /// A fixed-size piece, gathered over chunk edges; None while it is not whole.
     #[inline]
-    fn fixed<const N: usize>(&mut self, input: &mut Input<'_>) -> Result<Option<[u8; N]>, Fault> {
+    fn fixed<const N: usize>(&mut self, input: &mut WalkInput<'_>) -> Result<Option<[u8; N]>, DecodeFault> {
         if self.split_len == 0 {
             // Checked before anything is gathered: a frame that is too short is a fault at once, and does not wait
             // for bytes that belong to the next frame.
             if input.left < N as u32 {
-                return Err(Fault::FieldOverrun { op: self.op, need: N as u32, left: input.left });
+                return Err(DecodeFault::FieldOverrun { op: self.op, need: N as u32, left: input.left });
             }
             // The usual case, without a copy through the buffer for split pieces.
             if let Some((head, rest)) = input.chunk.split_first_chunk::<N>() {
@@ -280,74 +284,79 @@ impl RecordWalk {
 
     /// A length in front of bytes that must fit into the frame; null (-1) reads as 0.
     #[inline]
-    fn length(&mut self, input: &mut Input<'_>) -> Result<Option<u32>, Fault> {
+    fn length(&mut self, input: &mut WalkInput<'_>) -> Result<Option<u32>, DecodeFault> {
         let Some(value) = self.fixed::<4>(input)?.map(i32::from_be_bytes) else { return Ok(None) };
         match u32::try_from(value) {
             // A length is believed only within its frame: nothing is ever reserved or skipped on the word of a peer
             // alone.
-            Ok(len) if len > input.left => Err(Fault::FieldOverrun { op: self.op, need: len, left: input.left }),
+            Ok(len) if len > input.left => Err(DecodeFault::FieldOverrun { op: self.op, need: len, left: input.left }),
             Ok(len) => Ok(Some(len)),
             // Jute writes null buffers and vectors as -1.
             Err(_) if value == -1 => Ok(Some(0)),
-            Err(_) => Err(Fault::NegativeLength { op: self.op, value }),
+            Err(_) => Err(DecodeFault::NegativeLength { op: self.op, value }),
         }
     }
 
     #[inline]
-    fn field<'a>(&mut self, field: Field, input: &mut Input<'a>, text: &mut &'a [u8]) -> Result<Progress, Fault> {
+    fn field<'a>(
+        &mut self,
+        field: RecordField,
+        input: &mut WalkInput<'a>,
+        text: &mut &'a [u8],
+    ) -> Result<WalkProgress, DecodeFault> {
         loop {
             let next = match (self.part, field) {
-                (Part::Start, Field::Int(place)) => {
-                    let Some(bytes) = self.fixed::<4>(input)? else { return Ok(Progress::NeedMore) };
+                (FieldPart::Start, RecordField::Int(place)) => {
+                    let Some(bytes) = self.fixed::<4>(input)? else { return Ok(WalkProgress::NeedMore) };
                     self.ints[place] = i32::from_be_bytes(bytes);
-                    return Ok(Progress::Done);
+                    return Ok(WalkProgress::Done);
                 }
-                (Part::Start, Field::Flag) => {
-                    let Some([byte]) = self.fixed::<1>(input)? else { return Ok(Progress::NeedMore) };
+                (FieldPart::Start, RecordField::Flag) => {
+                    let Some([byte]) = self.fixed::<1>(input)? else { return Ok(WalkProgress::NeedMore) };
                     self.ints[0] = i32::from(byte != 0);
-                    return Ok(Progress::Done);
+                    return Ok(WalkProgress::Done);
                 }
                 // Known before it is read, so it is checked at once like a length that the peer gives.
-                (Part::Start, Field::Skip(len)) => {
+                (FieldPart::Start, RecordField::Skip(len)) => {
                     if len > input.left {
-                        return Err(Fault::FieldOverrun { op: self.op, need: len, left: input.left });
+                        return Err(DecodeFault::FieldOverrun { op: self.op, need: len, left: input.left });
                     }
-                    Part::Skipping(len)
+                    FieldPart::Skipping(len)
                 }
-                (Part::Start, _) => {
-                    let Some(len) = self.length(input)? else { return Ok(Progress::NeedMore) };
+                (FieldPart::Start, _) => {
+                    let Some(len) = self.length(input)? else { return Ok(WalkProgress::NeedMore) };
                     self.begin_counted(field, len)
                 }
-                (Part::Capturing(len), _) => {
+                (FieldPart::Capturing(len), _) => {
                     let here = (len as usize).min(input.chunk.len());
                     *text = input.take(here);
                     match len - here as u32 {
                         // The field ends with this chunk's bytes; an empty text ends here too, with nothing taken.
-                        0 => return Ok(Progress::Done),
+                        0 => return Ok(WalkProgress::Done),
                         left => {
-                            self.part = Part::Capturing(left);
-                            return Ok(Progress::NeedMore);
+                            self.part = FieldPart::Capturing(left);
+                            return Ok(WalkProgress::NeedMore);
                         }
                     }
                 }
-                (Part::Skipping(len), _) => match input.skip(len) {
-                    0 => return Ok(Progress::Done),
+                (FieldPart::Skipping(len), _) => match input.skip(len) {
+                    0 => return Ok(WalkProgress::Done),
                     left => {
-                        self.part = Part::Skipping(left);
-                        return Ok(Progress::NeedMore);
+                        self.part = FieldPart::Skipping(left);
+                        return Ok(WalkProgress::NeedMore);
                     }
                 },
                 // Also where the count itself was 0: then no item is ever begun.
-                (Part::Items(0, _), _) => return Ok(Progress::Done),
-                (Part::Items(items, part), _) => match self.item(field, items, part, input)? {
+                (FieldPart::Items(0, _), _) => return Ok(WalkProgress::Done),
+                (FieldPart::Items(items, part), _) => match self.item(field, items, part, input)? {
                     Some(next) => next,
-                    None => return Ok(Progress::NeedMore),
+                    None => return Ok(WalkProgress::NeedMore),
                 },
-                (Part::ItemBytes { skip, items, part }, _) => match input.skip(skip) {
+                (FieldPart::ItemBytes { skip, items, part }, _) => match input.skip(skip) {
                     0 => after_item_bytes(field, items, part),
                     skip => {
-                        self.part = Part::ItemBytes { skip, items, part };
-                        return Ok(Progress::NeedMore);
+                        self.part = FieldPart::ItemBytes { skip, items, part };
+                        return Ok(WalkProgress::NeedMore);
                     }
                 },
             };
@@ -357,35 +366,41 @@ impl RecordWalk {
 
     /// What follows the length or count in front of a field.
     #[inline]
-    fn begin_counted(&mut self, field: Field, len: u32) -> Part {
+    fn begin_counted(&mut self, field: RecordField, len: u32) -> FieldPart {
         match field {
-            Field::Text => Part::Capturing(len),
-            Field::Acls => Part::Items(len, 0),
-            Field::Strings => {
+            RecordField::Text => FieldPart::Capturing(len),
+            RecordField::Acls => FieldPart::Items(len, 0),
+            RecordField::Strings => {
                 // The count is what is wanted of a list; its strings are skipped one by one only to find its end.
                 self.items = self.items.saturating_add(len);
-                Part::Items(len, 0)
+                FieldPart::Items(len, 0)
             }
-            Field::Opaque | Field::Int(_) | Field::Flag | Field::Skip(_) => {
+            RecordField::Opaque | RecordField::Int(_) | RecordField::Flag | RecordField::Skip(_) => {
                 self.data_len = self.data_len.saturating_add(len);
-                Part::Skipping(len)
+                FieldPart::Skipping(len)
             }
         }
     }
 
     /// The next piece of a vector item: ACL entries are 4 bytes and two strings, others one string.
-    fn item(&mut self, field: Field, items: u32, part: u8, input: &mut Input<'_>) -> Result<Option<Part>, Fault> {
+    fn item(
+        &mut self,
+        field: RecordField,
+        items: u32,
+        part: u8,
+        input: &mut WalkInput<'_>,
+    ) -> Result<Option<FieldPart>, DecodeFault> {
         let skip = match (field, part) {
             // Permissions: nothing stands behind them, so nothing is skipped.
-            (Field::Acls, 0) => self.fixed::<4>(input)?.map(|_| 0),
+            (RecordField::Acls, 0) => self.fixed::<4>(input)?.map(|_| 0),
             _ => self.length(input)?,
         };
-        Ok(skip.map(|skip| Part::ItemBytes { skip, items, part }))
+        Ok(skip.map(|skip| FieldPart::ItemBytes { skip, items, part }))
     }
 }
 
 /// Where a vector goes on once a piece of an item was read.
-fn after_item_bytes(field: Field, items: u32, part: u8) -> Part {
-    let last = if field == Field::Acls { 2 } else { 0 };
-    if part == last { Part::Items(items - 1, 0) } else { Part::Items(items, part + 1) }
+fn after_item_bytes(field: RecordField, items: u32, part: u8) -> FieldPart {
+    let last = if field == RecordField::Acls { 2 } else { 0 };
+    if part == last { FieldPart::Items(items - 1, 0) } else { FieldPart::Items(items, part + 1) }
 }

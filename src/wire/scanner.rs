@@ -1,14 +1,14 @@
 //! Reading frames out of a stream as it passes, whatever its chunks.
 //!
 //! The scanner owns no bytes: it looks at the chunk that the relay is about to forward (or has just forwarded)
-//! and calls a [`Visitor`] for each head, record and end. It allocates only where a chunk edge cuts a body that is read.
-//! It never asks for more bytes and never closes anything; a [`Fault`] is the end of its usefulness, not of
+//! and calls a [`RecordVisitor`] for each head, record and end. It allocates only where a chunk edge cuts a body that is read.
+//! It never asks for more bytes and never closes anything; a [`DecodeFault`] is the end of its usefulness, not of
 //! the connection's.
 
-use super::record::{Input, Progress, RecordWalk, Visitor};
+use super::record::{RecordVisitor, RecordWalk, WalkInput, WalkProgress};
 use super::trace::TraceWalk;
-use super::whole::read_record;
-use super::{ErrorCode, Fault, OpCode, Plan};
+use super::whole_record::read_record;
+use super::{BodyPlan, DecodeFault, ErrorCode, OpCode};
 use crate::ids::{Xid, Zxid};
 
 /// How the frames of one direction begin and end, apart from their length.
@@ -77,7 +77,7 @@ const LENGTH: usize = 4;
 const SPLIT: usize = LENGTH + 20;
 
 #[derive(Debug)]
-enum Stage {
+enum FrameStage {
     /// At a head or inside it.
     Head,
     /// In a body that a chunk edge has cut, as far as its walk has come. Only then it takes memory.
@@ -91,8 +91,8 @@ enum Stage {
 /// One direction of a conversation after its handshake.
 #[derive(Debug)]
 pub struct FrameScanner {
-    stage: Stage,
-    /// Bytes of the frame that are not read yet; 0 in [`Stage::Head`].
+    stage: FrameStage,
+    /// Bytes of the frame that are not read yet; 0 in [`FrameStage::Head`].
     left: u32,
     split: [u8; SPLIT],
     /// 0 <= split_len <= SPLIT
@@ -108,24 +108,24 @@ impl Default for FrameScanner {
 impl FrameScanner {
     /// At the first byte of a frame.
     pub fn new() -> Self {
-        Self { stage: Stage::Head, left: 0, split: [0; SPLIT], split_len: 0 }
+        Self { stage: FrameStage::Head, left: 0, split: [0; SPLIT], split_len: 0 }
     }
 
     /// Whether the bytes so far end with a whole frame.
     pub fn at_boundary(&self) -> bool {
-        matches!(self.stage, Stage::Head) && self.split_len == 0
+        matches!(self.stage, FrameStage::Head) && self.split_len == 0
     }
 
     /// Reads a chunk to its end.
     ///
     /// # Errors
-    /// The first [`Fault`]; the scanner must not be used after it.
+    /// The first [`DecodeFault`]; the scanner must not be used after it.
     #[inline]
-    pub fn scan<F: FrameForm, V: Visitor<Head = F::Head>>(
+    pub fn scan<F: FrameForm, V: RecordVisitor<Head = F::Head>>(
         &mut self,
         mut chunk: &[u8],
         visitor: &mut V,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DecodeFault> {
         loop {
             // Nearly all chunks hold whole frames: those are read in one pass, without the state that a cut needs.
             if !F::TRACED && self.at_boundary() {
@@ -135,28 +135,28 @@ impl FrameScanner {
                 return Ok(());
             }
             match &mut self.stage {
-                Stage::Head => match self.head::<F, V>(&mut chunk, visitor)? {
-                    Progress::NeedMore => return Ok(()),
-                    Progress::Done => self.end_if_read::<F, V>(visitor),
+                FrameStage::Head => match self.head::<F, V>(&mut chunk, visitor)? {
+                    WalkProgress::NeedMore => return Ok(()),
+                    WalkProgress::Done => self.end_if_read::<F, V>(visitor),
                 },
-                Stage::Body(walk) => {
-                    let mut input = Input { chunk, left: self.left };
+                FrameStage::Body(walk) => {
+                    let mut input = WalkInput { chunk, left: self.left };
                     let progress = walk.walk(&mut input, visitor)?;
                     (chunk, self.left) = (input.chunk, input.left);
-                    if progress == Progress::Done {
-                        self.stage = Stage::Skip;
+                    if progress == WalkProgress::Done {
+                        self.stage = FrameStage::Skip;
                         self.end_if_read::<F, V>(visitor);
                     }
                 }
-                Stage::Skip => {
-                    let mut input = Input { chunk, left: self.left };
+                FrameStage::Skip => {
+                    let mut input = WalkInput { chunk, left: self.left };
                     self.left = input.skip(self.left);
                     chunk = input.chunk;
                     self.end_if_read::<F, V>(visitor);
                 }
-                Stage::Trace(walk) => {
-                    if walk.walk(&mut chunk)? == Progress::Done {
-                        self.stage = Stage::Head;
+                FrameStage::Trace(walk) => {
+                    if walk.walk(&mut chunk)? == WalkProgress::Done {
+                        self.stage = FrameStage::Head;
                     }
                 }
             }
@@ -165,27 +165,27 @@ impl FrameScanner {
 
     /// Ends the frame once its last byte was read, unless a record is still being walked.
     #[inline]
-    fn end_if_read<F: FrameForm, V: Visitor>(&mut self, visitor: &mut V) {
-        if self.left == 0 && matches!(self.stage, Stage::Skip) {
-            self.stage = if F::TRACED { Stage::Trace(TraceWalk::default()) } else { Stage::Head };
+    fn end_if_read<F: FrameForm, V: RecordVisitor>(&mut self, visitor: &mut V) {
+        if self.left == 0 && matches!(self.stage, FrameStage::Skip) {
+            self.stage = if F::TRACED { FrameStage::Trace(TraceWalk::default()) } else { FrameStage::Head };
             visitor.end();
         }
     }
 
     /// Gathers a head that stands at the chunk's end or across its edges.
-    fn head<F: FrameForm, V: Visitor<Head = F::Head>>(
+    fn head<F: FrameForm, V: RecordVisitor<Head = F::Head>>(
         &mut self,
         chunk: &mut &[u8],
         visitor: &mut V,
-    ) -> Result<Progress, Fault> {
+    ) -> Result<WalkProgress, DecodeFault> {
         if !self.gather(LENGTH, chunk) {
-            return Ok(Progress::NeedMore);
+            return Ok(WalkProgress::NeedMore);
         }
         // Checked before the head is gathered, so that a stream which is no ZooKeeper is given up four bytes in.
         let len = frame_length::<F>(&self.split)?;
         let whole = LENGTH + F::LEN;
         if !self.gather(whole, chunk) {
-            return Ok(Progress::NeedMore);
+            return Ok(WalkProgress::NeedMore);
         }
         self.split_len = 0;
         let head = F::read(&self.split[LENGTH..whole]);
@@ -193,7 +193,7 @@ impl FrameScanner {
         visitor.cut(&head, len);
         let plan = visitor.head(head, len);
         self.enter_body(plan, len - F::LEN as u32, chunk, visitor)?;
-        Ok(Progress::Done)
+        Ok(WalkProgress::Done)
     }
 
     /// Fills `split` up to `want` bytes as far as the chunk reaches; whether it did.
@@ -208,22 +208,22 @@ impl FrameScanner {
     }
 
     /// Reads what follows a head as far as the chunk reaches; `left` is the rest of the frame.
-    fn enter_body<V: Visitor>(
+    fn enter_body<V: RecordVisitor>(
         &mut self,
-        plan: Plan,
+        plan: BodyPlan,
         left: u32,
         chunk: &mut &[u8],
         visitor: &mut V,
-    ) -> Result<(), Fault> {
-        self.stage = Stage::Skip;
+    ) -> Result<(), DecodeFault> {
+        self.stage = FrameStage::Skip;
         self.left = left;
         if let Some(mut walk) = RecordWalk::of(plan) {
-            let mut input = Input { chunk, left };
+            let mut input = WalkInput { chunk, left };
             let progress = walk.walk(&mut input, visitor)?;
             (*chunk, self.left) = (input.chunk, input.left);
-            if progress == Progress::NeedMore {
+            if progress == WalkProgress::NeedMore {
                 // Boxed, because the walk is large and nearly no connection stands inside a body when its chunk ends.
-                self.stage = Stage::Body(Box::new(walk));
+                self.stage = FrameStage::Body(Box::new(walk));
             }
         }
         Ok(())
@@ -232,20 +232,20 @@ impl FrameScanner {
 
 /// Reads the frames that stand whole in the chunk and returns the rest of it.
 #[inline]
-fn whole_frames<'a, F: FrameForm, V: Visitor<Head = F::Head>>(
+fn whole_frames<'a, F: FrameForm, V: RecordVisitor<Head = F::Head>>(
     mut chunk: &'a [u8],
     visitor: &mut V,
-) -> Result<&'a [u8], Fault> {
+) -> Result<&'a [u8], DecodeFault> {
     while let Some((head, frame)) = chunk.split_at_checked(LENGTH + F::LEN) {
         let len = frame_length::<F>(head)?;
         // The cut frame goes the slow way, which keeps what it has read until the next chunk.
         let Some((body, rest)) = frame.split_at_checked(len as usize - F::LEN) else { break };
         match visitor.head(F::read(&head[LENGTH..]), len) {
-            Plan::Skip => {}
-            Plan::Record(op, fields) => read_record(op, fields, body, visitor)?,
-            plan @ (Plan::MultiRequest | Plan::MultiReply) => {
+            BodyPlan::Skip => {}
+            BodyPlan::Record(op, fields) => read_record(op, fields, body, visitor)?,
+            plan @ (BodyPlan::MultiRequest | BodyPlan::MultiReply) => {
                 if let Some(mut walk) = RecordWalk::of(plan) {
-                    walk.walk(&mut Input { chunk: body, left: body.len() as u32 }, visitor)?;
+                    walk.walk(&mut WalkInput { chunk: body, left: body.len() as u32 }, visitor)?;
                 }
             }
         }
@@ -257,11 +257,11 @@ fn whole_frames<'a, F: FrameForm, V: Visitor<Head = F::Head>>(
 
 /// The length of the frame that begins here.
 #[inline]
-fn frame_length<F: FrameForm>(bytes: &[u8]) -> Result<u32, Fault> {
+fn frame_length<F: FrameForm>(bytes: &[u8]) -> Result<u32, DecodeFault> {
     let value = int(bytes, 0);
-    let len = u32::try_from(value).map_err(|_| Fault::NegativeFrame(value))?;
+    let len = u32::try_from(value).map_err(|_| DecodeFault::NegativeFrame(value))?;
     if (len as usize) < F::LEN {
-        return Err(Fault::ShortFrame { len, header: F::LEN as u32 });
+        return Err(DecodeFault::ShortFrame { len, header: F::LEN as u32 });
     }
     Ok(len)
 }

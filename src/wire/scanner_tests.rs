@@ -1,6 +1,6 @@
 use super::*;
 use crate::wire::layout::{EVENT_PLAN, request_plan};
-use crate::wire::{JuteWriter, Plan, Record, TracedRequest, WideReply, WideRequest};
+use crate::wire::{BodyPlan, DecodedRecord, JuteWriter, TracedRequest, WideReply, WideRequest};
 
 /// Everything that a scan said, in owned form.
 #[derive(Debug, PartialEq, Eq, Clone)]
@@ -13,13 +13,13 @@ enum Said {
 
 struct Requests(Vec<Said>);
 
-impl Visitor for Requests {
+impl RecordVisitor for Requests {
     type Head = RequestHead;
-    fn head(&mut self, head: RequestHead, len: u32) -> Plan {
+    fn head(&mut self, head: RequestHead, len: u32) -> BodyPlan {
         self.0.push(Said::Head(head.xid.0, head.op.0, len));
         request_plan(head.op)
     }
-    fn record(&mut self, record: &Record<'_>) {
+    fn record(&mut self, record: &DecodedRecord<'_>) {
         self.0.push(said(record));
     }
     fn unknown_part(&mut self, op: OpCode) {
@@ -32,13 +32,13 @@ impl Visitor for Requests {
 
 struct Replies(Vec<Said>);
 
-impl Visitor for Replies {
+impl RecordVisitor for Replies {
     type Head = ReplyHead;
-    fn head(&mut self, head: ReplyHead, len: u32) -> Plan {
+    fn head(&mut self, head: ReplyHead, len: u32) -> BodyPlan {
         self.0.push(Said::Head(head.xid.0, head.error.0, len));
-        if head.xid == Xid::EVENT { EVENT_PLAN } else { Plan::MultiReply }
+        if head.xid == Xid::EVENT { EVENT_PLAN } else { BodyPlan::MultiReply }
     }
-    fn record(&mut self, record: &Record<'_>) {
+    fn record(&mut self, record: &DecodedRecord<'_>) {
         self.0.push(said(record));
     }
     fn unknown_part(&mut self, op: OpCode) {
@@ -49,7 +49,7 @@ impl Visitor for Replies {
     }
 }
 
-fn said(record: &Record<'_>) -> Said {
+fn said(record: &DecodedRecord<'_>) -> Said {
     Said::Record {
         op: record.op.0,
         path: String::from_utf8_lossy(record.path).into_owned(),
@@ -60,7 +60,7 @@ fn said(record: &Record<'_>) -> Said {
     }
 }
 
-fn requests_as<F: FrameForm<Head = RequestHead>>(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
+fn requests_as<F: FrameForm<Head = RequestHead>>(chunks: &[&[u8]]) -> Result<Vec<Said>, DecodeFault> {
     let (mut scanner, mut visitor) = (FrameScanner::new(), Requests(Vec::new()));
     for chunk in chunks {
         scanner.scan::<F, _>(chunk, &mut visitor)?;
@@ -69,11 +69,11 @@ fn requests_as<F: FrameForm<Head = RequestHead>>(chunks: &[&[u8]]) -> Result<Vec
     Ok(visitor.0)
 }
 
-fn requests(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
+fn requests(chunks: &[&[u8]]) -> Result<Vec<Said>, DecodeFault> {
     requests_as::<RequestHead>(chunks)
 }
 
-fn replies_as<F: FrameForm<Head = ReplyHead>>(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
+fn replies_as<F: FrameForm<Head = ReplyHead>>(chunks: &[&[u8]]) -> Result<Vec<Said>, DecodeFault> {
     let (mut scanner, mut visitor) = (FrameScanner::new(), Replies(Vec::new()));
     for chunk in chunks {
         scanner.scan::<F, _>(chunk, &mut visitor)?;
@@ -81,7 +81,7 @@ fn replies_as<F: FrameForm<Head = ReplyHead>>(chunks: &[&[u8]]) -> Result<Vec<Sa
     Ok(visitor.0)
 }
 
-fn replies(chunks: &[&[u8]]) -> Result<Vec<Said>, Fault> {
+fn replies(chunks: &[&[u8]]) -> Result<Vec<Said>, DecodeFault> {
     replies_as::<ReplyHead>(chunks)
 }
 
@@ -262,19 +262,19 @@ fn unknown_operations_are_skipped_and_faults_named() {
     assert_eq!(requests(&[&unknown]).unwrap(), [Said::Head(1, 4242, 16), Said::End]);
 
     let negative = (-5_i32).to_be_bytes();
-    assert_eq!(requests(&[&negative]), Err(Fault::NegativeFrame(-5)));
-    assert_eq!(requests(&[&[0, 0, 0, 7]]), Err(Fault::ShortFrame { len: 7, header: 8 }));
+    assert_eq!(requests(&[&negative]), Err(DecodeFault::NegativeFrame(-5)));
+    assert_eq!(requests(&[&[0, 0, 0, 7]]), Err(DecodeFault::ShortFrame { len: 7, header: 8 }));
     let overrun = JuteWriter::new().request(1, OpCode::SYNC).int(1000).raw(b"/a").end().into_bytes();
-    assert_eq!(requests(&[&overrun]), Err(Fault::FieldOverrun { op: OpCode::SYNC, need: 1000, left: 2 }));
+    assert_eq!(requests(&[&overrun]), Err(DecodeFault::FieldOverrun { op: OpCode::SYNC, need: 1000, left: 2 }));
     let early = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").end().into_bytes();
-    assert_eq!(requests(&[&early]), Err(Fault::FieldOverrun { op: OpCode::DELETE, need: 4, left: 0 }));
+    assert_eq!(requests(&[&early]), Err(DecodeFault::FieldOverrun { op: OpCode::DELETE, need: 4, left: 0 }));
     let below = JuteWriter::new().request(1, OpCode::SYNC).int(-2).end().into_bytes();
-    assert_eq!(requests(&[&below]), Err(Fault::NegativeLength { op: OpCode::SYNC, value: -2 }));
+    assert_eq!(requests(&[&below]), Err(DecodeFault::NegativeLength { op: OpCode::SYNC, value: -2 }));
 }
 
 #[test]
 fn a_multi_that_ends_inside_a_header_is_named() {
-    let overrun = |op| Fault::FieldOverrun { op, need: 9, left: 5 };
+    let overrun = |op| DecodeFault::FieldOverrun { op, need: 9, left: 5 };
     let request = JuteWriter::new().request(1, OpCode::MULTI).raw(&[0; 5]).end().into_bytes();
     assert_eq!(requests(&[&request]), Err(overrun(OpCode::MULTI)));
     let reply = JuteWriter::new().reply(1, 9, ErrorCode::OK).raw(&[0; 5]).end().into_bytes();
@@ -357,7 +357,7 @@ fn wide_xids_and_tracing_contexts_are_read_whatever_the_chunks() {
     let said = [Said::Head(i64::MAX, -101, 29), Said::End];
     assert_eq!(replies_as::<WideReply>(&[&reply]).unwrap(), said);
     assert_eq!(replies_as::<WideReply>(&reply.chunks(1).collect::<Vec<_>>()).unwrap(), said);
-    let short = Fault::ShortFrame { len: 16, header: 20 };
+    let short = DecodeFault::ShortFrame { len: 16, header: 20 };
     assert_eq!(
         replies_as::<WideReply>(&[&JuteWriter::new().reply(1, 2, ErrorCode::OK).end().into_bytes()]),
         Err(short)

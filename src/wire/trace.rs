@@ -3,8 +3,8 @@
 //! Source: ClickHouse's `OpenTelemetry::TracingContext::serialize`. The lines are passed over: an id, a span, a state and
 //! flags of the client's own tracing.
 
-use super::Fault;
-use super::record::Progress;
+use super::DecodeFault;
+use super::record::WalkProgress;
 
 /// Lines of a context.
 const LINES: u8 = 4;
@@ -22,24 +22,24 @@ pub(super) struct TraceWalk {
 
 impl TraceWalk {
     /// Walks on as far as the chunk reaches.
-    pub(super) fn walk(&mut self, chunk: &mut &[u8]) -> Result<Progress, Fault> {
+    pub(super) fn walk(&mut self, chunk: &mut &[u8]) -> Result<WalkProgress, DecodeFault> {
         while let Some((byte, rest)) = chunk.split_first() {
             *chunk = rest;
             match (self.read, *byte) {
-                (0, 0) => return Ok(Progress::Done),
+                (0, 0) => return Ok(WalkProgress::Done),
                 (0, 1) => {}
                 // Without this bound a peer that never ends its lines would make everything behind them unread for
                 // good.
-                (0 | LONGEST, _) => return Err(Fault::TracingContext),
+                (0 | LONGEST, _) => return Err(DecodeFault::TracingContext),
                 (_, b'\n') => self.lines += 1,
                 _ => {}
             }
             self.read += 1;
             if self.lines == LINES {
-                return Ok(Progress::Done);
+                return Ok(WalkProgress::Done);
             }
         }
-        Ok(Progress::NeedMore)
+        Ok(WalkProgress::NeedMore)
     }
 }
 
@@ -47,13 +47,13 @@ impl TraceWalk {
 mod tests {
     use super::*;
 
-    fn walk(chunks: &[&[u8]]) -> (Result<Progress, Fault>, usize) {
+    fn walk(chunks: &[&[u8]]) -> (Result<WalkProgress, DecodeFault>, usize) {
         let mut walk = TraceWalk::default();
-        let mut progress = Ok(Progress::NeedMore);
+        let mut progress = Ok(WalkProgress::NeedMore);
         for chunk in chunks {
             let mut rest = *chunk;
             progress = walk.walk(&mut rest);
-            if progress != Ok(Progress::NeedMore) {
+            if progress != Ok(WalkProgress::NeedMore) {
                 return (progress, rest.len());
             }
         }
@@ -63,19 +63,19 @@ mod tests {
     #[test]
     fn contexts_are_passed_over_whatever_their_chunks() {
         let context = b"\x01b7ad6b71-6920-3331\n4711\nstate=1\n1\nnext";
-        assert_eq!(walk(&[&[0, 9, 9]]), (Ok(Progress::Done), 2));
-        assert_eq!(walk(&[&context[..]]), (Ok(Progress::Done), 4));
+        assert_eq!(walk(&[&[0, 9, 9]]), (Ok(WalkProgress::Done), 2));
+        assert_eq!(walk(&[&context[..]]), (Ok(WalkProgress::Done), 4));
         let bytes: Vec<&[u8]> = context.chunks(1).collect();
-        assert_eq!(walk(&bytes), (Ok(Progress::Done), 0));
-        assert_eq!(walk(&[&context[..context.len() - 5]]), (Ok(Progress::NeedMore), 0));
-        assert_eq!(walk(&[&[1, b'\n', b'\n', b'\n', b'\n', 7]]), (Ok(Progress::Done), 1));
+        assert_eq!(walk(&bytes), (Ok(WalkProgress::Done), 0));
+        assert_eq!(walk(&[&context[..context.len() - 5]]), (Ok(WalkProgress::NeedMore), 0));
+        assert_eq!(walk(&[&[1, b'\n', b'\n', b'\n', b'\n', 7]]), (Ok(WalkProgress::Done), 1));
     }
 
     #[test]
     fn what_is_no_context_or_has_no_end_is_a_fault() {
-        assert_eq!(walk(&[&[2]]).0, Err(Fault::TracingContext));
+        assert_eq!(walk(&[&[2]]).0, Err(DecodeFault::TracingContext));
         let endless = [&[1][..], &vec![b'x'; usize::from(LONGEST)]].concat();
-        assert_eq!(walk(&[&endless]).0, Err(Fault::TracingContext));
-        assert_eq!(walk(&[&endless[..endless.len() - 1]]).0, Ok(Progress::NeedMore));
+        assert_eq!(walk(&[&endless]).0, Err(DecodeFault::TracingContext));
+        assert_eq!(walk(&[&endless[..endless.len() - 1]]).0, Ok(WalkProgress::NeedMore));
     }
 }

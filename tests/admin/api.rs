@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
-use zoogate::admin::AdminServer;
+use zoogate::admin::AdminListener;
 use zoogate::config::{LogFormat, LogLevel};
 use zoogate::ids::SessionId;
 use zoogate::observe::log_to;
@@ -269,8 +269,8 @@ fn stopping_ends_it_and_gives_the_address_back() {
     stage.admin.stop();
     drop(idle);
     assert!(TcpStream::connect(address).is_err());
-    let taken = AdminServer::bind(address).unwrap();
-    let error = AdminServer::bind(address).unwrap_err().to_string();
+    let taken = AdminListener::bind(address).unwrap();
+    let error = AdminListener::bind(address).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot serve metrics and the API on {address}")), "{error}");
     drop(taken);
 }

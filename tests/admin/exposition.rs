@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use zoogate::ids::{ConnectionId, SessionId};
-use zoogate::observe::catalog::{CATALOG, Kind};
-use zoogate::session::identity::{Identity, ShortPath};
-use zoogate::session::transition::Transition;
+use zoogate::observe::catalog::{CATALOG, MetricKind};
+use zoogate::session::identity::{HolderIdentity, ShortPath};
+use zoogate::session::transition::SessionTransition;
 use zoogate::wire::OpCode;
 
 use crate::stage::{Stage, at, reply};
@@ -117,8 +117,8 @@ fn a_real_parser_reads_the_whole_page() {
     stage.serving(1);
     let hostile = "/locks/\\n\"q\" \u{fffd}{}=,é\nnext";
     let mut recorder = stage.attach(SessionId(77), 9, 0, 4009, 80);
-    let identity = Identity::Ephemeral(ShortPath::new(hostile.as_bytes()));
-    stage.observatory.apply(at(81), Transition::Identified { connection: ConnectionId(9), identity });
+    let identity = HolderIdentity::Ephemeral(ShortPath::new(hostile.as_bytes()));
+    stage.observatory.apply(at(81), SessionTransition::Identified { connection: ConnectionId(9), identity });
     for took in [0, 1, 2, 50, 70, 90_000] {
         reply(&mut recorder, 100_000, OpCode::SET_DATA, took);
     }
@@ -194,9 +194,9 @@ fn assert_the_catalog_is_there(families: &[Family]) {
             continue;
         };
         let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
         };
         assert_eq!((family.kind.as_str(), family.help.as_str()), (kind, metric.help), "{name}");
         for sample in &family.samples {

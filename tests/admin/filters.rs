@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Zxid};
-use zoogate::session::event::MovedForm;
-use zoogate::session::sighting::{Health, Role, Sighting};
-use zoogate::session::transition::Transition;
+use zoogate::session::event::MovedCodeLocation;
+use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::RouteReason;
 use zoogate::wire::Dialect;
 use zoogate::wire::OpCode;
-use zoogate::wire::handshake::{ConnectRequest, Password};
+use zoogate::wire::handshake::{ConnectRequest, PasswordCheck};
 
 use crate::stage::{BROKER, Stage, at, reply};
 
@@ -81,7 +81,8 @@ fn a_session_that_was_refused_counts_as_moved_and_shows_both_numbers() {
     let stage = Stage::empty();
     stage.attach(SessionId(SESSION + 1), 1, 0, 5000, 100);
     stage.attach(SessionId(SESSION + 2), 2, 0, 5001, 100);
-    let refused = Transition::MoveRefused { connection: ConnectionId(1), form: MovedForm::Multi, refused: None };
+    let refused =
+        SessionTransition::MoveRefused { connection: ConnectionId(1), form: MovedCodeLocation::Multi, refused: None };
     stage.observatory.apply(at(200), refused);
     let moved = stage.json("/api/sessions?moved=true");
     assert_eq!(sessions(&moved), [1]);
@@ -111,15 +112,19 @@ fn a_server_shows_since_when_it_is_as_it_is() {
         (one["since_ms"].as_u64().expect("a moment"), one["seen_at_ms"].as_u64().expect("a moment"))
     };
     let first = since(&stage.json("/api/servers?state=serving"));
-    let see = |millis, sighting| {
-        let seen =
-            Transition::ServerSeen { server: ServerId(1), asked_at: at(millis), connected_at: at(millis), sighting };
+    let see = |millis, probe_result| {
+        let seen = SessionTransition::ServerSeen {
+            server: ServerId(1),
+            asked_at: at(millis),
+            connected_at: at(millis),
+            probe_result,
+        };
         stage.observatory.apply(at(millis), seen);
     };
-    see(1_071, Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(9)) });
+    see(1_071, ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(9)) });
     assert_eq!(since(&stage.json("/api/servers?state=serving")), (first.0, first.1 + 1_000));
-    see(2_071, Sighting { health: Health::Mute, role: Role::Leader, zxid: None });
-    assert_eq!(since(&stage.json("/api/servers?state=mute")), (first.0 + 2_000, first.1 + 2_000));
+    see(2_071, ProbeResult { health: ServerHealth::Unresponsive, role: ServerRole::Leader, zxid: None });
+    assert_eq!(since(&stage.json("/api/servers?state=unresponsive")), (first.0 + 2_000, first.1 + 2_000));
     assert_eq!(stage.json("/api/servers?state=serving")["servers"], json!([]));
     // One that does not answer leads nobody, whatever it was.
     let (_, page) = stage.ask("/metrics");
@@ -135,12 +140,12 @@ fn a_claim_at_a_mirror_is_shown_as_one_and_has_no_session_before_it_is_given() {
         last_zxid: Zxid(0),
         timeout_ms: 30_000,
         session: SessionId::NEW,
-        password: Password::NotNeeded,
+        password: PasswordCheck::NotNeeded,
         read_only: None,
         dialect: Dialect::ZOOKEEPER,
     };
     let (connection, client, server) = (ConnectionId(1), ([127, 0, 0, 1], 4000).into(), ServerId(0));
-    let claimed = Transition::Claimed { connection, client, server, request, routed: RouteReason::Mirror };
+    let claimed = SessionTransition::Claimed { connection, client, server, request, routed: RouteReason::Mirror };
     stage.observatory.apply(at(1), claimed);
     let one = &stage.json("/api/connections?state=waiting")["connections"][0];
     assert_eq!((&one["listener"], &one["routed"], &one["session"]), (&json!("mirror"), &json!("mirror"), &Value::Null));

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use zoogate::admin::{Admin, AdminServer};
+use zoogate::admin::{AdminListener, AdminThread};
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
-use zoogate::observe::{Calendar, ConnectionMeter, Observatory, Recorder, Scope};
+use zoogate::observe::{ConnectionMeter, Observatory, Recorder, Scope, WallClock};
 use zoogate::session::LedgerLimits;
-use zoogate::session::ending::{Closer, ConnectionEnd, How, Unanswered};
-use zoogate::session::event::{Event, MovedForm, Observer, Reply};
-use zoogate::session::identity::Identity;
-use zoogate::session::sighting::{Health, Role, Sighting};
-use zoogate::session::transition::Transition;
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
+use zoogate::session::event::{Event, MovedCodeLocation, Observer, Reply};
+use zoogate::session::identity::HolderIdentity;
+use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::RouteReason;
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
-use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use zoogate::wire::{ErrorCode, OpCode};
 
 pub(crate) const BROKER: SessionId = SessionId(0x0100_0000_0000_0007);
@@ -27,7 +27,7 @@ pub(crate) const OTHER: SessionId = SessionId(0x0200_0000_0000_0008);
 /// A zoogate that has seen some traffic, and its admin address.
 pub(crate) struct Stage {
     pub(crate) observatory: Arc<Observatory>,
-    pub(crate) admin: Admin,
+    pub(crate) admin: AdminThread,
 }
 
 pub(crate) fn at(millis: u64) -> Timestamp {
@@ -47,8 +47,8 @@ impl Stage {
             series: 100,
             jute_maxbuffer: 0xf_ffff,
         };
-        let observatory = Arc::new(Observatory::of_scope(scope, Calendar::start(at(0)), at(0)));
-        let admin = AdminServer::bind(([127, 0, 0, 1], 0).into())
+        let observatory = Arc::new(Observatory::of_scope(scope, WallClock::start(at(0)), at(0)));
+        let admin = AdminListener::bind(([127, 0, 0, 1], 0).into())
             .expect("a free port")
             .start(Arc::clone(&observatory))
             .expect("a thread");
@@ -60,16 +60,16 @@ impl Stage {
     pub(crate) fn after_a_move() -> Self {
         let stage = Self::empty();
         let mut first = stage.attach(BROKER, 1, 0, 4001, 0);
-        let broker = Transition::Identified { connection: ConnectionId(1), identity: Identity::broker(7) };
+        let broker = SessionTransition::Identified { connection: ConnectionId(1), identity: HolderIdentity::broker(7) };
         stage.observatory.apply(at(1), broker);
         reply(&mut first, 10, OpCode::GET_DATA, 3);
         reply(&mut first, 20, OpCode::SET_DATA, 9);
         stage.end(BROKER, 1, 30, 3);
         let mut second = stage.attach(BROKER, 2, 1, 4002, 50);
         reply(&mut second, 60, OpCode::GET_DATA, 5);
-        let (connection, form) = (ConnectionId(2), MovedForm::Multi);
-        let refused = Some(Unanswered { xid: Xid(9), op: OpCode::MULTI, path: "/a\"b".into(), sent_at: at(61) });
-        stage.observatory.apply(at(62), Transition::MoveRefused { connection, form, refused });
+        let (connection, form) = (ConnectionId(2), MovedCodeLocation::Multi);
+        let refused = Some(UnansweredRequest { xid: Xid(9), op: OpCode::MULTI, path: "/a\"b".into(), sent_at: at(61) });
+        stage.observatory.apply(at(62), SessionTransition::MoveRefused { connection, form, refused });
         stage.attach(OTHER, 3, 0, 4003, 40);
         stage
     }
@@ -80,25 +80,26 @@ impl Stage {
             last_zxid: Zxid(0),
             timeout_ms: 30_000,
             session,
-            password: Password::Right,
+            password: PasswordCheck::Right,
             read_only: None,
             dialect: Dialect::ZOOKEEPER,
         };
         let routed = RouteReason::Spread;
-        let claimed = Transition::Claimed { connection, client: client(port), server, request, routed };
+        let claimed = SessionTransition::Claimed { connection, client: client(port), server, request, routed };
         self.observatory.apply(at(millis), claimed);
         let meter = Arc::new(ConnectionMeter::default());
         self.observatory.meters().begin(session, connection, Arc::clone(&meter));
         let response = ConnectResponse { timeout_ms: 18_000, session, ..ConnectResponse::default() };
-        self.observatory.apply(at(millis), Transition::Answered { connection, response });
+        self.observatory.apply(at(millis), SessionTransition::Answered { connection, response });
         Recorder::new(meter, self.observatory.counters(0, server))
     }
 
     pub(crate) fn end(&self, session: SessionId, connection: u64, millis: u64, unanswered: u32) {
         let connection = ConnectionId(connection);
-        let request = Unanswered { xid: Xid(5), op: OpCode::SET_DATA, path: "/lost".into(), sent_at: at(millis - 1) };
+        let request =
+            UnansweredRequest { xid: Xid(5), op: OpCode::SET_DATA, path: "/lost".into(), sent_at: at(millis - 1) };
         let end = ConnectionEnd {
-            closer: Closer::Client(How::Fin),
+            closer: ConnectionCloser::Client(CloseKind::Fin),
             unanswered: vec![request; unanswered.min(1) as usize],
             unanswered_count: unanswered,
             unanswered_pings: 0,
@@ -111,14 +112,19 @@ impl Stage {
             server_heard_at: at(millis),
             server_pause: None,
         };
-        self.observatory.apply(at(millis), Transition::Ended { connection, end });
+        self.observatory.apply(at(millis), SessionTransition::Ended { connection, end });
         self.observatory.meters().finish(session, connection);
     }
 
     pub(crate) fn serving(&self, server: u16) {
-        let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(0x1_0000_0002)) };
-        let seen =
-            Transition::ServerSeen { server: ServerId(server), asked_at: at(70), connected_at: at(70), sighting };
+        let probe_result =
+            ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(0x1_0000_0002)) };
+        let seen = SessionTransition::ServerSeen {
+            server: ServerId(server),
+            asked_at: at(70),
+            connected_at: at(70),
+            probe_result,
+        };
         self.observatory.apply(at(71), seen);
         self.observatory.set_ready(true);
     }

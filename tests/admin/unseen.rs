@@ -1,10 +1,10 @@
 //! Letters that are not seen never leave the admin address as they are.
 
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid};
-use zoogate::session::ending::Unanswered;
-use zoogate::session::event::MovedForm;
-use zoogate::session::identity::Identity;
-use zoogate::session::transition::Transition;
+use zoogate::session::connection_end::UnansweredRequest;
+use zoogate::session::event::MovedCodeLocation;
+use zoogate::session::identity::HolderIdentity;
+use zoogate::session::transition::SessionTransition;
 use zoogate::wire::OpCode;
 
 use crate::stage::{Stage, at};
@@ -28,11 +28,11 @@ fn lists_stories_and_the_page_of_metrics_show_every_letter() {
         let (session, connection) = (SessionId(0x0100_0000_0000_0001 + number as i64), ConnectionId(number as u64 + 1));
         let mut recorder = stage.attach(session, connection.0, 0, 4000, 1);
         crate::stage::reply(&mut recorder, 10, OpCode::GET_DATA, 3);
-        let identity = Identity::of_ephemeral(format!("/{evil}").as_bytes()).expect("a node that stays");
-        stage.observatory.apply(at(2), Transition::Identified { connection, identity });
-        let refused = Some(Unanswered { xid: Xid(9), op: OpCode::MULTI, path: evil.clone(), sent_at: at(1) });
-        let form = MovedForm::Multi;
-        stage.observatory.apply(at(3), Transition::MoveRefused { connection, form, refused });
+        let identity = HolderIdentity::of_ephemeral(format!("/{evil}").as_bytes()).expect("a node that stays");
+        stage.observatory.apply(at(2), SessionTransition::Identified { connection, identity });
+        let refused = Some(UnansweredRequest { xid: Xid(9), op: OpCode::MULTI, path: evil.clone(), sent_at: at(1) });
+        let form = MovedCodeLocation::Multi;
+        stage.observatory.apply(at(3), SessionTransition::MoveRefused { connection, form, refused });
         let story = stage.json(&format!("/api/sessions/{session}"));
         assert_eq!(story["identity"], format!("/{evil}"), "JSON means what the client sent");
     }

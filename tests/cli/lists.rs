@@ -7,7 +7,7 @@ use std::thread;
 
 use socket2::{Domain, Socket, Type};
 
-use super::{door, stderr, stdout, zoogate};
+use super::{admin_stub, stderr, stdout, zoogate};
 
 const SESSIONS: &str = r#"{"sessions":[{"session":"0x100001a2b3c0000","identity":"broker-1","client":"127.0.0.1:4711",
 "server":"zk1:2181","server_id":0,"state":"attached","ended":null,"timeout_ms":18000,"operations":1234,"in_flight":0,
@@ -15,8 +15,8 @@ const SESSIONS: &str = r#"{"sessions":[{"session":"0x100001a2b3c0000","identity"
 
 #[test]
 fn a_list_is_a_table() {
-    let door = door::open("200 OK", SESSIONS);
-    let output = zoogate(&["sessions", "--admin", &door.address, "--limit", "1"], &[]);
+    let stub = admin_stub::open("200 OK", SESSIONS);
+    let output = zoogate(&["sessions", "--admin", &stub.address, "--limit", "1"], &[]);
     let expected = "\
 SESSION            IDENTITY  CLIENT          SERVER    STATE     ENDED  TIMEOUT MS  OPERATIONS  IN FLIGHT  UNANSWERED  MOVES  REFUSED
 0x100001a2b3c0000  broker-1  127.0.0.1:4711  zk1:2181  attached  -      18000       1234        0          0           2      1
@@ -24,16 +24,16 @@ there is more than these 1: see --limit
 ";
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(door.asked.recv().unwrap(), "GET /api/sessions?limit=1 HTTP/1.1");
+    assert_eq!(stub.asked.recv().unwrap(), "GET /api/sessions?limit=1 HTTP/1.1");
 }
 
 #[test]
 fn filters_are_passed_on() {
-    let door = door::open("200 OK", r#"{"moves":[]}"#);
+    let stub = admin_stub::open("200 OK", r#"{"moves":[]}"#);
     let filters =
         ["--server", "zk1:2181", "--client", "::1", "--identity", "a b&c", "--session", "10", "--state", "ended"];
-    zoogate(&[&["moves", "--admin", &door.address][..], &filters, &["--reason", "closed", "--moved"]].concat(), &[]);
-    let asked = door.asked.recv().unwrap();
+    zoogate(&[&["moves", "--admin", &stub.address][..], &filters, &["--reason", "closed", "--moved"]].concat(), &[]);
+    let asked = stub.asked.recv().unwrap();
     let query = "server=zk1%3A2181&client=%3A%3A1&identity=a%20b%26c&session=0xa&state=ended&reason=closed&moved=true";
     assert_eq!(asked, format!("GET /api/moves?{query} HTTP/1.1"));
 }
@@ -42,20 +42,20 @@ fn filters_are_passed_on() {
 fn refusals_bring_their_evidence() {
     let told = r#"{"session_moved":[{"session":"0x1","identity":null,"server":"zk1:2181","at":"10:00","evidence":"xid_gap",
         "confidence":"likely","why":["first line","second line"],"unanswered":1}],"more":false}"#;
-    let door = door::open("200 OK", told);
+    let stub = admin_stub::open("200 OK", told);
     let expected = "\
 AT     SESSION  IDENTITY  SERVER    EVIDENCE  CONFIDENCE  UNANSWERED
 10:00  0x1      -         zk1:2181  xid_gap   likely      1
     first line
     second line
 ";
-    assert_eq!(stdout(&zoogate(&["session-moved", "--admin", &door.address], &[])), expected);
+    assert_eq!(stdout(&zoogate(&["session-moved", "--admin", &stub.address], &[])), expected);
 }
 
 #[test]
 fn json_is_passed_on_whole() {
-    let door = door::open("200 OK", SESSIONS);
-    let shown = stdout(&zoogate(&["sessions", "--json"], &[("ZOOGATE_ADMIN_ADDRESS", &door.address)]));
+    let stub = admin_stub::open("200 OK", SESSIONS);
+    let shown = stdout(&zoogate(&["sessions", "--json"], &[("ZOOGATE_ADMIN_ADDRESS", &stub.address)]));
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(read(&shown), read(SESSIONS));
 }
@@ -63,18 +63,18 @@ fn json_is_passed_on_whole() {
 #[test]
 fn one_session_as_json_is_passed_on_whole() {
     let told = r#"{"session":"0x1","at":"10:00","at_ms":7,"timeline":[]}"#;
-    let door = door::open("200 OK", told);
-    let shown = stdout(&zoogate(&["session", "0x1", "--json", "--admin", &door.address], &[]));
+    let stub = admin_stub::open("200 OK", told);
+    let shown = stdout(&zoogate(&["session", "0x1", "--json", "--admin", &stub.address], &[]));
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(read(&shown), read(told));
 }
 
 #[test]
 fn a_proxy_for_the_web_is_not_asked() {
-    let door = door::open("200 OK", r#"{"moves":[]}"#);
+    let stub = admin_stub::open("200 OK", r#"{"moves":[]}"#);
     // Nobody listens on port 1.
     let proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1"));
-    let output = zoogate(&["moves", "--admin", &door.address], &proxies);
+    let output = zoogate(&["moves", "--admin", &stub.address], &proxies);
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("none\n", ""));
 }
 
@@ -88,10 +88,10 @@ fn each_list_asks_for_its_own_and_an_empty_one_is_said() {
         ("connections", "connections", "/api/connections"),
     ];
     for (command, member, path) in lists {
-        let door = door::open("200 OK", &format!("{{\"{member}\":[]}}"));
-        let output = zoogate(&[command, "--admin", &door.address], &[]);
+        let stub = admin_stub::open("200 OK", &format!("{{\"{member}\":[]}}"));
+        let output = zoogate(&[command, "--admin", &stub.address], &[]);
         assert_eq!(stdout(&output), "none\n");
-        assert_eq!(door.asked.recv().unwrap(), format!("GET {path} HTTP/1.1"));
+        assert_eq!(stub.asked.recv().unwrap(), format!("GET {path} HTTP/1.1"));
     }
 }
 
@@ -101,8 +101,8 @@ fn one_session_is_shown_in_full() {
         "last_unanswered":[],"latency":{"read":{"count":3,"p50_us":71.25},"ping":{"count":1,"p50_us":null}},
         "timeline":[{"kind":"attach","at":"10:00","at_ms":1,"server":"zk1:2181","connection":null,"why":"it was free"},
         {"kind":"session_moved","at":"10:01","session":"0x1","evidence":"reply","why":["because","of"],"requests":[]}]}"#;
-    let door = door::open("200 OK", told);
-    let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
+    let stub = admin_stub::open("200 OK", told);
+    let output = zoogate(&["session", "0x1", "--admin", &stub.address], &[]);
     let expected = "\
 session          0x1
 identity         -
@@ -123,14 +123,16 @@ timeline
     of
 ";
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
-    assert_eq!(door.asked.recv().unwrap(), "GET /api/sessions/0x1 HTTP/1.1");
+    assert_eq!(stub.asked.recv().unwrap(), "GET /api/sessions/0x1 HTTP/1.1");
 }
 
 #[test]
 fn an_unknown_session_is_a_negative_finding() {
-    let door =
-        door::open("404 Not Found", r#"{"error":"session 0xffffffffffffffff is not known","reason":"never seen"}"#);
-    let output = zoogate(&["session", "-1", "--admin", &door.address], &[]);
+    let stub = admin_stub::open(
+        "404 Not Found",
+        r#"{"error":"session 0xffffffffffffffff is not known","reason":"never seen"}"#,
+    );
+    let output = zoogate(&["session", "-1", "--admin", &stub.address], &[]);
     assert_eq!(
         (stdout(&output).as_str(), output.status.code()),
         ("session 0xffffffffffffffff is not known: never seen\n", Some(1))
@@ -140,11 +142,11 @@ fn an_unknown_session_is_a_negative_finding() {
 
 #[test]
 fn readiness_is_an_exit_code() {
-    let ready = door::open("200 OK", r#"{"ready":true}"#);
+    let ready = admin_stub::open("200 OK", r#"{"ready":true}"#);
     let output = zoogate(&["ready", "--admin", &ready.address], &[]);
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("ready\n", Some(0)));
     assert_eq!(ready.asked.recv().unwrap(), "GET /readyz HTTP/1.1");
-    let not = door::open("503 Service Unavailable", r#"{"ready":false,"reason":"stopping"}"#);
+    let not = admin_stub::open("503 Service Unavailable", r#"{"ready":false,"reason":"stopping"}"#);
     let output = zoogate(&["ready", "--admin", &not.address], &[]);
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("not ready: stopping\n", Some(1)));
 }
@@ -164,7 +166,7 @@ fn only_zoogate_is_ready() {
     assert_eq!((stdout(&output).as_str(), output.status.code()), ("", Some(2)));
     assert!(stderr(&output).contains("is no zoogate"), "{}", stderr(&output));
     for body in ["{}", r#"{"ready":false}"#, r#"{"ready":"true"}"#, "[]"] {
-        let vague = door::open("200 OK", body);
+        let vague = admin_stub::open("200 OK", body);
         let output = zoogate(&["ready", "--admin", &vague.address], &[]);
         assert_eq!((stdout(&output).as_str(), output.status.code()), ("", Some(2)), "{body}");
     }
@@ -172,11 +174,11 @@ fn only_zoogate_is_ready() {
 
 #[test]
 fn the_log_level_is_shown_and_changed() {
-    let door = door::open("200 OK", r#"{"level":"debug"}"#);
-    assert_eq!(stdout(&zoogate(&["log-level", "--admin", &door.address], &[])), "debug\n");
-    assert_eq!(door.asked.recv().unwrap(), "GET /api/log-level HTTP/1.1");
-    assert_eq!(stdout(&zoogate(&["log-level", "debug", "--admin", &door.address], &[])), "debug\n");
-    assert_eq!(door.asked.recv().unwrap(), "PUT /api/log-level HTTP/1.1");
+    let stub = admin_stub::open("200 OK", r#"{"level":"debug"}"#);
+    assert_eq!(stdout(&zoogate(&["log-level", "--admin", &stub.address], &[])), "debug\n");
+    assert_eq!(stub.asked.recv().unwrap(), "GET /api/log-level HTTP/1.1");
+    assert_eq!(stdout(&zoogate(&["log-level", "debug", "--admin", &stub.address], &[])), "debug\n");
+    assert_eq!(stub.asked.recv().unwrap(), "PUT /api/log-level HTTP/1.1");
     assert_eq!(zoogate(&["log-level", "loud"], &[]).status.code(), Some(64));
 }
 
@@ -190,16 +192,16 @@ fn nobody_and_somebody_else_are_told_apart() {
     assert_eq!(nobody.status.code(), Some(2));
     assert!(stderr(&nobody).starts_with(&format!("zoogate: no zoogate answers at {address} (")), "{}", stderr(&nobody));
 
-    let other = door::open("200 OK", "<html>");
+    let other = admin_stub::open("200 OK", "<html>");
     let output = zoogate(&["moves", "--admin", &other.address], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("is no zoogate"), "{}", stderr(&output));
 
-    let json = door::open("200 OK", "{}");
+    let json = admin_stub::open("200 OK", "{}");
     let output = zoogate(&["moves", "--admin", &json.address], &[]);
     assert!(stderr(&output).contains("no `moves` in its answer"), "{}", stderr(&output));
 
-    let wrong = door::open("400 Bad Request", r#"{"error":"the query cannot be understood","reason":"limit"}"#);
+    let wrong = admin_stub::open("400 Bad Request", r#"{"error":"the query cannot be understood","reason":"limit"}"#);
     let output = zoogate(&["moves", "--admin", &wrong.address], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("zoogate: the query cannot be understood: limit"), "{}", stderr(&output));

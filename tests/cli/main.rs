@@ -1,6 +1,6 @@
-//! The binary as people meet it: help, exit codes, sources of settings, tables from an admin door.
+//! The binary as people meet it: help, exit codes, sources of settings, tables from an admin address.
 
-mod door;
+mod admin_stub;
 mod help;
 mod lists;
 mod run;

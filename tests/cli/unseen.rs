@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{door, file, stderr, stdout, zoogate};
+use super::{admin_stub, file, stderr, stdout, zoogate};
 
 /// Every control character of Unicode, and the marks that turn the direction of a line, break it, or hide in it.
 fn unseen() -> String {
@@ -43,13 +43,13 @@ fn hostile() -> Value {
 
 #[test]
 fn tables_stay_tables() {
-    let door = door::open("200 OK", &hostile().to_string());
+    let stub = admin_stub::open("200 OK", &hostile().to_string());
     for (command, notes) in [("sessions", 4), ("moves", 4), ("session-moved", 4), ("servers", 4), ("connections", 4)] {
-        let output = zoogate(&[command, "--admin", &door.address], &[]);
+        let output = zoogate(&[command, "--admin", &stub.address], &[]);
         assert_eq!(stderr(&output), "", "{command}");
         assert_seen(command, &stdout(&output), 1 + 2 + notes);
     }
-    assert_seen("log-level", &stdout(&zoogate(&["log-level", "--admin", &door.address], &[])), 1);
+    assert_seen("log-level", &stdout(&zoogate(&["log-level", "--admin", &stub.address], &[])), 1);
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn one_session_stays_in_its_lines() {
     let event = json!({ "at": evil, "kind": evil, "why": [evil], evil.clone(): evil });
     let latency = json!({ evil.clone(): { evil.clone(): evil } });
     let told = json!({ evil.clone(): evil, "latency": latency, "timeline": [event, evil] });
-    let door = door::open("200 OK", &told.to_string());
-    let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
+    let stub = admin_stub::open("200 OK", &told.to_string());
+    let output = zoogate(&["session", "0x1", "--admin", &stub.address], &[]);
     // One value; a blank line, a title, names and a row; a blank line, a title, an event with its note, another event.
     assert_seen("session", &stdout(&output), 1 + 4 + 5);
 }
@@ -67,9 +67,9 @@ fn one_session_stays_in_its_lines() {
 #[test]
 fn json_stays_valid_and_shows_every_letter() {
     let told = hostile();
-    let door = door::open("200 OK", &told.to_string());
+    let stub = admin_stub::open("200 OK", &told.to_string());
     for command in [&["sessions"][..], &["moves"], &["servers"], &["connections"], &["session", "0x1"]] {
-        let shown = stdout(&zoogate(&[command, &["--json", "--admin", &door.address]].concat(), &[]));
+        let shown = stdout(&zoogate(&[command, &["--json", "--admin", &stub.address]].concat(), &[]));
         assert_seen("JSON", &shown, shown.lines().count());
         assert_eq!(serde_json::from_str::<Value>(&shown).expect("JSON"), told);
     }
@@ -78,17 +78,17 @@ fn json_stays_valid_and_shows_every_letter() {
 #[test]
 fn what_an_answer_refuses_is_one_line() {
     for (status, code) in [("503 Service Unavailable", 1), ("400 Bad Request", 2), ("404 Not Found", 2)] {
-        let door = door::open(status, &hostile().to_string());
+        let stub = admin_stub::open(status, &hostile().to_string());
         for command in [&["ready"][..], &["sessions"], &["log-level"]] {
-            let output = zoogate(&[command, &["--admin", &door.address]].concat(), &[]);
+            let output = zoogate(&[command, &["--admin", &stub.address]].concat(), &[]);
             assert_seen(status, &(stdout(&output) + &stderr(&output)), 1);
             assert_eq!(output.status.code(), Some(if command == ["ready"] { code } else { 2 }), "{command:?}");
         }
-        let output = zoogate(&["session", "0x1", "--admin", &door.address], &[]);
+        let output = zoogate(&["session", "0x1", "--admin", &stub.address], &[]);
         assert_seen(status, &(stdout(&output) + &stderr(&output)), 1);
     }
-    let door = door::open("200 OK", &unseen());
-    assert_seen("no JSON", &stderr(&zoogate(&["moves", "--admin", &door.address], &[])), 1);
+    let stub = admin_stub::open("200 OK", &unseen());
+    assert_seen("no JSON", &stderr(&zoogate(&["moves", "--admin", &stub.address], &[])), 1);
 }
 
 #[test]

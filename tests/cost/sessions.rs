@@ -43,7 +43,7 @@ fn expect(tool: Tool, bound: u64) {
     assert!(each <= bound, "a session takes {each} {tool:?}, more than {bound}");
 }
 
-/// What a whole run takes with so many sessions, one after the other.
+/// What a whole run takes with this many sessions, one after the other.
 fn of_run(tool: Tool, sessions: u64) -> u64 {
     let [server, listener, admin] = [(); 3].map(|()| ports::loopback(ports::free()));
     fake::start(server);

@@ -7,43 +7,45 @@ use std::time::Duration;
 use proptest::prelude::*;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::session::SessionLedger;
-use zoogate::session::ending::{Closer, ConnectionEnd, How, LongRequest, ProxyClose, Unanswered};
-use zoogate::session::event::MovedForm;
-use zoogate::session::identity::Identity;
-use zoogate::session::ledger::{LOOK_BOUND, LedgerLimits, RETURN_BOUND, SessionState};
+use zoogate::session::connection_end::{
+    CloseKind, ConnectionCloser, ConnectionEnd, LongRequest, ProxyClose, UnansweredRequest,
+};
+use zoogate::session::event::MovedCodeLocation;
+use zoogate::session::identity::HolderIdentity;
+use zoogate::session::ledger::{LedgerLimits, PROBE_BOUND, RETURN_BOUND, SessionState};
 use zoogate::session::own_pause::OwnPause;
-use zoogate::session::sighting::{Health, Role, Sighting};
-use zoogate::session::transition::{Finding, Transition};
+use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use zoogate::session::transition::{LedgerFinding, SessionTransition};
 use zoogate::session::verdict::{EndReason, RouteReason};
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
-use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use zoogate::wire::{ErrorCode, OpCode};
 
 use crate::story::{A, B, LEADER, PROBE, Story};
 
 const CONNECTIONS: u64 = 24;
 /// No end waits longer than for a look and then for the session's return.
-const BOUND: Duration = RETURN_BOUND.saturating_add(LOOK_BOUND);
+const BOUND: Duration = RETURN_BOUND.saturating_add(PROBE_BOUND);
 
 fn address(number: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, number], 4000))
 }
 
-fn unanswered(op: i32) -> Unanswered {
-    Unanswered { xid: Xid(1), op: OpCode(op), path: "/a".to_owned(), sent_at: Timestamp::ZERO }
+fn unanswered(op: i32) -> UnansweredRequest {
+    UnansweredRequest { xid: Xid(1), op: OpCode(op), path: "/a".to_owned(), sent_at: Timestamp::ZERO }
 }
 
-fn any_how() -> impl Strategy<Value = How> {
-    prop_oneof![Just(How::Fin), Just(How::Reset), Just(How::Timeout)]
+fn any_how() -> impl Strategy<Value = CloseKind> {
+    prop_oneof![Just(CloseKind::Fin), Just(CloseKind::Reset), Just(CloseKind::Timeout)]
 }
 
-fn any_closer() -> impl Strategy<Value = Closer> {
+fn any_closer() -> impl Strategy<Value = ConnectionCloser> {
     prop_oneof![
-        2 => any_how().prop_map(Closer::Client),
-        6 => any_how().prop_map(Closer::Server),
-        1 => Just(Closer::Proxy(ProxyClose::Shutdown)),
-        1 => Just(Closer::Proxy(ProxyClose::HandshakeDeadline)),
+        2 => any_how().prop_map(ConnectionCloser::Client),
+        6 => any_how().prop_map(ConnectionCloser::Server),
+        1 => Just(ConnectionCloser::Proxy(ProxyClose::Shutdown)),
+        1 => Just(ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline)),
     ]
 }
 
@@ -67,25 +69,30 @@ fn any_end() -> impl Strategy<Value = ConnectionEnd> {
     )
 }
 
-fn any_transition() -> impl Strategy<Value = Transition> {
+fn any_transition() -> impl Strategy<Value = SessionTransition> {
     let connection = || (0..CONNECTIONS).prop_map(ConnectionId);
     let server = || (0..4_u16).prop_map(ServerId);
     let session = || (0..5_i64).prop_map(SessionId);
-    let password = prop_oneof![Just(Password::Right), Just(Password::Wrong), Just(Password::NotNeeded)];
+    let password = prop_oneof![Just(PasswordCheck::Right), Just(PasswordCheck::Wrong), Just(PasswordCheck::NotNeeded)];
     let timeout = || prop_oneof![Just(4_000), Just(0), any::<i32>()];
     let health = prop::sample::select(vec![
-        Health::Serving,
-        Health::NotServing,
-        Health::Mute,
-        Health::Closing,
-        Health::Refusing,
-        Health::Unreachable,
+        ServerHealth::Serving,
+        ServerHealth::NotServing,
+        ServerHealth::Unresponsive,
+        ServerHealth::HangingUp,
+        ServerHealth::Refusing,
+        ServerHealth::Unreachable,
     ]);
-    let role =
-        prop::sample::select(vec![Role::Unknown, Role::Leader, Role::Follower, Role::Standalone, Role::ReadOnly]);
+    let role = prop::sample::select(vec![
+        ServerRole::Unknown,
+        ServerRole::Leader,
+        ServerRole::Follower,
+        ServerRole::Standalone,
+        ServerRole::ReadOnly,
+    ]);
     prop_oneof![
         4 => (connection(), 0..4_u8, server(), session(), password, timeout(), any::<i64>()).prop_map(
-            |(connection, client, server, session, password, timeout_ms, zxid)| Transition::Claimed {
+            |(connection, client, server, session, password, timeout_ms, zxid)| SessionTransition::Claimed {
                 connection,
                 client: address(client),
                 server,
@@ -100,30 +107,30 @@ fn any_transition() -> impl Strategy<Value = Transition> {
                 routed: RouteReason::Mirror,
             }
         ),
-        4 => (connection(), session(), timeout()).prop_map(|(connection, session, timeout_ms)| Transition::Answered {
+        4 => (connection(), session(), timeout()).prop_map(|(connection, session, timeout_ms)| SessionTransition::Answered {
             connection,
             response: ConnectResponse { timeout_ms, session, ..ConnectResponse::default() },
         }),
-        4 => (connection(), any_end()).prop_map(|(connection, end)| Transition::Ended { connection, end }),
-        1 => (connection(), any::<u32>()).prop_map(|(connection, broker)| Transition::Identified {
+        4 => (connection(), any_end()).prop_map(|(connection, end)| SessionTransition::Ended { connection, end }),
+        1 => (connection(), any::<u32>()).prop_map(|(connection, broker)| SessionTransition::Identified {
             connection,
-            identity: Identity::broker(broker % 3),
+            identity: HolderIdentity::broker(broker % 3),
         }),
-        1 => connection().prop_map(|connection| Transition::MoveRefused {
+        1 => connection().prop_map(|connection| SessionTransition::MoveRefused {
             connection,
-            form: MovedForm::Multi,
+            form: MovedCodeLocation::Multi,
             refused: Some(unanswered(14)),
         }),
-        1 => (any::<u32>(), any::<u32>()).prop_map(|(from, to)| Transition::ProxyPaused(OwnPause {
+        1 => (any::<u32>(), any::<u32>()).prop_map(|(from, to)| SessionTransition::ProxyPaused(OwnPause {
             from: Timestamp(u64::from(from) * 20),
             to: Timestamp(u64::from(from) * 20 + u64::from(to)),
         })),
         2 => (server(), health, role, any::<Option<i64>>(), any::<u32>()).prop_map(
-            |(server, health, role, zxid, asked)| Transition::ServerSeen {
+            |(server, health, role, zxid, asked)| SessionTransition::ServerSeen {
                 server,
                 asked_at: Timestamp(u64::from(asked) * 20),
                 connected_at: Timestamp(u64::from(asked) * 10),
-                sighting: Sighting { health, role, zxid: zxid.map(Zxid) },
+                probe_result: ProbeResult { health, role, zxid: zxid.map(Zxid) },
             }
         ),
     ]
@@ -150,27 +157,27 @@ struct Account {
 impl Account {
     fn drain(&mut self, ledger: &mut SessionLedger) {
         while let Some(finding) = ledger.poll_finding() {
-            if let Finding::Ended(ended) = finding {
+            if let LedgerFinding::Ended(ended) = finding {
                 *self.decided.entry(ended.connection).or_default() += 1;
             }
         }
-        while ledger.poll_inquiry().is_some() {}
+        while ledger.poll_probe_request().is_some() {}
     }
 }
 
-fn tell_all(limits: LedgerLimits, told: Vec<(u32, Transition)>) {
+fn tell_all(limits: LedgerLimits, told: Vec<(u32, SessionTransition)>) {
     let mut ledger = SessionLedger::new(limits);
     let mut account = Account::default();
     let mut now = Timestamp::ZERO;
-    // What is waited for is waited for so much longer.
+    // What is waited for is waited for that much longer.
     let mut stood_still = Duration::ZERO;
     for (pause, transition) in told {
-        if let Transition::ProxyPaused(own) = &transition {
+        if let SessionTransition::ProxyPaused(own) = &transition {
             stood_still += own.lasted();
         }
         now = now.after(Duration::from_micros(u64::from(pause)));
         let ends = match &transition {
-            Transition::Ended { connection, .. } => {
+            SessionTransition::Ended { connection, .. } => {
                 ledger.open_connections().find(|(open, _)| open == connection).map(|(open, _)| open)
             }
             _ => None,
@@ -183,7 +190,7 @@ fn tell_all(limits: LedgerLimits, told: Vec<(u32, Transition)>) {
         account.drain(&mut ledger);
         check(&ledger, limits);
     }
-    ledger.tick(now.after(LOOK_BOUND));
+    ledger.tick(now.after(PROBE_BOUND));
     ledger.tick(now.after(BOUND + stood_still));
     account.drain(&mut ledger);
     assert_eq!(ledger.undecided(), 0);
@@ -223,7 +230,7 @@ fn a_storm_is_heard_in_slices() {
     let mut story = Story::new();
     let links: Vec<_> = [LEADER, A, B].into_iter().flat_map(|server| story.crowd(server, 1_500)).collect();
     for server in [LEADER, A, B] {
-        story.set(server, Health::NotServing);
+        story.set(server, ServerHealth::NotServing);
     }
     for link in &links {
         story.fin(*link);
@@ -233,7 +240,7 @@ fn a_storm_is_heard_in_slices() {
     story.wait(2_000);
     assert_eq!(story.ledger.undecided(), 0);
     assert!(links.iter().all(|link| !story.ledger.open_connections().any(|(open, _)| open == *link)));
-    let lost = |finding: &&Finding| matches!(finding, Finding::Ended(ended) if ended.reason == EndReason::LeaderLost);
+    let lost = |finding: &&LedgerFinding| matches!(finding, LedgerFinding::Ended(ended) if ended.reason == EndReason::LeaderLost);
     assert_eq!(story.findings.iter().filter(lost).count(), links.len());
     assert_eq!(story.ledger.losses().findings, 0);
 }
@@ -247,18 +254,18 @@ fn claims_that_no_server_accepts_push_out_nobody() {
     story.state(first).closing = true;
     story.leave(first);
     let (away, second) = story.create(A);
-    story.tell(Transition::Identified { connection: second, identity: Identity::broker(3) });
+    story.tell(SessionTransition::Identified { connection: second, identity: HolderIdentity::broker(3) });
     story.leave(second);
     let (alive, third) = story.create(B);
     for number in 0..10_000 {
         let forged = SessionId(0x7700_0000_0000_0000 + number);
-        let link = story.claim_by(address(9), forged, A, Password::Wrong);
+        let link = story.claim_by(address(9), forged, A, PasswordCheck::Wrong);
         match number % 3 {
             0 => story.refuse(link),
             1 => story.leave(link),
             _ => {}
         }
-        let stolen = story.claim_by(address(9), alive, B, Password::Wrong);
+        let stolen = story.claim_by(address(9), alive, B, PasswordCheck::Wrong);
         story.refuse(stolen);
         story.leave(stolen);
     }
@@ -267,7 +274,7 @@ fn claims_that_no_server_accepts_push_out_nobody() {
     }
     assert_eq!(
         story.ledger.session(away).and_then(zoogate::session::ledger::SessionRecord::identity),
-        Some(Identity::broker(3))
+        Some(HolderIdentity::broker(3))
     );
     assert_eq!(story.ledger.sessions().len(), 3);
     let attached = story.ledger.session(alive).into_iter().flat_map(|record| record.attachments().collect::<Vec<_>>());

@@ -2,18 +2,18 @@
 
 use zoogate::ids::SessionId;
 use zoogate::session::fact::{EnsembleFact, Fact, ServerFact};
-use zoogate::session::sighting::Health;
+use zoogate::session::probe_result::ServerHealth;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
-use zoogate::wire::handshake::Password;
+use zoogate::wire::handshake::PasswordCheck;
 
 use crate::story::{A, B, LEADER, Link, Story, quiet};
 
-/// So many sessions at A; each was claimed at B meanwhile, or at the leader, and has a write in flight.
+/// This many sessions at A; each was claimed at B meanwhile, or at the leader, and has a write in flight.
 fn claimed_elsewhere(story: &mut Story, count: usize, given: bool) -> Vec<(SessionId, Link)> {
     let sessions: Vec<_> = (0..count).map(|_| story.create(A)).collect();
     story.wait(100);
     for (session, _) in &sessions {
-        let claim = story.claim_by(Story::client(2), *session, B, Password::Right);
+        let claim = story.claim_by(Story::client(2), *session, B, PasswordCheck::Right);
         if given {
             story.accept(claim, *session);
         }
@@ -45,7 +45,7 @@ fn refusals_of_many_sessions_at_once_are_refusals_where_the_server_stood_through
         }
         assert_eq!(story.verdicts().len(), count);
         let told = |verdict: &&_| {
-            let verdict: &zoogate::session::verdict::MoveVerdict = verdict;
+            let verdict: &zoogate::session::verdict::SessionMovedRefusal = verdict;
             (verdict.evidence, verdict.confidence) == (Evidence::AttachElsewhere, Confidence::Certain)
         };
         assert!(story.verdicts().iter().all(told));
@@ -129,7 +129,7 @@ fn connections_that_are_reset_together_are_a_broken_path() {
 fn a_server_that_was_killed_resets_and_is_seen_down() {
     let mut story = Story::new();
     let sessions: Vec<_> = (0..5).map(|_| story.create(A)).collect();
-    story.set(A, Health::Refusing);
+    story.set(A, ServerHealth::Refusing);
     for (_, link) in &sessions {
         story.reset(*link);
     }
@@ -160,6 +160,6 @@ fn a_server_that_answers_as_it_closes_its_connections_has_not_stood_through() {
     // The question that was asked at the end was answered half gone; the next one shows it without its leader.
     story.wait(20);
     assert!(story.decided(link).is_none());
-    story.set(A, Health::NotServing);
+    story.set(A, ServerHealth::NotServing);
     assert_eq!(story.reason(link, quiet()), EndReason::ServerLeaving);
 }

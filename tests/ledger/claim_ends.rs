@@ -3,9 +3,9 @@
 use zoogate::ids::SessionId;
 use zoogate::session::fact::{ClaimFact, Fact};
 use zoogate::session::ledger::SessionState;
-use zoogate::session::sighting::{Health, Role};
+use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::EndReason;
-use zoogate::wire::handshake::{ConnectResponse, Password};
+use zoogate::wire::handshake::{ConnectResponse, PasswordCheck};
 
 use crate::story::{A, B, Link, Story, TIMEOUT, quiet};
 
@@ -49,7 +49,7 @@ fn a_server_that_closes_probes_as_well_is_full_only_when_it_closes_at_once() {
         story.crowd(A, 3);
         let (session, _) = story.create(B);
         let claim = story.claim(session, A);
-        story.set(A, Health::Closing);
+        story.set(A, ServerHealth::HangingUp);
         story.wait(ms);
         story.fin(claim);
         assert_eq!(story.reason(claim, quiet()), reason, "{ms} ms");
@@ -63,7 +63,7 @@ fn what_a_server_has_shown_the_client_it_does_not_lag_behind() {
         let (session, link) = story.create(home);
         story.leave(link);
         // The last look at A is older than what the client has seen.
-        let claim = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0009);
+        let claim = story.claim_seen(Story::client(1), session, A, PasswordCheck::Right, 0x1_0000_0009);
         story.set_zxid(A, 0x1_0000_0009);
         story.fin(claim);
         assert_eq!(story.reason(claim, quiet()), reason, "home {home}");
@@ -75,7 +75,7 @@ fn a_zxid_that_a_server_has_not_reached_even_later_it_cannot_have_shown() {
     let mut story = Story::new();
     let (session, link) = story.create(A);
     story.leave(link);
-    let claim = story.claim_seen(Story::client(1), session, A, Password::Right, i64::MAX);
+    let claim = story.claim_seen(Story::client(1), session, A, PasswordCheck::Right, i64::MAX);
     story.fin(claim);
     story.set_zxid(A, 0x1_0000_0009);
     assert_eq!(story.reason(claim, quiet()), EndReason::LaggingServer);
@@ -86,7 +86,7 @@ fn a_read_only_server_that_refuses_a_session_does_not_have_it() {
     let mut story = Story::new();
     let (session, link) = story.create(A);
     story.leave(link);
-    story.set_role(B, Role::ReadOnly);
+    story.set_role(B, ServerRole::ReadOnly);
     let claim = story.claim(session, B);
     let refusal = ConnectResponse { timeout_ms: 0, read_only: Some(true), ..ConnectResponse::default() };
     story.answer(claim, refusal);
@@ -104,13 +104,13 @@ fn a_read_only_server_that_refuses_a_session_does_not_have_it() {
 fn a_server_that_makes_passwords_of_its_own_is_recognised_by_what_it_gives() {
     for recognised in [false, true] {
         let mut story = Story::new();
-        let link = story.claim_by(Story::client(1), SessionId::NEW, A, Password::NotNeeded);
+        let link = story.claim_by(Story::client(1), SessionId::NEW, A, PasswordCheck::NotNeeded);
         let session = SessionId(77);
         let timeout_ms = TIMEOUT as i32;
         let given = ConnectResponse { timeout_ms, session, own_password: recognised, ..ConnectResponse::default() };
         story.answer(link, given);
         story.leave(link);
-        let claim = story.claim_by(Story::client(1), session, B, Password::Wrong);
+        let claim = story.claim_by(Story::client(1), session, B, PasswordCheck::Wrong);
         story.refuse(claim);
         story.fin(claim);
         let reason = if recognised { EndReason::SessionExpired } else { EndReason::WrongPassword };

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use zoogate::ids::{SessionId, Zxid};
 use zoogate::session::clickhouse::ClickHouseServer;
-use zoogate::session::ending::{Closer, How};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser};
 use zoogate::session::fact::{ClientFact, Fact};
-use zoogate::session::identity::{Identity, ShortPath};
+use zoogate::session::identity::{HolderIdentity, ShortPath};
 use zoogate::session::ledger::{SessionEnd, SessionRecord, SessionState};
-use zoogate::session::transition::Transition;
+use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::EndReason;
-use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use zoogate::wire::{Dialect, ErrorCode, OpCode};
 
 use crate::story::{A, B, LEADER, Link, Story};
@@ -20,13 +20,13 @@ const FIRST: SessionId = SessionId(1);
 const WIDE: Dialect = Dialect { version: 11, wide_xids: true, compressed: false, traced: false };
 
 fn identify(story: &mut Story, connection: Link, uuid: &str) {
-    let identity = Identity::ClickHouse(ClickHouseServer::Uuid(ShortPath::new(uuid.as_bytes())));
-    story.tell(Transition::Identified { connection, identity });
+    let identity = HolderIdentity::ClickHouse(ClickHouseServer::Uuid(ShortPath::new(uuid.as_bytes())));
+    story.tell(SessionTransition::Identified { connection, identity });
 }
 
 /// A claim of a new session in this dialect.
 fn claim(story: &mut Story, server: u16, dialect: Dialect) -> Link {
-    let (session, password) = (SessionId::NEW, Password::NotNeeded);
+    let (session, password) = (SessionId::NEW, PasswordCheck::NotNeeded);
     let request =
         ConnectRequest { last_zxid: Zxid(0), timeout_ms: 6_000, session, password, read_only: Some(true), dialect };
     story.claim_as(Story::client(1), server, request)
@@ -36,7 +36,7 @@ fn claim(story: &mut Story, server: u16, dialect: Dialect) -> Link {
 fn answer(story: &mut Story, connection: Link, version: i32, session: SessionId) {
     let response = ConnectResponse { version, timeout_ms: 6_000, session, read_only: None, own_password: true };
     story.hear_server(connection);
-    story.tell(Transition::Answered { connection, response });
+    story.tell(SessionTransition::Answered { connection, response });
 }
 
 /// A session of a Keeper.
@@ -50,7 +50,7 @@ fn given(story: &mut Story, server: u16, session: SessionId) -> Link {
 fn close(story: &mut Story, link: Link) {
     story.hear_client(link);
     story.state(link).closing = true;
-    story.end(link, Closer::Client(How::Fin));
+    story.end(link, ConnectionCloser::Client(CloseKind::Fin));
 }
 
 #[test]
@@ -108,14 +108,14 @@ fn a_claim_that_is_answered_with_another_session_is_over() {
     story.fin(first);
     story.wait(100);
     // Keeper does not look at the password, which zoogate cannot judge here.
-    let again = story.claim_by(Story::client(1), FIRST, B, Password::Wrong);
+    let again = story.claim_by(Story::client(1), FIRST, B, PasswordCheck::Wrong);
     story.wait(1);
     answer(&mut story, again, 0, SessionId(2));
     let [claimed, new] = [FIRST, SessionId(2)].map(|id| story.ledger.session(id).expect("a session").state());
     assert!(matches!(claimed, SessionState::Ended { how: SessionEnd::Expired, .. }), "{claimed:?}");
     assert_eq!(new, SessionState::Live);
     let link = story.ledger.open_connection(again).expect("an open connection");
-    assert_eq!((link.session, link.claim.password), (SessionId(2), Password::Unjudged));
+    assert_eq!((link.session, link.claim.password), (SessionId(2), PasswordCheck::Unjudged));
     assert_eq!(story.reason(first, 10_000), EndReason::SessionExpired);
 }
 
@@ -123,11 +123,11 @@ fn a_claim_that_is_answered_with_another_session_is_over() {
 fn passwords_of_a_servers_own_make_are_not_called_wrong() {
     let mut story = Story::new();
     given(&mut story, A, FIRST);
-    let refused = story.claim_by(Story::client(2), SessionId(77), A, Password::Wrong);
+    let refused = story.claim_by(Story::client(2), SessionId(77), A, PasswordCheck::Wrong);
     story.refuse(refused);
     story.fin(refused);
     assert_eq!(story.reason(refused, 0), EndReason::SessionExpired);
-    let elsewhere = story.claim_by(Story::client(2), SessionId(78), LEADER, Password::Wrong);
+    let elsewhere = story.claim_by(Story::client(2), SessionId(78), LEADER, PasswordCheck::Wrong);
     story.refuse(elsewhere);
     story.fin(elsewhere);
     assert_eq!(story.reason(elsewhere, 0), EndReason::WrongPassword);
@@ -159,7 +159,7 @@ fn a_version_that_the_server_does_not_know_is_named_with_what_to_switch_off() {
         let mut story = Story::new();
         let link = claim(&mut story, A, dialect);
         answer(&mut story, link, 0, session);
-        story.end(link, Closer::Client(How::Fin));
+        story.end(link, ConnectionCloser::Client(CloseKind::Fin));
         assert_eq!(story.reason(link, 0), EndReason::UnknownVersion);
         assert_eq!(facts(&story, link), [fact(dialect, true)]);
     }
@@ -167,7 +167,7 @@ fn a_version_that_the_server_does_not_know_is_named_with_what_to_switch_off() {
     let mut story = Story::new();
     let link = claim(&mut story, A, WIDE);
     answer(&mut story, link, 11, FIRST);
-    story.end(link, Closer::Client(How::Fin));
+    story.end(link, ConnectionCloser::Client(CloseKind::Fin));
     assert_eq!(story.reason(link, 0), EndReason::ClientGone);
     // A Keeper with `use_xid_64` switched off closes without a word.
     let link = claim(&mut story, A, WIDE);
@@ -212,7 +212,7 @@ fn errors_of_a_keeper_without_quorum_are_the_servers() {
             let link = given(&mut story, A, FIRST);
             let end = story.state(link);
             (end.fatal_error, end.closing) = (Some(error), closing);
-            story.end(link, Closer::Client(How::Fin));
+            story.end(link, ConnectionCloser::Client(CloseKind::Fin));
             assert_eq!(story.reason(link, 0), EndReason::ServerLeaving, "{error}, closing {closing}");
         }
     }

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use zoogate::ids::ServerId;
-use zoogate::session::ending::Pause;
-use zoogate::session::sighting::{Health, Sighting};
-use zoogate::session::transition::Transition;
+use zoogate::session::connection_end::ServerSilence;
+use zoogate::session::probe_result::{ProbeResult, ServerHealth};
+use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
-use zoogate::wire::handshake::Password;
+use zoogate::wire::handshake::PasswordCheck;
 
 use crate::story::{A, B, LEADER, LONG, Story, TIMEOUT, quiet};
 
@@ -27,7 +27,7 @@ fn a_server_that_answers_again_as_its_client_gives_up() {
         story.wait(TIMEOUT / 3);
         story.answered(link);
         let over_at = story.now();
-        story.state(link).server_pause = Some(Pause { lasted: Duration::from_millis(lasted), over_at });
+        story.state(link).server_pause = Some(ServerSilence { lasted: Duration::from_millis(lasted), over_at });
         story.wait(since);
         story.leave(link);
         assert_eq!(story.reason(link, 0), reason, "{lasted} ms, {since} ms before");
@@ -39,13 +39,13 @@ fn a_silent_client_of_a_server_that_leaves() {
     let mut story = Story::new();
     let (_, link) = story.create(A);
     story.wait(TIMEOUT + 500);
-    story.set(A, Health::Refusing);
+    story.set(A, ServerHealth::Refusing);
     story.fin(link);
     assert_eq!(story.reason(link, LONG), EndReason::ServerLeaving);
 }
 
 #[test]
-fn silent_clients_that_expire_together_are_no_exodus() {
+fn silent_clients_that_expire_together_are_no_burst() {
     for mut story in [Story::new(), Story::without_prober()] {
         let links = story.crowd(A, 5);
         story.wait(TIMEOUT + 500);
@@ -62,10 +62,10 @@ fn silent_clients_that_expire_together_are_no_exodus() {
 fn a_claim_that_waited_at_a_frozen_server_that_then_leaves() {
     let mut story = Story::new();
     let (session, old) = story.create(A);
-    story.set(A, Health::Mute);
+    story.set(A, ServerHealth::Unresponsive);
     let waiting = story.claim(session, A);
     story.wait(3_000);
-    story.set(A, Health::NotServing);
+    story.set(A, ServerHealth::NotServing);
     story.fin(old);
     story.fin(waiting);
     assert_eq!(story.reason(old, LONG), EndReason::ServerLeaving);
@@ -106,11 +106,11 @@ fn after_an_election(story: &mut Story) -> EndReason {
         story.look(server);
     }
     story.wait(1_000);
-    story.set(A, Health::NotServing);
+    story.set(A, ServerHealth::NotServing);
     story.look(A);
     story.wait(1_000);
-    story.set(A, Health::Serving);
-    story.set(LEADER, Health::Refusing);
+    story.set(A, ServerHealth::Serving);
+    story.set(LEADER, ServerHealth::Refusing);
     story.elect(B);
     let (_, link) = story.create(A);
     story.wait(200);
@@ -127,12 +127,13 @@ fn an_election_before_the_session_came_is_not_the_reason() {
 }
 
 #[test]
-fn a_follower_that_ends_while_the_leader_is_mute() {
-    for (health, reason) in [(Health::Refusing, EndReason::ServerLeaving), (Health::NotServing, EndReason::LeaderLost)]
+fn a_follower_that_ends_while_the_leader_is_unresponsive() {
+    for (health, reason) in
+        [(ServerHealth::Refusing, EndReason::ServerLeaving), (ServerHealth::NotServing, EndReason::LeaderLost)]
     {
         let mut story = Story::new();
         let (_, link) = story.create(A);
-        story.set(LEADER, Health::Mute);
+        story.set(LEADER, ServerHealth::Unresponsive);
         story.look(LEADER);
         story.wait(500);
         story.set(A, health);
@@ -151,7 +152,7 @@ fn two_lone_ends_on_two_servers_are_no_lost_leader() {
     let (_, alone) = story.create(B);
     story.wait(500);
     story.fin(alone);
-    story.set(A, Health::Refusing);
+    story.set(A, ServerHealth::Refusing);
     story.fin(leaving);
     story.wait(1);
     story.look(A);
@@ -169,8 +170,8 @@ fn a_leader_that_is_lost_just_after_it_was_seen() {
     story.wait(100);
     story.look(LEADER);
     story.wait(50);
-    story.set(LEADER, Health::Refusing);
-    story.set(A, Health::NotServing);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.set(A, ServerHealth::NotServing);
     for link in &links {
         story.fin(*link);
     }
@@ -200,12 +201,12 @@ fn a_trickle_of_ends_at_a_server_that_serves() {
 fn a_server_that_is_behind_when_it_is_just_back() {
     let mut story = Story::new();
     let (session, _) = story.create(B);
-    story.set(A, Health::NotServing);
+    story.set(A, ServerHealth::NotServing);
     story.look(A);
     story.wait(500);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     story.set_zxid(A, 0x1_0000_0005);
-    let link = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0009);
+    let link = story.claim_seen(Story::client(1), session, A, PasswordCheck::Right, 0x1_0000_0009);
     story.wait(1);
     story.fin(link);
     assert_eq!(story.reason(link, quiet()), EndReason::LaggingServer);
@@ -221,11 +222,11 @@ fn a_question_that_stood_unanswered_when_the_claim_came() {
     story.wait(400);
     story.leave(link);
     story.wait(570);
-    story.tell(Transition::ServerSeen {
+    story.tell(SessionTransition::ServerSeen {
         server: ServerId(A),
         asked_at,
         connected_at: asked_at,
-        sighting: Sighting::of(Health::Mute),
+        probe_result: ProbeResult::of(ServerHealth::Unresponsive),
     });
     assert_eq!(story.reason(link, 0), EndReason::NotServing);
 }
@@ -350,7 +351,7 @@ fn a_forged_claim_that_was_refused_does_not_hide_a_refusal() {
     story.crowd(A, 2);
     let (session, old) = story.create(A);
     story.attach(session, B);
-    let forged = story.claim_by(Story::client(3), session, LEADER, Password::Wrong);
+    let forged = story.claim_by(Story::client(3), session, LEADER, PasswordCheck::Wrong);
     story.refuse(forged);
     story.fin(forged);
     story.wait(20);
@@ -368,12 +369,12 @@ fn a_frozen_server_that_answers_as_it_thaws_and_then_carries_a_claim_out() {
         story.wait(100);
         story.ping(old);
         story.wait(100);
-        let forged = story.claim_by(Story::client(3), session, A, Password::Wrong);
+        let forged = story.claim_by(Story::client(3), session, A, PasswordCheck::Wrong);
         story.wait(2_000);
         story.leave(forged);
         story.wait(4_000);
         story.answered(old);
-        let pause = Pause { lasted: Duration::from_millis(6_200), over_at: story.now() };
+        let pause = ServerSilence { lasted: Duration::from_millis(6_200), over_at: story.now() };
         story.state(old).server_pause = Some(pause);
         story.wait(since);
         story.fin(old);
@@ -388,7 +389,7 @@ fn a_claim_that_a_frozen_server_answers_before_it_carries_a_younger_one_out() {
     story.leave(first);
     let claim = story.claim(session, A);
     story.wait(2_000);
-    let forged = story.claim_by(Story::client(3), session, A, Password::Wrong);
+    let forged = story.claim_by(Story::client(3), session, A, PasswordCheck::Wrong);
     story.wait(2_000);
     story.leave(forged);
     story.wait(4_000);
@@ -420,7 +421,7 @@ fn a_server_that_was_behind_before_a_claim_which_waited() {
     let mut story = Story::new();
     let (session, link) = story.create(B);
     story.leave(link);
-    let waiting = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0007);
+    let waiting = story.claim_seen(Story::client(1), session, A, PasswordCheck::Right, 0x1_0000_0007);
     story.set_zxid(A, 0x1_0000_0008);
     for _ in 0..2 {
         story.wait(500);

@@ -1,8 +1,8 @@
 //! A server that drops everybody: because it leaves, or because its leader was lost.
 
 use zoogate::ids::ServerId;
-use zoogate::session::sighting::{Health, Role, Sighting};
-use zoogate::session::transition::Transition;
+use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::EndReason;
 
 use crate::story::{A, B, LEADER, Link, Story, quiet};
@@ -43,7 +43,7 @@ fn where_nobody_knows_the_leader_it_is_waited_for_a_look() {
 #[test]
 fn a_standalone_server_has_no_leader_to_lose() {
     let alone = |story: &mut Story| {
-        story.set_role(A, Role::Standalone);
+        story.set_role(A, ServerRole::Standalone);
         story.look(A);
     };
     expect(crowd_dropped(alone, nothing), true, EndReason::ServerLeaving, ALL);
@@ -54,7 +54,7 @@ fn a_leader_that_was_seen_down_shortly_before_is_the_reason() {
     for (before, at_once, reason) in [(1_500, true, EndReason::LeaderLost), (1_501, false, EndReason::ServerLeaving)] {
         let down = |story: &mut Story| {
             story.look(LEADER);
-            story.set(LEADER, Health::Refusing);
+            story.set(LEADER, ServerHealth::Refusing);
             story.look(LEADER);
             story.wait(before);
         };
@@ -72,7 +72,7 @@ fn only_a_look_that_was_begun_since_shows_that_the_leader_still_leads() {
     expect(crowd_dropped(before, nothing), false, EndReason::ServerLeaving, ALL);
     expect(crowd_dropped(before, |story| story.look(LEADER)), true, EndReason::ServerLeaving, ALL);
     let gone = |story: &mut Story| {
-        story.set_role(LEADER, Role::Follower);
+        story.set_role(LEADER, ServerRole::Follower);
         story.look(LEADER);
     };
     expect(crowd_dropped(before, gone), false, EndReason::ServerLeaving, ALL);
@@ -92,7 +92,7 @@ fn without_a_known_leader_one_that_serves_shows_that_there_is_one() {
 #[test]
 fn without_a_known_leader_none_that_serves_shows_that_there_is_none() {
     let down = |story: &mut Story| {
-        story.set(B, Health::NotServing);
+        story.set(B, ServerHealth::NotServing);
         story.look(B);
     };
     expect(
@@ -103,7 +103,7 @@ fn without_a_known_leader_none_that_serves_shows_that_there_is_none() {
     );
     let one = |story: &mut Story| {
         down(story);
-        story.set(LEADER, Health::Closing);
+        story.set(LEADER, ServerHealth::HangingUp);
         story.look(LEADER);
     };
     expect(crowd_dropped(nothing, one), false, EndReason::ServerLeaving, ALL);
@@ -112,7 +112,7 @@ fn without_a_known_leader_none_that_serves_shows_that_there_is_none() {
 #[test]
 fn servers_seen_down_before_a_session_was_given_do_not_show_that_there_is_no_leader() {
     let mut story = Story::without_prober();
-    for (server, health) in [(B, Health::NotServing), (LEADER, Health::Refusing)] {
+    for (server, health) in [(B, ServerHealth::NotServing), (LEADER, ServerHealth::Refusing)] {
         story.set(server, health);
         story.look(server);
     }
@@ -130,18 +130,18 @@ fn servers_seen_down_before_a_session_was_given_do_not_show_that_there_is_no_lea
 }
 
 #[test]
-fn a_server_that_said_nothing_was_mute_as_long_as_it_was_asked() {
-    for health in [Health::Mute, Health::Unreachable] {
+fn a_server_that_said_nothing_was_unresponsive_as_long_as_it_was_asked() {
+    for health in [ServerHealth::Unresponsive, ServerHealth::Unreachable] {
         // How long before the session was given the question had been given up, if it had been.
         for (given_up, reason) in [(None, EndReason::LeaderLost), (Some(1), EndReason::ServerLeaving)] {
             let mut story = Story::without_prober();
             story.crowd(LEADER, 1);
             let asked_at = story.now();
-            let seen = Transition::ServerSeen {
+            let seen = SessionTransition::ServerSeen {
                 server: ServerId(LEADER),
                 asked_at,
                 connected_at: asked_at,
-                sighting: Sighting::of(health),
+                probe_result: ProbeResult::of(health),
             };
             story.wait(600);
             if let Some(before) = given_up {
@@ -152,7 +152,7 @@ fn a_server_that_said_nothing_was_mute_as_long_as_it_was_asked() {
             story.wait(100);
             story.fin(link);
             for server in [A, B] {
-                story.set(server, Health::NotServing);
+                story.set(server, ServerHealth::NotServing);
                 story.look(server);
             }
             if given_up.is_none() {
@@ -172,10 +172,10 @@ fn a_leader_that_thaws_as_its_follower_leaves_is_the_reason_though_it_answers_as
         story.look(LEADER);
         let (_, link) = story.create(A);
         story.wait(3_000);
-        story.set(LEADER, Health::Mute);
+        story.set(LEADER, ServerHealth::Unresponsive);
         story.look(LEADER);
         story.wait(200);
-        story.set(LEADER, Health::Serving);
+        story.set(LEADER, ServerHealth::Serving);
         if answered_before {
             story.look(LEADER);
             story.wait(10);
@@ -184,7 +184,7 @@ fn a_leader_that_thaws_as_its_follower_leaves_is_the_reason_though_it_answers_as
         story.wait(10);
         story.look(LEADER);
         story.wait(200);
-        story.set(A, Health::NotServing);
+        story.set(A, ServerHealth::NotServing);
         story.look(A);
         assert_eq!(story.reason(link, 60_000), reason, "answered before: {answered_before}");
     }
@@ -194,7 +194,7 @@ fn a_leader_that_thaws_as_its_follower_leaves_is_the_reason_though_it_answers_as
 fn a_server_that_serves_has_a_leader_however_the_others_are_seen() {
     let mut story = Story::without_prober();
     let (session, old) = story.create(A);
-    for (server, health) in [(B, Health::Refusing), (LEADER, Health::Mute)] {
+    for (server, health) in [(B, ServerHealth::Refusing), (LEADER, ServerHealth::Unresponsive)] {
         story.set(server, health);
         story.look(server);
     }
@@ -210,8 +210,8 @@ fn a_server_that_serves_has_a_leader_however_the_others_are_seen() {
 fn a_lone_connection_waits_for_a_look_at_its_server_when_the_leader_is_suspected() {
     let mut story = Story::new();
     let (_, link) = story.create(A);
-    story.set(A, Health::Closing);
-    story.set(LEADER, Health::Unreachable);
+    story.set(A, ServerHealth::HangingUp);
+    story.set(LEADER, ServerHealth::Unreachable);
     story.fin(link);
     story.wait(quiet());
     assert_eq!(story.decided(link), None);
@@ -222,7 +222,7 @@ fn a_lone_connection_waits_for_a_look_at_its_server_when_the_leader_is_suspected
 fn two_that_end_together_wait_for_a_look_that_tells() {
     let mut story = Story::new();
     let links = story.crowd(A, 2);
-    story.set(A, Health::Closing);
+    story.set(A, ServerHealth::HangingUp);
     for link in &links {
         story.fin(*link);
     }
@@ -234,10 +234,13 @@ fn two_that_end_together_wait_for_a_look_that_tells() {
 #[test]
 fn it_is_said_how_the_server_was_seen() {
     for (health, words) in [
-        (Health::NotServing, "server 1 reported that it was not serving when probed 0 ms before the end"),
-        (Health::Refusing, "server 1 refused connections when probed 0 ms before the end"),
-        (Health::Mute, "server 1 accepted connections and did not answer when probed 0 ms before the end"),
-        (Health::Unreachable, "server 1 could not be reached when probed 0 ms before the end"),
+        (ServerHealth::NotServing, "server 1 reported that it was not serving when probed 0 ms before the end"),
+        (ServerHealth::Refusing, "server 1 refused connections when probed 0 ms before the end"),
+        (
+            ServerHealth::Unresponsive,
+            "server 1 accepted connections and did not answer when probed 0 ms before the end",
+        ),
+        (ServerHealth::Unreachable, "server 1 could not be reached when probed 0 ms before the end"),
     ] {
         let mut story = Story::new();
         let (_, link) = story.create(A);

@@ -1,12 +1,11 @@
 //! The ledger told stories: every scenario and every reason, a session alone and among many.
 
 mod bounds;
+mod burst_causes;
 mod bursts;
 mod claim_ends;
 mod clickhouse;
 mod coincidences;
-mod exodus;
-mod kept;
 mod leader;
 mod memory;
 mod moves;
@@ -14,6 +13,7 @@ mod one_name;
 mod own_pauses;
 mod reasons;
 mod refusals;
+mod retention;
 mod scenarios;
 mod sharing;
 mod states;

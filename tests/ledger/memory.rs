@@ -4,15 +4,17 @@ use std::net::SocketAddr;
 
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::session::SessionLedger;
-use zoogate::session::ending::{Closer, ConnectionEnd, How, UNANSWERED_PATHS, UNANSWERED_SHOWN, Unanswered};
-use zoogate::session::identity::Identity;
+use zoogate::session::connection_end::{
+    CloseKind, ConnectionCloser, ConnectionEnd, UNANSWERED_PATHS, UNANSWERED_SHOWN, UnansweredRequest,
+};
+use zoogate::session::identity::HolderIdentity;
 use zoogate::session::ledger::LedgerLimits;
-use zoogate::session::transition::Transition;
+use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::RouteReason;
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
 use zoogate::wire::OpCode;
-use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 
 /// Bytes for a live session with one attachment, its open connection and the room in the maps included.
 const SESSION_BYTES: u64 = 500;
@@ -29,14 +31,14 @@ fn open_as(ledger: &mut SessionLedger, connection: u64, session: u64, now: Times
         last_zxid: Zxid(0),
         timeout_ms: 6_000,
         session: if known { session } else { SessionId::NEW },
-        password: if known { Password::Right } else { Password::NotNeeded },
+        password: if known { PasswordCheck::Right } else { PasswordCheck::NotNeeded },
         read_only: None,
         dialect: Dialect::ZOOKEEPER,
     };
     let response = ConnectResponse { timeout_ms: 6_000, session, ..ConnectResponse::default() };
     let (server, routed) = (ServerId(0), RouteReason::Spread);
-    ledger.apply(now, Transition::Claimed { connection, client, server, request, routed });
-    ledger.apply(now, Transition::Answered { connection, response });
+    ledger.apply(now, SessionTransition::Claimed { connection, client, server, request, routed });
+    ledger.apply(now, SessionTransition::Answered { connection, response });
 }
 
 /// The counts stand before and just behind the points where the maps double.
@@ -60,14 +62,14 @@ const HOSTILE_SESSION_BYTES: u64 = 6 * 1024;
 
 /// The end of a connection that left as much behind as is kept of it.
 fn worst_end(now: Timestamp) -> ConnectionEnd {
-    let request = |place| Unanswered {
+    let request = |place| UnansweredRequest {
         xid: Xid(place as i64),
         op: OpCode::CREATE,
         path: "x".repeat(UNANSWERED_PATHS / UNANSWERED_SHOWN),
         sent_at: now,
     };
     ConnectionEnd {
-        closer: Closer::Client(How::Fin),
+        closer: ConnectionCloser::Client(CloseKind::Fin),
         unanswered: (0..UNANSWERED_SHOWN).map(request).collect(),
         unanswered_count: 1_000,
         unanswered_pings: 0,
@@ -96,10 +98,10 @@ fn a_session_with_a_long_and_hostile_history_is_bounded() {
                 let now = Timestamp(1_000_000 * connection);
                 open_as(&mut ledger, connection, number, now);
                 let connection = ConnectionId(connection);
-                if let Some(identity) = Identity::of_ephemeral(&[0xff; 200]) {
-                    ledger.apply(now, Transition::Identified { connection, identity });
+                if let Some(identity) = HolderIdentity::of_ephemeral(&[0xff; 200]) {
+                    ledger.apply(now, SessionTransition::Identified { connection, identity });
                 }
-                ledger.apply(now, Transition::Ended { connection, end: worst_end(now) });
+                ledger.apply(now, SessionTransition::Ended { connection, end: worst_end(now) });
             }
             ledger.tick(Timestamp(1_000_000 * connection + round));
             while ledger.poll_finding().is_some() {}

@@ -1,18 +1,18 @@
 //! The reason of a move is that of the connection which the session left, whenever that is known.
 
 use zoogate::ids::ServerId;
-use zoogate::session::ending::{Closer, LongReply, ProxyClose};
+use zoogate::session::connection_end::{ConnectionCloser, LongReply, ProxyClose};
 use zoogate::session::fact::{ClientFact, Fact, MoveFact, SessionFact};
-use zoogate::session::transition::Finding;
+use zoogate::session::transition::LedgerFinding;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
-use zoogate::wire::handshake::Password;
+use zoogate::wire::handshake::PasswordCheck;
 
 use crate::story::{A, B, Link, Story, quiet};
 
 fn explained(story: &Story) -> Vec<Option<EndReason>> {
-    let reason = |finding: &Finding| match finding {
-        Finding::MoveExplained(one) => Some(one.reason),
+    let reason = |finding: &LedgerFinding| match finding {
+        LedgerFinding::MoveExplained(one) => Some(one.reason),
         _ => None,
     };
     story.findings.iter().filter_map(reason).collect()
@@ -126,7 +126,7 @@ fn a_client_that_hangs_up_at_a_long_reply() {
 fn left_behind(story: &mut Story) -> (Link, Link) {
     let (session, first) = story.create(A);
     story.leave(first);
-    let left = story.claim_by(Story::client(1), session, B, Password::Right);
+    let left = story.claim_by(Story::client(1), session, B, PasswordCheck::Right);
     story.wait(2_000);
     story.give_up(left);
     let current = story.attach(session, A);
@@ -139,7 +139,7 @@ fn left_behind(story: &mut Story) -> (Link, Link) {
 fn a_connection_that_ends_for_a_late_claim_names_the_claim() {
     let mut story = Story::new();
     let (current, left) = left_behind(&mut story);
-    story.end(current, Closer::Proxy(ProxyClose::LateClaim));
+    story.end(current, ConnectionCloser::Proxy(ProxyClose::LateClaim));
     assert_eq!(story.reason(current, 0), EndReason::LateClaim);
     let names = |fact: &Fact| matches!(fact, Fact::Move(MoveFact::RivalClaim { connection, given: true, .. }) if *connection == left);
     assert!(story.facts(current).iter().any(names), "{:?}", story.facts(current));

@@ -1,9 +1,9 @@
 //! zoogate itself was paused: no silence is measured across that time, and it is the reason where it is.
 
-use zoogate::session::ending::{Closer, How, Pause};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ServerSilence};
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
-use zoogate::wire::handshake::Password;
+use zoogate::wire::handshake::PasswordCheck;
 
 use crate::story::{A, B, LONG, Story, TIMEOUT, quiet};
 
@@ -45,7 +45,7 @@ fn an_answer_that_waited_inside_zoogate_was_not_late() {
     story.stand_still(5_000);
     story.answered(link);
     let over_at = story.now();
-    story.state(link).server_pause = Some(Pause { lasted: over_at.since(heard), over_at });
+    story.state(link).server_pause = Some(ServerSilence { lasted: over_at.since(heard), over_at });
     story.leave(link);
     assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
 }
@@ -96,9 +96,9 @@ fn a_client_is_silent_only_while_zoogate_listens() {
 #[test]
 fn a_claim_that_waited_inside_zoogate_was_not_answered_late() {
     let mut story = Story::new();
-    let claim = story.claim_by(Story::client(1), zoogate::ids::SessionId::NEW, A, Password::NotNeeded);
+    let claim = story.claim_by(Story::client(1), zoogate::ids::SessionId::NEW, A, PasswordCheck::NotNeeded);
     story.stand_still(3_000);
-    story.end(claim, Closer::Client(How::Fin));
+    story.end(claim, ConnectionCloser::Client(CloseKind::Fin));
     assert_eq!(story.reason(claim, quiet()), EndReason::ProxyPaused);
 }
 

@@ -1,9 +1,9 @@
 //! One story for every reason that a connection's end can have.
 
-use zoogate::session::ending::{Closer, How, LongRequest, ProxyClose};
-use zoogate::session::sighting::Health;
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, LongRequest, ProxyClose};
+use zoogate::session::probe_result::ServerHealth;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
-use zoogate::wire::handshake::Password;
+use zoogate::wire::handshake::PasswordCheck;
 use zoogate::wire::{ErrorCode, OpCode};
 
 use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, quiet};
@@ -51,7 +51,7 @@ fn a_client_that_was_paused() {
 fn a_proxy_that_stops() {
     let mut story = Story::new();
     let (_, link) = story.create(A);
-    story.end(link, Closer::Proxy(ProxyClose::Shutdown));
+    story.end(link, ConnectionCloser::Proxy(ProxyClose::Shutdown));
     assert_eq!(story.reason(link, 0), EndReason::ProxyShutdown);
 }
 
@@ -88,7 +88,7 @@ fn a_path_that_times_out() {
     let mut story = Story::new();
     let (_, link) = story.create(A);
     story.write(link);
-    story.end(link, Closer::Server(How::Timeout));
+    story.end(link, ConnectionCloser::Server(CloseKind::Timeout));
     assert_eq!(story.reason(link, 0), EndReason::ServerGone);
 }
 
@@ -109,7 +109,7 @@ fn a_refused_claim() {
     let mut story = Story::new();
     let (session, good) = story.create(A);
     for (password, reason) in
-        [(Password::Wrong, EndReason::WrongPassword), (Password::Right, EndReason::SessionExpired)]
+        [(PasswordCheck::Wrong, EndReason::WrongPassword), (PasswordCheck::Right, EndReason::SessionExpired)]
     {
         let link = story.claim_by(Story::client(2), session, B, password);
         story.refuse(link);
@@ -124,14 +124,14 @@ fn a_refused_claim() {
 fn a_server_that_does_not_serve_when_it_is_claimed() {
     let mut story = Story::new();
     let (session, _) = story.create(A);
-    story.set(B, Health::NotServing);
+    story.set(B, ServerHealth::NotServing);
     let link = story.claim(session, B);
     story.fin(link);
     assert_eq!(story.reason(link, quiet()), EndReason::NotServing);
-    let mute = story.claim(session, B);
+    let unresponsive = story.claim(session, B);
     story.wait(2_000);
-    story.give_up(mute);
-    assert_eq!(story.reason(mute, 0), EndReason::NotServing);
+    story.give_up(unresponsive);
+    assert_eq!(story.reason(unresponsive, 0), EndReason::NotServing);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_server_behind_the_client() {
     let mut story = Story::new();
     let (session, first) = story.create(LEADER);
     story.leave(first);
-    let link = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0009);
+    let link = story.claim_seen(Story::client(1), session, A, PasswordCheck::Right, 0x1_0000_0009);
     story.fin(link);
     assert_eq!(story.reason(link, quiet()), EndReason::LaggingServer);
 }
@@ -152,14 +152,14 @@ fn a_server_with_too_many_connections() {
     let reset = story.claim(session, A);
     story.reset(reset);
     assert_eq!(story.reason(reset, quiet()), EndReason::ConnectionCap);
-    story.set(A, Health::Closing);
+    story.set(A, ServerHealth::HangingUp);
     let fin = story.claim(session, A);
     story.fin(fin);
     assert_eq!(story.reason(fin, quiet()), EndReason::ConnectionCap);
 }
 
 /// A session on A, of whose client nothing is heard for so long after it was given it, is dropped there and claimed at
-/// B, which closes that so many milliseconds later; when the gap is negative, so many before.
+/// B, which closes that this many milliseconds later; when the gap is negative, this many before.
 fn claimed_as_it_ends(silent: u64, gap: i64, end: fn(&mut Story, Link)) -> (EndReason, String) {
     let mut story = Story::new();
     let (session, old) = story.create(A);
@@ -337,9 +337,9 @@ fn a_session_closed_elsewhere_on_a_server_that_lags() {
 fn a_reset_soon_after_its_server_came_back() {
     let mut story = Story::new();
     story.crowd(B, 2);
-    story.set(A, Health::NotServing);
+    story.set(A, ServerHealth::NotServing);
     story.look(A);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     story.wait(900);
     let (_, link) = story.create(A);
     story.wait(60);
@@ -350,18 +350,18 @@ fn a_reset_soon_after_its_server_came_back() {
 #[test]
 fn a_lone_session_of_a_server_that_thawed_and_serves_again_at_once() {
     // How long before the end the server said nothing, and whether it was asked once more as it thawed.
-    for (mute, asked_again) in [(1_900, false), (1_110, true)] {
+    for (unresponsive, asked_again) in [(1_900, false), (1_110, true)] {
         let mut story = Story::new();
         let (session, link) = story.create(A);
-        story.set(A, Health::Mute);
+        story.set(A, ServerHealth::Unresponsive);
         story.look(A);
-        story.wait(mute - 10);
+        story.wait(unresponsive - 10);
         if asked_again {
-            story.set(A, Health::NotServing);
+            story.set(A, ServerHealth::NotServing);
             story.look(A);
         }
         story.wait(10);
-        story.set(A, Health::Serving);
+        story.set(A, ServerHealth::Serving);
         story.fin(link);
         story.wait(100);
         story.attach(session, B);
@@ -435,7 +435,7 @@ fn a_refusal_after_the_server_of_the_new_place_left() {
     let (session, old) = story.create(A);
     let new = story.attach(session, B);
     story.wait(20);
-    story.set(B, Health::Refusing);
+    story.set(B, ServerHealth::Refusing);
     story.fin(new);
     for other in others {
         story.fin(other);
@@ -502,7 +502,7 @@ fn a_client_that_gives_its_claim_up() {
     story.leave(late);
     assert_eq!(story.reason(late, quiet()), EndReason::ClientReadTimeout);
     let frozen = story.claim(session, A);
-    story.set(A, Health::Mute);
+    story.set(A, ServerHealth::Unresponsive);
     story.wait(TIMEOUT / 3);
     story.leave(frozen);
     assert_eq!(story.reason(frozen, quiet()), EndReason::NotServing);

@@ -1,7 +1,7 @@
 //! What shows that a session was refused because it had moved, and what only looks like it.
 
 use zoogate::ids::{ServerId, SessionId};
-use zoogate::session::sighting::{Health, Role};
+use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
 
 use crate::story::{A, B, LEADER, Link, Story, alone_and_among_many, quiet};
@@ -87,7 +87,7 @@ fn a_client_that_is_back_before_anybody_looked() {
 #[test]
 fn a_standalone_server_never_refuses_a_moved_session() {
     let mut story = Story::new();
-    story.set_role(A, Role::Standalone);
+    story.set_role(A, ServerRole::Standalone);
     story.look(A);
     let (session, link) = story.create(A);
     story.write(link);
@@ -152,7 +152,7 @@ fn a_frozen_server_that_nobody_saw_thaw() {
     let mut story = Story::new();
     let (session, first) = story.create(A);
     story.leave(first);
-    story.set(A, Health::Mute);
+    story.set(A, ServerHealth::Unresponsive);
     let abandoned = story.claim(session, A);
     story.wait(1_500);
     story.give_up(abandoned);
@@ -167,7 +167,7 @@ fn a_frozen_server_that_nobody_saw_thaw() {
 #[test]
 fn a_server_that_does_not_allow_the_question_is_no_witness() {
     let mut story = Story::new();
-    story.set_role(A, Role::Unknown);
+    story.set_role(A, ServerRole::Unknown);
     let (session, link) = story.create(A);
     story.write(link);
     story.fin(link);

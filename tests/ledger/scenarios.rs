@@ -1,13 +1,13 @@
 //! The fault scenarios that were run against real ensembles, each with one session alone and among many.
 
 use zoogate::ids::{ServerId, Xid};
-use zoogate::session::ending::{LongRequest, Unanswered};
-use zoogate::session::event::MovedForm;
-use zoogate::session::sighting::Health;
-use zoogate::session::transition::Transition;
+use zoogate::session::connection_end::{LongRequest, UnansweredRequest};
+use zoogate::session::event::MovedCodeLocation;
+use zoogate::session::probe_result::ServerHealth;
+use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
 use zoogate::wire::OpCode;
-use zoogate::wire::handshake::Password;
+use zoogate::wire::handshake::PasswordCheck;
 
 use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, alone_and_among_many, quiet};
 
@@ -43,14 +43,18 @@ fn a_multi_refused_in_words_by_an_old_server() {
         let (session, old) = story.create(A);
         story.attach(session, B);
         for xid in [7, 8] {
-            let refused = Unanswered {
+            let refused = UnansweredRequest {
                 xid: Xid(xid),
                 op: OpCode::MULTI,
                 path: "/controller_epoch".to_owned(),
                 sent_at: story.now(),
             };
             story.wait(10);
-            story.tell(Transition::MoveRefused { connection: old, form: MovedForm::Multi, refused: Some(refused) });
+            story.tell(SessionTransition::MoveRefused {
+                connection: old,
+                form: MovedCodeLocation::Multi,
+                refused: Some(refused),
+            });
         }
         let verdicts = story.verdicts();
         assert_eq!(verdicts.len(), 2, "one verdict a refusal");
@@ -65,14 +69,14 @@ fn a_multi_refused_in_words_by_an_old_server() {
 /// depends on who had left the claim.
 fn late_claim(story: &mut Story, leave: impl Fn(&mut Story, Link), zoogates: bool) {
     let (session, first) = story.create(A);
-    story.set(A, Health::Mute);
+    story.set(A, ServerHealth::Unresponsive);
     story.leave(first);
     let abandoned = story.claim(session, A);
     story.wait(1_500);
     leave(story, abandoned);
     let live = story.attach(session, LEADER);
     story.wait(1_000);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     story.write(live);
     story.wait(20);
     story.fin(live);
@@ -175,8 +179,8 @@ fn the_leader_is_killed() {
         story.fin(*link);
     }
     story.wait(700);
-    story.set(A, Health::Serving);
-    story.set(B, Health::Serving);
+    story.set(A, ServerHealth::Serving);
+    story.set(B, ServerHealth::Serving);
     story.elect(B);
     story.attach(session, B);
     story.wait(5_000);
@@ -187,9 +191,9 @@ fn the_leader_is_killed() {
 }
 
 fn kill_leader(story: &mut Story) {
-    story.set(LEADER, Health::Refusing);
-    story.set(A, Health::NotServing);
-    story.set(B, Health::NotServing);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.set(A, ServerHealth::NotServing);
+    story.set(B, ServerHealth::NotServing);
 }
 
 #[test]
@@ -201,8 +205,8 @@ fn the_leader_is_killed_under_a_single_session() {
         kill_leader(&mut story);
         story.reset(link);
         story.wait(700);
-        story.set(A, Health::Serving);
-        story.set(B, Health::Serving);
+        story.set(A, ServerHealth::Serving);
+        story.set(B, ServerHealth::Serving);
         story.elect(B);
         story.attach(session, B);
         assert_eq!(story.reason(link, 3_000), EndReason::LeaderLost);
@@ -242,11 +246,11 @@ fn a_follower_is_frozen_out() {
     alone_and_among_many(|story| {
         let (session, link) = story.create(A);
         let others = story.crowd(A, 2);
-        story.set(A, Health::Mute);
+        story.set(A, ServerHealth::Unresponsive);
         story.look(A);
         story.wait(3_000);
         story.write(link);
-        story.set(A, Health::NotServing);
+        story.set(A, ServerHealth::NotServing);
         story.fin(link);
         for other in others {
             story.fin(other);
@@ -263,7 +267,7 @@ fn a_follower_is_stopped() {
     let others = story.crowd(B, 3);
     let links = story.crowd(A, 4);
     story.write(links[0]);
-    story.set(A, Health::Refusing);
+    story.set(A, ServerHealth::Refusing);
     for link in &links {
         story.fin(*link);
         story.wait(1);
@@ -297,7 +301,7 @@ fn a_follower_is_stopped_under_a_moved_session() {
     story.attach(session, B);
     story.write(old);
     story.state(old).skipped = 1;
-    story.set(A, Health::Refusing);
+    story.set(A, ServerHealth::Refusing);
     story.reset(old);
     assert_eq!(story.reason(old, 3_000), EndReason::ServerLeaving);
     assert_eq!(story.verdicts().len(), 0);
@@ -307,7 +311,7 @@ fn a_follower_is_stopped_under_a_moved_session() {
 fn a_wrong_password_kills_the_good_link() {
     alone_and_among_many(|story| {
         let (session, good) = story.create(A);
-        let forged = story.claim_by(Story::client(7), session, A, Password::Wrong);
+        let forged = story.claim_by(Story::client(7), session, A, PasswordCheck::Wrong);
         story.wait(1);
         story.refuse(forged);
         story.fin(forged);
@@ -324,7 +328,7 @@ fn a_wrong_password_kills_the_good_link() {
 fn a_wrong_password_elsewhere_moves_nothing() {
     alone_and_among_many(|story| {
         let (session, good) = story.create(A);
-        let forged = story.claim_by(Story::client(7), session, B, Password::Wrong);
+        let forged = story.claim_by(Story::client(7), session, B, PasswordCheck::Wrong);
         story.leave(forged);
         story.write(good);
         story.fin(good);
@@ -382,12 +386,12 @@ fn a_server_that_was_just_starting() {
     let mut story = Story::new();
     let (session, link) = story.create(B);
     story.leave(link);
-    story.set(A, Health::Refusing);
+    story.set(A, ServerHealth::Refusing);
     story.look(A);
     story.wait(2_500);
     let early = story.claim(session, A);
     story.fin(early);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     assert_eq!(story.reason(early, 1_000), EndReason::NotServing);
 }
 
@@ -396,7 +400,7 @@ fn a_server_that_has_caught_up_since() {
     let mut story = Story::new();
     let (session, link) = story.create(B);
     story.leave(link);
-    let early = story.claim_seen(Story::client(1), session, A, Password::Right, 0x1_0000_0007);
+    let early = story.claim_seen(Story::client(1), session, A, PasswordCheck::Right, 0x1_0000_0007);
     story.fin(early);
     story.set_zxid(A, 0x1_0000_0008);
     assert_eq!(story.reason(early, 1_000), EndReason::LaggingServer);
@@ -431,10 +435,10 @@ fn the_younger_of_two_claims_at_one_server_wins() {
 #[test]
 fn a_refused_session_just_after_its_server_came_back() {
     let mut story = Story::new();
-    story.set(A, Health::Refusing);
+    story.set(A, ServerHealth::Refusing);
     story.look(A);
     story.wait(600);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     let (session, old) = story.create(A);
     story.attach(session, B);
     story.write(old);

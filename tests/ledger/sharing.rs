@@ -1,7 +1,7 @@
 //! Clients that use one session in turn, and those that only look like it.
 
 use zoogate::session::verdict::EndReason;
-use zoogate::wire::handshake::Password;
+use zoogate::wire::handshake::PasswordCheck;
 
 use crate::story::{A, B, LEADER, LONG, Story, alone_and_among_many};
 
@@ -86,7 +86,7 @@ fn two_clients_of_one_session_at_one_server() {
             assert_eq!(story.shared().len(), usize::from(turn > turns_until_told), "turn {turn}");
             let client = Story::client(if turn % 2 == 1 { other } else { 1 });
             story.wait(1_500);
-            let next = story.claim_by(client, session, A, Password::Right);
+            let next = story.claim_by(client, session, A, PasswordCheck::Right);
             story.wait(1);
             story.fin(held);
             story.accept(next, session);

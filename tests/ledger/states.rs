@@ -2,10 +2,10 @@
 
 use zoogate::ids::SessionId;
 use zoogate::session::SessionLedger;
-use zoogate::session::identity::{Identity, ShortPath};
+use zoogate::session::identity::{HolderIdentity, ShortPath};
 use zoogate::session::ledger::{LedgerLimits, SessionEnd, SessionRecord, SessionState};
-use zoogate::session::transition::Transition;
-use zoogate::wire::handshake::Password;
+use zoogate::session::transition::SessionTransition;
+use zoogate::wire::handshake::PasswordCheck;
 
 use crate::story::{A, B, Link, Story};
 
@@ -22,7 +22,7 @@ fn ended_as(story: &Story, session: SessionId) -> Option<SessionEnd> {
 }
 
 /// Claims a session at B, which refuses.
-fn refused(story: &mut Story, session: SessionId, password: Password) {
+fn refused(story: &mut Story, session: SessionId, password: PasswordCheck) {
     let claim = story.claim_by(Story::client(1), session, B, password);
     story.wait(1);
     story.refuse(claim);
@@ -32,17 +32,17 @@ fn refused(story: &mut Story, session: SessionId, password: Password) {
 fn a_refusal_ends_a_session_that_nobody_carries_when_the_password_was_right() {
     let mut story = Story::new();
     let (session, link) = story.create(A);
-    refused(&mut story, session, Password::Right);
+    refused(&mut story, session, PasswordCheck::Right);
     assert_eq!(state(&story, session), SessionState::Live, "another connection carries it");
     story.leave(link);
     let since = story.now();
-    refused(&mut story, session, Password::Wrong);
+    refused(&mut story, session, PasswordCheck::Wrong);
     assert_eq!(state(&story, session), SessionState::Pending { since });
-    refused(&mut story, session, Password::Right);
+    refused(&mut story, session, PasswordCheck::Right);
     let over = SessionState::Ended { at: story.now(), how: SessionEnd::Expired };
     assert_eq!(state(&story, session), over);
     story.wait(10);
-    refused(&mut story, session, Password::Right);
+    refused(&mut story, session, PasswordCheck::Right);
     assert_eq!(state(&story, session), over, "it ended when that was told first");
 }
 
@@ -52,15 +52,15 @@ fn a_refusal_of_a_closed_session_leaves_it_closed() {
     let (session, link) = story.create(A);
     story.close_session(link);
     let over = SessionState::Ended { at: story.now(), how: SessionEnd::Closed };
-    refused(&mut story, session, Password::Right);
+    refused(&mut story, session, PasswordCheck::Right);
     assert_eq!(state(&story, session), over);
 }
 
 /// A new session of the client at an address, which turns out to be this broker's.
 fn broker(story: &mut Story, address: u8, number: u32) -> (SessionId, Link) {
     let (session, link) = story.create_by(Story::client(address), A);
-    story.tell(Transition::Identified { connection: link, identity: Identity::broker(number) });
-    assert_eq!(story.ledger.session(session).and_then(SessionRecord::identity), Some(Identity::broker(number)));
+    story.tell(SessionTransition::Identified { connection: link, identity: HolderIdentity::broker(number) });
+    assert_eq!(story.ledger.session(session).and_then(SessionRecord::identity), Some(HolderIdentity::broker(number)));
     (session, link)
 }
 
@@ -86,9 +86,9 @@ fn a_broker_that_registers_twice_replaces_nothing_that_lives_or_is_over() {
     story.close_session(link);
     let (session, _) = broker(&mut story, 1, 4);
     assert_eq!(ended_as(&story, former), Some(SessionEnd::Closed));
-    story.tell(Transition::Identified {
+    story.tell(SessionTransition::Identified {
         connection: second,
-        identity: Identity::of_ephemeral(b"/controller").expect("a controller"),
+        identity: HolderIdentity::of_ephemeral(b"/controller").expect("a controller"),
     });
     story.leave(second);
     assert_eq!(state(&story, session), SessionState::Live);
@@ -102,7 +102,7 @@ fn a_broker_that_registers_again_in_its_own_session_stays() {
     let claim = story.claim(session, A);
     let since = state(&story, session);
     assert!(matches!(since, SessionState::Pending { .. }), "{since:?}");
-    story.tell(Transition::Identified { connection: claim, identity: Identity::broker(4) });
+    story.tell(SessionTransition::Identified { connection: claim, identity: HolderIdentity::broker(4) });
     assert_eq!(state(&story, session), since);
 }
 
@@ -123,8 +123,8 @@ fn brokers_are_remembered_as_long_as_their_sessions() {
 }
 
 fn told(story: &mut Story, link: Link, path: &[u8]) {
-    let identity = Identity::of_ephemeral(path).expect("a node that stays");
-    story.tell(Transition::Identified { connection: link, identity });
+    let identity = HolderIdentity::of_ephemeral(path).expect("a node that stays");
+    story.tell(SessionTransition::Identified { connection: link, identity });
 }
 
 fn named(story: &Story, session: SessionId) -> String {
@@ -132,7 +132,7 @@ fn named(story: &Story, session: SessionId) -> String {
 }
 
 fn gone(story: &mut Story, chroot: &[u8], watched: bool) {
-    story.tell(Transition::ControllerGone { chroot: ShortPath::new(chroot), watched });
+    story.tell(SessionTransition::ControllerGone { chroot: ShortPath::new(chroot), watched });
 }
 
 #[test]

@@ -8,16 +8,16 @@ use std::time::Duration;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::FactWording;
 use zoogate::session::SessionLedger;
-use zoogate::session::ending::{Closer, ConnectionEnd, How, ProxyClose, Unanswered};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose, UnansweredRequest};
 use zoogate::session::fact::Fact;
 use zoogate::session::ledger::LedgerLimits;
 use zoogate::session::own_pause::OwnPause;
-use zoogate::session::sighting::{Health, Role, Sighting};
-use zoogate::session::transition::{EndedConnection, Finding, Transition};
-use zoogate::session::verdict::{Confidence, EndReason, Evidence, MoveVerdict, RouteReason, SessionMove};
+use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use zoogate::session::transition::{EndedConnection, LedgerFinding, SessionTransition};
+use zoogate::session::verdict::{Confidence, EndReason, Evidence, RouteReason, SessionMove, SessionMovedRefusal};
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
-use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use zoogate::wire::{ErrorCode, OpCode};
 
 /// Session timeout of every client here, in milliseconds.
@@ -48,13 +48,13 @@ pub(crate) struct Story {
     links: HashMap<Link, LinkState>,
     next_link: u64,
     next_session: i64,
-    servers: Vec<Sighting>,
+    servers: Vec<ProbeResult>,
     /// When looks that are under way come in, and about whom.
     looks: Vec<(u64, u64, ServerId)>,
     prober: bool,
     /// Since when the prober's connections are open; None when it makes a new one for each question.
     held_since: Option<u64>,
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Vec<LedgerFinding>,
 }
 
 impl Story {
@@ -71,7 +71,7 @@ impl Story {
 
     /// Nobody looks at the servers.
     pub(crate) fn without_prober() -> Self {
-        let seen = |role| Sighting { health: Health::Serving, role, zxid: Some(Zxid(0x1_0000_0005)) };
+        let seen = |role| ProbeResult { health: ServerHealth::Serving, role, zxid: Some(Zxid(0x1_0000_0005)) };
         Self {
             ledger: SessionLedger::new(LedgerLimits::default()),
             now: 10_000_000,
@@ -79,7 +79,7 @@ impl Story {
             links: HashMap::new(),
             next_link: 1,
             next_session: 0x0100_0000_0000_0001,
-            servers: vec![seen(Role::Leader), seen(Role::Follower), seen(Role::Follower)],
+            servers: vec![seen(ServerRole::Leader), seen(ServerRole::Follower), seen(ServerRole::Follower)],
             looks: Vec::new(),
             prober: false,
             held_since: None,
@@ -101,7 +101,7 @@ impl Story {
         Timestamp(self.now * 1_000_000)
     }
 
-    pub(crate) fn tell(&mut self, transition: Transition) {
+    pub(crate) fn tell(&mut self, transition: SessionTransition) {
         self.ledger.apply(self.now(), transition);
         self.drain();
     }
@@ -110,7 +110,7 @@ impl Story {
         while let Some(finding) = self.ledger.poll_finding() {
             self.findings.push(finding);
         }
-        while let Some(server) = self.ledger.poll_inquiry() {
+        while let Some(server) = self.ledger.poll_probe_request() {
             if self.prober {
                 self.looks.push((self.now, self.now + PROBE, server));
             }
@@ -143,14 +143,14 @@ impl Story {
     pub(crate) fn stand_still(&mut self, ms: u64) {
         let from = self.now();
         self.now += ms;
-        self.tell(Transition::ProxyPaused(OwnPause { from, to: self.now() }));
+        self.tell(SessionTransition::ProxyPaused(OwnPause { from, to: self.now() }));
     }
 
     fn answer_look(&mut self, asked: u64, server: ServerId) {
-        let sighting = self.servers[server.index()];
+        let probe_result = self.servers[server.index()];
         let asked_at = Timestamp(asked * 1_000_000);
         let connected_at = self.held_since.map_or(asked_at, |held| Timestamp(held * 1_000_000));
-        self.tell(Transition::ServerSeen { server, asked_at, connected_at, sighting });
+        self.tell(SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result });
     }
 
     /// The prober looks at a server in its own time.
@@ -164,11 +164,11 @@ impl Story {
     }
 
     /// What looks at a server show from now on.
-    pub(crate) fn set(&mut self, server: u16, health: Health) {
+    pub(crate) fn set(&mut self, server: u16, health: ServerHealth) {
         self.servers[usize::from(server)].health = health;
     }
 
-    pub(crate) fn set_role(&mut self, server: u16, role: Role) {
+    pub(crate) fn set_role(&mut self, server: u16, role: ServerRole) {
         self.servers[usize::from(server)].role = role;
     }
 
@@ -179,7 +179,7 @@ impl Story {
     /// A new leader was elected: the epoch of all servers rises.
     pub(crate) fn elect(&mut self, leader: u16) {
         for (index, server) in self.servers.iter_mut().enumerate() {
-            server.role = if index == usize::from(leader) { Role::Leader } else { Role::Follower };
+            server.role = if index == usize::from(leader) { ServerRole::Leader } else { ServerRole::Follower };
             server.zxid = server.zxid.map(|zxid| Zxid(((zxid.0 >> 32) + 1) << 32));
         }
     }
@@ -190,7 +190,13 @@ impl Story {
     }
 
     /// A claim that is not answered yet.
-    pub(crate) fn claim_by(&mut self, client: SocketAddr, session: SessionId, server: u16, password: Password) -> Link {
+    pub(crate) fn claim_by(
+        &mut self,
+        client: SocketAddr,
+        session: SessionId,
+        server: u16,
+        password: PasswordCheck,
+    ) -> Link {
         self.claim_seen(client, session, server, password, 0)
     }
 
@@ -199,7 +205,7 @@ impl Story {
         client: SocketAddr,
         session: SessionId,
         server: u16,
-        password: Password,
+        password: PasswordCheck,
         zxid: i64,
     ) -> Link {
         let (last_zxid, timeout_ms) = (Zxid(zxid), TIMEOUT as i32);
@@ -220,7 +226,7 @@ impl Story {
         let client = SocketAddr::new(client.ip(), 4_000 + link.0 as u16);
         let now = self.now();
         let end = ConnectionEnd {
-            closer: Closer::Client(How::Fin),
+            closer: ConnectionCloser::Client(CloseKind::Fin),
             unanswered: Vec::new(),
             unanswered_count: 0,
             unanswered_pings: 0,
@@ -235,12 +241,12 @@ impl Story {
         };
         self.links.insert(link, LinkState { end });
         let (server, routed) = (ServerId(server), RouteReason::Mirror);
-        self.tell(Transition::Claimed { connection: link, client, server, request, routed });
+        self.tell(SessionTransition::Claimed { connection: link, client, server, request, routed });
         link
     }
 
     pub(crate) fn claim(&mut self, session: SessionId, server: u16) -> Link {
-        self.claim_by(Self::client(1), session, server, Password::Right)
+        self.claim_by(Self::client(1), session, server, PasswordCheck::Right)
     }
 
     pub(crate) fn accept(&mut self, link: Link, session: SessionId) {
@@ -251,19 +257,19 @@ impl Story {
             ..ConnectResponse::default()
         };
         self.hear_server(link);
-        self.tell(Transition::Answered { connection: link, response });
+        self.tell(SessionTransition::Answered { connection: link, response });
     }
 
     /// A claim that has ended is carried out after all.
     pub(crate) fn accept_late(&mut self, link: Link, session: SessionId) {
         let response = ConnectResponse { timeout_ms: TIMEOUT as i32, session, ..ConnectResponse::default() };
-        self.tell(Transition::LateAnswer { connection: link, session, response });
+        self.tell(SessionTransition::LateAnswer { connection: link, session, response });
     }
 
     /// A server's answer, whatever it is.
     pub(crate) fn answer(&mut self, link: Link, response: ConnectResponse) {
         self.hear_server(link);
-        self.tell(Transition::Answered { connection: link, response });
+        self.tell(SessionTransition::Answered { connection: link, response });
     }
 
     pub(crate) fn refuse(&mut self, link: Link) {
@@ -274,7 +280,7 @@ impl Story {
             ..ConnectResponse::default()
         };
         self.hear_server(link);
-        self.tell(Transition::Answered { connection: link, response });
+        self.tell(SessionTransition::Answered { connection: link, response });
     }
 
     /// A new session on a server, accepted after a millisecond.
@@ -285,7 +291,7 @@ impl Story {
     pub(crate) fn create_by(&mut self, client: SocketAddr, server: u16) -> (SessionId, Link) {
         let session = SessionId(self.next_session);
         self.next_session += 1;
-        let link = self.claim_by(client, SessionId::NEW, server, Password::NotNeeded);
+        let link = self.claim_by(client, SessionId::NEW, server, PasswordCheck::NotNeeded);
         self.wait(1);
         self.accept(link, session);
         (session, link)
@@ -297,13 +303,13 @@ impl Story {
     }
 
     pub(crate) fn attach_by(&mut self, client: SocketAddr, session: SessionId, server: u16) -> Link {
-        let link = self.claim_by(client, session, server, Password::Right);
+        let link = self.claim_by(client, session, server, PasswordCheck::Right);
         self.wait(1);
         self.accept(link, session);
         link
     }
 
-    /// So many other sessions on a server.
+    /// This many other sessions on a server.
     pub(crate) fn crowd(&mut self, server: u16, count: usize) -> Vec<Link> {
         (0..count).map(|_| self.create_by(Self::client(9), server).1).collect()
     }
@@ -329,7 +335,7 @@ impl Story {
         let end = self.state(link);
         end.unanswered_count += 1;
         let xid = Xid(end.unanswered_count.into());
-        end.unanswered.push(Unanswered { xid, op, path: "/a".to_owned(), sent_at: now });
+        end.unanswered.push(UnansweredRequest { xid, op, path: "/a".to_owned(), sent_at: now });
     }
 
     pub(crate) fn write(&mut self, link: Link) {
@@ -349,24 +355,24 @@ impl Story {
         end.unanswered.clear();
     }
 
-    pub(crate) fn end(&mut self, link: Link, closer: Closer) {
+    pub(crate) fn end(&mut self, link: Link, closer: ConnectionCloser) {
         self.state(link).closer = closer;
         let end = self.links.remove(&link).expect("a link of this story").end;
-        self.tell(Transition::Ended { connection: link, end });
+        self.tell(SessionTransition::Ended { connection: link, end });
     }
 
     /// The server closes.
     pub(crate) fn fin(&mut self, link: Link) {
-        self.end(link, Closer::Server(How::Fin));
+        self.end(link, ConnectionCloser::Server(CloseKind::Fin));
     }
 
     pub(crate) fn reset(&mut self, link: Link) {
-        self.end(link, Closer::Server(How::Reset));
+        self.end(link, ConnectionCloser::Server(CloseKind::Reset));
     }
 
     /// The client closes its connection, not its session.
     pub(crate) fn leave(&mut self, link: Link) {
-        self.end(link, Closer::Client(How::Fin));
+        self.end(link, ConnectionCloser::Client(CloseKind::Fin));
     }
 
     /// The client closes its session; it asked for that some milliseconds ago.
@@ -378,7 +384,7 @@ impl Story {
     }
 
     pub(crate) fn give_up(&mut self, link: Link) {
-        self.end(link, Closer::Proxy(ProxyClose::HandshakeDeadline));
+        self.end(link, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
     }
 
     pub(crate) fn fatal(&mut self, link: Link, error: ErrorCode) {
@@ -389,7 +395,7 @@ impl Story {
     /// The decided end of a link, if it is decided.
     pub(crate) fn decided(&self, link: Link) -> Option<&EndedConnection> {
         let mut ended = self.findings.iter().filter_map(|finding| match finding {
-            Finding::Ended(ended) if ended.connection == link => Some(ended),
+            LedgerFinding::Ended(ended) if ended.connection == link => Some(ended),
             _ => None,
         });
         let first = ended.next();
@@ -411,7 +417,7 @@ impl Story {
     }
 
     /// The facts of a verdict in words.
-    pub(crate) fn words_of(verdict: &MoveVerdict) -> Vec<String> {
+    pub(crate) fn words_of(verdict: &SessionMovedRefusal) -> Vec<String> {
         FactWording::new(&names(), verdict.server, verdict.at).clauses(&verdict.facts)
     }
 
@@ -421,7 +427,7 @@ impl Story {
         Self::words_of(self.verdict())
     }
 
-    /// The reason of a link's end, when it is decided after a wait of so many milliseconds.
+    /// The reason of a link's end, when it is decided after a wait of this many milliseconds.
     #[track_caller]
     pub(crate) fn reason(&mut self, link: Link, wait_ms: u64) -> EndReason {
         self.wait(wait_ms);
@@ -430,11 +436,11 @@ impl Story {
         decided.reason
     }
 
-    pub(crate) fn verdicts(&self) -> Vec<&MoveVerdict> {
+    pub(crate) fn verdicts(&self) -> Vec<&SessionMovedRefusal> {
         self.findings
             .iter()
             .filter_map(|finding| match finding {
-                Finding::SessionMoved(verdict) => Some(verdict),
+                LedgerFinding::SessionMoved(verdict) => Some(verdict),
                 _ => None,
             })
             .collect()
@@ -442,7 +448,7 @@ impl Story {
 
     /// The only verdict of the story.
     #[track_caller]
-    pub(crate) fn verdict(&self) -> &MoveVerdict {
+    pub(crate) fn verdict(&self) -> &SessionMovedRefusal {
         let verdicts = self.verdicts();
         assert_eq!(verdicts.len(), 1, "{verdicts:#?}");
         assert!(!verdicts[0].facts.is_empty());
@@ -463,15 +469,15 @@ impl Story {
         self.findings
             .iter()
             .filter_map(|finding| match finding {
-                Finding::Moved(one) => Some(one),
+                LedgerFinding::Moved(one) => Some(one),
                 _ => None,
             })
             .collect()
     }
 
     pub(crate) fn shared(&self) -> Vec<[SocketAddr; 2]> {
-        let one = |finding: &Finding| match finding {
-            Finding::SharedSession { clients, .. } => Some(*clients),
+        let one = |finding: &LedgerFinding| match finding {
+            LedgerFinding::SharedSession { clients, .. } => Some(*clients),
             _ => None,
         };
         self.findings.iter().filter_map(one).collect()
@@ -487,7 +493,7 @@ pub(crate) const LONG: u64 = 100_000;
 
 /// The time from an end to its decision when nobody needs to be waited for.
 pub(crate) fn quiet() -> u64 {
-    let quiet: Duration = zoogate::session::ledger::EXODUS_QUIET;
+    let quiet: Duration = zoogate::session::ledger::BURST_QUIET;
     quiet.as_millis() as u64 + 2 * TICK + PROBE
 }
 

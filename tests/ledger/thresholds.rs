@@ -1,11 +1,11 @@
 //! Every rule at its edge: what just falls under it, and what just does not.
 
 use zoogate::ids::{ServerId, SessionId, Zxid};
-use zoogate::session::ending::{Closer, How};
-use zoogate::session::sighting::{Health, Role};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser};
+use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::{EndReason, Evidence};
 use zoogate::wire::Dialect;
-use zoogate::wire::handshake::{ConnectRequest, Password};
+use zoogate::wire::handshake::{ConnectRequest, PasswordCheck};
 use zoogate::wire::{ErrorCode, OpCode};
 
 use crate::story::{A, B, LEADER, Link, Story, TIMEOUT, quiet};
@@ -74,7 +74,7 @@ fn a_client_that_leaves_at_an_error_leaves_of_its_own_will() {
 fn a_server_seen_down_shortly_before_a_claim_needs_no_other_look() {
     for (before, at_once) in [(1_500, true), (1_501, false)] {
         let mut story = Story::new();
-        story.set(A, Health::NotServing);
+        story.set(A, ServerHealth::NotServing);
         story.look(A);
         let (session, _) = story.create(B);
         story.wait(before - 1);
@@ -92,7 +92,7 @@ fn a_read_only_server_turns_away_who_did_not_ask_for_one() {
         [(Some(false), false, true), (None, true, true), (Some(true), true, false), (Some(true), false, true)]
     {
         let mut story = Story::new();
-        story.set_role(A, Role::ReadOnly);
+        story.set_role(A, ServerRole::ReadOnly);
         story.look(A);
         let session = if new { SessionId::NEW } else { story.create(B).0 };
         let (last_zxid, timeout_ms) = (Zxid(0), TIMEOUT as i32);
@@ -100,7 +100,7 @@ fn a_read_only_server_turns_away_who_did_not_ask_for_one() {
             last_zxid,
             timeout_ms,
             session,
-            password: Password::Right,
+            password: PasswordCheck::Right,
             read_only,
             dialect: Dialect::ZOOKEEPER,
         };
@@ -114,11 +114,11 @@ fn a_read_only_server_turns_away_who_did_not_ask_for_one() {
 
 #[test]
 fn an_unanswered_claim_that_nobody_can_explain() {
-    for (how, reason) in [(How::Fin, EndReason::Unknown), (How::Reset, EndReason::ConnectionCap)] {
+    for (how, reason) in [(CloseKind::Fin, EndReason::Unknown), (CloseKind::Reset, EndReason::ConnectionCap)] {
         let mut story = Story::without_prober();
         let (session, _) = story.create(B);
         let link = story.claim(session, A);
-        story.end(link, Closer::Server(how));
+        story.end(link, ConnectionCloser::Server(how));
         assert_eq!(story.reason(link, 3_100), reason, "{how:?}");
     }
 }
@@ -127,7 +127,7 @@ fn an_unanswered_claim_that_nobody_can_explain() {
 fn a_look_that_shows_nothing_explains_nothing() {
     let mut story = Story::new();
     let (session, _) = story.create(B);
-    story.set(A, Health::Unknown);
+    story.set(A, ServerHealth::Unknown);
     let link = story.claim(session, A);
     story.fin(link);
     assert_eq!(story.reason(link, quiet()), EndReason::Unknown);
@@ -146,11 +146,11 @@ fn a_server_that_closes_probes_too_is_starting_or_full() {
         let (session, _) = story.create(B);
         story.crowd(A, crowd);
         if let Some(ago) = down {
-            story.set(A, Health::Refusing);
+            story.set(A, ServerHealth::Refusing);
             story.look(A);
             story.wait(ago);
         }
-        story.set(A, Health::Closing);
+        story.set(A, ServerHealth::HangingUp);
         story.look(A);
         let link = story.claim(session, A);
         story.fin(link);
@@ -164,7 +164,7 @@ fn a_server_lags_when_the_client_has_seen_more() {
     for (seen, reason) in [(at, EndReason::ConnectionCap), (at + 1, EndReason::LaggingServer)] {
         let mut story = Story::new();
         let (session, _) = story.create(B);
-        let link = story.claim_seen(Story::client(1), session, A, Password::Right, seen);
+        let link = story.claim_seen(Story::client(1), session, A, PasswordCheck::Right, seen);
         story.fin(link);
         assert_eq!(story.reason(link, quiet()), reason, "{seen:#x}");
     }
@@ -339,7 +339,7 @@ fn a_forged_claim_does_not_tell_that_a_session_is_over() {
     let (session, link) = story.create(A);
     story.fin(link);
     story.wait(500);
-    let forged = story.claim_by(Story::client(7), session, B, Password::Wrong);
+    let forged = story.claim_by(Story::client(7), session, B, PasswordCheck::Wrong);
     story.wait(1);
     story.refuse(forged);
     assert_eq!(story.decided(link), None);
@@ -350,16 +350,16 @@ fn a_forged_claim_does_not_tell_that_a_session_is_over() {
 #[test]
 fn a_session_that_is_over_was_lost_with_its_path_or_expired() {
     for (how, owed, reason) in [
-        (How::Reset, false, EndReason::ServerGone),
-        (How::Reset, true, EndReason::SessionExpired),
-        (How::Fin, false, EndReason::SessionExpired),
+        (CloseKind::Reset, false, EndReason::ServerGone),
+        (CloseKind::Reset, true, EndReason::SessionExpired),
+        (CloseKind::Fin, false, EndReason::SessionExpired),
     ] {
         let mut story = Story::new();
         let (session, link) = story.create(A);
         if owed {
             story.write(link);
         }
-        story.end(link, Closer::Server(how));
+        story.end(link, ConnectionCloser::Server(how));
         story.wait(500);
         let next = story.claim(session, B);
         story.refuse(next);
@@ -378,12 +378,12 @@ fn a_session_that_does_not_come_back_is_said_not_to() {
 }
 
 /// A session on a server that was seen in that health so long before it closed; it comes back elsewhere.
-fn closed_after_a_look(health: Health, before: u64) -> EndReason {
+fn closed_after_a_look(health: ServerHealth, before: u64) -> EndReason {
     let mut story = Story::new();
     let (session, link) = story.create(A);
     story.set(A, health);
     story.look(A);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     story.wait(before);
     story.fin(link);
     story.wait(100);
@@ -393,17 +393,17 @@ fn closed_after_a_look(health: Health, before: u64) -> EndReason {
 
 #[test]
 fn a_server_drops_its_clients_as_it_thaws_for_three_seconds() {
-    assert_eq!(closed_after_a_look(Health::Mute, 3_000), EndReason::ServerLeaving);
-    assert_eq!(closed_after_a_look(Health::Mute, 3_001), EndReason::Unknown);
-    assert_eq!(closed_after_a_look(Health::NotServing, 3_000), EndReason::Unknown, "it was not frozen");
+    assert_eq!(closed_after_a_look(ServerHealth::Unresponsive, 3_000), EndReason::ServerLeaving);
+    assert_eq!(closed_after_a_look(ServerHealth::Unresponsive, 3_001), EndReason::Unknown);
+    assert_eq!(closed_after_a_look(ServerHealth::NotServing, 3_000), EndReason::Unknown, "it was not frozen");
 }
 
 #[test]
-fn a_server_that_was_mute_before_or_after_a_connection_does_not_explain_its_end() {
+fn a_server_that_was_unresponsive_before_or_after_a_connection_does_not_explain_its_end() {
     let mut story = Story::new();
-    story.set(A, Health::Mute);
+    story.set(A, ServerHealth::Unresponsive);
     story.look(A);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     story.wait(1_600);
     let (session, before) = story.create(A);
     story.fin(before);
@@ -415,7 +415,7 @@ fn a_server_that_was_mute_before_or_after_a_connection_does_not_explain_its_end(
     let (session, after) = story.create(A);
     story.fin(after);
     story.wait(quiet());
-    story.set(A, Health::Mute);
+    story.set(A, ServerHealth::Unresponsive);
     story.look(A);
     story.attach(session, B);
     assert_eq!(story.reason(after, quiet()), EndReason::Unknown, "it served at the end, and froze later");
@@ -430,9 +430,9 @@ fn a_server_that_thaws_may_have_found_a_younger_claim() {
     story.leave(claim);
     story.wait(1_400);
     story.answered(old);
-    story.set(A, Health::Mute);
+    story.set(A, ServerHealth::Unresponsive);
     story.look(A);
-    story.set(A, Health::Serving);
+    story.set(A, ServerHealth::Serving);
     story.wait(1_900);
     story.fin(old);
     story.wait(100);

@@ -155,7 +155,7 @@ fn stopped_follower_ends_its_own_connections_only() {
     Client::attach(ensemble.address(ensemble.leader()), &leaving.credentials()).ping();
 }
 
-/// A server takes so many connections from one address; one of them is there already. What follows is a FIN and a
+/// A server takes this many connections from one address; one of them is there already. What follows is a FIN and a
 /// reset at its heels, of which a client sees either.
 fn assert_refused_beyond(server: SocketAddr, most: usize) {
     let _held: Vec<Client> = (1..most).map(|_| Client::create_session(server)).collect();

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use zoogate::sim::{Factory, Release, Settings};
+use zoogate::sim::{ConnectionFactory, EnsembleSettings, ServerRelease};
 
 use crate::support::client::{Client, Credentials, Greeting, Kind, Received, multi_codes};
 use crate::support::ensemble::{Ensemble, Version};
@@ -55,7 +55,7 @@ struct Cast {
 fn simulated_servers_keep_the_rules_of_current_ones() {
     let mut real = Ensemble::start(Version::V3_9_3);
     let cast = Cast { leader: real.leader(), followers: real.followers() };
-    let simulated = Simulated::start(Settings { leader: cast.leader, ..Settings::default() });
+    let simulated = Simulated::start(EnsembleSettings { leader: cast.leader, ..EnsembleSettings::default() });
     for script in [stale_links, handshakes, multis, watches, ephemerals, late_claim] {
         assert_eq!(script(&simulated, cast), script(&real, cast), "left: simulated, right: real");
     }
@@ -69,8 +69,8 @@ fn simulated_servers_keep_the_rules_of_current_ones() {
 fn simulated_servers_keep_the_rules_of_old_ones() {
     let real = Ensemble::start(Version::V3_5_10);
     let cast = Cast { leader: real.leader(), followers: real.followers() };
-    let servers = vec![(Release::V3_5, Factory::Nio); 3];
-    let simulated = Simulated::start(Settings { leader: cast.leader, servers, ..Settings::default() });
+    let servers = vec![(ServerRelease::V3_5, ConnectionFactory::Nio); 3];
+    let simulated = Simulated::start(EnsembleSettings { leader: cast.leader, servers, ..EnsembleSettings::default() });
     for script in [stale_links, handshakes, multis, watches, ephemerals] {
         assert_eq!(script(&simulated, cast), script(&real, cast), "left: simulated, right: real");
     }

@@ -56,10 +56,10 @@ async fn attach(address: SocketAddr, fake: &mut Fake, session: i64) -> (TcpStrea
 async fn servers_that_refuse_close_or_keep_silent_are_skipped_inside_the_handshake() {
     let mut fake = Fake::start().await;
     let (_kept, refusing) = refusing();
-    let (closes, mute) =
+    let (closes, unresponsive) =
         (TcpListener::bind(ports::free()).await.unwrap(), TcpListener::bind(ports::free()).await.unwrap());
-    let servers = [refusing, closes.local_addr().unwrap(), mute.local_addr().unwrap(), fake.address()];
-    let others = [tokio::spawn(closing(closes, false)), tokio::spawn(closing(mute, true))];
+    let servers = [refusing, closes.local_addr().unwrap(), unresponsive.local_addr().unwrap(), fake.address()];
+    let others = [tokio::spawn(closing(closes, false)), tokio::spawn(closing(unresponsive, true))];
     let address = ports::free();
     let mut zoogate = Plan::before(&servers).pooled(address).start().await;
     for round in 0..8 {
@@ -72,14 +72,14 @@ async fn servers_that_refuse_close_or_keep_silent_are_skipped_inside_the_handsha
 }
 
 #[tokio::test]
-async fn a_server_that_is_slow_to_answer_has_its_share_of_the_time_behind_one_that_is_mute() {
+async fn a_server_that_is_slow_to_answer_has_its_share_of_the_time_behind_one_that_is_unresponsive() {
     let mut fake = Fake::start().await;
-    let mute = TcpListener::bind(ports::free()).await.unwrap();
-    let (servers, address) = ([mute.local_addr().unwrap(), fake.address()], ports::free());
-    let muting = tokio::spawn(closing(mute, true));
+    let unresponsive = TcpListener::bind(ports::free()).await.unwrap();
+    let (servers, address) = ([unresponsive.local_addr().unwrap(), fake.address()], ports::free());
+    let unresponsive = tokio::spawn(closing(unresponsive, true));
     let _zoogate = Plan::before(&servers).pooled(address).start().await;
     let (claim, answer) = (frames::connect(15_000), frames::connected(15_000, SESSION));
-    // One of two claims that come together is led to the mute server first.
+    // One of two claims that come together is led to the unresponsive server first.
     let mut clients = [connect(address).await, connect(address).await];
     for client in &mut clients {
         send(client, &claim).await;
@@ -92,7 +92,7 @@ async fn a_server_that_is_slow_to_answer_has_its_share_of_the_time_behind_one_th
     for client in &mut clients {
         expect(client, &answer).await;
     }
-    muting.abort();
+    unresponsive.abort();
 }
 
 #[tokio::test]

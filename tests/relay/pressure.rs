@@ -79,7 +79,7 @@ async fn stick(zoogate: &Zoogate, direction: &str, pairs: Vec<(TcpStream, TcpStr
             stuck.push(within("a writer to be stopped", filled).await.expect("a writer that does not fail"));
         }
         // A writer may have been stopped by a zoogate that had no time for it.
-        (zoogate.metric("zoogate_paused_reads_total", &[direction]).await >= pauses).then_some(())
+        (zoogate.metric("zoogate_backpressure_total", &[direction]).await >= pauses).then_some(())
     })
     .await;
     stuck

@@ -63,7 +63,7 @@ async fn a_mirror_opens_when_its_server_does_and_not_when_that_answers() {
 }
 
 #[tokio::test]
-async fn a_mute_server_is_left_where_there_is_another_to_go_to() {
+async fn an_unresponsive_server_is_left_where_there_is_another_to_go_to() {
     // Of which 2.5 s are left for the way to another server.
     const SHORT: i32 = 8_000;
     let mut fake = Fake::start().await;
@@ -81,7 +81,7 @@ async fn a_mute_server_is_left_where_there_is_another_to_go_to() {
         expect(&mut pair.server, &question).await;
     }
     fake.says(None);
-    zoogate.counts("zoogate_probe_results_total", &["health=\"mute\""], 5).await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"unresponsive\""], 5).await;
     assert_eq!(zoogate.metric("zoogate_connections", &[]).await, 4, "left before its time");
     assert_eq!(rest(&mut waits.client).await, (vec![], End::Orderly));
     // Nothing is owed to one, another has time, the third has chosen its server.
@@ -94,7 +94,7 @@ async fn a_mute_server_is_left_where_there_is_another_to_go_to() {
     zoogate.counts("zoogate_connection_ends_total", &["reason=\"server_unresponsive\""], 1).await;
     assert_eq!(zoogate.metric("zoogate_connections", &[]).await, 3);
     let story = zoogate.json(&format!("/api/sessions/{SESSION:#x}")).await;
-    assert!(story.to_string().contains("proxy_mute_server"), "{story}");
+    assert!(story.to_string().contains("proxy_unresponsive_server"), "{story}");
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn an_answer_that_comes_late_says_nothing_of_what_is_now() {
     let _never_answered = asked(&listener).await;
     // From the second question on more than one probe's time is waited.
     let mut late = asked(&listener).await;
-    zoogate.counts("zoogate_probe_results_total", &["health=\"mute\""], 2).await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"unresponsive\""], 2).await;
     send(&mut late, b"Mode: leader\nZxid: 0x7\n").await;
     drop(late);
     let mut in_time = asked(&listener).await;
@@ -118,7 +118,7 @@ async fn an_answer_that_comes_late_says_nothing_of_what_is_now() {
 
 /// As zetcd is: it takes every word but one for the length of a frame, and waits for that.
 #[tokio::test]
-async fn a_server_that_knows_one_word_is_asked_another_once_and_is_not_taken_for_mute() {
+async fn a_server_that_knows_one_word_is_asked_another_once_and_is_not_taken_for_unresponsive() {
     let listener = TcpListener::bind(ports::free()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let others = Arc::new(AtomicU32::new(0));

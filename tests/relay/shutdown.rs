@@ -47,7 +47,7 @@ impl Stage {
 
 /// Sends a client that does not read frames until zoogate holds some of them, all whole; returns how many.
 async fn overfill(zoogate: &Zoogate, server: &mut TcpStream, event: &[u8]) -> usize {
-    let paused = async || zoogate.metric("zoogate_paused_reads_total", &["direction=\"reply\""]).await;
+    let paused = async || zoogate.metric("zoogate_backpressure_total", &["direction=\"reply\""]).await;
     let before = paused().await;
     let mut sent = 0;
     while paused().await == before {

@@ -109,7 +109,7 @@ async fn a_crowd_as_large_as_descriptors_allow_finds_the_other() {
     storm((alone.hard_limit.saturating_sub(HOUSEHOLD) / 2).min(CROWD)).await;
 }
 
-/// So many sessions lose the server that half of them are on.
+/// This many sessions lose the server that half of them are on.
 async fn storm(crowd: u64) {
     let (first, second, address, mirror) = (Fake::start().await, Fake::start().await, ports::free(), ports::free());
     let plan = Plan::before(&[first.address(), second.address()]).pooled(address).mirror(mirror, second.address());
@@ -289,6 +289,6 @@ async fn a_scraper_without_pause_holds_up_nobody() {
         tokio::join!(one, two, three, four, five, six, seven, eight)
     };
     let (grown, _) = within("traffic beside scrapers", async { tokio::join!(traffic, scrapers) }).await;
-    zoogate.counts("zoogate_admin_waits_total", &[], 1).await;
+    zoogate.counts("zoogate_admin_throttled_total", &[], 1).await;
     assert!(grown < 16 << 10, "{} scrapes cost {grown} KiB", scraped.load(Ordering::Relaxed));
 }

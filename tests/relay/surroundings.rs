@@ -224,7 +224,7 @@ async fn a_frozen_server_is_asked_and_keeps_its_places_for_clients() {
     let (server, address) = (listener.local_addr().unwrap(), ports::free());
     let plan = Plan::before(&[server]).pooled(address).with("--probe-timeout", "100ms");
     let zoogate = plan.with("--probe-interval", "100ms").start().await;
-    zoogate.counts("zoogate_probe_results_total", &["health=\"mute\""], 25).await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"unresponsive\""], 25).await;
     let mut waiting = Vec::new();
     while let Ok(visitor) = timeout(Duration::from_millis(50), listener.accept()).await {
         waiting.push(visitor.unwrap());
@@ -285,7 +285,7 @@ async fn a_server_that_says_nothing_at_a_mirror_is_the_clients_business() {
     let (server, mirror) = (listener.local_addr().unwrap(), ports::free());
     let plan = Plan::before(&[server]).mirror(mirror, server).with("--probe-timeout", "300ms");
     let zoogate = plan.start().await;
-    zoogate.counts("zoogate_probe_results_total", &["health=\"mute\""], 1).await;
+    zoogate.counts("zoogate_probe_results_total", &["health=\"unresponsive\""], 1).await;
     let mut client = connect(mirror).await;
     send(&mut client, &frames::connect(1_000)).await;
     // Longer than the session timeout that it asked for: nobody answers, and nobody closes.
@@ -309,6 +309,6 @@ fn the_date_is_read_in_one_place() -> io::Result<()> {
             }
         }
     }
-    assert!(matches!(&found[..], [one] if one.ends_with("observe/calendar.rs")), "{found:?}");
+    assert!(matches!(&found[..], [one] if one.ends_with("observe/wall_clock.rs")), "{found:?}");
     Ok(())
 }

@@ -166,7 +166,7 @@ async fn a_client_that_reads_nothing_does_not_speak_against_its_server() {
     expect(&mut client, &[given.clone(), frames::reply(1, &[])].concat()).await;
 
     let event = frames::reply(-1, &[9; 16_000]);
-    let paused = async || zoogate.metric("zoogate_paused_reads_total", &["direction=\"reply\""]).await;
+    let paused = async || zoogate.metric("zoogate_backpressure_total", &["direction=\"reply\""]).await;
     for reads in [false, true] {
         let mut client = connect_narrow(mirrors[0]).await;
         send(&mut client, &open).await;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use verify::{Blamed, LISTED, Verified, blame_all, verify, verify_all};
 use zoogate::sim::oracle::liberties;
 use zoogate::sim::stage::play;
-use zoogate::sim::story::Story;
+use zoogate::sim::story::SimulatedStory;
 
 const USAGE: &str = "usage: sim [--seed N | --seeds FROM..TO]";
 /// Failing stories told; the seeds of others are listed.
@@ -37,7 +37,7 @@ fn usage() -> ExitCode {
 }
 
 fn one(seed: u64) -> ExitCode {
-    let story = Story::from_seed(seed);
+    let story = SimulatedStory::from_seed(seed);
     println!("{story}");
     let played = play(&story);
     for (at, finding) in &played.findings {

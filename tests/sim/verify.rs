@@ -6,16 +6,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zoogate::sim::oracle::{Blame, Tally, blame, complaints, tally};
-use zoogate::sim::played::Played;
+use zoogate::sim::oracle::{RefusalBlame, StoryTally, blame, complaints, tally};
+use zoogate::sim::played::PlayedStory;
 use zoogate::sim::shrink::minimal;
 use zoogate::sim::stage::play;
-use zoogate::sim::story::Story;
+use zoogate::sim::story::SimulatedStory;
 
 /// What the oracle finds wrong in a seed's story: None, or the story cut down, the complaints, and how to see it
 /// again.
 pub(crate) fn verify(seed: u64) -> Option<String> {
-    let story = Story::from_seed(seed);
+    let story = SimulatedStory::from_seed(seed);
     if complaints(&play(&story)).is_empty() {
         return None;
     }
@@ -30,7 +30,7 @@ pub(crate) fn verify(seed: u64) -> Option<String> {
 /// What many seeds put to the test, and which of them fail.
 #[derive(Debug, Default)]
 pub(crate) struct Verified {
-    pub(crate) total: Tally,
+    pub(crate) total: StoryTally,
     /// How many failed.
     pub(crate) failed: u64,
     /// Those that failed, in order, at most [`LISTED`].
@@ -69,9 +69,9 @@ fn on_all_cores(seeds: Range<u64>, stride: impl Fn(Range<u64>) + Sync) {
 pub(crate) fn verify_all(seeds: Range<u64>, shown: usize) -> Verified {
     let found = Mutex::new(Verified::default());
     on_all_cores(seeds, |stride| {
-        let (mut total, mut failing) = (Tally::default(), Vec::new());
+        let (mut total, mut failing) = (StoryTally::default(), Vec::new());
         for seed in stride {
-            let played = play(&Story::from_seed(seed));
+            let played = play(&SimulatedStory::from_seed(seed));
             total.add(&tally(&played));
             if !complaints(&played).is_empty() {
                 failing.push(seed);
@@ -89,7 +89,7 @@ pub(crate) fn verify_all(seeds: Range<u64>, shown: usize) -> Verified {
 /// Who brought about the refusals of many stories whose clients are all at pooled addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Blamed {
-    pub(crate) blame: Blame,
+    pub(crate) blame: RefusalBlame,
     /// Stories with a refusal that the proxy brought about, or a judgement that the truth contradicts.
     pub(crate) failed: u64,
     /// Some of them, cut down.
@@ -101,7 +101,7 @@ pub(crate) fn blame_all(seeds: Range<u64>, shown: usize) -> Blamed {
     let found = Mutex::new(Blamed::default());
     on_all_cores(seeds, |stride| {
         for seed in stride {
-            let story = Story::from_seed(seed).pooled();
+            let story = SimulatedStory::from_seed(seed).pooled();
             let played = play(&story);
             let seen = blame(&played);
             let fails = !wrong(&played).is_empty();
@@ -117,14 +117,14 @@ pub(crate) fn blame_all(seeds: Range<u64>, shown: usize) -> Blamed {
     found.into_inner().expect("no thread panicked")
 }
 
-fn wrong(played: &Played) -> Vec<String> {
+fn wrong(played: &PlayedStory) -> Vec<String> {
     let all = blame(played).own.into_iter().chain(complaints(played));
     all.map(|complaint| format!("  WRONG {complaint}")).collect()
 }
 
 impl Verified {
     /// Adds what some seeds showed; returns those whose stories are to be told.
-    fn note(&mut self, total: &Tally, failing: &[u64], shown: usize) -> Vec<u64> {
+    fn note(&mut self, total: &StoryTally, failing: &[u64], shown: usize) -> Vec<u64> {
         self.total.add(total);
         let left = shown.saturating_sub(self.failed as usize).min(failing.len());
         self.failed += failing.len() as u64;

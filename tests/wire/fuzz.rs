@@ -13,8 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use zoogate::session::sighting::Sighting;
-use zoogate::wire::first_frame::{Opening, classify};
+use zoogate::session::probe_result::ProbeResult;
+use zoogate::wire::first_frame::{ConnectionOpening, classify};
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse};
 
 use crate::properties::Count;
@@ -45,7 +45,7 @@ fn conversation(input: &[u8]) {
 
 /// What a connection is taken for does not change when more of it comes.
 fn opening(input: &[u8]) {
-    let mut decided: Option<Opening> = None;
+    let mut decided: Option<ConnectionOpening> = None;
     for len in 0..input.len().min(2048) {
         let now = classify(&input[..len]);
         assert!(decided.is_none() || now == decided, "{decided:?} became {now:?} with byte {len}");
@@ -58,7 +58,7 @@ fn records(input: &[u8]) {
     // Only that they come to an end is asked.
     let _ = ConnectRequest::read(input);
     let _ = ConnectResponse::read(input).map(|response| response.accepted());
-    let _ = Sighting::read_srvr(input);
+    let _ = ProbeResult::read_srvr(input);
 }
 
 fn pieces(mut input: &[u8]) -> Vec<Piece> {

@@ -2,8 +2,8 @@
 //! it, in words.
 
 use zoogate::session::ConnectionTracker;
-use zoogate::session::ending::{Closer, ConnectionEnd, How};
-use zoogate::session::event::{Event, MovedForm, Observer};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd};
+use zoogate::session::event::{Event, MovedCodeLocation, Observer};
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
 
@@ -54,7 +54,7 @@ pub(crate) fn told(pieces: &[Piece], mut cut: impl FnMut(&[u8]) -> Vec<&[u8]>) -
     for piece in pieces {
         show(&mut tracker, piece.from, cut(&piece.bytes), &mut words);
     }
-    let end = tracker.end(Closer::Server(How::Fin));
+    let end = tracker.end(ConnectionCloser::Server(CloseKind::Fin));
     if words.1 != [0, 0] {
         words.0.push(format!("compressed blocks: {} of the client's, {} of the server's", words.1[0], words.1[1]));
     }
@@ -118,7 +118,7 @@ impl Observer for Words {
             Event::Gap { skipped } => format!("gap: {skipped} skipped"),
             Event::Untracked => "untracked".to_owned(),
             Event::MoveRefused { form, refused } => {
-                let form = if form == MovedForm::Multi { "a multi's results" } else { "a header" };
+                let form = if form == MovedCodeLocation::Multi { "a multi's results" } else { "a header" };
                 let refused = refused.map(|refused| format!("{} {} {}", refused.xid.0, refused.op, text(refused.path)));
                 format!("session moved, said in {form} to {refused:?}")
             }

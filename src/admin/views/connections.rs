@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::ServerView;
 use super::fact::FactView;
-use crate::admin::listing::{Listing, row_text};
-use crate::admin::moment::Moment;
-use crate::admin::query::Filter;
-use crate::observe::{ConnectionFacts, ConnectionRow, MeterReading, Observatory};
+use crate::admin::query::ListFilter;
+use crate::admin::streamed_list::{StreamedList, row_text};
+use crate::admin::time_field::TimeField;
+use crate::observe::{ConnectionRow, ConnectionSummary, MeterReading, Observatory};
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
@@ -40,11 +40,11 @@ struct ConnectionView {
     client_bytes: Option<u64>,
     server_bytes: Option<u64>,
     #[serde(flatten)]
-    claimed_at: Moment,
+    claimed_at: TimeField,
     #[serde(flatten)]
-    attached_at: Moment,
+    attached_at: TimeField,
     #[serde(flatten)]
-    ended_at: Moment,
+    ended_at: TimeField,
 }
 
 fn listener(routed: RouteReason) -> &'static str {
@@ -52,7 +52,7 @@ fn listener(routed: RouteReason) -> &'static str {
 }
 
 /// What a connection has in some phases only.
-struct Phase<'a> {
+struct PhaseFields<'a> {
     routed: Option<RouteReason>,
     decided: Option<&'a EndedConnection>,
     unanswered: u32,
@@ -61,7 +61,7 @@ struct Phase<'a> {
     ended_at: Option<Timestamp>,
 }
 
-impl<'a> Phase<'a> {
+impl<'a> PhaseFields<'a> {
     fn of(observatory: &Observatory, row: &'a ConnectionRow) -> Self {
         match row {
             ConnectionRow::Open { connection, open } => Self {
@@ -72,13 +72,13 @@ impl<'a> Phase<'a> {
                 attached_at: open.claim.attached_at(),
                 ended_at: None,
             },
-            ConnectionRow::Closing { closing, .. } => Self {
-                routed: Some(closing.open.claim.routed),
+            ConnectionRow::Undecided { undecided, .. } => Self {
+                routed: Some(undecided.open.claim.routed),
                 decided: None,
-                unanswered: closing.unanswered,
-                reading: Some(MeterReading { in_flight: 0, ..closing.reading }),
-                attached_at: closing.open.claim.attached_at(),
-                ended_at: Some(closing.ended_at),
+                unanswered: undecided.unanswered,
+                reading: Some(MeterReading { in_flight: 0, ..undecided.reading }),
+                attached_at: undecided.open.claim.attached_at(),
+                ended_at: Some(undecided.ended_at),
             },
             ConnectionRow::Ended { ended, routed } => Self {
                 routed: *routed,
@@ -94,8 +94,8 @@ impl<'a> Phase<'a> {
 
 impl ConnectionView {
     fn new(observatory: &Observatory, row: &ConnectionRow) -> Self {
-        let calendar = observatory.calendar();
-        let (facts, phase) = (row.facts(), Phase::of(observatory, row));
+        let wall_clock = observatory.wall_clock();
+        let (facts, phase) = (row.facts(), PhaseFields::of(observatory, row));
         Self {
             connection: facts.connection.0,
             client: facts.client.to_string(),
@@ -113,9 +113,9 @@ impl ConnectionView {
             operations: phase.reading.map(|reading| reading.operations),
             client_bytes: phase.reading.map(|reading| reading.client_bytes),
             server_bytes: phase.reading.map(|reading| reading.server_bytes),
-            claimed_at: Moment::claimed_at(&calendar, facts.claimed_at),
-            attached_at: Moment::attached_at(&calendar, phase.attached_at),
-            ended_at: Moment::ended_at(&calendar, phase.ended_at),
+            claimed_at: TimeField::claimed_at(&wall_clock, facts.claimed_at),
+            attached_at: TimeField::attached_at(&wall_clock, phase.attached_at),
+            ended_at: TimeField::ended_at(&wall_clock, phase.ended_at),
         }
     }
 }
@@ -124,8 +124,8 @@ impl ConnectionView {
 pub(in crate::admin) const CONNECTION_FILTERS: &[&str] = &["server", "client", "session", "state", "reason"];
 
 /// The connections that a filter lets through, newest first.
-pub(in crate::admin) fn connections(observatory: &Observatory, filter: &Filter) -> Listing {
-    let fits = |one: &ConnectionFacts| {
+pub(in crate::admin) fn connections(observatory: &Observatory, filter: &ListFilter) -> StreamedList {
+    let fits = |one: &ConnectionSummary| {
         filter.server_fits(&[Some(one.server)])
             && filter.client_fits(Some(one.client))
             && filter.state_fits(one.state)
@@ -134,5 +134,5 @@ pub(in crate::admin) fn connections(observatory: &Observatory, filter: &Filter) 
     };
     let keys = observatory.connection_keys(filter.limit, fits);
     let view = |observatory: &Observatory, row: &ConnectionRow| row_text(&ConnectionView::new(observatory, row));
-    Listing::new("connections", keys, Observatory::connections, view)
+    StreamedList::new("connections", keys, Observatory::connections, view)
 }

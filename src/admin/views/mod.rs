@@ -7,8 +7,8 @@ mod fact;
 mod moves;
 mod request;
 mod servers;
+mod session_detail;
 mod sessions;
-mod story;
 
 use std::net::SocketAddr;
 
@@ -16,16 +16,16 @@ use serde::{Serialize, Serializer};
 
 use crate::ids::ServerId;
 use crate::observe::Observatory;
-use crate::session::identity::Identity;
+use crate::session::identity::HolderIdentity;
 
 pub(super) use connections::{CONNECTION_FILTERS, connections};
-pub(super) use moves::{MOVE_FILTERS, VERDICT_FILTERS, moves, session_moved};
+pub(super) use moves::{MOVE_FILTERS, REFUSAL_FILTERS, moves, session_moved};
 pub(super) use servers::{SERVER_FILTERS, servers};
+pub(super) use session_detail::session_detail;
 pub(super) use sessions::{SESSION_FILTERS, sessions};
-pub(super) use story::story;
 
 /// Who holds a session: by what it did, otherwise by its peer address.
-pub(super) fn holder(identity: Option<Identity>, client: Option<SocketAddr>) -> Option<String> {
+pub(super) fn holder(identity: Option<HolderIdentity>, client: Option<SocketAddr>) -> Option<String> {
     identity.map(|identity| identity.to_string()).or_else(|| client.map(|client| client.to_string()))
 }
 

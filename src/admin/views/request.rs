@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::admin::moment::Moment;
-use crate::observe::Calendar;
-use crate::session::ending::Unanswered;
+use crate::admin::time_field::TimeField;
+use crate::observe::WallClock;
+use crate::session::connection_end::UnansweredRequest;
 
 /// A request that was never answered. Paths are shown, data never.
 #[derive(Debug, Serialize)]
@@ -13,16 +13,16 @@ pub(super) struct RequestView {
     op: String,
     path: String,
     #[serde(flatten)]
-    sent_at: Moment,
+    sent_at: TimeField,
 }
 
 impl RequestView {
-    pub(super) fn new(calendar: &Calendar, request: &Unanswered) -> Self {
+    pub(super) fn new(wall_clock: &WallClock, request: &UnansweredRequest) -> Self {
         Self {
             xid: request.xid.0,
             op: request.op.to_string(),
             path: request.path.clone(),
-            sent_at: Moment::sent_at(calendar, request.sent_at),
+            sent_at: TimeField::sent_at(wall_clock, request.sent_at),
         }
     }
 }

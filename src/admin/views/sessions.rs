@@ -4,12 +4,12 @@ use serde::Serialize;
 use std::cmp::Reverse;
 
 use super::{ServerView, holder, text};
-use crate::admin::listing::{Listing, row_text};
-use crate::admin::moment::Moment;
-use crate::admin::query::Filter;
+use crate::admin::query::ListFilter;
+use crate::admin::streamed_list::{StreamedList, row_text};
+use crate::admin::time_field::TimeField;
 use crate::ids::{SessionId, Zxid};
 use crate::observe::{MeterReading, Observatory, SessionRow};
-use crate::session::identity::Identity;
+use crate::session::identity::HolderIdentity;
 use crate::session::ledger::SessionState;
 use crate::time::Timestamp;
 
@@ -49,16 +49,16 @@ pub(super) struct SessionView {
     session_moved: u32,
     #[serde(serialize_with = "text")]
     last_zxid: Zxid,
-    watches: Watches,
+    watches: WatchCountsView,
     #[serde(flatten)]
-    attached_at: Moment,
+    attached_at: TimeField,
     #[serde(flatten)]
-    active_at: Moment,
+    active_at: TimeField,
 }
 
 /// Watches by kind; `carried` are those that set-watches took over, whatever their kind.
 #[derive(Debug, Serialize)]
-struct Watches {
+struct WatchCountsView {
     data: u32,
     exist: u32,
     child: u32,
@@ -74,7 +74,7 @@ fn active_at(row: &SessionRow, reading: &MeterReading) -> Timestamp {
 
 impl SessionView {
     pub(super) fn new(observatory: &Observatory, row: &SessionRow, reading: &MeterReading) -> Self {
-        let calendar = observatory.calendar();
+        let wall_clock = observatory.wall_clock();
         let [data, exist, child, persistent, recursive, carried] = reading.watches;
         Self {
             session: row.session,
@@ -102,9 +102,9 @@ impl SessionView {
             moves: row.moves,
             session_moved: row.verdicts,
             last_zxid: reading.last_zxid,
-            watches: Watches { data, exist, child, persistent, recursive, carried },
-            attached_at: Moment::attached_at(&calendar, row.attached_at),
-            active_at: Moment::active_at(&calendar, active_at(row, reading)),
+            watches: WatchCountsView { data, exist, child, persistent, recursive, carried },
+            attached_at: TimeField::attached_at(&wall_clock, row.attached_at),
+            active_at: TimeField::active_at(&wall_clock, active_at(row, reading)),
         }
     }
 }
@@ -113,14 +113,14 @@ impl SessionView {
 pub(in crate::admin) const SESSION_FILTERS: &[&str] = &["server", "client", "identity", "session", "state", "moved"];
 
 fn is_clickhouse(row: &SessionRow) -> bool {
-    row.dialect.is_clickhouse() || matches!(row.identity, Some(Identity::ClickHouse(_)))
+    row.dialect.is_clickhouse() || matches!(row.identity, Some(HolderIdentity::ClickHouse(_)))
 }
 
 /// Sessions that are looked at together: enough to be quick, few enough to take little memory.
 const AT_ONCE: usize = 1_024;
 
 /// The sessions that a filter lets through, newest activity first.
-pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &Filter) -> Listing {
+pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &ListFilter) -> StreamedList {
     let ids = match filter.session {
         Some(session) => vec![session],
         None => observatory.session_ids(),
@@ -140,12 +140,12 @@ pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &Filter) -> 
     }
     found.sort_unstable();
     let ids: Vec<SessionId> = found.into_iter().map(|(_, session)| session).collect();
-    Listing::new("sessions", (ids, more), Observatory::session_rows, |observatory, row: &SessionRow| {
+    StreamedList::new("sessions", (ids, more), Observatory::session_rows, |observatory, row: &SessionRow| {
         row_text(&SessionView::new(observatory, row, &observatory.meters().reading(row.session)))
     })
 }
 
-fn fits(filter: &Filter, row: &SessionRow) -> bool {
+fn fits(filter: &ListFilter, row: &SessionRow) -> bool {
     filter.server_fits(&[row.server])
         && filter.client_fits(row.client)
         && filter.state_fits(row.state.label())

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ids::ServerId;
-use crate::sim::{Ensemble, LinkId, Output, Settings};
+use crate::sim::{EnsembleOutput, EnsembleSettings, LinkId, SimulatedEnsemble};
 use crate::time::Timestamp;
 
 /// Longest wait before the ensemble is given the time again.
@@ -22,38 +22,38 @@ pub(super) struct EnsembleHost {
     addresses: Vec<SocketAddr>,
 }
 
-struct Hosted {
-    ensemble: Ensemble,
+struct HostedServer {
+    ensemble: SimulatedEnsemble,
     sockets: HashMap<LinkId, TcpStream>,
 }
 
-struct Shared {
+struct SharedEnsemble {
     started: Instant,
-    hosted: Mutex<Hosted>,
+    hosted: Mutex<HostedServer>,
 }
 
-impl Shared {
+impl SharedEnsemble {
     fn now(&self) -> Timestamp {
         Timestamp::ZERO.after(self.started.elapsed())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Hosted> {
+    fn lock(&self) -> MutexGuard<'_, HostedServer> {
         self.hosted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Hosted {
+impl HostedServer {
     /// Does what the ensemble says.
     fn drain(&mut self) {
         while let Some(output) = self.ensemble.poll_output() {
             match output {
-                Output::Bytes(link, bytes) => {
+                EnsembleOutput::Bytes(link, bytes) => {
                     if let Some(socket) = self.sockets.get_mut(&link) {
                         // A peer that is gone is noticed by the connection's reader.
                         _ = socket.write_all(&bytes);
                     }
                 }
-                Output::Closed(link, _) => {
+                EnsembleOutput::Closed(link, _) => {
                     if let Some(socket) = self.sockets.remove(&link) {
                         _ = socket.shutdown(Shutdown::Both);
                     }
@@ -67,10 +67,10 @@ impl Hosted {
 impl EnsembleHost {
     /// Starts three servers on ports that the kernel chooses; the last one leads.
     pub(super) fn start() -> io::Result<Self> {
-        let settings = Settings::default();
+        let settings = EnsembleSettings::default();
         let count = settings.servers.len();
-        let hosted = Hosted { ensemble: Ensemble::new(settings, 1), sockets: HashMap::new() };
-        let shared = Arc::new(Shared { started: Instant::now(), hosted: Mutex::new(hosted) });
+        let hosted = HostedServer { ensemble: SimulatedEnsemble::new(settings, 1), sockets: HashMap::new() };
+        let shared = Arc::new(SharedEnsemble { started: Instant::now(), hosted: Mutex::new(hosted) });
         let mut addresses = Vec::new();
         for place in 0..count {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -96,7 +96,7 @@ impl EnsembleHost {
     }
 }
 
-fn accept(shared: &Arc<Shared>, server: ServerId, listener: &TcpListener) {
+fn accept(shared: &Arc<SharedEnsemble>, server: ServerId, listener: &TcpListener) {
     for socket in listener.incoming() {
         let Ok(socket) = socket else { continue };
         let (Ok(peer), Ok(reader)) = (socket.peer_addr(), socket.try_clone()) else { continue };
@@ -112,7 +112,7 @@ fn accept(shared: &Arc<Shared>, server: ServerId, listener: &TcpListener) {
     }
 }
 
-fn read(shared: &Shared, server: ServerId, link: LinkId, mut socket: TcpStream) {
+fn read(shared: &SharedEnsemble, server: ServerId, link: LinkId, mut socket: TcpStream) {
     let mut buffer = [0; 16 * 1024];
     loop {
         let read = socket.read(&mut buffer).unwrap_or(0);

@@ -4,19 +4,19 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
-use crate::cli::table::{Table, cell};
+use crate::cli::table::{TextTable, cell};
 use crate::text::one_line;
 
 /// Columns of text.
 const WIDTH: usize = 100;
 
 /// Where the story is told.
-pub(super) struct Screen<'a> {
+pub(super) struct DemoScreen<'a> {
     out: &'a mut dyn Write,
     bold: bool,
 }
 
-impl<'a> Screen<'a> {
+impl<'a> DemoScreen<'a> {
     /// Headings stand out on a terminal, unless `NO_COLOR` asks for plain text.
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -52,7 +52,7 @@ impl<'a> Screen<'a> {
     /// Rows of the API's elements under titles; title and JSON pointer for each column.
     pub(super) fn table(&mut self, columns: &[(&str, &str)], elements: &[Value]) -> io::Result<()> {
         let titles: Vec<String> = columns.iter().map(|(title, _)| format!("  {title}")).collect();
-        let mut table = Table::new(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut table = TextTable::new(&titles.iter().map(String::as_str).collect::<Vec<_>>());
         for element in elements {
             table.row(columns.iter().map(|(_, pointer)| format!("  {}", cell(element.pointer(pointer)))));
         }

@@ -59,33 +59,33 @@ impl Observatory {
 
     /// A claim waits for its server's answer for so long already.
     pub fn note_waiting(&self, server: ServerId, client: SocketAddr, session: SessionId, waited: Duration) {
-        if let Some(left_out) = self.sparing.pass("waiting") {
+        if let Some(suppressed) = self.log_throttle.pass("waiting") {
             let (server, waited_ms) = (self.server_name(server), waited.as_millis() as u64);
             let waiting = self.claims().waiting();
             let session = (!session.is_new()).then(|| tracing::field::display(session));
-            tracing::warn!(%client, session, server, waited_ms, waiting, left_out, "a claim waits for its server");
+            tracing::warn!(%client, session, server, waited_ms, waiting, suppressed, "a claim waits for its server");
         }
     }
 
     /// No server was left for a client: for its claim, or for what it began with that is no session.
     pub fn note_unplaced(&self, client: SocketAddr, session: Option<SessionId>, why: TurnedAway) {
         self.events().rejected("no_server");
-        if let Some(left_out) = self.sparing.pass("no_server") {
+        if let Some(suppressed) = self.log_throttle.pass("no_server") {
             let session = session.map(tracing::field::display);
             let why = match why {
                 TurnedAway::NobodyTook => "each server refused it or was not reached",
                 TurnedAway::OutOfPatience => "no server answered for as long as clients wait",
             };
-            tracing::warn!(%client, session, why, left_out, "no server accepted the claim; client connection closed");
+            tracing::warn!(%client, session, why, suppressed, "no server accepted the claim; client connection closed");
         }
     }
 
-    /// A claim that had been left behind was carried out: whoever holds the session elsewhere has to come back.
+    /// A claim that had been left behind was carried out: the client that holds it elsewhere has to come back.
     pub fn note_late_claim(&self, server: ServerId, session: SessionId) {
         self.events().late_claim(server);
-        if let Some(left_out) = self.sparing.pass("late_claim") {
+        if let Some(suppressed) = self.log_throttle.pass("late_claim") {
             let server = self.server_name(server);
-            tracing::warn!(%session, server, left_out, "a server carried out a claim late, after zoogate had gone on to another server");
+            tracing::warn!(%session, server, suppressed, "a server carried out a claim late, after zoogate had gone on to another server");
         }
     }
 

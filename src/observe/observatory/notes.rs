@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use super::Observatory;
 use crate::ids::ServerId;
-use crate::observe::Calendar;
+use crate::observe::WallClock;
 use crate::observe::lock::lock;
-use crate::session::event::MovedForm;
+use crate::session::event::MovedCodeLocation;
 use crate::session::own_pause::{AddedPause, OwnPause};
 use crate::session::verdict::{Confidence, Evidence};
 use crate::time::Timestamp;
-use crate::wire::first_frame::Opening;
-use crate::wire::{Fault, OpCode};
+use crate::wire::first_frame::ConnectionOpening;
+use crate::wire::{DecodeFault, OpCode};
 
 /// Shorter pauses of zoogate's own are no reason for a warning: a busy machine makes them.
 const PAUSE_WARNED: Duration = Duration::from_secs(1);
 
 impl Observatory {
     /// A conversation can no longer be read.
-    pub fn note_fault(&self, server: ServerId, client: SocketAddr, fault: Fault) {
+    pub fn note_fault(&self, server: ServerId, client: SocketAddr, fault: DecodeFault) {
         self.events().fault(fault);
         let server = self.server_name(server);
         if self.is_first(fault.label()) {
@@ -53,23 +53,23 @@ impl Observatory {
     }
 
     /// A server has refused a session in words, as it did many times at this moment: counted, and not judged.
-    pub fn note_further_refusal(&self, server: ServerId, form: MovedForm) {
+    pub fn note_further_refusal(&self, server: ServerId, form: MovedCodeLocation) {
         let evidence = match form {
-            MovedForm::Header => Evidence::Reply,
-            MovedForm::Multi => Evidence::Multi,
+            MovedCodeLocation::Header => Evidence::Reply,
+            MovedCodeLocation::Multi => Evidence::Multi,
         };
         self.events().session_moved(server, evidence, Confidence::Certain);
     }
 
     /// A client speaks something that is relayed unseen.
-    pub fn note_opening(&self, server: ServerId, client: SocketAddr, opening: Opening) {
+    pub fn note_opening(&self, server: ServerId, client: SocketAddr, opening: ConnectionOpening) {
         let server = self.server_name(server);
         match opening {
-            Opening::Word(word) => {
+            ConnectionOpening::Word(word) => {
                 self.events().word(word);
                 tracing::debug!(%client, server, word, "four-letter word");
             }
-            Opening::Foreign(foreign) => {
+            ConnectionOpening::Foreign(foreign) => {
                 self.events().foreign(foreign);
                 let protocol = foreign.label();
                 if self.is_first(protocol) {
@@ -78,7 +78,7 @@ impl Observatory {
                     tracing::debug!(%client, server, protocol, "not plain ZooKeeper; forwarded undecoded");
                 }
             }
-            Opening::Handshake(_) => {}
+            ConnectionOpening::Handshake(_) => {}
         }
     }
 
@@ -101,38 +101,38 @@ impl Observatory {
         self.events().rejected(why);
     }
 
-    /// A client was turned away because so many connections are open.
+    /// A client was turned away because this many connections are open.
     pub fn note_rejected(&self, listener: SocketAddr, open: usize) {
         self.events().rejected("too_many");
-        if let Some(left_out) = self.sparing.pass("too_many") {
-            tracing::warn!(%listener, open, left_out, "connection limit reached; client connection closed");
+        if let Some(suppressed) = self.log_throttle.pass("too_many") {
+            tracing::warn!(%listener, open, suppressed, "connection limit reached; client connection closed");
         }
     }
 
-    /// A client was turned away because so many connections of its address are open.
+    /// A client was turned away because this many connections of its address are open.
     pub fn note_address_rejected(&self, listener: SocketAddr, client: SocketAddr) {
         self.events().rejected("too_many_of_address");
-        if let Some(left_out) = self.sparing.pass("too_many_of_address") {
-            tracing::warn!(%listener, %client, left_out, "connection limit of one client address reached; client connection closed");
+        if let Some(suppressed) = self.log_throttle.pass("too_many_of_address") {
+            tracing::warn!(%listener, %client, suppressed, "connection limit of one client address reached; client connection closed");
         }
     }
 
     /// A listener failed to do something. Whatever the listener, lines about one operation are spared together.
     pub fn note_listener_failure(&self, listener: SocketAddr, operation: &'static str, error: &std::io::Error) {
         self.events().listener_failed(operation, error);
-        if let Some(left_out) = self.sparing.pass(operation) {
-            tracing::warn!(%listener, operation, %error, left_out, "listener failure");
+        if let Some(suppressed) = self.log_throttle.pass(operation) {
+            tracing::warn!(%listener, operation, %error, suppressed, "listener failure");
         }
     }
 
-    /// The kernel has put clients off because the queue of a listener was full: so many times since that was last
-    /// asked. So many wait there now.
+    /// The kernel has put clients off because the queue of a listener was full: this many times since that was last
+    /// asked. This many wait there now.
     pub fn note_put_off(&self, listener: SocketAddr, times: u64, waiting: u32) {
         self.exporter.put_off(&listener.to_string(), times);
         if times > 0
-            && let Some(left_out) = self.sparing.pass("put_off")
+            && let Some(suppressed) = self.log_throttle.pass("put_off")
         {
-            tracing::warn!(%listener, times, waiting, left_out, "accept queue was full; the kernel dropped connection attempts");
+            tracing::warn!(%listener, times, waiting, suppressed, "accept queue was full; the kernel dropped connection attempts");
         }
     }
 
@@ -145,23 +145,23 @@ impl Observatory {
             return;
         }
         if pause.lasted() < PAUSE_WARNED {
-            if let Some(left_out) = self.sparing.pass("short_own_pause") {
-                tracing::info!(paused_ms, left_out, "zoogate itself paused for a moment");
+            if let Some(suppressed) = self.log_throttle.pass("short_own_pause") {
+                tracing::info!(paused_ms, suppressed, "zoogate itself paused for a moment");
             }
-        } else if let Some(left_out) = self.sparing.pass("own_pause") {
-            tracing::warn!(paused_ms, left_out, "zoogate itself paused; no server or client is blamed for that time");
+        } else if let Some(suppressed) = self.log_throttle.pass("own_pause") {
+            tracing::warn!(paused_ms, suppressed, "zoogate itself paused; no server or client is blamed for that time");
         }
     }
 
     /// A request at the admin address had to wait for its turn.
-    pub fn note_admin_wait(&self) {
+    pub fn note_admin_throttled(&self) {
         self.events().admin_waited();
     }
 
     /// Looks whether the machine's date was stepped. Nothing but the times that are shown depends on it.
     pub fn check_date(&self, now: Timestamp) {
-        if let Some((stepped_ms, calendar)) = self.calendar().checked(now, &Calendar::start(now)) {
-            self.calendar.store(Arc::new(calendar));
+        if let Some((stepped_ms, wall_clock)) = self.wall_clock().checked(now, &WallClock::start(now)) {
+            self.wall_clock.store(Arc::new(wall_clock));
             self.events().clock_stepped();
             tracing::warn!(stepped_ms, "the machine's clock was stepped; later times are shown by the new clock");
         }

@@ -5,9 +5,11 @@ use std::cmp::Reverse;
 use super::{Books, Observatory};
 use crate::ids::SessionId;
 use crate::observe::lock::lock;
-use crate::observe::rows::{ConnectionFacts, ConnectionKey, ConnectionRow, SessionPlace, SessionRow, SessionStory};
+use crate::observe::rows::{
+    ConnectionKey, ConnectionRow, ConnectionSummary, SessionPlace, SessionRow, SessionTimeline,
+};
 use crate::session::ledger::{LedgerLosses, SessionState};
-use crate::session::verdict::{MoveVerdict, SessionMove};
+use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 use crate::time::Timestamp;
 
 /// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
@@ -68,11 +70,11 @@ impl Observatory {
 
     /// Everything about one session, as far as a story tells it: the newest [`STORY`] of its moves, of its verdicts,
     /// and of its ended connections.
-    pub fn session_story(&self, session: SessionId) -> Option<SessionStory> {
+    pub fn session_story(&self, session: SessionId) -> Option<SessionTimeline> {
         let books = lock(&self.books);
         let ledger = &books.ledger;
         let record = ledger.session(session)?;
-        Some(SessionStory {
+        Some(SessionTimeline {
             row: SessionRow::of(record),
             record: record.clone(),
             moves: newest(ledger.moves().rev().filter(|one| one.session == session)),
@@ -93,12 +95,12 @@ impl Observatory {
     }
 
     /// The numbers of the newest verdicts that are wanted, in order of time, and whether there are more.
-    pub fn verdict_numbers(&self, limit: usize, wanted: impl Fn(&MoveVerdict) -> bool) -> (Vec<u64>, bool) {
+    pub fn verdict_numbers(&self, limit: usize, wanted: impl Fn(&SessionMovedRefusal) -> bool) -> (Vec<u64>, bool) {
         numbers(lock(&self.books).ledger.numbered_verdicts(), limit, wanted)
     }
 
     /// Copies verdicts out. Those that are forgotten meanwhile are left out.
-    pub fn verdicts(&self, numbers: &[u64]) -> Vec<MoveVerdict> {
+    pub fn verdicts(&self, numbers: &[u64]) -> Vec<SessionMovedRefusal> {
         let books = lock(&self.books);
         numbers.iter().filter_map(|number| books.ledger.verdict_numbered(*number).cloned()).collect()
     }
@@ -107,7 +109,7 @@ impl Observatory {
     pub fn connection_keys(
         &self,
         limit: usize,
-        wanted: impl Fn(&ConnectionFacts) -> bool,
+        wanted: impl Fn(&ConnectionSummary) -> bool,
     ) -> (Vec<ConnectionKey>, bool) {
         let mut found = lock(&self.books).connections(wanted);
         let order = |(claimed_at, key): &(Timestamp, ConnectionKey)| Reverse((*claimed_at, key.connection));
@@ -133,12 +135,13 @@ impl Observatory {
 }
 
 impl Books {
-    fn connections(&self, wanted: impl Fn(&ConnectionFacts) -> bool) -> Vec<(Timestamp, ConnectionKey)> {
-        let open = self.ledger.open_connections().map(|(id, open)| (ConnectionFacts::of_open(id, open), None));
-        let closing = self.closing.iter().map(|(id, closing)| (ConnectionFacts::of_closing(*id, closing), None));
+    fn connections(&self, wanted: impl Fn(&ConnectionSummary) -> bool) -> Vec<(Timestamp, ConnectionKey)> {
+        let open = self.ledger.open_connections().map(|(id, open)| (ConnectionSummary::of_open(id, open), None));
+        let undecided =
+            self.undecided.iter().map(|(id, undecided)| (ConnectionSummary::of_undecided(*id, undecided), None));
         let ended = self.ledger.numbered_ends();
-        let ended = ended.map(|(number, ended)| (ConnectionFacts::of_ended(ended), Some(number)));
-        let wanted = open.chain(closing).chain(ended).filter(|(facts, _)| wanted(facts));
+        let ended = ended.map(|(number, ended)| (ConnectionSummary::of_ended(ended), Some(number)));
+        let wanted = open.chain(undecided).chain(ended).filter(|(facts, _)| wanted(facts));
         wanted.map(|(facts, end)| (facts.claimed_at, ConnectionKey { connection: facts.connection, end })).collect()
     }
 
@@ -153,12 +156,12 @@ impl Books {
             return Some(ConnectionRow::Ended { ended: ended.clone(), routed });
         }
         let open = self.ledger.open_connection(connection).map(|open| ConnectionRow::Open { connection, open: *open });
-        let closing = || self.closing.get(&connection).copied();
-        open.or_else(|| closing().map(|closing| ConnectionRow::Closing { connection, closing }))
+        let undecided = || self.undecided.get(&connection).copied();
+        open.or_else(|| undecided().map(|undecided| ConnectionRow::Undecided { connection, undecided }))
     }
 }
 
-/// Clones the first so many as a story tells, which come newest first, in order of time.
+/// Clones the first ones, as many as a timeline shows, which come newest first, in order of time.
 fn newest<'a, T: Clone + 'a>(all: impl Iterator<Item = &'a T>) -> Vec<T> {
     let mut taken: Vec<T> = all.take(STORY).cloned().collect();
     taken.reverse();

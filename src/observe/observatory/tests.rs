@@ -5,13 +5,13 @@ use crate::config::{LogFormat, LogLevel};
 use crate::ids::{Xid, Zxid};
 use crate::observe::logging::tests::written;
 use crate::observe::{ConnectionMeter, ConnectionRow, Recorder};
-use crate::session::ending::{Closer, ConnectionEnd, How, LongRequest};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, LongRequest};
 use crate::session::event::{Event, Observer, Reply};
-use crate::session::sighting::{Health, Role, Sighting};
+use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use crate::session::verdict::RouteReason;
 use crate::wire::Dialect;
-use crate::wire::handshake::{ConnectRequest, ConnectResponse, Password};
-use crate::wire::{ErrorCode, Fault, OpCode};
+use crate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
+use crate::wire::{DecodeFault, ErrorCode, OpCode};
 
 const SESSION: SessionId = SessionId(0x0100_0000_0000_0007);
 
@@ -23,7 +23,7 @@ fn observatory(series: usize) -> Observatory {
         series,
         jute_maxbuffer: 0xf_ffff,
     };
-    Observatory::of_scope(scope, Calendar::start(at(0)), at(0))
+    Observatory::of_scope(scope, WallClock::start(at(0)), at(0))
 }
 
 fn at(millis: u64) -> Timestamp {
@@ -35,7 +35,7 @@ const REQUEST: ConnectRequest = ConnectRequest {
     last_zxid: Zxid(0),
     timeout_ms: 30_000,
     session: SESSION,
-    password: Password::Right,
+    password: PasswordCheck::Right,
     read_only: None,
     dialect: Dialect::ZOOKEEPER,
 };
@@ -44,11 +44,11 @@ const REQUEST: ConnectRequest = ConnectRequest {
 fn attach(observatory: &Observatory, millis: u64, connection: u64, server: u16) -> Recorder {
     let connection = ConnectionId(connection);
     let (client, server, routed) = (([127, 0, 0, 1], 4000).into(), ServerId(server), RouteReason::Spread);
-    observatory.apply(at(millis), Transition::Claimed { connection, client, server, request: REQUEST, routed });
+    observatory.apply(at(millis), SessionTransition::Claimed { connection, client, server, request: REQUEST, routed });
     let meter = Arc::new(ConnectionMeter::default());
     observatory.meters().begin(SESSION, connection, Arc::clone(&meter));
     let response = ConnectResponse { timeout_ms: 30_000, session: SESSION, ..ConnectResponse::default() };
-    observatory.apply(at(millis), Transition::Answered { connection, response });
+    observatory.apply(at(millis), SessionTransition::Answered { connection, response });
     Recorder::new(meter, observatory.counters(usize::from(server.0), server))
 }
 
@@ -75,7 +75,7 @@ fn end(observatory: &Observatory, millis: u64, connection: u64, closing: bool) {
 fn end_with(observatory: &Observatory, millis: u64, connection: u64, change: impl FnOnce(&mut ConnectionEnd)) {
     let connection = ConnectionId(connection);
     let mut end = ConnectionEnd {
-        closer: Closer::Client(How::Fin),
+        closer: ConnectionCloser::Client(CloseKind::Fin),
         unanswered: Vec::new(),
         unanswered_count: 3,
         unanswered_pings: 0,
@@ -89,7 +89,7 @@ fn end_with(observatory: &Observatory, millis: u64, connection: u64, change: imp
         server_pause: None,
     };
     change(&mut end);
-    observatory.apply(at(millis), Transition::Ended { connection, end });
+    observatory.apply(at(millis), SessionTransition::Ended { connection, end });
     observatory.meters().finish(SESSION, connection);
 }
 
@@ -169,8 +169,8 @@ fn without_places_there_are_no_session_series() {
 fn an_end_is_shown_as_undecided_until_its_reason_is_final() {
     let observatory = observatory(10);
     attach(&observatory, 0, 1, 0);
-    end_with(&observatory, 20, 1, |end| end.closer = Closer::Server(How::Fin));
-    let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Closing { .. });
+    end_with(&observatory, 20, 1, |end| end.closer = ConnectionCloser::Server(CloseKind::Fin));
+    let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Undecided { .. });
     let rows = connections(&observatory);
     assert!(rows.len() == 1 && rows.iter().all(undecided), "{rows:?}");
     observatory.tick(at(21));
@@ -206,9 +206,9 @@ fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
     end_with(&observatory, 20, 1, |end| end.oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575 }));
     let (connection, client) = (ConnectionId(2), ([127, 0, 0, 1], 4000).into());
     let (server, routed) = (ServerId(1), RouteReason::Pinned);
-    observatory.apply(at(30), Transition::Claimed { connection, client, server, request: REQUEST, routed });
+    observatory.apply(at(30), SessionTransition::Claimed { connection, client, server, request: REQUEST, routed });
     let response = ConnectResponse { timeout_ms: 0, session: SessionId(0), ..ConnectResponse::default() };
-    observatory.apply(at(40), Transition::Answered { connection, response });
+    observatory.apply(at(40), SessionTransition::Answered { connection, response });
     let page = observatory.metrics();
     for (series, expected) in [
         (r#"zoogate_oversized_frames_total{server="zk1:2181"}"#, 1.0),
@@ -248,8 +248,9 @@ fn ready_means_started_and_a_server_serves() {
     assert!(observatory.unready().is_some());
     observatory.set_ready(true);
     assert!(observatory.unready().is_some());
-    let sighting = Sighting { health: Health::Serving, role: Role::Leader, zxid: Some(Zxid(5)) };
-    let seen = Transition::ServerSeen { server: ServerId(1), asked_at: at(1), connected_at: at(1), sighting };
+    let probe_result = ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(5)) };
+    let seen =
+        SessionTransition::ServerSeen { server: ServerId(1), asked_at: at(1), connected_at: at(1), probe_result };
     observatory.apply(at(2), seen);
     assert_eq!(observatory.unready(), None);
     let page = observatory.metrics();
@@ -265,7 +266,7 @@ fn hostile_strangers_fill_no_memory() {
     let observatory = observatory(10);
     let client = ([127, 0, 0, 1], 4000).into();
     for len in 0..10_000 {
-        observatory.note_fault(ServerId(0), client, Fault::NegativeFrame(-len));
+        observatory.note_fault(ServerId(0), client, DecodeFault::NegativeFrame(-len));
     }
     assert_eq!(lock(&observatory.named).len(), 1);
 }

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::ids::Xid;
-use crate::session::ending::{DisconnectPoint, Unanswered};
+use crate::session::connection_end::{DisconnectPoint, UnansweredRequest};
 use crate::session::fact::{EndOffset, FullSign};
-use crate::session::sighting::Health;
+use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
-use crate::wire::handshake::Password;
+use crate::wire::handshake::PasswordCheck;
 
 pub(super) fn ms(time: Duration) -> String {
     format!("{} ms", time.as_millis())
@@ -20,19 +20,21 @@ pub(super) fn relative(EndOffset(offset): EndOffset) -> String {
     format!("{} ms {side}", offset.unsigned_abs())
 }
 
-pub(super) fn words(health: Health) -> String {
+pub(super) fn words(health: ServerHealth) -> String {
     match health {
-        Health::Mute => "unresponsive".to_owned(),
+        ServerHealth::Unresponsive => "unresponsive".to_owned(),
         _ => health.label().replace('_', " "),
     }
 }
 
-pub(super) fn refused(server: &str, password: Password) -> String {
+pub(super) fn refused(server: &str, password: PasswordCheck) -> String {
     match password {
-        Password::Wrong => format!("server {server} refused the claim: its password does not match the session"),
-        Password::Unjudged => format!("server {server} refused the claim with timeout 0"),
-        Password::Right => format!("server {server} refused the claim with timeout 0, although the password was right"),
-        Password::NotNeeded => format!("server {server} refused a new session with timeout 0"),
+        PasswordCheck::Wrong => format!("server {server} refused the claim: its password does not match the session"),
+        PasswordCheck::Unjudged => format!("server {server} refused the claim with timeout 0"),
+        PasswordCheck::Right => {
+            format!("server {server} refused the claim with timeout 0, although the password was right")
+        }
+        PasswordCheck::NotNeeded => format!("server {server} refused a new session with timeout 0"),
     }
 }
 
@@ -77,7 +79,7 @@ pub(super) fn unknown_version(server: &str, version: i32, answered: bool, switch
 }
 
 /// `setData /a (xid 7), sent 12 ms before`.
-pub(super) fn request(request: &Unanswered, end: Timestamp) -> String {
+pub(super) fn request(request: &UnansweredRequest, end: Timestamp) -> String {
     let Xid(xid) = request.xid;
     let mut text = request.op.name().map_or_else(|| format!("operation {}", request.op.0), str::to_owned);
     if !request.path.is_empty() {

@@ -2,13 +2,13 @@
 
 use super::{BARE_REPLY, Conversation, DELETED, ReplyFrame, SHORTEST_EVENT, SHORTEST_NAME};
 use crate::ids::{Xid, Zxid};
-use crate::session::ending::{LongReply, Unanswered};
-use crate::session::event::{Event, MovedForm, Observer, Refused, Reply, WatchEvent};
+use crate::session::connection_end::{LongReply, UnansweredRequest};
+use crate::session::event::{Event, MovedCodeLocation, Observer, RefusedRequest, Reply, WatchEvent};
 use crate::session::identity::controller_chroot;
-use crate::session::pending::{Match, Pending};
+use crate::session::pending::{Pending, ReplyMatch};
 use crate::time::Timestamp;
 use crate::wire::layout::{CREATED_PLAN, EVENT_PLAN};
-use crate::wire::{ErrorCode, OpCode, Plan, Record, ReplyHead, Visitor};
+use crate::wire::{BodyPlan, DecodedRecord, ErrorCode, OpCode, RecordVisitor, ReplyHead};
 
 /// Reads the server's frames into the conversation.
 pub(in crate::session) struct ReplyReader<'t, O> {
@@ -83,16 +83,16 @@ impl<O: Observer> ReplyReader<'_, O> {
         }));
         if error == ErrorCode::SESSION_MOVED {
             // Servers of 3.2 refuse the pings of a moved session too.
-            let refused = Some(Refused { xid, op: OpCode::PING, path: &[], sent_at });
-            self.observer.observe(Event::MoveRefused { form: MovedForm::Header, refused });
+            let refused = Some(RefusedRequest { xid, op: OpCode::PING, path: &[], sent_at });
+            self.observer.observe(Event::MoveRefused { form: MovedCodeLocation::Header, refused });
         }
     }
 
     /// A reply that is not for the first request in flight.
     #[cold]
-    fn out_of_order(&mut self, head: ReplyHead, len: u32) -> Plan {
+    fn out_of_order(&mut self, head: ReplyHead, len: u32) -> BodyPlan {
         let in_order = !may_overtake(head.error, head.zxid);
-        let Some(Match { request, skipped }) = self.talk.pending.search(head.xid, in_order) else {
+        let Some(ReplyMatch { request, skipped }) = self.talk.pending.search(head.xid, in_order) else {
             let ReplyHead { xid, zxid, error } = head;
             let (op, sent_at) = (None, Timestamp::ZERO);
             let (flags, request_len, reply_len) = (0, 0, len);
@@ -108,10 +108,10 @@ impl<O: Observer> ReplyReader<'_, O> {
 
     /// A reply with more to it than that it came: an error, or results to be read.
     #[cold]
-    fn unusual(&mut self, head: ReplyHead, request: Option<Pending>) -> Plan {
+    fn unusual(&mut self, head: ReplyHead, request: Option<Pending>) -> BodyPlan {
         if head.error.is_ok() && request.is_some_and(|request| is_multi(request.op)) {
             self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false, names: false };
-            return Plan::MultiReply;
+            return BodyPlan::MultiReply;
         }
         if !self.talk.hints.is_empty() {
             self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
@@ -121,10 +121,10 @@ impl<O: Observer> ReplyReader<'_, O> {
         }
         if head.error == ErrorCode::SESSION_MOVED {
             self.talk.reply.request = request;
-            self.refused(MovedForm::Header);
+            self.refused(MovedCodeLocation::Header);
         }
         self.talk.reply.request = None;
-        Plan::Skip
+        BodyPlan::Skip
     }
 
     /// The reply to a create gave the node's name.
@@ -158,7 +158,7 @@ impl<O: Observer> ReplyReader<'_, O> {
 
     /// The answer to a request that may tell who its client is.
     #[cold]
-    fn settle_reply(&mut self, xid: Xid, len: u32) -> Plan {
+    fn settle_reply(&mut self, xid: Xid, len: u32) -> BodyPlan {
         let named_by_reply = self.talk.hints.iter().any(|hint| hint.xid == xid && hint.sequential);
         if named_by_reply && len >= SHORTEST_NAME {
             self.talk.reply.xid = xid;
@@ -166,7 +166,7 @@ impl<O: Observer> ReplyReader<'_, O> {
             return CREATED_PLAN;
         }
         self.talk.settle_hints(xid, true, self.observer);
-        Plan::Skip
+        BodyPlan::Skip
     }
 
     /// Remembers a reply that is longer than clients take, before its request is taken for answered.
@@ -178,7 +178,7 @@ impl<O: Observer> ReplyReader<'_, O> {
         if length <= talk.reply_limit {
             return;
         }
-        let request = talk.pending.first_if(xid).map(|request| Unanswered {
+        let request = talk.pending.first_if(xid).map(|request| UnansweredRequest {
             xid,
             op: request.op,
             path: String::from_utf8_lossy(talk.pending.path(request)).into_owned(),
@@ -190,9 +190,9 @@ impl<O: Observer> ReplyReader<'_, O> {
     }
 
     #[cold]
-    fn refused(&mut self, form: MovedForm) {
+    fn refused(&mut self, form: MovedCodeLocation) {
         let talk = &*self.talk;
-        let refused = talk.reply.request.as_ref().map(|request| Refused {
+        let refused = talk.reply.request.as_ref().map(|request| RefusedRequest {
             xid: request.xid,
             op: request.op,
             path: talk.pending.path(request),
@@ -202,7 +202,7 @@ impl<O: Observer> ReplyReader<'_, O> {
     }
 }
 
-impl<O: Observer> Visitor for ReplyReader<'_, O> {
+impl<O: Observer> RecordVisitor for ReplyReader<'_, O> {
     type Head = ReplyHead;
 
     #[cold]
@@ -213,7 +213,7 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
     }
 
     #[inline]
-    fn head(&mut self, head: ReplyHead, len: u32) -> Plan {
+    fn head(&mut self, head: ReplyHead, len: u32) -> BodyPlan {
         match head.xid {
             Xid::EVENT | Xid::PING if self.answers_first(head, len) => {}
             Xid::EVENT => {
@@ -223,7 +223,7 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
             }
             Xid::PING => {
                 self.ping(head, len);
-                return Plan::Skip;
+                return BodyPlan::Skip;
             }
             _ => {}
         }
@@ -238,11 +238,11 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
         if !self.talk.hints.is_empty() {
             return self.settle_reply(head.xid, len);
         }
-        Plan::Skip
+        BodyPlan::Skip
     }
 
     #[inline]
-    fn record(&mut self, record: &Record<'_>) {
+    fn record(&mut self, record: &DecodedRecord<'_>) {
         if record.op == OpCode::NOTIFICATION {
             let [kind, state] = record.ints;
             if kind == DELETED {
@@ -261,7 +261,7 @@ impl<O: Observer> Visitor for ReplyReader<'_, O> {
         self.observer.observe(Event::Result { op: record.op, error });
         self.talk.reply.failed |= !error.is_ok();
         if self.talk.reply.results == 0 && error == ErrorCode::SESSION_MOVED {
-            self.refused(MovedForm::Multi);
+            self.refused(MovedCodeLocation::Multi);
         }
         self.talk.reply.results = self.talk.reply.results.saturating_add(1);
     }

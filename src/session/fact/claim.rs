@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::group::fact_group;
 use super::value::{ClaimAnswer, EndOffset, FactValue, FullSign};
 use crate::ids::{ConnectionId, ServerId, Zxid};
-use crate::session::sighting::Health;
-use crate::wire::handshake::Password;
+use crate::session::probe_result::ServerHealth;
+use crate::wire::handshake::PasswordCheck;
 
 fact_group! {
     /// Claims of a session, and their answers.
@@ -15,7 +15,7 @@ fact_group! {
         /// The claim was refused with timeout 0.
         Refused "claim_refused" {
             /// What its password proved.
-            password: Password,
+            password: PasswordCheck,
         }
         /// The servers make passwords of their own: nobody here can tell a right one from a wrong one.
         OwnPasswords "own_passwords" {}
@@ -36,7 +36,7 @@ fact_group! {
             /// How long it had waited.
             waited: Duration,
             /// What was seen.
-            health: Health,
+            health: ServerHealth,
         }
         /// The server is read-only.
         ReadOnlyServer "read_only_server" {

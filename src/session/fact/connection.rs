@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::group::fact_group;
 use super::value::{EndOffset, FactValue};
 use crate::ids::{ConnectionId, ServerId};
-use crate::session::ending::{DisconnectPoint, How, Unanswered};
-use crate::session::event::MovedForm;
-use crate::session::sighting::Health;
+use crate::session::connection_end::{CloseKind, DisconnectPoint, UnansweredRequest};
+use crate::session::event::MovedCodeLocation;
+use crate::session::probe_result::ServerHealth;
 
 fact_group! {
     /// What zoogate itself did, or did not.
@@ -38,7 +38,7 @@ fact_group! {
             /// Since the server's last byte.
             silence: Duration,
             /// What the last look at it showed.
-            health: Health,
+            health: ServerHealth,
         }
         /// A claim that had been left behind was carried out: the client is to come back and own its session again.
         LateClaim "late_claim" {}
@@ -91,7 +91,7 @@ fact_group! {
         /// It ended its connection.
         Ended "client_ended" {
             /// How.
-            how: How,
+            how: CloseKind,
         }
         /// It asked to close its session while something was unanswered.
         ClosedUnanswered "closed_unanswered" {
@@ -120,7 +120,7 @@ fact_group! {
             /// The longest that a client takes by default.
             limit: u32,
             /// What was answered.
-            request: Option<Unanswered>,
+            request: Option<UnansweredRequest>,
             /// Whether the whole reply had passed.
             whole: bool,
             /// From its head to the client's end.
@@ -135,14 +135,14 @@ fact_group! {
         /// A reply said -118.
         Said "moved_said" {
             /// Where.
-            form: MovedForm,
+            form: MovedCodeLocation,
             /// To what.
-            request: Option<Unanswered>,
+            request: Option<UnansweredRequest>,
         }
         /// Later requests were answered and this one was not.
         Overtaken "overtaken" {
             /// The first that was skipped.
-            request: Option<Unanswered>,
+            request: Option<UnansweredRequest>,
             /// How many were.
             skipped: u32,
             /// Whether the client ended the connection, and not the server.

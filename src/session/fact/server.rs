@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::group::fact_group;
 use super::value::{EndOffset, FactValue};
 use crate::ids::ServerId;
-use crate::session::ending::Unanswered;
-use crate::session::sighting::Health;
+use crate::session::connection_end::UnansweredRequest;
+use crate::session::probe_result::ServerHealth;
 use crate::wire::ErrorCode;
 
 fact_group! {
@@ -19,7 +19,7 @@ fact_group! {
         }
         /// The path to it was reset.
         PathReset "path_reset" {}
-        /// So many connections to it were reset within a moment.
+        /// This many connections to it were reset within a moment.
         ManyReset "many_reset" {
             /// How many.
             connections: u32,
@@ -57,7 +57,7 @@ fact_group! {
         /// What was unanswered.
         InFlight "in_flight" {
             /// The oldest request.
-            request: Option<Unanswered>,
+            request: Option<UnansweredRequest>,
             /// How many requests.
             requests: u32,
             /// How many pings.
@@ -77,7 +77,7 @@ fact_group! {
         /// It was seen out of service.
         Down "server_down" {
             /// What was seen.
-            health: Health,
+            health: ServerHealth,
             /// When it was asked.
             at: EndOffset,
         }
@@ -107,7 +107,7 @@ fact_group! {
             /// Which server.
             server: ServerId,
             /// What was seen.
-            health: Health,
+            health: ServerHealth,
         }
         /// No other server was serving.
         NoneServing "none_serving" {}

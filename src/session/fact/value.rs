@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::ids::{ConnectionId, ServerId, Zxid};
-use crate::session::ending::{DisconnectPoint, How, Unanswered};
-use crate::session::event::MovedForm;
-use crate::session::sighting::Health;
+use crate::session::connection_end::{CloseKind, DisconnectPoint, UnansweredRequest};
+use crate::session::event::MovedCodeLocation;
+use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
 use crate::wire::ErrorCode;
-use crate::wire::handshake::Password;
+use crate::wire::handshake::PasswordCheck;
 
 /// A moment relative to an end, in milliseconds: negative before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -45,7 +45,7 @@ pub enum FactValue {
     /// Yes or no.
     Flag(bool),
     /// A request; None when none is known.
-    Request(Option<Unanswered>),
+    Request(Option<UnansweredRequest>),
 }
 
 macro_rules! values {
@@ -70,24 +70,24 @@ values! {
     SocketAddr => |client| FactValue::Client(*client),
     Zxid => |zxid| FactValue::Zxid(*zxid),
     bool => |flag| FactValue::Flag(*flag),
-    Health => |health| FactValue::Word(health.label()),
+    ServerHealth => |health| FactValue::Word(health.label()),
     ErrorCode => |code| FactValue::Word(code.name().unwrap_or("unknown")),
-    Option<Unanswered> => |request| FactValue::Request(request.clone()),
-    How => |how| FactValue::Word(match how {
-        How::Fin => "fin",
-        How::Reset => "reset",
-        How::Timeout => "timeout",
+    Option<UnansweredRequest> => |request| FactValue::Request(request.clone()),
+    CloseKind => |how| FactValue::Word(match how {
+        CloseKind::Fin => "fin",
+        CloseKind::Reset => "reset",
+        CloseKind::Timeout => "timeout",
     }),
     DisconnectPoint => |point| FactValue::Word(point.label()),
-    Password => |password| FactValue::Word(match password {
-        Password::NotNeeded => "not_needed",
-        Password::Right => "right",
-        Password::Wrong => "wrong",
-        Password::Unjudged => "unknown",
+    PasswordCheck => |password| FactValue::Word(match password {
+        PasswordCheck::NotNeeded => "not_needed",
+        PasswordCheck::Right => "right",
+        PasswordCheck::Wrong => "wrong",
+        PasswordCheck::Unjudged => "unknown",
     }),
-    MovedForm => |form| FactValue::Word(match form {
-        MovedForm::Header => "header",
-        MovedForm::Multi => "multi",
+    MovedCodeLocation => |form| FactValue::Word(match form {
+        MovedCodeLocation::Header => "header",
+        MovedCodeLocation::Multi => "multi",
     }),
     FullSign => |sign| FactValue::Word(match sign {
         FullSign::ClosesProbes => "closes_probes",

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::ids::{ConnectionId, ServerId};
-use crate::session::ending::{Closer, How, ProxyClose};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 use crate::session::verdict::{EndReason, RouteReason};
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectResponse, HandshakeAnswer, Password, Refusal};
+use crate::wire::handshake::{ConnectResponse, HandshakeAnswer, HandshakeRefusal, PasswordCheck};
 
 /// A ConnectRequest on its way, and its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,14 +26,14 @@ pub struct Claim {
     /// Why this server was asked.
     pub routed: RouteReason,
     /// What the password proves.
-    pub password: Password,
+    pub password: PasswordCheck,
     /// The answer.
-    pub outcome: Outcome,
+    pub outcome: ClaimOutcome,
 }
 
 /// What a server said to a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum ClaimOutcome {
     /// Nothing.
     Unanswered,
     /// It gave the session.
@@ -67,7 +67,7 @@ impl ClaimRefusal {
     /// What a refusing answer says; a read-only server says that it is one.
     pub fn of(response: &ConnectResponse) -> Self {
         match (response.answer(), response.read_only) {
-            (HandshakeAnswer::Refused(Refusal::NotServing), _) => Self::NotServing,
+            (HandshakeAnswer::Refused(HandshakeRefusal::NotServing), _) => Self::NotServing,
             (_, Some(true)) => Self::ReadOnly,
             _ => Self::SessionOver,
         }
@@ -82,7 +82,7 @@ impl Claim {
     /// When the session was given; None when it was not.
     pub fn attached_at(&self) -> Option<Timestamp> {
         match self.outcome {
-            Outcome::Accepted { at, .. } => Some(at),
+            ClaimOutcome::Accepted { at, .. } => Some(at),
             _ => None,
         }
     }
@@ -90,7 +90,7 @@ impl Claim {
     /// Negotiated timeout in milliseconds; None when the claim was not accepted.
     pub fn negotiated_ms(&self) -> Option<i32> {
         match self.outcome {
-            Outcome::Accepted { timeout_ms, .. } => Some(timeout_ms),
+            ClaimOutcome::Accepted { timeout_ms, .. } => Some(timeout_ms),
             _ => None,
         }
     }
@@ -119,7 +119,7 @@ pub struct AttachmentEnd {
     /// When.
     pub at: Timestamp,
     /// Who ended it.
-    pub closer: Closer,
+    pub closer: ConnectionCloser,
     /// Why; None while that is not decided.
     pub reason: Option<EndReason>,
     /// Requests that were never answered.
@@ -136,17 +136,17 @@ impl Attachment {
 
     /// Whether the server itself ended it.
     pub(super) fn ended_by_server(&self) -> bool {
-        self.end.is_some_and(|end| matches!(end.closer, Closer::Server(How::Fin | How::Reset)))
+        self.end.is_some_and(|end| matches!(end.closer, ConnectionCloser::Server(CloseKind::Fin | CloseKind::Reset)))
     }
 
     /// Whether the proxy closed it because its session was claimed again.
     pub(super) fn was_superseded(&self) -> bool {
-        self.end.is_some_and(|end| end.closer == Closer::Proxy(ProxyClose::Superseded))
+        self.end.is_some_and(|end| end.closer == ConnectionCloser::Proxy(ProxyClose::Superseded))
     }
 
     /// Whether the proxy left it behind unanswered and asked another server.
     pub(super) fn was_left_behind(&self) -> bool {
-        self.end.is_some_and(|end| end.closer == Closer::Proxy(ProxyClose::HandshakeDeadline))
+        self.end.is_some_and(|end| end.closer == ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline))
     }
 
     /// Whether it ended for the sake of another connection, and not by its client.

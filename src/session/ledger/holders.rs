@@ -7,7 +7,7 @@ use foldhash::quality::RandomState;
 
 use crate::ids::SessionId;
 use crate::session::clickhouse::ClickHouseServer;
-use crate::session::identity::{Identity, ShortPath};
+use crate::session::identity::{HolderIdentity, ShortPath};
 
 /// A name that lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -20,12 +20,12 @@ enum LastingName {
 #[derive(Debug, Default)]
 pub(super) struct HolderSessions(HashMap<LastingName, SessionId, RandomState>);
 
-fn lasting(identity: Option<Identity>) -> Option<LastingName> {
+fn lasting(identity: Option<HolderIdentity>) -> Option<LastingName> {
     match identity? {
-        Identity::Broker { chroot, number } | Identity::Controller { chroot, broker: Some(number) } => {
+        HolderIdentity::Broker { chroot, number } | HolderIdentity::Controller { chroot, broker: Some(number) } => {
             Some(LastingName::Broker(chroot, number))
         }
-        Identity::ClickHouse(ClickHouseServer::Uuid(uuid)) => Some(LastingName::Uuid(uuid)),
+        HolderIdentity::ClickHouse(ClickHouseServer::Uuid(uuid)) => Some(LastingName::Uuid(uuid)),
         _ => None,
     }
 }
@@ -35,8 +35,8 @@ impl HolderSessions {
     pub(super) fn recognise(
         &mut self,
         session: SessionId,
-        before: Option<Identity>,
-        identity: Identity,
+        before: Option<HolderIdentity>,
+        identity: HolderIdentity,
     ) -> Option<SessionId> {
         let name = lasting(Some(identity));
         if lasting(before) != name {
@@ -46,7 +46,7 @@ impl HolderSessions {
     }
 
     /// A session of this identity is no longer remembered.
-    pub(super) fn forget(&mut self, session: SessionId, identity: Option<Identity>) {
+    pub(super) fn forget(&mut self, session: SessionId, identity: Option<HolderIdentity>) {
         if let Some(name) = lasting(identity)
             && self.0.get(&name) == Some(&session)
         {
@@ -62,8 +62,8 @@ mod tests {
     const ONE: SessionId = SessionId(1);
     const OTHER: SessionId = SessionId(2);
 
-    fn controller(broker: Option<u32>) -> Identity {
-        Identity::Controller { chroot: ShortPath::new(b""), broker }
+    fn controller(broker: Option<u32>) -> HolderIdentity {
+        HolderIdentity::Controller { chroot: ShortPath::new(b""), broker }
     }
 
     #[test]
@@ -71,14 +71,14 @@ mod tests {
         let mut holders = HolderSessions::default();
         let mut before = None;
         for broker in 0..1_000 {
-            assert_eq!(holders.recognise(ONE, before, Identity::broker(broker)), None);
-            before = Some(Identity::broker(broker));
+            assert_eq!(holders.recognise(ONE, before, HolderIdentity::broker(broker)), None);
+            before = Some(HolderIdentity::broker(broker));
         }
         assert_eq!(holders.0.len(), 1);
         assert_eq!(holders.recognise(OTHER, None, controller(Some(999))), Some(ONE));
         holders.forget(ONE, before);
         assert_eq!(holders.0.len(), 1, "it is another session's by now");
-        holders.forget(OTHER, Some(Identity::broker(999)));
+        holders.forget(OTHER, Some(HolderIdentity::broker(999)));
         assert!(holders.0.is_empty());
         assert_eq!(holders.recognise(ONE, None, controller(None)), None);
         assert!(holders.0.is_empty());
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn brokers_of_two_clusters_are_two() {
         let mut holders = HolderSessions::default();
-        let evil = Identity::Broker { chroot: ShortPath::new(b"/evil"), number: 7 };
-        assert_eq!(holders.recognise(ONE, None, Identity::broker(7)), None);
+        let evil = HolderIdentity::Broker { chroot: ShortPath::new(b"/evil"), number: 7 };
+        assert_eq!(holders.recognise(ONE, None, HolderIdentity::broker(7)), None);
         assert_eq!(holders.recognise(OTHER, None, evil), None);
         assert_eq!(holders.0.len(), 2);
     }
@@ -97,7 +97,7 @@ mod tests {
     fn a_uuid_is_a_name_that_lasts_and_a_host_is_none() {
         let mut holders = HolderSessions::default();
         let [uuid, host] = [ClickHouseServer::Uuid, ClickHouseServer::Host]
-            .map(|make| Identity::ClickHouse(make(ShortPath::new(b"5f1c0d1e-0000-4000-8000-000000000001"))));
+            .map(|make| HolderIdentity::ClickHouse(make(ShortPath::new(b"5f1c0d1e-0000-4000-8000-000000000001"))));
         assert_eq!(holders.recognise(ONE, None, host), None);
         assert!(holders.0.is_empty());
         assert_eq!(holders.recognise(ONE, Some(host), uuid), None);

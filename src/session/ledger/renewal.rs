@@ -2,19 +2,19 @@
 //! server that knows nothing of the session that was claimed gives another one.
 
 use super::SessionLedger;
-use super::attachment::{Attachment, Claim, ClaimRefusal, Outcome};
-use super::record::{SessionEnd, SessionState};
-use super::speech::Speech;
+use super::attachment::{Attachment, Claim, ClaimOutcome, ClaimRefusal};
+use super::claim_dialect::ClaimDialect;
+use super::session_record::{SessionEnd, SessionState};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
-use crate::wire::handshake::Password;
+use crate::wire::handshake::PasswordCheck;
 
 impl SessionLedger {
     /// The claim as far as its password can be judged: not where servers make their own.
     pub(super) fn judged(&mut self, session: SessionId, claim: Claim) -> Claim {
         let own_id = self.record(session).is_some_and(super::SessionRecord::has_own_id);
-        if claim.password == Password::Wrong && (own_id || self.ensemble.view(claim.server).own_passwords) {
-            return Claim { password: Password::Unjudged, ..claim };
+        if claim.password == PasswordCheck::Wrong && (own_id || self.ensemble.view(claim.server).own_passwords) {
+            return Claim { password: PasswordCheck::Unjudged, ..claim };
         }
         claim
     }
@@ -30,7 +30,7 @@ impl SessionLedger {
         claim: Claim,
     ) {
         // For the session that was claimed, getting another one is a refusal in other words.
-        let refused = Claim { outcome: Outcome::Refused { at: now, refusal: ClaimRefusal::SessionOver }, ..claim };
+        let refused = Claim { outcome: ClaimOutcome::Refused { at: now, refusal: ClaimRefusal::SessionOver }, ..claim };
         let cap = self.limits.history;
         self.change(claimed, |record| {
             record.answer(Attachment { connection, claim: refused, end: None }, cap);
@@ -47,7 +47,13 @@ impl SessionLedger {
     }
 
     /// A server has given a session: how it is spoken with, and whose make its id is.
-    pub(super) fn note_speech(&mut self, server: ServerId, session: SessionId, speech: Speech, own_password: bool) {
+    pub(super) fn note_speech(
+        &mut self,
+        server: ServerId,
+        session: SessionId,
+        speech: ClaimDialect,
+        own_password: bool,
+    ) {
         self.ensemble.view(server).own_passwords = own_password;
         let dialect = speech.agreed.unwrap_or_default();
         self.sessions.change(session, |record| record.set_speech(dialect, own_password));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::SessionLedger;
-use super::record::{SessionEnd, SessionRecord, SessionState};
+use super::session_record::{SessionEnd, SessionRecord, SessionState};
 use crate::ids::SessionId;
 use crate::session::verdict::SessionMove;
 use crate::time::Timestamp;

@@ -1,13 +1,13 @@
 //! Who has brought about each refusal: a client itself, somebody past the proxy, or the proxy.
 
-use super::Complaint;
-use crate::session::ending::{Closer, ProxyClose};
-use crate::sim::played::{Played, Told};
-use crate::sim::truth::{Cause, Truth, What};
+use super::OracleComplaint;
+use crate::session::connection_end::{ConnectionCloser, ProxyClose};
+use crate::sim::played::{KnownConnection, PlayedStory};
+use crate::sim::truth::{Cause, TruthEntry, TruthKind};
 
 /// The refusals of a story by those who brought them about.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Blame {
+pub struct RefusalBlame {
     /// Somebody else used the session, or its client claimed it anew by itself.
     pub outside: u64,
     /// A claim that the proxy had left behind was carried out, was counted as such, and crossed the request.
@@ -19,10 +19,10 @@ pub struct Blame {
     /// still besides. A client that walks through the servers by itself meets the same.
     pub untold: u64,
     /// Refusals that the proxy brought about in any other way.
-    pub own: Vec<Complaint>,
+    pub own: Vec<OracleComplaint>,
 }
 
-impl Blame {
+impl RefusalBlame {
     /// Adds another one.
     pub fn add(&mut self, other: &Self) {
         self.outside += other.outside;
@@ -34,20 +34,20 @@ impl Blame {
 }
 
 /// Says who has brought about the refusals of pooled clients.
-pub fn blame(played: &Played) -> Blame {
-    let mut blame = Blame::default();
+pub fn blame(played: &PlayedStory) -> RefusalBlame {
+    let mut blame = RefusalBlame::default();
     for told in played.connections.iter().filter(|told| told.front.is_some()) {
-        let late = told.ended.is_some_and(|(_, closer)| closer == Closer::Proxy(ProxyClose::LateClaim));
-        let refused = told.truths.iter().filter(|truth| matches!(truth.what, What::Refused { .. }));
-        let refused: Vec<&Truth> = refused.collect();
+        let late = told.ended.is_some_and(|(_, closer)| closer == ConnectionCloser::Proxy(ProxyClose::LateClaim));
+        let refused = told.truths.iter().filter(|truth| matches!(truth.what, TruthKind::Refused { .. }));
+        let refused: Vec<&TruthEntry> = refused.collect();
         blame.spared += u64::from(late && refused.is_empty());
         for truth in refused {
             match taker(played, told, truth) {
-                Taker::Outside => blame.outside += 1,
-                Taker::Proxy(claim) if crossed(played, told, claim) => blame.crossed += 1,
-                Taker::Proxy(claim) if untold(played, claim) => blame.untold += 1,
-                Taker::Proxy(claim) => blame.own.push(complaint(told, truth, Some(claim))),
-                Taker::Unknown => blame.own.push(complaint(told, truth, None)),
+                SessionTaker::Outside => blame.outside += 1,
+                SessionTaker::Proxy(claim) if crossed(played, told, claim) => blame.crossed += 1,
+                SessionTaker::Proxy(claim) if untold(played, claim) => blame.untold += 1,
+                SessionTaker::Proxy(claim) => blame.own.push(complaint(told, truth, Some(claim))),
+                SessionTaker::Unknown => blame.own.push(complaint(told, truth, None)),
             }
         }
     }
@@ -55,26 +55,28 @@ pub fn blame(played: &Played) -> Blame {
 }
 
 /// Who has taken the session away.
-enum Taker<'a> {
+enum SessionTaker<'a> {
     /// Another client, somebody past the proxy, or a newer connection of the client.
     Outside,
     /// A claim that the proxy has sent for this connection of the client, or for an earlier one.
-    Proxy(&'a Told),
+    Proxy(&'a KnownConnection),
     /// Nobody is known to have it.
     Unknown,
 }
 
-fn taker<'a>(played: &'a Played, told: &Told, refused: &Truth) -> Taker<'a> {
-    let Some(by) = refused.by else { return Taker::Unknown };
-    let Some(claim) = played.connections.iter().find(|other| other.link == Some(by)) else { return Taker::Outside };
+fn taker<'a>(played: &'a PlayedStory, told: &KnownConnection, refused: &TruthEntry) -> SessionTaker<'a> {
+    let Some(by) = refused.by else { return SessionTaker::Unknown };
+    let Some(claim) = played.connections.iter().find(|other| other.link == Some(by)) else {
+        return SessionTaker::Outside;
+    };
     if claim.client != told.client || claim.front.is_none() || claim.front > told.front {
-        return Taker::Outside;
+        return SessionTaker::Outside;
     }
-    Taker::Proxy(claim)
+    SessionTaker::Proxy(claim)
 }
 
 /// Whether the claim was counted as a late one, and the connection stood no longer than that took to be known.
-fn crossed(played: &Played, told: &Told, claim: &Told) -> bool {
+fn crossed(played: &PlayedStory, told: &KnownConnection, claim: &KnownConnection) -> bool {
     let Some(known_at) = claim.answered_late else { return false };
     let known_at = told.answered.map_or(known_at, |answered| answered.max(known_at));
     told.ended.map_or(played.curtain <= known_at, |(at, _)| at <= known_at)
@@ -82,13 +84,13 @@ fn crossed(played: &Played, told: &Told, claim: &Told) -> bool {
 
 /// Whether a server that had been cut off carried the claim out and never answered it, though its connection was
 /// watched.
-fn untold(played: &Played, claim: &Told) -> bool {
-    let hung_up = claim.truths.iter().any(|truth| truth.what == What::Closed(Cause::HungUp));
+fn untold(played: &PlayedStory, claim: &KnownConnection) -> bool {
+    let hung_up = claim.truths.iter().any(|truth| truth.what == TruthKind::Closed(Cause::HungUp));
     played.parted.contains(&claim.server) && claim.answered_late.is_none() && !claim.unheard && !hung_up
 }
 
-fn complaint(told: &Told, refused: &Truth, claim: Option<&Told>) -> Complaint {
+fn complaint(told: &KnownConnection, refused: &TruthEntry, claim: Option<&KnownConnection>) -> OracleComplaint {
     let by = claim.map(|claim| (claim.connection, claim.server, &claim.ended, claim.answered_late, &claim.truths));
     let what = format!("refused at {} ms for {by:?}; {}", refused.at.as_millis(), super::facts(told));
-    Complaint { connection: told.connection, what }
+    OracleComplaint { connection: told.connection, what }
 }

@@ -3,35 +3,35 @@
 use std::time::Duration;
 
 use crate::ids::ServerId;
-use crate::session::ending::{Closer, ConnectionEnd};
-use crate::sim::played::{Played, Told};
-use crate::sim::truth::{Cause, Truth, What};
+use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use crate::sim::played::{KnownConnection, PlayedStory};
+use crate::sim::truth::{Cause, TruthEntry, TruthKind};
 use crate::time::Timestamp;
 
 /// A connection's end as the proxy saw it, with everything that is known of the story.
 #[derive(Clone, Copy)]
 pub(super) struct End<'a> {
-    pub(super) played: &'a Played,
-    pub(super) told: &'a Told,
+    pub(super) played: &'a PlayedStory,
+    pub(super) told: &'a KnownConnection,
     pub(super) at: Timestamp,
-    pub(super) closer: Closer,
+    pub(super) closer: ConnectionCloser,
     pub(super) seen: &'a ConnectionEnd,
     pub(super) session: i64,
 }
 
 /// Whose deed a server's close was.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Culprit<'a> {
+pub(super) enum CloseCulprit<'a> {
     /// Nobody's but the server's own, or this connection's.
     Nobody,
     /// That of a connection past the proxy.
     Unseen,
     /// That of another connection through the proxy.
-    Seen(&'a Told),
+    Seen(&'a KnownConnection),
 }
 
 /// The session of a connection; 0 when it never had any.
-pub(super) fn session(told: &Told) -> i64 {
+pub(super) fn session(told: &KnownConnection) -> i64 {
     told.truths.iter().map(|truth| truth.session).find(|session| *session != 0).unwrap_or(told.claimed)
 }
 
@@ -42,26 +42,26 @@ pub(super) fn ms(millis: u64) -> Duration {
 
 impl<'a> End<'a> {
     /// None for a connection that has not ended, or never claimed anything.
-    pub(super) fn of(played: &'a Played, told: &'a Told) -> Option<Self> {
+    pub(super) fn of(played: &'a PlayedStory, told: &'a KnownConnection) -> Option<Self> {
         let (at, closer) = told.ended?;
         Some(Self { played, told, at, closer, seen: told.seen.as_ref()?, session: session(told) })
     }
 
     /// The server's own close.
-    pub(super) fn closed(&self) -> Option<&'a Truth> {
-        self.told.truths.iter().find(|truth| matches!(truth.what, What::Closed(_)))
+    pub(super) fn closed(&self) -> Option<&'a TruthEntry> {
+        self.told.truths.iter().find(|truth| matches!(truth.what, TruthKind::Closed(_)))
     }
 
     pub(super) fn cause(&self) -> Option<Cause> {
-        self.closed().and_then(|truth| if let What::Closed(cause) = truth.what { Some(cause) } else { None })
+        self.closed().and_then(|truth| if let TruthKind::Closed(cause) = truth.what { Some(cause) } else { None })
     }
 
-    pub(super) fn culprit(&self) -> Culprit<'a> {
+    pub(super) fn culprit(&self) -> CloseCulprit<'a> {
         match self.closed().and_then(|truth| truth.by) {
-            None => Culprit::Nobody,
+            None => CloseCulprit::Nobody,
             Some(link) => {
                 let found = self.played.connections.iter().find(|other| other.link == Some(link));
-                found.map_or(Culprit::Unseen, Culprit::Seen)
+                found.map_or(CloseCulprit::Unseen, CloseCulprit::Seen)
             }
         }
     }
@@ -88,7 +88,7 @@ impl<'a> End<'a> {
     }
 
     /// The other connections of the session through the proxy.
-    pub(super) fn others(&self) -> impl Iterator<Item = &'a Told> {
+    pub(super) fn others(&self) -> impl Iterator<Item = &'a KnownConnection> {
         let (own, session) = (self.told.connection, self.session);
         let all = self.played.connections.iter();
         all.filter(move |other| session != 0 && other.connection != own && self::session(other) == session)
@@ -142,7 +142,7 @@ impl<'a> End<'a> {
     /// Whether the proxy saw the session carried by a younger connection at another server at that moment.
     pub(super) fn carried_elsewhere(&self, moment: Timestamp) -> bool {
         self.others().any(|other| {
-            let given = other.truths.iter().any(|truth| truth.what == What::Granted);
+            let given = other.truths.iter().any(|truth| truth.what == TruthKind::Granted);
             given
                 && other.answered > self.told.answered
                 && other.answered.is_some_and(|at| at <= moment)
@@ -155,8 +155,8 @@ impl<'a> End<'a> {
     pub(super) fn returned(&self, within: Duration) -> Option<bool> {
         let answers = self.others().filter_map(|other| {
             let accepted = other.truths.iter().find_map(|truth| match truth.what {
-                What::Granted => Some((truth.at, true)),
-                What::Closed(Cause::SessionGone) => Some((truth.at, false)),
+                TruthKind::Granted => Some((truth.at, true)),
+                TruthKind::Closed(Cause::SessionGone) => Some((truth.at, false)),
                 _ => None,
             });
             accepted.filter(|_| other.answered.is_some_and(|at| at > self.at && at <= self.at.after(within)))
@@ -167,7 +167,7 @@ impl<'a> End<'a> {
     /// Whether the proxy saw a claim of the session refused while this connection stood: it was over by then.
     pub(super) fn refused_before(&self) -> bool {
         self.others().any(|other| {
-            let gone = other.truths.iter().any(|truth| truth.what == What::Closed(Cause::SessionGone));
+            let gone = other.truths.iter().any(|truth| truth.what == TruthKind::Closed(Cause::SessionGone));
             gone && other.answered.is_some_and(|at| Some(at) > self.told.answered && at <= self.at)
         })
     }

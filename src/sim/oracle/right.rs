@@ -1,26 +1,26 @@
 //! The reasons that are right for an end: one, and where the proxy cannot know, others each by its [`Freedom`].
 
-use super::end::{Culprit, End, ms};
+use super::end::{CloseCulprit, End, ms};
 use super::freedom::Freedom;
-use crate::session::ending::{Closer, ProxyClose};
+use crate::session::connection_end::{ConnectionCloser, ProxyClose};
 use crate::session::verdict::EndReason::{
     self, AuthFailed, ClientGone, ClientReadTimeout, ClientSilent, Closed, ClosedElsewhere, ConnectionCap,
     DisconnectedByOperator, LaggingServer, LateClaim, LeaderLost, NotServing, OversizedFrame, ProxyShutdown,
     ReattachedSameServer, ServerGone, ServerLeaving, ServerUnresponsive, SessionExpired, SessionMoved, Superseded,
     Unknown, WrongPassword,
 };
-use crate::sim::actor::Farewell;
-use crate::sim::truth::{Cause, What};
+use crate::sim::client::CloseMotive;
+use crate::sim::truth::{Cause, TruthKind};
 use crate::time::Timestamp;
 
 /// The right reasons for an end.
 #[derive(Clone, Debug)]
-pub(super) struct Right {
+pub(super) struct RightReasons {
     pub(super) plain: EndReason,
     pub(super) others: Vec<(EndReason, Freedom)>,
 }
 
-impl Right {
+impl RightReasons {
     fn only(plain: EndReason) -> Self {
         Self { plain, others: Vec::new() }
     }
@@ -50,31 +50,31 @@ impl Right {
 }
 
 /// What is right for this end; None when the truth does not say.
-pub(super) fn right(end: &End<'_>) -> Option<Right> {
+pub(super) fn right(end: &End<'_>) -> Option<RightReasons> {
     if end.told.cut {
         return Some(cut(end));
     }
     if let Some(cause @ (Cause::SessionGone | Cause::WrongPassword)) = end.cause()
         && end.told.answered.is_some()
     {
-        return Some(Right::only(plain(cause)));
+        return Some(RightReasons::only(plain(cause)));
     }
     match end.closer {
-        Closer::Proxy(ProxyClose::HandshakeDeadline) => Some(Right::only(NotServing)),
-        Closer::Proxy(ProxyClose::MuteServer) => Some(Right::only(ServerUnresponsive)),
-        Closer::Proxy(ProxyClose::Shutdown) => Some(Right::only(ProxyShutdown)),
-        Closer::Proxy(ProxyClose::LateClaim) => Some(Right::only(LateClaim)),
-        Closer::Proxy(ProxyClose::Superseded) => Some(Right::only(Superseded)),
-        Closer::Proxy(ProxyClose::Operator(_)) => Some(Right::only(DisconnectedByOperator)),
-        Closer::Client(_) => Some(by_client(end)),
-        Closer::Server(_) if end.told.answered.is_some() => Some(by_server(end, end.cause()?)),
-        Closer::Server(_) => Some(unanswered(end, end.cause()?)),
+        ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline) => Some(RightReasons::only(NotServing)),
+        ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) => Some(RightReasons::only(ServerUnresponsive)),
+        ConnectionCloser::Proxy(ProxyClose::Shutdown) => Some(RightReasons::only(ProxyShutdown)),
+        ConnectionCloser::Proxy(ProxyClose::LateClaim) => Some(RightReasons::only(LateClaim)),
+        ConnectionCloser::Proxy(ProxyClose::Superseded) => Some(RightReasons::only(Superseded)),
+        ConnectionCloser::Proxy(ProxyClose::Operator(_)) => Some(RightReasons::only(DisconnectedByOperator)),
+        ConnectionCloser::Client(_) => Some(by_client(end)),
+        ConnectionCloser::Server(_) if end.told.answered.is_some() => Some(by_server(end, end.cause()?)),
+        ConnectionCloser::Server(_) => Some(unanswered(end, end.cause()?)),
     }
 }
 
 /// The story broke the path between the proxy and the server.
-fn cut(end: &End<'_>) -> Right {
-    let mut right = Right::only(ServerGone);
+fn cut(end: &End<'_>) -> RightReasons {
+    let mut right = RightReasons::only(ServerGone);
     if masked(end) || troubled(end) {
         right.allow(Freedom::Cut, &[ServerLeaving, LeaderLost]);
     }
@@ -101,9 +101,9 @@ fn cut(end: &End<'_>) -> Right {
 }
 
 /// The client closed first.
-fn by_client(end: &End<'_>) -> Right {
+fn by_client(end: &End<'_>) -> RightReasons {
     if end.seen.closing {
-        return Right::only(Closed);
+        return RightReasons::only(Closed);
     }
     if end.told.answered.is_none() {
         return left_unanswered(end);
@@ -112,13 +112,13 @@ fn by_client(end: &End<'_>) -> Right {
     let kept_waiting =
         end.owed() && end.at.since(end.seen.server_heard_at).saturating_add(ms(50)) * 3 >= end.told.timeout * 2;
     // The server's own close was on its way: what it had said before that shows.
-    let right = Right::only(match (end.cause(), end.told.farewell) {
+    let right = RightReasons::only(match (end.cause(), end.told.farewell) {
         (Some(Cause::Moved), _) if end.seen.skipped > 0 => SessionMoved,
         (Some(Cause::AuthFailed), _) if end.seen.fatal_error.is_some() => AuthFailed,
         _ if paused => ClientSilent,
         _ if kept_waiting => ClientReadTimeout,
-        (_, Some(Farewell::ReadTimeout | Farewell::ConnectTimeout)) => ClientReadTimeout,
-        (_, Some(Farewell::SessionOver | Farewell::Whim) | None) => ClientGone,
+        (_, Some(CloseMotive::ReadTimeout | CloseMotive::ConnectTimeout)) => ClientReadTimeout,
+        (_, Some(CloseMotive::SessionOver | CloseMotive::Whim) | None) => ClientGone,
     });
     if crossed(end) { right.or(Freedom::Crossed, &[ClientReadTimeout]) } else { right }
 }
@@ -137,18 +137,18 @@ fn crossed(end: &End<'_>) -> bool {
 }
 
 /// The client left before its claim was answered: it had waited for a server that did not serve, or that did.
-fn left_unanswered(end: &End<'_>) -> Right {
+fn left_unanswered(end: &End<'_>) -> RightReasons {
     let server = end.told.server;
     let waited = end.at.since(end.told.opened_at) >= end.told.timeout / 6;
     let left = if waited { ClientReadTimeout } else { ClientGone };
     let (first, last) = (end.before(ms(2100)).max(end.told.opened_at), end.at.after(ms(1200)));
     if end.was_down(server, first, last) {
-        return Right::only(NotServing);
+        return RightReasons::only(NotServing);
     }
     if end.served(server, end.before(ms(2100)), last) {
-        return Right::only(left);
+        return RightReasons::only(left);
     }
-    Right::only(left).or(Freedom::Unanswered, &[NotServing])
+    RightReasons::only(left).or(Freedom::Unanswered, &[NotServing])
 }
 
 /// The reason that names a server's own.
@@ -173,8 +173,8 @@ fn plain(cause: Cause) -> EndReason {
 }
 
 /// The server closed without an answer to the claim.
-fn unanswered(end: &End<'_>, cause: Cause) -> Right {
-    let mut right = Right::only(match cause {
+fn unanswered(end: &End<'_>, cause: Cause) -> RightReasons {
+    let mut right = RightReasons::only(match cause {
         Cause::ServerLeft | Cause::LeaderLost | Cause::Idle => NotServing,
         Cause::ClosedElsewhere | Cause::Expired if !over_elsewhere(end) => ConnectionCap,
         _ => plain(cause),
@@ -187,12 +187,12 @@ fn unanswered(end: &End<'_>, cause: Cause) -> Right {
         // It had claims waiting above its cap, and went as it came to them.
         (Cause::Cap, _) if end.seen_down() => right.allow(Freedom::Unanswered, &[NotServing]),
         (Cause::Idle, _) => right.allow(Freedom::Unanswered, &[ConnectionCap]),
-        (Cause::Reattached, Culprit::Unseen) => {
+        (Cause::Reattached, CloseCulprit::Unseen) => {
             right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap, LaggingServer]);
         }
         // Two claims at once come to the server in another order than to the proxy, and a frozen one finds them
         // waiting.
-        (Cause::Reattached, Culprit::Seen(other)) if other.opened_at <= end.told.opened_at || end.seen_down() => {
+        (Cause::Reattached, CloseCulprit::Seen(other)) if other.opened_at <= end.told.opened_at || end.seen_down() => {
             right.allow(Freedom::Unanswered, &[NotServing, ConnectionCap]);
         }
         // It was behind when it came back, and no longer when it was looked at.
@@ -215,7 +215,7 @@ fn over_elsewhere(end: &End<'_>) -> bool {
     let near = |at: Timestamp| at.since(end.at).max(end.at.since(at)) <= ms(900);
     end.others().any(|other| {
         let Some((at, seen)) = other.ended.map(|(at, _)| at).zip(other.seen.as_ref()) else { return false };
-        let expired = other.truths.iter().any(|truth| truth.what == What::Closed(Cause::Expired));
+        let expired = other.truths.iter().any(|truth| truth.what == TruthKind::Closed(Cause::Expired));
         let silent = expired && seen.client_heard_at.after(other.timeout) <= at;
         let closed = other.asked_to_close && seen.client_heard_at <= end.at && near(seen.client_heard_at);
         at <= end.at && near(at) && other.answered.is_some() && (silent || closed)
@@ -223,9 +223,9 @@ fn over_elsewhere(end: &End<'_>) -> bool {
 }
 
 /// The server closed a connection that had its session.
-fn by_server(end: &End<'_>, cause: Cause) -> Right {
-    let mut right = if cause == Cause::Idle { idle(end) } else { Right::only(plain(cause)) };
-    if let (Cause::Moved | Cause::ClosedElsewhere | Cause::Reattached, Culprit::Unseen) = (cause, end.culprit()) {
+fn by_server(end: &End<'_>, cause: Cause) -> RightReasons {
+    let mut right = if cause == Cause::Idle { idle(end) } else { RightReasons::only(plain(cause)) };
+    if let (Cause::Moved | Cause::ClosedElsewhere | Cause::Reattached, CloseCulprit::Unseen) = (cause, end.culprit()) {
         right = past_the_proxy(end, cause);
     }
     if end.seen.closing {
@@ -289,39 +289,39 @@ fn by_server(end: &End<'_>, cause: Cause) -> Right {
 }
 
 /// The client had been silent for its timeout: its session is over by now, unless somebody else keeps it alive.
-fn idle(end: &End<'_>) -> Right {
+fn idle(end: &End<'_>) -> RightReasons {
     if end.owed() {
         return idle_in_flight(end);
     }
     let carried = [0, 300, 3200].map(|later| end.carried_elsewhere(end.at.after(ms(later))));
     match carried {
-        [true, true, true] => Right::only(ClientSilent),
-        [false, false, false] => Right::only(SessionExpired),
-        _ => Right::only(ClientSilent).or(Freedom::Silent, &[SessionExpired]),
+        [true, true, true] => RightReasons::only(ClientSilent),
+        [false, false, false] => RightReasons::only(SessionExpired),
+        _ => RightReasons::only(ClientSilent).or(Freedom::Silent, &[SessionExpired]),
     }
 }
 
 /// As [`idle`], with something in flight, which a refusal would look like.
-fn idle_in_flight(end: &End<'_>) -> Right {
+fn idle_in_flight(end: &End<'_>) -> RightReasons {
     let right = match end.returned(end.told.timeout * 3 / 2) {
-        Some(true) => Right::only(ClientSilent),
-        Some(false) => Right::only(SessionExpired),
-        None => Right::only(Unknown),
+        Some(true) => RightReasons::only(ClientSilent),
+        Some(false) => RightReasons::only(SessionExpired),
+        None => RightReasons::only(Unknown),
     };
     let rivals = end.others().any(|other| other.answered > end.told.answered);
     if rivals { right.or(Freedom::Silent, &[SessionMoved, Unknown]) } else { right }
 }
 
 /// The claim or close behind it was not seen: all that shows is whether the session lives on.
-fn past_the_proxy(end: &End<'_>, cause: Cause) -> Right {
+fn past_the_proxy(end: &End<'_>, cause: Cause) -> RightReasons {
     let carried = end.carried_elsewhere(end.at.after(ms(300)));
     let returned = if end.refused_before() { Some(false) } else { end.returned(end.told.timeout * 3 / 2) };
     let mut right = match (carried, returned) {
-        (true, _) | (false, Some(true)) if cause == Cause::Moved => Right::only(SessionMoved),
-        (false, Some(false)) => Right::only(SessionExpired),
+        (true, _) | (false, Some(true)) if cause == Cause::Moved => RightReasons::only(SessionMoved),
+        (false, Some(false)) => RightReasons::only(SessionExpired),
         // Another server, which lagged, seemed to carry it still, and the refusal may come too late to count.
-        (true, Some(false)) => Right::only(SessionExpired).or(Freedom::Unseen, &[Unknown]),
-        _ => Right::only(Unknown),
+        (true, Some(false)) => RightReasons::only(SessionExpired).or(Freedom::Unseen, &[Unknown]),
+        _ => RightReasons::only(Unknown),
     };
     if end.others().any(|other| other.asked_to_close) {
         right.allow(Freedom::Over, &[Unknown, SessionExpired, ClosedElsewhere]);

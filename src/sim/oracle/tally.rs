@@ -6,7 +6,7 @@ use super::freedom::Freedom;
 
 /// How much stories put to the test.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
+pub struct StoryTally {
     /// Connections whose end had to be given a reason.
     pub ends: u64,
     /// Ends at a refusal that had to be flagged.
@@ -23,7 +23,7 @@ pub struct Tally {
     pub freedoms: [(u64, u64); Freedom::ALL.len()],
 }
 
-impl Tally {
+impl StoryTally {
     /// Adds another one.
     pub fn add(&mut self, other: &Self) {
         self.ends += other.ends;
@@ -42,7 +42,7 @@ impl Tally {
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for StoryTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ends, required, open, in_words, late, lax, freedoms } = self;
         writeln!(

@@ -27,7 +27,7 @@ fn claim_given_up_on_a_frozen_follower() {
         let claim = Client::claim(gate.mirror(frozen), &unseen).expect("a frozen server's port accepts");
         let claimed_from = claim.local_address();
         wait::until_true("the frozen server to be seen mute", PATIENCE, || {
-            gate.state_of(ensemble.address(frozen)) == "mute"
+            gate.state_of(ensemble.address(frozen)) == "unresponsive"
         });
         claim.abandon();
         let mut live = Client::attach(gate.mirror(leader), &session);

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zoogate::ids::ServerId;
-use zoogate::sim::{Ensemble, LinkId, Output, Settings};
+use zoogate::sim::{EnsembleOutput, EnsembleSettings, LinkId, SimulatedEnsemble};
 use zoogate::time::Timestamp;
 
 /// How often time passes for the simulation when nobody talks to it.
@@ -31,14 +31,14 @@ struct World {
 
 #[derive(Debug)]
 struct Scene {
-    ensemble: Ensemble,
+    ensemble: SimulatedEnsemble,
     sockets: HashMap<LinkId, TcpStream>,
 }
 
 impl Simulated {
     /// Serves an ensemble with these settings on loopback.
-    pub(crate) fn start(settings: Settings) -> Self {
-        let scene = Scene { ensemble: Ensemble::new(settings, 1), sockets: HashMap::new() };
+    pub(crate) fn start(settings: EnsembleSettings) -> Self {
+        let scene = Scene { ensemble: SimulatedEnsemble::new(settings, 1), sockets: HashMap::new() };
         let world = World { scene: Mutex::new(scene), start: Instant::now(), done: AtomicBool::new(false) };
         let world = Arc::new(world);
         let servers = world.scene().ensemble.len();
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// Lets time pass, lets something happen, and carries out what follows.
-    fn change<T>(&self, happen: impl FnOnce(&mut Ensemble, Timestamp) -> T) -> T {
+    fn change<T>(&self, happen: impl FnOnce(&mut SimulatedEnsemble, Timestamp) -> T) -> T {
         let mut scene = self.scene();
         let now = Timestamp::ZERO.after(self.start.elapsed());
         scene.ensemble.advance(now);
@@ -105,13 +105,13 @@ impl Scene {
         while self.ensemble.poll_truth().is_some() {}
         while let Some(output) = self.ensemble.poll_output() {
             match output {
-                Output::Bytes(link, bytes) => {
+                EnsembleOutput::Bytes(link, bytes) => {
                     if let Some(socket) = self.sockets.get_mut(&link) {
                         // A client that is gone shows in the thread that reads from it.
                         let _ = socket.write_all(&bytes);
                     }
                 }
-                Output::Closed(link, _) => {
+                EnsembleOutput::Closed(link, _) => {
                     if let Some(socket) = self.sockets.remove(&link) {
                         // The client may have been first.
                         let _ = socket.shutdown(Shutdown::Both);

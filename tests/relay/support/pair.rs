@@ -23,7 +23,7 @@ impl Pair {
         Self::attach_for(fake, address, session, TIMEOUT).await
     }
 
-    /// The same with a session timeout of so many milliseconds.
+    /// The same with a session timeout of this many milliseconds.
     pub(crate) async fn attach_for(fake: &mut Fake, address: SocketAddr, session: i64, timeout_ms: i32) -> Self {
         let mut client = connect(address).await;
         let (claim, answer) = (frames::connect(timeout_ms), frames::connected(timeout_ms, session));

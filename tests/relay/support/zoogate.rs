@@ -65,7 +65,7 @@ impl Plan {
         self
     }
 
-    /// With so many descriptors at most.
+    /// With this many descriptors at most.
     pub(crate) fn descriptors(mut self, most: u32) -> Self {
         self.descriptors = Some(most);
         self
@@ -178,7 +178,7 @@ impl Zoogate {
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
-    /// Fails when it takes more memory than the README says, with so many sessions.
+    /// Fails when it takes more memory than the README says, with this many sessions.
     pub(crate) fn expect_within_bounds(&self, sessions: u64) {
         let bound = (RESIDENT_BASE as u64 + RESIDENT_PER_SESSION as u64 * sessions) / 1024;
         let resident = self.resident();

@@ -1,0 +1,166 @@
+//! Accepting connections to the admin address: a bounded number, each for a bounded time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::answer_body::AnswerBody;
+use super::connection_stream::AdminStream;
+use super::connections::{AdminConnection, AdminConnections, CONNECTIONS};
+use crate::observe::LogThrottle;
+
+/// How long a connection lives before it is asked to end after the answer that it is at.
+pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
+/// How long an answer may take from then on, and when the proxy stops.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How often a guest is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Pause after a failure to accept, which is likely to happen again at once (no descriptors).
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+/// Pause while everybody inside waits for an answer.
+const FULL: Duration = Duration::from_millis(5);
+
+/// Serves until told to stop, then until the answers on their way are out, at most [`FAREWELL`].
+pub(super) async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    clients: Arc<AdminConnections>,
+    stop: CancellationToken,
+) {
+    let tasks = TaskTracker::new();
+    let log_throttle = LogThrottle::default();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Waited for here, so that further clients stay in the kernel's queue and cost nothing.
+                let Some(client) = place(&clients, &log_throttle, &stop).await else { break };
+                let (routes, stop, clients) = (routes.clone(), stop.clone(), Arc::clone(&clients));
+                tasks.spawn(async move {
+                    attend(stream, routes, &client, stop).await;
+                    clients.left(&client);
+                });
+            }
+            Err(error) => {
+                if let Some(suppressed) = log_throttle.pass("failure") {
+                    tracing::warn!(%error, suppressed, "the admin address cannot accept");
+                }
+                sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
+    // Closed before the answers are finished: the kernel then refuses new clients instead of leaving them waiting.
+    drop(listener);
+    tasks.close();
+    let _ = timeout(FAREWELL, tasks.wait()).await;
+}
+
+/// A place for one more; None when the proxy stops before there is one.
+async fn place(
+    clients: &AdminConnections,
+    log_throttle: &LogThrottle,
+    stop: &CancellationToken,
+) -> Option<Arc<AdminConnection>> {
+    loop {
+        let before = clients.sent_away();
+        let client = clients.enter(Instant::now());
+        if (client.is_none() || clients.sent_away() > before)
+            && let Some(suppressed) = log_throttle.pass("full")
+        {
+            let note = "connection limit of the admin address reached; the connection that has been idle the longest is closed";
+            tracing::warn!(open = CONNECTIONS, suppressed, "{note}");
+        }
+        if client.is_some() {
+            return client;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = sleep(FULL) => {}
+        }
+    }
+}
+
+async fn attend(stream: TcpStream, routes: Router, client: &Arc<AdminConnection>, stop: CancellationToken) {
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(|request: Request<Incoming>| {
+        client.asked(Instant::now());
+        let answer = hyper::service::Service::call(&routes, request);
+        let client = Arc::clone(client);
+        async move { answer.await.map(|answer| answer.map(|body| AnswerBody::new(body, client))) }
+    });
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None).max_buf_size(16 * 1024);
+    let mut connection =
+        Box::pin(http.serve_connection(TokioIo::new(AdminStream::new(stream, Arc::clone(client))), service));
+    let born = Instant::now();
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break Some(ended),
+            () = client.leave.cancelled() => return,
+            () = stop.cancelled() => break None,
+            () = sleep(LOOK) => {
+                if client.is_overdue(Instant::now()) {
+                    return;
+                }
+                if born.elapsed() >= LIFETIME {
+                    break None;
+                }
+            }
+        }
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        // Between two requests there is nothing to wait for.
+        None if !client.is_served() => return,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "admin connection");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn half_a_request_does_not_hold_the_end_up() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (clients, stop) = (Arc::new(AdminConnections::default()), CancellationToken::new());
+        let serving = tokio::spawn(serve(listener, Router::new(), Arc::clone(&clients), stop.clone()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET /livez HTTP/1.1\r\nHost: l").await.unwrap();
+        while !clients.any_asks() {
+            yield_now().await;
+        }
+        stop.cancel();
+        // Some turns of the runtime, and none of its timers.
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        assert!(serving.is_finished(), "it waits for the rest of the request");
+    }
+}

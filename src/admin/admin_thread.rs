@@ -1,0 +1,90 @@
+//! The admin thread: taking the address, running, stopping.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::runtime::Builder;
+use tokio_util::sync::CancellationToken;
+
+use super::accept;
+use super::allowed_hosts::AllowedHosts;
+use super::api::routes;
+use super::connections::AdminConnections;
+use super::error::AdminError;
+use crate::observe::Observatory;
+
+/// An admin address that is taken and not yet served.
+#[derive(Debug)]
+pub struct AdminListener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl AdminListener {
+    /// Takes the address. That one beyond loopback is allowed has been settled by the configuration.
+    ///
+    /// # Errors
+    /// [`AdminError::Listen`] names the address.
+    pub fn bind(address: SocketAddr) -> Result<Self, AdminError> {
+        let wrong = |error| AdminError::Listen { address, error };
+        let listener = TcpListener::bind(address).map_err(wrong)?;
+        listener.set_nonblocking(true).map_err(wrong)?;
+        let address = listener.local_addr().map_err(wrong)?;
+        Ok(Self { listener, address })
+    }
+
+    /// The address, with the port that the kernel chose if it was to choose.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves on a thread of its own.
+    ///
+    /// # Errors
+    /// [`AdminError::Thread`] when there is none to be had.
+    pub fn start(self, observatory: Arc<Observatory>) -> Result<AdminThread, AdminError> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(AdminError::Thread)?;
+        let stop = CancellationToken::new();
+        let (stopped, listener, address) = (stop.clone(), self.listener, self.address);
+        let clients = Arc::new(AdminConnections::default());
+        let routes = routes(observatory, AllowedHosts::of(address.ip()), Arc::clone(&clients));
+        let serve = async move {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => accept::serve(listener, routes, clients, stopped).await,
+                Err(error) => tracing::error!(%address, %error, "the admin address is not served"),
+            }
+        };
+        let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || runtime.block_on(serve));
+        Ok(AdminThread { address, stop, thread: Some(thread.map_err(AdminError::Thread)?) })
+    }
+}
+
+/// A running admin thread. Stops when it is dropped.
+#[derive(Debug)]
+pub struct AdminThread {
+    address: SocketAddr,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl AdminThread {
+    /// Where it is served.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets the answers on their way out, and ends.
+    pub fn stop(self) {
+        drop(self);
+    }
+}
+
+impl Drop for AdminThread {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the admin thread panicked");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The connections at the admin address: a bounded number of places, and who gives one up.
+//!
+//! Nobody is kept outside by those who are inside: when all places are taken, the guest that has been still for the
+//! longest leaves, be it that it asks for nothing, that its request does not come, or that it does not read its answer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Connections at one time.
+pub(crate) const CONNECTIONS: usize = 64;
+/// How long a guest may ask for nothing. Longer than usual between two scrapes.
+pub(crate) const IDLE: Duration = Duration::from_mins(2);
+/// How long a request's head may take from its first byte on, and how long an answer may wait to be read on.
+pub(crate) const STILL: Duration = Duration::from_secs(10);
+/// How long an answer must have waited to be read before its guest makes room for others who want one.
+const IN_THE_WAY: Duration = Duration::from_secs(1);
+
+/// What a guest is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum AdminConnectionPhase {
+    /// Nothing.
+    Idle,
+    /// It has begun a request.
+    Asking,
+    /// Its answer is being made, or waits for its turn to be, or is on its way.
+    Served,
+}
+
+/// How a guest stands.
+#[derive(Clone, Copy, Debug)]
+struct AdminConnectionState {
+    phase: AdminConnectionPhase,
+    /// When its phase began.
+    since: Instant,
+    /// When bytes last came from it or were taken by it.
+    moved_at: Instant,
+    /// Whether it does not take what is written to it.
+    blocked: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct AdminConnection {
+    standing: Mutex<AdminConnectionState>,
+    /// Cancelled when it is to leave at once.
+    pub(super) leave: CancellationToken,
+}
+
+impl AdminConnection {
+    fn new(now: Instant) -> Self {
+        let standing =
+            AdminConnectionState { phase: AdminConnectionPhase::Idle, since: now, moved_at: now, blocked: false };
+        Self { standing: Mutex::new(standing), leave: CancellationToken::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AdminConnectionState> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes came from it.
+    pub(super) fn said(&self, now: Instant) {
+        let mut standing = self.lock();
+        standing.moved_at = now;
+        if standing.phase == AdminConnectionPhase::Idle {
+            (standing.phase, standing.since) = (AdminConnectionPhase::Asking, now);
+        }
+    }
+
+    /// Bytes that were written to it were taken, or not.
+    pub(super) fn took(&self, any: bool, now: Instant) {
+        let mut standing = self.lock();
+        // A write that the kernel does not take is the only sign that the peer does not read.
+        standing.blocked = !any;
+        if any {
+            standing.moved_at = now;
+        }
+    }
+
+    /// Its request is whole.
+    pub(super) fn asked(&self, now: Instant) {
+        self.enter(AdminConnectionPhase::Served, now);
+    }
+
+    /// Its answer is on its way in whole.
+    pub(super) fn answered(&self, now: Instant) {
+        self.enter(AdminConnectionPhase::Idle, now);
+    }
+
+    fn enter(&self, phase: AdminConnectionPhase, now: Instant) {
+        let mut standing = self.lock();
+        (standing.phase, standing.since) = (phase, now);
+    }
+
+    /// Whether an answer is owed to it that it waits for.
+    pub(super) fn is_served(&self) -> bool {
+        let standing = self.lock();
+        standing.phase == AdminConnectionPhase::Served || standing.blocked
+    }
+
+    /// Whether its time is over.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        let standing = self.lock();
+        match standing.phase {
+            // First of all: a client that does not read keeps its answer in memory, whatever it does otherwise.
+            _ if standing.blocked => now - standing.moved_at >= STILL,
+            AdminConnectionPhase::Idle => now - standing.moved_at >= IDLE,
+            // Reckoned from the request's beginning and not from its last byte, or one byte in a while would hold the
+            // place.
+            AdminConnectionPhase::Asking => now - standing.since >= STILL,
+            // The answer is ours to make; how long that takes is not the client's fault.
+            AdminConnectionPhase::Served => false,
+        }
+    }
+
+    /// Since when it has been still, if nothing is owed to it that it would take.
+    fn still_since(&self) -> Option<Instant> {
+        let standing = self.lock();
+        (standing.blocked || standing.phase != AdminConnectionPhase::Served).then_some(standing.moved_at)
+    }
+
+    /// Since when it has been in the way of others who want an answer.
+    fn in_the_way_since(&self, now: Instant) -> Option<Instant> {
+        let standing = self.lock();
+        (standing.blocked && now - standing.moved_at >= IN_THE_WAY).then_some(standing.moved_at)
+    }
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(super) struct AdminConnections {
+    inside: Mutex<Vec<Arc<AdminConnection>>>,
+    sent_away: AtomicU64,
+}
+
+impl AdminConnections {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<AdminConnection>>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets one more in, for whom another one may have to leave; None while all that are inside wait for an answer.
+    pub(super) fn enter(&self, now: Instant) -> Option<Arc<AdminConnection>> {
+        let mut inside = self.lock();
+        if inside.len() >= CONNECTIONS {
+            let stillest = inside.iter().enumerate().filter_map(|(place, client)| Some((client.still_since()?, place)));
+            let (_, place) = stillest.min()?;
+            // Taken out at once: its place is free now, not only when its task has noticed.
+            inside.swap_remove(place).leave.cancel();
+            self.sent_away.fetch_add(1, Ordering::Relaxed);
+        }
+        let client = Arc::new(AdminConnection::new(now));
+        inside.push(Arc::clone(&client));
+        Some(client)
+    }
+
+    /// One has left.
+    pub(super) fn left(&self, client: &Arc<AdminConnection>) {
+        self.lock().retain(|one| !Arc::ptr_eq(one, client));
+    }
+
+    /// Sends away the one that has not read its answer on for the longest, when it is in the way.
+    pub(super) fn clear_the_way(&self, now: Instant) {
+        let inside = self.lock();
+        let waiting = inside.iter().filter_map(|client| Some((client.in_the_way_since(now)?, client)));
+        // One at a time, the stillest: a single one that does not read is enough to free what a request waits for.
+        if let Some((_, client)) = waiting.min_by_key(|(since, _)| *since) {
+            client.leave.cancel();
+            self.sent_away.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether one has begun a request.
+    #[cfg(test)]
+    pub(super) fn any_asks(&self) -> bool {
+        self.lock().iter().any(|client| client.lock().phase == AdminConnectionPhase::Asking)
+    }
+
+    /// How many had to leave for others.
+    pub(super) fn sent_away(&self) -> u64 {
+        self.sent_away.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(now: Instant) -> (AdminConnections, Vec<Arc<AdminConnection>>) {
+        let clients = AdminConnections::default();
+        let inside = (0..CONNECTIONS).map(|_| clients.enter(now).unwrap()).collect();
+        (clients, inside)
+    }
+
+    #[test]
+    fn the_one_that_has_been_still_for_the_longest_makes_room() {
+        let start = Instant::now();
+        let (clients, inside) = full(start);
+        let later = start + Duration::from_secs(1);
+        for (place, client) in inside.iter().enumerate() {
+            match place {
+                0 => client.asked(start),
+                1 => {}
+                _ => client.said(later),
+            }
+        }
+        assert!(clients.enter(later).is_some());
+        let gone: Vec<usize> = (0..inside.len()).filter(|place| inside[*place].leave.is_cancelled()).collect();
+        assert_eq!((gone, clients.sent_away()), (vec![1], 1), "who waits for an answer stays");
+        assert!(clients.enter(later).is_some());
+        assert!(
+            inside[2..].iter().any(|client| client.leave.is_cancelled()),
+            "half a request is no answer that is owed"
+        );
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_is_not_sent_away_but_who_does_not_read_it_is() {
+        let now = Instant::now();
+        let (clients, inside) = full(now);
+        for client in &inside {
+            client.asked(now);
+        }
+        assert!(clients.enter(now).is_none());
+        inside[7].took(false, now);
+        assert!(clients.enter(now).is_some() && inside[7].leave.is_cancelled());
+        clients.left(&inside[8]);
+        assert!(clients.enter(now).is_some());
+        assert_eq!(clients.lock().len(), CONNECTIONS);
+    }
+
+    #[test]
+    fn time_runs_out_for_each_kind_of_silence() {
+        let start = Instant::now();
+        let [idle, asking, blocked, served] = [(); 4].map(|()| AdminConnection::new(start));
+        asking.said(start);
+        blocked.asked(start);
+        blocked.took(false, start);
+        served.asked(start);
+        let overdue = |after| [&idle, &asking, &blocked, &served].map(|client| client.is_overdue(start + after));
+        let just_before = STILL.checked_sub(Duration::from_millis(1)).unwrap();
+        assert_eq!(overdue(just_before), [false; 4]);
+        // A byte now and then does not make a request.
+        asking.said(start + just_before);
+        assert_eq!(overdue(STILL), [false, true, true, false]);
+        assert_eq!(overdue(IDLE), [true, true, true, false]);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_read_is_in_the_way_after_a_while() {
+        let start = Instant::now();
+        let (clients, inside) = full(start);
+        inside[3].asked(start);
+        inside[3].took(false, start);
+        clients.clear_the_way(start);
+        assert!(!inside[3].leave.is_cancelled());
+        clients.clear_the_way(start + IN_THE_WAY);
+        assert!(inside[3].leave.is_cancelled() && !inside[4].leave.is_cancelled());
+    }
+}

@@ -1,0 +1,115 @@
+//! Log lines about what may happen many times a second: of each kind, and of each server where it is about one, one in a
+//! while, then how many were left out. The counters know all of them.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::lock::lock;
+use crate::ids::ServerId;
+
+/// Between two lines of one kind.
+pub(crate) const PAUSE: Duration = Duration::from_secs(10);
+
+/// What a line is about.
+pub(super) type LineKind = (&'static str, Option<ServerId>);
+
+/// Decides which lines are written.
+#[derive(Debug, Default)]
+pub struct LogThrottle(Mutex<ThrottledKinds>);
+
+#[derive(Debug, Default)]
+struct ThrottledKinds {
+    /// As many as there are words and servers.
+    throttled: HashMap<LineKind, ThrottledKind>,
+    /// When it was last asked what is overdue.
+    asked_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct ThrottledKind {
+    written_at: Instant,
+    suppressed: u64,
+}
+
+impl LogThrottle {
+    /// Whether a line of this kind is to be written now, and if so how many were left out since the last one.
+    pub fn pass(&self, kind: &'static str) -> Option<u64> {
+        self.pass_at((kind, None), Instant::now())
+    }
+
+    /// As [`LogThrottle::pass`], for a line about one server.
+    pub fn pass_server(&self, kind: &'static str, server: ServerId) -> Option<u64> {
+        self.pass_at((kind, Some(server)), Instant::now())
+    }
+
+    fn pass_at(&self, kind: LineKind, now: Instant) -> Option<u64> {
+        let mut kinds = lock(&self.0);
+        let Some(throttled) = kinds.throttled.get_mut(&kind) else {
+            kinds.throttled.insert(kind, ThrottledKind { written_at: now, suppressed: 0 });
+            return Some(0);
+        };
+        if now.saturating_duration_since(throttled.written_at) < PAUSE {
+            throttled.suppressed += 1;
+            return None;
+        }
+        throttled.written_at = now;
+        Some(std::mem::take(&mut throttled.suppressed))
+    }
+
+    /// The kinds of which lines were left out and none was written for a while, with their numbers, which are told
+    /// by this. Nearly free when asked again at once.
+    pub(super) fn overdue(&self) -> Vec<(LineKind, u64)> {
+        self.overdue_at(Instant::now())
+    }
+
+    fn overdue_at(&self, now: Instant) -> Vec<(LineKind, u64)> {
+        let mut kinds = lock(&self.0);
+        if kinds.asked_at.is_some_and(|at| now.saturating_duration_since(at) < PAUSE / 10) {
+            return Vec::new();
+        }
+        kinds.asked_at = Some(now);
+        let mut overdue = Vec::new();
+        for (kind, throttled) in &mut kinds.throttled {
+            if throttled.suppressed > 0 && now.saturating_duration_since(throttled.written_at) >= PAUSE {
+                overdue.push((*kind, std::mem::take(&mut throttled.suppressed)));
+                throttled.written_at = now;
+            }
+        }
+        overdue.sort_unstable();
+        overdue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_of_a_kind_passes_in_a_while_and_says_what_was_left_out() {
+        let (log_throttle, begin) = (LogThrottle::default(), Instant::now());
+        let passes = |kind, seconds| log_throttle.pass_at((kind, None), begin + Duration::from_secs(seconds));
+        assert_eq!(passes("accept", 0), Some(0));
+        assert_eq!(passes("listen", 1), Some(0), "another kind waits for its own turn");
+        assert_eq!([passes("accept", 1), passes("accept", 5), passes("accept", 9)], [None; 3]);
+        assert_eq!(passes("accept", 10), Some(3));
+        assert_eq!(passes("accept", 11), None);
+        assert_eq!(passes("accept", 60), Some(1));
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_though_nothing_more_comes() {
+        let (log_throttle, begin) = (LogThrottle::default(), Instant::now());
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let (one, other) = (("moved", Some(ServerId(1))), ("moved", Some(ServerId(2))));
+        for kind in [one, other, one, one] {
+            log_throttle.pass_at(kind, at(0));
+        }
+        assert_eq!(log_throttle.overdue_at(at(9)), []);
+        assert_eq!(log_throttle.overdue_at(at(10)), [(one, 2)]);
+        assert_eq!(log_throttle.pass_at(one, at(15)), None, "a count is a line too");
+        assert_eq!(log_throttle.overdue_at(at(16)), []);
+        assert_eq!(log_throttle.overdue_at(at(20)), [(one, 1)]);
+        assert_eq!(log_throttle.overdue_at(at(40)), []);
+    }
+}

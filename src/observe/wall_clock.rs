@@ -1,0 +1,180 @@
+//! Calendar times of moments, for people and other programs to read.
+//!
+//! Nothing is decided by the date: it may be stepped at any time. It is read at the start, and from time to time
+//! after that to learn whether it was stepped. A moment is shown by the date that the machine had then, as the lines
+//! of the log are.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::time::Timestamp;
+
+/// Steps that are remembered. Moments before the oldest are shown by the date that held just before it.
+pub(crate) const STEPS: usize = 64;
+/// The least difference that counts as a step; smaller ones are slewing, or this process waiting for its turn
+/// between the readings of the two clocks.
+const LEAST_STEP: Duration = Duration::from_secs(1);
+
+/// Later than any moment.
+const NEVER: Timestamp = Timestamp(u64::MAX);
+
+/// Turns timestamps of one driver into calendar times.
+#[derive(Clone, Debug)]
+pub struct WallClock {
+    /// Calendar time of the driver's epoch, since 1970.
+    epoch: Duration,
+    /// When the date was stepped, and what the epoch is from then on; oldest first, [`NEVER`] where there
+    /// was none.
+    steps: [(Timestamp, Duration); STEPS],
+}
+
+impl WallClock {
+    /// The calendar of a driver for which it is `now`.
+    pub fn start(now: Timestamp) -> Self {
+        Self::at(now, SystemTime::now())
+    }
+
+    /// The calendar of a driver for which it was `moment` at the given calendar time.
+    pub fn at(moment: Timestamp, time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let epoch = since_1970.saturating_sub(Duration::from_nanos(moment.0));
+        Self { epoch, steps: [(NEVER, Duration::ZERO); STEPS] }
+    }
+
+    /// Learns what the date is now. Returns by how many milliseconds it was stepped since it was last looked at, if
+    /// it was, and the calendar that knows of the step.
+    pub fn checked(&self, now: Timestamp, fresh: &Self) -> Option<(i64, Self)> {
+        let (before, after) = (self.epoch_at(now), fresh.epoch);
+        if before.abs_diff(after) < LEAST_STEP {
+            return None;
+        }
+        let mut next = self.clone();
+        let free = next.steps.iter().position(|(at, _)| *at == NEVER).unwrap_or_else(|| {
+            next.epoch = next.steps[0].1;
+            next.steps.rotate_left(1);
+            STEPS - 1
+        });
+        next.steps[free] = (now, after);
+        Some((after.as_millis() as i64 - before.as_millis() as i64, next))
+    }
+
+    fn epoch_at(&self, at: Timestamp) -> Duration {
+        self.steps.iter().rev().find(|(stepped_at, _)| *stepped_at <= at).map_or(self.epoch, |(_, epoch)| *epoch)
+    }
+
+    /// Milliseconds since 1970 of a moment.
+    pub fn unix_millis(&self, at: Timestamp) -> u64 {
+        u64::try_from((self.epoch_at(at) + Duration::from_nanos(at.0)).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Milliseconds since 1970 as RFC 3339 text in UTC.
+    pub fn text(unix_millis: u64) -> String {
+        rfc3339(unix_millis)
+    }
+}
+
+/// Milliseconds since 1970 as RFC 3339 text in UTC.
+fn rfc3339(unix_millis: u64) -> String {
+    let (seconds, millis) = (unix_millis / 1_000, unix_millis % 1_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{millis:03}Z",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+/// Year, month and day of a number of days since 1970-01-01.
+///
+/// Counted in years that begin in March, so that the leap day is a year's last; 400 of them are an era of
+/// 146,097 days.
+fn civil(days: u64) -> (u64, u64, u64) {
+    const ERA: u64 = 146_097;
+    // From 0000-03-01 to 1970-01-01.
+    let days = days + 719_468;
+    let (era, of_era) = (days / ERA, days % ERA);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / (ERA - 1)) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Months from March on have 31, 30, 31, 30, 31 days in turn: 153 in five.
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calendar_times_are_right() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_164_800_123, "2024-02-29T00:00:00.123Z"),
+            (1_735_689_599_000, "2024-12-31T23:59:59.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(millis), text);
+        }
+    }
+
+    #[test]
+    fn every_day_follows_the_one_before() {
+        let mut last = civil(0);
+        for days in 1..200_000 {
+            let next = civil(days);
+            let (year, month, day) = last;
+            let follows = [(year, month, day + 1), (year, month + 1, 1), (year + 1, 1, 1)];
+            assert!(follows.contains(&next), "{next:?} after {last:?}");
+            last = next;
+        }
+    }
+
+    #[test]
+    fn a_moment_is_shown_relative_to_the_start() {
+        let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
+        let wall_clock = WallClock::at(second(100), UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+        assert_eq!(wall_clock.unix_millis(second(101)), 1_000_000_001_000);
+        let moment = wall_clock.unix_millis(second(99).after(Duration::from_millis(1)));
+        assert_eq!(WallClock::text(moment), "2001-09-09T01:46:39.001Z");
+    }
+
+    #[test]
+    fn a_step_of_the_date_is_told_once_and_moments_keep_the_date_that_held_then() {
+        let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
+        let date = |now, unix| WallClock::at(second(now), UNIX_EPOCH + Duration::from_secs(unix));
+        let wall_clock = date(100, 1_000_000);
+        assert!(wall_clock.checked(second(101), &date(101, 1_000_001)).is_none(), "no step");
+        let slewed = WallClock::at(second(102), UNIX_EPOCH + Duration::from_millis(1_000_002_900));
+        assert!(wall_clock.checked(second(102), &slewed).is_none(), "slewing is no step");
+        let (forward, wall_clock) = wall_clock.checked(second(110), &date(110, 1_003_610)).unwrap();
+        assert_eq!(forward, 3_600_000);
+        assert!(wall_clock.checked(second(111), &date(111, 1_003_611)).is_none(), "told twice");
+        let (back, wall_clock) = wall_clock.checked(second(120), &date(120, 999_020)).unwrap();
+        assert_eq!(back, -4_600_000);
+        let shown = [105, 109, 110, 119, 120, 130].map(|at| wall_clock.unix_millis(second(at)) / 1000);
+        assert_eq!(shown, [1_000_005, 1_000_009, 1_003_610, 1_003_619, 999_020, 999_030]);
+    }
+
+    #[test]
+    fn of_many_steps_the_newest_are_known() {
+        let second = |number| Timestamp::ZERO.after(Duration::from_secs(number));
+        let date = |now: u64| WallClock::at(second(now), UNIX_EPOCH + Duration::from_secs(now * 1_000));
+        let mut wall_clock = date(1);
+        let last = STEPS as u64 + 6;
+        for now in 2..=last {
+            wall_clock = wall_clock.checked(second(now), &date(now)).unwrap().1;
+        }
+        for now in 7..=last {
+            assert_eq!(wall_clock.unix_millis(second(now)), now * 1_000_000);
+        }
+        assert_eq!(
+            wall_clock.unix_millis(second(6)),
+            6_000_000,
+            "by the date just before the oldest step that is known"
+        );
+    }
+}

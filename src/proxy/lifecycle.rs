@@ -1,0 +1,269 @@
+//! The proxy from start to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::clock::Clock;
+use super::host_monitor;
+use super::loop_suspect::LoopSuspect;
+use super::prober::Prober;
+use super::proxy_state::ProxyState;
+use super::socket::Reservation;
+use super::worker::Worker;
+use crate::config::{ServerAddress, Settings};
+use crate::ids::ServerId;
+use crate::observe::{LogThrottle, Observatory};
+
+/// How often the deadlines of undecided closes are checked.
+const TICK: Duration = Duration::from_millis(25);
+/// How often connections to an unresponsive server are woken: a small part of the shortest session timeouts.
+const CHECK: Duration = Duration::from_millis(200);
+/// How long the start waits for a first probe of every server before it reports ready all the same.
+const FIRST_LOOK: Duration = Duration::from_millis(1500);
+
+/// Why the proxy did not start, or how it was stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address could not be taken.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// A server's name stands for an address that this proxy listens on.
+    #[error("server {server} is this zoogate's own listener {listener}")]
+    OwnListener {
+        /// The server.
+        server: ServerAddress,
+        /// The listener.
+        listener: SocketAddr,
+    },
+    /// The operating system refused something that every start needs.
+    #[error("cannot {operation}: {error}")]
+    System {
+        /// What was refused.
+        operation: &'static str,
+        /// Why.
+        error: io::Error,
+    },
+    /// A second signal came while connections were still being ended.
+    #[error("stopped at once by a second signal with {open} connections open")]
+    Forced {
+        /// Client connections that were cut.
+        open: usize,
+    },
+}
+
+/// Turns the refusal of an operation into an error.
+fn refused(operation: &'static str) -> impl Fn(io::Error) -> ServeError {
+    move |error| ServeError::System { operation, error }
+}
+
+/// A proxy that has taken its addresses and carries nothing yet.
+pub struct Proxy {
+    proxy: Arc<ProxyState>,
+    reservations: Vec<Arc<Reservation>>,
+}
+
+impl Proxy {
+    /// Takes the listening addresses.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`] names the address that could not be had.
+    pub fn bind(settings: Settings) -> Result<Self, ServeError> {
+        let mut reservations = Vec::new();
+        for listener in &settings.listeners {
+            let address = listener.address;
+            let taken = Reservation::take(address).map_err(|error| ServeError::Listen { address, error })?;
+            reservations.push(Arc::new(taken));
+        }
+        let clock = Clock::start();
+        let observatory = Arc::new(Observatory::new(&settings, clock.now()));
+        Ok(Self { proxy: Arc::new(ProxyState::new(settings, observatory, clock)), reservations })
+    }
+
+    /// The listening addresses, in the order of the settings.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.reservations.iter().map(|reservation| reservation.address()).collect()
+    }
+
+    /// What the proxy will have seen.
+    pub fn observatory(&self) -> Arc<Observatory> {
+        Arc::clone(&self.proxy.observatory)
+    }
+
+    /// Carries traffic until SIGTERM or SIGINT, then ends connections within the grace.
+    ///
+    /// # Errors
+    /// [`ServeError::System`] when a thread or a runtime cannot be had, [`ServeError::OwnListener`] when a server is
+    /// found to be this very proxy, [`ServeError::Forced`] when a second signal cut the grace short.
+    pub fn run(self) -> Result<(), ServeError> {
+        let runtime = runtime().map_err(refused("start a runtime"))?;
+        let (stop, others) = {
+            let _inside = runtime.enter();
+            // Before anything can take long: a signal that nobody awaits ends the process.
+            let signals = StopSignals::new().and_then(|stop| Ok((stop, OtherSignals::new()?)));
+            signals.map_err(refused("listen for signals"))?
+        };
+        runtime.spawn(others.survive());
+        let workers = self.start_workers()?;
+        let outcome = runtime.block_on(self.oversee(stop));
+        // A look-up that hangs is not waited for.
+        runtime.shutdown_background();
+        if outcome.is_ok() {
+            for worker in workers {
+                if worker.join().is_err() {
+                    tracing::error!("a worker thread panicked");
+                }
+            }
+        }
+        outcome
+    }
+
+    fn start_workers(&self) -> Result<Vec<thread::JoinHandle<()>>, ServeError> {
+        let start = |number| {
+            let runtime = runtime()?;
+            let (proxy, reservations) = (Arc::clone(&self.proxy), self.reservations.clone());
+            let worker = Worker { proxy, number, reservations };
+            thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                runtime.block_on(worker.run());
+                // Connections that the grace did not end are cut here; nothing is waited for.
+                runtime.shutdown_background();
+            })
+        };
+        let workers: io::Result<Vec<_>> = (0..self.proxy.settings.workers.get()).map(start).collect();
+        workers.map_err(refused("start a worker thread"))
+    }
+
+    /// What happens beside the traffic: probes, verdicts that wait for their time, signals.
+    async fn oversee(&self, mut stop: StopSignals) -> Result<(), ServeError> {
+        let proxy = &self.proxy;
+        proxy.begin_heartbeat(None);
+        for place in 0..proxy.settings.servers.len() {
+            let prober = Prober { proxy: Arc::clone(proxy), server: ServerId(place as u16) };
+            tokio::spawn(prober.run());
+            let suspect = LoopSuspect { proxy: Arc::clone(proxy), server: ServerId(place as u16) };
+            tokio::spawn(suspect.run());
+        }
+        let ticking = tokio::spawn(every(TICK, Arc::clone(proxy), ProxyState::tick));
+        tokio::spawn(host_monitor::monitor_host(Arc::clone(proxy), self.addresses()));
+        tokio::spawn(every(CHECK, Arc::clone(proxy), ProxyState::check_silence));
+        tokio::select! {
+            () = first_look(proxy) => {
+                not_itself(proxy)?;
+                proxy.observatory.set_ready(true);
+                tracing::info!(listening = ?self.addresses(), "ready");
+                stop.recv().await;
+            }
+            () = stop.recv() => {}
+        }
+        proxy.observatory.set_ready(false);
+        tracing::info!(open = proxy.open(), grace = ?proxy.settings.shutdown_grace, "stopping");
+        proxy.stopping.cancel();
+        let drained = async {
+            let deadline = tokio::time::Instant::now() + proxy.settings.shutdown_grace;
+            while proxy.is_busy() && tokio::time::Instant::now() < deadline {
+                tokio::time::sleep(TICK).await;
+            }
+        };
+        let outcome = tokio::select! {
+            () = drained => Ok(()),
+            () = stop.recv() => Err(ServeError::Forced { open: proxy.open() }),
+        };
+        ticking.abort();
+        proxy.tick();
+        outcome
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+async fn every(period: Duration, proxy: Arc<ProxyState>, act: fn(&ProxyState)) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        act(&proxy);
+    }
+}
+
+/// Waits until every server was probed once and the listeners that this opens are open, or for [`FIRST_LOOK`].
+async fn first_look(proxy: &ProxyState) {
+    let deadline = tokio::time::Instant::now() + FIRST_LOOK;
+    let unseen = || proxy.observatory.roster().servers.iter().any(|server| server.seen_at.0 == 0);
+    while (unseen() || !proxy.all_listen()) && tokio::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A server that is this very proxy is a mistake in what it was told.
+fn not_itself(proxy: &ProxyState) -> Result<(), ServeError> {
+    let own = proxy.names.iter().find_map(|name| Some((name.server().clone(), name.own_listener()?)));
+    own.map_or(Ok(()), |(server, listener)| Err(ServeError::OwnListener { server, listener }))
+}
+
+/// The signals that ask for a stop.
+struct StopSignals {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Signals that end a process which does not await them, and that others send for reasons of their own.
+struct OtherSignals {
+    hang_up: Signal,
+    first: Signal,
+    second: Signal,
+}
+
+impl OtherSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            first: signal(SignalKind::user_defined1())?,
+            second: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Says that they came, and does nothing else.
+    async fn survive(mut self) {
+        let log_throttle = LogThrottle::default();
+        loop {
+            let name = tokio::select! {
+                _ = self.hang_up.recv() => "SIGHUP",
+                _ = self.first.recv() => "SIGUSR1",
+                _ = self.second.recv() => "SIGUSR2",
+            };
+            let Some(suppressed) = log_throttle.pass(name) else { continue };
+            if name == "SIGHUP" {
+                let note = "there is no reload yet: the configuration is read at the start";
+                tracing::warn!(signal = name, suppressed, "{note}");
+            } else {
+                tracing::info!(signal = name, suppressed, "signal ignored");
+            }
+        }
+    }
+}

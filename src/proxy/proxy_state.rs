@@ -1,0 +1,459 @@
+//! What all threads of a running proxy share.
+
+mod claims;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::claim_registry::ClaimRegistry;
+use super::clock::Clock;
+use super::descriptors;
+use super::hand_over::WorkerQueues;
+use super::loop_detector::LoopDetector;
+use super::name_lookup::ServerName;
+use super::own_pause::ThreadHeartbeats;
+use super::server_activity::ServerActivity;
+use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
+use crate::control::ConnectionControl;
+use crate::ids::{ConnectionId, ServerId};
+use crate::observe::Observatory;
+use crate::route::ComplaintLog;
+use crate::session::probe_result::{ProbeResult, ServerHealth};
+use crate::session::transition::SessionTransition;
+use crate::time::Timestamp;
+use crate::wire::first_frame::ConnectionOpening;
+
+/// The running proxy, as its tasks see it.
+#[derive(Debug)]
+pub(super) struct ProxyState {
+    /// What it was told to do.
+    pub(super) settings: Settings,
+    /// The names of its servers, in the settings' order.
+    pub(super) names: Vec<ServerName>,
+    /// What may go round.
+    pub(super) loops: LoopDetector,
+    /// What it has seen.
+    pub(super) observatory: Arc<Observatory>,
+    /// Its clock.
+    pub(super) clock: Clock,
+    /// Cancelled when it begins to stop.
+    pub(super) stopping: CancellationToken,
+    /// The way to the connections that it carries.
+    pub(super) control: Arc<ConnectionControl>,
+    open_listeners: Vec<watch::Sender<bool>>,
+    /// Listeners that listen now, each worker's counted.
+    listening: AtomicUsize,
+    probe_now: Vec<Notify>,
+    activities: Vec<ServerActivity>,
+    /// Sent after each probe of a server.
+    looks: watch::Sender<()>,
+    standing: Mutex<ComplaintLog>,
+    /// The claims that are out.
+    pub(super) claim_registry: Arc<ClaimRegistry>,
+    heartbeats: ThreadHeartbeats,
+    connections: AtomicU64,
+    open: AtomicUsize,
+    /// Who carries how many of them.
+    pub(super) hand_overs: WorkerQueues,
+    /// Client connections at one time.
+    places: usize,
+    /// Connections of each client address, where those are bounded; as many as are open.
+    by_address: Mutex<HashMap<IpAddr, usize, RandomState>>,
+    turn: AtomicUsize,
+}
+
+impl ProxyState {
+    /// A proxy that has not seen anything yet.
+    pub(super) fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
+        let own = Arc::new(OwnListeners::of(&settings.listeners));
+        let names: Vec<ServerName> =
+            settings.servers.iter().map(|server| ServerName::of(server.clone(), &own)).collect();
+        let hand_overs = WorkerQueues::new(settings.workers.get());
+        let room = descriptors::room_for(&settings);
+        let control = Arc::new(ConnectionControl::new(settings.workers.get()));
+        let open_listeners = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
+        let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
+        let activities = settings.servers.iter().map(|_| ServerActivity::default()).collect();
+        let standing = ComplaintLog::new(settings.servers.len());
+        // The workers, and the thread beside the traffic.
+        let heartbeats = ThreadHeartbeats::new(settings.workers.get() + 1);
+        Self {
+            settings,
+            loops: LoopDetector::new(names.len()),
+            names,
+            observatory,
+            clock,
+            stopping: CancellationToken::new(),
+            control,
+            open_listeners,
+            listening: AtomicUsize::new(0),
+            probe_now,
+            activities,
+            looks: watch::Sender::new(()),
+            standing: Mutex::new(standing),
+            claim_registry: Arc::new(ClaimRegistry::new(room.left_claims)),
+            heartbeats,
+            connections: AtomicU64::new(1),
+            open: AtomicUsize::new(0),
+            places: room.clients,
+            by_address: Mutex::default(),
+            hand_overs,
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// A number for a new connection.
+    pub(super) fn next_connection(&self) -> ConnectionId {
+        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A number that differs from claim to claim, so that equally loaded servers take turns.
+    pub(super) fn next_turn(&self) -> usize {
+        self.turn.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Tells the ledger, and lets the prober look where the ledger wants to know more.
+    pub(super) fn apply(&self, now: Timestamp, transition: SessionTransition) {
+        self.show_alive();
+        for server in self.observatory.apply(now, transition) {
+            self.probe_soon(server);
+        }
+    }
+
+    /// Takes note of a probe of a server: what it means for the ledger, and for the listeners.
+    pub(super) fn server_seen(
+        &self,
+        server: ServerId,
+        connected_at: Timestamp,
+        asked_at: Timestamp,
+        probe_result: ProbeResult,
+    ) {
+        self.apply(self.clock.now(), SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result });
+        let roster = self.observatory.roster();
+        for (listener, open_listener) in self.settings.listeners.iter().zip(&self.open_listeners) {
+            let open = match listener.kind {
+                ListenerKind::Mirror(server) => roster.get(server).is_some_and(|server| server.health.accepts()),
+                ListenerKind::Pooled => roster.any_accepts(),
+            };
+            open_listener.send_if_modified(|was| std::mem::replace(was, open) != open);
+        }
+    }
+
+    /// Follows whether a listener is to be open.
+    pub(super) fn open_listener(&self, listener: usize) -> watch::Receiver<bool> {
+        self.open_listeners[listener].subscribe()
+    }
+
+    /// Says that a listening socket is open, or no longer is.
+    pub(super) fn listens(&self, does: bool) {
+        if does {
+            self.listening.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.listening.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether every listener that is to be open is open, at every worker.
+    pub(super) fn all_listen(&self) -> bool {
+        let open = self.open_listeners.iter().filter(|open_listener| *open_listener.borrow()).count();
+        self.listening.load(Ordering::Relaxed) >= open * self.settings.workers.get()
+    }
+
+    /// Does what time brings: decides closes whose bound has run out.
+    pub(super) fn tick(&self) {
+        self.show_alive();
+        for server in self.observatory.tick(self.clock.now()) {
+            self.probe_soon(server);
+        }
+    }
+
+    /// Has the connections to servers that keep silent look at how long they have been waiting.
+    pub(super) fn check_silence(&self) {
+        self.judge_servers();
+        for server in &self.observatory.roster().servers {
+            if matches!(server.health, ServerHealth::Unresponsive | ServerHealth::Unreachable) {
+                self.control.registries().iter().for_each(|registry| registry.check(server.id));
+            }
+        }
+    }
+
+    /// Makes the calling thread one whose pauses are noticed: a worker by its number, or the one beside the traffic.
+    pub(super) fn begin_heartbeat(&self, worker: Option<usize>) {
+        self.heartbeats.begin(worker.unwrap_or(self.settings.workers.get()), self.clock.now());
+    }
+
+    /// Gives a sign of life of the calling thread, and tells of the pause that it ends, if it does.
+    pub(super) fn show_alive(&self) {
+        let now = self.clock.now();
+        let Some(pause) = self.heartbeats.beat(now) else { return };
+        let added = self.heartbeats.note(pause);
+        for server in self.observatory.apply(now, SessionTransition::ProxyPaused(pause)) {
+            self.probe_soon(server);
+        }
+        self.observatory.note_own_pause(pause, added);
+    }
+
+    /// How much of the time between two moments zoogate itself stood still. It counts in no waiting time.
+    pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
+        self.show_alive();
+        self.heartbeats.paused_within(from, to)
+    }
+
+    /// Whether a client's first bytes are to be forwarded: a question of this proxy's own that went round is not.
+    pub(super) async fn lets_pass(&self, opening: ConnectionOpening, client: &TcpStream) -> bool {
+        match opening {
+            ConnectionOpening::Word(word) => self.loops.lets_pass(word, self.clock.now(), client).await,
+            _ => true,
+        }
+    }
+
+    /// Whether returning sessions go back to their servers.
+    pub(super) fn pins(&self) -> bool {
+        self.settings.pin == PinMode::Soft
+    }
+
+    /// Has a server probed without waiting for its turn.
+    pub(super) fn probe_soon(&self, server: ServerId) {
+        if let Some(notify) = self.probe_now.get(server.index()) {
+            notify.notify_one();
+        }
+    }
+
+    /// Waits until somebody wants to know about a server at once.
+    pub(super) async fn probe_wanted(&self, server: ServerId) {
+        match self.probe_now.get(server.index()) {
+            Some(notify) => notify.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a place for a connection of this client that this worker has accepted.
+    ///
+    /// # Errors
+    /// Which bound it met.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, worker: usize) -> Result<Permit, ConnectionLimit> {
+        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let worker = self.hand_overs.choose(worker);
+        let mut permit = Permit { proxy: Arc::clone(self), address: None, worker };
+        if open >= self.places {
+            return Err(ConnectionLimit::Everybody);
+        }
+        if let Some(most) = self.settings.connections.per_address {
+            let client = client.to_canonical();
+            let mut by_address = self.by_address();
+            let same = by_address.entry(client).or_default();
+            if *same >= most.get() {
+                return Err(ConnectionLimit::Address);
+            }
+            *same += 1;
+            permit.address = Some(client);
+        }
+        Ok(permit)
+    }
+
+    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize, RandomState>> {
+        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a stop has something to wait for: clients, or claims that are watched until they can do no harm.
+    pub(super) fn is_busy(&self) -> bool {
+        self.open() > 0 || self.claim_registry.taken() > 0
+    }
+
+    /// Client connections that are open now.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// A client connection's place, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Permit {
+    proxy: Arc<ProxyState>,
+    /// The address that it counts for, where addresses are bounded.
+    address: Option<IpAddr>,
+    /// The worker that carries it.
+    worker: usize,
+}
+
+impl Permit {
+    /// The worker that is to carry the connection.
+    pub(super) fn worker(&self) -> usize {
+        self.worker
+    }
+}
+
+/// The bound that a client has met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ConnectionLimit {
+    /// `connections.max`, or as many as there are descriptors for.
+    Everybody,
+    /// `connections.per_address`.
+    Address,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.proxy.open.fetch_sub(1, Ordering::Relaxed);
+        self.proxy.hand_overs.left(self.worker);
+        let Some(address) = self.address else { return };
+        let mut by_address = self.proxy.by_address();
+        if let Some(same) = by_address.get_mut(&address) {
+            *same -= 1;
+            if *same == 0 {
+                by_address.remove(&address);
+            }
+        }
+    }
+}
+
+/// A connection as a server's load, for as long as it lives.
+#[derive(Debug)]
+pub(super) struct LoadGuard {
+    observatory: Arc<Observatory>,
+    server: ServerId,
+}
+
+impl LoadGuard {
+    /// Counts one more connection at the server.
+    pub(super) fn add(observatory: &Arc<Observatory>, server: ServerId) -> Self {
+        observatory.load(server).fetch_add(1, Ordering::Relaxed);
+        Self { observatory: Arc::clone(observatory), server }
+    }
+}
+
+impl Drop for LoadGuard {
+    fn drop(&mut self) {
+        self.observatory.load(self.server).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Where a client came from and where its connection arrived.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientOrigin {
+    /// The client.
+    pub(super) client: SocketAddr,
+    /// The worker that carries it.
+    pub(super) worker: usize,
+}
+
+/// For how long a claim with this timeout can still be carried out after it was sent: a server that is frozen for twice
+/// the timeout has lost its leader, and with it the claim.
+pub(super) fn claim_lasts(timeout_ms: i32) -> Duration {
+    crate::route::claim_lasts(asked_timeout(timeout_ms))
+}
+
+/// The session timeout that a client asks for, within reason: it can ask for anything.
+pub(super) fn asked_timeout(timeout_ms: i32) -> Duration {
+    let asked = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    asked.clamp(SHORTEST_TIMEOUT, LONGEST_TIMEOUT)
+}
+
+/// Below this no ZooKeeper goes (two ticks of half a second).
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
+/// Above this nobody waits for a session.
+pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::{self, ConfigKeys, ConfigSources, FileText};
+
+    /// A proxy with these settings.
+    pub(in crate::proxy) fn proxy(text: &str) -> ProxyState {
+        let file = FileText { path: "test.toml".into(), text: text.to_owned() };
+        let cores = std::num::NonZeroUsize::MIN;
+        let sources = ConfigSources { file: Some(file), variables: Vec::new(), flags: ConfigKeys::default(), cores };
+        let settings = config::load(&sources).unwrap().settings;
+        let clock = Clock::start();
+        let observatory = Arc::new(Observatory::new(&settings, clock.now()));
+        ProxyState::new(settings, observatory, clock)
+    }
+
+    #[test]
+    fn doors_that_are_to_be_open_listen_at_every_worker() {
+        let listeners = r#"["127.0.0.1:1", "127.0.0.1:2=a:1", "127.0.0.1:3=b:1"]"#;
+        let proxy = proxy(&format!("servers = \"a:1,b:1\"\nworkers = 2\nlisten = {listeners}"));
+        assert!(proxy.all_listen(), "none is to be open");
+        let now = proxy.clock.now();
+        proxy.server_seen(ServerId(0), now, now, ProbeResult::of(ServerHealth::NotServing));
+        // The pooled address and the mirror of the server that was seen.
+        for _ in 0..4 {
+            assert!(!proxy.all_listen());
+            proxy.listens(true);
+        }
+        assert!(proxy.all_listen());
+        proxy.listens(false);
+        assert!(!proxy.all_listen());
+    }
+
+    #[test]
+    fn as_many_clients_are_let_in_as_there_are_places_and_each_leaves_its_own() {
+        let listener = "servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\n[connections]\nmax = 2";
+        let proxy = Arc::new(proxy(listener));
+        let admit = || proxy.admit([127, 0, 0, 1].into(), 0);
+        let [first, second, third] = [(); 3].map(|()| admit());
+        assert!(first.is_ok() && second.is_ok() && third.is_err());
+        assert_eq!(proxy.open(), 2);
+        drop(first);
+        assert!(admit().is_ok());
+        assert_eq!(proxy.open(), 1);
+    }
+
+    #[test]
+    fn one_address_has_as_many_places_as_it_may_and_nothing_is_kept_of_those_that_left() {
+        let bounds = "[connections]\nmax = 4\nper_address = 2";
+        let proxy = Arc::new(proxy(&format!("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\n{bounds}")));
+        let admit = |host: u8| proxy.admit([127, 0, 0, host].into(), 0);
+        let [first, second, third] = [1, 1, 1].map(admit);
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(third.unwrap_err(), ConnectionLimit::Address);
+        let mapped = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+        assert_eq!(
+            proxy.admit(mapped.into(), 0).unwrap_err(),
+            ConnectionLimit::Address,
+            "the same address in another form"
+        );
+        let others = [2, 3].map(admit);
+        assert!(others.iter().all(Result::is_ok));
+        assert_eq!(admit(4).unwrap_err(), ConnectionLimit::Everybody);
+        drop(first);
+        let again = admit(1);
+        assert!(again.is_ok());
+        drop((second, again, others));
+        assert_eq!((proxy.open(), proxy.by_address().len()), (0, 0));
+    }
+
+    #[test]
+    fn a_blocked_thread_notices_its_pause_before_anything_else_is_decided() {
+        let proxy = proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 2");
+        proxy.begin_heartbeat(Some(1));
+        let from = proxy.clock.now();
+        std::thread::sleep(Duration::from_millis(350));
+        // No sign of life was due in between: the question itself finds it.
+        let paused = proxy.paused_within(from, proxy.clock.now());
+        assert!(paused >= Duration::from_millis(340), "{paused:?}");
+        assert!(proxy.observatory.metrics().contains("zoogate_own_pauses_total 1\n"));
+    }
+
+    #[test]
+    fn claims_take_turns() {
+        let proxy = proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]");
+        assert_ne!(proxy.next_turn(), proxy.next_turn());
+    }
+
+    #[test]
+    fn a_timeout_is_believed_within_bounds() {
+        assert_eq!((asked_timeout(18_000), claim_lasts(18_000)), (Duration::from_secs(18), Duration::from_secs(36)));
+        assert_eq!((asked_timeout(0), asked_timeout(-1)), (SHORTEST_TIMEOUT, SHORTEST_TIMEOUT));
+        assert_eq!((claim_lasts(4_000), claim_lasts(i32::MAX)), (Duration::from_secs(30), Duration::from_mins(2)));
+    }
+}

@@ -1,0 +1,234 @@
+//! From a connection's end to its reason: what is decided at once, what waits for which evidence, what runs out of time.
+
+use super::SessionLedger;
+use super::attachment::Attachment;
+use super::decision_queue::WaitsFor;
+use super::disconnect_burst::{BurstCause, BurstOutcome, DisconnectBurst, PROBE_BOUND};
+use super::rules::{self, RuleInput};
+use super::session_record::{SessionEnd, SessionRecord, SessionState};
+use super::unexplained_close::UnexplainedClose;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::own_pause::OwnPause;
+use crate::session::transition::LedgerFinding;
+use crate::session::verdict::{EndReason, Explanation, RefusalEvidence, SessionMovedRefusal};
+use crate::time::Timestamp;
+
+impl SessionLedger {
+    /// A connection has ended: decides why at once, or says what is waited for.
+    pub(super) fn close_ended(&mut self, now: Timestamp, close: UnexplainedClose) {
+        let (server, session, closing) = (close.claim.server, close.session, close.end.closing);
+        // Most ends explain themselves, and so cost no wait and no entry in a queue.
+        let explanation = rules::at_once(self.input(&close));
+        let explained = explanation.is_some() || rules::has_own_reason(self.input(&close));
+        // Before the decision: an end counts for its server's burst whatever its own reason turns out to be.
+        self.leave_server(&close, explanation.is_none(), explained, now);
+        match explanation {
+            Some(explanation) => self.decide(close, explanation),
+            None if close.attached_at().is_some() => {
+                // The leader is asked too, because a server that drops its clients most often does so for want of
+                // one.
+                self.ensemble.request_probes_around(server, now);
+                for rival in rules::rival_servers(self.input(&close)) {
+                    // Whether the server of a rival claim serves again decides whether a claim was carried out late.
+                    self.ensemble.request_probe(rival, now);
+                }
+                // Its burst ends by itself; this bound only keeps the promise should that fail.
+                let due = now.after(PROBE_BOUND * 2);
+                self.queue.put(close, WaitsFor::Burst, due);
+                self.resolve_burst(now, server);
+            }
+            None => {
+                self.ensemble.request_probe(server, now);
+                self.ensemble.view(server).unanswered.push(close.connection);
+                self.queue.put(close, WaitsFor::Probe, now.after(PROBE_BOUND));
+            }
+        }
+        // A session that was closed will not be claimed again: ends that waited for that are decided now.
+        if closing {
+            self.session_came_back(session);
+        }
+    }
+
+    /// zoogate itself stood still: what is waited for has that much longer.
+    pub(super) fn proxy_paused(&mut self, pause: OwnPause) {
+        let more = self.own_pauses.note(pause).time;
+        // No peer could speak to us in that time, so nobody may be blamed for not having done so.
+        self.queue.postpone(more);
+        self.ensemble.allow_bursts(more);
+    }
+
+    /// A server was probed.
+    pub(super) fn server_seen(&mut self, now: Timestamp, server: ServerId) {
+        for connection in std::mem::take(&mut self.ensemble.view(server).unanswered) {
+            self.resolve_unanswered(server, connection);
+        }
+        // All of them, not only this one: a probe of the leader decides the bursts of its followers.
+        for server in self.ensemble.with_burst() {
+            self.resolve_burst(now, server);
+        }
+    }
+
+    /// A session was claimed and answered, or closed: decides its closes that wait for that.
+    pub(super) fn session_came_back(&mut self, session: SessionId) {
+        // The record knows which ends are undecided, so a storm need not search the whole queue.
+        let waits = |entry: &&Attachment| entry.end.is_some_and(|end| end.reason.is_none());
+        let waiting: Vec<ConnectionId> = self
+            .record(session)
+            .into_iter()
+            .flat_map(SessionRecord::attachments)
+            .filter(waits)
+            .map(|entry| entry.connection)
+            .collect();
+        for connection in waiting {
+            let Some((close, stage, due)) = self.queue.take(connection) else { continue };
+            let explanation = match stage {
+                WaitsFor::Return(outcome) => rules::after_return(self.input(&close), outcome),
+                WaitsFor::Burst => rules::explained_by_sibling(self.input(&close)),
+                WaitsFor::Probe => rules::pushed_aside_unanswered(self.input(&close)),
+            };
+            match explanation {
+                Some(explanation) => self.decide(close, explanation),
+                // Back with its old deadline: each piece of evidence may come, none may prolong the wait.
+                None => self.queue.put(close, stage, due),
+            }
+        }
+    }
+
+    /// Decides what has run out of time.
+    pub(super) fn expire_deadlines(&mut self, now: Timestamp) {
+        // Bursts before single deadlines: what a burst explains must not run out of time a moment before.
+        for server in self.ensemble.due_burst(now) {
+            self.resolve_burst(now, server);
+        }
+        while let Some(connection) = self.queue.overdue(now, self.sessions.len()) {
+            let Some((close, stage, _)) = self.queue.take(connection) else { return };
+            let input = self.input(&close);
+            let explanation = match stage {
+                WaitsFor::Probe => rules::after_probe(input),
+                WaitsFor::Burst => rules::after_burst(input, &BurstCause::Stays(BurstOutcome::UNKNOWN))
+                    .unwrap_or_else(|| rules::without_return(input, BurstOutcome::UNKNOWN)),
+                WaitsFor::Return(outcome) => rules::without_return(input, outcome),
+            };
+            self.decide(close, explanation);
+        }
+    }
+
+    /// Takes an ended connection off its server's count, and into the server's burst when it is not decided yet.
+    /// Only what nothing else explains is a sign that the server has left.
+    fn leave_server(&mut self, close: &UnexplainedClose, undecided: bool, explained: bool, now: Timestamp) {
+        let Some(attached_at) = close.attached_at() else { return };
+        let server = close.claim.server;
+        // Taken before this end is subtracted: the burst counts its first connection among those that stood.
+        let standing = self.ensemble.view(server).attached;
+        if undecided && self.ensemble.view(server).burst.is_none() {
+            let burst = DisconnectBurst::begin(server, standing, attached_at, &self.ensemble, now);
+            self.ensemble.view(server).burst = Some(burst);
+        }
+        let view = self.ensemble.view(server);
+        view.attached = standing.saturating_sub(1);
+        let Some(burst) = view.burst.as_mut() else { return };
+        if undecided {
+            burst.add_close(close.connection, attached_at, now);
+        }
+        if explained {
+            burst.leave_one(attached_at);
+        } else {
+            burst.drop_one(attached_at, close.was_reset());
+        }
+    }
+
+    /// Ends a server's burst when it is known what it was, and resolves its closes.
+    fn resolve_burst(&mut self, now: Timestamp, server: ServerId) {
+        let Some(burst) = self.ensemble.get(server).and_then(|view| view.burst.as_ref()) else { return };
+        let Some(cause) = burst.cause(server, &self.ensemble, now) else {
+            if burst.wants_probe(&self.ensemble, server, now) {
+                self.ensemble.request_probes_around(server, now);
+            }
+            return;
+        };
+        let Some(burst) = self.ensemble.view(server).burst.take() else { return };
+        if matches!(cause, BurstCause::LeaderLost(_)) {
+            // Remembered, because the next server of the same outage often has less evidence than the first.
+            self.ensemble.lost_leader(burst.started_at);
+        }
+        let view = self.ensemble.view(server);
+        if matches!(cause, BurstCause::LeaderLost(_) | BurstCause::Leaving(_)) && !burst.is_straggling(view) {
+            view.departed = Some((burst.started_at, cause.clone()));
+        }
+        // Its ends are resolved in portions: 10,000 at once would hold the lock for longer than a probe may take.
+        self.over.push_back((cause, burst.closes));
+    }
+
+    /// Resolves at most this many closes of bursts that are over.
+    pub(super) fn resolve_finished_bursts(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some((cause, mut closes)) = self.over.pop_front() else { return };
+            if let Some(connection) = closes.pop() {
+                self.resolve_after_burst(connection, &cause);
+                self.over.push_front((cause, closes));
+            }
+        }
+    }
+
+    fn resolve_after_burst(&mut self, connection: ConnectionId, cause: &BurstCause) {
+        let Some((close, _, _)) = self.queue.take(connection) else { return };
+        if let Some(explanation) = rules::after_burst(self.input(&close), cause) {
+            return self.decide(close, explanation);
+        }
+        let due = close.ended_at.after(close.return_bound());
+        self.queue.put(close, WaitsFor::Return(cause.outcome()), due);
+    }
+
+    /// An unexplained close that waits for a probe of its server.
+    fn resolve_unanswered(&mut self, server: ServerId, connection: ConnectionId) {
+        let Some((close, stage, due)) = self.queue.take(connection) else { return };
+        if self.ensemble.get(server).is_some_and(|view| view.tells_about(close.claim.claimed_at, close.ended_at)) {
+            let explanation = rules::after_probe(self.input(&close));
+            self.decide(close, explanation);
+        } else {
+            self.queue.put(close, stage, due);
+            self.ensemble.view(server).unanswered.push(connection);
+        }
+    }
+
+    /// The reason is final.
+    fn decide(&mut self, close: UnexplainedClose, explanation: Explanation) {
+        let many = self.ensemble.get(close.claim.server).is_some_and(|view| view.many);
+        // Behind a name that stands for several servers nobody knows which one was meant, so nothing is certain.
+        let explanation = if many { explanation.of_unknown_server() } else { explanation };
+        let reason = explanation.reason;
+        self.change(close.session, |record| {
+            record.decide(close.connection, reason);
+            // Only a session that is nowhere attached: an older connection may expire while the session lives on
+            // elsewhere.
+            let over = matches!(record.state(), SessionState::Pending { .. }) && reason == EndReason::SessionExpired;
+            if over {
+                record.set_state(SessionState::Ended { at: close.ended_at, how: SessionEnd::Expired });
+            }
+        });
+        if let Some(RefusalEvidence { evidence, claimed_by }) = explanation.refusal {
+            self.record_refusal(SessionMovedRefusal {
+                session: close.session,
+                connection: close.connection,
+                client: close.claim.client,
+                server: close.claim.server,
+                claimed_by,
+                at: close.ended_at,
+                evidence,
+                confidence: explanation.confidence,
+                facts: explanation.facts.clone(),
+                identity: self.record(close.session).and_then(SessionRecord::identity),
+                unanswered: close.end.unanswered.clone(),
+                unanswered_count: close.end.unanswered_count,
+            });
+        }
+        self.explain_moves(close.connection, reason);
+        let ended = close.closed_with(explanation);
+        self.ended.push(ended.clone());
+        self.findings.push(LedgerFinding::Ended(ended));
+    }
+
+    fn input<'a>(&'a self, close: &'a UnexplainedClose) -> RuleInput<'a> {
+        RuleInput { close, session: self.record(close.session), ensemble: &self.ensemble, own_pauses: &self.own_pauses }
+    }
+}

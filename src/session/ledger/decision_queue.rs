@@ -1,0 +1,173 @@
+//! The closes that wait for evidence, and until when.
+//!
+//! Bounded by number and by bytes: when too many wait, the one whose time runs out first is to be decided with what is known.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+
+use super::disconnect_burst::BurstOutcome;
+use super::retention::close_weight;
+use super::unexplained_close::UnexplainedClose;
+use crate::ids::ConnectionId;
+use crate::time::Timestamp;
+
+/// How many unexplained closes may wait at once. A storm of 10,000 sessions fits several times.
+pub const UNDECIDED_CLOSES: usize = 50_000;
+/// Bytes of the closes that may wait, besides [`UNDECIDED_BYTES_A_SESSION`]. One is some 400 bytes, and 3 KiB at most.
+pub const UNDECIDED_BYTES: usize = 6 << 20;
+/// Bytes of closes that each session which is remembered may add to that: many that end together are no attack.
+pub const UNDECIDED_BYTES_A_SESSION: usize = 2 << 10;
+
+/// What an unexplained close waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum WaitsFor {
+    /// A probe of the server that did not answer its claim.
+    Probe,
+    /// The end of its server's burst.
+    Burst,
+    /// The next attach of its session; its server went on serving, as somebody said.
+    Return(BurstOutcome),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct DecisionQueue {
+    closes: HashMap<ConnectionId, (UnexplainedClose, WaitsFor, Timestamp), RandomState>,
+    /// The same closes by the moment when they must be decided.
+    due: BTreeSet<(Timestamp, ConnectionId)>,
+    /// What the closes weigh.
+    bytes: usize,
+}
+
+impl DecisionQueue {
+    pub(super) fn put(&mut self, close: UnexplainedClose, stage: WaitsFor, due: Timestamp) {
+        self.due.insert((due, close.connection));
+        self.bytes += close_weight(&close);
+        self.closes.insert(close.connection, (close, stage, due));
+    }
+
+    pub(super) fn take(&mut self, connection: ConnectionId) -> Option<(UnexplainedClose, WaitsFor, Timestamp)> {
+        let (close, stage, due) = self.closes.remove(&connection)?;
+        self.due.remove(&(due, connection));
+        self.bytes -= close_weight(&close);
+        Some((close, stage, due))
+    }
+
+    /// Gives every close that much longer.
+    pub(super) fn postpone(&mut self, more: Duration) {
+        for (_, _, due) in self.closes.values_mut() {
+            *due = due.after(more);
+        }
+        self.due = self.due.iter().map(|(due, connection)| (due.after(more), *connection)).collect();
+    }
+
+    pub(super) fn stage(&self, connection: ConnectionId) -> Option<WaitsFor> {
+        self.closes.get(&connection).map(|(_, stage, _)| *stage)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.closes.len()
+    }
+
+    /// The next one that must be decided now: its time has run out, or there are too many.
+    pub(super) fn overdue(&self, now: Timestamp, sessions: usize) -> Option<ConnectionId> {
+        let &(due, connection) = self.due.first()?;
+        let heavy = self.bytes > UNDECIDED_BYTES + UNDECIDED_BYTES_A_SESSION * sessions;
+        (due <= now || self.closes.len() > UNDECIDED_CLOSES || heavy).then_some(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::ids::{ServerId, SessionId, Xid, Zxid};
+    use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
+    use crate::session::ledger::attachment::{Claim, ClaimOutcome};
+    use crate::session::ledger::claim_dialect::ClaimDialect;
+    use crate::session::verdict::RouteReason;
+    use crate::wire::handshake::PasswordCheck;
+    use crate::wire::{Dialect, OpCode};
+
+    /// Sessions enough for the bytes of any cases.
+    const MANY: usize = 100_000;
+
+    fn close(number: u64) -> UnexplainedClose {
+        let end = ConnectionEnd {
+            closer: ConnectionCloser::Server(CloseKind::Fin),
+            unanswered: Vec::new(),
+            unanswered_count: 0,
+            unanswered_pings: 0,
+            skipped: 0,
+            fatal_error: None,
+            closing: false,
+            oversized: None,
+            long_reply: None,
+            client_heard_at: Timestamp::ZERO,
+            server_heard_at: Timestamp::ZERO,
+            server_pause: None,
+        };
+        let claim = Claim {
+            client: SocketAddr::from(([10, 0, 0, 1], 4000)),
+            server: ServerId(0),
+            claimed_at: Timestamp::ZERO,
+            requested_ms: 6_000,
+            routed: RouteReason::Spread,
+            password: PasswordCheck::NotNeeded,
+            outcome: ClaimOutcome::Unanswered,
+        };
+        UnexplainedClose {
+            connection: ConnectionId(number),
+            session: SessionId::NEW,
+            claim,
+            last_zxid: Zxid(0),
+            server_zxid: None,
+            read_only: None,
+            speech: ClaimDialect { asked: Dialect::ZOOKEEPER, agreed: None, refusal: None },
+            end,
+            ended_at: Timestamp::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_first_to_run_out_of_time_is_decided_then_or_when_too_many_wait() {
+        let mut queue = DecisionQueue::default();
+        assert_eq!(queue.overdue(Timestamp(u64::MAX), MANY), None);
+        for number in 1..=UNDECIDED_CLOSES as u64 {
+            queue.put(close(number), WaitsFor::Probe, Timestamp(1_000 + number));
+        }
+        assert_eq!((queue.len(), queue.overdue(Timestamp(1_000), MANY)), (UNDECIDED_CLOSES, None));
+        assert_eq!(queue.overdue(Timestamp(1_001), MANY), Some(ConnectionId(1)));
+        queue.put(close(0), WaitsFor::Probe, Timestamp(9_000_000));
+        assert_eq!(queue.overdue(Timestamp(1_000), MANY), Some(ConnectionId(1)), "one too many");
+        queue.postpone(Duration::from_nanos(5));
+        assert!(queue.take(ConnectionId(2)).is_some_and(|(_, _, due)| due == Timestamp(1_007)));
+        queue.put(close(2), WaitsFor::Probe, Timestamp(1_002));
+        queue.take(ConnectionId(1));
+        queue.put(close(1), WaitsFor::Probe, Timestamp(1_001));
+        let mut heavy = DecisionQueue::default();
+        let lost = UnansweredRequest {
+            xid: Xid(1),
+            op: OpCode::CREATE,
+            path: "x".repeat(UNDECIDED_BYTES / 2),
+            sent_at: Timestamp(1),
+        };
+        for number in 1..=2 {
+            assert_eq!(heavy.overdue(Timestamp(1_000), 0), None);
+            let mut close = close(number);
+            close.end.unanswered = vec![lost.clone()];
+            heavy.put(close, WaitsFor::Probe, Timestamp(1_000 + number));
+        }
+        assert_eq!(heavy.overdue(Timestamp(1_000), 0), Some(ConnectionId(1)), "too many bytes");
+        assert_eq!(heavy.overdue(Timestamp(1_000), 10), None, "not for so many sessions");
+        assert!(heavy.take(ConnectionId(1)).is_some());
+        assert_eq!(heavy.overdue(Timestamp(1_000), 0), None);
+        assert!(queue.take(ConnectionId(1)).is_some_and(|(_, _, due)| due == Timestamp(1_001)));
+        assert_eq!(
+            (queue.overdue(Timestamp(1_000), MANY), queue.overdue(Timestamp(1_002), MANY)),
+            (None, Some(ConnectionId(2)))
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! Ends that zoogate's own pauses explain: it passed nothing on, and one side gave the other up.
+
+use std::time::Duration;
+
+use super::RuleInput;
+use super::client::ROUNDING;
+use super::server::TOGETHER;
+use crate::session::fact::ProxyFact;
+use crate::session::verdict::{EndReason, Explanation};
+
+/// The client gave up a silence that without zoogate's own pause would not have been long enough.
+pub(super) fn client_gave_up(input: RuleInput<'_>, silence: Duration, without: Duration) -> Explanation {
+    let (paused, timeout) = (silence.saturating_sub(without), input.close.claim.timeout());
+    Explanation::likely(EndReason::ProxyPaused, [ProxyFact::PausedForClient { silence, paused, timeout }])
+}
+
+/// The server ended the connection right behind a pause of zoogate's in which it heard nothing of the client, which
+/// pings every third of its timeout: it ends such a session. What else happened meanwhile was not seen.
+pub(super) fn server_gave_up(input: RuleInput<'_>) -> Option<Explanation> {
+    let (close, timeout) = (input.close, input.close.claim.timeout());
+    let pause = input.own_pauses.last_before(close.ended_at)?;
+    let since = close.attached_at()?.max(pause.from);
+    let (paused, after) = (pause.to.since(since), close.ended_at.since(pause.to));
+    ((paused + ROUNDING) * 3 >= timeout * 2 && after <= TOGETHER)
+        .then(|| Explanation::likely(EndReason::ProxyPaused, [ProxyFact::PausedForServer { paused, after, timeout }]))
+}

@@ -1,0 +1,293 @@
+//! All sessions that are remembered, at most as many as the limit says. A session is here once a server gave it; claims
+//! of others are kept in a table of their own, where they push out one another only.
+//!
+//! When it is full the session that has been over the longest makes room, then the one that has been away the
+//! longest; one that lives is never put out, so that a table full of living sessions takes no more.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+
+use super::session_record::{SessionEnd, SessionRecord, SessionState};
+use crate::ids::SessionId;
+use crate::session::identity::HolderIdentity;
+use crate::time::Timestamp;
+
+#[derive(Debug)]
+pub(super) struct SessionTable {
+    /// `records.len() <= cap`
+    records: HashMap<SessionId, Box<SessionRecord>, RandomState>,
+    /// The pending ones, by the moment when they lapse.
+    pending: BTreeSet<(Timestamp, SessionId)>,
+    /// The ended ones, by the moment when they ended.
+    ended: BTreeSet<(Timestamp, SessionId)>,
+    cap: usize,
+    keep_ended: Duration,
+    turned_away: u64,
+    /// Sessions that were forgotten before their time.
+    evicted: u64,
+    /// Sessions that were forgotten and that nobody has asked for yet.
+    forgotten: Vec<ForgottenSession>,
+}
+
+/// A session that is no longer remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ForgottenSession {
+    pub(super) session: SessionId,
+    pub(super) identity: Option<HolderIdentity>,
+}
+
+impl SessionTable {
+    pub(super) fn new(cap: usize, keep_ended: Duration) -> Self {
+        Self {
+            records: HashMap::default(),
+            pending: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            cap,
+            keep_ended,
+            turned_away: 0,
+            evicted: 0,
+            forgotten: Vec::new(),
+        }
+    }
+
+    pub(super) fn get(&self, id: SessionId) -> Option<&SessionRecord> {
+        self.records.get(&id).map(AsRef::as_ref)
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &SessionRecord> {
+        self.records.values().map(AsRef::as_ref)
+    }
+
+    pub(super) fn ids(&self) -> impl ExactSizeIterator<Item = SessionId> {
+        self.records.keys().copied()
+    }
+
+    /// How many sessions are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// How many sessions found no room.
+    pub(super) fn turned_away(&self) -> u64 {
+        self.turned_away
+    }
+
+    /// How many sessions were forgotten before their time, to make room.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The sessions that were forgotten since this was asked last.
+    pub(super) fn take_forgotten(&mut self) -> Vec<ForgottenSession> {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    /// Sees to it that there is a record of this session, pending when it is new; false when there is no room.
+    pub(super) fn ensure(&mut self, id: SessionId, now: Timestamp) -> bool {
+        self.contains(id) || self.adopt(Box::new(SessionRecord::new(id, now)))
+    }
+
+    /// Whether there is a record of this session.
+    pub(super) fn contains(&self, id: SessionId) -> bool {
+        self.records.contains_key(&id)
+    }
+
+    /// Takes in a record that is not here yet; false when there is no room.
+    pub(super) fn adopt(&mut self, record: Box<SessionRecord>) -> bool {
+        if self.records.len() >= self.cap && !self.make_room() {
+            self.turned_away += 1;
+            return false;
+        }
+        let id = record.id();
+        match place(&record) {
+            QueuePlace::Live => {}
+            QueuePlace::Pending(due) => drop(self.pending.insert((due, id))),
+            QueuePlace::Ended(at) => drop(self.ended.insert((at, id))),
+        }
+        self.records.insert(id, record);
+        true
+    }
+
+    /// Takes a record out.
+    pub(super) fn take(&mut self, id: SessionId) -> Option<Box<SessionRecord>> {
+        let record = self.records.remove(&id)?;
+        Self::unlist(&mut self.pending, &mut self.ended, id, place(&record));
+        Some(record)
+    }
+
+    /// Changes a record in any way and keeps the order of those that wait.
+    pub(super) fn change<R>(&mut self, id: SessionId, change: impl FnOnce(&mut SessionRecord) -> R) -> Option<R> {
+        let record = self.records.get_mut(&id)?;
+        // The place is taken before and after, so that no change can leave a record in the wrong order.
+        let before = place(record);
+        let result = change(record);
+        let after = place(record);
+        if before != after {
+            Self::unlist(&mut self.pending, &mut self.ended, id, before);
+            match after {
+                QueuePlace::Live => {}
+                QueuePlace::Pending(due) => drop(self.pending.insert((due, id))),
+                QueuePlace::Ended(at) => drop(self.ended.insert((at, id))),
+            }
+        }
+        Some(result)
+    }
+
+    /// Ends those that lapsed and forgets those that have been over for long enough.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        while let Some(&(due, id)) = self.pending.first() {
+            if due > now {
+                break;
+            }
+            self.change(id, |record| record.set_state(SessionState::Ended { at: due, how: SessionEnd::Lapsed }));
+            // The change has done it already; this keeps the loop from running on for ever should the two ever
+            // disagree.
+            self.pending.remove(&(due, id));
+        }
+        while let Some(&(at, id)) = self.ended.first() {
+            if at.after(self.keep_ended) > now {
+                break;
+            }
+            self.forget(id);
+            // As above: the loop must end whatever the record says.
+            self.ended.remove(&(at, id));
+        }
+    }
+
+    /// Forgets what is known under an id that a server has given anew.
+    pub(super) fn begin_anew(&mut self, id: SessionId) {
+        self.forget(id);
+    }
+
+    fn make_room(&mut self) -> bool {
+        // Never a living one: forgetting where a session is would make the next claim of it look like a new session.
+        let oldest = self.ended.first().or(self.pending.first());
+        let made = oldest.map(|&(_, id)| id).is_some_and(|id| self.forget(id));
+        self.evicted += u64::from(made);
+        made
+    }
+
+    fn forget(&mut self, id: SessionId) -> bool {
+        let Some(record) = self.take(id) else { return false };
+        self.forgotten.push(ForgottenSession { session: id, identity: record.identity() });
+        true
+    }
+
+    fn unlist(
+        pending: &mut BTreeSet<(Timestamp, SessionId)>,
+        ended: &mut BTreeSet<(Timestamp, SessionId)>,
+        id: SessionId,
+        place: QueuePlace,
+    ) {
+        match place {
+            QueuePlace::Live => {}
+            QueuePlace::Pending(due) => drop(pending.remove(&(due, id))),
+            QueuePlace::Ended(at) => drop(ended.remove(&(at, id))),
+        }
+    }
+}
+
+/// Where a record stands in the order of those that wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum QueuePlace {
+    Live,
+    Pending(Timestamp),
+    Ended(Timestamp),
+}
+
+fn place(record: &SessionRecord) -> QueuePlace {
+    match record.state() {
+        SessionState::Live => QueuePlace::Live,
+        SessionState::Pending { since } => QueuePlace::Pending(record.lapses_at(since)),
+        SessionState::Ended { at, .. } => QueuePlace::Ended(at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEPT: Duration = Duration::from_secs(10);
+
+    fn table(ids: std::ops::RangeInclusive<i64>) -> SessionTable {
+        let mut table = SessionTable::new(3, KEPT);
+        for id in ids {
+            assert!(table.ensure(SessionId(id), Timestamp(id as u64)));
+        }
+        table
+    }
+
+    fn set(table: &mut SessionTable, id: i64, state: SessionState) {
+        assert!(table.change(SessionId(id), |record| record.set_state(state)).is_some());
+    }
+
+    fn ids(table: &SessionTable) -> Vec<i64> {
+        let mut ids: Vec<i64> = table.ids().map(|id| id.0).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn ended(at: u64) -> SessionState {
+        SessionState::Ended { at: Timestamp(at), how: SessionEnd::Closed }
+    }
+
+    #[test]
+    fn a_table_full_of_living_sessions_takes_no_more() {
+        let mut table = table(1..=3);
+        for id in 1..=3 {
+            set(&mut table, id, SessionState::Live);
+        }
+        assert!(table.ensure(SessionId(2), Timestamp(9)), "it is there already");
+        assert_eq!(table.turned_away(), 0);
+        assert!(!table.ensure(SessionId(4), Timestamp(9)));
+        assert_eq!((ids(&table), table.turned_away()), (vec![1, 2, 3], 1));
+    }
+
+    #[test]
+    fn the_one_that_is_over_the_longest_makes_room_then_the_one_that_is_away_the_longest() {
+        let mut table = table(1..=3);
+        set(&mut table, 2, ended(8));
+        set(&mut table, 3, ended(7));
+        for (id, left) in [(4, [1, 2, 4]), (5, [1, 4, 5]), (6, [4, 5, 6]), (7, [5, 6, 7])] {
+            assert!(table.ensure(SessionId(id), Timestamp(id as u64)));
+            assert_eq!(ids(&table), left);
+        }
+        assert_eq!((table.turned_away(), table.pending.len(), table.ended.len()), (0, 3, 0));
+        assert_eq!(table.evicted(), 4);
+        let gone: Vec<i64> = table.take_forgotten().iter().map(|gone| gone.session.0).collect();
+        assert_eq!((gone, table.take_forgotten()), (vec![3, 2, 1, 4], vec![]));
+    }
+
+    #[test]
+    fn who_is_away_lapses_and_is_forgotten_later() {
+        let mut table = table(1..=2);
+        set(&mut table, 1, SessionState::Pending { since: Timestamp(50) });
+        set(&mut table, 2, SessionState::Live);
+        table.tick(Timestamp(49));
+        assert_eq!(table.get(SessionId(1)).map(|record| record.state().label()), Some("pending"));
+        table.tick(Timestamp(50));
+        let lapsed = SessionState::Ended { at: Timestamp(50), how: SessionEnd::Lapsed };
+        assert_eq!(table.get(SessionId(1)).map(SessionRecord::state), Some(lapsed));
+        table.tick(Timestamp(Timestamp(50).after(KEPT).0 - 1));
+        assert_eq!(ids(&table), [1, 2]);
+        table.tick(Timestamp(50).after(KEPT));
+        assert_eq!(ids(&table), [2]);
+        assert_eq!((table.pending.len(), table.ended.len()), (0, 0));
+        assert_eq!((table.evicted(), table.take_forgotten().len()), (0, 1), "its time had come");
+    }
+
+    #[test]
+    fn a_record_moves_from_one_table_to_another_as_it_is() {
+        let mut from = table(1..=2);
+        set(&mut from, 1, ended(5));
+        let mut to = SessionTable::new(3, KEPT);
+        for id in [1, 2] {
+            let record = from.take(SessionId(id)).unwrap();
+            assert!(to.adopt(record));
+        }
+        assert_eq!((from.pending.len(), from.ended.len(), from.records.len()), (0, 0, 0));
+        assert_eq!((to.pending.len(), to.ended.len(), ids(&to)), (1, 1, vec![1, 2]));
+    }
+}
