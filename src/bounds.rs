@@ -9,14 +9,12 @@ use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle,
 use crate::observe::observatory::reading;
 use crate::observe::{finding_log, log_throttle, logging, wall_clock};
 use crate::proxy::{
-    account, claim_registry, client_listener, connection, descriptors, first_frame, half_pipe, loop_detector,
+    claim_registry, client_listener, connection, descriptors, first_frame, half_pipe, live_sink, loop_detector,
     loop_suspect, older_connections, own_pause, prober, proxy_state, read_ahead, relay, socket, upstream_connect,
 };
 use crate::route;
 use crate::session::ledger::{self, controller_roles, decision_queue, retention};
-use crate::session::{
-    connection as session_connection, connection_end, identity, own_pause as known_pauses, path_ring, pending, watches,
-};
+use crate::session::{connection_end, identity, inspector, own_pause as known_pauses, path_ring, pending, watches};
 pub use quantity::BoundQuantity;
 
 /// Resident bytes that zoogate may need whatever it carries.
@@ -155,7 +153,7 @@ bounds! {
         "{looked} in one wake-up; further replies of that wake-up that do not match the oldest request count as \
          replies to nothing",
         "`zoogate_operations_total{op=\"unknown\"}`";
-    "SESSION_MOVED replies that are examined" [refusals: count account::REFUSALS_AT_ONCE]
+    "SESSION_MOVED replies that are examined" [refusals: count live_sink::REFUSALS_AT_ONCE]
         "{refusals} in one wake-up of a connection; further ones are counted",
         "`zoogate_session_moved_total`";
     "requests in flight that are tracked" [followed: count pending::IN_FLIGHT_CAP]
@@ -165,7 +163,7 @@ bounds! {
         "{kept} on a connection, {path} of a path",
         "";
     "bytes held of a ClickHouse client that asks for another dialect, until it is answered" [
-        held: bytes session_connection::HELD_CAP,
+        held: bytes inspector::HELD_CAP,
     ]
         "{held}; then its conversation is opaque",
         "`zoogate_decode_faults_total{fault=\"early_bytes\"}`";

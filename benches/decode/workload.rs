@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 use zoogate::observe::Recorder;
-use zoogate::session::ConnectionTracker;
+use zoogate::session::Inspector;
+use zoogate::session::event::{Event, EventSink, InspectedTurn};
 use zoogate::time::Timestamp;
 use zoogate::wire::{ErrorCode, JuteWriter, OpCode};
 
@@ -18,10 +19,30 @@ const STATE_BYTES: usize = 120;
 /// Nanoseconds between two rounds.
 const PAUSE: u64 = 100_000;
 
+/// Counts as the live program does, without a ledger behind.
+struct Counting(Recorder);
+
+impl EventSink for Counting {
+    #[inline]
+    fn on_time(&mut self, now: Timestamp) {
+        self.0.set_time(now);
+    }
+
+    #[expect(clippy::inline_always, reason = "as the live program's")]
+    #[inline(always)]
+    fn on_event(&mut self, event: Event<'_>) {
+        self.0.record(&event);
+    }
+
+    #[inline]
+    fn on_turn(&mut self, turn: InspectedTurn) {
+        self.0.write_turn(turn);
+    }
+}
+
 /// One connection with `depth` requests in flight in every round.
 pub(crate) struct Workload {
-    tracker: ConnectionTracker,
-    recorder: Recorder,
+    inspector: Inspector<Counting>,
     requests: Vec<u8>,
     replies: Vec<u8>,
     now: Timestamp,
@@ -39,8 +60,7 @@ impl Workload {
             replies = replies.stat(17, 3, 0, STATE_BYTES as i32).end();
         }
         let mut workload = Self {
-            tracker: ConnectionTracker::new(MAX_BUFFER),
-            recorder: Recorder::new(Arc::default(), Arc::default()),
+            inspector: Inspector::new(MAX_BUFFER, Counting(Recorder::new(Arc::default(), Arc::default()))),
             requests: hello.into_bytes(),
             replies: welcome.into_bytes(),
             now: Timestamp(PAUSE),
@@ -54,18 +74,16 @@ impl Workload {
     #[inline]
     pub(crate) fn round(&mut self) {
         self.now.0 += PAUSE;
-        self.recorder.begin(self.now);
-        self.tracker.on_client_bytes(self.now, &self.requests, &mut self.recorder);
-        self.recorder.settle(self.requests.len() as u64, 0, self.tracker.in_flight() as u32);
+        self.inspector.read_client(self.now, &self.requests);
+        self.inspector.finish_turn();
         // Latencies that differ, as they do: over an octave and a half.
         self.now.0 += 40_000 + (self.now.0 >> 8) % 80_000;
-        self.recorder.begin(self.now);
-        self.tracker.on_server_bytes(self.now, &self.replies, &mut self.recorder);
-        self.recorder.settle(0, self.replies.len() as u64, self.tracker.in_flight() as u32);
+        self.inspector.read_server(self.now, &self.replies);
+        self.inspector.finish_turn();
     }
 
     /// Replies that were recorded so far.
     pub(crate) fn recorded(&self) -> u64 {
-        self.recorder.meter().read().operations
+        self.inspector.sink().0.meter().read().operations
     }
 }

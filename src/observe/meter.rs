@@ -88,7 +88,7 @@ impl ConnectionMeter {
 
     /// Counts what one wake-up moved, in bytes, and says how many requests are in flight after it.
     #[inline]
-    pub fn settle(&self, now: Timestamp, client_bytes: u64, server_bytes: u64, in_flight: u32) {
+    pub fn add_turn(&self, now: Timestamp, client_bytes: u64, server_bytes: u64, in_flight: u32) {
         self.client_bytes.add(client_bytes);
         self.server_bytes.add(server_bytes);
         self.active_at.set(now.0);
@@ -103,7 +103,7 @@ impl ConnectionMeter {
     }
 
     /// Says how many requests the connection left unanswered when it ended. Nothing is in flight after that.
-    pub fn end(&self, unanswered: u32) {
+    pub fn leave_unanswered(&self, unanswered: u32) {
         self.unanswered.store(unanswered, Ordering::Relaxed);
         self.in_flight.store(0, Ordering::Relaxed);
         self.set_watches(WatchCounts::default());
@@ -199,8 +199,8 @@ mod tests {
         meter.count_replies(1, Zxid(7));
         meter.count_replies(1, Zxid(-1));
         meter.count_error();
-        meter.settle(Timestamp(10), 100, 200, 3);
-        meter.settle(Timestamp(20), 1, 2, 4);
+        meter.add_turn(Timestamp(10), 100, 200, 3);
+        meter.add_turn(Timestamp(20), 1, 2, 4);
         meter.set_watches([1, 2, 3, 4, 5, 6]);
         let reading = meter.read();
         assert_eq!(reading.operations, 2);
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(reading.last_zxid, Zxid(7), "a refusal's zxid says nothing");
         assert_eq!((reading.active_at, reading.in_flight), (Timestamp(20), 4));
         assert_eq!(reading.watches, [1, 2, 3, 4, 5, 6]);
-        meter.end(2);
+        meter.leave_unanswered(2);
         assert_eq!((meter.read().in_flight, meter.read().unanswered, meter.read().watches), (0, 2, [0; 6]));
     }
 

@@ -146,7 +146,7 @@ mod tests {
             meter.count_replies(1, Zxid(9));
             meter.record_latency(LatencyClass::Read, nanos, 1);
         }
-        meter.settle(Timestamp(5), 10, 20, 1);
+        meter.add_turn(Timestamp(5), 10, 20, 1);
         Arc::new(meter)
     }
 
@@ -156,7 +156,7 @@ mod tests {
         let (first, second) = (busy(3, 50_000), busy(2, 5_000_000));
         book.begin(SESSION, ConnectionId(1), Arc::clone(&first));
         book.begin(SESSION, ConnectionId(2), second);
-        first.end(1);
+        first.leave_unanswered(1);
         book.finish(SESSION, ConnectionId(1));
         let meters = book.session(SESSION).unwrap();
         assert_eq!(meters.reading.operations, 5);

@@ -1,4 +1,4 @@
-//! Counts what a connection's tracker tells, as it tells it.
+//! Counts what a connection's inspector tells, as it tells it.
 //!
 //! A reply costs a few additions and a [`ReplyBatch`] of them two histogram records; nothing is formatted, locked or looked
 //! up, and nothing is allocated once an operation and its latency have been seen before. Readers see a wake-up's
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::counters::{Direction, OpCounters, ServerCounters};
 use super::meter::{ConnectionMeter, LatencyClass};
 use super::reply_batch::ReplyBatch;
-use crate::session::event::{Event, Observer, Reply, WatchEvent};
+use crate::session::event::{Event, InspectedTurn, Reply, WatchEvent};
 use crate::session::watches::WatchTable;
 use crate::time::Timestamp;
 use crate::wire::{ErrorCode, OpCode};
@@ -44,18 +44,23 @@ impl Recorder {
 
     /// Says what time it is for the events that follow: once for each wake-up of the relay.
     #[inline]
-    pub fn begin(&mut self, now: Timestamp) {
+    pub fn set_time(&mut self, now: Timestamp) {
         if now != self.now {
             self.write_run();
             self.now = now;
         }
     }
 
-    /// Ends a wake-up: the bytes that it moved, and the requests in flight after it.
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Ends a wake-up, of which this has come.
     #[inline]
-    pub fn settle(&mut self, client_bytes: u64, server_bytes: u64, in_flight: u32) {
+    pub fn write_turn(&mut self, turn: InspectedTurn) {
         self.write_run();
-        self.meter.settle(self.now, client_bytes, server_bytes, in_flight);
+        self.meter.add_turn(self.now, turn.client_bytes, turn.server_bytes, turn.in_flight);
     }
 
     /// Counts that a side was not read on because the other one took no more.
@@ -65,13 +70,48 @@ impl Recorder {
     }
 
     /// Ends the connection, which leaves this many requests unanswered.
-    pub fn end(&mut self, unanswered: u32) {
+    pub fn write_end(&mut self, unanswered: u32) {
         self.write_run();
-        self.meter.end(unanswered);
+        self.meter.leave_unanswered(unanswered);
+    }
+
+    /// Counts one event, where it is counted by connection or by server. By reference: copying an event reads in wide
+    /// pieces what was just written in narrow ones, and stalls.
+    #[expect(
+        clippy::inline_always,
+        reason = "where an event is made its kind is known: inlined, nothing of it is built"
+    )]
+    #[inline(always)]
+    pub fn record(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Reply(reply) => self.reply(reply),
+            Event::Request(request) => {
+                if request.op == request.part {
+                    self.watches.on_request(request);
+                }
+            }
+            Event::Watch(event) => self.watch_event(event),
+            Event::Result { error, .. } => self.result(*error),
+            Event::Untracked => self.counters.count_untracked(),
+            Event::Blocks { requests, replies } => {
+                self.counters.count_blocks(Direction::Request, *requests);
+                self.counters.count_blocks(Direction::Reply, *replies);
+            }
+            Event::ConnectRequested(..)
+            | Event::Unread(_)
+            | Event::ConnectResponded(..)
+            | Event::Gap { .. }
+            | Event::MoveRefused { .. }
+            | Event::Identified(_)
+            | Event::ControllerGone { .. }
+            | Event::UnknownPart(_)
+            | Event::Compressed
+            | Event::Opaque(_) => {}
+        }
     }
 
     #[inline]
-    fn reply(&mut self, reply: &Reply) {
+    fn reply(&mut self, reply: &Reply<'_>) {
         if !self.run.take_in(reply) {
             self.write_run();
             self.run = ReplyBatch::of(reply);
@@ -118,45 +158,10 @@ impl Recorder {
         }
     }
 
-    fn event(&mut self, event: &WatchEvent<'_>) {
+    fn watch_event(&mut self, event: &WatchEvent<'_>) {
         self.counters.count_event(event.kind);
         if self.watches.on_event(event) {
             self.meter.set_watches(self.watches.counts());
-        }
-    }
-}
-
-impl Observer for Recorder {
-    #[expect(
-        clippy::inline_always,
-        reason = "where an event is made its kind is known: inlined, nothing of it is built"
-    )]
-    #[inline(always)]
-    fn observe(&mut self, event: Event<'_>) {
-        // By reference: copying an event reads in wide pieces what was just written in narrow ones, and stalls.
-        match &event {
-            Event::Reply(reply) => self.reply(reply),
-            Event::Request(request) => {
-                if request.op == request.part {
-                    self.watches.on_request(request);
-                }
-            }
-            Event::Watch(event) => self.event(event),
-            Event::Result { error, .. } => self.result(*error),
-            Event::Untracked => self.counters.count_untracked(),
-            Event::Blocks { requests, replies } => {
-                self.counters.count_blocks(Direction::Request, *requests);
-                self.counters.count_blocks(Direction::Reply, *replies);
-            }
-            Event::ConnectRequested(_)
-            | Event::ConnectResponded(_)
-            | Event::Gap { .. }
-            | Event::MoveRefused { .. }
-            | Event::Identified(_)
-            | Event::ControllerGone { .. }
-            | Event::UnknownPart(_)
-            | Event::Compressed
-            | Event::Opaque(_) => {}
         }
     }
 }
@@ -179,6 +184,7 @@ mod tests {
             zxid: Zxid(3),
             error,
             sent_at,
+            path: &[],
             flags: 0,
             request_len: 20,
             reply_len: 96,
@@ -188,11 +194,11 @@ mod tests {
     #[test]
     fn a_reply_is_counted_for_its_connection_and_for_its_server() {
         let mut recorder = recorder();
-        recorder.begin(Timestamp(1_060_000));
-        recorder.observe(reply(OpCode::GET_DATA, 1, ErrorCode::OK, 1_000_000));
-        recorder.observe(reply(OpCode::SET_DATA, 2, ErrorCode(-103), 60_000));
-        recorder.observe(reply(OpCode::PING, -2, ErrorCode::OK, 1_000_000));
-        recorder.settle(60, 300, 4);
+        recorder.set_time(Timestamp(1_060_000));
+        recorder.record(&reply(OpCode::GET_DATA, 1, ErrorCode::OK, 1_000_000));
+        recorder.record(&reply(OpCode::SET_DATA, 2, ErrorCode(-103), 60_000));
+        recorder.record(&reply(OpCode::PING, -2, ErrorCode::OK, 1_000_000));
+        recorder.write_turn(InspectedTurn { client_bytes: 60, server_bytes: 300, in_flight: 4 });
 
         let reading = recorder.meter.read();
         assert_eq!((reading.operations, reading.errors, reading.in_flight), (3, 1, 4));
@@ -211,18 +217,19 @@ mod tests {
     #[test]
     fn a_reply_to_an_unknown_request_has_no_latency() {
         let mut recorder = recorder();
-        recorder.begin(Timestamp(1_000));
-        recorder.observe(Event::Reply(Reply {
+        recorder.set_time(Timestamp(1_000));
+        recorder.record(&Event::Reply(Reply {
             xid: Xid(1),
             op: None,
             zxid: Zxid(3),
             error: ErrorCode::OK,
             sent_at: Timestamp::ZERO,
+            path: &[],
             flags: 0,
             request_len: 0,
             reply_len: 16,
         }));
-        recorder.settle(0, 20, 0);
+        recorder.write_turn(InspectedTurn { client_bytes: 0, server_bytes: 20, in_flight: 0 });
         let unknown = recorder.counters.op(UNKNOWN);
         assert_eq!((unknown.operations(), unknown.bytes(Direction::Request)), (1, 0));
         assert!(unknown.latency().is_empty());
@@ -232,7 +239,7 @@ mod tests {
     #[test]
     fn a_run_of_replies_is_recorded_as_so_many() {
         let mut recorder = recorder();
-        recorder.begin(Timestamp(2_000_000));
+        recorder.set_time(Timestamp(2_000_000));
         for (op, sent_at) in [
             (OpCode::GET_DATA, 1_000_000),
             (OpCode::GET_DATA, 1_000_000),
@@ -240,11 +247,11 @@ mod tests {
             (OpCode::EXISTS, 1_500_000),
             (OpCode::GET_DATA, 1_000_000),
         ] {
-            recorder.observe(reply(op, 1, ErrorCode::OK, sent_at));
+            recorder.record(&reply(op, 1, ErrorCode::OK, sent_at));
         }
         // A wake-up that nobody settled is written down with the next one, by its own time.
-        recorder.begin(Timestamp(9_000_000));
-        recorder.settle(0, 0, 0);
+        recorder.set_time(Timestamp(9_000_000));
+        recorder.write_turn(InspectedTurn::default());
 
         let get = recorder.counters.op(OpCode::GET_DATA);
         assert_eq!((get.operations(), get.bytes(Direction::Request), get.bytes(Direction::Reply)), (4, 96, 400));
@@ -258,12 +265,12 @@ mod tests {
     #[test]
     fn the_culprit_of_a_failed_multi_is_counted_once() {
         let mut recorder = recorder();
-        recorder.observe(reply(OpCode::MULTI, 1, ErrorCode::OK, 1));
+        recorder.record(&reply(OpCode::MULTI, 1, ErrorCode::OK, 1));
         for error in [ErrorCode::OK, ErrorCode(-110), ErrorCode::RUNTIME_INCONSISTENCY] {
-            recorder.observe(Event::Result { op: OpCode::ERROR, error });
+            recorder.record(&Event::Result { op: OpCode::ERROR, error });
         }
-        recorder.observe(reply(OpCode::MULTI_READ, 2, ErrorCode::OK, 1));
-        recorder.observe(Event::Result { op: OpCode::ERROR, error: ErrorCode(-101) });
+        recorder.record(&reply(OpCode::MULTI_READ, 2, ErrorCode::OK, 1));
+        recorder.record(&Event::Result { op: OpCode::ERROR, error: ErrorCode(-101) });
         let errors = |op| recorder.counters.op(op).errors().collect::<Vec<_>>();
         assert_eq!(errors(OpCode::MULTI), [(ErrorCode(-110).slot(), 1)]);
         assert_eq!(errors(OpCode::MULTI_READ), [(ErrorCode(-101).slot(), 1)]);
@@ -272,12 +279,12 @@ mod tests {
     #[test]
     fn the_longest_frames_of_either_direction_and_the_highest_zxid_are_kept() {
         let mut recorder = recorder();
-        recorder.begin(Timestamp(2));
+        recorder.set_time(Timestamp(2));
         for (zxid, request_len, reply_len) in [(7, 600_000, 20), (9, 20, 700_000), (8, 20, 20)] {
             let Event::Reply(reply) = reply(OpCode::GET_DATA, 1, ErrorCode::OK, 1) else { unreachable!() };
-            recorder.observe(Event::Reply(Reply { zxid: Zxid(zxid), request_len, reply_len, ..reply }));
+            recorder.record(&Event::Reply(Reply { zxid: Zxid(zxid), request_len, reply_len, ..reply }));
         }
-        recorder.settle(0, 0, 0);
+        recorder.write_turn(InspectedTurn::default());
         let largest = Direction::ALL.map(|direction| recorder.counters.largest_frame(direction));
         assert_eq!(largest, [600_000, 700_000]);
         assert_eq!(recorder.meter.read().last_zxid, Zxid(9));
@@ -288,7 +295,7 @@ mod tests {
         let mut recorder = recorder();
         let op = OpCode::GET_DATA;
         let path = b"/a".as_slice();
-        recorder.observe(Event::Request(Request {
+        recorder.record(&Event::Request(Request {
             xid: Xid(1),
             op,
             part: op,
@@ -297,9 +304,9 @@ mod tests {
             data_len: 0,
             frame_len: 20,
         }));
-        recorder.observe(reply(op, 1, ErrorCode::OK, 1));
+        recorder.record(&reply(op, 1, ErrorCode::OK, 1));
         assert_eq!(recorder.meter.read().watches, [1, 0, 0, 0, 0, 0]);
-        recorder.observe(Event::Watch(WatchEvent { kind: 3, state: 3, path }));
+        recorder.record(&Event::Watch(WatchEvent { kind: 3, state: 3, path }));
         assert_eq!(recorder.meter.read().watches, [0; 6]);
         assert_eq!(recorder.counters.events(), [0, 0, 0, 1, 0]);
     }
@@ -309,10 +316,10 @@ mod tests {
         let mut recorder = recorder();
         let round = |recorder: &mut Recorder| {
             for op in [OpCode::GET_DATA, OpCode::SET_DATA, OpCode::EXISTS, OpCode::PING] {
-                recorder.begin(Timestamp(1_050_000));
+                recorder.set_time(Timestamp(1_050_000));
                 let error = if op == OpCode::EXISTS { ErrorCode::NO_NODE } else { ErrorCode::OK };
-                recorder.observe(reply(op, 1, error, 1_000_000));
-                recorder.settle(24, 100, 0);
+                recorder.record(&reply(op, 1, error, 1_000_000));
+                recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 0 });
             }
         };
         round(&mut recorder);

@@ -33,7 +33,7 @@ impl ReplyBatch {
 
     /// Adds a reply that belongs to the run; false when it begins another.
     #[inline]
-    pub(super) fn take_in(&mut self, reply: &Reply) -> bool {
+    pub(super) fn take_in(&mut self, reply: &Reply<'_>) -> bool {
         if self.op != reply.op.unwrap_or(UNKNOWN) || self.sent_at != reply.sent_at {
             return false;
         }
@@ -46,7 +46,7 @@ impl ReplyBatch {
 
     /// A run that begins with this reply.
     #[inline]
-    pub(super) fn of(reply: &Reply) -> Self {
+    pub(super) fn of(reply: &Reply<'_>) -> Self {
         Self {
             op: reply.op.unwrap_or(UNKNOWN),
             sent_at: reply.sent_at,

@@ -10,18 +10,19 @@ use tokio::time::Instant;
 use super::client_end::{ClientEnd, take_ready};
 use super::first_frame::{FirstFrameError, READ_AHEAD, read_first_frame};
 use super::half_pipe::HalfPipe;
+use super::live_sink::{LiveInspector, LiveSink};
 use super::proxy_state::{ClientOrigin, Permit, ProxyState};
 use super::relay::{LeftClaims, Relay, RelayRegistration};
 use super::server_search::{AnsweredClaim, SearchError, ServerSearch};
 use super::socket;
 use super::upstream_connect::connect_upstream;
-use super::witness::{Prospect, Witness};
 use crate::config::ListenerKind;
 use crate::control::{RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::route::{ConnectIntent, TurnedAway};
+use crate::session::ConnectionLink;
 use crate::session::verdict::RouteReason;
-use crate::wire::first_frame::{ConnectionOpening, ForeignProtocol, classify};
+use crate::wire::first_frame::{ConnectionOpening, classify};
 use crate::wire::handshake::ConnectRequest;
 use crate::wire::pipelined::PipelinedFrames;
 
@@ -49,7 +50,7 @@ struct UpstreamConnection {
     registered: RegisteredConnection,
     up: HalfPipe,
     down: HalfPipe,
-    witness: Witness,
+    inspector: Box<LiveInspector>,
     holder: SessionHolder,
     left_behind: Option<LeftClaims>,
 }
@@ -66,7 +67,11 @@ enum MirrorOpening {
 
 impl DownstreamClient {
     /// Serves the client until its relay can take over, and returns that.
-    pub(super) async fn receive(self, mut client: TcpStream, kind: ListenerKind) -> Option<Relay> {
+    pub(super) async fn receive(
+        self,
+        mut client: TcpStream,
+        kind: ListenerKind,
+    ) -> Option<Relay<TcpStream, TcpStream>> {
         let found = match kind {
             ListenerKind::Pooled => self.pooled(&mut client).await?,
             ListenerKind::Mirror(id) => {
@@ -77,9 +82,9 @@ impl DownstreamClient {
                 self.mirror(&mut client, server, id).await?
             }
         };
-        let UpstreamConnection { server, id, registered, up, down, witness, holder, left_behind } = found;
+        let UpstreamConnection { server, id, registered, up, down, inspector, holder, left_behind } = found;
         let registration = RelayRegistration { registered, server: id, holder, left_behind };
-        Some(Relay::new((client, up), (server, down), witness, self.proxy.clock, registration, self.permit))
+        Some(Relay::new((client, up), (server, down), inspector, self.proxy.clock, registration, self.permit))
     }
 
     /// As the server's own port would: at once, or with the server's own refusal. Only a claim whose client has gone
@@ -88,21 +93,15 @@ impl DownstreamClient {
         let (mut bytes, mut sent) = (Vec::new(), 0);
         let begun = self.mirror_opening(client, &mut server, (&mut bytes, &mut sent)).await;
         let (mut up, down) = (self.pipe(), self.pipe());
-        let prospect = self.prospect(id, RouteReason::Mirror);
-        let connection = prospect.connection;
-        let witness = match begun {
+        let (mut inspector, now) = (self.inspect(id, RouteReason::Mirror), self.proxy.clock.now());
+        match begun {
             MirrorOpening::Gone => return None,
-            MirrorOpening::Known(ConnectionOpening::Handshake(_)) => {
-                let mut conversation = prospect.conversation(self.proxy.claim_key(&bytes));
-                conversation.on_client_bytes(self.proxy.clock.now(), &bytes);
-                Witness::Conversation(conversation)
-            }
-            MirrorOpening::Known(opening) => prospect.nobody(opening),
-            MirrorOpening::Unknown => Witness::Undecided { bytes: bytes.clone(), prospect: Box::new(prospect) },
-        };
+            MirrorOpening::Known(opening) => inspector.begin(now, opening, &bytes),
+            MirrorOpening::Unknown => inspector.read_client(now, &bytes),
+        }
         up.preload(bytes.split_off(sent));
-        let (registered, holder) = (self.registered(connection, id), SessionHolder::Mirrored);
-        Some(UpstreamConnection { server, id, registered, up, down, witness, holder, left_behind: None })
+        let (registered, holder) = (self.registered(inspector.sink().connection(), id), SessionHolder::Mirrored);
+        Some(UpstreamConnection { server, id, registered, up, down, inspector, holder, left_behind: None })
     }
 
     /// Reads what a mirrored client begins with, for as long as nothing else happens, and passes it on piece by piece;
@@ -132,14 +131,10 @@ impl DownstreamClient {
                     }
                     *sent = bytes.len();
                 }
-                Some(ConnectionOpening::Handshake(len)) => {
+                Some(opening @ ConnectionOpening::Handshake { request, len }) => {
                     let end = take_ready(client, bytes, READ_AHEAD);
-                    let gone = end.is_some_and(|end| has_gone(&bytes[..], 4 + len, end));
-                    return if gone {
-                        MirrorOpening::Gone
-                    } else {
-                        MirrorOpening::Known(ConnectionOpening::Handshake(len))
-                    };
+                    let gone = end.is_some_and(|end| has_gone(&request, &bytes[4 + len..], end));
+                    return if gone { MirrorOpening::Gone } else { MirrorOpening::Known(opening) };
                 }
                 Some(opening) => return MirrorOpening::Known(opening),
             }
@@ -159,19 +154,10 @@ impl DownstreamClient {
                 return None;
             }
         };
-        let opening = match knocked.opening {
-            ConnectionOpening::Handshake(len) => {
-                match ConnectRequest::read(knocked.bytes.get(4..4 + len).unwrap_or(&[])) {
-                    Ok(request) => return self.claim(client, (knocked.bytes, 4 + len), request).await,
-                    Err(fault) => {
-                        // A first frame of a handshake's size that is none: forwarded unseen.
-                        tracing::debug!(client = %self.origin.client, %fault, "first frame is no handshake");
-                        ConnectionOpening::Foreign(ForeignProtocol::Unknown)
-                    }
-                }
-            }
-            opening => opening,
-        };
+        let opening = knocked.opening;
+        if let ConnectionOpening::Handshake { request, len } = opening {
+            return self.claim(client, (knocked.bytes, 4 + len), request).await;
+        }
         if !self.proxy.lets_pass(opening, client).await {
             return None;
         }
@@ -208,7 +194,7 @@ impl DownstreamClient {
             Ok(AnsweredClaim { mut claim, left_behind }) => {
                 let counters = self.proxy.observatory.counters(self.origin.worker, claim.server);
                 counters.record_claim_wait(self.proxy.clock.now().since(began_at));
-                let key = claim.conversation.key();
+                let key = claim.inspector.sink().key();
                 let (registered, connection) = (claim.registered.take(), claim.connection());
                 let registered = registered.unwrap_or_else(|| self.registered(connection, claim.server));
                 let (mut up, mut down) = (self.pipe(), self.pipe());
@@ -222,7 +208,7 @@ impl DownstreamClient {
                     server: claim.stream,
                     up,
                     down,
-                    witness: Witness::Conversation(claim.conversation),
+                    inspector: claim.inspector,
                     holder: SessionHolder::Pooled(key),
                     left_behind: left_behind.then_some(LeftClaims { proxy, session, since }),
                 })
@@ -248,19 +234,20 @@ impl DownstreamClient {
                 continue;
             };
             let (mut up, down) = (self.pipe(), self.pipe());
+            let mut inspector = self.inspect(id, candidate.reason);
+            inspector.begin(self.proxy.clock.now(), opening, &bytes);
             up.preload(bytes);
-            let prospect = self.prospect(id, candidate.reason);
-            let (connection, witness) = (prospect.connection, prospect.nobody(opening));
-            let (registered, holder) = (self.registered(connection, id), SessionHolder::Mirrored);
-            return Some(UpstreamConnection { server, id, registered, up, down, witness, holder, left_behind: None });
+            let (registered, holder) = (self.registered(inspector.sink().connection(), id), SessionHolder::Mirrored);
+            return Some(UpstreamConnection { server, id, registered, up, down, inspector, holder, left_behind: None });
         }
         self.proxy.observatory.note_unplaced(self.origin.client, None, TurnedAway::NobodyTook);
         None
     }
 
-    fn prospect(&self, server: ServerId, routed: RouteReason) -> Prospect {
-        let (proxy, connection) = (Arc::clone(&self.proxy), self.proxy.next_connection());
-        Prospect { proxy, origin: self.origin, server, routed, connection }
+    /// An inspector of a connection to this server.
+    fn inspect(&self, server: ServerId, routed: RouteReason) -> Box<LiveInspector> {
+        let (connection, client) = (self.proxy.next_connection(), self.origin.client);
+        LiveSink::inspect(&self.proxy, ConnectionLink { connection, client, server, routed }, self.origin.worker)
     }
 
     /// A place in the registry for a connection that has made no claim by itself.
@@ -275,10 +262,9 @@ impl DownstreamClient {
 
 /// Whether a client whose end stands behind its claim has gone. One that has asked for something behind the claim of a
 /// new session, or to close its session, has only said all that it wants to say.
-fn has_gone(bytes: &[u8], claim_len: usize, end: ClientEnd) -> bool {
-    let Ok(request) = ConnectRequest::read(bytes.get(4..claim_len).unwrap_or(&[])) else { return false };
+fn has_gone(request: &ConnectRequest, sent_behind: &[u8], end: ClientEnd) -> bool {
     let mut behind = PipelinedFrames::NOTHING;
-    behind.read_on(&bytes[claim_len..], request.dialect);
-    let waits = bytes.len() > claim_len && (request.session.is_new() || behind.closes);
+    behind.read_on(sent_behind, request.dialect);
+    let waits = !sent_behind.is_empty() && (request.session.is_new() || behind.closes);
     end == ClientEnd::Broken || !waits
 }

@@ -11,7 +11,6 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
 /// Bytes of the read buffer that the connections of a thread share, and so the most that one read brings.
@@ -111,8 +110,8 @@ impl HalfPipe {
     pub(super) fn poll_turn(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut TcpStream,
-        sink: &mut TcpStream,
+        source: &mut (impl AsyncRead + Unpin),
+        sink: &mut (impl AsyncWrite + Unpin),
         look: impl FnMut(&[u8]),
     ) -> Poll<Result<PipeProgress, PipeError>> {
         if !self.held.is_empty() {
@@ -134,8 +133,8 @@ impl HalfPipe {
     fn poll_move(
         &mut self,
         cx: &mut Context<'_>,
-        source: &mut TcpStream,
-        sink: &mut TcpStream,
+        source: &mut (impl AsyncRead + Unpin),
+        sink: &mut (impl AsyncWrite + Unpin),
         mut look: impl FnMut(&[u8]),
     ) -> Poll<Result<PipeProgress, PipeError>> {
         BUFFER.with_borrow_mut(|buffer| {
@@ -173,7 +172,7 @@ impl HalfPipe {
     }
 
     /// Writes what is held and gives its memory back when all is gone.
-    fn poll_flush(&mut self, cx: &mut Context<'_>, sink: &mut TcpStream) -> Poll<io::Result<()>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>, sink: &mut (impl AsyncWrite + Unpin)) -> Poll<io::Result<()>> {
         while self.start < self.held.len() {
             self.start += ready!(Pin::new(&mut *sink).poll_write(cx, &self.held[self.start..]))?;
         }
@@ -195,25 +194,26 @@ fn let_others_go_first(cx: &mut Context<'_>) {
 mod tests {
     use std::cell::Cell;
     use std::future::poll_fn;
-    use std::net::Ipv4Addr;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::proxy::relay_stream::RelayStream;
+    use crate::proxy::relay_stream::tests::{OverTcp, StreamKind, over_both_kinds};
 
-    /// Two ends of a connection.
-    async fn pair() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (near, listener.accept().await.unwrap().0)
+    over_both_kinds! {
+        a_turn_is_as_many_reads_as_others_can_wait_for_and_each_as_long_as_allowed
+        a_turn_moves_as_many_bytes_as_others_can_wait_for
+        what_was_held_goes_out_first_and_leaves_no_memory_behind
+        a_sink_that_takes_no_more_is_a_pause_once_and_its_source_is_not_read_on
+        what_a_broken_sink_did_not_take_is_looked_at_too
     }
 
     /// A turn of a direction, and the pieces that were looked at.
     async fn turn(
         pipe: &mut HalfPipe,
-        source: &mut TcpStream,
-        sink: &mut TcpStream,
+        source: &mut impl RelayStream,
+        sink: &mut impl RelayStream,
     ) -> (Poll<Result<PipeProgress, PipeError>>, Vec<Vec<u8>>) {
         // Others have their turn first, the kernel's news among them.
         yield_now().await;
@@ -223,10 +223,9 @@ mod tests {
         (came_to, pieces)
     }
 
-    #[tokio::test]
-    async fn a_turn_is_as_many_reads_as_others_can_wait_for_and_each_as_long_as_allowed() {
+    async fn a_turn_is_as_many_reads_as_others_can_wait_for_and_each_as_long_as_allowed<K: StreamKind>() {
         const LIMIT: usize = 7;
-        let ((mut client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
+        let ((mut client, mut source), (mut sink, mut server)) = (K::pair().await, K::pair().await);
         let mut pipe = HalfPipe::new(LIMIT);
         let said: Vec<u8> = (0..=255).collect();
         client.write_all(&said).await.unwrap();
@@ -242,12 +241,9 @@ mod tests {
         assert_eq!((&looked_at, &heard), (&said, &said));
     }
 
-    #[tokio::test]
-    async fn a_turn_moves_as_many_bytes_as_others_can_wait_for() {
-        let ((client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
-        let client = client.into_std().unwrap();
-        client.set_nonblocking(false).unwrap();
-        let saying = std::thread::spawn(move || io::Write::write_all(&mut &client, &vec![5; 4 * BYTES_PER_TURN]));
+    async fn a_turn_moves_as_many_bytes_as_others_can_wait_for<K: StreamKind>() {
+        let ((mut client, mut source), (mut sink, mut server)) = (K::pair().await, K::pair().await);
+        let saying = tokio::spawn(async move { client.write_all(&vec![5; 4 * BYTES_PER_TURN]).await });
         let reading = tokio::spawn(async move { server.read_exact(&mut vec![0; 4 * BYTES_PER_TURN]).await.map(drop) });
         let mut pipe = HalfPipe::new(READ_BUFFER);
         let mut looked_at = 0;
@@ -257,7 +253,7 @@ mod tests {
             assert!(moved < BYTES_PER_TURN + READ_BUFFER, "{moved} bytes in one turn");
             looked_at += moved;
         }
-        saying.join().unwrap().unwrap();
+        saying.await.unwrap().unwrap();
         reading.await.unwrap().unwrap();
     }
 
@@ -265,7 +261,7 @@ mod tests {
     /// from there waits for one round of those, however many rounds they still have to go.
     #[tokio::test]
     async fn who_has_much_to_move_goes_behind_the_news_of_the_sockets() {
-        let (mut told, mut listening) = pair().await;
+        let (mut told, mut listening) = OverTcp::pair().await;
         let turns = Cell::new(0);
         let busy = async {
             poll_fn(|cx| {
@@ -288,9 +284,8 @@ mod tests {
         assert!(heard_after < 10, "the news was heard after {heard_after} turns of others");
     }
 
-    #[tokio::test]
-    async fn what_was_held_goes_out_first_and_leaves_no_memory_behind() {
-        let ((mut client, mut source), (mut sink, mut server)) = (pair().await, pair().await);
+    async fn what_was_held_goes_out_first_and_leaves_no_memory_behind<K: StreamKind>() {
+        let ((mut client, mut source), (mut sink, mut server)) = (K::pair().await, K::pair().await);
         let mut pipe = HalfPipe::new(READ_BUFFER);
         pipe.preload(vec![1; 1000]);
         client.write_all(&[2; 1000]).await.unwrap();
@@ -302,9 +297,8 @@ mod tests {
         assert_eq!(heard, [[1; 1000], [2; 1000]].concat());
     }
 
-    #[tokio::test]
-    async fn a_sink_that_takes_no_more_is_a_pause_once_and_its_source_is_not_read_on() {
-        let ((mut client, mut source), (mut sink, _server)) = (pair().await, pair().await);
+    async fn a_sink_that_takes_no_more_is_a_pause_once_and_its_source_is_not_read_on<K: StreamKind>() {
+        let ((mut client, mut source), (mut sink, _server)) = (K::pair().await, K::pair().await);
         let mut pipe = HalfPipe::new(READ_BUFFER);
         while pipe.is_empty() {
             assert!(!pipe.take_pause());
@@ -321,11 +315,9 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_a_broken_sink_did_not_take_is_looked_at_too() {
-        let ((mut client, mut source), (mut sink, server)) = (pair().await, pair().await);
-        socket2::SockRef::from(&server).set_linger(Some(std::time::Duration::ZERO)).unwrap();
-        drop(server);
+    async fn what_a_broken_sink_did_not_take_is_looked_at_too<K: StreamKind>() {
+        let ((mut client, mut source), (mut sink, server)) = (K::pair().await, K::pair().await);
+        server.abort();
         let mut pipe = HalfPipe::new(READ_BUFFER);
         let (mut said, mut looked_at) = (Vec::new(), Vec::new());
         loop {

@@ -45,7 +45,7 @@ impl LeftClaim {
 
     /// Ends it in the books and watches it on, where there is a place for that.
     pub(super) fn keep(mut self, closer: ConnectionCloser) {
-        self.claim.conversation.end(closer);
+        self.claim.inspector.close(closer);
         // No command concerns it any more.
         self.claim.registered = None;
         self.proxy.probe_soon(self.claim.server);
@@ -71,7 +71,7 @@ impl LeftClaim {
     }
 
     fn forget(&self) {
-        if let Some(key) = self.proxy.claim_key(&self.outgoing) {
+        if let Some(key) = self.proxy.claim_key(&self.request, &self.outgoing) {
             self.proxy.claim_registry.settled(key, self.claim.connection());
         }
     }

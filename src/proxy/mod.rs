@@ -1,7 +1,6 @@
 //! The live relay: sockets, threads, time. What it sees it hands to the pure layers and to `observe`.
 
 mod accept_queue;
-pub(crate) mod account;
 mod busy_poll;
 pub(crate) mod claim_registry;
 mod client_end;
@@ -15,6 +14,7 @@ mod hand_over;
 mod host_monitor;
 mod left_claim;
 mod lifecycle;
+pub(crate) mod live_sink;
 pub(crate) mod loop_detector;
 pub(crate) mod loop_suspect;
 mod name_lookup;
@@ -26,12 +26,12 @@ pub(crate) mod prober;
 pub(crate) mod proxy_state;
 pub(crate) mod read_ahead;
 pub(crate) mod relay;
+mod relay_stream;
 mod server_activity;
 mod server_search;
 pub(crate) mod socket;
 mod upstream_claim;
 pub(crate) mod upstream_connect;
-mod witness;
 mod worker;
 
 pub use clock::Clock;

@@ -42,9 +42,9 @@ mod tests {
     use super::*;
     use crate::control::{RelayHandle, SessionHolder};
     use crate::ids::ServerId;
-    use crate::proxy::proxy_state::ClientOrigin;
+    use crate::proxy::live_sink::LiveSink;
     use crate::proxy::proxy_state::tests::proxy;
-    use crate::proxy::witness::Prospect;
+    use crate::session::ConnectionLink;
     use crate::session::connection_end::{ConnectionCloser, ProxyClose};
     use crate::session::verdict::RouteReason;
     use crate::wire::JuteWriter;
@@ -54,30 +54,23 @@ mod tests {
     #[tokio::test]
     async fn a_claim_goes_up_when_the_older_connection_has_ended_however_slow_its_worker_is() {
         let proxy = Arc::new(proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"));
-        let origin = ClientOrigin { client: ([127, 0, 0, 1], 4000).into(), worker: 0 };
-        let connection = proxy.next_connection();
-        let prospect = Prospect {
-            proxy: Arc::clone(&proxy),
-            origin,
-            server: ServerId(0),
-            routed: RouteReason::Spread,
-            connection,
-        };
-        let mut conversation = prospect.conversation(None);
+        let (connection, client) = (proxy.next_connection(), ([127, 0, 0, 1], 4000).into());
+        let link = ConnectionLink { connection, client, server: ServerId(0), routed: RouteReason::Spread };
+        let mut inspector = LiveSink::inspect(&proxy, link, 0);
         let now = proxy.clock.now();
         let claim = JuteWriter::new().begin().int(0).long(0).int(30_000).long(0).buffer(&[0; 16]).end();
         let answer = JuteWriter::new().begin().int(0).int(30_000).long(SESSION.0).buffer(&SESSION.password()).end();
-        conversation.on_client_bytes(now, &claim.into_bytes());
-        conversation.on_server_bytes(now, &answer.into_bytes());
-        let key = conversation.key().expect("a session that was given");
+        inspector.read_client(now, &claim.into_bytes());
+        inspector.read_server(now, &answer.into_bytes());
+        let key = inspector.sink().key().expect("a session that was given");
         let registry = &proxy.control.registries()[0];
         let older = registry.enter(connection, ServerId(0), SessionHolder::Pooled(Some(key)), RelayHandle::new());
         end_older_connections(&proxy, key, Duration::ZERO).await;
         assert_eq!(older.handle().command(), RelayCommand::Superseded, "it is told, and stands still");
         let worker = tokio::spawn(async move {
             sleep(Duration::from_millis(300)).await;
-            conversation.end(ConnectionCloser::Proxy(ProxyClose::Superseded));
-            conversation
+            inspector.close(ConnectionCloser::Proxy(ProxyClose::Superseded));
+            inspector
         });
         end_older_connections(&proxy, key, OLDER_ENDS_WITHIN).await;
         assert!(proxy.observatory.carriers(SESSION).is_empty(), "the claim would overtake it");

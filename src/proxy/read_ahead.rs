@@ -10,6 +10,7 @@ use super::client_end::{ClientEnd, take_ready, unread_end};
 use super::first_frame::READ_AHEAD;
 use super::socket;
 use crate::session::connection_end::CloseKind;
+use crate::wire::first_frame::ConnectionOpening;
 use crate::wire::handshake::ConnectRequest;
 use crate::wire::pipelined::PipelinedFrames;
 
@@ -37,6 +38,11 @@ impl ReadAhead {
         let mut this = Self { request, bytes, claim_len, behind, ended: false, half_closed: false };
         this.look_behind();
         this
+    }
+
+    /// What the client began with.
+    pub(super) fn opening(&self) -> ConnectionOpening {
+        ConnectionOpening::Handshake { request: self.request, len: self.claim_len - 4 }
     }
 
     /// All that the client has sent.

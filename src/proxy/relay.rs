@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::busy_poll;
 use super::clock::Clock;
 use super::half_pipe::{HalfPipe, PipeError, PipeProgress};
+use super::live_sink::LiveInspector;
 use super::proxy_state::{Permit, ProxyState};
+use super::relay_stream::RelayStream;
 use super::socket;
-use super::witness::Witness;
 use crate::control::{RegisteredConnection, RelayCommand, SessionHolder};
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Direction;
@@ -83,12 +83,12 @@ pub(super) struct LeftClaims {
 }
 
 /// A joined pair of connections.
-pub(super) struct Relay {
-    client: Option<TcpStream>,
-    server: Option<TcpStream>,
+pub(super) struct Relay<C, S> {
+    client: Option<C>,
+    server: Option<S>,
     up: HalfPipe,
     down: HalfPipe,
-    witness: Witness,
+    inspector: Box<LiveInspector>,
     clock: Clock,
     /// Whether the first sign of the end was noted.
     ending: bool,
@@ -115,12 +115,12 @@ enum RelayShutdown {
     Disconnected(DisconnectPoint),
 }
 
-impl Relay {
+impl<C: RelayStream, S: RelayStream> Relay<C, S> {
     /// Joins two connections whose directions may already hold bytes.
     pub(super) fn new(
-        (client, up): (TcpStream, HalfPipe),
-        (server, down): (TcpStream, HalfPipe),
-        witness: Witness,
+        (client, up): (C, HalfPipe),
+        (server, down): (S, HalfPipe),
+        inspector: Box<LiveInspector>,
         clock: Clock,
         registration: RelayRegistration,
         permit: Permit,
@@ -130,7 +130,7 @@ impl Relay {
             server: Some(server),
             up,
             down,
-            witness,
+            inspector,
             clock,
             ending: false,
             broken: None,
@@ -148,9 +148,9 @@ impl Relay {
         if !self.ending {
             self.ending = true;
             if !self.down.is_empty() || matches!(self.broken, Some((RelaySide::Client, _))) {
-                self.witness.client_is_full();
+                self.inspector.sink_mut().client_is_full();
             }
-            self.witness.end(closer);
+            self.inspector.close(closer);
             self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
         }
     }
@@ -169,24 +169,16 @@ impl Relay {
         let (Some(client), Some(server)) = (&mut self.client, &mut self.server) else {
             return Some(RelayShutdown::InOrder);
         };
-        let (mut client_bytes, mut server_bytes) = (0, 0);
-        let witness = &mut self.witness;
-        let up = self.up.poll_turn(cx, client, server, |bytes| {
-            client_bytes += bytes.len() as u64;
-            witness.on_client_bytes(now, bytes);
-        });
-        let down = self.down.poll_turn(cx, server, client, |bytes| {
-            server_bytes += bytes.len() as u64;
-            witness.on_server_bytes(now, bytes);
-        });
-        if client_bytes + server_bytes > 0 {
-            self.witness.settle(client_bytes, server_bytes);
+        let inspector = &mut self.inspector;
+        let up = self.up.poll_turn(cx, client, server, |bytes| inspector.read_client(now, bytes));
+        let down = self.down.poll_turn(cx, server, client, |bytes| inspector.read_server(now, bytes));
+        if inspector.finish_turn() {
             self.stirred = true;
             busy_poll::note_activity(self.registration.registered.number().0);
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {
-                self.witness.pause(direction);
+                self.inspector.sink().count_pause(direction);
             }
         }
         match (up, down) {
@@ -251,16 +243,17 @@ impl Relay {
             RelayCommand::GoOn => None,
             RelayCommand::CheckServer => {
                 self.registration.registered.handle().checked();
-                let silence = self.witness.server_silence(now);
+                let silence = self.inspector.server_silence();
+                let lasted = |since| self.inspector.sink().lasted(since, now);
                 // Of a server that is not read, as its client takes nothing, nobody knows whether it is silent.
                 let read = self.down.is_empty();
-                let waited = read && silence.is_some_and(|(lasted, timeout)| lasted >= patience(timeout));
+                let waited = read && silence.is_some_and(|(since, timeout)| lasted(since) >= patience(timeout));
                 (self.registration.holder != SessionHolder::Mirrored && waited)
                     .then_some(ProxyClose::UnresponsiveServer)
             }
-            RelayCommand::EndWhenIdle => (settled && self.witness.is_idle()).then_some(ProxyClose::Shutdown),
-            RelayCommand::EndAtBoundary => (settled && self.witness.at_boundary()).then_some(ProxyClose::Shutdown),
-            RelayCommand::EndForLateClaim => (settled && self.witness.at_boundary()).then_some(ProxyClose::LateClaim),
+            RelayCommand::EndWhenIdle => (settled && self.inspector.is_idle()).then_some(ProxyClose::Shutdown),
+            RelayCommand::EndAtBoundary => (settled && self.inspector.at_boundary()).then_some(ProxyClose::Shutdown),
+            RelayCommand::EndForLateClaim => (settled && self.inspector.at_boundary()).then_some(ProxyClose::LateClaim),
             RelayCommand::DisconnectAtBoundary | RelayCommand::DisconnectNow => {
                 self.disconnect_point(command == RelayCommand::DisconnectNow, settled).map(ProxyClose::Operator)
             }
@@ -277,10 +270,10 @@ impl Relay {
 
     /// Where an operator's wish ends the connection now; None while that waits for the end of a frame.
     fn disconnect_point(&self, now: bool, settled: bool) -> Option<DisconnectPoint> {
-        if self.witness.is_opaque() {
+        if self.inspector.is_opaque() {
             return Some(DisconnectPoint::Opaque);
         }
-        let at_boundary = settled && self.witness.at_boundary();
+        let at_boundary = settled && self.inspector.at_boundary();
         at_boundary.then_some(DisconnectPoint::Boundary).or(now.then_some(DisconnectPoint::Deadline))
     }
 
@@ -302,17 +295,22 @@ impl Relay {
     }
 
     fn part(&mut self, shutdown: &RelayShutdown) {
-        let (client, server) = (self.client.take(), self.server.take());
-        let (client_stuck, server_stuck) = (!self.down.is_empty(), !self.up.is_empty());
-        for (stream, side) in [(client, RelaySide::Client), (server, RelaySide::Server)] {
-            let Some(stream) = stream else { continue };
-            match (shutdown, side) {
-                (RelayShutdown::Disconnected(_), RelaySide::Client) if client_stuck => socket::reset(stream),
-                (RelayShutdown::Disconnected(_), RelaySide::Server) if server_stuck => socket::reset(stream),
-                (RelayShutdown::InOrder | RelayShutdown::Disconnected(_), _)
-                | (RelayShutdown::Superseded, RelaySide::Client) => drop(stream),
-                (RelayShutdown::Reset, _) | (RelayShutdown::Superseded, RelaySide::Server) => socket::reset(stream),
-            }
+        let (client_breaks, server_breaks) = match shutdown {
+            RelayShutdown::InOrder => (false, false),
+            RelayShutdown::Disconnected(_) => (!self.down.is_empty(), !self.up.is_empty()),
+            RelayShutdown::Superseded => (false, true),
+            RelayShutdown::Reset => (true, true),
+        };
+        // What does not break ends in order, as it is dropped here.
+        if let Some(client) = self.client.take()
+            && client_breaks
+        {
+            client.abort();
+        }
+        if let Some(server) = self.server.take()
+            && server_breaks
+        {
+            server.abort();
         }
         if let RelayShutdown::Disconnected(point) = shutdown {
             self.registration.registered.disconnected_at(*point);
@@ -320,7 +318,7 @@ impl Relay {
     }
 }
 
-impl Future for Relay {
+impl<C: RelayStream, S: RelayStream> Future for Relay<C, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -351,22 +349,14 @@ impl Future for Relay {
     }
 }
 
-impl Drop for Relay {
+impl<C, S> Drop for Relay<C, S> {
     fn drop(&mut self) {
         if !self.ending {
-            self.witness.end(ConnectionCloser::Proxy(ProxyClose::Shutdown));
+            self.inspector.close(ConnectionCloser::Proxy(ProxyClose::Shutdown));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_borne_with_as_long_as_its_client_can_still_come_back() {
-        for (timeout, borne) in [(4_000, 2_000), (6_000, 3_500), (10_000, 7_500), (18_000, 13_500)] {
-            assert_eq!(patience(Duration::from_millis(timeout)).as_millis(), borne);
-        }
-    }
-}
+#[path = "relay_tests.rs"]
+mod tests;

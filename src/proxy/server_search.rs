@@ -17,18 +17,19 @@ use tokio::time::{Instant, timeout};
 use super::claim_registry::ClaimPlace;
 use super::client_end::ClientEnd;
 use super::left_claim::LeftClaim;
+use super::live_sink::LiveSink;
 use super::older_connections::{OLDER_ENDS_WITHIN, end_older_connections};
 use super::proxy_state::{ClientOrigin, LoadGuard, ProxyState, asked_timeout};
 use super::read_ahead::ReadAhead;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::upstream_connect::{connect_upstream, connect_within};
-use super::witness::Prospect;
 use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, SessionHolder};
 use crate::ids::{ConnectionId, ServerId};
 use crate::route::{
     ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, LOOK_FRESH, RECHECK, ServerCandidate, ServerComplaint,
     TurnedAway, UNANSWERED_COUNTS,
 };
+use crate::session::ConnectionLink;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal, PasswordCheck};
@@ -101,7 +102,7 @@ impl<'a> ServerSearch<'a> {
             proxy,
             origin,
             request,
-            key: proxy.claim_key(&first.0[..first.1]),
+            key: proxy.claim_key(&request, &first.0),
             handle: RelayHandle::new(),
             ahead: ReadAhead::new(request, first),
             search,
@@ -244,21 +245,15 @@ impl<'a> ServerSearch<'a> {
         let known = self.ahead.bytes().len();
         let outcome = self.ahead.catch_up(client);
         self.after_client(known, outcome)?;
-        let prospect = Prospect {
-            proxy: Arc::clone(self.proxy),
-            origin: self.origin,
-            server: id,
-            routed: candidate.reason,
-            connection: self.proxy.next_connection(),
-        };
-        let (now, mut conversation) = (self.proxy.clock.now(), prospect.conversation(self.key));
-        conversation.on_client_bytes(now, self.ahead.bytes());
-        let number = conversation.connection();
+        let (now, connection) = (self.proxy.clock.now(), self.proxy.next_connection());
+        let link = ConnectionLink { connection, client: self.origin.client, server: id, routed: candidate.reason };
+        let mut inspector = LiveSink::inspect(self.proxy, link, self.origin.worker);
+        inspector.begin(now, self.ahead.opening(), self.ahead.bytes());
         // Remembered as ours, so that the claim does not wait for itself as one that is already out.
-        self.own.push(number);
+        self.own.push(connection);
         let registry = &self.proxy.control.registries()[self.origin.worker];
-        let registered = registry.enter(number, id, SessionHolder::Claiming, self.handle.clone());
-        self.asked.push(UpstreamClaim::new(id, now, stream, conversation, registered));
+        let registered = registry.enter(connection, id, SessionHolder::Claiming, self.handle.clone());
+        self.asked.push(UpstreamClaim::new(id, now, stream, inspector, registered));
         self.search.asked(id, now);
         self.complained = false;
         // The bytes go out with the first poll, and the answer is seldom there before the next wake-up.
@@ -283,7 +278,7 @@ impl<'a> ServerSearch<'a> {
     fn heard(&mut self, known: usize) {
         let now = self.proxy.clock.now();
         for claim in &mut self.asked {
-            claim.conversation.on_client_bytes(now, &self.ahead.bytes()[known..]);
+            claim.inspector.read_client(now, &self.ahead.bytes()[known..]);
         }
         if !self.ahead.is_repeatable() {
             self.search.cannot_repeat();
@@ -383,7 +378,7 @@ impl<'a> ServerSearch<'a> {
         let mut claim = self.asked.remove(place);
         let (server, now) = (claim.server, self.proxy.clock.now());
         if let ClaimEvent::Ended(how) = event {
-            claim.conversation.end(ConnectionCloser::Server(how));
+            claim.inspector.close(ConnectionCloser::Server(how));
             self.proxy.probe_soon(server);
             match how {
                 CloseKind::Fin => self.search.over(server),
@@ -391,12 +386,12 @@ impl<'a> ServerSearch<'a> {
             }
             return None;
         }
-        claim.conversation.on_server_bytes(now, &claim.answer);
+        claim.inspector.read_server(now, &claim.answer);
         if let ClaimEvent::AnsweredWith(response) = event
             && response.answer() == HandshakeAnswer::Refused(HandshakeRefusal::NotServing)
             && !self.only_answer(server)
         {
-            claim.conversation.end(ConnectionCloser::Server(CloseKind::Fin));
+            claim.inspector.close(ConnectionCloser::Server(CloseKind::Fin));
             self.search.over(server);
             return None;
         }

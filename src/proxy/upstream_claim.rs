@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::live_sink::LiveInspector;
 use super::socket;
-use super::witness::ObservedConversation;
 use crate::control::RegisteredConnection;
 use crate::ids::{ConnectionId, ServerId};
 use crate::session::connection_end::CloseKind;
@@ -34,7 +34,7 @@ pub(super) struct UpstreamClaim {
     /// The connection to the server.
     pub(super) stream: TcpStream,
     /// What was understood of it so far.
-    pub(super) conversation: Box<ObservedConversation>,
+    pub(super) inspector: Box<LiveInspector>,
     /// What the server said so far; the client has seen none of it yet.
     pub(super) answer: Vec<u8>,
     /// How many of the bytes to send are sent.
@@ -67,16 +67,16 @@ impl UpstreamClaim {
         server: ServerId,
         now: Timestamp,
         stream: TcpStream,
-        conversation: Box<ObservedConversation>,
+        inspector: Box<LiveInspector>,
         registered: RegisteredConnection,
     ) -> Self {
         let registered = Some(registered);
-        Self { server, sent_at: now, registered, stream, conversation, answer: Vec::with_capacity(ANSWER), sent: 0 }
+        Self { server, sent_at: now, registered, stream, inspector, answer: Vec::with_capacity(ANSWER), sent: 0 }
     }
 
     /// Its connection's number.
     pub(super) fn connection(&self) -> ConnectionId {
-        self.conversation.connection()
+        self.inspector.sink().connection()
     }
 
     /// Sends what can be sent of `outgoing` (all that the client has sent so far) and reads until it is clear whether

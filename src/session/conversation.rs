@@ -5,7 +5,7 @@ mod replies;
 pub(super) use replies::ReplyReader;
 
 use super::connection_end::LongReply;
-use super::event::{Event, Observer, Request};
+use super::event::{Event, EventSink, Request};
 use super::identity::{HolderIdentity, ShortPath, controller_chroot};
 use super::pending::{Pending, PendingRequests};
 use super::pings::PendingPings;
@@ -156,17 +156,17 @@ impl Conversation {
 
     /// Tells the identities that a request's success proves, or drops them with its failure.
     #[cold]
-    fn settle_hints(&mut self, xid: Xid, success: bool, observer: &mut impl Observer) {
+    fn settle_hints(&mut self, xid: Xid, success: bool, sink: &mut impl EventSink) {
         let named = &mut self.named;
         self.hints.retain(|hint| {
             match &hint.tells {
                 _ if hint.xid != xid || !success => {}
                 SuccessEvent::Maker(identity) => {
                     *named = true;
-                    observer.observe(Event::Identified(*identity));
+                    sink.on_event(Event::Identified(*identity));
                 }
                 SuccessEvent::ControllerGone(chroot) => {
-                    observer.observe(Event::ControllerGone { chroot: chroot.as_bytes(), watched: false });
+                    sink.on_event(Event::ControllerGone { chroot: chroot.as_bytes(), watched: false });
                 }
             }
             hint.xid != xid
@@ -186,26 +186,26 @@ fn is_ephemeral(part: OpCode, flags: i32) -> bool {
 }
 
 /// Reads the client's frames into the conversation.
-pub(super) struct RequestReader<'t, O> {
+pub(super) struct RequestReader<'t, S> {
     pub(super) talk: &'t mut Conversation,
     pub(super) now: Timestamp,
-    pub(super) observer: &'t mut O,
+    pub(super) sink: &'t mut S,
 }
 
-impl<O: Observer> RequestReader<'_, O> {
+impl<S: EventSink> RequestReader<'_, S> {
     #[inline]
     fn tell(&mut self, part: OpCode, path: &[u8], flags: i32, data_len: u32) {
         let RequestFrame { head: RequestHead { xid, op }, len: frame_len, .. } = self.talk.request;
-        self.observer.observe(Event::Request(Request { xid, op, part, path, flags, data_len, frame_len }));
+        self.sink.on_event(Event::Request(Request { xid, op, part, path, flags, data_len, frame_len }));
     }
 
     #[cold]
     fn untracked(&mut self) {
-        self.observer.observe(Event::Untracked);
+        self.sink.on_event(Event::Untracked);
     }
 }
 
-impl<O: Observer> RecordVisitor for RequestReader<'_, O> {
+impl<S: EventSink> RecordVisitor for RequestReader<'_, S> {
     type Head = RequestHead;
 
     #[inline]
@@ -253,7 +253,7 @@ impl<O: Observer> RecordVisitor for RequestReader<'_, O> {
 
     #[cold]
     fn unknown_part(&mut self, op: OpCode) {
-        self.observer.observe(Event::UnknownPart(op));
+        self.sink.on_event(Event::UnknownPart(op));
     }
 
     #[inline]

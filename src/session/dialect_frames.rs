@@ -1,9 +1,9 @@
 //! One direction of a conversation in ClickHouse's dialect: wide xids, tracing contexts, compressed blocks.
 //!
-//! Apart from the [tracker](super::ConnectionTracker), so that ZooKeeper's own frames cost what they cost without it.
+//! Apart from the [inspector](super::Inspector), so that ZooKeeper's own frames cost what they cost without it.
 
 use super::conversation::{ReplyReader, RequestReader};
-use super::event::{Event, Observer};
+use super::event::{Event, EventSink};
 use crate::wire::{
     BlockScanner, DecodeFault, Dialect, FrameScanner, RequestHead, TracedRequest, WideReply, WideRequest,
 };
@@ -39,10 +39,10 @@ impl DialectFrames {
     }
 
     /// Reads bytes of the client.
-    pub(super) fn read_requests<O: Observer>(
+    pub(super) fn read_requests<S: EventSink>(
         &mut self,
         bytes: &[u8],
-        reader: &mut RequestReader<'_, O>,
+        reader: &mut RequestReader<'_, S>,
     ) -> Result<(), DecodeFault> {
         match self {
             Self::Wide(scanner) => scanner.scan::<WideRequest, _>(bytes, reader),
@@ -51,7 +51,7 @@ impl DialectFrames {
             Self::Blocks(scanner) => {
                 let (requests, replies) = (scanner.scan(bytes), 0);
                 if requests > 0 {
-                    reader.observer.observe(Event::Blocks { requests, replies });
+                    reader.sink.on_event(Event::Blocks { requests, replies });
                 }
                 Ok(())
             }
@@ -59,10 +59,10 @@ impl DialectFrames {
     }
 
     /// Reads bytes of the server.
-    pub(super) fn read_replies<O: Observer>(
+    pub(super) fn read_replies<S: EventSink>(
         &mut self,
         bytes: &[u8],
-        reader: &mut ReplyReader<'_, O>,
+        reader: &mut ReplyReader<'_, S>,
     ) -> Result<(), DecodeFault> {
         match self {
             Self::Wide(scanner) | Self::Traced(scanner) | Self::TracedWide(scanner) => {
@@ -71,7 +71,7 @@ impl DialectFrames {
             Self::Blocks(scanner) => {
                 let (requests, replies) = (0, scanner.scan(bytes));
                 if replies > 0 {
-                    reader.observer.observe(Event::Blocks { requests, replies });
+                    reader.sink.on_event(Event::Blocks { requests, replies });
                 }
                 Ok(())
             }

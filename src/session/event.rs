@@ -1,34 +1,66 @@
-//! What a [`ConnectionTracker`](super::ConnectionTracker) says about a conversation, as it happens.
+//! What an [`Inspector`](super::Inspector) says about a connection, as it happens, and who is told.
 //!
 //! Events borrow from the bytes that are passing; who wants to keep something copies it.
 
+use super::connection_end::ConnectionEnd;
 use super::identity::HolderIdentity;
-use crate::ids::{SessionId, Xid, Zxid};
+use crate::ids::{Xid, Zxid};
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectRequest, ConnectResponse};
+use crate::wire::first_frame::ConnectionOpening;
+use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
 use crate::wire::{DecodeFault, ErrorCode, OpCode};
 
-/// Who is told of events. Called on the path of every operation: no lock, no allocation, no look-up there.
-pub trait Observer {
-    /// Takes note of one event.
-    fn observe(&mut self, event: Event<'_>);
+/// What becomes of all that one connection's [`Inspector`](super::Inspector) reads: the one place that it tells.
+///
+/// In the live program the events are counted and those that concern sessions reach the ledger; a simulation keeps
+/// them for its own ledger. [`EventSink::on_event`] is called on the path of every operation: no lock, no allocation,
+/// no look-up there.
+pub trait EventSink {
+    /// Bytes were read at this time; what follows until the next call happened then.
+    #[inline]
+    fn on_time(&mut self, now: Timestamp) {
+        let _ = now;
+    }
 
-    /// Learns by what the client holds the session that it is given now, right before that is told. It is a secret:
-    /// never to be logged, shown or kept as it is.
-    fn learn_password(&mut self, _session: SessionId, _password: &[u8]) {}
+    /// Something happened.
+    fn on_event(&mut self, event: Event<'_>);
+
+    /// A turn is over, in which either side's bytes were read as far as they had come.
+    #[inline]
+    fn on_turn(&mut self, turn: InspectedTurn) {
+        let _ = turn;
+    }
+
+    /// The first sign of the connection's end was seen. Bytes that are still on their way may bring more events.
+    fn on_end(&mut self, end: ConnectionEnd) {
+        let _ = end;
+    }
+}
+
+/// What one turn of a connection came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InspectedTurn {
+    /// Bytes from the client.
+    pub client_bytes: u64,
+    /// Bytes from the server.
+    pub server_bytes: u64,
+    /// Requests that wait for a reply after it, pings not counted.
+    pub in_flight: u32,
 }
 
 /// One thing that happened on one connection.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Event<'a> {
-    /// The client claimed a session.
-    ConnectRequested(ConnectRequest),
-    /// The server answered the claim.
-    ConnectResponded(ConnectResponse),
+    /// The client claimed a session, with what proves that it holds it.
+    ConnectRequested(ConnectRequest, ClaimSecret<'a>),
+    /// The client speaks something that is no session: a four-letter word or another protocol. Nothing more is read.
+    Unread(ConnectionOpening),
+    /// The server answered the claim, with that by which the client holds the session when it was given.
+    ConnectResponded(ConnectResponse, ClaimSecret<'a>),
     /// A request's record was read; for a multi once for each sub-operation.
     Request(Request<'a>),
     /// A reply's header was read.
-    Reply(Reply),
+    Reply(Reply<'a>),
     /// One result inside the reply to a multi or multiRead was read.
     Result {
         /// The sub-operation, or [`OpCode::ERROR`].
@@ -97,7 +129,7 @@ pub struct Request<'a> {
 
 /// A reply and what it says about its request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reply {
+pub struct Reply<'a> {
     /// The request's xid.
     pub xid: Xid,
     /// The request's operation; None when no request with this xid is known.
@@ -108,6 +140,9 @@ pub struct Reply {
     pub error: ErrorCode,
     /// When the request was seen; the zero timestamp when none is known.
     pub sent_at: Timestamp,
+    /// The request's path (of a multi: of its first sub-operation), cut behind 255 bytes; empty when it has none, and
+    /// when so much was in flight that it is no longer kept.
+    pub path: &'a [u8],
     /// The request's [`Request::flags`] (of a multi: of its first sub-operation).
     pub flags: i32,
     /// Bytes of the request's frame behind its length; 0 when none is known.

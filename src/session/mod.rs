@@ -1,13 +1,14 @@
 //! Sessions and the connections that carry them: who is where, since when, and why no longer. Pure.
 
 pub mod clickhouse;
-pub(crate) mod connection;
 pub mod connection_end;
+mod connection_link;
 mod conversation;
 mod dialect_frames;
 pub mod event;
 pub mod fact;
 pub mod identity;
+pub(crate) mod inspector;
 pub mod ledger;
 mod meaning;
 pub mod own_pause;
@@ -19,6 +20,7 @@ pub mod transition;
 pub mod verdict;
 pub mod watches;
 
-pub use connection::ConnectionTracker;
+pub use connection_link::ConnectionLink;
+pub use inspector::Inspector;
 pub use ledger::{LedgerLimits, SessionLedger};
 pub use pending::IN_FLIGHT_CAP;

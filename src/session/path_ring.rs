@@ -57,15 +57,17 @@ impl PathRing {
         PathRef { at, len: len as u8 }
     }
 
-    /// The path, or nothing when newer ones have taken its place.
+    /// The path, or nothing when newer ones have taken its place. Nothing here can panic, so that a path that nobody
+    /// wants costs nothing where this is inlined.
+    #[inline]
     pub(super) fn get(&self, path: PathRef) -> &[u8] {
         let size = self.bytes.len() as u32;
         // More was stored since than the ring holds: another path stands there now.
-        if size == 0 || self.head.wrapping_sub(path.at) > size {
+        if self.head.wrapping_sub(path.at) > size {
             return &[];
         }
-        let start = (path.at & (size - 1)) as usize;
-        &self.bytes[start..start + usize::from(path.len)]
+        let start = (path.at & size.wrapping_sub(1)) as usize;
+        self.bytes.get(start..start.wrapping_add(usize::from(path.len))).unwrap_or_default()
     }
 
     /// Doubles the ring and keeps what it holds.

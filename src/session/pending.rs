@@ -171,7 +171,8 @@ impl PendingRequests {
         }
     }
 
-    /// The path of a request that was taken a moment ago.
+    /// The path of a request that waits or was taken a moment ago, as far as it is still kept.
+    #[inline]
     pub(super) fn path(&self, request: &Pending) -> &[u8] {
         self.paths.get(request.path)
     }

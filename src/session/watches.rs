@@ -178,7 +178,7 @@ impl WatchTable {
 
     /// Takes note of a reply; whether the counts have changed.
     #[inline]
-    pub fn on_reply(&mut self, reply: &Reply) -> bool {
+    pub fn on_reply(&mut self, reply: &Reply<'_>) -> bool {
         match &mut self.0 {
             Some(watched) if !watched.waiting.is_empty() && reply.op.is_none_or(may_concern_watches) => {
                 let changed = watched.settle(reply);
@@ -220,7 +220,7 @@ impl WatchedPath {
 
     /// Carries out what the replied request was to do; requests that were sent before it and skipped are
     /// dropped with it, because their replies will not come.
-    fn settle(&mut self, reply: &Reply) -> bool {
+    fn settle(&mut self, reply: &Reply<'_>) -> bool {
         let Some(place) = self.waiting.iter().position(|waiting| waiting.xid == reply.xid) else { return false };
         let Some(waiting) = self.waiting.drain(..=place).next_back() else { return false };
         match waiting.change {

@@ -17,6 +17,7 @@ fn answer_to(table: &mut WatchTable, xid: i32, op: Option<OpCode>, error: ErrorC
         op,
         zxid: Zxid(1),
         error,
+        path: &[],
         sent_at: Timestamp::ZERO,
         flags: 0,
         request_len: 20,

@@ -34,7 +34,7 @@ impl StoryStage<'_> {
         }
         let (now, server) = (self.now, self.wires[wire].server);
         if let Some(relayed) = &self.wires[wire].relayed {
-            self.relay.answered_late(now, relayed.id, session, response);
+            self.relay.answered_late(now, relayed.id(), session, response);
         }
         self.unwatch(wire);
         if !response.accepted() {

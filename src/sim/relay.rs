@@ -1,16 +1,16 @@
-//! The proxy's part in a story: the same trackers and the same ledger that the live relay feeds, over virtual time.
+//! The proxy's part in a story: the same inspectors and the same ledger that the live relay feeds, over virtual time.
 
+use std::mem;
 use std::net::SocketAddr;
 
 use super::known::KnownServers;
 use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::session::connection_end::{ConnectionCloser, ConnectionEnd, UnansweredRequest};
-use crate::session::event::{Event, Observer};
-use crate::session::identity::ShortPath;
+use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use crate::session::event::{Event, EventSink};
 use crate::session::probe_result::ProbeResult;
 use crate::session::transition::{LedgerFinding, SessionTransition};
 use crate::session::verdict::RouteReason;
-use crate::session::{ConnectionTracker, LedgerLimits, SessionLedger};
+use crate::session::{ConnectionLink, Inspector, LedgerLimits, SessionLedger};
 use crate::time::Timestamp;
 use crate::wire::OpCode;
 use crate::wire::handshake::ConnectResponse;
@@ -21,11 +21,7 @@ const MAX_FRAME: u32 = 0xfffff;
 /// One connection pair through the proxy.
 #[derive(Debug)]
 pub(super) struct RelayedPair {
-    pub(super) id: ConnectionId,
-    client: SocketAddr,
-    server: ServerId,
-    routed: RouteReason,
-    tracker: ConnectionTracker,
+    inspector: Inspector<StorySink>,
     claimed: bool,
     /// The session that it was given; 0 when it was given none.
     pub(super) given: i64,
@@ -39,60 +35,33 @@ pub(super) struct RelayedPair {
     pub(super) seen: Option<ConnectionEnd>,
 }
 
-/// What the ledger has to be told of what was just seen.
-struct RelayNotes<'a> {
-    connection: ConnectionId,
-    client: SocketAddr,
-    server: ServerId,
-    routed: RouteReason,
-    told: &'a mut Vec<SessionTransition>,
+/// Keeps what the ledger is to be told of what was just read.
+#[derive(Debug)]
+struct StorySink {
+    link: ConnectionLink,
+    told: Vec<SessionTransition>,
     /// Whether a write was answered.
     wrote: bool,
 }
 
-impl Observer for RelayNotes<'_> {
-    fn observe(&mut self, event: Event<'_>) {
-        let connection = self.connection;
-        self.told.push(match event {
-            Event::ConnectRequested(request) => SessionTransition::Claimed {
-                connection,
-                client: self.client,
-                server: self.server,
-                request,
-                routed: self.routed,
-            },
-            Event::ConnectResponded(response) => SessionTransition::Answered { connection, response },
-            Event::Identified(identity) => SessionTransition::Identified { connection, identity },
-            Event::ControllerGone { chroot, watched } => {
-                SessionTransition::ControllerGone { chroot: ShortPath::new(chroot), watched }
-            }
-            Event::MoveRefused { form, refused } => SessionTransition::MoveRefused {
-                connection,
-                form,
-                refused: refused.map(|refused| UnansweredRequest {
-                    xid: refused.xid,
-                    op: refused.op,
-                    path: UnansweredRequest::path_of(refused.path),
-                    sent_at: refused.sent_at,
-                }),
-            },
-            Event::Reply(reply) => {
-                self.wrote |= reply.op.is_some_and(OpCode::is_write);
-                return;
-            }
-            _ => return,
-        });
+impl EventSink for StorySink {
+    fn on_event(&mut self, event: Event<'_>) {
+        if let Event::Reply(reply) = event {
+            self.wrote |= reply.op.is_some_and(OpCode::is_write);
+        }
+        self.told.extend(self.link.transition(event));
+    }
+
+    fn on_end(&mut self, end: ConnectionEnd) {
+        self.told.push(SessionTransition::Ended { connection: self.link.connection, end });
     }
 }
 
 impl RelayedPair {
     pub(super) fn new(id: u64, client: SocketAddr, server: ServerId, routed: RouteReason) -> Self {
+        let link = ConnectionLink { connection: ConnectionId(id), client, server, routed };
         Self {
-            id: ConnectionId(id),
-            client,
-            server,
-            routed,
-            tracker: ConnectionTracker::new(MAX_FRAME),
+            inspector: Inspector::new(MAX_FRAME, StorySink { link, told: Vec::new(), wrote: false }),
             claimed: false,
             given: 0,
             answered: None,
@@ -102,22 +71,20 @@ impl RelayedPair {
         }
     }
 
+    /// Its number.
+    pub(super) fn id(&self) -> ConnectionId {
+        self.inspector.sink().link.connection
+    }
+
     /// Whether it waits for the answer to its claim.
     pub(super) fn waits(&self) -> bool {
         self.claimed && self.answered.is_none() && self.ended.is_none()
     }
 
-    /// What has to be told of what was just seen, and whether a write was answered.
-    fn look(
-        &mut self,
-        now: Timestamp,
-        look: impl FnOnce(&mut ConnectionTracker, &mut RelayNotes<'_>),
-    ) -> (Vec<SessionTransition>, bool) {
-        let mut told = Vec::new();
-        let (connection, client, server, routed) = (self.id, self.client, self.server, self.routed);
-        let mut notes = RelayNotes { connection, client, server, routed, told: &mut told, wrote: false };
-        look(&mut self.tracker, &mut notes);
-        let wrote = notes.wrote;
+    /// What has to be told of what was just read, and whether a write was answered.
+    fn take_told(&mut self, now: Timestamp) -> (Vec<SessionTransition>, bool) {
+        let sink = self.inspector.sink_mut();
+        let (told, wrote) = (mem::take(&mut sink.told), mem::take(&mut sink.wrote));
         for told in &told {
             match told {
                 SessionTransition::Claimed { .. } => self.claimed = true,
@@ -164,18 +131,20 @@ impl SimulatedRelay {
     }
 
     pub(super) fn client_bytes(&mut self, now: Timestamp, relayed: &mut RelayedPair, bytes: &[u8]) {
-        let (told, _) = relayed.look(now, |tracker, notes| tracker.on_client_bytes(now, bytes, notes));
+        relayed.inspector.read_client(now, bytes);
+        let (told, _) = relayed.take_told(now);
         self.tell(now, told);
     }
 
     pub(super) fn server_bytes(&mut self, now: Timestamp, relayed: &mut RelayedPair, bytes: &[u8]) {
-        let before = relayed.answered;
-        let (told, wrote) = relayed.look(now, |tracker, notes| tracker.on_server_bytes(now, bytes, notes));
+        let (before, server) = (relayed.answered, relayed.inspector.sink().link.server);
+        relayed.inspector.read_server(now, bytes);
+        let (told, wrote) = relayed.take_told(now);
         if before.is_none() && relayed.given != 0 {
-            self.known.gave(relayed.server, now);
+            self.known.gave(server, now);
         }
         if wrote {
-            self.known.wrote(relayed.server, now);
+            self.known.wrote(server, now);
         }
         self.tell(now, told);
     }
@@ -193,9 +162,10 @@ impl SimulatedRelay {
         }
         relayed.ended = Some((now, closer));
         if relayed.claimed {
-            let end = relayed.tracker.end(closer);
-            relayed.seen = Some(end.clone());
-            self.tell(now, vec![SessionTransition::Ended { connection: relayed.id, end }]);
+            relayed.seen = Some(relayed.inspector.end(closer));
+            relayed.inspector.close(closer);
+            let (told, _) = relayed.take_told(now);
+            self.tell(now, told);
         }
         true
     }

@@ -48,15 +48,12 @@ impl SimulatedEnsemble {
                         self.send(link, text.into_bytes());
                         return self.close(server, link, Cause::Word, LinkEnding::Fin);
                     }
-                    Some(ConnectionOpening::Foreign(_)) => {
+                    Some(ConnectionOpening::Foreign(_) | ConnectionOpening::Unreadable(_)) => {
                         return self.close(server, link, Cause::Broken, LinkEnding::Fin);
                     }
-                    Some(ConnectionOpening::Handshake(len)) => {
-                        let frame: Vec<u8> = target.buffer.drain(..4 + len).collect();
-                        match ConnectRequest::read(&frame[4..]) {
-                            Ok(request) => self.claimed(server, link, &request),
-                            Err(_) => return self.close(server, link, Cause::Broken, LinkEnding::Fin),
-                        }
+                    Some(ConnectionOpening::Handshake { request, len }) => {
+                        target.buffer.drain(..4 + len);
+                        self.claimed(server, link, &request);
                     }
                 },
                 LinkPhase::Established => {

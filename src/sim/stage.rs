@@ -163,7 +163,7 @@ impl<'a> StoryStage<'a> {
                 continue;
             };
             connections.push(KnownConnection {
-                connection: relayed.id.0,
+                connection: relayed.id().0,
                 client: wire.actor,
                 server: wire.server,
                 opened_at: wire.opened_at,

@@ -2,14 +2,22 @@
 //!
 //! Only as many bytes are gathered as the answer needs, and never more than a handshake can have.
 
-use super::handshake::{HANDSHAKE_CAP, request_len};
+use super::DecodeFault;
+use super::handshake::{ConnectRequest, HANDSHAKE_CAP, request_len};
 
 /// What a connection turned out to speak.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ConnectionOpening {
-    /// A frame of this many bytes behind its length, small enough for a handshake and now whole. Bytes that its
-    /// announced length does not count (versions 11 and 12) are among them.
-    Handshake(usize),
+    /// A ConnectRequest, now whole.
+    Handshake {
+        /// What it asks for.
+        request: ConnectRequest,
+        /// Its bytes behind its length; those that its announced length does not count (versions 11 and 12) are among
+        /// them.
+        len: usize,
+    },
+    /// A frame of a handshake's size that is none.
+    Unreadable(DecodeFault),
     /// One of ZooKeeper's four-letter words.
     Word(&'static str),
     /// Something else.
@@ -66,7 +74,11 @@ pub fn classify(bytes: &[u8]) -> Option<ConnectionOpening> {
         return Some(ConnectionOpening::Foreign(foreign(*head)));
     }
     let len = request_len(bytes)?;
-    (bytes.len() >= 4 + len).then_some(ConnectionOpening::Handshake(len))
+    let body = bytes.get(4..4 + len)?;
+    Some(match ConnectRequest::read(body) {
+        Ok(request) => ConnectionOpening::Handshake { request, len },
+        Err(fault) => ConnectionOpening::Unreadable(fault),
+    })
 }
 
 fn foreign(head: [u8; 4]) -> ForeignProtocol {
@@ -82,14 +94,22 @@ fn foreign(head: [u8; 4]) -> ForeignProtocol {
 mod tests {
     use super::*;
 
+    /// The length of the ConnectRequest that these bytes are taken for.
+    fn handshake_len(bytes: &[u8]) -> Option<usize> {
+        match classify(bytes) {
+            Some(ConnectionOpening::Handshake { len, .. }) => Some(len),
+            _ => None,
+        }
+    }
+
     #[test]
     fn tells_words_handshakes_and_strangers_apart() {
         assert_eq!(classify(b"srv"), None);
         assert_eq!(classify(b"srvr"), Some(ConnectionOpening::Word("srvr")));
         assert_eq!(classify(&[0xff, 0xf4, 0xff, 0xfd]), Some(ConnectionOpening::Word("telnet_close")));
         assert_eq!(classify(&[0, 0, 0, 45, 0]), None);
-        assert_eq!(classify(&[0; 4]), Some(ConnectionOpening::Handshake(0)));
-        assert_eq!(classify(&[&[0, 0, 0, 45][..], &[0; 45]].concat()), Some(ConnectionOpening::Handshake(45)));
+        assert_eq!(classify(&[0; 4]), Some(ConnectionOpening::Unreadable(DecodeFault::ShortHandshake { len: 0 })));
+        assert_eq!(handshake_len(&[&[0, 0, 0, 45][..], &[0; 45]].concat()), Some(45));
         assert_eq!(classify(&[0x16, 3, 1, 0]), Some(ConnectionOpening::Foreign(ForeignProtocol::Tls)));
         assert_eq!(classify(b"GET / HTTP/1.1"), Some(ConnectionOpening::Foreign(ForeignProtocol::Http)));
         assert_eq!(classify(b"PROXY TCP4"), Some(ConnectionOpening::Foreign(ForeignProtocol::ProxyLine)));
@@ -101,7 +121,7 @@ mod tests {
     fn a_first_frame_is_as_long_as_a_handshake_can_be() {
         let frame = |len: usize| [&(len as u32).to_be_bytes()[..], &vec![0; len]].concat();
         let longest = frame(HANDSHAKE_CAP);
-        assert_eq!(classify(&longest), Some(ConnectionOpening::Handshake(HANDSHAKE_CAP)));
+        assert_eq!(handshake_len(&longest), Some(HANDSHAKE_CAP));
         assert_eq!(classify(&longest[..longest.len() - 1]), None);
         assert_eq!(classify(&frame(HANDSHAKE_CAP + 1)), Some(ConnectionOpening::Foreign(ForeignProtocol::Unknown)));
     }
@@ -109,13 +129,13 @@ mod tests {
     #[test]
     fn a_first_frame_is_whole_with_the_bytes_that_its_length_does_not_count() {
         let plain = [&[0, 0, 0, 45, 0, 0, 0, 11][..], &[0; 20], &[0, 0, 0, 16], &[0; 16], &[1]].concat();
-        assert_eq!(classify(&plain), Some(ConnectionOpening::Handshake(45)));
+        assert_eq!(handshake_len(&plain), Some(45));
         for (version, extra) in [(11, 1), (12, 2)] {
             let mut frame = plain.clone();
             frame[7] = version;
             frame.splice(8..8, vec![0; extra]);
             assert_eq!(frame.len(), 49 + extra);
-            assert_eq!(classify(&frame), Some(ConnectionOpening::Handshake(45 + extra)));
+            assert_eq!(handshake_len(&frame), Some(45 + extra));
             assert!((0..frame.len()).all(|len| classify(&frame[..len]).is_none()));
         }
     }

@@ -3,6 +3,8 @@
 //! Both are read from a slice that holds the whole frame body. The `readOnly` byte is optional: clients before
 //! 3.4 and go-zookeeper leave it out, and the server then leaves it out too (`ProtocolManager`).
 
+use std::fmt;
+
 use super::dialect::{Dialect, uncounted};
 use super::{DecodeFault, JuteReader};
 use crate::ids::{SessionId, Zxid};
@@ -84,6 +86,34 @@ impl ConnectRequest {
             _ => PasswordCheck::Wrong,
         };
         Ok(Self { last_zxid, timeout_ms, session, password, read_only: reader.bool(), dialect })
+    }
+}
+
+/// What proves a claim to a session: the password. It is a secret, and so does not even print itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ClaimSecret<'a>(&'a [u8]);
+
+impl<'a> ClaimSecret<'a> {
+    /// The secret in a client's first frame, which begins with its length; empty where the frame has none.
+    pub fn of_request(frame: &'a [u8]) -> Self {
+        Self(frame.get(4..).and_then(request_password).unwrap_or_default())
+    }
+
+    /// The secret in a server's answer, which begins with its length and was read as this; empty where it gives no
+    /// session.
+    pub fn of_answer(frame: &'a [u8], response: &ConnectResponse) -> Self {
+        Self(answer_password(frame).filter(|_| response.accepted()).unwrap_or_default())
+    }
+
+    /// The secret itself: never to be logged, shown or kept.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl fmt::Debug for ClaimSecret<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClaimSecret")
     }
 }
 
@@ -260,6 +290,10 @@ mod tests {
         let shifted = [&11i32.to_be_bytes()[..], &[0], &plain[4..]].concat();
         assert_eq!(request_password(&shifted), Some(&id.password()[..]));
         assert_eq!(request_password(&plain[..30]), None);
+        let frame = [&(plain.len() as u32).to_be_bytes()[..], &plain].concat();
+        let secret = ClaimSecret::of_request(&frame);
+        assert_eq!((secret.bytes(), ClaimSecret::of_request(&frame[..30]).bytes()), (&id.password()[..], &b""[..]));
+        assert_eq!(format!("{secret:?}"), "ClaimSecret");
         let answer = JuteWriter::new().int(0).int(6000).long(id.0).buffer(b"secret").into_bytes();
         let frame = [&(answer.len() as u32).to_be_bytes()[..], &answer].concat();
         assert_eq!((answer_password(&frame), answer_password(&frame[..9])), (Some(&b"secret"[..]), None));

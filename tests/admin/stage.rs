@@ -11,7 +11,7 @@ use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::{ConnectionMeter, Observatory, Recorder, Scope, WallClock};
 use zoogate::session::LedgerLimits;
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
-use zoogate::session::event::{Event, MovedCodeLocation, Observer, Reply};
+use zoogate::session::event::{Event, InspectedTurn, MovedCodeLocation, Reply};
 use zoogate::session::identity::HolderIdentity;
 use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use zoogate::session::transition::SessionTransition;
@@ -162,16 +162,17 @@ fn answer(request: ureq::RequestBuilder<ureq::typestate::WithoutBody>) -> (u16, 
 }
 
 pub(crate) fn reply(recorder: &mut Recorder, millis: u64, op: OpCode, took: u64) {
-    recorder.begin(at(millis));
-    recorder.observe(Event::Reply(Reply {
+    recorder.set_time(at(millis));
+    recorder.record(&Event::Reply(Reply {
         xid: Xid(1),
         op: Some(op),
         zxid: Zxid(0x1_0000_0001),
         error: ErrorCode::OK,
         sent_at: at(millis - took),
+        path: &[],
         flags: 0,
         request_len: 20,
         reply_len: 96,
     }));
-    recorder.settle(24, 100, 2);
+    recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 2 });
 }

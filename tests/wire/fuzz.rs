@@ -18,7 +18,7 @@ use zoogate::wire::first_frame::{ConnectionOpening, classify};
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse};
 
 use crate::properties::Count;
-use crate::talk::{From, Piece, show, told, tracker};
+use crate::talk::{From, Piece, inspector, show, told};
 
 /// How long to fuzz, in seconds; without it a fixed number of inputs is tried.
 const SECONDS: &str = "ZOOGATE_FUZZ_SECONDS";
@@ -35,12 +35,12 @@ fn conversation(input: &[u8]) {
     let whole = told(&joined, |bytes| vec![bytes]);
     assert_eq!(told(&pieces, |bytes| vec![bytes]), whole, "cut as the input says");
     assert_eq!(told(&pieces, |bytes| bytes.chunks(1).collect()), whole, "cut into single bytes");
-    let mut count = Count::default();
-    let mut tracker = tracker();
+    let mut inspector = inspector::<Count>();
     for piece in &joined {
-        show(&mut tracker, piece.from, [piece.bytes.as_slice()], &mut count);
+        show(&mut inspector, piece.from, [piece.bytes.as_slice()]);
     }
-    assert!(count.0 <= input.len(), "{} events from {} bytes", count.0, input.len());
+    let events = inspector.sink().0;
+    assert!(events <= input.len(), "{events} events from {} bytes", input.len());
 }
 
 /// What a connection is taken for does not change when more of it comes.

@@ -2,21 +2,21 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use zoogate::session::event::{Event, Observer};
+use zoogate::session::event::{Event, EventSink};
 
 use crate::exchange::{Ask, Exchange, Fate, render, rounds};
-use crate::talk::{From, Piece, show, told, tracker};
+use crate::talk::{From, Piece, inspector, show, told};
 
-/// Memory that one tracker may hold at any moment, in bytes: its ring of requests in flight, their paths, and a path
+/// Memory that one inspector may hold at any moment, in bytes: its ring of requests in flight, their paths, and a path
 /// that is cut by a chunk's edge. 4,096 requests of 56 bytes, while the ring that holds them doubles, and 16 KiB twice.
 const MEMORY: u64 = 512 * 1024;
 
-/// Counts events, so that the work is seen without the observer's own being in the way.
+/// Counts events, so that the work is seen without the sink's own being in the way.
 #[derive(Default)]
 pub(crate) struct Count(pub(crate) usize);
 
-impl Observer for Count {
-    fn observe(&mut self, _: Event<'_>) {
+impl EventSink for Count {
+    fn on_event(&mut self, _: Event<'_>) {
         self.0 += 1;
     }
 }
@@ -109,14 +109,15 @@ proptest! {
     #[test]
     fn work_and_memory_are_bounded(pieces in broken()) {
         let total: usize = pieces.iter().map(|piece| piece.bytes.len()).sum();
-        let mut count = Count::default();
+        let mut events = 0;
         let used = allocation_counter::measure(|| {
-            let mut tracker = tracker();
+            let mut inspector = inspector::<Count>();
             for piece in &pieces {
-                show(&mut tracker, piece.from, piece.bytes.chunks(7), &mut count);
+                show(&mut inspector, piece.from, piece.bytes.chunks(7));
             }
+            events = inspector.sink().0;
         });
-        prop_assert!(count.0 <= total, "{} events from {total} bytes", count.0);
+        prop_assert!(events <= total, "{events} events from {total} bytes");
         prop_assert!(used.bytes_max <= MEMORY, "{} bytes held", used.bytes_max);
     }
 

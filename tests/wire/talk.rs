@@ -1,9 +1,9 @@
 //! A conversation as the tests hold it: pieces of bytes in the order in which a relay sees them; and what is said of
 //! it, in words.
 
-use zoogate::session::ConnectionTracker;
+use zoogate::session::Inspector;
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd};
-use zoogate::session::event::{Event, MovedCodeLocation, Observer};
+use zoogate::session::event::{Event, EventSink, MovedCodeLocation};
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
 
@@ -24,17 +24,16 @@ pub(crate) struct Piece {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Shows one piece to a tracker, cut as the caller says.
+/// Shows one piece to an inspector, cut as the caller says.
 pub(crate) fn show<'a>(
-    tracker: &mut ConnectionTracker,
+    inspector: &mut Inspector<impl EventSink>,
     from: From,
     chunks: impl IntoIterator<Item = &'a [u8]>,
-    observer: &mut impl Observer,
 ) {
     for chunk in chunks {
         match from {
-            From::Client => tracker.on_client_bytes(NOW, chunk, observer),
-            From::Server => tracker.on_server_bytes(NOW, chunk, observer),
+            From::Client => inspector.read_client(NOW, chunk),
+            From::Server => inspector.read_server(NOW, chunk),
         }
     }
 }
@@ -42,24 +41,24 @@ pub(crate) fn show<'a>(
 /// One time for all: when bytes come is not what these tests are about.
 const NOW: Timestamp = Timestamp(1);
 
-/// A tracker at the first byte.
-pub(crate) fn tracker() -> ConnectionTracker {
-    ConnectionTracker::new(MAX_BUFFER)
+/// An inspector at the first byte.
+pub(crate) fn inspector<S: EventSink + Default>() -> Inspector<S> {
+    Inspector::new(MAX_BUFFER, S::default())
 }
 
 /// Everything that is said of a conversation whose server ends it; each piece is cut into chunks by `cut`.
 pub(crate) fn told(pieces: &[Piece], mut cut: impl FnMut(&[u8]) -> Vec<&[u8]>) -> Vec<String> {
-    let mut words = Words::default();
-    let mut tracker = tracker();
+    let mut inspector = inspector::<Words>();
     for piece in pieces {
-        show(&mut tracker, piece.from, cut(&piece.bytes), &mut words);
+        show(&mut inspector, piece.from, cut(&piece.bytes));
     }
-    let end = tracker.end(ConnectionCloser::Server(CloseKind::Fin));
+    let end = inspector.end(ConnectionCloser::Server(CloseKind::Fin));
+    let (in_flight, boundary, untracked) = (inspector.in_flight(), inspector.at_boundary(), inspector.untracked());
+    let mut words = std::mem::take(inspector.sink_mut());
     if words.1 != [0, 0] {
         words.0.push(format!("compressed blocks: {} of the client's, {} of the server's", words.1[0], words.1[1]));
     }
     words.0.extend(facts(&end));
-    let (in_flight, boundary, untracked) = (tracker.in_flight(), tracker.at_boundary(), tracker.untracked());
     words.0.push(format!("  in flight {in_flight}, at a boundary {boundary}, untracked {untracked}"));
     words.0
 }
@@ -72,10 +71,10 @@ fn text(path: &[u8]) -> String {
     format!("{:?}", String::from_utf8_lossy(path))
 }
 
-impl Observer for Words {
-    fn observe(&mut self, event: Event<'_>) {
+impl EventSink for Words {
+    fn on_event(&mut self, event: Event<'_>) {
         self.0.push(match event {
-            Event::ConnectRequested(claim) => format!(
+            Event::ConnectRequested(claim, _) => format!(
                 "claim of session {} with last zxid {}, timeout {} ms, password {:?}, read-only {:?}{}",
                 claim.session,
                 claim.last_zxid,
@@ -84,13 +83,14 @@ impl Observer for Words {
                 claim.read_only,
                 dialect(claim.dialect)
             ),
-            Event::ConnectResponded(answer) => format!(
+            Event::ConnectResponded(answer, _) => format!(
                 "session {} with timeout {} ms, read-only {:?}, accepted {}",
                 answer.session,
                 answer.timeout_ms,
                 answer.read_only,
                 answer.accepted()
             ),
+            Event::Unread(opening) => format!("unread: {opening:?}"),
             Event::Request(request) => {
                 let part = if request.part == request.op { String::new() } else { format!(", {}", request.part) };
                 format!(
@@ -104,9 +104,10 @@ impl Observer for Words {
                 )
             }
             Event::Reply(reply) => format!(
-                "reply {} to {} zxid {} {}, flags {}, frames of {} B and {} B",
+                "reply {} to {} {} zxid {} {}, flags {}, frames of {} B and {} B",
                 reply.xid.0,
                 reply.op.map_or("nothing known".to_owned(), |op| op.to_string()),
+                text(reply.path),
                 reply.zxid,
                 reply.error,
                 reply.flags,

@@ -78,7 +78,7 @@ impl Observatory {
                     tracing::debug!(%client, server, protocol, "not plain ZooKeeper; forwarded undecoded");
                 }
             }
-            ConnectionOpening::Handshake(_) => {}
+            ConnectionOpening::Handshake { .. } | ConnectionOpening::Unreadable(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use crate::ids::{Xid, Zxid};
 use crate::observe::logging::tests::written;
 use crate::observe::{ConnectionMeter, ConnectionRow, Recorder};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, LongRequest};
-use crate::session::event::{Event, Observer, Reply};
+use crate::session::event::{Event, InspectedTurn, Reply};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use crate::session::verdict::RouteReason;
 use crate::wire::Dialect;
@@ -53,18 +53,19 @@ fn attach(observatory: &Observatory, millis: u64, connection: u64, server: u16) 
 }
 
 fn reply(recorder: &mut Recorder, millis: u64, op: OpCode) {
-    recorder.begin(at(millis));
-    recorder.observe(Event::Reply(Reply {
+    recorder.set_time(at(millis));
+    recorder.record(&Event::Reply(Reply {
         xid: Xid(1),
         op: Some(op),
         zxid: Zxid(9),
         error: ErrorCode::OK,
         sent_at: at(millis - 1),
+        path: &[],
         flags: 0,
         request_len: 20,
         reply_len: 96,
     }));
-    recorder.settle(24, 100, 0);
+    recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 0 });
 }
 
 fn end(observatory: &Observatory, millis: u64, connection: u64, closing: bool) {

@@ -13,7 +13,7 @@ use crate::control::ClaimKey;
 use crate::ids::ServerId;
 use crate::proxy::server_activity::ServerActivity;
 use crate::route::{CandidateOrder, ConnectIntent, ServerComplaint, ServerSnapshot, choose};
-use crate::wire::handshake::{ConnectRequest, request_password};
+use crate::wire::handshake::{ClaimSecret, ConnectRequest};
 
 impl ProxyState {
     /// The signs of life of a server.
@@ -53,10 +53,9 @@ impl ProxyState {
 
     /// What tells the claim in a client's first frame from those of others; None when it claims nothing that was
     /// given before.
-    pub(in crate::proxy) fn claim_key(&self, frame: &[u8]) -> Option<ClaimKey> {
-        let body = frame.get(4..)?;
-        let request = ConnectRequest::read(body).ok().filter(|request| !request.session.is_new())?;
-        Some(self.claim_registry.key(request.session, request_password(body)?))
+    pub(in crate::proxy) fn claim_key(&self, request: &ConnectRequest, frame: &[u8]) -> Option<ClaimKey> {
+        let secret = ClaimSecret::of_request(frame);
+        (!request.session.is_new()).then(|| self.claim_registry.key(request.session, secret.bytes()))
     }
 
     /// Files what a client met at a server.

@@ -3,7 +3,7 @@
 use super::{BARE_REPLY, Conversation, DELETED, ReplyFrame, SHORTEST_EVENT, SHORTEST_NAME};
 use crate::ids::{Xid, Zxid};
 use crate::session::connection_end::{LongReply, UnansweredRequest};
-use crate::session::event::{Event, MovedCodeLocation, Observer, RefusedRequest, Reply, WatchEvent};
+use crate::session::event::{Event, EventSink, MovedCodeLocation, RefusedRequest, Reply, WatchEvent};
 use crate::session::identity::controller_chroot;
 use crate::session::pending::{Pending, ReplyMatch};
 use crate::time::Timestamp;
@@ -11,10 +11,10 @@ use crate::wire::layout::{CREATED_PLAN, EVENT_PLAN};
 use crate::wire::{BodyPlan, DecodedRecord, ErrorCode, OpCode, RecordVisitor, ReplyHead};
 
 /// Reads the server's frames into the conversation.
-pub(in crate::session) struct ReplyReader<'t, O> {
+pub(in crate::session) struct ReplyReader<'t, S> {
     pub(in crate::session) talk: &'t mut Conversation,
     pub(in crate::session) now: Timestamp,
-    pub(in crate::session) observer: &'t mut O,
+    pub(in crate::session) sink: &'t mut S,
 }
 
 /// Replies that a server sends past others (protocol.md §3.2): rejections made before the request was queued.
@@ -47,7 +47,7 @@ fn is_fatal(error: ErrorCode, zxid: Zxid) -> bool {
 }
 
 #[inline]
-fn answer_to(request: &Pending, head: ReplyHead, reply_len: u32) -> Reply {
+fn answer_to<'p>(request: &Pending, path: &'p [u8], head: ReplyHead, reply_len: u32) -> Reply<'p> {
     let ReplyHead { xid, zxid, error } = head;
     Reply {
         xid,
@@ -55,6 +55,7 @@ fn answer_to(request: &Pending, head: ReplyHead, reply_len: u32) -> Reply {
         zxid,
         error,
         sent_at: request.sent_at,
+        path,
         flags: request.flags,
         request_len: request.frame_len,
         reply_len,
@@ -65,18 +66,19 @@ fn is_multi(op: OpCode) -> bool {
     matches!(op, OpCode::MULTI | OpCode::MULTI_READ)
 }
 
-impl<O: Observer> ReplyReader<'_, O> {
+impl<S: EventSink> ReplyReader<'_, S> {
     #[inline]
     fn ping(&mut self, head: ReplyHead, reply_len: u32) {
         let ReplyHead { xid, zxid, error } = head;
         let sent_at = self.talk.pings.pop().unwrap_or_default();
         let op = Some(OpCode::PING);
-        self.observer.observe(Event::Reply(Reply {
+        self.sink.on_event(Event::Reply(Reply {
             xid,
             op,
             zxid,
             error,
             sent_at,
+            path: &[],
             flags: 0,
             request_len: 8,
             reply_len,
@@ -84,7 +86,7 @@ impl<O: Observer> ReplyReader<'_, O> {
         if error == ErrorCode::SESSION_MOVED {
             // Servers of 3.2 refuse the pings of a moved session too.
             let refused = Some(RefusedRequest { xid, op: OpCode::PING, path: &[], sent_at });
-            self.observer.observe(Event::MoveRefused { form: MovedCodeLocation::Header, refused });
+            self.sink.on_event(Event::MoveRefused { form: MovedCodeLocation::Header, refused });
         }
     }
 
@@ -95,13 +97,15 @@ impl<O: Observer> ReplyReader<'_, O> {
         let Some(ReplyMatch { request, skipped }) = self.talk.pending.search(head.xid, in_order) else {
             let ReplyHead { xid, zxid, error } = head;
             let (op, sent_at) = (None, Timestamp::ZERO);
-            let (flags, request_len, reply_len) = (0, 0, len);
-            self.observer.observe(Event::Reply(Reply { xid, op, zxid, error, sent_at, flags, request_len, reply_len }));
+            let (path, flags, request_len, reply_len) = (&[][..], 0, 0, len);
+            let reply = Reply { xid, op, zxid, error, sent_at, path, flags, request_len, reply_len };
+            self.sink.on_event(Event::Reply(reply));
             return self.unusual(head, None);
         };
-        self.observer.observe(Event::Reply(answer_to(&request, head, len)));
+        let path = self.talk.pending.path(&request);
+        self.sink.on_event(Event::Reply(answer_to(&request, path, head, len)));
         if skipped > 0 {
-            self.observer.observe(Event::Gap { skipped });
+            self.sink.on_event(Event::Gap { skipped });
         }
         self.unusual(head, Some(request))
     }
@@ -114,7 +118,7 @@ impl<O: Observer> ReplyReader<'_, O> {
             return BodyPlan::MultiReply;
         }
         if !self.talk.hints.is_empty() {
-            self.talk.settle_hints(head.xid, head.error.is_ok(), self.observer);
+            self.talk.settle_hints(head.xid, head.error.is_ok(), self.sink);
         }
         if is_fatal(head.error, head.zxid) {
             self.talk.fatal_error.get_or_insert(head.error);
@@ -132,14 +136,14 @@ impl<O: Observer> ReplyReader<'_, O> {
     fn named(&mut self, path: &[u8]) {
         self.talk.reply.names = false;
         self.talk.name_made(self.talk.reply.xid, 0, path);
-        self.talk.settle_hints(self.talk.reply.xid, true, self.observer);
+        self.talk.settle_hints(self.talk.reply.xid, true, self.sink);
     }
 
     /// A watch says that a node was deleted.
     #[cold]
     fn deleted(&mut self, path: &[u8]) {
         if let Some(chroot) = controller_chroot(path) {
-            self.observer.observe(Event::ControllerGone { chroot, watched: true });
+            self.sink.on_event(Event::ControllerGone { chroot, watched: true });
         }
     }
 
@@ -165,7 +169,7 @@ impl<O: Observer> ReplyReader<'_, O> {
             self.talk.reply.names = true;
             return CREATED_PLAN;
         }
-        self.talk.settle_hints(xid, true, self.observer);
+        self.talk.settle_hints(xid, true, self.sink);
         BodyPlan::Skip
     }
 
@@ -198,11 +202,11 @@ impl<O: Observer> ReplyReader<'_, O> {
             path: talk.pending.path(request),
             sent_at: request.sent_at,
         });
-        self.observer.observe(Event::MoveRefused { form, refused });
+        self.sink.on_event(Event::MoveRefused { form, refused });
     }
 }
 
-impl<O: Observer> RecordVisitor for ReplyReader<'_, O> {
+impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
     type Head = ReplyHead;
 
     #[cold]
@@ -228,7 +232,8 @@ impl<O: Observer> RecordVisitor for ReplyReader<'_, O> {
             _ => {}
         }
         let Some(request) = self.talk.pending.first_if(head.xid) else { return self.out_of_order(head, len) };
-        self.observer.observe(Event::Reply(answer_to(request, head, len)));
+        let path = self.talk.pending.path(request);
+        self.sink.on_event(Event::Reply(answer_to(request, path, head, len)));
         if is_multi(request.op) || !head.error.is_ok() {
             let request = *request;
             self.talk.pending.drop_first();
@@ -248,7 +253,7 @@ impl<O: Observer> RecordVisitor for ReplyReader<'_, O> {
             if kind == DELETED {
                 self.deleted(record.path);
             }
-            self.observer.observe(Event::Watch(WatchEvent { kind, state, path: record.path }));
+            self.sink.on_event(Event::Watch(WatchEvent { kind, state, path: record.path }));
             return;
         }
         if self.talk.reply.names {
@@ -258,7 +263,7 @@ impl<O: Observer> RecordVisitor for ReplyReader<'_, O> {
             self.talk.name_made(self.talk.reply.xid, self.talk.reply.results, record.path);
         }
         let error = if record.op == OpCode::ERROR { ErrorCode(record.ints[0]) } else { record.error };
-        self.observer.observe(Event::Result { op: record.op, error });
+        self.sink.on_event(Event::Result { op: record.op, error });
         self.talk.reply.failed |= !error.is_ok();
         if self.talk.reply.results == 0 && error == ErrorCode::SESSION_MOVED {
             self.refused(MovedCodeLocation::Multi);
@@ -268,14 +273,14 @@ impl<O: Observer> RecordVisitor for ReplyReader<'_, O> {
 
     #[cold]
     fn unknown_part(&mut self, op: OpCode) {
-        self.observer.observe(Event::UnknownPart(op));
+        self.sink.on_event(Event::UnknownPart(op));
     }
 
     #[inline]
     fn end(&mut self) {
         if self.talk.reply.request.take().is_some() && !self.talk.hints.is_empty() {
             let (xid, success) = (self.talk.reply.xid, !self.talk.reply.failed);
-            self.talk.settle_hints(xid, success, self.observer);
+            self.talk.settle_hints(xid, success, self.sink);
         }
     }
 }
