@@ -100,6 +100,7 @@ impl RelayRegistry {
     /// Tells up to `most` relayed connections that were not told so before to end.
     pub(crate) fn end(&self, command: RelayCommand, most: usize) {
         let entries = self.lock();
+        // Commands are ordered by urgency, so a connection that was told to end sooner is not told again.
         let untold = |entry: &&RegistryEntry| entry.is_relayed() && entry.handle.command() < command;
         for entry in entries.values().filter(untold).take(most) {
             entry.handle.send(command);

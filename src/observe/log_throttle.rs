@@ -68,6 +68,7 @@ impl LogThrottle {
         if kinds.asked_at.is_some_and(|at| now.saturating_duration_since(at) < PAUSE / 10) {
             return Vec::new();
         }
+        // Asked on every transition; looking through all kinds each time would cost more than the lines do.
         kinds.asked_at = Some(now);
         let mut overdue = Vec::new();
         for (kind, throttled) in &mut kinds.throttled {

@@ -85,11 +85,14 @@ impl ClientListener {
                     ConnectionLimit::Everybody => observatory.note_rejected(listener, self.proxy.open()),
                     ConnectionLimit::Address => observatory.note_address_rejected(listener, address),
                 }
+                // A reset and no orderly end: the client tries its next address at once, and no TIME_WAIT is left
+                // here.
                 socket::reset(client);
                 return;
             }
         };
         let (kind, carrier) = (self.kind, permit.worker());
+        // The usual case stays on this thread, without leaving the runtime's registration.
         if carrier == self.worker {
             carry(&self.proxy, self.worker, (client, address), kind, permit);
             return;
@@ -128,10 +131,10 @@ fn carry(
     permit: Permit,
 ) {
     let (proxy, registry) = (Arc::clone(proxy), Arc::clone(&proxy.control.registries()[worker]));
-    let guest = DownstreamClient { proxy, registry, origin: ClientOrigin { client: address, worker }, permit };
+    let downstream = DownstreamClient { proxy, registry, origin: ClientOrigin { client: address, worker }, permit };
     tokio::spawn(async move {
         // A task of its own for the relay: what the handshake needed is given back.
-        if let Some(relay) = guest.receive(client, kind).await {
+        if let Some(relay) = downstream.receive(client, kind).await {
             tokio::spawn(relay);
         }
     });

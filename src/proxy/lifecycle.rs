@@ -156,9 +156,12 @@ impl Proxy {
         }
         let ticking = tokio::spawn(every(TICK, Arc::clone(proxy), ProxyState::tick));
         tokio::spawn(host_monitor::monitor_host(Arc::clone(proxy), self.addresses()));
+        // A relay sleeps while nothing moves, so a server that is silent would never wake it: it has to be woken from
+        // here.
         tokio::spawn(every(CHECK, Arc::clone(proxy), ProxyState::check_silence));
         tokio::select! {
             () = first_look(proxy) => {
+                // Only now, because a name may resolve to one of the listeners that have just been opened.
                 not_itself(proxy)?;
                 proxy.observatory.set_ready(true);
                 tracing::info!(listening = ?self.addresses(), "ready");
@@ -166,6 +169,7 @@ impl Proxy {
             }
             () = stop.recv() => {}
         }
+        // First of all, so that load balancers send no new clients during the grace.
         proxy.observatory.set_ready(false);
         tracing::info!(open = proxy.open(), grace = ?proxy.settings.shutdown_grace, "stopping");
         proxy.stopping.cancel();
@@ -191,6 +195,7 @@ fn runtime() -> io::Result<Runtime> {
 
 async fn every(period: Duration, proxy: Arc<ProxyState>, act: fn(&ProxyState)) {
     let mut ticks = interval(period);
+    // After a pause of the process one tick is enough: a burst of missed ones would decide nothing more.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

@@ -117,6 +117,7 @@ impl ServerName {
         if !runs {
             let (sender, receiver) = watch::channel(None);
             let ServerAddress { host, port } = self.server.clone();
+            // A thread of its own for each name at most: the resolver knows no deadline and cannot be cancelled.
             spawn_blocking(move || {
                 let answer = (host.as_str(), port).to_socket_addrs().map(Iterator::collect).map_err(Arc::new);
                 // Nobody listens any more when all have lost patience.

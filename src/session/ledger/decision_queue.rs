@@ -59,6 +59,7 @@ impl DecisionQueue {
         for (_, _, due) in self.closes.values_mut() {
             *due = due.after(more);
         }
+        // Rebuilt as a whole, which is as dear as the queue is long; but zoogate's own pauses are rare.
         self.due = self.due.iter().map(|(due, connection)| (due.after(more), *connection)).collect();
     }
 
@@ -73,6 +74,8 @@ impl DecisionQueue {
     /// The next one that must be decided now: its time has run out, or there are too many.
     pub(super) fn overdue(&self, now: Timestamp, sessions: usize) -> Option<ConnectionId> {
         let &(due, connection) = self.due.first()?;
+        // Many sessions that end together are a storm and no attack, so the bound grows with the sessions that are
+        // known.
         let heavy = self.bytes > UNDECIDED_BYTES + UNDECIDED_BYTES_A_SESSION * sessions;
         (due <= now || self.closes.len() > UNDECIDED_CLOSES || heavy).then_some(connection)
     }

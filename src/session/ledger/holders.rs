@@ -39,6 +39,7 @@ impl HolderSessions {
         identity: HolderIdentity,
     ) -> Option<SessionId> {
         let name = lasting(Some(identity));
+        // A session that turns out to be another holder's gives its old name free.
         if lasting(before) != name {
             self.forget(session, before);
         }

@@ -19,6 +19,7 @@ pub(super) fn client_gave_up(input: RuleInput<'_>, silence: Duration, without: D
 pub(super) fn server_gave_up(input: RuleInput<'_>) -> Option<Explanation> {
     let (close, timeout) = (input.close, input.close.claim.timeout());
     let pause = input.own_pauses.last_before(close.ended_at)?;
+    // A pause that began before the session was given says nothing about the time before that.
     let since = close.attached_at()?.max(pause.from);
     let (paused, after) = (pause.to.since(since), close.ended_at.since(pause.to));
     ((paused + ROUNDING) * 3 >= timeout * 2 && after <= TOGETHER)
