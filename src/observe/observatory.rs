@@ -165,12 +165,16 @@ impl Observatory {
         }
         let outcome = {
             let mut books = lock(&self.books);
+            // Before it is applied: an end takes the connection out of the ledger, and with it which server it was
+            // on.
             self.count(&books.ledger, &transition);
             let ended = match &transition {
                 SessionTransition::Ended { connection, end } => Some((*connection, end.unanswered_count)),
                 _ => None,
             };
             if let Some((connection, unanswered)) = ended {
+                // For the same reason: its meters are dropped with it, but its row is shown until the reason is
+                // found.
                 books.close(connection, now, unanswered, &self.meters);
             }
             books.ledger.apply(now, transition);
@@ -186,6 +190,7 @@ impl Observatory {
             books.ledger.tick(now);
             let outcome = books.outcome();
             if books.ledger.undecided() == 0 && books.undecided.capacity() > 0 {
+                // After a storm the empty table would keep the room of 50,000 entries.
                 books.undecided = HashMap::default();
             }
             let sweep = now.0.saturating_sub(books.swept_at.0) >= SWEEP_INTERVAL;

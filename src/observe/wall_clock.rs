@@ -48,6 +48,7 @@ impl WallClock {
             return None;
         }
         let mut next = self.clone();
+        // When all places are taken the oldest step is forgotten: moments before it are shown by the next one's date.
         let free = next.steps.iter().position(|(at, _)| *at == NEVER).unwrap_or_else(|| {
             next.epoch = next.steps[0].1;
             next.steps.rotate_left(1);

@@ -143,6 +143,7 @@ impl ProxyState {
                 ListenerKind::Mirror(server) => roster.get(server).is_some_and(|server| server.health.accepts()),
                 ListenerKind::Pooled => roster.any_accepts(),
             };
+            // Only a change wakes the listeners: probes come many times a second.
             open_listener.send_if_modified(|was| std::mem::replace(was, open) != open);
         }
     }
@@ -240,6 +241,8 @@ impl ProxyState {
     /// # Errors
     /// Which bound it met.
     pub(super) fn admit(self: &Arc<Self>, client: IpAddr, worker: usize) -> Result<Permit, ConnectionLimit> {
+        // Counted before it is compared, so that two clients at the same moment cannot both take the last place. The
+        // permit gives the count back, also when it is refused below.
         let open = self.open.fetch_add(1, Ordering::Relaxed);
         let worker = self.hand_overs.choose(worker);
         let mut permit = Permit { proxy: Arc::clone(self), address: None, worker };
@@ -309,6 +312,7 @@ impl Drop for Permit {
         if let Some(same) = by_address.get_mut(&address) {
             *same -= 1;
             if *same == 0 {
+                // Otherwise every address that ever connected would keep an entry.
                 by_address.remove(&address);
             }
         }

@@ -51,7 +51,7 @@ impl StoryStage<'_> {
             StoryDeed::ClaimOutside(client, server) => self.outside(client, server, None),
             StoryDeed::CloseOutside(client, server) => self.outside(client, server, Some(ClientErrand::CloseSession)),
             StoryDeed::Pause(client, millis) => {
-                self.actors[client].paused_until = now.after(Duration::from_millis(millis))
+                self.actors[client].paused_until = now.after(Duration::from_millis(millis));
             }
             StoryDeed::Cut(client) => self.cut(client),
             StoryDeed::Vanish(client) => {

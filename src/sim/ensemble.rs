@@ -292,7 +292,7 @@ impl SimulatedEnsemble {
             ServerMessage::Close(link, cause) => self.close(server, link, cause, LinkEnding::Fin),
             ServerMessage::Forward(origin, session, op, ask) => self.lead(origin, session, op, ask),
             ServerMessage::NewSession(origin, session, timeout_ms) => {
-                self.lead_new_session(origin, session, timeout_ms)
+                self.lead_new_session(origin, session, timeout_ms);
             }
             ServerMessage::Revalidate(origin, session) => self.lead_revalidation(origin, session),
             ServerMessage::Touched(learner, handler, sessions) => self.lead_touches(learner, handler, &sessions),

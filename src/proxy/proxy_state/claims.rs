@@ -71,6 +71,7 @@ impl ProxyState {
             activity.count(&self.observatory, ServerId(place as u16), now);
         }
         let work: Vec<_> = self.activities.iter().map(ServerActivity::work).collect();
+        // All servers at once: one is set aside only in comparison with what the others did meanwhile.
         let aside = self.standing.lock().unwrap_or_else(PoisonError::into_inner).set_aside(&work, now);
         for ((place, activity), aside) in self.activities.iter().enumerate().zip(aside) {
             if activity.is_set_aside() != aside {
