@@ -44,7 +44,7 @@ impl Drop for Scraper {
 fn scrape(admin: SocketAddr) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(admin)?;
     stream.set_read_timeout(Some(INTERVAL))?;
-    // The door answers only to its own address, so that a page in a browser cannot reach it by another name.
+    // The admin address answers only to its own address, so that a page in a browser cannot reach it by another name.
     stream.write_all(format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;

@@ -24,11 +24,11 @@ use crate::observe::LogThrottle;
 pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
 /// How long an answer may take from then on, and when the proxy stops.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How often a guest is looked at.
+/// How often a connection's deadlines are checked.
 const LOOK: Duration = Duration::from_secs(1);
 /// Pause after a failure to accept, which is likely to happen again at once (no descriptors).
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// Pause while everybody inside waits for an answer.
+/// Pause while all open connections wait for an answer.
 const FULL: Duration = Duration::from_millis(5);
 
 /// Serves until told to stop, then until the answers on their way are out, at most [`FAREWELL`].
@@ -81,7 +81,7 @@ async fn place(
         if (client.is_none() || clients.sent_away() > before)
             && let Some(suppressed) = log_throttle.pass("full")
         {
-            let note = "connection limit of the admin address reached; the connection that has been idle the longest is closed";
+            let note = "connection limit of the admin address reached; the longest idle connection is closed";
             tracing::warn!(open = CONNECTIONS, suppressed, "{note}");
         }
         if client.is_some() {

@@ -1,4 +1,4 @@
-//! An answer on its way: whose it is, and the rows that are made while it is read.
+//! An answer being sent: its connection, and the rows that are made while it is read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::connections::AdminConnection;
 
-/// A body that says when it is on its way in whole, or will not be.
+/// A body that reports when all of it has been handed over, or will not be.
 pub(super) struct AnswerBody {
     body: Body,
     client: Arc<AdminConnection>,
@@ -46,7 +46,7 @@ impl hyper::body::Body for AnswerBody {
     }
 }
 
-/// A whole answer that holds its tray until it is on its way.
+/// A whole answer that holds its permit until it has been handed over.
 pub(super) struct WholeBody {
     pub(super) bytes: Option<Bytes>,
     pub(super) _answer_permit: OwnedSemaphorePermit,
@@ -69,7 +69,7 @@ impl hyper::body::Body for WholeBody {
     }
 }
 
-/// An answer of which a piece is made when the last one was taken.
+/// An answer made piece by piece, each when the one before was taken.
 pub(super) struct PieceBody {
     pub(super) pieces: mpsc::Receiver<String>,
 }

@@ -23,7 +23,7 @@ use crate::observe::Observatory;
 pub(crate) const ANSWERS_AT_ONCE: usize = 8;
 /// Requests that wait for their answer; further ones are refused.
 pub(crate) const REQUESTS_WAITING: usize = 32;
-/// How long a request waits before a guest that does not read its answer has to leave.
+/// How long a request waits before a connection that does not read its answer is closed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What every answer is made from.

@@ -1,4 +1,4 @@
-//! A guest's connection, which notes when bytes move.
+//! The stream of one admin connection, which notes when bytes move.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::connections::AdminConnection;
 
-/// A stream and whose it is.
+/// A stream and its connection's state.
 pub(super) struct AdminStream {
     stream: TcpStream,
     client: Arc<AdminConnection>,

@@ -1,7 +1,7 @@
 //! The connections at the admin address: a bounded number of places, and who gives one up.
 //!
-//! Nobody is kept outside by those who are inside: when all places are taken, the guest that has been still for the
-//! longest leaves, be it that it asks for nothing, that its request does not come, or that it does not read its answer.
+//! Open connections keep no new one out: when all places are taken, the connection that has been idle the longest is
+//! closed, whether it asks for nothing, does not finish its request, or does not read its answer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections at one time.
 pub(crate) const CONNECTIONS: usize = 64;
-/// How long a guest may ask for nothing. Longer than usual between two scrapes.
+/// How long a connection may ask for nothing. Longer than usual between two scrapes.
 pub(crate) const IDLE: Duration = Duration::from_mins(2);
 /// How long a request's head may take from its first byte on, and how long an answer may wait to be read on.
 pub(crate) const STILL: Duration = Duration::from_secs(10);
-/// How long an answer must have waited to be read before its guest makes room for others who want one.
+/// How long an answer must have waited to be read before its connection is closed for the sake of waiting requests.
 const IN_THE_WAY: Duration = Duration::from_secs(1);
 
-/// What a guest is doing.
+/// What a client is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum AdminConnectionPhase {
     /// Nothing.
@@ -30,7 +30,7 @@ enum AdminConnectionPhase {
     Served,
 }
 
-/// How a guest stands.
+/// The state of one connection.
 #[derive(Clone, Copy, Debug)]
 struct AdminConnectionState {
     phase: AdminConnectionPhase,
@@ -46,7 +46,7 @@ struct AdminConnectionState {
 #[derive(Debug)]
 pub(super) struct AdminConnection {
     standing: Mutex<AdminConnectionState>,
-    /// Cancelled when it is to leave at once.
+    /// Cancelled when it is to be closed at once.
     pub(super) leave: CancellationToken,
 }
 
@@ -95,7 +95,7 @@ impl AdminConnection {
         (standing.phase, standing.since) = (phase, now);
     }
 
-    /// Whether an answer is owed to it that it waits for.
+    /// Whether it waits for an answer, or reads one.
     pub(super) fn is_served(&self) -> bool {
         let standing = self.lock();
         standing.phase == AdminConnectionPhase::Served || standing.blocked
@@ -116,13 +116,13 @@ impl AdminConnection {
         }
     }
 
-    /// Since when it has been still, if nothing is owed to it that it would take.
+    /// Since when it has been idle; None while it waits for an answer or reads one.
     fn still_since(&self) -> Option<Instant> {
         let standing = self.lock();
         (standing.blocked || standing.phase != AdminConnectionPhase::Served).then_some(standing.moved_at)
     }
 
-    /// Since when it has been in the way of others who want an answer.
+    /// Since when it has kept other requests waiting by not reading its answer.
     fn in_the_way_since(&self, now: Instant) -> Option<Instant> {
         let standing = self.lock();
         (standing.blocked && now - standing.moved_at >= IN_THE_WAY).then_some(standing.moved_at)
@@ -141,7 +141,7 @@ impl AdminConnections {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets one more in, for whom another one may have to leave; None while all that are inside wait for an answer.
+    /// Admits one more, for which another one may be closed; None while all open ones wait for an answer.
     pub(super) fn enter(&self, now: Instant) -> Option<Arc<AdminConnection>> {
         let mut inside = self.lock();
         if inside.len() >= CONNECTIONS {
@@ -161,7 +161,7 @@ impl AdminConnections {
         self.lock().retain(|one| !Arc::ptr_eq(one, client));
     }
 
-    /// Sends away the one that has not read its answer on for the longest, when it is in the way.
+    /// Closes the one that has not read its answer for the longest, if it keeps others waiting.
     pub(super) fn clear_the_way(&self, now: Instant) {
         let inside = self.lock();
         let waiting = inside.iter().filter_map(|client| Some((client.in_the_way_since(now)?, client)));
@@ -178,7 +178,7 @@ impl AdminConnections {
         self.lock().iter().any(|client| client.lock().phase == AdminConnectionPhase::Asking)
     }
 
-    /// How many had to leave for others.
+    /// How many were closed for others.
     pub(super) fn sent_away(&self) -> u64 {
         self.sent_away.load(Ordering::Relaxed)
     }

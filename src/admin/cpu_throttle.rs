@@ -1,4 +1,4 @@
-//! How often answers are made, however often they are asked for.
+//! Limits the processor time of answers, however many are asked for.
 //!
 //! Making an answer takes processor time that traffic could use. So answers are made one at a time, and after
 //! one that took a while there is a pause several times as long: scrapers without pause together get a fixed
@@ -14,7 +14,7 @@ pub(crate) const IDLE_FACTOR: u32 = 4;
 /// The longest pause, so that one slow answer on a busy machine does not hold up all others.
 pub(crate) const LONGEST_IDLE: Duration = Duration::from_secs(2);
 
-/// Paces the making of answers.
+/// Spreads out the making of answers.
 #[derive(Debug)]
 pub(super) struct CpuThrottle(Mutex<Instant>);
 
@@ -23,7 +23,7 @@ impl CpuThrottle {
         Self(Mutex::new(Instant::now()))
     }
 
-    /// Whether who asks now will have to wait.
+    /// Whether a request now would have to wait.
     pub(super) fn is_busy(&self) -> bool {
         !self.0.try_lock().is_ok_and(|next| *next <= Instant::now())
     }

@@ -1,4 +1,4 @@
-//! Tells findings: each becomes one wide log event and its counters.
+//! Logs findings: each becomes one wide log event and its counters.
 //!
 //! Texts that come from clients (paths, identities) are written so that they cannot forge a line.
 
@@ -15,7 +15,7 @@ use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 use crate::text::{beginning, one_line};
 use crate::time::Timestamp;
 
-/// Where findings are told.
+/// Writes findings to the log.
 #[derive(Debug)]
 pub(super) struct FindingLog {
     /// Addresses by [`ServerId`].
@@ -28,7 +28,7 @@ const MOVED: &str = "moved";
 const REFUSED: &str = "refused";
 const SHARED: &str = "shared";
 
-/// Writes a finding at its level when it is not spared, and for those who want every one otherwise.
+/// Writes a finding at its level, or at level debug while lines of its kind are suppressed.
 macro_rules! spared {
     ($suppressed:expr, $level:ident, $($fields:tt)*) => {
         match $suppressed {
@@ -43,7 +43,7 @@ impl FindingLog {
         Self { servers, log_throttle: LogThrottle::default() }
     }
 
-    /// Tells how many findings were left out, where that is not told by a line of their kind.
+    /// Writes how many lines were suppressed of kinds that have had no line since.
     pub(super) fn tell_left_out(&self) {
         for ((kind, server), suppressed) in self.log_throttle.overdue() {
             let server = server.map(|server| self.name(server));
@@ -61,7 +61,7 @@ impl FindingLog {
         FactWording::new(&self.servers, server, ended_at)
     }
 
-    /// Tells one finding. `reading` is what an ended connection's meter showed, when that is known.
+    /// Writes one finding. `reading` is what an ended connection's meter showed, if that is known.
     pub(super) fn tell(&self, finding: &LedgerFinding, reading: Option<&MeterReading>, events: &EventCounters) {
         match finding {
             LedgerFinding::Moved(one) => {

@@ -1,5 +1,5 @@
-//! Log lines about what may happen many times a second: of each kind, and of each server where it is about one, one in a
-//! while, then how many were left out. The counters know all of them.
+//! Limits log lines about what may happen many times a second: one line in a while for each kind, and for each server
+//! where it is about one, with the number of suppressed lines. The counters count all of them.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -33,7 +33,7 @@ struct ThrottledKind {
 }
 
 impl LogThrottle {
-    /// Whether a line of this kind is to be written now, and if so how many were left out since the last one.
+    /// Whether to write a line of this kind now, and if so, how many were suppressed since the last one.
     pub fn pass(&self, kind: &'static str) -> Option<u64> {
         self.pass_at((kind, None), Instant::now())
     }
@@ -57,8 +57,8 @@ impl LogThrottle {
         Some(std::mem::take(&mut throttled.suppressed))
     }
 
-    /// The kinds of which lines were left out and none was written for a while, with their numbers, which are told
-    /// by this. Nearly free when asked again at once.
+    /// The kinds with suppressed lines and no line for a while, with their numbers, which are reported by this. Nearly
+    /// free when asked again at once.
     pub(super) fn overdue(&self) -> Vec<(LineKind, u64)> {
         self.overdue_at(Instant::now())
     }

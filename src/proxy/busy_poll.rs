@@ -1,4 +1,4 @@
-//! Staying awake: a worker that may expect the next bytes at once looks for them before it sleeps.
+//! Busy polling: a worker that may expect the next bytes at once polls for them before it sleeps.
 //!
 //! To put a core to sleep and to wake it up again takes longer than an operation does, above all on a virtual
 //! machine. So a worker that carries a conversation of questions and answers goes on polling for a moment. It does so
@@ -16,18 +16,18 @@ use tokio::task::yield_now;
 
 use super::clock::Clock;
 
-/// How long bytes are looked for, in nanoseconds: about what a sleep and a wake-up take, so that a guess that was
-/// wrong costs no more than one that was not made.
+/// How long a worker polls, in nanoseconds: about as long as a sleep and a wake-up take, so that a wrong guess
+/// costs no more than none.
 const PATIENCE: u64 = 50_000;
-/// Wake-ups that a poll window must have caught to have paid for the look in vain that ends it.
+/// Minimum events that a poll window must catch to pay for its idle tail.
 const MIN_EVENTS_CAUGHT: u32 = 8;
-/// Connections that may be busy among this many wake-ups as [`WINDOW`] says.
+/// Most connections that may be busy within [`WINDOW`] wake-ups.
 const MOST_BUSY_RELAYS: u32 = 4;
-/// Wake-ups after which it is counted anew who is busy: what pings now and then is not.
+/// Wake-ups after which busy connections are counted anew: one that only pings is not busy.
 const WINDOW: u32 = 32;
-/// Wake-ups that are let pass after a poll window.
+/// Wake-ups to skip after a poll window.
 const FIRST_PAUSE: u32 = 16;
-/// The most that are let pass after many in vain.
+/// Most wake-ups to skip after many windows in vain.
 const LONGEST_PAUSE: u32 = 4096;
 
 thread_local! {
@@ -36,13 +36,13 @@ thread_local! {
     };
 }
 
-/// What the relays of a thread tell its poll window.
+/// What the relays of a thread report to its poll window.
 struct PollActivity {
     /// Wake-ups that moved bytes; wraps.
     count: Cell<u32>,
     /// A bit for each relay that moved bytes, by the last six bits of its number.
     busy: Cell<u64>,
-    /// Wake-ups to let pass before the next poll window.
+    /// Wake-ups to skip before the next poll window.
     pause: Cell<u32>,
     /// The poll window, while it sleeps.
     sleeper: Cell<Option<Waker>>,
@@ -70,7 +70,7 @@ impl PollActivity {
     }
 }
 
-/// Keeps the poll windows of this thread for as long as its runtime lives.
+/// Runs the poll windows of this thread for as long as its runtime lives.
 pub(super) async fn keep(clock: Clock) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -95,7 +95,7 @@ async fn sleep(pause: u32) {
     .await;
 }
 
-/// Looks for bytes until none have come for [`PATIENCE`], or too many are busy; whether that paid.
+/// Polls until no bytes have come for [`PATIENCE`], or too many connections are busy. Returns whether that paid.
 async fn watch(clock: Clock) -> bool {
     let count = || ACTIVITY.with(|activity| activity.count.get());
     let anew = || ACTIVITY.with(|activity| activity.busy.set(0));
@@ -125,7 +125,7 @@ async fn watch(clock: Clock) -> bool {
 mod tests {
     use super::*;
 
-    /// This many relays stir in turn as often as that, once at each turn of the runtime.
+    /// This many relays report activity in turn, as often as that, once at each turn of the runtime.
     async fn stir_often(times: u32, relays: u64) {
         stir_as(times, |time| time % relays).await;
     }
@@ -191,7 +191,7 @@ mod tests {
         }
     }
 
-    /// Lets this many wake-ups pass, and the one that rouses the poll window.
+    /// Skips this many wake-ups, and the one that wakes the poll window.
     fn rouse_after(pause: u32) {
         (0..=pause).for_each(|_| note_activity(1));
     }

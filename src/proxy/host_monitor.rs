@@ -1,5 +1,5 @@
-//! What happens to the machine beside the traffic and would otherwise go unsaid: clients that the kernel puts off, a
-//! date that is stepped.
+//! What happens on the machine beside the traffic and would otherwise stay unnoticed: connection attempts that the
+//! kernel drops, and steps of the wall clock.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::accept_queue::AcceptQueues;
 use super::proxy_state::ProxyState;
 
-/// Between two looks.
+/// Between two checks.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Looks around until it is dropped.
+/// Checks both until it is dropped.
 pub(super) async fn monitor_host(proxy: Arc<ProxyState>, addresses: Vec<SocketAddr>) {
     let mut queues = AcceptQueues::of(addresses)
         .inspect_err(|error| tracing::info!(%error, "the kernel does not report full accept queues"))

@@ -2,7 +2,7 @@
 //!
 //! The first connection that a server closes for no reason of its own opens a burst; those that it closes soon
 //! after belong to it. When it has gone quiet, those that stay open prove that the server still serves; where
-//! nobody is left a probe of the server has to do.
+//! none is left, a probe of the server has to show it.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ pub(super) enum BurstCause {
 /// What is known once connections that ended together are a matter of each alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct BurstOutcome {
-    /// Who says that the server serves as before.
+    /// What shows that the server serves as before.
     pub(super) shown_by: StillServing,
     /// How many connections ended together with no reason of their own.
     pub(super) ended: u32,
@@ -80,7 +80,7 @@ pub(super) struct BurstOutcome {
 }
 
 impl BurstOutcome {
-    /// Nobody knows anything.
+    /// Nothing is known.
     pub(super) const UNKNOWN: Self =
         Self { shown_by: StillServing::Nobody, ended: 0, reset: 0, within: Duration::ZERO };
 }
@@ -95,16 +95,16 @@ impl BurstCause {
     }
 }
 
-/// Who says that a server serves as before.
+/// What shows that a server serves as before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum StillServing {
-    /// This many other connections stand.
+    /// This many other connections are open.
     Others(u32),
-    /// It was probed, so long after the end.
+    /// A probe, this long after the end.
     Seen(Duration),
-    /// It answered, so long after the end, on a connection that had been open since before.
+    /// A probe, this long after the end, on a connection that had been open since before.
     Stood(Duration),
-    /// Nobody: no other connection, and no probe within the bound.
+    /// Nothing: no other connection, and no probe within the bound.
     Nobody,
 }
 
@@ -384,8 +384,8 @@ impl DisconnectBurst {
         self.down_before.is_some_and(|down_at| down_at >= seen_at && down_at <= self.oldest_at)
     }
 
-    /// Without a leader's name: some other server that serves shows that there is one; that none did before the
-    /// sessions were given shows nothing, for then this one had a leader.
+    /// Without a known leader: another serving server proves that there is one. That none served before the sessions
+    /// were given proves nothing, because this server had a leader then.
     fn unknown_leader(&self, server: ServerId, ensemble: &EnsembleState) -> Option<LeaderChange> {
         // Followers serve only while they have a leader, so their state tells of it.
         let others = || ensemble.iter().filter(|(id, _)| *id != server).map(|(_, view)| view);
