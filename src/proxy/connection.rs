@@ -118,6 +118,8 @@ impl DownstreamClient {
                 read = client.read_buf(bytes) => if !matches!(read, Ok(1..)) {
                     return MirrorOpening::Unknown;
                 },
+                // A server that speaks first, or ends, must be heard at once: waiting for the claim would hide that
+                // from the client.
                 _ = server.readable() => return MirrorOpening::Unknown,
                 // Half a first frame is ended by the relay, where a cut does no harm.
                 () = self.proxy.stopping.cancelled() => {
@@ -129,6 +131,8 @@ impl DownstreamClient {
                     if server.write_all(&bytes[*sent..]).await.is_err() {
                         return MirrorOpening::Unknown;
                     }
+                    // Passed on as it comes, since a mirrored port may not hold back what its server's own port would
+                    // have got.
                     *sent = bytes.len();
                 }
                 Some(opening @ ConnectionOpening::Handshake { request, len }) => {
@@ -181,6 +185,7 @@ impl DownstreamClient {
         first: (Vec<u8>, usize),
         request: ConnectRequest,
     ) -> Option<UpstreamConnection> {
+        // Counted for as long as this lives, however the search ends.
         let _waiting = self.proxy.observatory.waiting_claim();
         let began_at = self.proxy.clock.now();
         let mut search = ServerSearch::new(&self.proxy, self.origin, request, first);
@@ -228,6 +233,8 @@ impl DownstreamClient {
     /// Something that is not a session: to the first server that takes the connection.
     async fn foreign(&self, bytes: Vec<u8>, opening: ConnectionOpening) -> Option<UpstreamConnection> {
         let intent = ConnectIntent { session: SessionId::NEW, placed_on: None, avoids: None, read_only: true };
+        // A four-letter word changes nothing and belongs to no session, so any server will do, and several may be
+        // tried.
         for candidate in self.proxy.candidates(intent, self.proxy.next_turn()) {
             let id = candidate.server;
             let Ok(server) = connect_upstream(&self.proxy, id, Instant::now() + FOREIGN_CONNECT).await else {

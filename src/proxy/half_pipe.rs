@@ -114,6 +114,8 @@ impl HalfPipe {
         sink: &mut (impl AsyncWrite + Unpin),
         look: impl FnMut(&[u8]),
     ) -> Poll<Result<PipeProgress, PipeError>> {
+        // What is held comes first, or bytes would change their order. Nothing more is read meanwhile: that is the
+        // back-pressure which the source feels.
         if !self.held.is_empty() {
             ready!(self.poll_flush(cx, sink)).map_err(PipeError::Sink)?;
         }
@@ -137,6 +139,8 @@ impl HalfPipe {
         sink: &mut (impl AsyncWrite + Unpin),
         mut look: impl FnMut(&[u8]),
     ) -> Poll<Result<PipeProgress, PipeError>> {
+        // One buffer for all connections of a thread, so that an idle one has none. Nothing is awaited while it is
+        // borrowed.
         BUFFER.with_borrow_mut(|buffer| {
             let mut moved = 0;
             for _ in 0..READS_PER_TURN {
@@ -144,12 +148,16 @@ impl HalfPipe {
                 ready!(Pin::new(&mut *source).poll_read(cx, &mut space)).map_err(PipeError::Source)?;
                 let bytes = space.filled();
                 if bytes.is_empty() {
+                    // Only the source has ended. The sink learns of it at the next turn, after everything that was
+                    // sent before.
                     self.stage = PipeStage::Ending;
                     return Poll::Ready(Ok(PipeProgress::SourceEnded));
                 }
                 let sent = match Pin::new(&mut *sink).poll_write(cx, bytes) {
                     Poll::Ready(Ok(sent)) => sent,
                     Poll::Ready(Err(error)) => {
+                        // Looked at all the same: what the source sent is part of the evidence, although the sink did
+                        // not take it.
                         look(bytes);
                         return Poll::Ready(Err(PipeError::Sink(error)));
                     }
@@ -157,6 +165,7 @@ impl HalfPipe {
                 };
                 look(bytes);
                 if sent < bytes.len() {
+                    // The only copy on the way, and only for a sink that is slower than its source.
                     self.held.extend_from_slice(&bytes[sent..]);
                     self.paused = true;
                     ready!(self.poll_flush(cx, sink)).map_err(PipeError::Sink)?;
@@ -166,6 +175,8 @@ impl HalfPipe {
                     break;
                 }
             }
+            // This connection has more to move. It goes on behind the others, so that a flood on one delays none of
+            // them for long.
             let_others_go_first(cx);
             Poll::Pending
         })

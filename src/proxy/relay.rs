@@ -147,6 +147,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
     fn sign(&mut self, closer: ConnectionCloser) {
         if !self.ending {
             self.ending = true;
+            // A client that does not read cannot have seen an answer: its server is not blamed for the silence.
             if !self.down.is_empty() || matches!(self.broken, Some((RelaySide::Client, _))) {
                 self.inspector.sink_mut().client_is_full();
             }
@@ -156,6 +157,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
     }
 
     fn ended_by(&mut self, side: RelaySide, how: CloseKind) {
+        // A side that failed to take bytes broke then already; its end, read later, only repeats it.
         let how = self.broken.filter(|(broken, _)| *broken == side).map_or(how, |(_, how)| how);
         self.sign(match side {
             RelaySide::Client => ConnectionCloser::Client(how),
@@ -172,6 +174,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
         let inspector = &mut self.inspector;
         let up = self.up.poll_turn(cx, client, server, |bytes| inspector.read_client(now, bytes));
         let down = self.down.poll_turn(cx, server, client, |bytes| inspector.read_server(now, bytes));
+        // Once in a turn and not for each piece: the counters are written as seldom as bytes come in batches.
         if inspector.finish_turn() {
             self.stirred = true;
             busy_poll::note_activity(self.registration.registered.number().0);
@@ -214,6 +217,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
                     // What the broken side had sent before is still worth forwarding.
                     self.broken.get_or_insert((sink, socket::how(&error)));
                     self.pipe_from(source).give_up();
+                    // Its own bytes are all read, so nothing is left for which the pair would have to stay.
                     if !self.pipe_from(sink).is_open() {
                         self.ended_by(sink, CloseKind::Reset);
                         return Some(RelayShutdown::Reset);
@@ -242,6 +246,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
         let close = match command {
             RelayCommand::GoOn => None,
             RelayCommand::CheckServer => {
+                // Taken back before it is looked at, so that a check which comes meanwhile is not lost.
                 self.registration.registered.handle().checked();
                 let silence = self.inspector.server_silence();
                 let lasted = |since| self.inspector.sink().lasted(since, now);
@@ -270,6 +275,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
 
     /// Where an operator's wish ends the connection now; None while that waits for the end of a frame.
     fn disconnect_point(&self, now: bool, settled: bool) -> Option<DisconnectPoint> {
+        // Without frames there is no boundary to wait for.
         if self.inspector.is_opaque() {
             return Some(DisconnectPoint::Opaque);
         }
@@ -282,6 +288,8 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<RelayShutdown> {
         let Some(linger) = &mut self.linger else { return Poll::Pending };
         ready!(linger.as_mut().poll(cx));
+        // Bytes have moved since the timer was set. It is set anew here and not for each byte, which would cost every
+        // turn.
         while mem::take(&mut self.stirred) {
             linger.as_mut().reset(Instant::now() + LINGER);
             ready!(linger.as_mut().poll(cx));
@@ -327,6 +335,8 @@ impl<C: RelayStream, S: RelayStream> Future for Relay<C, S> {
             this.registration.begin(cx);
         }
         let command = this.registration.registered.handle().command();
+        // One reading of the clock for the whole wake-up: all that is seen in it happened at one moment as far as is
+        // known.
         let now = this.clock.now();
         // What is still to be sent belongs to a client that has come back and begun anew: nothing of it goes up.
         let mut shutdown = if command == RelayCommand::Superseded { None } else { this.poll_pipes(cx, now) };
@@ -351,6 +361,8 @@ impl<C: RelayStream, S: RelayStream> Future for Relay<C, S> {
 
 impl<C, S> Drop for Relay<C, S> {
     fn drop(&mut self) {
+        // Dropped without an end of its own: the runtime is going down, and the ledger must not keep it open for
+        // ever.
         if !self.ending {
             self.inspector.close(ConnectionCloser::Proxy(ProxyClose::Shutdown));
         }

@@ -93,6 +93,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
     /// A reply that is not for the first request in flight.
     #[cold]
     fn out_of_order(&mut self, head: ReplyHead, len: u32) -> BodyPlan {
+        // A reply that may overtake says nothing about those that it has passed: they are not counted as skipped.
         let in_order = !may_overtake(head.error, head.zxid);
         let Some(ReplyMatch { request, skipped }) = self.talk.pending.search(head.xid, in_order) else {
             let ReplyHead { xid, zxid, error } = head;
@@ -121,9 +122,11 @@ impl<S: EventSink> ReplyReader<'_, S> {
             self.talk.settle_hints(head.xid, head.error.is_ok(), self.sink);
         }
         if is_fatal(head.error, head.zxid) {
+            // The first one stays: what follows a fatal error is only its consequence.
             self.talk.fatal_error.get_or_insert(head.error);
         }
         if head.error == ErrorCode::SESSION_MOVED {
+            // Only while the refusal is told, which needs the request's path.
             self.talk.reply.request = request;
             self.refused(MovedCodeLocation::Header);
         }
@@ -176,6 +179,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
     /// Remembers a reply that is longer than clients take, before its request is taken for answered.
     fn note_long(&mut self, xid: Xid, length: u32) {
         let talk = &mut *self.talk;
+        // Another frame has begun, so the long one before it was read to its end, and its client did not mind.
         if let Some(last) = &mut talk.long_reply {
             last.whole = true;
         }
@@ -234,6 +238,7 @@ impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
         let Some(request) = self.talk.pending.first_if(head.xid) else { return self.out_of_order(head, len) };
         let path = self.talk.pending.path(request);
         self.sink.on_event(Event::Reply(answer_to(request, path, head, len)));
+        // The rare replies: dropped from the ring first, since their results are read in later chunks.
         if is_multi(request.op) || !head.error.is_ok() {
             let request = *request;
             self.talk.pending.drop_first();
