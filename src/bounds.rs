@@ -48,7 +48,8 @@ pub struct ResourceBound {
 
 macro_rules! bounds {
     ($($what:literal [$($name:ident: $unit:ident $constant:path),* $(,)?] $template:literal, $shown_by:literal;)*) => {
-        /// All bounds: first those of connections, then those of what is known of them, then those of the admin address.
+        /// All bounds: first those of connections, then those of what is known of them, then those of the admin
+        /// address.
         pub fn all() -> Vec<ResourceBound> {
             vec![$(ResourceBound {
                 what: $what,

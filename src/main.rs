@@ -1,4 +1,4 @@
-//! The `zoogate` binary: hands the command line over and ends with the code that tells how it went.
+//! The `zoogate` binary: hands the command line over and ends with the exit code.
 
 use std::io;
 use std::process::ExitCode;

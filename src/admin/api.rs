@@ -145,7 +145,7 @@ async fn connections(
     api.list(query, views::CONNECTION_FILTERS, views::connections).await
 }
 
-/// The level of the log, as it is told and asked for.
+/// The log level, in answers and requests.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogLevelBody {

@@ -1,4 +1,4 @@
-//! Moments as the API tells them: text for people, milliseconds for programs.
+//! Moments as the API shows them: text for people, milliseconds for programs.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

@@ -1,4 +1,4 @@
-//! `zoogate run`: carries traffic until it is told to stop.
+//! `zoogate run`: relays traffic until it is to stop.
 
 use super::arguments::SettingsSource;
 use super::{CommandOutcome, source};

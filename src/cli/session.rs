@@ -1,6 +1,6 @@
 //! `zoogate session ID`: all that is known of one session.
 //!
-//! Shown as the API tells it, whatever it tells: single values first, then what has several (latency by class),
+//! Shown as the API gives it, whatever it contains: single values first, then what has several (latency by class),
 //! then what has happened, one line an event. A field that is added there appears here.
 
 use std::io::Write;

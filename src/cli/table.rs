@@ -80,7 +80,7 @@ pub(super) fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// Whether a member tells another one again for programs: `at_ms` beside `at`, `server_id` beside `server`.
+/// Whether a member repeats another one for programs: `at_ms` beside `at`, `server_id` beside `server`.
 pub(super) fn is_twin(members: &serde_json::Map<String, Value>, name: &str) -> bool {
     let other = name.strip_suffix("_ms").or_else(|| name.strip_suffix("_id"));
     other.is_some_and(|other| members.contains_key(other))

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::text::one_line;
 
-/// The port on which ZooKeeper serves clients unless told otherwise.
+/// The port on which ZooKeeper serves clients by default.
 pub const DEFAULT_PORT: u16 = 2181;
 
 /// What is wrong with an address, in words that follow the text in question.

@@ -153,7 +153,7 @@ fn distinct_addresses(settings: &Settings) -> Result<(), KeyProblem> {
     Ok(())
 }
 
-/// No server may be one of the listeners, as far as that can be told from what was written. What a name stands for, and
+/// No server may be one of the listeners, as far as the configuration alone shows it. What a name stands for, and
 /// which addresses this machine has, is looked up by the user of the settings.
 fn not_itself(keys: &ConfigKeys, settings: &Settings) -> Result<(), KeyProblem> {
     let own = OwnListeners::of(&settings.listeners);

@@ -1,4 +1,4 @@
-//! What zoogate was told to do, checked and complete: the only form in which the other layers see it.
+//! The checked and complete configuration: the only form in which the other layers see it.
 //!
 //! Every value is resolved (defaults filled in, units applied, names of servers still names: those are
 //! looked up at every connect). Nothing here reads a file, a flag or a variable.

@@ -1,4 +1,4 @@
-//! What tells the claims of one client from those of others.
+//! What distinguishes the claims of one client from those of others.
 
 use crate::ids::SessionId;
 

@@ -15,7 +15,8 @@ const STEP_BITS: u32 = STEPS.ilog2();
 /// The scale begins at 2 to this power, in nanoseconds.
 const LOWEST_BITS: u32 = 10;
 
-/// A place on the scale. Holds the values above [`HistogramBucket::floor`] up to and including [`HistogramBucket::ceiling`].
+/// A place on the scale. Holds the values above [`HistogramBucket::floor`] up to and including
+/// [`HistogramBucket::ceiling`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct HistogramBucket {
     /// 0 <= octave < OCTAVES

@@ -231,8 +231,9 @@ impl EventCounters {
         self.listener_errors.add(&[word(&OPERATIONS, operation), word(&LISTENER_ERRORS, reason_of(error))], 1);
     }
 
-    /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that found
-    /// no room, those that were forgotten early, claims of unknown sessions, claims left behind that are not watched.
+    /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that
+    /// found no room, those that were forgotten early, claims of unknown sessions, claims left behind that are not
+    /// watched.
     pub(super) fn set_dropped(&self, totals: [u64; QUEUES.len()]) {
         for (queue, total) in totals.into_iter().enumerate() {
             if let Some(counter) = self.dropped.at(&[queue]) {
@@ -310,7 +311,7 @@ impl EventCounters {
         self.clock_steps.add(&[], 1);
     }
 
-    /// zoogate stood still; `added` is what no other thread had told of.
+    /// zoogate paused; `added` is what no other thread had reported.
     pub(super) fn paused(&self, added: AddedPause) {
         self.own_pauses.add(&[], u64::from(added.is_new));
         self.own_pause_time.fetch_add(added.time.as_nanos() as u64, Ordering::Relaxed);

@@ -194,7 +194,7 @@ mod tests {
 
     const SESSION: SessionId = SessionId(7);
 
-    /// The line that a finding is told in, and what is counted.
+    /// The log line of a finding, and what is counted.
     fn told(finding: &LedgerFinding, reading: Option<&MeterReading>) -> (serde_json::Value, String) {
         let servers = ["zk1:2181", "zk2:2181"].map(str::to_owned);
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();

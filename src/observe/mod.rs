@@ -1,7 +1,7 @@
 //! What an operator sees of the traffic: counters, latencies, logs, and the state behind the admin address.
 //!
 //! Relay tasks write here, the admin thread reads. There are no sockets in this layer and no protocol: it is
-//! told events and findings by the layers that understand them.
+//! given events and findings by the layers that understand them.
 //!
 //! What is written per operation has a single writer (the relay task, or the worker's thread), so that
 //! counting costs an ordinary addition; what is rare goes through one mutex or a shared counter.

@@ -1,4 +1,4 @@
-//! Everything that is known of the traffic, in one place that relay tasks write and the admin thread reads.
+//! Everything known about the traffic, in one place that relays write and the admin thread reads.
 //!
 //! The ledger stands behind one mutex, which is taken when a connection begins, changes or ends, and by
 //! readers who copy rows out; nobody formats anything while holding it. What happens per operation does not
@@ -114,7 +114,7 @@ pub struct SessionHome {
     pub fell_silent: bool,
 }
 
-/// What came of a transition or of time: findings to tell, each with what its connection's meter showed, and
+/// Findings to publish, each with what its connection's meter showed, and
 /// servers to look at.
 #[derive(Default)]
 struct ApplyOutcome {
@@ -157,7 +157,7 @@ impl Observatory {
         }
     }
 
-    /// Tells the ledger what happened, and tells what it finds. Returns the servers that should be probed.
+    /// Applies a transition to the ledger and publishes what it finds. Returns the servers to probe.
     pub fn apply(&self, now: Timestamp, transition: SessionTransition) -> Vec<ServerId> {
         if let SessionTransition::ServerSeen { server, probe_result, .. } = transition {
             self.roster.rcu(|roster| roster.seen(server, probe_result, now));
@@ -183,7 +183,7 @@ impl Observatory {
         self.tell(outcome)
     }
 
-    /// Does what time brings, and tells what is found. Returns the servers that should be probed.
+    /// Decides what is due and publishes what is found. Returns the servers to probe.
     pub fn tick(&self, now: Timestamp) -> Vec<ServerId> {
         let (outcome, sweep) = {
             let mut books = lock(&self.books);

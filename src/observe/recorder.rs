@@ -1,7 +1,7 @@
-//! Counts what a connection's inspector tells, as it tells it.
+//! Counts the events of a connection's inspector as they come.
 //!
-//! A reply costs a few additions and a [`ReplyBatch`] of them two histogram records; nothing is formatted, locked or looked
-//! up, and nothing is allocated once an operation and its latency have been seen before. Readers see a wake-up's
+//! A reply costs a few additions and a [`ReplyBatch`] of them two histogram records; nothing is formatted, locked or
+//! looked up, and nothing is allocated once an operation and its latency have been seen before. Readers see a wake-up's
 //! replies when it is settled.
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 //! Half of the places go to the busiest sessions and half to those with the longest latencies. `other` must
 //! never go back, or rates over it would jump: so it is everything that was ever recorded, less what each
 //! session recorded while it had a series of its own. What a session recorded before that is left out too, unless
-//! an earlier `other` told it already. A session that loses its series keeps all that out of `other` for good;
+//! an earlier `other` included it already. A session that loses its series keeps all that out of `other` for good;
 //! what it does later is in.
 
 use std::collections::{HashMap, HashSet};
@@ -23,7 +23,7 @@ pub(super) struct SessionSeries {
     own: HashMap<SessionId, OwnSeries>,
     /// What sessions recorded while they had series that are gone now.
     gone: LatencyByClass,
-    /// `other` as it was told last.
+    /// `other` as it was exported last.
     told: LatencyByClass,
 }
 
@@ -97,7 +97,7 @@ impl SessionSeries {
         // yet.
         for session in self.own.values_mut().filter(|session| session.new) {
             session.new = false;
-            // What is not in `other` as told last can be taken out of it.
+            // What `other` has not exported yet can be taken out of it.
             let untold: LatencyByClass = std::array::from_fn(|class| other[class].since(&self.told[class]));
             if (0..untold.len()).all(|class| untold[class].covers(&session.last[class])) {
                 other = std::array::from_fn(|class| other[class].since(&session.last[class]));

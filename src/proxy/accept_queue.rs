@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// `NETLINK_SOCK_DIAG`
 const SOCK_DIAG: i32 = 4;
-/// The kernel sends no longer pieces.
+/// Largest datagram that the kernel sends.
 const LARGEST_DATAGRAM: usize = 32 * 1024;
 
 /// What was found at one address since it was last looked at.
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn sockets_that_share_an_address_are_added_up() {
-        // Whichever the kernel tells of first.
+        // Whichever the kernel reports first.
         for rooms in [[0, 512], [512, 0]] {
             let mut address: SocketAddr = "127.0.0.1:0".parse().unwrap();
             let mut listeners = Vec::new();

@@ -1,8 +1,9 @@
 //! The claims that were sent and not answered yet, of every listener and worker.
 //!
 //! A claim cannot be taken back. So a client that comes back while its claim is out is led to the server that has it,
-//! and a session's connection is ended when a claim that was left behind is carried out elsewhere. Claims are told
-//! apart by session and password: one with another password neither waits for anybody nor holds anybody up.
+//! and a session's connection is ended when a claim that was left behind is carried out elsewhere. Claims are
+//! distinguished apart by session and password: one with another password neither waits for anybody nor holds anybody
+//! up.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;

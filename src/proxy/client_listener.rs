@@ -35,7 +35,7 @@ pub(super) struct ClientListener {
 }
 
 impl ClientListener {
-    /// Opens and closes as told, and lets clients in, until the proxy stops.
+    /// Opens and closes as servers come and go, and accepts clients, until the proxy stops.
     pub(super) async fn attend(mut self) {
         let stopping = self.proxy.stopping.clone();
         stopping

@@ -59,7 +59,7 @@ struct UpstreamConnection {
 enum MirrorOpening {
     /// A claim, or something else that is known by now.
     Known(ConnectionOpening),
-    /// Too little to tell, and something else happened first: the server spoke, or either side ended.
+    /// Too little to know, and something else happened first: the server spoke, or either side ended.
     Unknown,
     /// The client has gone behind its claim, or zoogate is stopping: nothing is sent.
     Gone,

@@ -193,7 +193,7 @@ impl HalfPipe {
     }
 }
 
-/// Has the task polled again behind everything that can run now, and behind what the sockets have to tell by then:
+/// Has the task polled again behind everything that can run now, and behind what the sockets report by then:
 /// a task that merely woke itself would be polled again before anybody looks at the sockets.
 #[cold]
 fn let_others_go_first(cx: &mut Context<'_>) {

@@ -1,8 +1,9 @@
 //! Clients that one worker has let in and another one carries.
 //!
-//! The kernel deals new connections to the workers by a hash, as dice would: of fifty clients one of two workers may get
-//! thirty. A connection stays where it begins, so its clients would wait longer than the others' for as long as they
-//! stay. So the worker that accepts a client gives it to the worker that carries the fewest, unless it is nearly that itself.
+//! The kernel deals new connections to the workers by a hash, as dice would: of fifty clients one of two workers may
+//! get thirty. A connection stays where it begins, so its clients would wait longer than the others' for as long as
+//! they stay. So the worker that accepts a client gives it to the worker that carries the fewest, unless it is nearly
+//! that itself.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};

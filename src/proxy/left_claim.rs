@@ -1,8 +1,8 @@
 //! A claim that nobody waits for any more: its client has gone, or another server was asked.
 //!
 //! The server may still carry it out, so its connection is kept and watched for a while. When it is answered, the
-//! session belongs to that server, and the client that holds it elsewhere has to come back to own it again. A new session that
-//! is given to nobody is closed.
+//! session belongs to that server, and the client that holds it elsewhere has to come back to own it again. A new
+//! session that is given to nobody is closed.
 
 use std::future::poll_fn;
 use std::sync::Arc;

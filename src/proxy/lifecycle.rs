@@ -212,7 +212,7 @@ async fn first_look(proxy: &ProxyState) {
     }
 }
 
-/// A server that is this very proxy is a mistake in what it was told.
+/// A server that is this very proxy is a mistake in the configuration.
 fn not_itself(proxy: &ProxyState) -> Result<(), ServeError> {
     let own = proxy.names.iter().find_map(|name| Some((name.server().clone(), name.own_listener()?)));
     own.map_or(Ok(()), |(server, listener)| Err(ServeError::OwnListener { server, listener }))

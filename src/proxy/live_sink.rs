@@ -34,7 +34,7 @@ pub(super) struct LiveSink {
     worker: usize,
     /// The session that is claimed, and then the one that was given.
     session: Option<SessionId>,
-    /// What tells its claim from others; None for a new session until it is given.
+    /// What distinguishes its claim from others; None for a new session until it is given.
     key: Option<ClaimKey>,
     /// Negotiated timeout, once the session was given.
     timeout: Option<Duration>,
@@ -80,7 +80,7 @@ impl LiveSink {
         self.recorder.count_pause(direction);
     }
 
-    /// What tells claims to its session from those of others, once that is known.
+    /// What distinguishes claims to its session from those of others, once that is known.
     pub(super) fn key(&self) -> Option<ClaimKey> {
         self.key
     }

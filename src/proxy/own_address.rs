@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-/// Whether this machine has the address, as far as its kernel tells: to reach an address of its own it sends from that
+/// Whether this machine has the address, as far as its kernel knows: to reach an address of its own it sends from that
 /// very address. Nothing is sent.
 pub fn is_own_address(ip: IpAddr) -> bool {
     let unspecified: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };

@@ -49,7 +49,7 @@ impl ThreadHeartbeats {
         }
     }
 
-    /// A sign of life of the calling thread; the pause that it ends, if it does. Threads that have no place tell
+    /// A sign of life of the calling thread; the pause that it ends, if it does. Threads that have no place report
     /// nothing.
     pub(super) fn beat(&self, now: Timestamp) -> Option<OwnPause> {
         let beat = self.beats.get(PLACE.get()?)?;

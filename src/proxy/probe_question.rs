@@ -1,7 +1,7 @@
 //! Which word a server is asked, and what its answer says.
 //!
-//! Every ZooKeeper answers `srvr`, be it by a refusal of the word. zetcd knows `ruok` alone and takes any other word for
-//! the length of a frame, for which it makes room: 1.9 GB for `srvr`. So a server that nothing is known of is asked
+//! Every ZooKeeper answers `srvr`, be it by a refusal of the word. zetcd knows `ruok` alone and takes any other word
+//! for the length of a frame, for which it makes room: 1.9 GB for `srvr`. So a server that nothing is known of is asked
 //! `ruok` first; a refusal of that word shows a ZooKeeper, and a server that answers it is asked `srvr` once.
 
 use super::loop_detector::QUESTION;

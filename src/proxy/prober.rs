@@ -153,7 +153,7 @@ impl Prober {
     }
 
     /// Waits for an answer, and where none comes in time goes on to wait on the same connection for as long as
-    /// `patience` says, however often it has to be told meanwhile that the server is unresponsive.
+    /// `patience` says, however often it is reported unresponsive meanwhile.
     async fn await_answer(
         &self,
         connected_at: Timestamp,

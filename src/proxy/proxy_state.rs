@@ -34,7 +34,7 @@ use crate::wire::first_frame::ConnectionOpening;
 /// The running proxy, as its tasks see it.
 #[derive(Debug)]
 pub(super) struct ProxyState {
-    /// What it was told to do.
+    /// Its configuration.
     pub(super) settings: Settings,
     /// The names of its servers, in the settings' order.
     pub(super) names: Vec<ServerName>,
@@ -120,7 +120,7 @@ impl ProxyState {
         self.turn.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Tells the ledger, and lets the prober look where the ledger wants to know more.
+    /// Applies a transition to the ledger, and requests the probes that the ledger asks for.
     pub(super) fn apply(&self, now: Timestamp, transition: SessionTransition) {
         self.show_alive();
         for server in self.observatory.apply(now, transition) {
@@ -176,7 +176,7 @@ impl ProxyState {
         }
     }
 
-    /// Has the connections to servers that keep silent look at how long they have been waiting.
+    /// Asks relays of unresponsive servers to check how long they have waited.
     pub(super) fn check_silence(&self) {
         self.judge_servers();
         for server in &self.observatory.roster().servers {
@@ -191,7 +191,7 @@ impl ProxyState {
         self.heartbeats.begin(worker.unwrap_or(self.settings.workers.get()), self.clock.now());
     }
 
-    /// Gives a sign of life of the calling thread, and tells of the pause that it ends, if it does.
+    /// Gives a sign of life of the calling thread, and reports the pause that it ends, if it does.
     pub(super) fn show_alive(&self) {
         let now = self.clock.now();
         let Some(pause) = self.heartbeats.beat(now) else { return };

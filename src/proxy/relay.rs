@@ -35,7 +35,8 @@ const COMES_BACK: Duration = Duration::from_millis(2_500);
 
 /// How long an unresponsive server is borne with while it owes an answer. A client with a read timeout of its own gives
 /// up after two thirds of the session timeout: none is to be disconnected by a freeze that it would have outlived. But
-/// its session is to be claimed elsewhere before it is over, and where the timeout is short that takes most of the rest.
+/// its session is to be claimed elsewhere before it is over, and where the timeout is short that takes most of the
+/// rest.
 fn patience(timeout: Duration) -> Duration {
     timeout.saturating_sub(COMES_BACK).clamp(timeout / 2, timeout * 3 / 4)
 }
@@ -47,7 +48,7 @@ enum RelaySide {
     Server,
 }
 
-/// How the relay is found and told to end.
+/// How the relay is found and commanded to end.
 pub(super) struct RelayRegistration {
     /// Its place in the registry.
     pub(super) registered: RegisteredConnection,

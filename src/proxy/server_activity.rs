@@ -59,7 +59,7 @@ impl ServerActivity {
         let _ = self.unanswered_since.compare_exchange(0, now.0, Relaxed, Relaxed);
     }
 
-    /// A probe that was begun at that moment was answered, in whatever way; `zxid` when it told one.
+    /// A probe that was begun at that moment was answered, in whatever way; `zxid` when it reported one.
     pub(super) fn look_answered(&self, asked_at: Timestamp, now: Timestamp, zxid: Option<Zxid>) {
         if let Some(Zxid(zxid)) = zxid
             && self.zxid.swap(zxid as u64, Relaxed) != zxid as u64

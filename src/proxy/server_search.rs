@@ -260,8 +260,8 @@ impl<'a> ServerSearch<'a> {
         self.wait(client, RECHECK).await
     }
 
-    /// Lets the claims know what the client has sent by now, of which this many bytes were known; what is to be done when
-    /// it is gone.
+    /// Lets the claims know what the client has sent by now, of which this many bytes were known; what is to be done
+    /// when it is gone.
     fn after_client(&mut self, known: usize, outcome: Result<(), ClientEnd>) -> Result<(), SearchError> {
         self.heard(known);
         outcome.map_err(|end| {

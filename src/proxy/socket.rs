@@ -98,8 +98,8 @@ fn want(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-/// How a peer ended, by the error that its connection gave. A write finds a broken pipe where the peer had ended in order
-/// before it reset what came after that (`tcp_reset` of Linux).
+/// How a peer ended, by the error that its connection gave. A write finds a broken pipe where the peer had ended in
+/// order before it reset what came after that (`tcp_reset` of Linux).
 pub(super) fn how(error: &io::Error) -> CloseKind {
     match error.kind() {
         io::ErrorKind::TimedOut => CloseKind::Timeout,
@@ -252,7 +252,7 @@ impl Reservation {
     /// that, so it is first bound alone.
     pub(super) fn take(address: SocketAddr) -> io::Result<Self> {
         let alone = bind(address, AddressSharing::Alone)?;
-        // Bound alone and listening: only then does the kernel tell of another process on this port.
+        // Bound alone and listening: only then does the kernel report another process on this port.
         alone.listen(1)?;
         let address = alone.local_addr()?.as_socket().unwrap_or(address);
         drop(alone);

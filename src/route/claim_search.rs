@@ -330,14 +330,14 @@ impl ClaimSearch {
     fn may_leave(&mut self, server: ServerId, since: Timestamp, view: SearchView<'_>) -> bool {
         let waited = (view.elapsed)(since);
         let [third, half, two_thirds] = [2, 3, 4].map(|sixths| self.terms.timeout * sixths / 6);
-        // A follower that is silent is waited for as long as a client of three servers would by itself: when it goes on by
-        // then it gives the session, and one that was claimed elsewhere meanwhile it would take away from there.
+        // A follower that is silent is waited for as long as a client of three servers would by itself: when it goes on
+        // by then it gives the session, and one that was claimed elsewhere meanwhile it would take away from there.
         let slow = self.is_slow_alone(server, since, view) || view.is_silent_follower(server);
         if slow && waited >= third.max(SHORTEST_WAIT) {
             return true;
         }
-        // Where claims wait elsewhere too, or did until a moment ago, the ensemble is slow and not this server. What waits
-        // for a server that is silent by itself shows nothing.
+        // Where claims wait elsewhere too, or did until a moment ago, the ensemble is slow and not this server. What
+        // waits for a server that is silent by itself shows nothing.
         let just_gave = |at: Timestamp| at > Timestamp::ZERO && (view.elapsed)(at) < EVIDENCE_SETTLES;
         let waits = |other: ServerId| view.snapshot(other).waiting > 0 && !view.is_silent_follower(other);
         let busy = |other: ServerId| waits(other) || just_gave(view.snapshot(other).gave_at);

@@ -13,9 +13,9 @@ pub struct ServerEntry {
     pub address: String,
     /// Whether it can be given a session.
     pub health: ServerHealth,
-    /// Its role when it last told.
+    /// Its role, as it last reported it.
     pub role: ServerRole,
-    /// Its last processed zxid when it last told.
+    /// Its last processed zxid, as it last reported it.
     pub zxid: Option<Zxid>,
     /// When it was last probed.
     pub seen_at: Timestamp,

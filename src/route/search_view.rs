@@ -45,8 +45,8 @@ impl<'a> SearchView<'a> {
 
     /// Whether the server that led last answers no probe: then nobody can be given anything.
     pub(super) fn leader_is_silent(&self) -> bool {
-        // One that says that it does not serve, or is not there, leads no longer, whatever it told before. Of one that is
-        // not reached nobody knows: where the path from here is cut, all others still have it.
+        // One that says that it does not serve, or is not there, leads no longer, whatever it reported before. Of one
+        // that is not reached nobody knows: where the path from here is cut, all others still have it.
         let down =
             [ServerHealth::NotServing, ServerHealth::Refusing, ServerHealth::HangingUp, ServerHealth::Unreachable];
         let leaders =

@@ -11,8 +11,8 @@ pub const LOOK_FRESH: Duration = Duration::from_millis(150);
 /// How long a probe may stay unanswered before its server counts as unresponsive. An ensemble of idle servers answers
 /// within a millisecond, a busy one within tens; a stop-the-world pause of half a second is rare.
 pub const UNRESPONSIVE_AFTER: Duration = Duration::from_millis(500);
-/// Looks in a row that must not connect before their server counts as unresponsive: the first one may have lost a packet,
-/// while a claim that waits on a connection of its own is as well as it was.
+/// Looks in a row that must not connect before their server counts as unresponsive: the first one may have lost a
+/// packet, while a claim that waits on a connection of its own is as well as it was.
 pub const UNREACHED_COUNTS: u32 = 2;
 /// How much later than another server a follower may apply a transaction without being cut off.
 const APPLY_LAG: Duration = Duration::from_millis(100);
@@ -22,7 +22,7 @@ const APPLY_LAG: Duration = Duration::from_millis(100);
 pub struct ServerSnapshot {
     /// Whether it can be given a session, as last seen.
     pub health: ServerHealth,
-    /// Its role when it last told.
+    /// Its role, as it last reported it.
     pub role: ServerRole,
     /// When the last probe that it answered was begun.
     pub asked_at: Timestamp,
@@ -34,9 +34,9 @@ pub struct ServerSnapshot {
     pub unanswered_since: Timestamp,
     /// Looks in a row that did not connect in their time.
     pub unreached: u32,
-    /// The last processed zxid that it told last.
+    /// The last processed zxid that it reported.
     pub zxid: Option<Zxid>,
-    /// When this zxid was first told.
+    /// When it first reported this zxid.
     pub zxid_since: Timestamp,
     /// When it last gave a session.
     pub gave_at: Timestamp,
@@ -76,8 +76,8 @@ impl ServerSnapshot {
         unanswered || self.unreached >= UNREACHED_COUNTS
     }
 
-    /// Whether a probe of it takes longer than [`UNRESPONSIVE_AFTER`], if only to connect. That is enough not to send it
-    /// a claim, and not enough to leave one that waits there.
+    /// Whether a probe of it takes longer than [`UNRESPONSIVE_AFTER`], if only to connect. That is enough not to send
+    /// it a claim, and not enough to leave one that waits there.
     pub fn keeps_waiting(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
         let looks_long = self.looked_since > Timestamp::ZERO && elapsed(self.looked_since) >= UNRESPONSIVE_AFTER;
         looks_long || self.is_unresponsive(elapsed)

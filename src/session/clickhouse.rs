@@ -1,8 +1,8 @@
-//! ClickHouse servers, as their sessions tell them.
+//! ClickHouse servers, as their sessions identify them.
 //!
 //! A server of about 23.8 and later writes a node `/clickhouse/sessions/CLUSTER/ITS-UUID` with its third request
-//! (`sessions_path` of its configuration moves it). An older one is told by the name of its replicas, when all of them
-//! have the same, or by its place in the queue of distributed DDL. Other ephemeral nodes of it come and go.
+//! (`sessions_path` of its configuration moves it). An older one is identified by the name of its replicas, when all of
+//! them have the same, or by its place in the queue of distributed DDL. Other ephemeral nodes of it come and go.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ impl ClickHouseServer {
         let (parents, name) = split_last(path)?;
         let (sessions, _cluster) = split_last(parents)?;
         (is_uuid(name) && sessions.ends_with(b"/sessions")).then(|| {
-            // All embedded ClickHouse programs share the uuid of zeros, so it tells none of them from the others.
+            // All embedded ClickHouse programs share the uuid of zeros, so it identifies none of them.
             let nil = name.iter().all(|byte| matches!(byte, b'0' | b'-'));
             if nil { Self::Nameless } else { Self::Uuid(ShortPath::new(name)) }
         })
@@ -53,7 +53,7 @@ impl ClickHouseServer {
         in_queue.then(|| Self::Host(ShortPath::new(name)))
     }
 
-    /// Whether this ephemeral node of ClickHouse's comes and goes, and tells nothing of its maker.
+    /// Whether this ephemeral node of ClickHouse's comes and goes, and shows nothing about its maker.
     pub(super) fn is_passing(path: &[u8]) -> bool {
         let Some((parents, name)) = split_last(path) else { return false };
         let below = |parent: &[u8]| parents.ends_with(parent);

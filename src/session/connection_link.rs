@@ -1,4 +1,4 @@
-//! A connection pair as the ledger knows it, and what the ledger is told of the events on it.
+//! A connection pair as the ledger knows it, and what the ledger gets of the events on it.
 
 use std::net::SocketAddr;
 

@@ -19,7 +19,7 @@ const NAMING_RECORDS: u8 = 16;
 /// Ephemeral creations in flight whose outcome is awaited for the session's identity.
 const HINTS_CAP: usize = 8;
 
-/// The kind of a watch event that tells of a deleted node.
+/// The kind of a watch event for a deleted node.
 const DELETED: i32 = 2;
 
 /// Bytes of a reply that is nothing but its head.
@@ -36,9 +36,9 @@ const SHORTEST_NAME: u32 = 16 + 4 + 1;
 pub(super) struct Conversation {
     pub(super) pending: PendingRequests,
     pub(super) pings: PendingPings,
-    /// What requests in flight will tell of who holds a session, should they succeed; len <= HINTS_CAP.
+    /// What requests in flight will show of who holds the session if they succeed; len <= HINTS_CAP.
     hints: Vec<SuccessHint>,
-    /// Whether an identity was told already.
+    /// Whether an identity was reported already.
     named: bool,
     /// How many of the [`NAMING_RECORDS`] are still to come.
     naming: u8,
@@ -52,7 +52,7 @@ pub(super) struct Conversation {
     reply: ReplyFrame,
 }
 
-/// What a request's success will tell.
+/// What a request's success will show.
 #[derive(Clone, Copy, Debug)]
 struct SuccessHint {
     xid: Xid,
@@ -154,7 +154,7 @@ impl Conversation {
         }
     }
 
-    /// Tells the identities that a request's success proves, or drops them with its failure.
+    /// Reports the identities that a request's success proves, or drops them with its failure.
     #[cold]
     fn settle_hints(&mut self, xid: Xid, success: bool, sink: &mut impl EventSink) {
         let named = &mut self.named;

@@ -1,4 +1,4 @@
-//! What an [`Inspector`](super::Inspector) says about a connection, as it happens, and who is told.
+//! What an [`Inspector`](super::Inspector) says about a connection, as it happens, and who gets it.
 //!
 //! Events borrow from the bytes that are passing; who wants to keep something copies it.
 

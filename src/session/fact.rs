@@ -1,6 +1,6 @@
 //! What was seen, in values: the evidence behind a reason. The words are made where it is shown.
 //!
-//! Moments are told relative to the end that is explained, so that a fact means something by itself.
+//! Moments are relative to the end that is explained, so that a fact means something by itself.
 
 mod claim;
 mod connection;

@@ -1,8 +1,8 @@
-//! Who holds a session, as far as the traffic tells.
+//! Who holds a session, as far as the traffic shows.
 //!
-//! Kafka brokers register an ephemeral `/brokers/ids/N`, the controller an ephemeral `/controller`
-//! (`KafkaZkClient`), both perhaps under a chroot: two clusters have each a broker 1. This is what the traffic says and
-//! no proof: anybody who may write there can make such a node. ClickHouse servers are told by the nodes that they write. Others are
+//! Kafka brokers register an ephemeral `/brokers/ids/N`, the controller an ephemeral `/controller` (`KafkaZkClient`),
+//! both perhaps under a chroot: two clusters have each a broker 1. This is what the traffic says and no proof: anybody
+//! who may write there can make such a node. ClickHouse servers are identified by the nodes that they write. Others are
 //! named by their first ephemeral node.
 
 use std::fmt;

@@ -1,6 +1,6 @@
 //! One connection between a client and a server, understood from its bytes.
 //!
-//! Bytes and a timestamp go in, one sink is told [`Event`]s, and at the first sign of the end what is known then, a
+//! Bytes and a timestamp go in, one sink gets [`Event`]s, and at the first sign of the end what is known then, a
 //! [`ConnectionEnd`]. An inspector never asks for bytes and never closes anything. What the client begins with decides
 //! what is read at all: a ConnectRequest is followed by frames; a four-letter word or another protocol is named and
 //! nothing more of it is read; and once a frame cannot be read the connection stays opaque for good. The bytes go on
@@ -42,7 +42,7 @@ enum StreamSide {
     Unread,
 }
 
-/// Reads one connection between a client and a server, and tells its sink.
+/// Reads one connection between a client and a server, and passes events to its sink.
 #[derive(Debug)]
 pub struct Inspector<S> {
     up: StreamSide,
@@ -147,7 +147,7 @@ impl<S: EventSink> Inspector<S> {
         }
     }
 
-    /// It is known what the client begins with: tells that, and reads what stands behind.
+    /// It is known what the client begins with: reports that, and reads what follows.
     fn open(&mut self, now: Timestamp, opening: ConnectionOpening, bytes: &[u8]) -> Result<(), DecodeFault> {
         match opening {
             ConnectionOpening::Handshake { request, len } => {
@@ -267,7 +267,7 @@ impl<S: EventSink> Inspector<S> {
         self.sink.on_event(Event::Opaque(fault));
     }
 
-    /// Tells what was read since this was asked last; false when nothing came.
+    /// Reports what was read since the last call; false when nothing came.
     #[inline]
     pub fn finish_turn(&mut self) -> bool {
         let read = mem::take(&mut self.turn);
@@ -278,7 +278,7 @@ impl<S: EventSink> Inspector<S> {
         true
     }
 
-    /// Tells the first sign of the connection's end.
+    /// Reports the first sign of the connection's end.
     pub fn close(&mut self, closer: ConnectionCloser) {
         self.sink.on_end(self.end(closer));
     }
@@ -323,8 +323,8 @@ impl<S> Inspector<S> {
         self.talk.pending.len() > 0 || self.talk.pings.waiting() > 0
     }
 
-    /// Whether neither side owes the other anything: no request or ping waits and no frame is cut. Of what is no session
-    /// that is never known.
+    /// Whether neither side owes the other anything: no request or ping waits and no frame is cut. Of what is no
+    /// session that is never known.
     pub fn is_idle(&self) -> bool {
         let may_be = match &self.up {
             StreamSide::First(held) => held.is_empty(),
@@ -334,8 +334,8 @@ impl<S> Inspector<S> {
         may_be && !self.is_owed() && self.at_boundary()
     }
 
-    /// Since when the server has been silent while it owes the client an answer, and the negotiated session timeout; None
-    /// when it owes nothing or there is no session.
+    /// Since when the server has been silent while it owes the client an answer, and the negotiated session timeout;
+    /// None when it owes nothing or there is no session.
     pub fn server_silence(&self) -> Option<(Timestamp, Duration)> {
         let timeout = self.timeout.filter(|_| self.is_owed())?;
         Some((self.server_heard_at, timeout))

@@ -1,6 +1,6 @@
 //! The ledger: which session is on which server, how it came there, and why it left.
 //!
-//! It is told transitions (a claim, an answer, an end, a probe of a server) and tells findings. It has no clock: the
+//! It takes transitions (a claim, an answer, an end, a probe of a server) and returns findings. It has no clock: the
 //! driver says what time it is, and calls [`SessionLedger::tick`] now and then for what waits. Ends that cannot be
 //! explained by themselves wait for other connections, a probe of the server or the session's next attach, each for
 //! a bounded time: [`BURST_LONGEST`], [`PROBE_BOUND`], [`RETURN_BOUND`].

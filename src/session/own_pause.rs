@@ -40,7 +40,7 @@ impl OwnPause {
 pub struct AddedPause {
     /// Time that no other pause had covered.
     pub time: Duration,
-    /// Whether it touches no other pause: several threads tell of the same one.
+    /// Whether it touches no other pause: several threads report the same one.
     pub is_new: bool,
 }
 

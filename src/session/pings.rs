@@ -31,7 +31,7 @@ impl PendingPings {
     pub(super) fn pop(&mut self) -> Option<Timestamp> {
         self.waiting = self.waiting.checked_sub(1)?;
         if self.waiting as usize >= TIMED {
-            // More were sent than there are places, so the times no longer tell which is which.
+            // More were sent than there are places, so the times no longer show which is which.
             self.sent_at = [Timestamp::ZERO; TIMED];
         }
         let sent_at = self.sent_at[usize::from(self.first)];

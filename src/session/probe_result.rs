@@ -41,10 +41,10 @@ impl ServerHealth {
     }
 }
 
-/// A server's role, as `srvr` tells it.
+/// A server's role, as `srvr` reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum ServerRole {
-    /// Not told yet.
+    /// Not reported yet.
     Unknown,
     /// Leads the quorum.
     Leader,
@@ -112,9 +112,9 @@ impl SharedNameSign {
 pub struct ProbeResult {
     /// Whether it can be given a session.
     pub health: ServerHealth,
-    /// Its role, as last told.
+    /// Its role, as last reported.
     pub role: ServerRole,
-    /// Its last processed zxid; None when it did not tell.
+    /// Its last processed zxid; None when it did not report it.
     pub zxid: Option<Zxid>,
 }
 

@@ -1,4 +1,4 @@
-//! What the ledger is told: the few things about a connection or a server that change where sessions are.
+//! What the ledger gets: the few things about a connection or a server that change where sessions are.
 
 use std::net::SocketAddr;
 
@@ -83,7 +83,8 @@ pub enum SessionTransition {
         /// When the question was sent: an answer says nothing about an end that came after its question.
         asked_at: Timestamp,
         /// Since when the server has been held by connections for such questions, one right behind the answer on the
-        /// other, none of which it closed unasked: an answer on one from before an end shows that it stood through that.
+        /// other, none of which it closed unasked: an answer on one from before an end shows that it stood through
+        /// that.
         connected_at: Timestamp,
         /// What was seen.
         probe_result: ProbeResult,
@@ -92,16 +93,16 @@ pub enum SessionTransition {
     ProxyPaused(OwnPause),
 }
 
-/// What the ledger has found out; each is told once.
+/// What the ledger has found out; each is reported once.
 #[derive(Clone, PartialEq, Debug)]
 pub enum LedgerFinding {
     /// A session is on another server than before.
     Moved(SessionMove),
     /// ZooKeeper refused a session because it has moved.
     SessionMoved(SessionMovedRefusal),
-    /// A move that was told before has its reason: why the connection ended that the session left.
+    /// A move that was reported before has its reason: why the connection ended that the session left.
     MoveExplained(SessionMove),
-    /// A server's name stands for several servers; told once.
+    /// A server's name stands for several servers; reported once.
     ManyServers {
         /// The server.
         server: ServerId,

@@ -2,7 +2,7 @@
 //!
 //! A server registers a watch when it answers, so does this table; a one-shot watch goes with its event
 //! (protocol.md §8.3). Watches live on the connection and end with it. Paths are remembered as 64-bit hashes:
-//! enough to tell a second watch on a node from a first one, and small.
+//! enough to distinguish a second watch on a node from a first one, and small.
 //!
 //! Of the watches that a client carries over with set-watches only the number is known. They are counted apart,
 //! and an event on a path that is not in the table uses up one of them.

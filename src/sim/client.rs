@@ -19,7 +19,7 @@ pub enum CloseMotive {
     ReadTimeout,
     /// Its claim was not answered in time.
     ConnectTimeout,
-    /// It was told that its session is over.
+    /// A server said that its session is over.
     SessionOver,
     /// It moved on of its own will.
     Whim,

@@ -1,8 +1,8 @@
 //! A small data tree: nodes, versions, ephemerals, sequential names. One copy on every server, and one that runs
 //! ahead on the leader.
 //!
-//! A [`TreeChange`] is what a client asks for; [`DataTree::resolve`] turns it into a [`TreeStep`] that every copy can apply
-//! without asking again. No ACLs, no quotas, no containers: nothing that decides who owns a session.
+//! A [`TreeChange`] is what a client asks for; [`DataTree::resolve`] turns it into a [`TreeStep`] that every copy can
+//! apply without asking again. No ACLs, no quotas, no containers: nothing that decides who owns a session.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,7 +171,7 @@ impl DataTree {
         Ok(node)
     }
 
-    /// Carries out a step and tells what happened to which path.
+    /// Carries out a step. Returns what happened to which path.
     pub fn apply(&mut self, step: &TreeStep, zxid: i64) -> Vec<(TreeEvent, String)> {
         match step {
             TreeStep::Create(path, data, owner) => {

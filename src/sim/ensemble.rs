@@ -1,8 +1,9 @@
 //! The simulated ensemble as its clients meet it: connections and bytes in, bytes and closes out, at the times
 //! that it is given.
 //!
-//! It has no clock and no sockets. Its driver calls [`SimulatedEnsemble::advance`] when [`SimulatedEnsemble::next_event`] is
-//! due, hands over what arrived, and carries out what [`SimulatedEnsemble::poll_output`] says.
+//! It has no clock and no sockets. Its driver calls [`SimulatedEnsemble::advance`] when
+//! [`SimulatedEnsemble::next_event`] is due, hands over what arrived, and carries out what
+//! [`SimulatedEnsemble::poll_output`] says.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -309,7 +310,7 @@ impl SimulatedEnsemble {
     fn opened(&mut self, server: usize, link: LinkId, peer: IpAddr) {
         let (now, cap) = (self.now, self.settings.connection_cap);
         let target = &mut self.servers[server];
-        // Counted before this one is added; it is added all the same, so that its close is told like any other.
+        // Counted before this one is added; it is added all the same, so that its close is recorded like any other.
         let full = target.links.values().filter(|other| other.peer == peer).count() >= cap;
         target.links.insert(
             link,

@@ -117,7 +117,7 @@ impl SimulatedEnsemble {
         self.term += 1;
         if let Some(leadership) = self.leadership.take() {
             for server in 0..self.servers.len() {
-                // What is committed survives: a client may have been told of it.
+                // What is committed survives: a client may know of it.
                 if self.servers[server].awake() {
                     self.servers[server].replica.catch_up(&leadership.recent);
                 }

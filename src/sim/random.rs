@@ -1,6 +1,6 @@
 //! The simulation's source of chance: small, seeded, the same on every machine.
 //!
-//! SplitMix64 (Steele, Lea, Flood 2014). Not for secrets; for stories that can be told again from their seed.
+//! SplitMix64 (Steele, Lea, Flood 2014). Not for secrets; for stories that can be played again from their seed.
 
 use std::time::Duration;
 

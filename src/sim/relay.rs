@@ -35,7 +35,7 @@ pub(super) struct RelayedPair {
     pub(super) seen: Option<ConnectionEnd>,
 }
 
-/// Keeps what the ledger is to be told of what was just read.
+/// Keeps what has to be applied to the ledger of what was just read.
 #[derive(Debug)]
 struct StorySink {
     link: ConnectionLink,
@@ -81,7 +81,7 @@ impl RelayedPair {
         self.claimed && self.answered.is_none() && self.ended.is_none()
     }
 
-    /// What has to be told of what was just read, and whether a write was answered.
+    /// What has to be applied of what was just read, and whether a write was answered.
     fn take_told(&mut self, now: Timestamp) -> (Vec<SessionTransition>, bool) {
         let sink = self.inspector.sink_mut();
         let (told, wrote) = (mem::take(&mut sink.told), mem::take(&mut sink.wrote));

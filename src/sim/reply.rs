@@ -44,7 +44,7 @@ pub fn path(xid: i32, zxid: i64, path: &str) -> Vec<u8> {
     JuteWriter::new().reply(xid, zxid, ErrorCode::OK).buffer(path.as_bytes()).end().into_bytes()
 }
 
-/// A watch event; its zxid is told from 3.9 on.
+/// A watch event; it carries its zxid from 3.9 on.
 pub fn event(happening: TreeEvent, path: &str, zxid: i64) -> Vec<u8> {
     let head = JuteWriter::new().reply(-1, zxid, ErrorCode::OK);
     head.int(happening as i32).int(3).buffer(path.as_bytes()).end().into_bytes()
@@ -90,7 +90,7 @@ pub fn write(xid: i32, zxid: i64, outcome: &WriteOutcome, tree: &DataTree) -> Ve
     }
 }
 
-/// The reply to a multi of `parts` operations. A refused one tells a code for each: none before the culprit, its
+/// The reply to a multi of `parts` operations. A refused one has a code for each: none before the culprit, its
 /// own, and -2 behind it.
 pub fn multi(xid: i32, zxid: i64, outcome: &WriteOutcome, parts: usize, tree: &DataTree) -> Vec<u8> {
     let mut writer = JuteWriter::new().reply(xid, zxid, ErrorCode::OK);

@@ -1,6 +1,6 @@
 //! What a client's frame asks of a simulated server.
 //!
-//! An owned reading, unlike the [`scanner`](crate::wire::FrameScanner)'s: a server has to do what it is told.
+//! An owned reading, unlike the [`scanner`](crate::wire::FrameScanner)'s: a server has to carry out what it reads.
 //! Operations that the simulation does not know are answered as a server does that never heard of them.
 
 use super::data_tree::TreeChange;
@@ -35,7 +35,7 @@ pub struct ReadRequest {
     pub op: OpCode,
     /// The node.
     pub path: String,
-    /// Whether to tell when the answer changes.
+    /// Whether to notify when the answer changes.
     pub watch: bool,
 }
 

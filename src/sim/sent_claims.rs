@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ids::ServerId;
 use crate::time::Timestamp;
 
-/// What tells one client's claims from those of others: the session, and whether the password is another one.
+/// What distinguishes one client's claims from those of others: the session, and whether the password is another one.
 pub(super) type ClaimOwner = (i64, bool);
 
 /// One claim that is out.

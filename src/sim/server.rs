@@ -133,7 +133,7 @@ impl ReplicaState {
         }
     }
 
-    /// Carries out a transaction and tells what happened to which path.
+    /// Carries out a transaction. Returns what happened to which path.
     pub(super) fn apply(&mut self, txn: &Txn) -> Vec<(TreeEvent, String)> {
         self.zxid = txn.zxid;
         match &txn.what {

@@ -82,7 +82,7 @@ impl SimulatedEnsemble {
         if target.state != ServerState::Serving {
             return self.close(server, link, Cause::NotServing, LinkEnding::Fin);
         }
-        // Checked before the session is looked at, so a client that is ahead is never told about its session here.
+        // Checked before the session is looked at, so a client that is ahead never learns about its session here.
         if request.last_zxid.0 > target.replica.zxid {
             return self.close(server, link, Cause::Lagging, LinkEnding::Fin);
         }

@@ -1,4 +1,5 @@
-//! Where a [`SimulatedStory`] is played: clients, the proxy between, the ensemble, and the ways that bytes take among them.
+//! Where a [`SimulatedStory`] is played: clients, the proxy between, the ensemble, and the ways that bytes take among
+//! them.
 //!
 //! Everything happens at its own virtual time, in one order that the seed decides. What the servers knew, what
 //! the clients did and what the ledger said are kept side by side, for the [oracle](super::oracle) to compare.
@@ -327,7 +328,7 @@ impl<'a> StoryStage<'a> {
         self.carry(wire, 1, item);
     }
 
-    /// Opens the server's side; where it is refused, the client is told.
+    /// Opens the server's side; where it is refused, the client sees that.
     fn connect_up(&mut self, wire: usize) -> bool {
         let (server, actor) = (self.wires[wire].server, self.wires[wire].actor);
         let seen = self.wires[wire].relayed.is_some();

@@ -1,4 +1,4 @@
-//! What the simulated servers know and never tell: why they closed a connection, whom they refused, and when the
+//! What the simulated servers know and never say: why they closed a connection, whom they refused, and when the
 //! leader gave a session to whom.
 
 use super::LinkId;

@@ -47,7 +47,7 @@ impl ServerWatches {
         });
     }
 
-    /// Who must be told; they wait no more.
+    /// Who must be notified; they wait no more.
     pub fn fire(&mut self, happening: TreeEvent, path: &str) -> BTreeSet<LinkId> {
         let mut told = BTreeSet::new();
         let mut take = |kind| told.extend(self.by_path.remove(&(path.to_owned(), kind)).unwrap_or_default());

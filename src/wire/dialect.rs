@@ -79,7 +79,7 @@ impl Dialect {
     }
 }
 
-/// Bytes of a client's first frame that its announced length does not count; None while too few are there to tell.
+/// Bytes of a client's first frame that its announced length does not count; None while there are too few to know.
 /// `frame` begins with the length.
 pub(super) fn uncounted(frame: &[u8]) -> Option<usize> {
     let (length, body) = frame.split_first_chunk::<4>()?;

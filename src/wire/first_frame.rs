@@ -49,7 +49,8 @@ impl ForeignProtocol {
     }
 }
 
-/// The words that `FourLetterCommands` knows (3.4 to 3.9), then those that only ClickHouse's Keeper or `RaftKeeper` know.
+/// The words that `FourLetterCommands` knows (3.4 to 3.9), then those that only ClickHouse's Keeper or `RaftKeeper`
+/// know.
 const WORDS: [&str; 34] = [
     "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
     "stmk", "wchc", "wchp", "wchs", "apiv", "clrs", "csnp", "ftfl", "jmdp", "jmep", "jmfp", "jmst", "lgif", "lgrq",
@@ -60,7 +61,7 @@ const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
 
 const HTTP_VERBS: [&[u8; 4]; 7] = [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"CONN"];
 
-/// Looks at the bytes that a connection began with; None while they are too few to tell.
+/// Looks at the bytes that a connection began with; None while there are too few to know.
 pub fn classify(bytes: &[u8]) -> Option<ConnectionOpening> {
     let head = bytes.first_chunk::<4>()?;
     if let Some(word) = WORDS.iter().find(|word| word.as_bytes() == head) {
@@ -69,7 +70,7 @@ pub fn classify(bytes: &[u8]) -> Option<ConnectionOpening> {
     if *head == TELNET_CLOSE {
         return Some(ConnectionOpening::Word("telnet_close"));
     }
-    // Text and TLS read as lengths far above any handshake, so four bytes are enough to tell them.
+    // Text and TLS read as lengths far above any handshake, so four bytes are enough to recognise them.
     if !usize::try_from(i32::from_be_bytes(*head)).is_ok_and(|len| len <= HANDSHAKE_CAP) {
         return Some(ConnectionOpening::Foreign(foreign(*head)));
     }

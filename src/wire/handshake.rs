@@ -17,7 +17,8 @@ pub const HANDSHAKE_CAP: usize = 4 + 8 + 4 + 8 + 4 + PASSWORD_CAP + 1;
 const SHORTEST_ANSWER: usize = 4 + 4 + 8 + 4;
 /// The xid of credentials, and of the answer to them.
 const CREDENTIALS_XID: i32 = -4;
-/// The version by which a Keeper says in its answer that it does not serve (`KEEPER_PROTOCOL_VERSION_CONNECTION_REJECT`).
+/// The version by which a Keeper says in its answer that it does not serve
+/// (`KEEPER_PROTOCOL_VERSION_CONNECTION_REJECT`).
 const REJECTED: i32 = 42;
 
 /// What the password of a [`ConnectRequest`] proves.
@@ -69,8 +70,8 @@ impl ConnectRequest {
     /// Reads the body of a frame, with the bytes in it that its announced length does not count ([`request_len`]).
     ///
     /// # Errors
-    /// [`DecodeFault::ShortHandshake`] when it ends early, [`DecodeFault::HandshakePassword`] when the password's length
-    /// is below -1 or above [`PASSWORD_CAP`].
+    /// [`DecodeFault::ShortHandshake`] when it ends early, [`DecodeFault::HandshakePassword`] when the password's
+    /// length is below -1 or above [`PASSWORD_CAP`].
     pub fn read(body: &[u8]) -> Result<Self, DecodeFault> {
         let short = DecodeFault::ShortHandshake { len: body.len() };
         let (dialect, extra) = Dialect::asked(body);
@@ -216,7 +217,7 @@ pub fn is_early_answer(body: &[u8]) -> bool {
     body.len() == 16 && body.first_chunk().is_some_and(|xid| i32::from_be_bytes(*xid) == CREDENTIALS_XID)
 }
 
-/// Looks at the first bytes of a server, which begin with a frame's length; None while they are too few to tell, which
+/// Looks at the first bytes of a server, which begin with a frame's length; None while there are too few to know, which
 /// is never so for more bytes than a handshake can have.
 pub fn read_answer(bytes: &[u8]) -> Option<FirstAnswer> {
     let (length, behind) = bytes.split_first_chunk::<4>()?;
@@ -229,7 +230,7 @@ pub fn read_answer(bytes: &[u8]) -> Option<FirstAnswer> {
 }
 
 /// Whether the first bytes of a server may be passed on before its answer is whole: all may but an answer that says
-/// that the server does not serve, for which another one may have to be asked. None while too few are there to tell.
+/// that the server does not serve, for which another one may have to be asked. None while there are too few to know.
 pub fn may_pass_on(bytes: &[u8]) -> Option<bool> {
     let (length, behind) = bytes.split_first_chunk::<4>()?;
     let len = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);

@@ -1,8 +1,8 @@
 //! Reading frames out of a stream as it passes, whatever its chunks.
 //!
-//! The scanner owns no bytes: it looks at the chunk that the relay is about to forward (or has just forwarded)
-//! and calls a [`RecordVisitor`] for each head, record and end. It allocates only where a chunk edge cuts a body that is read.
-//! It never asks for more bytes and never closes anything; a [`DecodeFault`] is the end of its usefulness, not of
+//! The scanner owns no bytes: it looks at the chunk that the relay is about to forward (or has just forwarded) and
+//! calls a [`RecordVisitor`] for each head, record and end. It allocates only where a chunk edge cuts a body that is
+//! read. It never asks for more bytes and never closes anything; a [`DecodeFault`] is the end of its usefulness, not of
 //! the connection's.
 
 use super::record::{RecordVisitor, RecordWalk, WalkInput, WalkProgress};
@@ -37,7 +37,7 @@ pub struct RequestHead {
 pub struct ReplyHead {
     /// The request's xid, echoed; or [`Xid::EVENT`].
     pub xid: Xid,
-    /// Last zxid that the server had processed; 0 or -1 where it has none to tell.
+    /// Last zxid that the server had processed; 0 or -1 where it has none.
     pub zxid: Zxid,
     /// Whether the request was carried out.
     pub error: ErrorCode,

@@ -1,7 +1,7 @@
 //! The tracing context behind each request of version 12: one byte, and four lines of text where it is 1.
 //!
-//! Source: ClickHouse's `OpenTelemetry::TracingContext::serialize`. The lines are passed over: an id, a span, a state and
-//! flags of the client's own tracing.
+//! Source: ClickHouse's `OpenTelemetry::TracingContext::serialize`. The lines are passed over: an id, a span, a state
+//! and flags of the client's own tracing.
 
 use super::DecodeFault;
 use super::record::WalkProgress;

@@ -55,7 +55,7 @@ impl DemoClient {
         JuteWriter::new().request(self.xid, op)
     }
 
-    /// Sends a frame and waits for its reply; tells the reply's error code.
+    /// Sends a frame and waits for its reply. Returns the reply's error code.
     fn ask(&mut self, frame: JuteWriter) -> io::Result<i32> {
         self.socket.write_all(&frame.end().into_bytes())?;
         let reply = self.frame()?;
@@ -81,7 +81,7 @@ impl DemoClient {
         self.ask(frame)
     }
 
-    /// Reads and writes until it is told to stop.
+    /// Reads and writes until it is to stop.
     pub(super) fn work(mut self, path: String, pause: Duration, stop: &Arc<AtomicBool>) -> JoinHandle<()> {
         let stop = Arc::clone(stop);
         thread::spawn(move || {

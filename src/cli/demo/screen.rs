@@ -1,4 +1,4 @@
-//! How the demo tells its story: headings, wrapped sentences, narrow tables.
+//! How the demo is shown: headings, wrapped sentences, narrow tables.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,7 +10,7 @@ use crate::text::one_line;
 /// Columns of text.
 const WIDTH: usize = 100;
 
-/// Where the story is told.
+/// Where it is shown.
 pub(super) struct DemoScreen<'a> {
     out: &'a mut dyn Write,
     bold: bool,

@@ -136,11 +136,11 @@ impl Observatory {
         }
     }
 
-    /// zoogate itself stood still; `added` is what no other thread had told of.
+    /// zoogate itself paused; `added` is what no other thread had reported.
     pub fn note_own_pause(&self, pause: OwnPause, added: AddedPause) {
         self.events().paused(added);
         let paused_ms = pause.lasted().as_millis() as u64;
-        // Another thread has told of the same pause.
+        // Another thread has reported the same pause.
         if !added.is_new {
             return;
         }

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
 pub(super) const ROWS_AT_ONCE: usize = 256;
-/// Moves, verdicts and ended connections of one session that its story tells, of each kind.
+/// Moves, verdicts and ended connections in the detail of one session, of each kind.
 pub(crate) const STORY: usize = 256;
 
 impl Observatory {
@@ -68,7 +68,7 @@ impl Observatory {
         counts
     }
 
-    /// Everything about one session, as far as a story tells it: the newest [`STORY`] of its moves, of its verdicts,
+    /// Everything about one session, as far as its detail shows it: the newest [`STORY`] of its moves, of its verdicts,
     /// and of its ended connections.
     pub fn session_story(&self, session: SessionId) -> Option<SessionTimeline> {
         let books = lock(&self.books);

@@ -51,8 +51,8 @@ impl ProxyState {
         choose(intent, &self.observatory.roster(), load, |server| self.activity(server).is_set_aside(), turn)
     }
 
-    /// What tells the claim in a client's first frame from those of others; None when it claims nothing that was
-    /// given before.
+    /// What distinguishes the claim in a client's first frame from those of others; None when it claims nothing that
+    /// was given before.
     pub(in crate::proxy) fn claim_key(&self, request: &ConnectRequest, frame: &[u8]) -> Option<ClaimKey> {
         let secret = ClaimSecret::of_request(frame);
         (!request.session.is_new()).then(|| self.claim_registry.key(request.session, secret.bytes()))

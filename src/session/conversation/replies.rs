@@ -1,4 +1,5 @@
-//! The way down: replies meet their requests, results and events are told, and what they say of the session's holder.
+//! The way down: replies are matched to their requests, results and watch events are reported, and what they say about
+//! the session's holder.
 
 use super::{BARE_REPLY, Conversation, DELETED, ReplyFrame, SHORTEST_EVENT, SHORTEST_NAME};
 use crate::ids::{Xid, Zxid};
@@ -126,7 +127,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
             self.talk.fatal_error.get_or_insert(head.error);
         }
         if head.error == ErrorCode::SESSION_MOVED {
-            // Only while the refusal is told, which needs the request's path.
+            // Only while the refusal is reported, which needs the request's path.
             self.talk.reply.request = request;
             self.refused(MovedCodeLocation::Header);
         }
@@ -163,7 +164,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
         !head.error.is_ok() || len < SHORTEST_EVENT || head.zxid != Zxid(-1)
     }
 
-    /// The answer to a request that may tell who its client is.
+    /// The answer to a request that may show who its client is.
     #[cold]
     fn settle_reply(&mut self, xid: Xid, len: u32) -> BodyPlan {
         let named_by_reply = self.talk.hints.iter().any(|hint| hint.xid == xid && hint.sequential);

@@ -17,7 +17,7 @@ fact_group! {
             /// What its password proved.
             password: PasswordCheck,
         }
-        /// The servers make passwords of their own: nobody here can tell a right one from a wrong one.
+        /// The servers make passwords of their own: a right one cannot be distinguished from a wrong one here.
         OwnPasswords "own_passwords" {}
         /// A connection still carries the session.
         StillCarried "still_carried" {

@@ -97,7 +97,7 @@ impl SessionLedger {
         self.session_came_back(session);
     }
 
-    /// Tells that a name stands for several servers.
+    /// Reports that a name stands for several servers.
     pub(super) fn report_shared_name(&mut self, server: ServerId, sign: Option<SharedNameSign>) {
         if let Some(sign) = sign {
             self.findings.push(LedgerFinding::ManyServers { server, sign });
@@ -151,7 +151,7 @@ impl SessionLedger {
 
     /// Remembers a move, and that its reason follows when that is not known yet.
     pub(super) fn note_move(&mut self, one: SessionMove, left: ConnectionId) {
-        // The reason of the end is decided later; the move is told now, and once more when its reason is known.
+        // The reason of the end is decided later; the move is reported now, and once more when its reason is known.
         if one.reason.is_none() {
             self.unexplained.insert(left, self.moves.next_number());
         }

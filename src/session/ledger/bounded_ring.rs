@@ -1,4 +1,5 @@
-//! The newest of many: a list that forgets its oldest when it is full, by number or by bytes, and counts what it forgot.
+//! The newest of many: a list that forgets its oldest when it is full, by number or by bytes, and counts what it
+//! forgot.
 
 use std::collections::VecDeque;
 

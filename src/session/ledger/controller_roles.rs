@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// Clusters whose controller is remembered; of further ones only the end of its session takes the role away.
 pub(crate) const CONTROLLERS: usize = 64;
 
-/// A watch tells late: one that says that a controller is gone so soon after another one came may mean the former.
+/// A watch event may be late: one for a controller's node this soon after another one came may mean the former.
 const WATCH_CROSSES: Duration = Duration::from_secs(5);
 
 /// The controllers that are known, by their clusters' chroots.
@@ -25,7 +25,7 @@ pub(super) struct ControllerRoles {
 }
 
 impl ControllerRoles {
-    /// A session took the role; tells the one that had it.
+    /// A session took the role. Returns the one that had it.
     fn take(&mut self, chroot: ShortPath, session: SessionId, now: Timestamp) -> Option<SessionId> {
         if let Some(known) = self.known.iter_mut().find(|known| known.0 == chroot) {
             let former = std::mem::replace(known, (chroot, session, now)).1;
@@ -39,7 +39,7 @@ impl ControllerRoles {
         None
     }
 
-    /// The role was given up, unless it was taken later than that can tell of.
+    /// The role was given up, unless it was taken after what that can mean.
     fn give_up(&mut self, chroot: ShortPath, now: Timestamp, watched: bool) -> Option<SessionId> {
         let gone = |known: &(ShortPath, SessionId, Timestamp)| {
             known.0 == chroot && !(watched && now.since(known.2) < WATCH_CROSSES)

@@ -1,4 +1,5 @@
-//! From a connection's end to its reason: what is decided at once, what waits for which evidence, what runs out of time.
+//! From a connection's end to its reason: what is decided at once, what waits for which evidence, what runs out of
+//! time.
 
 use super::SessionLedger;
 use super::attachment::Attachment;

@@ -1,6 +1,7 @@
 //! The closes that wait for evidence, and until when.
 //!
-//! Bounded by number and by bytes: when too many wait, the one whose time runs out first is to be decided with what is known.
+//! Bounded by number and by bytes: when too many wait, the one whose time runs out first is to be decided with what is
+//! known.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

@@ -55,7 +55,7 @@ pub(super) struct DisconnectBurst {
     down_before: Option<Timestamp>,
 }
 
-/// What became of a server at a burst.
+/// What a burst shows about its server.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum BurstCause {
     /// It stopped serving.
@@ -218,7 +218,7 @@ impl DisconnectBurst {
         if let Some(probe) = view.down_around(self.started_at).filter(still_down) {
             let outdated = probe.asked_at < self.started_at && self.dropped < CROWD;
             if outdated && view.last.is_none_or(|last| last.asked_at < self.started_at) && !self.is_late(now) {
-                // It may have come back just before; the probe that was asked for at the end tells.
+                // It may have come back just before; the probe that was requested at the end will show it.
                 return None;
             }
             // A server that was seen down needs no majority of its connections: even a single end is explained by it.
@@ -233,7 +233,7 @@ impl DisconnectBurst {
         }
         let early = seen.is_some_and(|probe| probe.asked_at < self.proves_serving_from());
         if !self.is_quiet(now) || (early && !self.is_long_quiet(now)) {
-            // What was asked as it closed its connections it may have answered half gone; the next probe tells.
+            // What was asked as it closed its connections it may have answered half gone; the next probe will show it.
             return None;
         }
         // Two ends within a quarter of a second happen by chance every day; three that fall together hardly do.
@@ -275,8 +275,8 @@ impl DisconnectBurst {
         self.straggles_behind(view).is_some()
     }
 
-    /// What the departure of its server was, when these ends belong to it: a probe may show why the first connection was
-    /// closed before the end of the last has been read, and the server may serve again right after.
+    /// What the departure of its server was, when these ends belong to it: a probe may show why the first connection
+    /// was closed before the end of the last has been read, and the server may serve again right after.
     fn straggles_behind(&self, view: &ServerRecord) -> Option<BurstCause> {
         let (left_at, cause) = view.departed.as_ref()?;
         let from_before = self.served_at <= *left_at;
@@ -353,7 +353,7 @@ impl DisconnectBurst {
         let Some((led, _)) = self.leader_before.filter(|(_, seen_at)| !self.is_outdated(*seen_at)) else {
             return self.unknown_leader(server, ensemble);
         };
-        // The epoch has not changed as far as is known. It is told by zxids, which an idle ensemble does not show, so
+        // The epoch has not changed as far as is known. It shows in zxids, which an idle ensemble does not show, so
         // the leader itself is looked at as well.
         let view = ensemble.get(led)?;
         if let Some(new) = ensemble.leader().filter(|new| *new != led) {
@@ -387,7 +387,7 @@ impl DisconnectBurst {
     /// Without a known leader: another serving server proves that there is one. That none served before the sessions
     /// were given proves nothing, because this server had a leader then.
     fn unknown_leader(&self, server: ServerId, ensemble: &EnsembleState) -> Option<LeaderChange> {
-        // Followers serve only while they have a leader, so their state tells of it.
+        // Followers serve only while they have a leader, so their state shows it.
         let others = || ensemble.iter().filter(|(id, _)| *id != server).map(|(_, view)| view);
         if others().any(|view| view.serving_since(self.last_at).is_some()) {
             return Some(LeaderChange::Same);

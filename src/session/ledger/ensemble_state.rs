@@ -35,12 +35,13 @@ impl ProbeRecord {
         matches!(self.probe_result.health, NotServing | Refusing | Unresponsive | Unreachable)
     }
 
-    /// Whether it shows the server down at that moment or later: one that says nothing is unresponsive as long as it is asked.
+    /// Whether it shows the server down at that moment or later: one that says nothing is unresponsive as long as it is
+    /// asked.
     pub(super) fn is_down_since(&self, moment: Timestamp) -> bool {
         self.is_down() && moment <= self.shows_until()
     }
 
-    /// The last moment of which it tells.
+    /// The last moment about which it says anything.
     pub(super) fn shows_until(&self) -> Timestamp {
         let said_nothing = matches!(self.probe_result.health, ServerHealth::Unresponsive | ServerHealth::Unreachable);
         if said_nothing { self.told_at } else { self.asked_at }
@@ -67,7 +68,7 @@ fn cannot_be_one(before: &ProbeRecord, probe: &ProbeRecord) -> Option<SharedName
     if !held || !before.is_serving() || !probe.is_serving() {
         return None;
     }
-    // Both must have told a zxid: without numbers nothing can go back.
+    // Both must have reported a zxid: without numbers nothing can go back.
     let (was, is) = (before.probe_result.zxid?, probe.probe_result.zxid?);
     // A follower that leads without a new election cannot be: a higher epoch must come first.
     let followed = matches!(before.probe_result.role, ServerRole::Follower | ServerRole::Observer);
@@ -107,7 +108,7 @@ pub(super) struct ServerRecord {
 }
 
 impl ServerRecord {
-    /// Its role, as it told last; a probe that shows it down tells none.
+    /// Its role, as it last reported it; a probe that finds it down reports none.
     pub(super) fn role(&self) -> ServerRole {
         self.known_role.unwrap_or(ServerRole::Unknown)
     }
@@ -119,7 +120,7 @@ impl ServerRecord {
         self.last.filter(|probe| probe.asked_at >= moment && told(probe))
     }
 
-    /// Whether the last probe, which has just come, tells why a claim of that time was not answered: it shows the
+    /// Whether the last probe, which has just come, explains why a claim of that time was not answered: it shows the
     /// server down, or was begun after the end. The question to an unresponsive one stood for a second.
     pub(super) fn tells_about(&self, claimed_at: Timestamp, ended_at: Timestamp) -> bool {
         self.last.is_some_and(|probe| {
@@ -238,7 +239,8 @@ impl EnsembleState {
         sign
     }
 
-    /// Takes note of where a new session was born, as its id says. Returns what that shows, as [`EnsembleState::record_probe`] does.
+    /// Takes note of where a new session was born, as its id says. Returns what that shows, as
+    /// [`EnsembleState::record_probe`] does.
     pub(super) fn record_birthplace(&mut self, server: ServerId, session: SessionId) -> Option<SharedNameSign> {
         let view = self.view(server);
         let other = session.born_on();

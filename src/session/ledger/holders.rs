@@ -1,5 +1,5 @@
-//! The latest session of every holder that has sessions one after the other and keeps its name: Kafka brokers by chroot and number,
-//! ClickHouse servers by uuid. At most one holder for each session that is remembered.
+//! The latest session of every holder that has sessions one after the other and keeps its name: Kafka brokers by chroot
+//! and number, ClickHouse servers by uuid. At most one holder for each session that is remembered.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,7 @@ fn lasting(identity: Option<HolderIdentity>) -> Option<LastingName> {
 }
 
 impl HolderSessions {
-    /// A session is known by another identity than before; tells the session that its holder had until now.
+    /// A session is known by another identity than before. Returns the session that its holder had until now.
     pub(super) fn recognise(
         &mut self,
         session: SessionId,

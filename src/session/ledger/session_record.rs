@@ -92,14 +92,14 @@ pub struct SessionRecord {
     dialect: Dialect,
     /// Whether its server makes ids and passwords of its own.
     own_id: bool,
-    /// Pairs of clients that were told to share this session, and when; at most [`SHARED_PAIRS`].
+    /// Pairs of clients that were reported to share this session, and when; at most [`SHARED_PAIRS`].
     shared: Vec<([SocketAddr; 2], Timestamp)>,
 }
 
 /// Fewest claims that are kept of a session: the current one and the newest.
 const LEAST_HISTORY: usize = 2;
 
-/// Pairs of clients sharing a session that are remembered; more are told again and again.
+/// Pairs of clients sharing a session that are remembered; more are reported again and again.
 const SHARED_PAIRS: usize = 4;
 
 impl SessionRecord {
@@ -323,7 +323,7 @@ impl SessionRecord {
         }
     }
 
-    /// Whether this pair of clients is to be told now: not again within `pause`. Pairs are told apart by address
+    /// Whether to report this pair of clients now: not again within `pause`. Pairs are distinguished by address
     /// alone, for the port changes with every connection.
     pub(super) fn note_shared(&mut self, clients: [SocketAddr; 2], now: Timestamp, pause: Duration) -> bool {
         let key = |clients: &[SocketAddr; 2]| {

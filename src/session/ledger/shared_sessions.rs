@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::attachment::Attachment;
 use super::session_record::SessionRecord;
 
-/// Pause before the same pair is told again.
+/// Pause before the same pair is reported again.
 pub const SHARED_PAUSE: Duration = Duration::from_mins(5);
 
 /// Turns in a row, at one server and from one address, that are taken for two clients. A single one whose path

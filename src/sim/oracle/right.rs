@@ -342,7 +342,7 @@ fn over_at_once(end: &End<'_>) -> bool {
     ended && !end.carried_elsewhere(end.at.after(ms(300))) && end.returned(end.told.timeout * 3 / 2) != Some(true)
 }
 
-/// The server dropped everybody at about the same time: nothing tells this end from the others.
+/// The server dropped everybody at about the same time: nothing distinguishes this end from the others.
 fn masked(end: &End<'_>) -> bool {
     end.wavered(end.told.server, ms(300), ms(700))
 }

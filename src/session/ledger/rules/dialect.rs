@@ -71,7 +71,8 @@ pub(super) fn keeper_stops(error: ErrorCode) -> Explanation {
     Explanation::likely(EndReason::ServerLeaving, [ServerFact::KeeperStops { error }])
 }
 
-/// Whether only a Keeper that stops or has no quorum answers so. Where sessions are ZooKeeper's, one that is expired is.
+/// Whether only a Keeper that stops or has no quorum answers so. Where sessions are ZooKeeper's, one that is expired
+/// is.
 pub(super) fn is_keepers(input: RuleInput<'_>, error: ErrorCode) -> bool {
     match error {
         ErrorCode::CONNECTION_LOSS | ErrorCode::OPERATION_TIMEOUT | ErrorCode::OUT_OF_MEMORY => true,

@@ -44,7 +44,8 @@ pub(super) fn at_once(input: RuleInput<'_>) -> Option<Explanation> {
     }
     // The last probe is good enough where it already shows the server down: another one would only cost time.
     let probe = input.view().and_then(|view| view.last)?;
-    // A server that closed may just have come back, which a new probe tells; a client cannot have waited for nothing.
+    // A server that closed may just have come back, which a new probe will show; a client cannot have waited for
+    // nothing.
     let reach = if matches!(close.end.closer, ConnectionCloser::Client(_)) { DOWN_BEFORE_END } else { Duration::ZERO };
     if probe.asked_at.after(reach) >= close.claim.claimed_at && probe.is_down() {
         return Some(not_serving(input, probe));
@@ -120,8 +121,8 @@ fn closing(input: RuleInput<'_>, view: &ServerRecord) -> Explanation {
 /// The server serves others.
 fn serving(input: RuleInput<'_>, probe: ProbeRecord, view: &ServerRecord) -> Explanation {
     let close = input.close;
-    // What the server itself gave the client it cannot lag behind; but a zxid that it has not reached even now it cannot
-    // have given.
+    // What the server itself gave the client it cannot lag behind; but a zxid that it has not reached even now it
+    // cannot have given.
     let behind = |zxid: &Zxid| *zxid < close.last_zxid && !had_the_session(input);
     let not_reached = |zxid: &Zxid| *zxid < close.last_zxid && probe.asked_at >= close.ended_at;
     // A zxid ahead of the server is the one reason that can be read off numbers alone, so it comes before the
@@ -135,7 +136,7 @@ fn serving(input: RuleInput<'_>, probe: ProbeRecord, view: &ServerRecord) -> Exp
     if recently_down(close, view) {
         return Explanation::likely(EndReason::NotServing, [ClaimFact::Starting { probe_closed: false }]);
     }
-    // By now the server may have caught up. What it had shown before the claim tells how far it was then.
+    // By now the server may have caught up. What it had shown before the claim is how far it was then.
     let shown_before = view.previous.and_then(|probe| probe.probe_result.zxid).filter(behind);
     if let Some(shown) = shown_before.or(close.server_zxid.filter(behind)) {
         return lagging(close, shown, true);

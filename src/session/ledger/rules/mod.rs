@@ -54,7 +54,7 @@ impl<'a> RuleInput<'a> {
         self.ensemble.get(self.close.claim.server)
     }
 
-    /// The server's role, as it told last.
+    /// The server's role, as it last reported it.
     fn role(&self) -> ServerRole {
         self.view().map_or(ServerRole::Unknown, ServerRecord::role)
     }

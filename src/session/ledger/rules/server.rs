@@ -36,8 +36,7 @@ pub(super) fn at_once(input: RuleInput<'_>) -> Option<Explanation> {
     explained_by_sibling(input).or_else(|| pause::server_gave_up(input))
 }
 
-/// Whether the end has a likely reason of its own, unless its server turns out to have left: it is no sign that the
-/// server did.
+/// True if this end probably has its own cause, so that it does not count as evidence that the server left.
 pub(in crate::session::ledger) fn has_own_reason(input: RuleInput<'_>) -> bool {
     by_reattach(input).is_some() || silent(input).is_some()
 }
@@ -117,8 +116,8 @@ fn reattached(other: &Attachment, input: RuleInput<'_>) -> bool {
         && in_time
 }
 
-/// Whether the close's connection was used after a claim under the same name had been answered, and that name stands for
-/// several servers: the claim went to another one.
+/// Whether the close's connection was used after a claim under the same name had been answered, and that name stands
+/// for several servers: the claim went to another one.
 fn outlived(input: RuleInput<'_>, answered_at: Timestamp) -> bool {
     input.is_many() && input.close.head().is_some_and(|head| head.sent_at > answered_at)
 }
@@ -186,7 +185,7 @@ pub(in crate::session::ledger) fn after_burst(input: RuleInput<'_>, cause: &Burs
         .or_else(|| moved::by_gap(input, outcome))
         .or_else(|| returned(input, outcome))
         .or_else(|| over_before(input));
-    // Where the other carrier of the session ended as well the session may be over. Then its next claim tells, and a
+    // Where the other carrier of the session ended as well the session may be over. Then its next claim shows it, and a
     // verdict now would be premature.
     if explained.is_some() || rival_ended_too(input) {
         return explained;
@@ -278,7 +277,7 @@ pub(in crate::session::ledger) fn without_return(input: RuleInput<'_>, outcome: 
 }
 
 fn unexplained(input: RuleInput<'_>, outcome: BurstOutcome) -> Explanation {
-    // Nothing explains the end. What is known is still told, so that the reader can go on from there.
+    // Nothing explains the end. What is known is still reported, so that the reader can go on from there.
     let seen = still_serving_fact(outcome).unwrap_or_else(|| EnsembleFact::NobodyLooked {}.into());
     if !input.close.was_reset() {
         let facts = [ServerFact::ClosedAlone {}.into(), input.in_flight(), seen];
@@ -293,9 +292,9 @@ fn unexplained(input: RuleInput<'_>, outcome: BurstOutcome) -> Explanation {
     Explanation::likely(EndReason::ServerGone, facts)
 }
 
-/// The server was unresponsive not long before the end, and the session outlived it. One that was frozen for longer than
-/// its leader waits drops its clients when it thaws, and may serve again before anybody can look
-/// (protocol.md §11, 9).
+/// The server was unresponsive not long before the end, and the session outlived it. One that was frozen for longer
+/// than its leader waits drops its clients when it thaws, and may serve again before anybody can look (protocol.md §11,
+/// 9).
 fn thawed(input: RuleInput<'_>) -> Option<Explanation> {
     let (close, view) = (input.close, input.view()?);
     // What such a server finds waiting when it thaws may be a younger claim, which closes the older connection.
@@ -312,7 +311,7 @@ fn thawed(input: RuleInput<'_>) -> Option<Explanation> {
 }
 
 /// Whether a connection that carried the session elsewhere had been closed by its server by then, and no other
-/// carries it: then the session may be over, and its next attach has to tell.
+/// carries it: then the session may be over, and its next attach has to show it.
 fn rival_ended_too(input: RuleInput<'_>) -> bool {
     let close = input.close;
     // A close that was asked for only later, or on this connection behind what was refused, ended the rival and
@@ -326,7 +325,7 @@ fn rival_ended_too(input: RuleInput<'_>) -> bool {
                 && other.claim.attached_at().is_some()
                 && other.ended_by_server()
                 && other.end.is_some_and(|end| {
-                    // One that is explained, say by its server's leaving, tells nothing about the session.
+                    // One that is explained, say by its server's leaving, shows nothing about the session.
                     let open = end.reason.is_none_or(|reason| {
                         matches!(reason, EndReason::Unknown | EndReason::SessionExpired | EndReason::ClosedElsewhere)
                     });
