@@ -37,10 +37,10 @@ pub use log_throttle::LogThrottle;
 pub use logging::{LogControl, LogError, begin_log, log_to};
 pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use meters::{MeterRegistry, SessionMeters};
-pub use observatory::{Observatory, Scope, SessionHome};
+pub use observatory::{Observatory, Scope, SeekingClaim, SessionHome};
 pub use recorder::Recorder;
 pub use rows::{
-    ConnectionKey, ConnectionRow, ConnectionSummary, PENDING, SessionPlace, SessionRow, SessionTimeline,
+    ConnectionKey, ConnectionRow, ConnectionSummary, PENDING, SeekingClient, SessionPlace, SessionRow, SessionTimeline,
     UndecidedConnection,
 };
 pub use single_writer_counter::SingleWriterCounter;

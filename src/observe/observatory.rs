@@ -19,6 +19,7 @@ use foldhash::quality::RandomState;
 use smallvec::SmallVec;
 
 use self::claims::ClaimState;
+pub use self::claims::SeekingClaim;
 use super::counters::ServerCounters;
 use super::event_counters::EventCounters;
 use super::finding_log::FindingLog;

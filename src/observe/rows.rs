@@ -97,9 +97,24 @@ pub struct SessionTimeline {
     pub ended: Vec<EndedConnection>,
 }
 
+/// A client of a pooled address whose claim waits while no server has been asked for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeekingClient {
+    /// A number of its own.
+    pub connection: ConnectionId,
+    /// Its address.
+    pub client: SocketAddr,
+    /// The session that it claims; None for a new one.
+    pub session: Option<SessionId>,
+    /// When its claim came.
+    pub claimed_at: Timestamp,
+}
+
 /// A connection, open or ended.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ConnectionRow {
+    /// It goes to no server yet.
+    Seeking(SeekingClient),
     /// It is open.
     Open {
         /// Which.
@@ -127,6 +142,7 @@ impl ConnectionRow {
     /// What it is, in whatever phase.
     pub fn facts(&self) -> ConnectionSummary {
         match self {
+            Self::Seeking(client) => ConnectionSummary::of_seeking(client),
             Self::Open { connection, open } => ConnectionSummary::of_open(*connection, open),
             Self::Undecided { connection, undecided } => ConnectionSummary::of_undecided(*connection, undecided),
             Self::Ended { ended, .. } => ConnectionSummary::of_ended(ended),
@@ -153,8 +169,8 @@ pub struct ConnectionSummary {
     pub connection: ConnectionId,
     /// Its client.
     pub client: SocketAddr,
-    /// Its server.
-    pub server: ServerId,
+    /// Its server; None while none has been asked.
+    pub server: Option<ServerId>,
     /// Its session; None for a new one that was not given yet, or never.
     pub session: Option<SessionId>,
     /// `waiting`, `attached`, `refused` or `ended`.
@@ -166,11 +182,23 @@ pub struct ConnectionSummary {
 }
 
 impl ConnectionSummary {
+    pub(super) fn of_seeking(one: &SeekingClient) -> Self {
+        Self {
+            connection: one.connection,
+            client: one.client,
+            server: None,
+            session: one.session,
+            state: "waiting",
+            reason: None,
+            claimed_at: one.claimed_at,
+        }
+    }
+
     pub(super) fn of_open(connection: ConnectionId, open: &OpenConnection) -> Self {
         Self {
             connection,
             client: open.claim.client,
-            server: open.claim.server,
+            server: Some(open.claim.server),
             session: Some(open.session).filter(|session| !session.is_new()),
             state: match open.claim.outcome {
                 ClaimOutcome::Unanswered => "waiting",
@@ -190,7 +218,7 @@ impl ConnectionSummary {
         Self {
             connection: ended.connection,
             client: ended.client,
-            server: ended.server,
+            server: Some(ended.server),
             session: ended.session,
             state: "ended",
             reason: Some(ended.reason.label()),

@@ -25,6 +25,7 @@ use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::upstream_connect::{connect_upstream, connect_within};
 use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, SessionHolder};
 use crate::ids::{ConnectionId, ServerId};
+use crate::observe::{SeekingClaim, SeekingClient};
 use crate::route::{
     ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, LOOK_FRESH, RECHECK, ServerCandidate, ServerComplaint,
     TurnedAway, UNANSWERED_COUNTS,
@@ -78,6 +79,9 @@ pub(super) struct ServerSearch<'a> {
     /// Whether older connections of the session were waited for once.
     older_waited_for: bool,
     looks: Option<watch::Receiver<()>>,
+    began_at: Timestamp,
+    /// Set while it waits and no server has been asked.
+    seeking: Option<SeekingClaim<'a>>,
 }
 
 /// What was seen while a claim waits.
@@ -97,7 +101,8 @@ impl<'a> ServerSearch<'a> {
         first: (Vec<u8>, usize),
     ) -> Self {
         let terms = ClaimTerms { session: request.session, timeout: asked_timeout(request.timeout_ms) };
-        let search = ClaimSearch::new(terms, proxy.settings.servers.len(), proxy.clock.now());
+        let began_at = proxy.clock.now();
+        let search = ClaimSearch::new(terms, proxy.settings.servers.len(), began_at);
         let mut this = Self {
             proxy,
             origin,
@@ -114,6 +119,8 @@ impl<'a> ServerSearch<'a> {
             complained: false,
             older_waited_for: false,
             looks: None,
+            began_at,
+            seeking: None,
         };
         // A client may have pipelined what must not be sent twice before the search has even begun.
         this.heard(this.ahead.bytes().len());
@@ -136,11 +143,13 @@ impl<'a> ServerSearch<'a> {
                     }
                 }
                 ClaimStep::Look(server) => {
+                    self.show_seeking();
                     self.follow_looks();
                     self.proxy.look_if_older(server, Duration::ZERO);
                     self.wait(client, LOOK_WAIT).await?
                 }
                 ClaimStep::Wait => {
+                    self.show_seeking();
                     self.follow_looks();
                     self.monitor_host();
                     self.wait(client, RECHECK).await?
@@ -153,6 +162,21 @@ impl<'a> ServerSearch<'a> {
             if let Some(attached) = outcome {
                 return Ok(attached);
             }
+        }
+    }
+
+    /// Lists the client while no server has been asked; from then on the claim's own connection is listed.
+    fn show_seeking(&mut self) {
+        if !self.asked.is_empty() {
+            self.seeking = None;
+        } else if self.seeking.is_none() {
+            let (proxy, session) = (self.proxy, self.request.session);
+            self.seeking = Some(proxy.observatory.seeking_claim(SeekingClient {
+                connection: proxy.next_connection(),
+                client: self.origin.client,
+                session: (!session.is_new()).then_some(session),
+                claimed_at: self.began_at,
+            }));
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::{ClientStage, CloseMotive, SimulatedClient};
 use super::stage::StoryStage;
-use super::stage_event::ConversationItem;
+use super::stage_event::{ConversationItem, StageEvent};
 use super::story::{ClientErrand, LeaveKind, StoryDeed};
 use crate::ids::ServerId;
 use crate::session::connection_end::CloseKind;
@@ -64,6 +64,7 @@ impl StoryStage<'_> {
             StoryDeed::Start(server) => self.ensemble.start(now, server),
             StoryDeed::Part(server) => self.ensemble.part(now, server),
             StoryDeed::Heal(server) => self.ensemble.heal(now, server),
+            StoryDeed::StandStill(millis) => self.stand_still(Duration::from_millis(millis)),
             StoryDeed::Slow(millis) => self.ensemble.slow(now, Duration::from_millis(millis)),
             StoryDeed::Lag(server, millis) => self.ensemble.lag(now, server, Duration::from_millis(millis)),
         }
@@ -108,7 +109,7 @@ impl StoryStage<'_> {
         let mut double = SimulatedClient::new(place, character);
         double.session = session;
         self.actors.push(double);
-        self.later(Duration::from_millis(150), super::stage_event::StageEvent::Glance(place));
+        self.later(Duration::from_millis(150), StageEvent::Glance(place));
         Some(place)
     }
 
@@ -129,7 +130,7 @@ impl StoryStage<'_> {
         let standing = self.wires[wire].relayed.as_ref().is_some_and(|relayed| relayed.ended.is_none());
         if self.wires[wire].link.is_some() && standing {
             self.wires[wire].cut = true;
-            self.hear_server(wire, ConversationItem::End(CloseKind::Reset));
+            self.happen(StageEvent::FromServer(wire, ConversationItem::End(CloseKind::Reset)));
             self.carry(wire, 1, ConversationItem::End(CloseKind::Reset));
         }
     }

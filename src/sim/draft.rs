@@ -50,6 +50,22 @@ pub(super) fn draw(seed: u64) -> (EnsembleSettings, Vec<ClientCharacter>, Vec<St
     (settings, clients, steps)
 }
 
+/// One to three times in which the proxy stands still, most of them while something else happens. Their seed is another
+/// one, so that the story around them stays as it is.
+pub(super) fn draw_standstills(seed: u64, steps: &[StoryStep]) -> Vec<StoryStep> {
+    let mut random = SeededRandom::new(seed.wrapping_mul(5) + 2);
+    let standstill = |random: &mut SeededRandom| {
+        let lead = Duration::from_millis(random.below(2500) as u64);
+        let at = match steps.get(random.below(steps.len() + 2)) {
+            Some(step) => Timestamp(step.at.0.saturating_sub(lead.as_nanos() as u64)),
+            None => Timestamp::ZERO.after(random.between(Duration::from_secs(2), LAST_STEP)),
+        };
+        let longest = if random.chance(50) { 3000 } else { 14_000 };
+        StoryStep { at, deed: StoryDeed::StandStill(300 + random.below(longest) as u64) }
+    };
+    (0..=random.below(3)).map(|_| standstill(&mut random)).collect()
+}
+
 fn draw_settings(random: &mut SeededRandom) -> EnsembleSettings {
     let factory =
         |random: &mut SeededRandom| if random.chance(60) { ConnectionFactory::Nio } else { ConnectionFactory::Netty };

@@ -30,6 +30,7 @@ pub mod session_tracker;
 pub mod shrink;
 pub mod stage;
 mod stage_event;
+mod standstill;
 pub mod story;
 mod truth;
 pub mod watches;

@@ -8,6 +8,7 @@
 mod blame;
 mod end;
 mod freedom;
+mod paused;
 mod right;
 mod tally;
 
@@ -91,6 +92,7 @@ pub fn tally(played: &PlayedStory) -> StoryTally {
             continue;
         }
         tally.ends += 1;
+        tally.paused += u64::from(right.plain == EndReason::ProxyPaused);
         tally.lax += u64::from(!right.is_exact());
         match (right.allows(SessionMoved), right.is_exact()) {
             (true, true) => tally.required += 1,

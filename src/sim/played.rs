@@ -7,6 +7,7 @@ use super::ensemble::LinkId;
 use super::truth::{ServingShift, TruthEntry};
 use crate::ids::ServerId;
 use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use crate::session::own_pause::OwnPause;
 use crate::session::transition::LedgerFinding;
 use crate::time::Timestamp;
 
@@ -65,6 +66,8 @@ pub struct PlayedStory {
     pub parted: Vec<ServerId>,
     /// When which server was asked and found not to serve.
     pub seen_down: Vec<(Timestamp, ServerId)>,
+    /// When the proxy itself stood still, in order.
+    pub own_pauses: Vec<OwnPause>,
     /// When the story was over.
     pub curtain: Timestamp,
     /// What the ledger said, and when.

@@ -66,6 +66,7 @@ impl StoryStage<'_> {
         }
         match item {
             _ if search.over => {}
+            ConversationItem::Bytes(_) if self.has_left(front) => {}
             ConversationItem::Bytes(_) => {
                 self.searching.push(front);
                 self.seek(front);
@@ -157,7 +158,9 @@ impl StoryStage<'_> {
         if session != 0 {
             search.search.follow(out);
         }
-        Some(search.search.decide(&order, &snapshots, |since| now.since(since)))
+        let relay = &self.relay;
+        let elapsed = |since| now.since(since).saturating_sub(relay.paused_within(since, now));
+        Some(search.search.decide(&order, &snapshots, elapsed))
     }
 
     /// Sends the claim to a server; false when that is not reached.

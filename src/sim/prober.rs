@@ -19,8 +19,17 @@ const BOUND: Duration = Duration::from_secs(1);
 struct OpenProbe {
     server: ServerId,
     asked_at: Timestamp,
+    connected_at: Timestamp,
     link: Option<LinkId>,
     heard: Vec<u8>,
+}
+
+/// An open connection for the next question to a server.
+#[derive(Debug)]
+struct HeldConnection {
+    link: LinkId,
+    /// Since when the server has been held by such connections without a break.
+    since: Timestamp,
 }
 
 /// Looks that are under way.
@@ -28,6 +37,7 @@ struct OpenProbe {
 pub(super) struct SimulatedProber {
     probes: BTreeMap<u64, OpenProbe>,
     numbers: u64,
+    held: BTreeMap<ServerId, HeldConnection>,
     /// When which server was asked and found not to serve.
     pub(super) seen_down: Vec<(Timestamp, ServerId)>,
 }
@@ -44,7 +54,8 @@ impl StoryStage<'_> {
         self.relay.known.look_begins(server, self.now);
         self.prober.numbers += 1;
         let number = self.prober.numbers;
-        let probe = OpenProbe { server, asked_at: self.now, link: None, heard: Vec::new() };
+        let (asked_at, connected_at) = (self.now, self.now);
+        let probe = OpenProbe { server, asked_at, connected_at, link: None, heard: Vec::new() };
         self.prober.probes.insert(number, probe);
         let hop = self.random.between(Duration::from_micros(50), Duration::from_micros(800));
         self.later(hop, StageEvent::ProbeArrives(number));
@@ -60,19 +71,33 @@ impl StoryStage<'_> {
 
     pub(super) fn probe_arrives(&mut self, number: u64) {
         let Some(server) = self.prober.probes.get(&number).map(|probe| probe.server) else { return };
-        let Some(link) = self.ensemble.connect(self.now, server, PROXY) else {
+        let held = self.prober.held.remove(&server).or_else(|| self.hold(server, self.now));
+        let Some(HeldConnection { link, since }) = held else {
             return self.seen(number, ServerHealth::Refusing);
         };
         if let Some(probe) = self.prober.probes.get_mut(&number) {
-            probe.link = Some(link);
+            (probe.link, probe.connected_at) = (Some(link), since);
         }
         self.ensemble.receive(self.now, server, link, b"srvr");
+    }
+
+    /// A connection on which nothing is asked yet.
+    fn hold(&mut self, server: ServerId, since: Timestamp) -> Option<HeldConnection> {
+        self.ensemble.connect(self.now, server, PROXY).map(|link| HeldConnection { link, since })
     }
 
     /// Something came on a connection that is nobody's but a probe's.
     pub(super) fn prober_hears(&mut self, link: LinkId, item: ConversationItem) {
         let found = self.prober.probes.iter_mut().find(|(_, probe)| probe.link == Some(link));
-        let Some((number, probe)) = found else { return };
+        let Some((number, probe)) = found else {
+            let held = self.prober.held.iter().find(|(_, held)| held.link == link);
+            if let (Some((server, _)), ConversationItem::End(_)) = (held, item) {
+                let server = *server;
+                self.prober.held.remove(&server);
+                self.probe(server, false);
+            }
+            return;
+        };
         match item {
             ConversationItem::Bytes(bytes) => probe.heard.extend(bytes),
             ConversationItem::End(_) => {
@@ -84,6 +109,11 @@ impl StoryStage<'_> {
 
     pub(super) fn probe_ends(&mut self, number: u64) {
         if let Some(probe) = self.prober.probes.get(&number) {
+            // While the proxy itself stood still the server could not be heard.
+            let due = probe.asked_at.after(BOUND + self.relay.paused_within(probe.asked_at, self.now));
+            if due > self.now {
+                return self.at(due, StageEvent::ProbeEnds(number));
+            }
             if let Some(link) = probe.link {
                 let server = probe.server;
                 self.ensemble.hang_up(self.now, server, link);
@@ -100,7 +130,12 @@ impl StoryStage<'_> {
         {
             self.prober.seen_down.push((probe.asked_at, probe.server));
         }
-        self.relay.saw(self.now, probe.server, probe.asked_at, probe_result);
+        if probe_result.health == ServerHealth::Serving
+            && let Some(held) = self.hold(probe.server, probe.connected_at)
+        {
+            self.prober.held.insert(probe.server, held);
+        }
+        self.relay.saw(self.now, probe.server, [probe.connected_at, probe.asked_at], probe_result);
         self.wake_searches();
     }
 }

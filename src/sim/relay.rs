@@ -2,11 +2,13 @@
 
 use std::mem;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::known::KnownServers;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
 use crate::session::event::{Event, EventSink};
+use crate::session::own_pause::{OwnPause, OwnPauseLog};
 use crate::session::probe_result::ProbeResult;
 use crate::session::transition::{LedgerFinding, SessionTransition};
 use crate::session::verdict::RouteReason;
@@ -105,6 +107,7 @@ pub(super) struct SimulatedRelay {
     ledger: SessionLedger,
     /// What is known of the servers.
     pub(super) known: KnownServers,
+    own_pauses: OwnPauseLog,
     pub(super) findings: Vec<(Timestamp, LedgerFinding)>,
 }
 
@@ -112,6 +115,7 @@ impl SimulatedRelay {
     pub(super) fn new(servers: usize) -> Self {
         Self {
             known: KnownServers::new(servers),
+            own_pauses: OwnPauseLog::default(),
             ledger: SessionLedger::new(LedgerLimits { sessions: 1000, ..LedgerLimits::default() }),
             findings: Vec::new(),
         }
@@ -170,9 +174,22 @@ impl SimulatedRelay {
         true
     }
 
-    pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, asked_at: Timestamp, probe_result: ProbeResult) {
+    /// A server was looked at, on a connection held since the first of these moments, asked at the second.
+    pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, since: [Timestamp; 2], probe_result: ProbeResult) {
+        let [connected_at, asked_at] = since;
         self.known.saw(server, asked_at, now, probe_result);
-        self.tell(now, vec![SessionTransition::ServerSeen { server, asked_at, connected_at: asked_at, probe_result }]);
+        self.tell(now, vec![SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result }]);
+    }
+
+    /// The proxy itself stood still, and goes on.
+    pub(super) fn stood_still(&mut self, pause: OwnPause) {
+        self.own_pauses.note(pause);
+        self.tell(pause.to, vec![SessionTransition::ProxyPaused(pause)]);
+    }
+
+    /// How much of the time between two moments the proxy itself stood still.
+    pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
+        self.own_pauses.within(from, to)
     }
 
     pub(super) fn tick(&mut self, now: Timestamp) {

@@ -18,10 +18,12 @@ use super::random::SeededRandom;
 use super::relay::{RelayedPair, SimulatedRelay};
 use super::sent_claims::SentClaims;
 use super::stage_event::{ConversationItem, DueEvent, StageEvent};
+use super::standstill::StandStill;
 use super::story::SimulatedStory;
 use super::truth::{ServingShift, TruthEntry};
 use crate::ids::ServerId;
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
+use crate::session::own_pause::OwnPause;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
 
@@ -75,10 +77,13 @@ pub(super) struct StoryStage<'a> {
     /// Connections of claims left behind that are watched.
     pub(super) watched: Vec<usize>,
     pub(super) sent_claims: SentClaims,
+    /// Set while the proxy itself does not run.
+    pub(super) still: Option<StandStill>,
+    pub(super) own_pauses: Vec<OwnPause>,
     shifts: Vec<ServingShift>,
     /// Whether each server serves and accepts connections, as was noted last.
     states: Vec<[bool; 2]>,
-    due: BinaryHeap<Reverse<DueEvent>>,
+    pub(super) due: BinaryHeap<Reverse<DueEvent>>,
     order: u64,
 }
 
@@ -125,6 +130,8 @@ impl<'a> StoryStage<'a> {
             searching: Vec::new(),
             watched: Vec::new(),
             sent_claims: SentClaims::default(),
+            still: None,
+            own_pauses: Vec::new(),
             shifts: Vec::new(),
             states: vec![[false; 2]; story.settings.servers.len()],
             due: BinaryHeap::new(),
@@ -184,8 +191,8 @@ impl<'a> StoryStage<'a> {
             });
         }
         let (shifts, seen_down, curtain) = (self.shifts, self.prober.seen_down, self.now);
-        let (parted, findings) = (self.story.parted(), self.relay.findings);
-        PlayedStory { connections, unseen, unseen_claims, shifts, parted, seen_down, curtain, findings }
+        let (parted, findings, own_pauses) = (self.story.parted(), self.relay.findings, self.own_pauses);
+        PlayedStory { connections, unseen, unseen_claims, shifts, parted, seen_down, own_pauses, curtain, findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
@@ -197,7 +204,10 @@ impl<'a> StoryStage<'a> {
         }
     }
 
-    fn happen(&mut self, happens: StageEvent) {
+    pub(super) fn happen(&mut self, happens: StageEvent) {
+        if let Some(later) = self.still.as_ref().and_then(|still| still.defers(&happens, &self.wires)) {
+            return self.at(later, happens);
+        }
         match happens {
             StageEvent::Step(place) => self.perform(self.story.steps[place].deed),
             StageEvent::Glance(actor) => self.glance(actor),
@@ -210,6 +220,8 @@ impl<'a> StoryStage<'a> {
             StageEvent::ProbeEnds(number) => self.probe_ends(number),
             StageEvent::Seek(front, turn) => self.seek_at(front, turn),
             StageEvent::Unwatched(wire) => self.unwatch(wire),
+            StageEvent::GoesOn(since) => self.go_on(since),
+            StageEvent::ToProber(link, item) => self.prober_hears(link, item),
             StageEvent::FromClient(wire, item) => self.hear_client(wire, item),
             StageEvent::AtServer(wire, item) => self.at_server(wire, &item),
             StageEvent::FromServer(wire, item) => self.hear_server(wire, item),
@@ -227,7 +239,7 @@ impl<'a> StoryStage<'a> {
             };
             match self.by_link.get(&link) {
                 Some(wire) => self.carry(*wire, 2, item),
-                None => self.prober_hears(link, item),
+                None => self.happen(StageEvent::ToProber(link, item)),
             }
         }
         while let Some(truth) = self.ensemble.poll_truth() {
@@ -311,7 +323,7 @@ impl<'a> StoryStage<'a> {
         }
         if !self.wires[wire].opened {
             self.wires[wire].opened = true;
-            if !self.connect_up(wire) {
+            if self.has_left(wire) || !self.connect_up(wire) {
                 return;
             }
         }

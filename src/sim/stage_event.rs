@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::ensemble::LinkId;
 use crate::ids::ServerId;
 use crate::session::connection_end::CloseKind;
 use crate::time::Timestamp;
@@ -32,6 +33,10 @@ pub(super) enum StageEvent {
     Seek(usize, u64),
     /// A claim that was left behind is no longer watched.
     Unwatched(usize),
+    /// The proxy goes on that has stood still since then.
+    GoesOn(Timestamp),
+    /// Something came on a connection of the prober's.
+    ToProber(LinkId, ConversationItem),
     FromClient(usize, ConversationItem),
     AtServer(usize, ConversationItem),
     FromServer(usize, ConversationItem),

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::draft::draw;
+use super::draft::{draw, draw_standstills};
 use super::ensemble::EnsembleSettings;
 use crate::ids::ServerId;
 use crate::time::Timestamp;
@@ -125,6 +125,8 @@ pub enum StoryDeed {
     Heal(ServerId),
     /// Commits take this many milliseconds longer.
     Slow(u64),
+    /// The proxy itself does not run for this many milliseconds.
+    StandStill(u64),
 }
 
 /// A deed and its time.
@@ -168,6 +170,14 @@ impl SimulatedStory {
         for client in &mut self.clients {
             client.routing = ClientRouting::Pooled;
         }
+        self
+    }
+
+    /// The same story with times in which the proxy itself stands still.
+    #[must_use]
+    pub fn standing_still(mut self) -> Self {
+        self.steps.extend(draw_standstills(self.seed, &self.steps));
+        self.steps.sort_by_key(|step| step.at);
         self
     }
 
@@ -216,6 +226,7 @@ impl fmt::Display for StoryDeed {
             Self::Start(server) => write!(f, "s{} starts", server.0),
             Self::Part(server) => write!(f, "s{} is cut from its leader", server.0),
             Self::Heal(server) => write!(f, "s{} reaches its leader again", server.0),
+            Self::StandStill(millis) => write!(f, "the proxy stands still for {millis} ms"),
             Self::Slow(millis) => write!(f, "commits take {millis} ms longer"),
             Self::Lag(server, millis) => write!(f, "s{} lags by {millis} ms", server.0),
         }

@@ -7,7 +7,7 @@ use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::handshake::{ConnectResponse, PasswordCheck};
 
-use crate::story::{A, B, Link, Story, TIMEOUT, quiet};
+use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, quiet};
 
 /// A claim at A that is closed after so long, while A serves others.
 fn closed_after(ms: u64, end: fn(&mut Story, Link)) -> (Story, Link) {
@@ -117,5 +117,60 @@ fn a_server_that_makes_passwords_of_its_own_is_recognised_by_what_it_gives() {
         assert_eq!(story.reason(claim, 0), reason);
         let unknown = |fact: &Fact| matches!(fact, Fact::Claim(ClaimFact::OwnPasswords {}));
         assert_eq!(story.facts(claim).iter().any(unknown), recognised);
+    }
+}
+
+#[test]
+fn two_claims_that_cross_on_their_way_to_one_server() {
+    for (answered_first, reason) in [(false, EndReason::ReattachedSameServer), (true, EndReason::Unknown)] {
+        let mut story = Story::new();
+        story.crowd(A, 2);
+        let (session, old) = story.create(B);
+        story.leave(old);
+        let one = story.claim(session, A);
+        story.wait(1);
+        if answered_first {
+            story.accept(one, session);
+            story.wait(1);
+        }
+        let other = story.claim(session, A);
+        story.wait(1);
+        if !answered_first {
+            story.accept(one, session);
+        }
+        story.accept(other, session);
+        story.fin(other);
+        assert_eq!(story.reason(other, LONG), reason, "{answered_first}");
+        assert_eq!(story.decided(one), None);
+    }
+}
+
+#[test]
+fn what_a_lagging_server_tells_late_of_an_older_claim_is_no_return() {
+    for (claimed_before, reason) in [(true, EndReason::SessionExpired), (false, EndReason::Unknown)] {
+        let mut story = Story::new();
+        story.crowd(A, 2);
+        let (session, old) = story.create(LEADER);
+        story.leave(old);
+        let late = |story: &mut Story| {
+            let late = story.claim(session, B);
+            story.wait(300);
+            story.give_up(late);
+            late
+        };
+        let before = claimed_before.then(|| late(&mut story));
+        let link = story.attach(session, A);
+        story.wait(1_000);
+        story.fin(link);
+        story.wait(10);
+        let left = before.unwrap_or_else(|| late(&mut story));
+        story.wait(1_000);
+        story.accept_late(left, session);
+        story.wait(1);
+        assert_eq!(story.decided(link).is_some(), !claimed_before);
+        let back = story.claim(session, LEADER);
+        story.wait(1);
+        story.refuse(back);
+        assert_eq!(story.reason(link, 0), reason);
     }
 }

@@ -128,3 +128,73 @@ fn a_burst_of_ends_waits_for_its_look_all_the_same() {
     story.wait(LONG);
     assert!(story.why(link).contains("it answered a probe"), "{:?}", story.decided(link));
 }
+
+#[test]
+fn a_client_that_had_been_silent_for_long_before_zoogate_stood_still() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.attach(session, B);
+    story.wait(TIMEOUT + 500);
+    story.stand_still(9_000);
+    story.fin(link);
+    assert_eq!(story.reason(link, quiet()), EndReason::ClientSilent);
+}
+
+#[test]
+fn a_claim_that_was_found_after_zoogate_stood_still_may_have_waited_for_long() {
+    for (paused, since, reason) in
+        [(3_000, 1, EndReason::ProxyPaused), (500, 1, EndReason::ClientGone), (3_000, 2_000, EndReason::ClientGone)]
+    {
+        let mut story = Story::new();
+        story.stand_still(paused);
+        story.wait(since);
+        let claim = story.claim_by(Story::client(1), zoogate::ids::SessionId::NEW, A, PasswordCheck::NotNeeded);
+        story.wait(200);
+        story.leave(claim);
+        assert_eq!(story.reason(claim, quiet()), reason, "{paused} ms, {since} ms before");
+    }
+}
+
+#[test]
+fn a_refused_write_whose_case_is_heard_after_zoogate_stood_still() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    let rival = story.attach(session, B);
+    story.wait(1_000);
+    story.write(link);
+    story.fin(link);
+    story.stand_still(7_000);
+    story.fin(rival);
+    let back = story.claim(session, A);
+    story.refuse(back);
+    assert_eq!(story.reason(link, quiet()), EndReason::SessionMoved);
+}
+
+#[test]
+fn who_is_awaited_has_so_much_longer_whenever_the_wait_begins() {
+    let mut story = Story::new();
+    story.crowd(A, 2);
+    let (session, link) = story.create(A);
+    story.request(link, OpCode::SET_DATA);
+    story.fin(link);
+    story.stand_still(14_000);
+    story.wait(quiet() + 5_000);
+    assert!(story.decided(link).is_none(), "its client could not come back meanwhile");
+    story.attach(session, B);
+    assert_eq!(story.reason(link, 0), EndReason::SessionMoved);
+}
+
+#[test]
+fn a_close_that_was_found_after_zoogate_stood_still_infers_no_move() {
+    for (since, reason) in [(1, EndReason::Unknown), (2_000, EndReason::SessionMoved)] {
+        let mut story = Story::new();
+        let (session, link) = story.create(A);
+        story.write(link);
+        story.stand_still(2_000);
+        story.wait(since);
+        story.fin(link);
+        story.wait(quiet());
+        story.attach(session, B);
+        assert_eq!(story.reason(link, 0), reason, "{since} ms before");
+    }
+}

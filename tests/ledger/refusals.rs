@@ -192,3 +192,31 @@ fn a_refusal_before_a_close_after_which_somebody_comes() {
         assert_eq!(story.reason(old, quiet()), EndReason::SessionMoved);
     });
 }
+
+#[test]
+fn a_claim_that_its_server_has_dealt_with_takes_nothing_away() {
+    for (dealt_with, reason) in [(true, EndReason::SessionExpired), (false, EndReason::SessionMoved)] {
+        let mut story = Story::new();
+        story.crowd(A, 2);
+        let (session, old) = story.create(A);
+        story.leave(old);
+        let unanswered = story.claim(session, B);
+        story.wait(1_000);
+        story.leave(unanswered);
+        if dealt_with {
+            let next = story.claim(session, B);
+            story.wait(500);
+            story.give_up(next);
+            story.accept_late(next, session);
+        }
+        let link = story.attach(session, A);
+        story.wait(100);
+        story.write(link);
+        story.fin(link);
+        story.wait(quiet() + 500);
+        let back = story.claim(session, LEADER);
+        story.wait(1);
+        story.refuse(back);
+        assert_eq!(story.reason(link, 0), reason, "{dealt_with}");
+    }
+}

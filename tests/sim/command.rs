@@ -1,19 +1,20 @@
 //! Plays stories of the simulated ensemble by seed and compares every judgement with the truth.
 //!
 //! `cargo run --release --example sim` plays a million on all cores, each also with all clients at pooled addresses;
-//! `-- --seed N` one, with its story; `-- --seeds A..B` a range.
+//! `-- --seed N` one, with its story; `-- --still N` one in which the proxy stands still now and then; `-- --pooled N`
+//! one with all clients at pooled addresses; `-- --seeds A..B` a range in all three ways.
 
 mod verify;
 
 use std::ops::Range;
 use std::process::ExitCode;
 
-use verify::{Blamed, LISTED, Verified, blame_all, verify, verify_all};
+use verify::{Blamed, LISTED, StoryKind, Verified, blame_all, tell_pooled, verify_all};
 use zoogate::sim::oracle::liberties;
 use zoogate::sim::stage::play;
 use zoogate::sim::story::SimulatedStory;
 
-const USAGE: &str = "usage: sim [--seed N | --seeds FROM..TO]";
+const USAGE: &str = "usage: sim [--seed N | --still N | --pooled N | --seeds FROM..TO]";
 /// Failing stories told; the seeds of others are listed.
 const SHOWN: usize = 10;
 
@@ -22,7 +23,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => many(0..1_000_000),
-        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), one),
+        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), |seed| one(seed, StoryKind::Plain)),
+        ["--still", seed] => seed.parse().map_or_else(|_| usage(), |seed| one(seed, StoryKind::StandingStill)),
+        ["--pooled", seed] => seed.parse().map_or_else(|_| usage(), one_pooled),
         ["--seeds", range] => match range.split_once("..").map(|(from, to)| (from.parse(), to.parse())) {
             Some((Ok(from), Ok(to))) => many(from..to),
             _ => usage(),
@@ -36,17 +39,30 @@ fn usage() -> ExitCode {
     ExitCode::from(64)
 }
 
-fn one(seed: u64) -> ExitCode {
-    let story = SimulatedStory::from_seed(seed);
+fn one(seed: u64, kind: StoryKind) -> ExitCode {
+    tell(&kind.story(seed));
+    outcome(kind.verify(seed))
+}
+
+/// One seed with all clients at pooled addresses.
+fn one_pooled(seed: u64) -> ExitCode {
+    tell(&SimulatedStory::from_seed(seed).pooled());
+    outcome(tell_pooled(seed))
+}
+
+fn tell(story: &SimulatedStory) {
     println!("{story}");
-    let played = play(&story);
+    let played = play(story);
     for (at, finding) in &played.findings {
         println!("{:>6} ms  {finding:?}", at.as_millis());
     }
     for liberty in liberties(&played) {
         println!("more than one reason is right: {liberty:?}");
     }
-    if let Some(told) = verify(seed) {
+}
+
+fn outcome(failing: Option<String>) -> ExitCode {
+    if let Some(told) = failing {
         println!("\nshortest story that fails:\n{told}");
         return ExitCode::FAILURE;
     }
@@ -56,16 +72,24 @@ fn one(seed: u64) -> ExitCode {
 
 fn many(seeds: Range<u64>) -> ExitCode {
     println!("playing seeds {}..{}", seeds.start, seeds.end);
-    let Verified { total, failed, seeds: failing, told } = verify_all(seeds.clone(), SHOWN);
+    let plain = judged(seeds.clone(), StoryKind::Plain);
+    println!("the same stories with a proxy that stands still now and then:");
+    let still = judged(seeds.clone(), StoryKind::StandingStill);
+    let refused = pooled(seeds);
+    [plain, still, refused].into_iter().find(|code| *code != ExitCode::SUCCESS).unwrap_or(ExitCode::SUCCESS)
+}
+
+/// Plays the stories of one kind and holds every judgement against the truth.
+fn judged(seeds: Range<u64>, kind: StoryKind) -> ExitCode {
+    let played = seeds.end.saturating_sub(seeds.start);
+    let Verified { total, failed, seeds: failing, told } = verify_all(seeds, SHOWN, kind);
     for told in &told {
         println!("{told}");
     }
     println!("{total}");
-    let played = seeds.end.saturating_sub(seeds.start);
-    let refused = pooled(seeds);
     if failed == 0 {
         println!("{played} stories: every flag and reason equals the truth");
-        return refused;
+        return ExitCode::SUCCESS;
     }
     let listed: Vec<String> = failing.iter().map(u64::to_string).collect();
     println!("{failed} of {played} stories fail: {}", listed.join(" "));

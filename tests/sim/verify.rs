@@ -12,19 +12,50 @@ use zoogate::sim::shrink::minimal;
 use zoogate::sim::stage::play;
 use zoogate::sim::story::SimulatedStory;
 
-/// What the oracle finds wrong in a seed's story: None, or the story cut down, the complaints, and how to see it
-/// again.
-pub(crate) fn verify(seed: u64) -> Option<String> {
-    let story = SimulatedStory::from_seed(seed);
-    if complaints(&play(&story)).is_empty() {
+/// What the oracle finds wrong in a story: None, or the story cut down, the complaints, and the words `again` by which
+/// the command plays it.
+fn verify(story: &SimulatedStory, again: &str) -> Option<String> {
+    if complaints(&play(story)).is_empty() {
         return None;
     }
-    let story = minimal(&story, |story| !complaints(&play(story)).is_empty());
-    let mut told = format!("again with: cargo run --release --example sim -- --seed {seed}\n{story}");
+    let story = minimal(story, |story| !complaints(&play(story)).is_empty());
+    let mut told = format!("again with: cargo run --release --example sim -- {again}\n{story}");
     for complaint in complaints(&play(&story)) {
         let _ = writeln!(told, "  WRONG {complaint}");
     }
     Some(told)
+}
+
+/// How the story of a seed is played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StoryKind {
+    /// As it was drawn.
+    Plain,
+    /// With times in which the proxy itself stands still.
+    StandingStill,
+}
+
+impl StoryKind {
+    /// The story of a seed.
+    pub(crate) fn story(self, seed: u64) -> SimulatedStory {
+        match self {
+            Self::Plain => SimulatedStory::from_seed(seed),
+            Self::StandingStill => SimulatedStory::from_seed(seed).standing_still(),
+        }
+    }
+
+    /// The word by which the command plays it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "--seed",
+            Self::StandingStill => "--still",
+        }
+    }
+
+    /// What is wrong in the story of a seed.
+    pub(crate) fn verify(self, seed: u64) -> Option<String> {
+        verify(&self.story(seed), &format!("{} {seed}", self.word()))
+    }
 }
 
 /// What many seeds put to the test, and which of them fail.
@@ -66,19 +97,19 @@ fn on_all_cores(seeds: Range<u64>, stride: impl Fn(Range<u64>) + Sync) {
 
 /// Plays a range of seeds on all cores, all of them whatever fails, and tells the stories of the first `shown` that
 /// are found to fail.
-pub(crate) fn verify_all(seeds: Range<u64>, shown: usize) -> Verified {
+pub(crate) fn verify_all(seeds: Range<u64>, shown: usize, kind: StoryKind) -> Verified {
     let found = Mutex::new(Verified::default());
     on_all_cores(seeds, |stride| {
         let (mut total, mut failing) = (StoryTally::default(), Vec::new());
         for seed in stride {
-            let played = play(&SimulatedStory::from_seed(seed));
+            let played = play(&kind.story(seed));
             total.add(&tally(&played));
             if !complaints(&played).is_empty() {
                 failing.push(seed);
             }
         }
         let to_tell = found.lock().expect("no thread panicked").note(&total, &failing, shown);
-        let told: Vec<String> = to_tell.iter().filter_map(|seed| verify(*seed)).collect();
+        let told: Vec<String> = to_tell.iter().filter_map(|seed| kind.verify(*seed)).collect();
         found.lock().expect("no thread panicked").told.extend(told);
     });
     let mut found = found.into_inner().expect("no thread panicked");
@@ -109,12 +140,22 @@ pub(crate) fn blame_all(seeds: Range<u64>, shown: usize) -> Blamed {
             found.blame.add(&seen);
             found.failed += u64::from(fails);
             if fails && found.told.len() < shown {
-                let story = minimal(&story, |story| !wrong(&play(story)).is_empty());
-                found.told.push(format!("{story}{}", wrong(&play(&story)).join("\n")));
+                found.told.extend(tell_pooled(seed));
             }
         }
     });
     found.into_inner().expect("no thread panicked")
+}
+
+/// As [`verify`], with all clients at pooled addresses.
+pub(crate) fn tell_pooled(seed: u64) -> Option<String> {
+    let story = SimulatedStory::from_seed(seed).pooled();
+    if wrong(&play(&story)).is_empty() {
+        return None;
+    }
+    let story = minimal(&story, |story| !wrong(&play(story)).is_empty());
+    let wrong = wrong(&play(&story)).join("\n");
+    Some(format!("again with: cargo run --release --example sim -- --pooled {seed}\n{story}{wrong}"))
 }
 
 fn wrong(played: &PlayedStory) -> Vec<String> {

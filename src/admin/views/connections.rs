@@ -1,4 +1,5 @@
-//! `/api/connections`: every connection that claimed a session, open or ended.
+//! `/api/connections`: every connection that claimed a session, open or ended, and every claim that waits while no
+//! server has been asked for it.
 
 use serde::Serialize;
 
@@ -62,8 +63,16 @@ struct PhaseFields<'a> {
 }
 
 impl<'a> PhaseFields<'a> {
+    /// Only at a pooled address a claim waits for which no server has been asked.
+    fn listener(&self, row: &ConnectionRow) -> Option<&'static str> {
+        if matches!(row, ConnectionRow::Seeking(_)) { Some("pooled") } else { self.routed.map(listener) }
+    }
+
     fn of(observatory: &Observatory, row: &'a ConnectionRow) -> Self {
         match row {
+            ConnectionRow::Seeking(_) => {
+                Self { routed: None, decided: None, unanswered: 0, reading: None, attached_at: None, ended_at: None }
+            }
             ConnectionRow::Open { connection, open } => Self {
                 routed: Some(open.claim.routed),
                 decided: None,
@@ -99,7 +108,7 @@ impl ConnectionView {
         Self {
             connection: facts.connection.0,
             client: facts.client.to_string(),
-            listener: phase.routed.map(listener),
+            listener: phase.listener(row),
             routed: phase.routed.map(RouteReason::label),
             server: ServerView::new(observatory, facts.server),
             session: facts.session.map(|session| session.to_string()),
@@ -126,7 +135,7 @@ pub(in crate::admin) const CONNECTION_FILTERS: &[&str] = &["server", "client", "
 /// The connections that a filter lets through, newest first.
 pub(in crate::admin) fn connections(observatory: &Observatory, filter: &ListFilter) -> StreamedList {
     let fits = |one: &ConnectionSummary| {
-        filter.server_fits(&[Some(one.server)])
+        filter.server_fits(&[one.server])
             && filter.client_fits(Some(one.client))
             && filter.state_fits(one.state)
             && filter.reason_fits(one.reason)

@@ -111,7 +111,12 @@ impl Observatory {
         limit: usize,
         wanted: impl Fn(&ConnectionSummary) -> bool,
     ) -> (Vec<ConnectionKey>, bool) {
+        let seeking = self.claims().seeking().into_iter().map(|one| ConnectionSummary::of_seeking(&one));
+        let seeking: Vec<_> = seeking.filter(|facts| wanted(facts)).collect();
         let mut found = lock(&self.books).connections(wanted);
+        found.extend(
+            seeking.iter().map(|facts| (facts.claimed_at, ConnectionKey { connection: facts.connection, end: None })),
+        );
         let order = |(claimed_at, key): &(Timestamp, ConnectionKey)| Reverse((*claimed_at, key.connection));
         // Selected before sorted: of 50,000 connections only the few that are shown are put in order.
         let more = found.len() > limit;
@@ -125,8 +130,9 @@ impl Observatory {
 
     /// Copies connections out. Those that are elsewhere or forgotten meanwhile are left out.
     pub fn connections(&self, keys: &[ConnectionKey]) -> Vec<ConnectionRow> {
+        let seeking = |key: &ConnectionKey| self.claims().seeking_one(key.connection).map(ConnectionRow::Seeking);
         let books = lock(&self.books);
-        keys.iter().filter_map(|key| books.row(*key)).collect()
+        keys.iter().filter_map(|key| books.row(*key).or_else(|| seeking(key))).collect()
     }
 
     pub(in crate::observe) fn losses(&self) -> LedgerLosses {

@@ -87,6 +87,14 @@ impl Claim {
         }
     }
 
+    /// When the server answered it, whatever it said; None when it did not.
+    pub fn answered_at(&self) -> Option<Timestamp> {
+        match self.outcome {
+            ClaimOutcome::Accepted { at, .. } | ClaimOutcome::Refused { at, .. } => Some(at),
+            ClaimOutcome::Unanswered => None,
+        }
+    }
+
     /// Negotiated timeout in milliseconds; None when the claim was not accepted.
     pub fn negotiated_ms(&self) -> Option<i32> {
         match self.outcome {

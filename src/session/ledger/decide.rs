@@ -176,7 +176,8 @@ impl SessionLedger {
         if let Some(explanation) = rules::after_burst(self.input(&close), cause) {
             return self.decide(close, explanation);
         }
-        let due = close.ended_at.after(close.return_bound());
+        let paused = self.own_pauses.within(close.ended_at, Timestamp(u64::MAX));
+        let due = close.ended_at.after(close.return_bound() + paused);
         self.queue.put(close, WaitsFor::Return(cause.outcome()), due);
     }
 

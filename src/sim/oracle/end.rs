@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::ids::ServerId;
 use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use crate::session::own_pause::OwnPause;
 use crate::sim::played::{KnownConnection, PlayedStory};
 use crate::sim::truth::{Cause, TruthEntry, TruthKind};
 use crate::time::Timestamp;
@@ -69,7 +70,9 @@ impl<'a> End<'a> {
     /// Whether the ledger may still be waiting for evidence when the story is over.
     pub(super) fn is_late(&self) -> bool {
         let bound = if self.told.answered.is_some() { self.told.timeout * 3 / 2 } else { Duration::ZERO };
-        self.at.after(bound + ms(3500)) >= self.played.curtain
+        let paused: Duration =
+            self.played.own_pauses.iter().filter(|pause| pause.to > self.at).map(|p| p.lasted()).sum();
+        self.at.after(bound + paused + ms(3500)) >= self.played.curtain
     }
 
     /// Whether the server owed an answer.
@@ -82,9 +85,27 @@ impl<'a> End<'a> {
         Timestamp(self.at.0.saturating_sub(time.as_nanos() as u64))
     }
 
-    /// How long the client had been silent.
+    /// How long the client had been silent while the proxy listened.
     pub(super) fn silence(&self) -> Duration {
-        self.at.since(self.seen.client_heard_at)
+        self.at.since(self.seen.client_heard_at).saturating_sub(self.paused_since(self.seen.client_heard_at))
+    }
+
+    /// How much of the time from that moment to the end the proxy itself stood still.
+    pub(super) fn paused_since(&self, from: Timestamp) -> Duration {
+        let part = |pause: &OwnPause| pause.to.min(self.at).since(pause.from.max(from));
+        self.played.own_pauses.iter().map(part).sum()
+    }
+
+    /// How much of the time from the end to that moment it did.
+    fn paused_until(&self, to: Timestamp) -> Duration {
+        let part = |pause: &OwnPause| pause.to.min(to).since(pause.from.max(self.at));
+        self.played.own_pauses.iter().map(part).sum()
+    }
+
+    /// The pause of the proxy's own that was over at most a second before the end.
+    pub(super) fn own_pause(&self) -> Option<OwnPause> {
+        let near = |pause: &&OwnPause| pause.to <= self.at && self.at.since(pause.to) <= ms(1000);
+        self.played.own_pauses.iter().rev().find(near).copied()
     }
 
     /// The other connections of the session through the proxy.
@@ -154,12 +175,15 @@ impl<'a> End<'a> {
     /// was accepted.
     pub(super) fn returned(&self, within: Duration) -> Option<bool> {
         let answers = self.others().filter_map(|other| {
-            let accepted = other.truths.iter().find_map(|truth| match truth.what {
+            let (decided_at, accepted) = other.truths.iter().find_map(|truth| match truth.what {
                 TruthKind::Granted => Some((truth.at, true)),
                 TruthKind::Closed(Cause::SessionGone) => Some((truth.at, false)),
                 _ => None,
-            });
-            accepted.filter(|_| other.answered.is_some_and(|at| at > self.at && at <= self.at.after(within)))
+            })?;
+            // What a server tells late of an older claim may have been decided before the end.
+            let late = other.answered_late.filter(|_| !accepted || other.opened_at > self.at);
+            let in_time = |at: Timestamp| at > self.at && at <= self.at.after(within + self.paused_until(at));
+            other.answered.or(late).is_some_and(in_time).then_some((decided_at, accepted))
         });
         answers.min_by_key(|(at, _)| *at).map(|(_, accepted)| accepted)
     }

@@ -25,11 +25,13 @@ pub enum Freedom {
     Silent,
     /// The client left as an answer came for which it had waited long.
     Crossed,
+    /// The proxy itself stood still as it ended.
+    Paused,
 }
 
 impl Freedom {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Unseen,
         Self::Outage,
         Self::Gone,
@@ -41,6 +43,7 @@ impl Freedom {
         Self::Claimed,
         Self::Silent,
         Self::Crossed,
+        Self::Paused,
     ];
 
     /// Its name.
@@ -57,6 +60,7 @@ impl Freedom {
             Self::Claimed => "claimed",
             Self::Silent => "silent",
             Self::Crossed => "crossed",
+            Self::Paused => "paused",
         }
     }
 
@@ -73,6 +77,7 @@ impl Freedom {
             Self::Over => "the session was over at the same time, which its next claim shows just as well",
             Self::Claimed => "the same server had another claim of the session to carry out",
             Self::Silent => "the client had been silent for its whole timeout",
+            Self::Paused => "the proxy itself stood still as it ended, and saw nothing of what else happened",
             Self::Crossed => {
                 "a client that had heard nothing for long left as an answer came, which it may have heard or not"
             }

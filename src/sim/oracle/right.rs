@@ -2,12 +2,13 @@
 
 use super::end::{CloseCulprit, End, ms};
 use super::freedom::Freedom;
+use super::paused::{allow_unheard, behind_pause, waited};
 use crate::session::connection_end::{ConnectionCloser, ProxyClose};
 use crate::session::verdict::EndReason::{
     self, AuthFailed, ClientGone, ClientReadTimeout, ClientSilent, Closed, ClosedElsewhere, ConnectionCap,
-    DisconnectedByOperator, LaggingServer, LateClaim, LeaderLost, NotServing, OversizedFrame, ProxyShutdown,
-    ReattachedSameServer, ServerGone, ServerLeaving, ServerUnresponsive, SessionExpired, SessionMoved, Superseded,
-    Unknown, WrongPassword,
+    DisconnectedByOperator, LaggingServer, LateClaim, LeaderLost, NotServing, OversizedFrame, ProxyPaused,
+    ProxyShutdown, ReattachedSameServer, ServerGone, ServerLeaving, ServerUnresponsive, SessionExpired, SessionMoved,
+    Superseded, Unknown, WrongPassword,
 };
 use crate::sim::client::CloseMotive;
 use crate::sim::truth::{Cause, TruthKind};
@@ -30,7 +31,7 @@ impl RightReasons {
         self
     }
 
-    fn allow(&mut self, freedom: Freedom, reasons: &[EndReason]) {
+    pub(super) fn allow(&mut self, freedom: Freedom, reasons: &[EndReason]) {
         for reason in reasons {
             if !self.allows(*reason) {
                 self.others.push((*reason, freedom));
@@ -51,8 +52,8 @@ impl RightReasons {
 
 /// What is right for this end; None when the truth does not say.
 pub(super) fn right(end: &End<'_>) -> Option<RightReasons> {
-    if end.told.cut {
-        return Some(cut(end));
+    if end.told.cut && matches!(end.closer, ConnectionCloser::Server(_)) {
+        return Some(behind_pause(end, cut(end)));
     }
     if let Some(cause @ (Cause::SessionGone | Cause::WrongPassword)) = end.cause()
         && end.told.answered.is_some()
@@ -67,7 +68,9 @@ pub(super) fn right(end: &End<'_>) -> Option<RightReasons> {
         ConnectionCloser::Proxy(ProxyClose::Superseded) => Some(RightReasons::only(Superseded)),
         ConnectionCloser::Proxy(ProxyClose::Operator(_)) => Some(RightReasons::only(DisconnectedByOperator)),
         ConnectionCloser::Client(_) => Some(by_client(end)),
-        ConnectionCloser::Server(_) if end.told.answered.is_some() => Some(by_server(end, end.cause()?)),
+        ConnectionCloser::Server(_) if end.told.answered.is_some() => {
+            Some(behind_pause(end, by_server(end, end.cause()?)))
+        }
         ConnectionCloser::Server(_) => Some(unanswered(end, end.cause()?)),
     }
 }
@@ -112,15 +115,22 @@ fn by_client(end: &End<'_>) -> RightReasons {
     let kept_waiting =
         end.owed() && end.at.since(end.seen.server_heard_at).saturating_add(ms(50)) * 3 >= end.told.timeout * 2;
     // The server's own close was on its way: what it had said before that shows.
-    let right = RightReasons::only(match (end.cause(), end.told.farewell) {
+    let mut right = RightReasons::only(match (end.cause(), end.told.farewell) {
         (Some(Cause::Moved), _) if end.seen.skipped > 0 => SessionMoved,
         (Some(Cause::AuthFailed), _) if end.seen.fatal_error.is_some() => AuthFailed,
         _ if paused => ClientSilent,
-        _ if kept_waiting => ClientReadTimeout,
-        (_, Some(CloseMotive::ReadTimeout | CloseMotive::ConnectTimeout)) => ClientReadTimeout,
+        _ if kept_waiting => waited(end),
+        (_, Some(CloseMotive::ReadTimeout | CloseMotive::ConnectTimeout)) => waited(end),
         (_, Some(CloseMotive::SessionOver | CloseMotive::Whim) | None) => ClientGone,
     });
-    if crossed(end) { right.or(Freedom::Crossed, &[ClientReadTimeout]) } else { right }
+    allow_unheard(end, &mut right);
+    if crossed(end) {
+        right.allow(Freedom::Crossed, &[ClientReadTimeout]);
+        if end.own_pause().is_some() {
+            right.allow(Freedom::Paused, &[ProxyPaused]);
+        }
+    }
+    right
 }
 
 /// Whether the client left within some milliseconds of an answer, be it to its claim, before which it had heard nothing
@@ -139,16 +149,24 @@ fn crossed(end: &End<'_>) -> bool {
 /// The client left before its claim was answered: it had waited for a server that did not serve, or that did.
 fn left_unanswered(end: &End<'_>) -> RightReasons {
     let server = end.told.server;
-    let waited = end.at.since(end.told.opened_at) >= end.told.timeout / 6;
-    let left = if waited { ClientReadTimeout } else { ClientGone };
+    let (waited, enough) = (end.at.since(end.told.opened_at), end.told.timeout / 6);
+    let left = match waited.saturating_sub(end.paused_since(end.told.opened_at)) >= enough {
+        true => ClientReadTimeout,
+        false if waited >= enough => ProxyPaused,
+        false => ClientGone,
+    };
     let (first, last) = (end.before(ms(2100)).max(end.told.opened_at), end.at.after(ms(1200)));
     if end.was_down(server, first, last) {
-        return RightReasons::only(NotServing);
+        let mut right = RightReasons::only(NotServing);
+        allow_unheard(end, &mut right);
+        return right;
     }
+    let mut right = RightReasons::only(left);
+    allow_unheard(end, &mut right);
     if end.served(server, end.before(ms(2100)), last) {
-        return RightReasons::only(left);
+        return right;
     }
-    RightReasons::only(left).or(Freedom::Unanswered, &[NotServing])
+    right.or(Freedom::Unanswered, &[NotServing])
 }
 
 /// The reason that names a server's own.

@@ -17,6 +17,8 @@ pub struct StoryTally {
     pub in_words: u64,
     /// Ends so shortly before their story's that they were not decided.
     pub late: u64,
+    /// Ends for which the proxy's own pause is the reason.
+    pub paused: u64,
     /// Ends for which more than one reason is right.
     pub lax: u64,
     /// By freedom: ends to which it was given, and those at which the ledger made use of it.
@@ -31,6 +33,7 @@ impl StoryTally {
         self.open += other.open;
         self.in_words += other.in_words;
         self.late += other.late;
+        self.paused += other.paused;
         self.lax += other.lax;
         for (own, other) in self.freedoms.iter_mut().zip(other.freedoms) {
             *own = (own.0 + other.0, own.1 + other.1);
@@ -44,10 +47,10 @@ impl StoryTally {
 
 impl fmt::Display for StoryTally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { ends, required, open, in_words, late, lax, freedoms } = self;
+        let Self { ends, required, open, in_words, late, paused, lax, freedoms } = self;
         writeln!(
             f,
-            "{ends} ends of connections, {late} more at the end of their stories; {required} refusals that had to be flagged, {in_words} in words"
+            "{ends} ends of connections, {late} more at the end of their stories; {required} refusals that had to be flagged, {in_words} in words; {paused} by the proxy's own pauses"
         )?;
         writeln!(
             f,

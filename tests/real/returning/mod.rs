@@ -26,5 +26,4 @@ fn everything() -> bool {
     env::var("REAL_CLAIMS").is_ok_and(|wanted| wanted == "all")
 }
 
-/// The current line, and the last of those that answer a moved multi.
-const VERSIONS: [Version; 2] = [Version::V3_9_3, Version::V3_5_10];
+const VERSIONS: [Version; 2] = Version::BOTH_LINES;

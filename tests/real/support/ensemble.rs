@@ -40,6 +40,9 @@ pub(crate) enum Version {
 }
 
 impl Version {
+    /// The current line, and the last of those that answer a moved multi.
+    pub(crate) const BOTH_LINES: [Self; 2] = [Self::V3_9_3, Self::V3_5_10];
+
     /// Its jars, which are a client's as well.
     pub(crate) fn peer(self) -> Peer {
         match self {

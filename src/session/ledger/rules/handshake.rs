@@ -98,7 +98,8 @@ fn client_left(input: RuleInput<'_>) -> Explanation {
     let waited = close.ended_at.since(close.claim.claimed_at);
     // It left before its own patience was over, so it was not the server that drove it away.
     if !is_late(close, waited) {
-        return Explanation::likely(EndReason::ClientGone, [ClaimFact::ClientLeft { waited }]);
+        let left = || Explanation::likely(EndReason::ClientGone, [ClaimFact::ClientLeft { waited }]);
+        return pause::claim_found_late(input).unwrap_or_else(left);
     }
     // Time in which zoogate stood still is not the server's: without it the wait may turn out to be short.
     let without = input.silence(close.claim.claimed_at);

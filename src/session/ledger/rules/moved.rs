@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::server::TOGETHER;
 use super::{RuleInput, still_serving_fact};
 use crate::ids::ServerId;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, UnansweredRequest};
@@ -14,6 +15,7 @@ use crate::session::ledger::disconnect_burst::{BurstOutcome, CROWD};
 use crate::session::ledger::ensemble_state::EnsembleState;
 use crate::session::ledger::session_record::SessionRecord;
 use crate::session::ledger::unexplained_close::UnexplainedClose;
+use crate::session::own_pause::OwnPause;
 use crate::session::probe_result::ServerRole;
 use crate::session::verdict::{Confidence, EndReason, Evidence, Explanation, RefusalEvidence};
 use crate::time::Timestamp;
@@ -125,6 +127,15 @@ pub(super) fn inferred(input: RuleInput<'_>, next: &Attachment, outcome: BurstOu
     if !is_checked(input) || close.end.closer != ConnectionCloser::Server(CloseKind::Fin) || outcome.ended >= CROWD {
         return None;
     }
+    let asked_at = close.head().map_or(close.end.client_heard_at, |head| head.sent_at);
+    let unseen = |pause: OwnPause| {
+        let found = pause.to <= close.ended_at && close.ended_at.since(pause.to) <= TOGETHER;
+        found && pause.to > asked_at && pause.lasted() > TOGETHER
+    };
+    if input.own_pauses.last_before(close.ended_at).is_some_and(unseen) {
+        // What befell the server after it was asked, while zoogate stood still, was not seen.
+        return None;
+    }
     let mut facts = vec![MoveFact::ClosedUnanswered {}.into(), input.in_flight(), came_back(next, close.ended_at)];
     let seen = still_serving_fact(outcome);
     // Never certain: the claim that took the session went past this proxy, or there was none.
@@ -176,6 +187,7 @@ fn rival_claims<'a>(
                 ClaimOutcome::Unanswered => {
                     !entry.ended_by_server()
                         && !is_spent(session, entry, own)
+                        && (many || !is_dealt_with(session, entry, attached_at))
                         // A server carries out an unanswered claim whenever it thaws, so it may well be older than
                         // this connection; but not older than a server can be frozen and still belong to the
                         // ensemble.
@@ -227,6 +239,16 @@ fn is_spent(session: &SessionRecord, claim: &Attachment, own: &Attachment) -> bo
             && entry
                 .end
                 .is_some_and(|end| end.reason == Some(EndReason::SessionMoved) && end.at >= claim.claim.claimed_at)
+    })
+}
+
+/// Whether the server of this unanswered claim gave the session to a claim that was made later, and did so by that
+/// moment: what it asks its leader stays in order, so it had dealt with both (protocol.md §5.3).
+fn is_dealt_with(session: &SessionRecord, claim: &Attachment, by: Timestamp) -> bool {
+    session.attachments().any(|entry| {
+        entry.claim.server == claim.claim.server
+            && entry.claim.claimed_at > claim.claim.claimed_at
+            && entry.claim.attached_at().is_some_and(|at| at <= by)
     })
 }
 

@@ -109,11 +109,23 @@ fn reattached(other: &Attachment, input: RuleInput<'_>) -> bool {
             at.after(TOGETHER) >= close.ended_at && !outlived(input, at)
         }
     };
+    // What is found at one moment may have come in any order.
+    let found_together = other.claim.claimed_at == close.claim.claimed_at && close.attached_at().is_none();
+    let later = other.claim.claimed_at > close.claim.claimed_at;
     other.claim.server == close.claim.server
-        && other.claim.claimed_at >= close.claim.claimed_at
+        && (later || found_together || crossed(other, close))
         // A claim that came after the end cannot have caused it; most often it is the client that comes back.
         && other.claim.claimed_at < close.ended_at
         && in_time
+}
+
+/// Whether this claim and the close's were on their way to the server at once, so that they may have come to it in
+/// another order, and the server then closed the close's connection and not this one, unless it refused this claim.
+fn crossed(other: &Attachment, close: &UnexplainedClose) -> bool {
+    let refused = matches!(other.claim.outcome, ClaimOutcome::Refused { .. });
+    let stood = other.end.is_none_or(|end| end.at >= close.ended_at && (refused || !other.ended_by_server()));
+    let at_once = |at: Timestamp| at > close.claim.claimed_at && close.ended_at <= at.after(SKEW);
+    stood && other.claim.answered_at().is_some_and(at_once)
 }
 
 /// Whether the close's connection was used after a claim under the same name had been answered, and that name stands
@@ -211,8 +223,12 @@ pub(in crate::session::ledger) fn after_return(input: RuleInput<'_>, outcome: Bu
 fn returned(input: RuleInput<'_>, outcome: BurstOutcome) -> Option<Explanation> {
     let close = input.close;
     // Only an answer after the end says whether the session outlived it. A claim that is unanswered says nothing yet.
+    // What a server that lags tells late of an older claim may have been decided before the end.
+    let told_late = |other: &Attachment, at: Timestamp| {
+        other.claim.claimed_at <= close.ended_at && other.end.is_some_and(|end| end.at <= at)
+    };
     let answer = |other: &&Attachment| match other.claim.outcome {
-        ClaimOutcome::Accepted { at, .. } => at > close.ended_at,
+        ClaimOutcome::Accepted { at, .. } => at > close.ended_at && !told_late(other, at),
         ClaimOutcome::Refused { at, .. } => at > close.ended_at && says_over(&other.claim),
         ClaimOutcome::Unanswered => false,
     };
@@ -224,6 +240,9 @@ fn returned(input: RuleInput<'_>, outcome: BurstOutcome) -> Option<Explanation> 
             // An idle connection that was reset was lost by its path. That the session ran out afterwards is the
             // consequence.
             None if close.was_reset() && !close.owed() => unexplained(input, outcome),
+            None if rival_stood(input) => {
+                moved::by_other_claim(input, outcome).unwrap_or_else(|| unexplained(input, outcome))
+            }
             None => {
                 let (server, at) = (next.claim.server, input.offset(next.claim.claimed_at));
                 Explanation::likely(EndReason::SessionExpired, [SessionFact::RefusedAt { server, at }])
@@ -308,6 +327,18 @@ fn thawed(input: RuleInput<'_>) -> Option<Explanation> {
     })?;
     let thawed = ServerFact::Thawed { at: input.offset(probe.asked_at) };
     Some(Explanation::likely(EndReason::ServerLeaving, [Fact::from(thawed), input.in_flight()]))
+}
+
+/// Whether a connection that carried the session elsewhere stood for some time after the end: the session lived on then,
+/// and what a later claim is told says nothing about the end. Closes that are explained late, since zoogate itself stood
+/// still, meet that.
+fn rival_stood(input: RuleInput<'_>) -> bool {
+    let close = input.close;
+    others(input).any(|other| {
+        other.claim.server != close.claim.server
+            && other.claim.attached_at().is_some_and(|at| at <= close.ended_at && Some(at) > close.attached_at())
+            && other.end.is_some_and(|end| end.at > close.ended_at.after(TOGETHER))
+    })
 }
 
 /// Whether a connection that carried the session elsewhere had been closed by its server by then, and no other
