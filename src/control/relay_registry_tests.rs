@@ -7,18 +7,19 @@ fn enter(registry: &Arc<RelayRegistry>, number: u64, server: u16, holder: Sessio
     registry.enter(ConnectionId(number), ServerId(server), holder, RelayHandle::new())
 }
 
-fn key(proof: u64) -> Option<ClaimKey> {
-    Some(ClaimKey { session: SessionId(7), proof })
+fn key(proof: u64) -> ClaimKey {
+    ClaimKey { session: SessionId(7), proof }
 }
 
 #[test]
 fn a_command_reaches_those_it_is_for_and_a_stronger_one_stays() {
+    use RelayCommand::{CheckServer, EndWhenIdle, GoOn};
+
     let registry = Arc::default();
     let [first, second, claim] =
         [(1, 0, SessionHolder::Mirrored), (2, 1, SessionHolder::Mirrored), (3, 1, SessionHolder::Claiming)]
             .map(|(number, server, holder)| enter(&registry, number, server, holder));
     let commands = || [&first, &second, &claim].map(|one| one.handle().command());
-    use RelayCommand::{CheckServer, EndWhenIdle, GoOn};
     registry.check(ServerId(1));
     assert_eq!(commands(), [GoOn, CheckServer, GoOn], "a claim that waits is not checked by its relay");
     second.handle().checked();
@@ -31,32 +32,36 @@ fn a_command_reaches_those_it_is_for_and_a_stronger_one_stays() {
 
 #[test]
 fn only_a_clients_own_pooled_connections_are_told_that_it_came_back() {
+    use CommandDelivery::{Delivered, NotConcerned, NotHere};
+
     let registry = Arc::default();
-    let own = enter(&registry, 1, 0, SessionHolder::Pooled(key(5)));
+    let own = enter(&registry, 1, 0, SessionHolder::Pooled(Some(key(5))));
     let mirrored = enter(&registry, 2, 0, SessionHolder::Mirrored);
     let claim = enter(&registry, 4, 0, SessionHolder::Claiming);
-    let send = |number, proof| registry.send(ConnectionId(number), RelayCommand::Superseded, key(proof));
-    use CommandDelivery::{Delivered, NotConcerned, NotHere};
+    let send = |number, proof| registry.send(ConnectionId(number), RelayCommand::Superseded, Some(key(proof)));
     assert_eq!((send(1, 6), send(2, 5), send(3, 5), send(4, 5)), (NotConcerned, NotConcerned, NotHere, NotHere));
     assert_eq!([&own, &mirrored, &claim].map(|one| one.handle().command()), [RelayCommand::GoOn; 3]);
     assert_eq!((send(1, 5), own.handle().command()), (Delivered, RelayCommand::Superseded));
     assert_eq!(registry.send(ConnectionId(2), RelayCommand::EndForLateClaim, None), NotConcerned);
-    claim.relayed(SessionHolder::Pooled(key(5)), Waker::noop());
-    assert_eq!((send(4, 5), registry.key(ConnectionId(4))), (Delivered, key(5)));
+    claim.relayed(SessionHolder::Pooled(Some(key(5))), Waker::noop());
+    assert_eq!((send(4, 5), registry.key(ConnectionId(4))), (Delivered, Some(key(5))));
 }
 
 #[test]
 fn a_session_that_was_given_late_is_its_clients_from_then_on() {
+    use CommandDelivery::{Delivered, NotConcerned, NotHere};
+
     let registry = Arc::default();
     let _both = [(1, SessionHolder::Pooled(None)), (2, SessionHolder::Mirrored)]
         .map(|(number, holder)| enter(&registry, number, 0, holder));
-    let send = |number| registry.send(ConnectionId(number), RelayCommand::Superseded, key(5));
-    use CommandDelivery::{Delivered, NotConcerned, NotHere};
+    let send = |number| registry.send(ConnectionId(number), RelayCommand::Superseded, Some(key(5)));
     assert_eq!((send(1), send(2)), (NotConcerned, NotConcerned));
-    [1, 2, 3].into_iter().for_each(|number| registry.hold(ConnectionId(number), key(5).unwrap()));
+    for number in [1, 2, 3] {
+        registry.hold(ConnectionId(number), key(5));
+    }
     assert_eq!((send(1), send(2), send(3)), (Delivered, NotConcerned, NotHere));
-    registry.hold(ConnectionId(1), key(6).unwrap());
-    assert_eq!(registry.key(ConnectionId(1)), key(5), "it is given once");
+    registry.hold(ConnectionId(1), key(6));
+    assert_eq!(registry.key(ConnectionId(1)), Some(key(5)), "it is given once");
 }
 
 #[test]
