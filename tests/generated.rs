@@ -54,7 +54,7 @@ fn metrics() -> String {
 }
 
 fn reasons() -> String {
-    let mut table = String::from("| reason | what happened | what to look at |\n|---|---|---|\n");
+    let mut table = String::from("| reason | what happened | what to check |\n|---|---|---|\n");
     for reason in EndReason::ALL {
         let _ = writeln!(table, "| `{}` | {} | {} |", reason.label(), reason.meaning(), reason.advice());
     }
