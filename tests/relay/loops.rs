@@ -19,7 +19,7 @@ const SESSION: i64 = 0x0100_0000_0000_0800;
 const FEW: usize = 120;
 
 /// What a zoogate says that has found a server to lead back to it.
-const FOUND: &str = "leads back to this zoogate, by way of something else";
+const FOUND: &str = "leads back to this zoogate through something else";
 
 /// Waits until `zoogate` has found `server` to lead back, and no other.
 async fn finds(zoogate: &mut Zoogate, server: SocketAddr) {
