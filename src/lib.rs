@@ -1,6 +1,7 @@
 //! A transparent proxy between ZooKeeper clients and their ensemble.
 
 pub mod admin;
+pub mod api;
 pub mod bounds;
 pub mod cli;
 pub mod config;

@@ -7,7 +7,7 @@
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -19,11 +19,15 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("observe", &["config", "route", "session", "wire", "text", "ids", "time"]),
     ("control", &["session", "ids"]),
     ("proxy", &["control", "observe", "config", "route", "session", "wire", "text", "ids", "time"]),
-    ("admin", &["control", "observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("api", &["config"]),
+    ("admin", &["api", "control", "observe", "config", "route", "session", "wire", "text", "ids", "time"]),
     ("bounds", &["proxy", "admin", "control", "observe", "route", "session"]),
     (
         "cli",
-        &["proxy", "admin", "control", "observe", "sim", "config", "route", "session", "wire", "text", "ids", "time"],
+        &[
+            "proxy", "admin", "api", "control", "observe", "sim", "config", "route", "session", "wire", "text", "ids",
+            "time",
+        ],
     ),
 ];
 

@@ -10,17 +10,19 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::allowed_hosts::AllowedHosts;
 use super::api_state::ApiState;
 use super::connections::AdminConnections;
 use super::error::ApiError;
-use super::query::{ListQuery, QueryParams};
+use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
-use crate::config::LogLevel;
+use crate::api::{
+    ApiList, ApiWord, ConnectionList, ListParameters, LivenessAnswer, LogLevelRequest, MoveList, READY,
+    ReadinessAnswer, RefusalList, ServerList, SessionDetail, SessionList,
+};
 use crate::ids::SessionId;
 use crate::observe::Observatory;
 use crate::text;
@@ -35,15 +37,15 @@ pub(super) fn routes(observatory: Arc<Observatory>, names: AllowedHosts, clients
     let api = ApiState::new(observatory, names, clients);
     Router::new()
         .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
+        .route(READY, get(readyz))
         .route("/metrics", get(metrics))
-        .route("/api/sessions", get(sessions))
-        .route("/api/sessions/{session}", get(session))
-        .route("/api/moves", get(moves))
-        .route("/api/session-moved", get(session_moved))
-        .route("/api/servers", get(servers))
-        .route("/api/connections", get(connections))
-        .route("/api/log-level", get(log_level).put(set_log_level))
+        .route(SessionList::PATH, get(sessions))
+        .route(&SessionDetail::path("{session}"), get(session))
+        .route(MoveList::PATH, get(moves))
+        .route(RefusalList::PATH, get(session_moved))
+        .route(ServerList::PATH, get(servers))
+        .route(ConnectionList::PATH, get(connections))
+        .route(LogLevelRequest::PATH, get(log_level).put(set_log_level))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY))
@@ -73,26 +75,14 @@ async fn guard(State(api): State<ApiState>, request: Request, next: Next) -> Res
     response
 }
 
-#[derive(Serialize)]
-struct LivezAnswer {
-    alive: bool,
+async fn livez() -> Json<LivenessAnswer> {
+    Json(LivenessAnswer { alive: true })
 }
 
-async fn livez() -> Json<LivezAnswer> {
-    Json(LivezAnswer { alive: true })
-}
-
-#[derive(Serialize)]
-struct ReadyzAnswer {
-    ready: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-}
-
-async fn readyz(State(api): State<ApiState>) -> (StatusCode, Json<ReadyzAnswer>) {
+async fn readyz(State(api): State<ApiState>) -> (StatusCode, Json<ReadinessAnswer>) {
     let reason = api.observatory.unready();
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(ReadyzAnswer { ready: reason.is_none(), reason }))
+    (status, Json(ReadinessAnswer { ready: reason.is_none(), reason: reason.map(ApiWord::from) }))
 }
 
 async fn metrics(State(api): State<ApiState>) -> Result<Response, ApiError> {
@@ -102,7 +92,7 @@ async fn metrics(State(api): State<ApiState>) -> Result<Response, ApiError> {
 
 async fn sessions(
     State(api): State<ApiState>,
-    QueryParams(query): QueryParams<ListQuery>,
+    QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
     api.list(query, views::SESSION_FILTERS, views::sessions).await
 }
@@ -120,55 +110,51 @@ async fn session(State(api): State<ApiState>, Path(session): Path<String>) -> Re
     .await
 }
 
-async fn moves(State(api): State<ApiState>, QueryParams(query): QueryParams<ListQuery>) -> Result<Response, ApiError> {
+async fn moves(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListParameters>,
+) -> Result<Response, ApiError> {
     api.list(query, views::MOVE_FILTERS, views::moves).await
 }
 
 async fn session_moved(
     State(api): State<ApiState>,
-    QueryParams(query): QueryParams<ListQuery>,
+    QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
     api.list(query, views::REFUSAL_FILTERS, views::session_moved).await
 }
 
 async fn servers(
     State(api): State<ApiState>,
-    QueryParams(query): QueryParams<ListQuery>,
+    QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
     api.list(query, views::SERVER_FILTERS, views::servers).await
 }
 
 async fn connections(
     State(api): State<ApiState>,
-    QueryParams(query): QueryParams<ListQuery>,
+    QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
     api.list(query, views::CONNECTION_FILTERS, views::connections).await
-}
-
-/// The log level, in answers and requests.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LogLevelBody {
-    level: LogLevel,
 }
 
 fn no_log() -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "there is no log whose level can be changed", "zoogate was started without one")
 }
 
-async fn log_level(State(api): State<ApiState>) -> Result<Json<LogLevelBody>, ApiError> {
-    Ok(Json(LogLevelBody { level: api.observatory.log().ok_or_else(no_log)?.level() }))
+async fn log_level(State(api): State<ApiState>) -> Result<Json<LogLevelRequest>, ApiError> {
+    Ok(Json(LogLevelRequest { level: api.observatory.log().ok_or_else(no_log)?.level() }))
 }
 
-async fn set_log_level(State(api): State<ApiState>, request: Request) -> Result<Json<LogLevelBody>, ApiError> {
-    let wanted = timeout(BODY_TIME, Json::<LogLevelBody>::from_request(request, &())).await.map_err(|_| {
+async fn set_log_level(State(api): State<ApiState>, request: Request) -> Result<Json<LogLevelRequest>, ApiError> {
+    let wanted = timeout(BODY_TIME, Json::<LogLevelRequest>::from_request(request, &())).await.map_err(|_| {
         ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "the request body did not arrive in time",
             "send the level as JSON within 5 s",
         )
     })?;
-    let Json(LogLevelBody { level }) = wanted.map_err(|rejection: JsonRejection| {
+    let Json(LogLevelRequest { level }) = wanted.map_err(|rejection: JsonRejection| {
         let reason = format!("{}; send {{\"level\": \"debug\"}} as application/json", rejection.body_text());
         ApiError::new(rejection.status(), "the level is not valid", reason)
     })?;
@@ -176,7 +162,7 @@ async fn set_log_level(State(api): State<ApiState>, request: Request) -> Result<
     log.set_level(level)
         .map_err(|error| ApiError::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
     tracing::info!(%level, "log level changed");
-    Ok(Json(LogLevelBody { level }))
+    Ok(Json(LogLevelRequest { level }))
 }
 
 async fn no_such_path() -> ApiError {

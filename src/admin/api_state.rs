@@ -15,8 +15,9 @@ use super::answer_body::{PieceBody, WholeBody};
 use super::connections::AdminConnections;
 use super::cpu_throttle::CpuThrottle;
 use super::error::ApiError;
-use super::query::{ListFilter, ListQuery};
+use super::query::ListFilter;
 use super::streamed_list::StreamedList;
+use crate::api::ListParameters;
 use crate::observe::Observatory;
 
 /// Answers that are made or on their way at one time; further requests wait.
@@ -59,11 +60,11 @@ impl ApiState {
     /// Chooses what is in a list at its turn; of a long one rows are made while they are read.
     pub(super) async fn list(
         &self,
-        query: ListQuery,
+        asked: ListParameters,
         filters: &[&str],
         choose: impl FnOnce(&Observatory, &ListFilter) -> StreamedList,
     ) -> Result<Response, ApiError> {
-        let filter = query.resolve(&self.observatory, filters)?;
+        let filter = ListFilter::resolve(asked, &self.observatory, filters)?;
         let _queued = self.queued()?;
         let answer_permit = self.answer_permit().await?;
         let begin = || {

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
+use crate::api::ErrorAnswer;
 use crate::text::one_line;
 
 /// Why the admin address is not served.
@@ -34,12 +34,6 @@ pub(super) struct ApiError {
     reason: String,
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    error: &'a str,
-    reason: &'a str,
-}
-
 impl ApiError {
     pub(super) fn new(status: StatusCode, error: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { status, error: error.into(), reason: reason.into() }
@@ -59,6 +53,6 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (error, reason) = (one_line(&self.error), one_line(&self.reason));
-        (self.status, Json(ErrorBody { error: &error, reason: &reason })).into_response()
+        (self.status, Json(ErrorAnswer { error, reason: Some(reason) })).into_response()
     }
 }

@@ -17,7 +17,6 @@ pub(crate) mod cpu_throttle;
 mod error;
 mod query;
 pub(crate) mod streamed_list;
-mod time_field;
 mod views;
 
 pub use admin_thread::{AdminListener, AdminThread};

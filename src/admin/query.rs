@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use crate::api::ListParameters;
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Observatory;
 use crate::session::identity::HolderIdentity;
@@ -34,29 +34,7 @@ fn refusal(rejection: &QueryRejection) -> ApiError {
     ApiError::bad_request("the query is not valid", rejection.body_text())
 }
 
-/// The query of every list. A filter that is not given lets everything through.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// How many elements at most.
-    limit: Option<usize>,
-    /// A server, by its address or its number.
-    server: Option<String>,
-    /// A client: its address, with or without the port.
-    client: Option<String>,
-    /// The state, as the list shows it.
-    state: Option<String>,
-    /// A part of the holder's name.
-    identity: Option<String>,
-    /// A session id.
-    session: Option<String>,
-    /// Whether the session was moved or refused at least once.
-    moved: Option<bool>,
-    /// The reason of an end, as the list shows it.
-    reason: Option<String>,
-}
-
-/// A [`ListQuery`] whose words were looked up.
+/// The [`ListParameters`] of a request, with their words looked up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct ListFilter {
     pub(super) limit: usize,
@@ -86,43 +64,34 @@ impl ClientFilter {
     }
 }
 
-impl ListQuery {
-    /// The filters that are given.
-    fn given(&self) -> impl Iterator<Item = &'static str> {
-        let all = [
-            ("server", self.server.is_some()),
-            ("client", self.client.is_some()),
-            ("state", self.state.is_some()),
-            ("identity", self.identity.is_some()),
-            ("session", self.session.is_some()),
-            ("moved", self.moved.is_some()),
-            ("reason", self.reason.is_some()),
-        ];
-        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
-    }
-
+impl ListFilter {
     /// Looks up what it names.
     ///
     /// # Errors
     /// A filter that is not among those which the list has, a server that there is not, or something that is no
     /// session id.
-    pub(super) fn resolve(self, observatory: &Observatory, filters: &[&str]) -> Result<ListFilter, ApiError> {
-        if let Some(name) = self.given().find(|name| !filters.contains(name)) {
+    pub(super) fn resolve(
+        asked: ListParameters,
+        observatory: &Observatory,
+        filters: &[&str],
+    ) -> Result<Self, ApiError> {
+        let narrows = |name: &&str| *name != "limit" && !filters.contains(name);
+        if let Some(name) = asked.pairs().into_iter().map(|(name, _)| name).find(narrows) {
             let reason = format!("its filters are limit, {}", filters.join(", "));
             return Err(ApiError::bad_request(format!("this list has no filter {name}"), reason));
         }
-        let server = self.server.map(|name| server_named(&name, observatory)).transpose()?;
+        let server = asked.server.map(|name| server_named(&name, observatory)).transpose()?;
         let wrong_id = |reason| ApiError::bad_request("the session filter is not a session id", reason);
-        let session = self.session.map(|id| SessionId::parse(&id)).transpose().map_err(wrong_id)?;
-        Ok(ListFilter {
-            limit: self.limit.unwrap_or(DEFAULT_LIMIT),
+        let session = asked.session.map(|id| SessionId::parse(&id)).transpose().map_err(wrong_id)?;
+        Ok(Self {
+            limit: asked.limit.unwrap_or(DEFAULT_LIMIT),
             server,
             session,
-            moved: self.moved,
-            client: self.client.map(|client| ClientFilter::parse(&client)).transpose()?,
-            state: self.state,
-            identity: self.identity,
-            reason: self.reason,
+            moved: asked.moved,
+            client: asked.client.map(|client| ClientFilter::parse(&client)).transpose()?,
+            state: asked.state,
+            identity: asked.identity,
+            reason: asked.reason,
         })
     }
 }

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::StatusCode;
 use ureq::{Agent, Body, http};
 
-use crate::text::one_line;
+use crate::api::ErrorAnswer;
+use crate::text::{self, one_line};
 
 /// Longer than any list takes, short enough to notice a zoogate that is stuck.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,11 +23,13 @@ pub(super) struct AdminClient<'a> {
     agent: Agent,
 }
 
-/// What was answered.
+/// What was answered, and by whom to what.
 #[derive(Debug)]
 pub(super) struct AdminAnswer {
     pub(super) status: StatusCode,
-    pub(super) body: Value,
+    text: String,
+    address: String,
+    path: String,
 }
 
 impl<'a> AdminClient<'a> {
@@ -41,9 +46,9 @@ impl<'a> AdminClient<'a> {
     }
 
     /// Changes something.
-    pub(super) fn put(&self, path: &str, body: &Value) -> anyhow::Result<AdminAnswer> {
+    pub(super) fn put(&self, path: &str, body: &impl Serialize) -> anyhow::Result<AdminAnswer> {
         let request = self.agent.put(self.url(path)).header("content-type", "application/json");
-        self.read(path, request.send(body.to_string()))
+        self.read(path, request.send(serde_json::to_string(body)?))
     }
 
     fn url(&self, path: &str) -> String {
@@ -69,29 +74,46 @@ impl<'a> AdminClient<'a> {
             .limit(LARGEST_ANSWER)
             .read_to_string()
             .with_context(|| format!("{address} did not finish its answer to {path}"))?;
-        match serde_json::from_str(&text) {
-            Ok(body) => Ok(AdminAnswer { status, body }),
-            Err(_) => bail!("what answers at {address} is no zoogate: {status} without JSON for {path}"),
-        }
+        Ok(AdminAnswer { status, text, address: address.to_owned(), path: path.to_owned() })
     }
 }
 
 impl AdminAnswer {
+    /// The body, whatever the status.
+    ///
+    /// # Errors
+    /// It is no JSON, or not the JSON that was asked for.
+    pub(super) fn body<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        serde_json::from_str(&self.text).map_err(|error| {
+            let Self { status, address, path, .. } = self;
+            let what = if error.is_data() { one_line(&error.to_string()).into_owned() } else { "no JSON".to_owned() };
+            anyhow!("what answers at {address} is no zoogate: {status} and {what} for {path}")
+        })
+    }
+
     /// The body of an answer that is what was asked for.
     ///
     /// # Errors
-    /// What zoogate says about the question.
-    pub(super) fn good(self) -> anyhow::Result<Value> {
-        if self.status == StatusCode::OK { Ok(self.body) } else { Err(anyhow!(self.refusal())) }
+    /// What zoogate says about the question, or what is wrong with the answer.
+    pub(super) fn good<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        if self.status == StatusCode::OK { self.body() } else { Err(anyhow!(self.refusal())) }
+    }
+
+    /// The answer as it came, as JSON over several lines.
+    ///
+    /// # Errors
+    /// As [`AdminAnswer::good`].
+    pub(super) fn json(&self) -> anyhow::Result<String> {
+        let whole: Value = self.good()?;
+        Ok(text::json(&format!("{whole:#}")).into_owned())
     }
 
     /// Why there is no other answer, in one line.
     pub(super) fn refusal(&self) -> String {
-        let text = |name| self.body.get(name).and_then(Value::as_str);
-        let said = match (text("error"), text("reason")) {
-            (Some(error), Some(reason)) => format!("{error}: {reason}"),
-            (Some(error), None) => error.to_owned(),
-            _ => format!("answered {}", self.status),
+        let said = match self.body::<ErrorAnswer>() {
+            Ok(ErrorAnswer { error, reason: Some(reason) }) => format!("{error}: {reason}"),
+            Ok(ErrorAnswer { error, reason: None }) => error.into_owned(),
+            Err(_) => format!("answered {}", self.status),
         };
         one_line(&said).into_owned()
     }

@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::explain;
+use crate::api::ListParameters;
 use crate::config::{self, ConfigKeys, LogLevel};
 use crate::ids::SessionId;
 
@@ -219,19 +220,18 @@ pub struct ListOptions {
 }
 
 impl ListOptions {
-    /// Names and values of the API's query.
-    pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
-        let pairs = [
-            ("limit", self.limit.map(|limit| limit.to_string())),
-            ("server", self.server.clone()),
-            ("client", self.client.clone()),
-            ("identity", self.identity.clone()),
-            ("session", self.session.map(|session| session.to_string())),
-            ("state", self.state.clone()),
-            ("reason", self.reason.clone()),
-            ("moved", self.moved.then(|| "true".to_owned())),
-        ];
-        pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    /// The same as the API takes it.
+    pub(super) fn parameters(&self) -> ListParameters {
+        ListParameters {
+            limit: self.limit,
+            server: self.server.clone(),
+            client: self.client.clone(),
+            identity: self.identity.clone(),
+            session: self.session.map(|session| session.to_string()),
+            state: self.state.clone(),
+            reason: self.reason.clone(),
+            moved: self.moved.then_some(true),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
         }
     };
     let settings = loaded.settings;
-    let mut table = TextTable::new(&[]);
+    let mut table = TextTable::without_titles();
     for listener in &settings.listeners {
         table.row(["listen".to_owned(), listener.address.to_string(), behind(&settings, listener.kind)]);
     }

@@ -17,14 +17,21 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
+use super::cell::CellValue as _;
+use super::table::Column;
 use crate::admin::{AdminListener, AdminThread};
+use crate::api::{
+    ApiList, MoveList, MoveView, RefusalList, RefusalView, ServerList, ServerView, SessionDetail, SessionList,
+    SessionView,
+};
 use crate::config::{self, ConfigKeys, ConfigSources, FileText, ListenerKind};
 use crate::ids::SessionId;
 use crate::proxy::{Proxy, ServeError};
+use crate::session::probe_result::{ServerHealth, ServerRole};
 use client::DemoClient;
 use host::EnsembleHost;
 use screen::DemoScreen;
@@ -69,25 +76,24 @@ impl DemoProxy {
         Ok(Self { pooled, mirrors, admin, serving })
     }
 
-    /// Asks the API until the answer is what is waited for.
-    fn wait_for<T>(&self, path: &str, found: impl Fn(&Value) -> Option<T>) -> anyhow::Result<T> {
-        let address = self.admin.address().to_string();
-        let client = AdminClient::new(&address);
+    /// Asks for a list until it shows what is waited for.
+    fn wait_for<L: ApiList, T>(&self, found: impl Fn(Vec<L::Element>) -> Option<T>) -> anyhow::Result<T> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let answer = client.get(path, &[])?;
-            if let Some(found) = found(&answer.body) {
+            let (elements, _) = self.ask::<L>(L::PATH)?.into_elements();
+            if let Some(found) = found(elements) {
                 return Ok(found);
             }
             if Instant::now() >= deadline {
-                bail!("{path} did not show what was waited for within {} s: {:#}", PATIENCE.as_secs(), answer.body);
+                bail!("{} did not show what was waited for within {} s", L::PATH, PATIENCE.as_secs());
             }
             thread::sleep(LOOK);
         }
     }
 
-    fn list(&self, path: &str, member: &str) -> anyhow::Result<Vec<Value>> {
-        self.wait_for(path, |body| body.get(member)?.as_array().cloned())
+    /// Asks the API once.
+    fn ask<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        AdminClient::new(&self.admin.address().to_string()).get(path, &[])?.good()
     }
 }
 
@@ -97,8 +103,13 @@ pub(super) fn demo(keep: bool, out: &mut dyn Write) -> anyhow::Result<CommandOut
     let host = EnsembleHost::start().context("cannot start the simulated ensemble")?;
     let zoogate = DemoProxy::start(host.addresses())?;
     screen.heading("Three simulated ZooKeeper servers, and zoogate in front of them")?;
-    let servers = zoogate.wait_for("/api/servers", serving_servers)?;
-    screen.table(&[("SERVER", "/server"), ("STATE", "/state"), ("ROLE", "/role")], &servers)?;
+    let servers = zoogate.wait_for::<ServerList, _>(all_serve)?;
+    let columns: [Column<ServerView>; 3] = [
+        ("SERVER", |one| one.server.server.cell()),
+        ("STATE", |one| one.state.cell()),
+        ("ROLE", |one| one.role.cell()),
+    ];
+    screen.table(&columns, &servers)?;
     screen.say(&format!(
         "One address for all of them: {}. One address for each: {}.",
         zoogate.pooled,
@@ -125,10 +136,8 @@ fn all(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn serving_servers(body: &Value) -> Option<Vec<Value>> {
-    let servers = body.get("servers")?.as_array()?;
-    let serving = |server: &Value| server.get("state").and_then(Value::as_str) == Some("serving");
-    servers.iter().all(serving).then(|| servers.clone())
+fn all_serve(servers: Vec<ServerView>) -> Option<Vec<ServerView>> {
+    servers.iter().all(|server| server.state == ServerHealth::Serving.label()).then_some(servers)
 }
 
 /// Three clients that register like Kafka brokers and work.
@@ -153,34 +162,38 @@ fn start_workers(address: SocketAddr, stop: &Arc<AtomicBool>) -> anyhow::Result<
 fn tell(
     zoogate: &DemoProxy,
     screen: &mut DemoScreen<'_>,
-    servers: &[Value],
+    servers: &[ServerView],
     stop: &Arc<AtomicBool>,
     workers: &mut Vec<JoinHandle<()>>,
 ) -> anyhow::Result<CommandOutcome> {
-    let place = |leads: bool| {
-        servers.iter().position(|server| (server.get("role").and_then(Value::as_str) == Some("leader")) == leads)
-    };
+    let place = |leads: bool| servers.iter().position(|server| (server.role == ServerRole::Leader.label()) == leads);
     let (stale, fresh) = (place(false).context("no follower")?, place(true).context("no leader")?);
     let mut old = DemoClient::attach(zoogate.mirrors[stale], SessionId::NEW)?;
     old.create("/brokers/ids/4", 1)?;
     old.create("/topics/t4", 0)?;
     thread::sleep(WORK);
     screen.heading("Where every session is, and who holds it")?;
-    let columns = [
-        ("SESSION", "/session"),
-        ("IDENTITY", "/identity"),
-        ("SERVER", "/server"),
-        ("STATE", "/state"),
-        ("OPERATIONS", "/operations"),
+    let columns: [Column<SessionView>; 5] = [
+        ("SESSION", |one| one.session.cell()),
+        ("IDENTITY", |one| one.identity.cell()),
+        ("SERVER", |one| one.server.server.cell()),
+        ("STATE", |one| one.state.cell()),
+        ("OPERATIONS", |one| one.operations.cell()),
     ];
-    screen.table(&columns, &zoogate.list("/api/sessions", "sessions")?)?;
+    screen.table(&columns, &zoogate.wait_for::<SessionList, _>(Some)?)?;
 
     screen.heading("broker-4 loses its connection and claims its session at another server")?;
     let session = old.session;
     let new = DemoClient::attach(zoogate.mirrors[fresh], session)?;
-    let moved = zoogate.wait_for("/api/moves", |body| newest(body, "moves", session))?;
-    let columns =
-        [("SESSION", "/session"), ("IDENTITY", "/identity"), ("FROM", "/from"), ("TO", "/to"), ("GAP MS", "/gap_ms")];
+    let id = session.to_string();
+    let moved = zoogate.wait_for::<MoveList, _>(|moves| moves.into_iter().rfind(|one| one.session == id))?;
+    let columns: [Column<MoveView>; 5] = [
+        ("SESSION", |one| one.session.cell()),
+        ("IDENTITY", |one| one.identity.cell()),
+        ("FROM", |one| one.from.cell()),
+        ("TO", |one| one.to.cell()),
+        ("GAP MS", |one| one.gap_ms.cell()),
+    ];
     screen.table(&columns, &[moved])?;
     screen.say("The old connection is still open on the way: what was sent on it arrives only now.")?;
     workers.push(new.work("/topics/t4".to_owned(), Duration::from_millis(5), stop));
@@ -194,31 +207,26 @@ fn tell(
             "The client only saw its connection closed without an answer, and ZooKeeper reports nothing. zoogate:"
         }
     })?;
-    let Ok(verdict) = zoogate.wait_for("/api/session-moved", |body| newest(body, "session_moved", session)) else {
+    let of_session = |refusals: Vec<RefusalView>| refusals.into_iter().rfind(|one| one.session == id);
+    let Ok(refusal) = zoogate.wait_for::<RefusalList, _>(of_session) else {
         screen.say("zoogate did not flag the refusal.")?;
         return Ok(CommandOutcome::Negative);
     };
-    show_verdict(screen, &verdict)?;
+    show_refusal(screen, &refusal)?;
     show_latency(zoogate, screen)?;
     Ok(if refused.is_err() { CommandOutcome::Success } else { CommandOutcome::Negative })
 }
 
-/// The last element of a list that is about this session.
-fn newest(body: &Value, member: &str, session: SessionId) -> Option<Value> {
-    let about = |element: &&Value| element.get("session").and_then(Value::as_str) == Some(&session.to_string());
-    body.get(member)?.as_array()?.iter().rfind(about).cloned()
-}
-
-fn show_verdict(screen: &mut DemoScreen<'_>, verdict: &Value) -> anyhow::Result<()> {
-    let columns = [
-        ("SESSION", "/session"),
-        ("IDENTITY", "/identity"),
-        ("REFUSED BY", "/server"),
-        ("EVIDENCE", "/evidence"),
-        ("CONFIDENCE", "/confidence"),
+fn show_refusal(screen: &mut DemoScreen<'_>, refusal: &RefusalView) -> anyhow::Result<()> {
+    let columns: [Column<RefusalView>; 5] = [
+        ("SESSION", |one| one.session.cell()),
+        ("IDENTITY", |one| one.identity.cell()),
+        ("REFUSED BY", |one| one.server.server.cell()),
+        ("EVIDENCE", |one| one.evidence.cell()),
+        ("CONFIDENCE", |one| one.confidence.cell()),
     ];
-    screen.table(&columns, std::slice::from_ref(verdict))?;
-    for line in verdict.get("why").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    screen.table(&columns, std::slice::from_ref(refusal))?;
+    for line in &refusal.why {
         screen.point(line)?;
     }
     Ok(())
@@ -226,21 +234,19 @@ fn show_verdict(screen: &mut DemoScreen<'_>, verdict: &Value) -> anyhow::Result<
 
 fn show_latency(zoogate: &DemoProxy, screen: &mut DemoScreen<'_>) -> anyhow::Result<()> {
     screen.heading("Latency of every session, in microseconds")?;
-    let mut rows = Vec::new();
-    for session in zoogate.list("/api/sessions", "sessions")? {
-        if let Some(id) = session.get("session").and_then(Value::as_str) {
-            rows.push(zoogate.wait_for(&format!("/api/sessions/{id}"), |body| Some(body.clone()))?);
-        }
+    let mut rows: Vec<SessionDetail> = Vec::new();
+    for session in zoogate.wait_for::<SessionList, _>(Some)? {
+        rows.push(zoogate.ask(&SessionDetail::path(session.session))?);
     }
-    let columns = [
-        ("SESSION", "/session"),
-        ("IDENTITY", "/identity"),
-        ("READS", "/latency/read/count"),
-        ("P50", "/latency/read/p50_us"),
-        ("P99", "/latency/read/p99_us"),
-        ("WRITES", "/latency/write/count"),
-        ("P50", "/latency/write/p50_us"),
-        ("P99", "/latency/write/p99_us"),
+    let columns: [Column<SessionDetail>; 8] = [
+        ("SESSION", |one| one.session.session.cell()),
+        ("IDENTITY", |one| one.session.identity.cell()),
+        ("READS", |one| one.latency.read.count.cell()),
+        ("P50", |one| one.latency.read.p50_us.cell()),
+        ("P99", |one| one.latency.read.p99_us.cell()),
+        ("WRITES", |one| one.latency.write.count.cell()),
+        ("P50", |one| one.latency.write.p50_us.cell()),
+        ("P99", |one| one.latency.write.p99_us.cell()),
     ];
     Ok(screen.table(&columns, &rows)?)
 }

@@ -2,134 +2,118 @@
 
 use std::io::Write;
 
-use anyhow::bail;
-use serde_json::Value;
-
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
 use super::arguments::ListOptions;
-use super::table::{TextTable, cell};
-use crate::text;
+use super::cell::CellValue as _;
+use super::table::{Column, TextTable};
+use crate::api::{ApiList, ConnectionList, MoveList, RefusalList, ServerList, SessionList};
 
-/// One list of the API: where it is, the member that holds it, and the columns shown of it.
-pub(super) struct ListCommand {
-    path: &'static str,
-    member: &'static str,
-    /// Title and field.
-    columns: &'static [(&'static str, &'static str)],
+/// How one list of the API is shown: a row for each element, and below it what it has to say in whole lines.
+pub(super) struct ListTable<L: ApiList> {
+    columns: &'static [Column<L::Element>],
+    lines: fn(&L::Element) -> &[String],
 }
 
-pub(super) const SESSIONS: ListCommand = ListCommand {
-    path: "/api/sessions",
-    member: "sessions",
+pub(super) const SESSIONS: ListTable<SessionList> = ListTable {
     columns: &[
-        ("SESSION", "session"),
-        ("IDENTITY", "identity"),
-        ("CLIENT", "client"),
-        ("SERVER", "server"),
-        ("STATE", "state"),
-        ("ENDED", "ended"),
-        ("TIMEOUT MS", "timeout_ms"),
-        ("OPERATIONS", "operations"),
-        ("IN FLIGHT", "in_flight"),
-        ("UNANSWERED", "unanswered"),
-        ("MOVES", "moves"),
-        ("REFUSED", "session_moved"),
+        ("SESSION", |one| one.session.cell()),
+        ("IDENTITY", |one| one.identity.cell()),
+        ("CLIENT", |one| one.client.cell()),
+        ("SERVER", |one| one.server.server.cell()),
+        ("STATE", |one| one.state.cell()),
+        ("ENDED", |one| one.ended.cell()),
+        ("TIMEOUT MS", |one| one.timeout_ms.cell()),
+        ("OPERATIONS", |one| one.operations.cell()),
+        ("IN FLIGHT", |one| one.in_flight.cell()),
+        ("UNANSWERED", |one| one.unanswered.cell()),
+        ("MOVES", |one| one.moves.cell()),
+        ("REFUSED", |one| one.session_moved.cell()),
     ],
+    lines: |_| &[],
 };
 
-pub(super) const MOVES: ListCommand = ListCommand {
-    path: "/api/moves",
-    member: "moves",
+pub(super) const MOVES: ListTable<MoveList> = ListTable {
     columns: &[
-        ("AT", "at"),
-        ("SESSION", "session"),
-        ("IDENTITY", "identity"),
-        ("FROM", "from"),
-        ("TO", "to"),
-        ("GAP MS", "gap_ms"),
-        ("UNANSWERED", "unanswered"),
-        ("REASON", "reason"),
-        ("ROUTED", "routed"),
+        ("AT", |one| one.at.at.cell()),
+        ("SESSION", |one| one.session.cell()),
+        ("IDENTITY", |one| one.identity.cell()),
+        ("FROM", |one| one.from.cell()),
+        ("TO", |one| one.to.cell()),
+        ("GAP MS", |one| one.gap_ms.cell()),
+        ("UNANSWERED", |one| one.unanswered.cell()),
+        ("REASON", |one| one.reason.cell()),
+        ("ROUTED", |one| one.routed.cell()),
     ],
+    lines: |_| &[],
 };
 
-pub(super) const SESSION_MOVED: ListCommand = ListCommand {
-    path: "/api/session-moved",
-    member: "session_moved",
+pub(super) const SESSION_MOVED: ListTable<RefusalList> = ListTable {
     columns: &[
-        ("AT", "at"),
-        ("SESSION", "session"),
-        ("IDENTITY", "identity"),
-        ("SERVER", "server"),
-        ("EVIDENCE", "evidence"),
-        ("CONFIDENCE", "confidence"),
-        ("UNANSWERED", "unanswered"),
+        ("AT", |one| one.at.at.cell()),
+        ("SESSION", |one| one.session.cell()),
+        ("IDENTITY", |one| one.identity.cell()),
+        ("SERVER", |one| one.server.server.cell()),
+        ("EVIDENCE", |one| one.evidence.cell()),
+        ("CONFIDENCE", |one| one.confidence.cell()),
+        ("UNANSWERED", |one| one.unanswered.cell()),
     ],
+    lines: |one| &one.why,
 };
 
-pub(super) const SERVERS: ListCommand = ListCommand {
-    path: "/api/servers",
-    member: "servers",
+pub(super) const SERVERS: ListTable<ServerList> = ListTable {
     columns: &[
-        ("SERVER", "server"),
-        ("STATE", "state"),
-        ("SINCE", "since"),
-        ("ROLE", "role"),
-        ("SESSIONS", "sessions"),
-        ("CONNECTIONS", "connections"),
-        ("LAST ZXID", "last_zxid"),
+        ("SERVER", |one| one.server.server.cell()),
+        ("STATE", |one| one.state.cell()),
+        ("SINCE", |one| one.since.since.cell()),
+        ("ROLE", |one| one.role.cell()),
+        ("SESSIONS", |one| one.sessions.cell()),
+        ("CONNECTIONS", |one| one.connections.cell()),
+        ("LAST ZXID", |one| one.last_zxid.cell()),
     ],
+    lines: |_| &[],
 };
 
-pub(super) const CONNECTIONS: ListCommand = ListCommand {
-    path: "/api/connections",
-    member: "connections",
+pub(super) const CONNECTIONS: ListTable<ConnectionList> = ListTable {
     columns: &[
-        ("CONNECTION", "connection"),
-        ("CLIENT", "client"),
-        ("LISTENER", "listener"),
-        ("SERVER", "server"),
-        ("ROUTED", "routed"),
-        ("SESSION", "session"),
-        ("STATE", "state"),
-        ("REASON", "reason"),
-        ("UNANSWERED", "unanswered"),
+        ("CONNECTION", |one| one.connection.cell()),
+        ("CLIENT", |one| one.client.cell()),
+        ("LISTENER", |one| one.listener.cell()),
+        ("SERVER", |one| one.server.server.cell()),
+        ("ROUTED", |one| one.routed.cell()),
+        ("SESSION", |one| one.session.cell()),
+        ("STATE", |one| one.state.cell()),
+        ("REASON", |one| one.reason.cell()),
+        ("UNANSWERED", |one| one.unanswered.cell()),
     ],
+    lines: |_| &[],
 };
 
-impl ListCommand {
+impl<L: ApiList> ListTable<L> {
     /// Asks for the list and prints it.
     pub(super) fn print(&self, query: &ListOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-        let admin = query.asking.at.admin.as_str();
-        let answer = AdminClient::new(admin).get(self.path, &query.pairs())?.good()?;
+        let answer = AdminClient::new(&query.asking.at.admin).get(L::PATH, &query.parameters().pairs())?;
         if query.asking.json {
-            writeln!(out, "{}", text::json(&format!("{answer:#}")))?;
+            writeln!(out, "{}", answer.json()?)?;
             return Ok(CommandOutcome::Success);
         }
-        let Some(elements) = answer.get(self.member).and_then(Value::as_array) else {
-            bail!("what answers at {admin} is no zoogate: no `{}` in its answer to {}", self.member, self.path);
-        };
+        let (elements, more) = answer.good::<L>()?.into_elements();
         if elements.is_empty() {
             writeln!(out, "none")?;
         } else {
-            self.table(elements).write(out)?;
+            self.table(&elements).write(out)?;
         }
-        if answer.get("more") == Some(&Value::Bool(true)) {
+        if more {
             writeln!(out, "there is more than these {}: see --limit", elements.len())?;
         }
         Ok(CommandOutcome::Success)
     }
 
-    /// A row for each element, and below it what it has to say in whole lines.
-    fn table(&self, elements: &[Value]) -> TextTable {
-        let titles: Vec<_> = self.columns.iter().map(|(title, _)| *title).collect();
-        let mut table = TextTable::new(&titles);
+    fn table(&self, elements: &[L::Element]) -> TextTable {
+        let mut table = TextTable::new(self.columns.iter().map(|(title, _)| *title));
         for element in elements {
-            table.row(self.columns.iter().map(|(_, field)| cell(element.get(field))));
-            for line in element.get("why").and_then(Value::as_array).into_iter().flatten() {
-                table.note(&cell(Some(line)));
-            }
+            table.element(self.columns, element);
+            (self.lines)(element).iter().for_each(|line| table.note(line));
         }
         table
     }

@@ -6,6 +6,7 @@
 
 mod admin_client;
 mod arguments;
+mod cell;
 mod check;
 mod demo;
 mod explain;

@@ -1,105 +1,158 @@
 //! `zoogate session ID`: all that is known of one session.
 //!
-//! Shown as the API gives it, whatever it contains: single values first, then what has several (latency by class),
-//! then what has happened, one line an event. A field that is added there appears here.
+//! Single values first, then what has happened, one line an event, then latencies by class.
 
 use std::io::Write;
 
-use serde_json::{Map, Value};
 use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
 use super::arguments::QueryOptions;
-use super::table::{TextTable, cell, is_twin};
+use super::cell::{CellValue as _, in_line, members};
+use super::table::TextTable;
+use crate::api::{LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent};
 use crate::ids::SessionId;
-use crate::text;
 
 pub(super) fn session(asking: &QueryOptions, id: SessionId, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let answer = AdminClient::new(&asking.at.admin).get(&format!("/api/sessions/{id}"), &[])?;
+    let answer = AdminClient::new(&asking.at.admin).get(&SessionDetail::path(id), &[])?;
     if answer.status == StatusCode::NOT_FOUND {
         writeln!(out, "{}", answer.refusal())?;
         return Ok(CommandOutcome::Negative);
     }
-    match answer.good()? {
-        Value::Object(session) if !asking.json => print(&session, out)?,
-        session => writeln!(out, "{}", text::json(&format!("{session:#}")))?,
+    if asking.json {
+        writeln!(out, "{}", answer.json()?)?;
+    } else {
+        print(&answer.good()?, out)?;
     }
     Ok(CommandOutcome::Success)
 }
 
-fn print(session: &Map<String, Value>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let shown = || session.iter().filter(|(name, _)| !is_twin(session, name));
-    let mut single = TextTable::new(&[]);
-    for (name, value) in shown().filter(|(_, value)| !has_rows(value)) {
-        let shown = if value.as_array().is_some_and(Vec::is_empty) { "none".to_owned() } else { cell(Some(value)) };
-        single.row([title(name), shown]);
+fn print(detail: &SessionDetail, out: &mut dyn Write) -> anyhow::Result<()> {
+    values(detail).write(out)?;
+    if !detail.last_unanswered.is_empty() {
+        writeln!(out, "\nlast unanswered")?;
+        let mut table = TextTable::without_titles();
+        detail.last_unanswered.iter().for_each(|request| table.row([format!("  {}", request.cell())]));
+        table.write(out)?;
     }
-    single.write(out)?;
-    for (name, value) in shown().filter(|(_, value)| has_rows(value)) {
-        writeln!(out, "\n{}", text::one_line(&title(name)))?;
-        match value {
-            Value::Object(members) => by_member(members).write(out)?,
-            Value::Array(events) => events_table(events).write(out)?,
-            _ => {}
-        }
+    if !detail.timeline.is_empty() {
+        writeln!(out, "\ntimeline")?;
+        timeline(&detail.timeline).write(out)?;
     }
+    writeln!(out, "\nlatency")?;
+    latencies(&detail.latency).write(out)?;
     Ok(())
 }
 
-/// Whether a value is a table of its own: a list of objects, or objects by name.
-fn has_rows(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => members.values().any(Value::is_object),
-        Value::Array(items) => items.iter().any(Value::is_object),
-        _ => false,
-    }
-}
-
-/// Objects by name as rows under the names that their members share.
-fn by_member(members: &Map<String, Value>) -> TextTable {
-    let mut columns: Vec<&str> = Vec::new();
-    for inner in members.values().filter_map(Value::as_object).flat_map(Map::keys) {
-        if !columns.contains(&inner.as_str()) {
-            columns.push(inner);
-        }
-    }
-    let titles: Vec<String> = columns.iter().map(|column| title(column)).collect();
-    let mut table = TextTable::new(&[]);
-    table.row([String::new()].into_iter().chain(titles));
-    for (name, value) in members {
-        let cells = columns.iter().map(|column| cell(value.get(*column)));
-        table.row([format!("  {}", title(name))].into_iter().chain(cells));
+/// What has a single value, one a line.
+fn values(detail: &SessionDetail) -> TextTable {
+    let mut shown = members!(detail.session;
+        session, state, ended, identity, client, server.server, born_on, client_kind, protocol_version, xid_bits,
+        compressed, timeout_ms, requested_timeout_ms, in_flight, unanswered, operations, errors, client_bytes,
+        server_bytes, moves, session_moved, last_zxid, watches, attached_at.attached_at, active_at.active_at,
+    );
+    shown.extend(members!(detail; forgotten));
+    let mut table = TextTable::without_titles();
+    for (name, value) in shown {
+        table.row([title(name), value.cell()]);
     }
     table
 }
 
-/// When and what in columns, the rest behind as name=value, reasons in lines below.
-fn events_table(events: &[Value]) -> TextTable {
-    let mut table = TextTable::new(&[]);
-    for event in events {
-        let Value::Object(members) = event else {
-            table.row([format!("  {}", cell(Some(event)))]);
-            continue;
-        };
-        let in_columns = |name: &str| ["at", "kind", "session", "why"].contains(&name);
-        let rest = members.iter().filter(|(name, value)| {
-            !in_columns(name) && !is_twin(members, name) && !value.is_null() && *value != &Value::Array(Vec::new())
-        });
-        let rest: Vec<String> = rest.map(|(name, value)| format!("{name}={}", cell(Some(value)))).collect();
-        let columns = ["at", "kind"].into_iter().filter_map(|name| members.get(name)).map(|value| cell(Some(value)));
-        let mut row: Vec<String> = columns.chain([rest.join(" ")]).collect();
-        row[0].insert_str(0, "  ");
-        table.row(row);
-        match members.get("why") {
-            Some(Value::Array(lines)) => lines.iter().for_each(|line| table.note(&cell(Some(line)))),
-            Some(Value::String(line)) => table.note(line),
-            _ => {}
+/// An event: when, what, its values, and its evidence in lines below.
+struct EventLines {
+    at: String,
+    kind: String,
+    values: String,
+    notes: Vec<String>,
+}
+
+impl EventLines {
+    fn new(event: &TimelineEvent) -> Self {
+        match event {
+            TimelineEvent::Attach(one) => {
+                let values = members!(one;
+                    connection, client, server.server, routed, outcome, requested_timeout_ms, timeout_ms,
+                    attached_at.attached_at,
+                );
+                Self { at: one.at.at.cell(), kind: "attach".to_owned(), values: in_line(values), notes: Vec::new() }
+            }
+            TimelineEvent::End(one) => {
+                let values = members!(one; connection, server.server, reason, confidence, closer, unanswered);
+                let notes = one.why.clone().into_iter().collect();
+                Self { at: one.at.at.cell(), kind: "end".to_owned(), values: in_line(values), notes }
+            }
+            TimelineEvent::Move(one) => {
+                let values =
+                    members!(one; former_session, identity, client, from, to, gap_ms, unanswered, reason, routed);
+                Self { at: one.at.at.cell(), kind: "move".to_owned(), values: in_line(values), notes: Vec::new() }
+            }
+            TimelineEvent::SessionMoved(one) => {
+                let values = members!(one;
+                    identity, client, connection, server.server, claimed_by, evidence, confidence, unanswered, requests,
+                );
+                let (at, kind) = (one.at.at.cell(), "session_moved".to_owned());
+                Self { at, kind, values: in_line(values), notes: one.why.clone() }
+            }
+            TimelineEvent::Unknown(UnknownEvent { kind, at, members }) => {
+                let values = members.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.shown()?)));
+                let values = values.collect::<Vec<_>>().join(" ");
+                Self { at: at.at.cell(), kind: kind.clone(), values, notes: Vec::new() }
+            }
         }
+    }
+}
+
+fn timeline(events: &[TimelineEvent]) -> TextTable {
+    let mut table = TextTable::without_titles();
+    for event in events.iter().map(EventLines::new) {
+        table.row([format!("  {}", event.at), event.kind, event.values]);
+        event.notes.iter().for_each(|note| table.note(note));
+    }
+    table
+}
+
+fn latencies(all: &LatencyByClass) -> TextTable {
+    let values = |one: &LatencyView| members!(one; count, mean_us, p50_us, p90_us, p99_us, p999_us, max_us);
+    let classes = [("read", &all.read), ("write", &all.write), ("ping", &all.ping)];
+    let titles = values(&all.read).into_iter().map(|(name, _)| title(name));
+    let mut table = TextTable::new([String::new()].into_iter().chain(titles));
+    for (class, view) in classes {
+        let cells = values(view).into_iter().map(|(_, value)| value.cell());
+        table.row([format!("  {class}")].into_iter().chain(cells));
     }
     table
 }
 
 fn title(name: &str) -> String {
     name.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::SessionView;
+
+    /// What is added to the API appears here as well; twins for programs (`at_ms`, `server_id`) do not.
+    #[test]
+    fn every_member_of_a_session_is_shown() {
+        let session = serde_json::to_value(SessionView::default()).unwrap();
+        let names: Vec<&String> = session.as_object().unwrap().keys().collect();
+        let is_twin = |name: &str| {
+            ["_ms", "_id"]
+                .iter()
+                .any(|end| name.strip_suffix(end).is_some_and(|other| names.iter().any(|name| *name == other)))
+        };
+        let mut text = Vec::new();
+        values(&SessionDetail::default()).write(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert!(names.len() > 25);
+        for name in names.iter().filter(|name| !is_twin(name)) {
+            let named = |line: &str| {
+                line.strip_prefix(&title(name)).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            };
+            assert!(text.lines().any(named), "{name} is not in {text}");
+        }
+    }
 }

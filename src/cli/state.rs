@@ -3,23 +3,23 @@
 use std::io::Write;
 
 use anyhow::bail;
-use serde_json::{Value, json};
 use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
+use crate::api::{LogLevelAnswer, LogLevelRequest, READY, ReadinessAnswer};
 use crate::config::LogLevel;
 use crate::text::one_line;
 
 /// `zoogate ready`: does it serve?
 pub(super) fn ready(admin: &str, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let answer = AdminClient::new(admin).get("/readyz", &[])?;
+    let answer = AdminClient::new(admin).get(READY, &[])?;
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-        let reason = answer.body.get("reason").and_then(Value::as_str).unwrap_or("no reason given");
-        writeln!(out, "not ready: {}", one_line(reason))?;
+        let reason = answer.body::<ReadinessAnswer>().ok().and_then(|state| state.reason);
+        writeln!(out, "not ready: {}", one_line(reason.as_deref().unwrap_or("no reason given")))?;
         return Ok(CommandOutcome::Negative);
     }
-    if answer.good()?.get("ready") != Some(&Value::Bool(true)) {
+    if !answer.good::<ReadinessAnswer>()?.ready {
         bail!("what answers at {} does not say whether it is ready", one_line(admin));
     }
     writeln!(out, "ready")?;
@@ -30,10 +30,9 @@ pub(super) fn ready(admin: &str, out: &mut dyn Write) -> anyhow::Result<CommandO
 pub(super) fn log_level(admin: &str, wanted: Option<LogLevel>, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     let client = AdminClient::new(admin);
     let answer = match wanted {
-        None => client.get("/api/log-level", &[])?,
-        Some(level) => client.put("/api/log-level", &json!({ "level": level }))?,
+        None => client.get(LogLevelRequest::PATH, &[])?,
+        Some(level) => client.put(LogLevelRequest::PATH, &LogLevelRequest { level })?,
     };
-    let answer = answer.good()?;
-    writeln!(out, "{}", one_line(answer.get("level").and_then(Value::as_str).unwrap_or("unknown")))?;
+    writeln!(out, "{}", one_line(&answer.good::<LogLevelAnswer>()?.level))?;
     Ok(CommandOutcome::Success)
 }

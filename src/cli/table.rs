@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
-
 use crate::text::one_line;
+
+/// A column of elements of one kind: its title, and what it shows of each.
+pub(super) type Column<T> = (&'static str, fn(&T) -> String);
 
 /// Rows of cells under optional titles. All columns are left-aligned; the last is not padded. Whatever a cell or a
 /// note holds, it stays in its place: what is not seen is written as an escape.
@@ -19,17 +20,25 @@ enum TableRow {
 }
 
 impl TextTable {
-    /// A table with these titles; none, and it has no head.
-    pub(super) fn new(titles: &[&str]) -> Self {
-        let mut table = Self { rows: Vec::new() };
-        if !titles.is_empty() {
-            table.row(titles.iter().map(|title| (*title).to_owned()));
-        }
+    /// A table with these titles.
+    pub(super) fn new(titles: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut table = Self::without_titles();
+        table.row(titles.into_iter().map(Into::into));
         table
+    }
+
+    /// A table without a head.
+    pub(super) fn without_titles() -> Self {
+        Self { rows: Vec::new() }
     }
 
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(TableRow::Cells(cells.into_iter().map(|cell| one_line(&cell).into_owned()).collect()));
+    }
+
+    /// What the columns show of an element.
+    pub(super) fn element<T>(&mut self, columns: &[Column<T>], element: &T) {
+        self.row(columns.iter().map(|(_, show)| show(element)));
     }
 
     /// A whole line below the last row.
@@ -65,34 +74,13 @@ fn line(cells: &[String], widths: &[usize]) -> String {
     line
 }
 
-/// A value in a cell: nothing as a dash, fractions to one place, several in one line.
-pub(super) fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) if number.is_f64() => format!("{:.1}", number.as_f64().unwrap_or_default()),
-        Some(Value::Array(items)) => items.iter().map(|item| cell(Some(item))).collect::<Vec<_>>().join("; "),
-        Some(Value::Object(members)) => {
-            let shown = members.iter().filter(|(name, _)| !is_twin(members, name));
-            shown.map(|(name, value)| format!("{name}={}", cell(Some(value)))).collect::<Vec<_>>().join(" ")
-        }
-        Some(other) => other.to_string(),
-    }
-}
-
-/// Whether a member repeats another one for programs: `at_ms` beside `at`, `server_id` beside `server`.
-pub(super) fn is_twin(members: &serde_json::Map<String, Value>, name: &str) -> bool {
-    let other = name.strip_suffix("_ms").or_else(|| name.strip_suffix("_id"));
-    other.is_some_and(|other| members.contains_key(other))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let mut table = TextTable::new(&["SESSION", "AT"]);
+        let mut table = TextTable::new(["SESSION", "AT"]);
         table.row(["ééééééééééééé".to_owned(), "é".to_owned()]);
         table.note("a note that is longer than all");
         table.row(["0x10000000000".to_owned(), String::new()]);
@@ -105,12 +93,5 @@ SESSION        AT
 0x10000000000
 ";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
-    }
-
-    #[test]
-    fn cells_are_short() {
-        let value =
-            serde_json::json!({"at": "10:00", "at_ms": 7, "gap_ms": 5, "none": null, "us": 1.26, "all": ["a", 1]});
-        assert_eq!(cell(Some(&value)), "at=10:00 gap_ms=5 none=- us=1.3 all=a; 1");
     }
 }

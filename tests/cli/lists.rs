@@ -5,21 +5,49 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::thread;
 
+use serde::Serialize;
+use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
+use zoogate::api::{
+    AtTime, AttachView, EndView, LatencyByClass, LatencyView, NamedServer, RefusalView, RequestView, SessionDetail,
+    SessionView, TimelineEvent,
+};
 
 use super::{admin_stub, stderr, stdout, zoogate};
 
-const SESSIONS: &str = r#"{"sessions":[{"session":"0x100001a2b3c0000","identity":"broker-1","client":"127.0.0.1:4711",
-"server":"zk1:2181","server_id":0,"state":"attached","ended":null,"timeout_ms":18000,"operations":1234,"in_flight":0,
-"unanswered":0,"moves":2,"session_moved":1,"extra":{}}],"more":true}"#;
+/// An element as the server writes it, with some members changed, and members and words that only a newer one knows.
+fn element(plain: &impl Serialize, changed: &Value) -> Value {
+    let mut element = serde_json::to_value(plain).expect("JSON");
+    element["newer"] = json!({ "member": [1, 2] });
+    for (name, value) in changed.as_object().expect("members") {
+        assert!(element.get(name).is_some(), "the API has no {name}");
+        element[name] = value.clone();
+    }
+    element
+}
+
+fn sessions() -> String {
+    let changed = json!({"session": "0x100001a2b3c0000", "identity": "broker-1", "client": "127.0.0.1:4711",
+        "server": "zk1:2181", "server_id": 0, "state": "dreaming", "timeout_ms": 18000, "operations": 1234,
+        "moves": 2, "session_moved": 1});
+    json!({ "sessions": [element(&SessionView::default(), &changed)], "more": true, "newer": 1 }).to_string()
+}
+
+fn zk1() -> NamedServer {
+    NamedServer { server: Some("zk1:2181".to_owned()), server_id: Some(0) }
+}
+
+fn at(text: &str) -> AtTime {
+    AtTime { at: Some(text.to_owned()), at_ms: Some(1) }
+}
 
 #[test]
 fn a_list_is_a_table() {
-    let stub = admin_stub::open("200 OK", SESSIONS);
+    let stub = admin_stub::open("200 OK", &sessions());
     let output = zoogate(&["sessions", "--admin", &stub.address, "--limit", "1"], &[]);
     let expected = "\
 SESSION            IDENTITY  CLIENT          SERVER    STATE     ENDED  TIMEOUT MS  OPERATIONS  IN FLIGHT  UNANSWERED  MOVES  REFUSED
-0x100001a2b3c0000  broker-1  127.0.0.1:4711  zk1:2181  attached  -      18000       1234        0          0           2      1
+0x100001a2b3c0000  broker-1  127.0.0.1:4711  zk1:2181  dreaming  -      18000       1234        0          0           2      1
 there is more than these 1: see --limit
 ";
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
@@ -40,9 +68,10 @@ fn filters_are_passed_on() {
 
 #[test]
 fn refusals_bring_their_evidence() {
-    let told = r#"{"session_moved":[{"session":"0x1","identity":null,"server":"zk1:2181","at":"10:00","evidence":"xid_gap",
-        "confidence":"likely","why":["first line","second line"],"unanswered":1}],"more":false}"#;
-    let stub = admin_stub::open("200 OK", told);
+    let changed = json!({"session": "0x1", "server": "zk1:2181", "at": "10:00", "evidence": "xid_gap",
+        "confidence": "likely", "why": ["first line", "second line"], "unanswered": 1});
+    let told = json!({ "session_moved": [element(&RefusalView::default(), &changed)], "more": false }).to_string();
+    let stub = admin_stub::open("200 OK", &told);
     let expected = "\
 AT     SESSION  IDENTITY  SERVER    EVIDENCE  CONFIDENCE  UNANSWERED
 10:00  0x1      -         zk1:2181  xid_gap   likely      1
@@ -54,10 +83,10 @@ AT     SESSION  IDENTITY  SERVER    EVIDENCE  CONFIDENCE  UNANSWERED
 
 #[test]
 fn json_is_passed_on_whole() {
-    let stub = admin_stub::open("200 OK", SESSIONS);
+    let stub = admin_stub::open("200 OK", &sessions());
     let shown = stdout(&zoogate(&["sessions", "--json"], &[("ZOOGATE_ADMIN_ADDRESS", &stub.address)]));
-    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-    assert_eq!(read(&shown), read(SESSIONS));
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(read(&shown), read(&sessions()));
 }
 
 #[test]
@@ -65,7 +94,7 @@ fn one_session_as_json_is_passed_on_whole() {
     let told = r#"{"session":"0x1","at":"10:00","at_ms":7,"timeline":[]}"#;
     let stub = admin_stub::open("200 OK", told);
     let shown = stdout(&zoogate(&["session", "0x1", "--json", "--admin", &stub.address], &[]));
-    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     assert_eq!(read(&shown), read(told));
 }
 
@@ -97,32 +126,53 @@ fn each_list_asks_for_its_own_and_an_empty_one_is_said() {
 
 #[test]
 fn one_session_is_shown_in_full() {
-    let told = r#"{"session":"0x1","identity":null,"server":"zk1:2181","server_id":0,"watches":{"data":2,"child":0},
-        "last_unanswered":[],"latency":{"read":{"count":3,"p50_us":71.25},"ping":{"count":1,"p50_us":null}},
-        "timeline":[{"kind":"attach","at":"10:00","at_ms":1,"server":"zk1:2181","connection":null,"why":"it was free"},
-        {"kind":"session_moved","at":"10:01","session":"0x1","evidence":"reply","why":["because","of"],"requests":[]}]}"#;
-    let stub = admin_stub::open("200 OK", told);
+    let session = SessionView { session: "0x1".to_owned(), ..SessionView::default() };
+    let read = LatencyView { count: 3, p50_us: Some(71.25), ..LatencyView::default() };
+    let detail = SessionDetail {
+        session,
+        latency: LatencyByClass { read, ..LatencyByClass::default() },
+        last_unanswered: vec![RequestView { xid: 9, op: "exists".into(), path: "/a".into(), ..RequestView::default() }],
+        ..SessionDetail::default()
+    };
+    let attach = AttachView { server: zk1(), at: at("10:00"), connection: 7, ..AttachView::default() };
+    let end =
+        EndView { at: at("10:01"), reason: "reason_to_come".into(), why: Some("because".into()), ..EndView::default() };
+    let timeline = json!([
+        element(&TimelineEvent::Attach(attach), &json!({})),
+        element(&TimelineEvent::End(end), &json!({})),
+        element(&TimelineEvent::SessionMoved(RefusalView::default()), &json!({"at": "10:02", "why": ["this", "that"]})),
+        {"kind": "drained", "at": "10:03", "at_ms": 5, "by": "operator", "times": 2, "nothing": null},
+    ]);
+    let told = element(&detail, &json!({ "timeline": timeline }));
+    let stub = admin_stub::open("200 OK", &told.to_string());
     let output = zoogate(&["session", "0x1", "--admin", &stub.address], &[]);
+    let (text, error) = (stdout(&output), stderr(&output));
+    assert_eq!(error, "");
+    let (values, events) = text.split_once("\n\n").expect("two parts");
+    for line in ["session               0x1", "identity              -", "watches               data=0 exist=0 child=0"]
+    {
+        assert!(values.lines().any(|shown| shown.starts_with(line)), "{line:?} is not in {values}");
+    }
     let expected = "\
-session          0x1
-identity         -
-server           zk1:2181
-watches          data=2 child=0
-last unanswered  none
-
-latency
-        count  p50 us
-  read  3      71.2
-  ping  1      -
+last unanswered
+  xid=9 op=exists path=/a
 
 timeline
-  10:00  attach         server=zk1:2181
-    it was free
-  10:01  session_moved  evidence=reply
+  10:00  attach         connection=7 client= server=zk1:2181 routed= outcome= requested_timeout_ms=0
+  10:01  end            connection=0 reason=reason_to_come closer= unanswered=0
     because
-    of
+  10:02  session_moved  client= connection=0 evidence= confidence= unanswered=0
+    this
+    that
+  10:03  drained        by=operator times=2
+
+latency
+         count  mean us  p50 us  p90 us  p99 us  p999 us  max us
+  read   3      -        71.2    -       -       -        -
+  write  0      -        -       -       -       -        -
+  ping   0      -        -       -       -       -        -
 ";
-    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
+    assert_eq!(events, expected);
     assert_eq!(stub.asked.recv().unwrap(), "GET /api/sessions/0x1 HTTP/1.1");
 }
 
@@ -199,7 +249,7 @@ fn nobody_and_somebody_else_are_told_apart() {
 
     let json = admin_stub::open("200 OK", "{}");
     let output = zoogate(&["moves", "--admin", &json.address], &[]);
-    assert!(stderr(&output).contains("no `moves` in its answer"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("missing field `moves`"), "{}", stderr(&output));
 
     let wrong = admin_stub::open("400 Bad Request", r#"{"error":"the query cannot be understood","reason":"limit"}"#);
     let output = zoogate(&["moves", "--admin", &wrong.address], &[]);

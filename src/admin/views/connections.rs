@@ -1,52 +1,16 @@
 //! `/api/connections`: every connection that claimed a session, open or ended, and every claim that waits while no
 //! server has been asked for it.
 
-use serde::Serialize;
-
-use super::ServerView;
-use super::fact::FactView;
+use super::fact::facts;
+use super::named_server;
+use super::moment::moment;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
-use crate::admin::time_field::TimeField;
+use crate::api::{ApiList, ApiWord, ConnectionList, ConnectionView};
 use crate::observe::{ConnectionRow, ConnectionSummary, MeterReading, Observatory};
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
-
-/// One connection.
-#[derive(Debug, Serialize)]
-struct ConnectionView {
-    connection: u64,
-    client: String,
-    /// `pooled` or `mirror`; null when it is no longer known.
-    listener: Option<&'static str>,
-    routed: Option<&'static str>,
-    #[serde(flatten)]
-    server: ServerView,
-    /// Null for a new session that was not given yet, or never.
-    session: Option<String>,
-    /// `waiting`, `attached`, `refused` or `ended`.
-    state: &'static str,
-    /// Why it ended: null while it is open, `pending` while that is not decided.
-    reason: Option<&'static str>,
-    why: Option<String>,
-    /// How sure the reason is: `weak`, `likely` or `certain`.
-    confidence: Option<&'static str>,
-    /// The evidence in values.
-    facts: Vec<FactView>,
-    unanswered: u32,
-    in_flight: u32,
-    /// Of a connection whose end is decided the session has the numbers, and these are null.
-    operations: Option<u64>,
-    client_bytes: Option<u64>,
-    server_bytes: Option<u64>,
-    #[serde(flatten)]
-    claimed_at: TimeField,
-    #[serde(flatten)]
-    attached_at: TimeField,
-    #[serde(flatten)]
-    ended_at: TimeField,
-}
 
 fn listener(routed: RouteReason) -> &'static str {
     if routed == RouteReason::Mirror { "mirror" } else { "pooled" }
@@ -101,31 +65,29 @@ impl<'a> PhaseFields<'a> {
     }
 }
 
-impl ConnectionView {
-    fn new(observatory: &Observatory, row: &ConnectionRow) -> Self {
-        let wall_clock = observatory.wall_clock();
-        let (facts, phase) = (row.facts(), PhaseFields::of(observatory, row));
-        Self {
-            connection: facts.connection.0,
-            client: facts.client.to_string(),
-            listener: phase.listener(row),
-            routed: phase.routed.map(RouteReason::label),
-            server: ServerView::new(observatory, facts.server),
-            session: facts.session.map(|session| session.to_string()),
-            state: facts.state,
-            reason: facts.reason,
-            why: phase.decided.map(|one| observatory.wording(one.server, one.ended_at).sentence(&one.facts)),
-            confidence: phase.decided.map(|one| one.confidence.label()),
-            facts: phase.decided.map_or_else(Vec::new, |one| FactView::all(observatory, &one.facts, one.ended_at)),
-            unanswered: phase.unanswered,
-            in_flight: phase.reading.map_or(0, |reading| reading.in_flight),
-            operations: phase.reading.map(|reading| reading.operations),
-            client_bytes: phase.reading.map(|reading| reading.client_bytes),
-            server_bytes: phase.reading.map(|reading| reading.server_bytes),
-            claimed_at: TimeField::claimed_at(&wall_clock, facts.claimed_at),
-            attached_at: TimeField::attached_at(&wall_clock, phase.attached_at),
-            ended_at: TimeField::ended_at(&wall_clock, phase.ended_at),
-        }
+fn connection(observatory: &Observatory, row: &ConnectionRow) -> ConnectionView {
+    let wall_clock = observatory.wall_clock();
+    let (known, phase) = (row.facts(), PhaseFields::of(observatory, row));
+    ConnectionView {
+        connection: known.connection.0,
+        client: known.client.to_string(),
+        listener: phase.listener(row).map(ApiWord::from),
+        routed: phase.routed.map(|routed| routed.label().into()),
+        server: named_server(observatory, known.server),
+        session: known.session.map(|session| session.to_string()),
+        state: known.state.into(),
+        reason: known.reason.map(ApiWord::from),
+        why: phase.decided.map(|one| observatory.wording(one.server, one.ended_at).sentence(&one.facts)),
+        confidence: phase.decided.map(|one| one.confidence.label().into()),
+        facts: phase.decided.map_or_else(Vec::new, |one| facts(observatory, &one.facts, one.ended_at)),
+        unanswered: phase.unanswered,
+        in_flight: phase.reading.map_or(0, |reading| reading.in_flight),
+        operations: phase.reading.map(|reading| reading.operations),
+        client_bytes: phase.reading.map(|reading| reading.client_bytes),
+        server_bytes: phase.reading.map(|reading| reading.server_bytes),
+        claimed_at: moment(&wall_clock, known.claimed_at),
+        attached_at: moment(&wall_clock, phase.attached_at),
+        ended_at: moment(&wall_clock, phase.ended_at),
     }
 }
 
@@ -142,6 +104,6 @@ pub(in crate::admin) fn connections(observatory: &Observatory, filter: &ListFilt
             && filter.session.is_none_or(|wanted| one.session == Some(wanted))
     };
     let keys = observatory.connection_keys(filter.limit, fits);
-    let view = |observatory: &Observatory, row: &ConnectionRow| row_text(&ConnectionView::new(observatory, row));
-    StreamedList::new("connections", keys, Observatory::connections, view)
+    let view = |observatory: &Observatory, row: &ConnectionRow| row_text(&connection(observatory, row));
+    StreamedList::new(ConnectionList::MEMBER, keys, Observatory::connections, view)
 }

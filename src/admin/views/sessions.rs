@@ -1,111 +1,55 @@
 //! `/api/sessions`: every session in short.
 
-use serde::Serialize;
 use std::cmp::Reverse;
 
-use super::{ServerView, holder, text};
+use super::time_field::moment;
+use super::{holder, named_server};
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
-use crate::admin::time_field::TimeField;
-use crate::ids::{SessionId, Zxid};
+use crate::api::{ApiList, SessionList, SessionView, WatchesView};
+use crate::ids::SessionId;
 use crate::observe::{MeterReading, Observatory, SessionRow};
 use crate::session::identity::HolderIdentity;
 use crate::session::ledger::SessionState;
 use crate::time::Timestamp;
-
-/// One session.
-#[derive(Debug, Serialize)]
-pub(super) struct SessionView {
-    #[serde(serialize_with = "text")]
-    session: SessionId,
-    /// `attached`, `pending` (no connection here carries it) or `ended`.
-    state: &'static str,
-    /// How it ended, when it has: `closed`, `expired`, `replaced` or `lapsed`.
-    ended: Option<&'static str>,
-    identity: Option<String>,
-    client: Option<String>,
-    #[serde(flatten)]
-    server: ServerView,
-    /// The myid of the server that created it, from the id itself; null where ids are not of ZooKeeper's making.
-    born_on: Option<u8>,
-    /// `ClickHouse` for a client that speaks its dialect, or is known to be one.
-    client_kind: Option<&'static str>,
-    /// The version of the protocol that both sides agreed on; 0 for all but ClickHouse's clients.
-    protocol_version: i32,
-    /// Bits of an xid: 32, or 64.
-    xid_bits: u8,
-    /// Whether what is said is compressed, so that operations are not seen.
-    compressed: bool,
-    timeout_ms: Option<i32>,
-    requested_timeout_ms: Option<i32>,
-    in_flight: u32,
-    /// Requests that the connection which ended last left unanswered.
-    unanswered: u32,
-    operations: u64,
-    errors: u64,
-    client_bytes: u64,
-    server_bytes: u64,
-    moves: u32,
-    session_moved: u32,
-    #[serde(serialize_with = "text")]
-    last_zxid: Zxid,
-    watches: WatchCountsView,
-    #[serde(flatten)]
-    attached_at: TimeField,
-    #[serde(flatten)]
-    active_at: TimeField,
-}
-
-/// Watches by kind; `carried` are those that set-watches took over, whatever their kind.
-#[derive(Debug, Serialize)]
-struct WatchCountsView {
-    data: u32,
-    exist: u32,
-    child: u32,
-    persistent: u32,
-    recursive: u32,
-    carried: u32,
-}
 
 /// When something was last heard of a session.
 fn active_at(row: &SessionRow, reading: &MeterReading) -> Timestamp {
     row.changed_at.max(reading.active_at)
 }
 
-impl SessionView {
-    pub(super) fn new(observatory: &Observatory, row: &SessionRow, reading: &MeterReading) -> Self {
-        let wall_clock = observatory.wall_clock();
-        let [data, exist, child, persistent, recursive, carried] = reading.watches;
-        Self {
-            session: row.session,
-            state: row.state.label(),
-            ended: match row.state {
-                SessionState::Ended { how, .. } => Some(how.label()),
-                _ => None,
-            },
-            identity: holder(row.identity, row.client),
-            client: row.client.map(|client| client.to_string()),
-            server: ServerView::new(observatory, row.server),
-            born_on: row.born_on,
-            client_kind: is_clickhouse(row).then_some("ClickHouse"),
-            protocol_version: row.dialect.version,
-            xid_bits: row.dialect.xid_bits(),
-            compressed: row.dialect.compressed,
-            timeout_ms: row.timeout_ms,
-            requested_timeout_ms: row.requested_ms,
-            in_flight: reading.in_flight,
-            unanswered: row.unanswered,
-            operations: reading.operations,
-            errors: reading.errors,
-            client_bytes: reading.client_bytes,
-            server_bytes: reading.server_bytes,
-            moves: row.moves,
-            session_moved: row.verdicts,
-            last_zxid: reading.last_zxid,
-            watches: WatchCountsView { data, exist, child, persistent, recursive, carried },
-            attached_at: TimeField::attached_at(&wall_clock, row.attached_at),
-            active_at: TimeField::active_at(&wall_clock, active_at(row, reading)),
-        }
+pub(super) fn session(observatory: &Observatory, row: &SessionRow, reading: &MeterReading) -> SessionView {
+    let wall_clock = observatory.wall_clock();
+    let [data, exist, child, persistent, recursive, carried] = reading.watches;
+    SessionView {
+        session: row.session.to_string(),
+        state: row.state.label().into(),
+        ended: match row.state {
+            SessionState::Ended { how, .. } => Some(how.label().into()),
+            _ => None,
+        },
+        identity: holder(row.identity, row.client),
+        client: row.client.map(|client| client.to_string()),
+        server: named_server(observatory, row.server),
+        born_on: row.born_on,
+        client_kind: is_clickhouse(row).then_some("ClickHouse".into()),
+        protocol_version: row.dialect.version,
+        xid_bits: row.dialect.xid_bits(),
+        compressed: row.dialect.compressed,
+        timeout_ms: row.timeout_ms,
+        requested_timeout_ms: row.requested_ms,
+        in_flight: reading.in_flight,
+        unanswered: row.unanswered,
+        operations: reading.operations,
+        errors: reading.errors,
+        client_bytes: reading.client_bytes,
+        server_bytes: reading.server_bytes,
+        moves: row.moves,
+        session_moved: row.verdicts,
+        last_zxid: reading.last_zxid.to_string(),
+        watches: WatchesView { data, exist, child, persistent, recursive, carried },
+        attached_at: moment(&wall_clock, row.attached_at),
+        active_at: moment(&wall_clock, active_at(row, reading)),
     }
 }
 
@@ -140,8 +84,8 @@ pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &ListFilter)
     }
     found.sort_unstable();
     let ids: Vec<SessionId> = found.into_iter().map(|(_, session)| session).collect();
-    StreamedList::new("sessions", (ids, more), Observatory::session_rows, |observatory, row: &SessionRow| {
-        row_text(&SessionView::new(observatory, row, &observatory.meters().reading(row.session)))
+    StreamedList::new(SessionList::MEMBER, (ids, more), Observatory::session_rows, |observatory, row: &SessionRow| {
+        row_text(&session(observatory, row, &observatory.meters().reading(row.session)))
     })
 }
 

@@ -2,9 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use serde_json::Value;
-
-use crate::cli::table::{TextTable, cell};
+use crate::cli::table::{Column, TextTable};
 use crate::text::one_line;
 
 /// Columns of text.
@@ -49,12 +47,11 @@ impl<'a> DemoScreen<'a> {
         self.out.flush()
     }
 
-    /// Rows of the API's elements under titles; title and JSON pointer for each column.
-    pub(super) fn table(&mut self, columns: &[(&str, &str)], elements: &[Value]) -> io::Result<()> {
-        let titles: Vec<String> = columns.iter().map(|(title, _)| format!("  {title}")).collect();
-        let mut table = TextTable::new(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+    /// Elements in rows under the titles of the columns.
+    pub(super) fn table<T>(&mut self, columns: &[Column<T>], elements: &[T]) -> io::Result<()> {
+        let mut table = TextTable::new(columns.iter().map(|(title, _)| format!("  {title}")));
         for element in elements {
-            table.row(columns.iter().map(|(_, pointer)| format!("  {}", cell(element.pointer(pointer)))));
+            table.row(columns.iter().map(|(_, show)| format!("  {}", show(element))));
         }
         table.write(self.out)?;
         self.out.flush()

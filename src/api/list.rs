@@ -1,0 +1,89 @@
+//! Lists: where they are, what they hold, and what they are asked for.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{ConnectionView, MoveView, RefusalView, ServerView, SessionView};
+
+/// A list of the API.
+pub trait ApiList: DeserializeOwned {
+    /// What it lists.
+    type Element: Serialize + DeserializeOwned + 'static;
+    /// Where it is.
+    const PATH: &'static str;
+    /// The member that holds the elements.
+    const MEMBER: &'static str;
+    /// Its elements, and whether there are more than were asked for.
+    fn into_elements(self) -> (Vec<Self::Element>, bool);
+}
+
+macro_rules! lists {
+    ($($type:ident: $path:literal $member:ident $element:ty, $what:literal;)*) => {
+        $(
+            #[doc = $what]
+            #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+            pub struct $type {
+                /// The elements.
+                pub $member: Vec<$element>,
+                /// Whether there are more than were asked for.
+                #[serde(default)]
+                pub more: bool,
+            }
+
+            impl ApiList for $type {
+                type Element = $element;
+                const PATH: &'static str = $path;
+                const MEMBER: &'static str = stringify!($member);
+                fn into_elements(self) -> (Vec<Self::Element>, bool) {
+                    (self.$member, self.more)
+                }
+            }
+        )*
+    };
+}
+
+lists! {
+    SessionList: "/api/sessions" sessions SessionView, "Every session in short, newest activity first.";
+    MoveList: "/api/moves" moves MoveView, "The newest moves, in order of time.";
+    RefusalList: "/api/session-moved" session_moved RefusalView, "The newest refusals of moved sessions, in order of time.";
+    ServerList: "/api/servers" servers ServerView, "The servers, in configured order.";
+    ConnectionList: "/api/connections" connections ConnectionView, "Connections, newest first.";
+}
+
+macro_rules! parameters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        /// What a list is asked for. What is not given narrows nothing down.
+        #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct ListParameters {
+            $($(#[$doc])* pub $name: Option<$type>,)*
+        }
+
+        impl ListParameters {
+            /// Names and values of those that are given.
+            pub fn pairs(&self) -> Vec<(&'static str, String)> {
+                let all = [$((stringify!($name), self.$name.as_ref().map(ToString::to_string)),)*];
+                all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+            }
+        }
+    };
+}
+
+parameters! {
+    /// How many elements at most.
+    limit: usize,
+    /// A server, by its address or its number.
+    server: String,
+    /// A client: its address, with or without the port.
+    client: String,
+    /// A part of the holder's name.
+    identity: String,
+    /// A session id.
+    session: String,
+    /// The state, as the list shows it.
+    state: String,
+    /// The reason of an end, as the list shows it.
+    reason: String,
+    /// Whether the session was moved or refused at least once.
+    moved: bool,
+}

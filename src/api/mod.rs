@@ -1,0 +1,34 @@
+//! What the admin address answers, as types: the server writes them as JSON, the command line reads them back.
+//!
+//! Names of members are a promise to everybody who reads the API: they are added to, never renamed. So that two
+//! versions understand each other, words out of tables (states, reasons) are open text here, members that are not
+//! known are passed over, and a member that is added later is optional.
+
+mod connection;
+mod fact;
+mod list;
+mod moment;
+mod moves;
+mod server;
+mod session;
+mod session_detail;
+mod state;
+
+use std::borrow::Cow;
+
+pub use connection::ConnectionView;
+pub use fact::{FactView, RequestView};
+pub use list::{ApiList, ConnectionList, ListParameters, MoveList, RefusalList, ServerList, SessionList};
+pub use moment::{
+    ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, SeenTime, SentTime, SinceTime,
+};
+pub use moves::{MoveView, RefusalView};
+pub use server::{NamedServer, ServerView};
+pub use session::{SessionView, WatchesView};
+pub use session_detail::{
+    AttachView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent,
+};
+pub use state::{ErrorAnswer, LivenessAnswer, LogLevelAnswer, LogLevelRequest, READY, ReadinessAnswer};
+
+/// A word out of a table of the server's; a newer server may have more of them.
+pub type ApiWord = Cow<'static, str>;

@@ -1,0 +1,80 @@
+//! Sessions in short.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ActiveTime, ApiWord, AttachedTime, NamedServer};
+
+/// One session.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its id, in hexadecimal.
+    pub session: String,
+    /// `attached`, `pending` (no connection here carries it) or `ended`.
+    pub state: ApiWord,
+    /// How it ended, when it has: `closed`, `expired`, `replaced` or `lapsed`.
+    pub ended: Option<ApiWord>,
+    /// Who holds it: by what it did, otherwise by its address.
+    pub identity: Option<String>,
+    /// The address of the client that claimed it last.
+    pub client: Option<String>,
+    /// The server that carries it, or carried it last.
+    #[serde(flatten)]
+    pub server: NamedServer,
+    /// The myid of the server that created it, from the id itself; null where ids are not of ZooKeeper's making.
+    pub born_on: Option<u8>,
+    /// `ClickHouse` for a client that speaks its dialect, or is known to be one.
+    pub client_kind: Option<ApiWord>,
+    /// The version of the protocol that both sides agreed on; 0 for all but ClickHouse's clients.
+    pub protocol_version: i32,
+    /// Bits of an xid: 32, or 64.
+    pub xid_bits: u8,
+    /// Whether what is said is compressed, so that operations are not seen.
+    pub compressed: bool,
+    /// The timeout that the server granted, in milliseconds.
+    pub timeout_ms: Option<i32>,
+    /// The timeout that the client asked for, in milliseconds.
+    pub requested_timeout_ms: Option<i32>,
+    /// Requests that wait for their answer.
+    pub in_flight: u32,
+    /// Requests that the connection which ended last left unanswered.
+    pub unanswered: u32,
+    /// Answered requests.
+    pub operations: u64,
+    /// Answers with an error code.
+    pub errors: u64,
+    /// Bytes from its client.
+    pub client_bytes: u64,
+    /// Bytes from its servers.
+    pub server_bytes: u64,
+    /// Times that it came to another server.
+    pub moves: u32,
+    /// Times that it was refused because it had moved.
+    pub session_moved: u32,
+    /// The newest zxid that it was shown, in hexadecimal.
+    pub last_zxid: String,
+    /// The watches that it has set.
+    pub watches: WatchesView,
+    /// When a server gave it last.
+    #[serde(flatten)]
+    pub attached_at: AttachedTime,
+    /// When something was last heard of it.
+    #[serde(flatten)]
+    pub active_at: ActiveTime,
+}
+
+/// Watches by kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct WatchesView {
+    /// On a node's data.
+    pub data: u32,
+    /// On a node that is missing.
+    pub exist: u32,
+    /// On a node's children.
+    pub child: u32,
+    /// On data and children of a node, until they are removed.
+    pub persistent: u32,
+    /// On a whole subtree, until they are removed.
+    pub recursive: u32,
+    /// Those that set-watches took over from an earlier connection, whatever their kind.
+    pub carried: u32,
+}
