@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod ids;
+pub mod lock;
 pub mod observe;
 pub mod proxy;
 pub mod route;

@@ -7,26 +7,27 @@
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
+    ("lock", &[]),
     ("config", &["text", "ids"]),
     ("wire", &["text", "ids", "time"]),
     ("session", &["wire", "text", "ids", "time"]),
     ("route", &["session", "wire", "text", "ids", "time"]),
     ("sim", &["route", "session", "wire", "text", "ids", "time"]),
-    ("observe", &["config", "route", "session", "wire", "text", "ids", "time"]),
-    ("control", &["session", "ids"]),
-    ("proxy", &["control", "observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("observe", &["config", "route", "session", "wire", "text", "lock", "ids", "time"]),
+    ("control", &["session", "lock", "ids"]),
+    ("proxy", &["control", "observe", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("api", &["config"]),
-    ("admin", &["api", "control", "observe", "config", "route", "session", "wire", "text", "ids", "time"]),
+    ("admin", &["api", "control", "observe", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("bounds", &["proxy", "admin", "control", "observe", "route", "session"]),
     (
         "cli",
         &[
-            "proxy", "admin", "api", "control", "observe", "sim", "config", "route", "session", "wire", "text", "ids",
-            "time",
+            "proxy", "admin", "api", "control", "observe", "sim", "config", "route", "session", "wire", "text", "lock",
+            "ids", "time",
         ],
     ),
 ];

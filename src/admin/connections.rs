@@ -3,8 +3,9 @@
 //! Open connections keep no new one out: when all places are taken, the connection that has been idle the longest is
 //! closed, whether it asks for nothing, does not finish its request, or does not read its answer.
 
+use crate::lock::lock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -58,7 +59,7 @@ impl AdminConnection {
     }
 
     fn lock(&self) -> MutexGuard<'_, AdminConnectionState> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.standing)
     }
 
     /// Bytes came from it.
@@ -138,7 +139,7 @@ pub(super) struct AdminConnections {
 
 impl AdminConnections {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<AdminConnection>>> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inside)
     }
 
     /// Admits one more, for which another one may be closed; None while all open ones wait for an answer.

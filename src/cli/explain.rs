@@ -7,7 +7,11 @@ use crate::session::verdict::{EndReason, Evidence};
 
 /// The words that can be asked for.
 pub(super) fn words() -> Vec<&'static str> {
-    EndReason::ALL.map(EndReason::label).into_iter().chain(Evidence::ALL.map(Evidence::label)).collect()
+    EndReason::ALL
+        .iter()
+        .map(|reason| reason.label())
+        .chain(Evidence::ALL.iter().map(|evidence| evidence.label()))
+        .collect()
 }
 
 /// Explains one word, or all of them.
@@ -16,13 +20,13 @@ pub(super) fn explain(word: Option<&str>, out: &mut dyn Write) -> anyhow::Result
     if word.is_none() {
         writeln!(out, "Why a connection ended (reason):\n")?;
     }
-    for reason in EndReason::ALL.into_iter().filter(|reason| asked(reason.label())) {
+    for reason in EndReason::ALL.iter().filter(|reason| asked(reason.label())) {
         writeln!(out, "{}\n    {}\n    look at: {}", reason.label(), reason.meaning(), reason.advice())?;
     }
     if word.is_none() {
         writeln!(out, "\nWhat shows that a session was refused because it had moved (evidence):\n")?;
     }
-    for evidence in Evidence::ALL.into_iter().filter(|evidence| asked(evidence.label())) {
+    for evidence in Evidence::ALL.iter().filter(|evidence| asked(evidence.label())) {
         writeln!(out, "{}\n    {}", evidence.label(), evidence.meaning())?;
     }
     Ok(CommandOutcome::Success)

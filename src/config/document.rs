@@ -169,16 +169,11 @@ fn description<'a>(schema: &'a Value, name: &KeyName) -> &'a str {
 /// Writes a text as comment lines of at most [`WIDTH`] columns; its line breaks within paragraphs do not count.
 fn comment(text: &mut String, about: &str) {
     for paragraph in about.split("\n\n") {
-        let mut line = String::from("#");
-        for word in paragraph.split_whitespace() {
-            if line.len() + 1 + word.len() > WIDTH {
-                let _ = writeln!(text, "{line}");
-                line.truncate(1);
-            }
-            line.push(' ');
-            line.push_str(word);
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let layout = textwrap::Options::new(WIDTH).initial_indent("# ").subsequent_indent("# ").break_words(false);
+        for line in textwrap::wrap(&words, layout) {
+            let _ = writeln!(text, "{line}");
         }
-        let _ = writeln!(text, "{line}");
     }
 }
 

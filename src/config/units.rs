@@ -1,4 +1,7 @@
 //! Values with units: `"10s"`, `"64KiB"`. A bare number of seconds or of something else is never guessed.
+//!
+//! One number and one unit each, out of four: an error can name all that is allowed, what is printed can be read back,
+//! and the schema has a pattern. The usual crates take months (`1M` beside `1m`) and decimal sizes (`64KB`) as well.
 
 use std::borrow::Cow;
 use std::fmt;

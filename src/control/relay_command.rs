@@ -1,7 +1,7 @@
 //! What a connection can be told.
 
 /// A command to the task that carries a connection. A stronger one replaces a weaker one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, strum::VariantArray)]
 #[repr(u8)]
 pub(crate) enum RelayCommand {
     /// Go on.
@@ -25,16 +25,7 @@ pub(crate) enum RelayCommand {
 
 impl RelayCommand {
     /// All commands, each at the place of its number.
-    const ALL: [Self; 8] = [
-        Self::GoOn,
-        Self::CheckServer,
-        Self::EndWhenIdle,
-        Self::EndAtBoundary,
-        Self::EndForLateClaim,
-        Self::DisconnectAtBoundary,
-        Self::DisconnectNow,
-        Self::Superseded,
-    ];
+    const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The command with this number; a number that none has counts as the strongest.
     #[inline]
@@ -65,7 +56,7 @@ mod tests {
 
     #[test]
     fn commands_are_found_by_their_numbers_and_ordered_by_strength() {
-        for (place, command) in RelayCommand::ALL.into_iter().enumerate() {
+        for (place, &command) in RelayCommand::ALL.iter().enumerate() {
             assert_eq!((usize::from(command as u8), RelayCommand::of(command as u8)), (place, command));
         }
         assert!(RelayCommand::ALL.is_sorted());

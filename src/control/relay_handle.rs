@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
 use super::relay_command::RelayCommand;
+use crate::lock::lock;
 
 /// One end of a connection's mailbox. A client has one from its claim on, whoever carries it.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl RelayHandle {
 
     /// Has this task woken by commands from now on, in the place of any other. The command is to be read afterwards.
     pub(crate) fn wakes(&self, waker: &Waker) {
-        self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).clone_from(waker);
+        lock(&self.0.waker).clone_from(waker);
     }
 
     /// Forgets a check that was made.
@@ -45,7 +46,7 @@ impl RelayHandle {
     /// Sends a command.
     pub(crate) fn send(&self, command: RelayCommand) {
         if self.0.command.fetch_max(command as u8, Ordering::Relaxed) < command as u8 {
-            self.0.waker.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
+            lock(&self.0.waker).wake_by_ref();
         }
     }
 

@@ -1,7 +1,7 @@
 //! The connections that a worker carries, by their numbers, so that they can be given commands.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use foldhash::fast::RandomState;
@@ -11,6 +11,7 @@ use super::claim_key::ClaimKey;
 use super::relay_command::{CommandDelivery, RelayCommand};
 use super::relay_handle::RelayHandle;
 use crate::ids::{ConnectionId, ServerId};
+use crate::lock::lock;
 use crate::session::connection_end::DisconnectPoint;
 
 /// Who may be told that the session has gone elsewhere.
@@ -126,7 +127,7 @@ impl RelayRegistry {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, RegistryEntry, RandomState>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.entries)
     }
 }
 

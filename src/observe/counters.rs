@@ -20,7 +20,8 @@ pub const LARGE_SIZES: [&str; 4] = ["half", "nine_tenths", "limit", "4_mib"];
 pub const EVENT_TYPES: [&str; 5] = ["unknown", "created", "deleted", "data_changed", "children_changed"];
 
 /// Which way a frame went.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Direction {
     /// From client to server.
     Request,
@@ -30,14 +31,11 @@ pub enum Direction {
 
 impl Direction {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::Request, Self::Reply];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name in labels.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Reply => "reply",
-        }
+        self.into()
     }
 }
 

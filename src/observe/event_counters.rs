@@ -4,93 +4,30 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::{Counter, Key, Label, Level, Metadata, Recorder};
+use rustix::io::Errno;
 
 use super::catalog::{self, Metric};
 use crate::ids::ServerId;
 use crate::session::own_pause::AddedPause;
 use crate::session::probe_result::ServerHealth;
 use crate::session::verdict::{Confidence, EndReason, Evidence, RouteReason};
-use crate::wire::DecodeFault;
-use crate::wire::first_frame::ForeignProtocol;
+use crate::wire::first_frame::{ForeignProtocol, WORDS};
+use crate::wire::{DecodeFault, FaultKind};
 
 /// What is registered says nothing about where in the code; the exporter does not look.
 pub(super) const METADATA: Metadata<'static> = Metadata::new("zoogate", Level::INFO, None);
 
-const ROUTES: [RouteReason; 7] = [
-    RouteReason::Mirror,
-    RouteReason::Spread,
-    RouteReason::Pinned,
-    RouteReason::Unpinned,
-    RouteReason::PinUnhealthy,
-    RouteReason::Fallback,
-    RouteReason::Followed,
-];
-const CONFIDENCES: [Confidence; 3] = [Confidence::Weak, Confidence::Likely, Confidence::Certain];
-const HEALTHS: [ServerHealth; 7] = [
-    ServerHealth::Unknown,
-    ServerHealth::Serving,
-    ServerHealth::NotServing,
-    ServerHealth::Unresponsive,
-    ServerHealth::HangingUp,
-    ServerHealth::Refusing,
-    ServerHealth::Unreachable,
-];
-const FOREIGNS: [ForeignProtocol; 4] =
-    [ForeignProtocol::Tls, ForeignProtocol::Http, ForeignProtocol::ProxyLine, ForeignProtocol::Unknown];
-/// The labels of [`DecodeFault`], and of a frame that was read in part only, which is no fault of its conversation.
-const FAULTS: [&str; 10] = [
-    "negative_frame",
-    "short_frame",
-    "field_overrun",
-    "negative_length",
-    "tracing_context",
-    "early_bytes",
-    "short_handshake",
-    "long_handshake",
-    "handshake_password",
-    UNKNOWN_PART,
-];
 /// A multi with an operation of no known layout.
 const UNKNOWN_PART: &str = "unknown_sub_operation";
-/// The words that [`first_frame`](crate::wire::first_frame) tells, and the place of any other.
-const WORDS: [&str; 36] = [
-    "conf",
-    "cons",
-    "crst",
-    "dirs",
-    "dump",
-    "envi",
-    "gtmk",
-    "hash",
-    "isro",
-    "mntr",
-    "ruok",
-    "srst",
-    "srvr",
-    "stat",
-    "stmk",
-    "wchc",
-    "wchp",
-    "wchs",
-    "apiv",
-    "clrs",
-    "csnp",
-    "ftfl",
-    "jmdp",
-    "jmep",
-    "jmfp",
-    "jmst",
-    "lgif",
-    "lgrq",
-    "pfev",
-    "rclc",
-    "rcvr",
-    "rqld",
-    "uptm",
-    "ydld",
-    "telnet_close",
-    "other",
-];
+/// The words that [`first_frame`](crate::wire::first_frame) knows, the end of a telnet session, and the place of any
+/// other.
+const WORD_LABELS: [&str; WORDS.len() + 2] = {
+    let mut labels = [OTHER; WORDS.len() + 2];
+    let (known, rest) = labels.split_at_mut(WORDS.len());
+    known.copy_from_slice(&WORDS);
+    rest[0] = "telnet_close";
+    labels
+};
 /// Why a conversation is opaque when a frame of it could not be read.
 const DECODE_FAULT: &str = "decode_fault";
 /// Why a conversation is opaque whose two sides agreed to compress it.
@@ -192,25 +129,22 @@ impl EventCounters {
         let grid = |metric: &Metric, values: &[&[&str]]| CounterGrid::new(recorder, metric, values, all);
         let servers: Vec<&str> = servers.iter().map(String::as_str).collect();
         let servers = servers.as_slice();
-        let opaque: Vec<&str> =
-            FOREIGNS.iter().map(|foreign| foreign.label()).chain([DECODE_FAULT, COMPRESSION]).collect();
+        let opaque: Vec<&str> = labels(ForeignProtocol::ALL).into_iter().chain([DECODE_FAULT, COMPRESSION]).collect();
+        let faults: Vec<&str> = labels(FaultKind::ALL).into_iter().chain([UNKNOWN_PART]).collect();
         Self {
-            attaches: grid(&catalog::ATTACHES, &[servers, &labels(&ROUTES, RouteReason::label)]),
+            attaches: grid(&catalog::ATTACHES, &[servers, &labels(RouteReason::ALL)]),
             refusals: grid(&catalog::REFUSALS, &[servers]),
             moves: CounterGrid::new(recorder, &catalog::MOVES, &[servers, servers], |place| place[0] != place[1]),
-            session_moved: grid(
-                &catalog::SESSION_MOVED,
-                &[servers, &labels(&Evidence::ALL, Evidence::label), &labels(&CONFIDENCES, Confidence::label)],
-            ),
+            session_moved: grid(&catalog::SESSION_MOVED, &[servers, &labels(Evidence::ALL), &labels(Confidence::ALL)]),
             shared: grid(&catalog::SHARED_SESSIONS, &[]),
-            ends: grid(&catalog::CONNECTION_ENDS, &[servers, &labels(&EndReason::ALL, EndReason::label)]),
+            ends: grid(&catalog::CONNECTION_ENDS, &[servers, &labels(EndReason::ALL)]),
             unanswered: grid(&catalog::UNANSWERED, &[servers]),
             oversized: grid(&catalog::OVERSIZED_FRAMES, &[servers]),
             opaque: grid(&catalog::OPAQUE, &[&opaque]),
-            faults: grid(&catalog::DECODE_FAULTS, &[&FAULTS]),
-            words: grid(&catalog::WORDS, &[&WORDS]),
+            faults: grid(&catalog::DECODE_FAULTS, &[&faults]),
+            words: grid(&catalog::WORDS, &[&WORD_LABELS]),
             connect_failures: grid(&catalog::CONNECT_FAILURES, &[servers, &CONNECT_FAILURES]),
-            probes: grid(&catalog::PROBES, &[servers, &labels(&HEALTHS, ServerHealth::label)]),
+            probes: grid(&catalog::PROBES, &[servers, &labels(ServerHealth::ALL)]),
             rejected: grid(&catalog::REJECTED, &[&REJECTIONS]),
             listener_errors: grid(&catalog::LISTENER_ERRORS, &[&OPERATIONS, &LISTENER_ERRORS]),
             clock_steps: grid(&catalog::CLOCK_STEPS, &[]),
@@ -247,28 +181,26 @@ impl EventCounters {
     }
 
     pub(super) fn probed(&self, server: ServerId, health: ServerHealth) {
-        self.probes.add(&[server.index(), position(&HEALTHS, health)], 1);
+        self.probes.add(&[server.index(), health as usize], 1);
     }
 
     pub(super) fn word(&self, name: &str) {
-        self.words.add(&[word(&WORDS, name)], 1);
+        self.words.add(&[word(&WORD_LABELS, name)], 1);
     }
 
     /// A connection does not speak ZooKeeper, or not in the clear.
     pub(super) fn foreign(&self, what: ForeignProtocol) {
-        self.opaque.add(&[position(&FOREIGNS, what)], 1);
+        self.opaque.add(&[what as usize], 1);
     }
 
     /// A conversation became opaque because a frame could not be read.
     pub(super) fn fault(&self, fault: DecodeFault) {
-        self.opaque.add(&[FOREIGNS.len()], 1);
-        if let Some(place) = FAULTS.iter().position(|label| *label == fault.label()) {
-            self.faults.add(&[place], 1);
-        }
+        self.opaque.add(&[ForeignProtocol::ALL.len()], 1);
+        self.faults.add(&[fault.kind() as usize], 1);
     }
 
     pub(super) fn attached(&self, server: ServerId, routed: RouteReason) {
-        self.attaches.add(&[server.index(), position(&ROUTES, routed)], 1);
+        self.attaches.add(&[server.index(), routed as usize], 1);
     }
 
     pub(super) fn refused(&self, server: ServerId) {
@@ -280,7 +212,7 @@ impl EventCounters {
     }
 
     pub(super) fn session_moved(&self, server: ServerId, evidence: Evidence, confidence: Confidence) {
-        let place = [server.index(), position(&Evidence::ALL, evidence), position(&CONFIDENCES, confidence)];
+        let place = [server.index(), evidence as usize, confidence as usize];
         self.session_moved.add(&place, 1);
     }
 
@@ -290,11 +222,11 @@ impl EventCounters {
 
     /// A frame was read in part only.
     pub(super) fn unknown_part(&self) {
-        self.faults.add(&[word(&FAULTS, UNKNOWN_PART)], 1);
+        self.faults.add(&[FaultKind::ALL.len()], 1);
     }
 
     pub(super) fn compressed(&self) {
-        self.opaque.add(&[FOREIGNS.len() + 1], 1);
+        self.opaque.add(&[ForeignProtocol::ALL.len() + 1], 1);
     }
 
     /// A claim was carried out that had been left behind.
@@ -327,7 +259,7 @@ impl EventCounters {
     }
 
     pub(super) fn ended(&self, server: ServerId, reason: EndReason) {
-        self.ends.add(&[server.index(), position(&EndReason::ALL, reason)], 1);
+        self.ends.add(&[server.index(), reason as usize], 1);
     }
 
     pub(super) fn unanswered(&self, server: ServerId, requests: u32) {
@@ -344,27 +276,20 @@ fn word(table: &[&str], word: &str) -> usize {
     table.iter().position(|known| *known == word).unwrap_or(table.len() - 1)
 }
 
-/// The name of an error that a listener can meet; numbers are Linux's, where the standard library has no name.
+/// The name of an error that a listener can meet.
 fn reason_of(error: &io::Error) -> &'static str {
-    const ENFILE: i32 = 23;
-    const EMFILE: i32 = 24;
-    const ENOBUFS: i32 = 105;
-    match (error.raw_os_error(), error.kind()) {
-        (Some(EMFILE), _) => "process_descriptors",
-        (Some(ENFILE), _) => "system_descriptors",
-        (Some(ENOBUFS), _) | (_, io::ErrorKind::OutOfMemory) => "memory",
-        (_, io::ErrorKind::AddrInUse) => "address_in_use",
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => "process_descriptors",
+        Some(Errno::NFILE) => "system_descriptors",
+        Some(Errno::NOBUFS | Errno::NOMEM) => "memory",
+        Some(Errno::ADDRINUSE) => "address_in_use",
         _ => OTHER,
     }
 }
 
-fn labels<T: Copy>(values: &[T], label: fn(T) -> &'static str) -> Vec<&'static str> {
-    values.iter().map(|value| label(*value)).collect()
-}
-
-/// The place of a value in a table that lists all values.
-fn position<T: Copy + PartialEq>(all: &[T], value: T) -> usize {
-    all.iter().position(|one| *one == value).unwrap_or(0)
+/// The labels of all values of an enum, each at the place of its number.
+fn labels<T: Copy + Into<&'static str>>(all: &[T]) -> Vec<&'static str> {
+    all.iter().map(|value| (*value).into()).collect()
 }
 
 #[cfg(test)]
@@ -393,7 +318,7 @@ mod tests {
             events.compressed();
             events.set_dropped([7, 8, 9, 10, 11, 12]);
             events.connect_failed(ServerId(0), "no such reason");
-            events.listener_failed("accept", &io::Error::from_raw_os_error(24));
+            events.listener_failed("accept", &Errno::MFILE.into());
         });
         for line in [
             r#"zoogate_connection_ends_total{server="zk2:2181",reason="lagging_server"} 1"#,
@@ -430,22 +355,5 @@ mod tests {
             page.lines().filter(|line| line.starts_with("zoogate_connection_ends_total{")).count(),
             3 * EndReason::ALL.len()
         );
-    }
-
-    #[test]
-    fn labels_of_faults_are_known() {
-        use crate::wire::OpCode;
-        let faults = [
-            DecodeFault::NegativeFrame(-1),
-            DecodeFault::ShortFrame { len: 1, header: 8 },
-            DecodeFault::FieldOverrun { op: OpCode::CREATE, need: 2, left: 1 },
-            DecodeFault::NegativeLength { op: OpCode::CREATE, value: -2 },
-            DecodeFault::TracingContext,
-            DecodeFault::EarlyBytes,
-            DecodeFault::ShortHandshake { len: 1 },
-            DecodeFault::LongHandshake(i32::MAX),
-            DecodeFault::HandshakePassword(-2),
-        ];
-        assert_eq!(faults.map(DecodeFault::label), FAULTS[..FAULTS.len() - 1]);
     }
 }

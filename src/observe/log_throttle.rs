@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::lock::lock;
 use crate::ids::ServerId;
+use crate::lock::lock;
 
 /// Between two lines of one kind.
 pub(crate) const PAUSE: Duration = Duration::from_secs(10);

@@ -41,13 +41,10 @@ pub enum LogError {
     Gone,
 }
 
-/// All levels, in the order in which [`LogControl`] numbers them.
-const LEVELS: [LogLevel; 5] = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
-
 impl LogControl {
     /// The least severe events that are written.
     pub fn level(&self) -> LogLevel {
-        LEVELS.get(usize::from(self.level.load(Ordering::Relaxed))).copied().unwrap_or(LogLevel::Info)
+        LogLevel::ALL.get(usize::from(self.level.load(Ordering::Relaxed))).copied().unwrap_or(LogLevel::Info)
     }
 
     /// Writes events from this level on.
@@ -57,7 +54,7 @@ impl LogControl {
     pub fn set_level(&self, level: LogLevel) -> Result<(), LogError> {
         // The filter first: the level that is shown must be one that is in force.
         self.filter.reload(targets(level)).map_err(|_| LogError::Gone)?;
-        self.level.store(number(level), Ordering::Relaxed);
+        self.level.store(level as u8, Ordering::Relaxed);
         Ok(())
     }
 
@@ -65,10 +62,6 @@ impl LogControl {
     pub fn dropped_lines(&self) -> u64 {
         self.dropped.dropped_lines() as u64 + self.failed.load(Ordering::Relaxed)
     }
-}
-
-fn number(level: LogLevel) -> u8 {
-    LEVELS.iter().position(|one| *one == level).unwrap_or_default() as u8
 }
 
 /// Our own events from the given level on; of the crates we use only what should be looked at.
@@ -107,7 +100,7 @@ pub fn log_to(
     let dropped = lines.error_counter();
     let (filter, handle) = reload::Layer::new(targets(level));
     let subscriber = tracing_subscriber::registry().with(filter).with(format_layer(format, lines));
-    let control = LogControl { filter: handle, level: Arc::new(AtomicU8::new(number(level))), dropped, failed };
+    let control = LogControl { filter: handle, level: Arc::new(AtomicU8::new(level as u8)), dropped, failed };
     (subscriber, control, guard)
 }
 
@@ -175,7 +168,7 @@ pub(super) mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::observe::lock::lock;
+    use crate::lock::lock;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);

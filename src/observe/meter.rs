@@ -13,7 +13,8 @@ use crate::time::Timestamp;
 use crate::wire::OpClass;
 
 /// The classes that latency is kept for, by connection and session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum LatencyClass {
     /// Answered by the connected server.
     Read,
@@ -25,15 +26,11 @@ pub enum LatencyClass {
 
 impl LatencyClass {
     /// All classes.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Ping];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name in labels and JSON.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Ping => "ping",
-        }
+        self.into()
     }
 
     /// The class of an operation; None for handshakes, credentials, session ends and what is unknown.

@@ -59,7 +59,7 @@ impl MeterRegistry {
         let finished = entry.finished.get_or_insert_default();
         // Nothing is in flight on a connection that has ended, and its watches went with it.
         finished.reading.merge(&MeterReading { in_flight: 0, watches: WatchCounts::default(), ..meter.read() });
-        for class in LatencyClass::ALL {
+        for &class in LatencyClass::ALL {
             finished.latency[class as usize].merge(meter.latency(class));
         }
     }
@@ -124,7 +124,7 @@ impl MeterEntry {
     fn meters(&self) -> SessionMeters {
         let mut latency = self.finished.as_ref().map(|finished| finished.latency.clone()).unwrap_or_default();
         for (_, meter) in &self.live {
-            for class in LatencyClass::ALL {
+            for &class in LatencyClass::ALL {
                 latency[class as usize].merge(meter.latency(class));
             }
         }

@@ -13,7 +13,6 @@ mod event_counters;
 pub(crate) mod finding_log;
 mod histogram;
 mod histogram_snapshot;
-mod lock;
 pub(crate) mod log_throttle;
 pub(crate) mod logging;
 mod meter;

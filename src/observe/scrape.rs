@@ -9,13 +9,13 @@ use super::catalog::{self, CATALOG, Metric, MetricKind};
 use super::counters::{Direction, EVENT_TYPES, LARGE_SIZES, ServerCounters};
 use super::event_counters::{EventCounters, METADATA};
 use super::histogram_snapshot::HistogramSnapshot;
-use super::lock::lock;
 use super::meter::LatencyClass;
 use super::metrics_page::{COARSE, FINE, MetricsPage};
 use super::observatory::Observatory;
 use super::rows::SessionPlace;
 use super::session_series::{LatencyByClass, SeriesCandidate, SessionSeries};
 use crate::ids::SessionId;
+use crate::lock::lock;
 use crate::session::ledger::SessionState;
 use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::wire::{ErrorCode, OpCode};
@@ -130,7 +130,7 @@ impl MetricsExporter {
             self.counter(&catalog::WATCH_EVENTS, &[server, name], sum(&|worker| worker.events()[kind]));
         }
         self.counter(&catalog::UNTRACKED, &[server], sum(&ServerCounters::untracked));
-        for direction in Direction::ALL {
+        for &direction in Direction::ALL {
             for (size, name) in LARGE_SIZES.into_iter().enumerate() {
                 let frames = sum(&|worker| worker.large_frames(direction)[size]);
                 self.counter(&catalog::LARGE_FRAMES, &[server, direction.label(), name], frames);
@@ -237,7 +237,7 @@ impl MetricsExporter {
         }
         page.family(&catalog::SESSION_LATENCY);
         let mut show = |session: &str, latency: &LatencyByClass| {
-            for class in LatencyClass::ALL.into_iter().filter(|class| !latency[*class as usize].is_empty()) {
+            for &class in LatencyClass::ALL.iter().filter(|class| !latency[**class as usize].is_empty()) {
                 let labels = [session, class.label()];
                 page.histogram(&catalog::SESSION_LATENCY, &labels, &latency[class as usize], &COARSE);
             }

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::lock::lock;
 use crate::time::Timestamp;
 
 /// Claims that are remembered at once, some 100 bytes each; beyond that the new ones are not.
@@ -150,7 +151,7 @@ impl ClaimRegistry {
     }
 
     fn lock(&self) -> MutexGuard<'_, RegistryEntries> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.book)
     }
 }
 

@@ -6,13 +6,14 @@
 //! that itself.
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::proxy_state::Permit;
 use crate::config::ListenerKind;
+use crate::lock::lock;
 
 /// Clients that a worker may have above the one with the fewest: giving one away costs some microseconds.
 const SLACK: usize = 1;
@@ -50,7 +51,7 @@ impl WorkerQueues {
 
     /// The clients that are given to a worker; None when they were asked for before.
     pub(super) fn of(&self, worker: usize) -> Option<UnboundedReceiver<HandedClient>> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get_mut(worker)?.take()
+        lock(&self.ends).get_mut(worker)?.take()
     }
 
     /// The worker for a client that this one has let in; it carries one more from now on.

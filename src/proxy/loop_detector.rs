@@ -6,7 +6,7 @@
 //! an order that is drawn: when enough of them come in while they are out, it leads back.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::probe_question::ProbeQuestion;
 use crate::ids::ServerId;
+use crate::lock::lock;
 use crate::time::Timestamp;
 
 /// How old a question may be that a word which comes in is taken for, and how long that word waits at most.
@@ -152,7 +153,7 @@ impl LoopDetector {
     }
 
     fn trial(&self) -> MutexGuard<'_, Option<TrialWord>> {
-        self.trial.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.trial)
     }
 }
 

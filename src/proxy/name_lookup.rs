@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use smallvec::SmallVec;
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::own_address::is_own_address;
 use crate::config::{OwnListeners, ServerAddress};
+use crate::lock::lock;
 
 /// The addresses that a name stands for; most stand for one.
 pub(super) type NameAddresses = SmallVec<[SocketAddr; 1]>;
@@ -55,7 +56,7 @@ impl ServerName {
             found = found.or(listener);
             listener.is_none()
         });
-        let mut known = self.own_listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.own_listener);
         if *known != found
             && let Some(listener) = found
         {
@@ -68,7 +69,7 @@ impl ServerName {
 
     /// The listener of this proxy that the name stood for when it was last looked up.
     pub(super) fn own_listener(&self) -> Option<SocketAddr> {
-        *self.own_listener.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.own_listener)
     }
 
     /// Whether the server was found to lead back to this proxy.
@@ -111,7 +112,7 @@ impl ServerName {
 
     /// The look-up that runs, or a new one.
     fn look_up(&self) -> watch::Receiver<LookupAnswer> {
-        let mut look_up = self.look_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut look_up = lock(&self.look_up);
         // A look-up whose thread died has closed its channel: it counts as none, and the next caller starts another.
         let runs = look_up.borrow().is_none() && look_up.has_changed().is_ok();
         if !runs {

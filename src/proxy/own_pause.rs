@@ -6,10 +6,11 @@
 //! due, so everybody who asks compares with the last one first.
 
 use std::cell::Cell;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::lock::lock;
 use crate::session::own_pause::{AddedPause, OwnPause, OwnPauseLog};
 use crate::time::Timestamp;
 
@@ -60,7 +61,7 @@ impl ThreadHeartbeats {
 
     /// Remembers a pause.
     pub(super) fn note(&self, pause: OwnPause) -> AddedPause {
-        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pauses = lock(&self.pauses);
         let added = pauses.note(pause);
         self.last_to.fetch_max(pause.to.0, Ordering::Relaxed);
         added
@@ -72,7 +73,7 @@ impl ThreadHeartbeats {
         if self.last_to.load(Ordering::Relaxed) <= from.0 {
             return Duration::ZERO;
         }
-        self.pauses.lock().unwrap_or_else(PoisonError::into_inner).within(from, to)
+        lock(&self.pauses).within(from, to)
     }
 }
 

@@ -5,7 +5,7 @@ mod claims;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -24,6 +24,7 @@ use super::server_activity::ServerActivity;
 use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
 use crate::control::ConnectionControl;
 use crate::ids::{ConnectionId, ServerId};
+use crate::lock::lock;
 use crate::observe::Observatory;
 use crate::route::ComplaintLog;
 use crate::session::probe_result::{ProbeResult, ServerHealth};
@@ -263,7 +264,7 @@ impl ProxyState {
     }
 
     fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize, RandomState>> {
-        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.by_address)
     }
 
     /// Whether a stop has something to wait for: clients, or claims that are watched until they can do no harm.

@@ -134,10 +134,13 @@ mod tests {
 
     #[test]
     fn every_word_has_a_sentence_of_its_own() {
-        let sentences: Vec<&str> =
-            EndReason::ALL.map(EndReason::meaning).into_iter().chain(Evidence::ALL.map(Evidence::meaning)).collect();
+        let sentences: Vec<&str> = EndReason::ALL
+            .iter()
+            .map(|reason| reason.meaning())
+            .chain(Evidence::ALL.iter().map(|evidence| evidence.meaning()))
+            .collect();
         assert_eq!(sentences.iter().collect::<HashSet<_>>().len(), sentences.len());
-        for sentence in sentences.into_iter().chain(EndReason::ALL.map(EndReason::advice)) {
+        for sentence in sentences.into_iter().chain(EndReason::ALL.iter().map(|reason| reason.advice())) {
             assert!(sentence.split(' ').count() >= 3 && !sentence.ends_with('.'), "{sentence:?}");
             assert!(!sentence.contains("  ") && !sentence.contains('|'), "{sentence:?} breaks the table of the README");
         }

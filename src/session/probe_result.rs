@@ -3,7 +3,8 @@
 use crate::ids::Zxid;
 
 /// Whether a server can be given a session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ServerHealth {
     /// Not probed yet.
     Unknown,
@@ -22,17 +23,12 @@ pub enum ServerHealth {
 }
 
 impl ServerHealth {
+    /// All of them.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
     /// A short name for labels and JSON.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Serving => "serving",
-            Self::NotServing => "not_serving",
-            Self::Unresponsive => "unresponsive",
-            Self::HangingUp => "hanging_up",
-            Self::Refusing => "refusing",
-            Self::Unreachable => "unreachable",
-        }
+        self.into()
     }
 
     /// Whether the server's own port is known to accept TCP connections.
@@ -42,7 +38,8 @@ impl ServerHealth {
 }
 
 /// A server's role, as `srvr` reports it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ServerRole {
     /// Not reported yet.
     Unknown,
@@ -55,20 +52,14 @@ pub enum ServerRole {
     /// Serves alone.
     Standalone,
     /// Serves reads without a quorum.
+    #[strum(serialize = "read-only")]
     ReadOnly,
 }
 
 impl ServerRole {
     /// A short name for labels and JSON.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Observer => "observer",
-            Self::Standalone => "standalone",
-            Self::ReadOnly => "read-only",
-        }
+        self.into()
     }
 }
 

@@ -10,7 +10,8 @@ use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
 
 /// Why a connection ended; exactly one, once all evidence is in.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum EndReason {
     /// ZooKeeper refused the session here because another server owns it.
     SessionMoved,
@@ -70,72 +71,17 @@ pub enum EndReason {
 
 impl EndReason {
     /// All reasons, for tables indexed by reason.
-    pub const ALL: [Self; 27] = [
-        Self::SessionMoved,
-        Self::ServerLeaving,
-        Self::LeaderLost,
-        Self::SessionExpired,
-        Self::Closed,
-        Self::ClosedElsewhere,
-        Self::ReattachedSameServer,
-        Self::ConnectionCap,
-        Self::NotServing,
-        Self::LaggingServer,
-        Self::OversizedFrame,
-        Self::ReplyTooLarge,
-        Self::AuthFailed,
-        Self::WrongPassword,
-        Self::ClientReadTimeout,
-        Self::OperationTimeout,
-        Self::UnknownVersion,
-        Self::ClientSilent,
-        Self::ClientGone,
-        Self::ServerGone,
-        Self::ServerUnresponsive,
-        Self::ProxyPaused,
-        Self::ProxyShutdown,
-        Self::LateClaim,
-        Self::Superseded,
-        Self::DisconnectedByOperator,
-        Self::Unknown,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name in labels, JSON and logs.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::SessionMoved => "session_moved",
-            Self::ServerLeaving => "server_leaving",
-            Self::LeaderLost => "leader_lost",
-            Self::SessionExpired => "session_expired",
-            Self::Closed => "closed",
-            Self::ClosedElsewhere => "closed_elsewhere",
-            Self::ReattachedSameServer => "reattached_same_server",
-            Self::ConnectionCap => "connection_cap",
-            Self::NotServing => "not_serving",
-            Self::LaggingServer => "lagging_server",
-            Self::OversizedFrame => "oversized_frame",
-            Self::ReplyTooLarge => "reply_too_large",
-            Self::AuthFailed => "auth_failed",
-            Self::WrongPassword => "wrong_password",
-            Self::ClientReadTimeout => "client_read_timeout",
-            Self::OperationTimeout => "operation_timeout",
-            Self::UnknownVersion => "unknown_version",
-            Self::ClientSilent => "client_silent",
-            Self::ClientGone => "client_gone",
-            Self::ServerGone => "server_gone",
-            Self::ServerUnresponsive => "server_unresponsive",
-            Self::ProxyPaused => "proxy_paused",
-            Self::ProxyShutdown => "proxy_shutdown",
-            Self::LateClaim => "late_claim",
-            Self::Superseded => "superseded",
-            Self::DisconnectedByOperator => "disconnected_by_operator",
-            Self::Unknown => "unknown",
-        }
+        self.into()
     }
 }
 
 /// What shows that ZooKeeper refused a session because it has moved.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Evidence {
     /// -118 in a reply's header.
     Reply,
@@ -151,22 +97,17 @@ pub enum Evidence {
 
 impl Evidence {
     /// All kinds, for tables indexed by kind.
-    pub const ALL: [Self; 5] = [Self::Reply, Self::Multi, Self::XidGap, Self::AttachElsewhere, Self::Inferred];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name in labels, JSON and logs.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Reply => "reply",
-            Self::Multi => "multi",
-            Self::XidGap => "xid_gap",
-            Self::AttachElsewhere => "attach_elsewhere",
-            Self::Inferred => "inferred",
-        }
+        self.into()
     }
 }
 
 /// How sure a verdict is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Confidence {
     /// Something else would explain it as well; what is missing is said.
     Weak,
@@ -177,13 +118,12 @@ pub enum Confidence {
 }
 
 impl Confidence {
+    /// All degrees, the weakest first.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
     /// Its name in labels, JSON and logs.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Weak => "weak",
-            Self::Likely => "likely",
-            Self::Certain => "certain",
-        }
+        self.into()
     }
 }
 
@@ -334,7 +274,8 @@ pub struct SessionMove {
 }
 
 /// Why a session was sent to the server that it is on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RouteReason {
     /// The client chose: the listener belongs to one server.
     Mirror,
@@ -353,17 +294,12 @@ pub enum RouteReason {
 }
 
 impl RouteReason {
+    /// All of them.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
     /// Its name in labels, JSON and logs.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Mirror => "mirror",
-            Self::Spread => "spread",
-            Self::Pinned => "pinned",
-            Self::Unpinned => "unpinned",
-            Self::PinUnhealthy => "pin_unhealthy",
-            Self::Fallback => "fallback",
-            Self::Followed => "followed",
-        }
+        self.into()
     }
 }
 
@@ -371,22 +307,22 @@ impl RouteReason {
 mod tests {
     use super::*;
 
+    fn words<T: Copy + Into<&'static str>>(all: &[T]) -> String {
+        let words: Vec<&str> = all.iter().map(|one| (*one).into()).collect();
+        words.join(" ")
+    }
+
     #[test]
     fn the_words_are_those_that_metrics_and_lists_are_read_by() {
-        use RouteReason::{Fallback, Followed, Mirror, PinUnhealthy, Pinned, Spread, Unpinned};
-
         let reasons = "session_moved server_leaving leader_lost session_expired closed closed_elsewhere \
             reattached_same_server connection_cap not_serving lagging_server oversized_frame reply_too_large auth_failed \
             wrong_password client_read_timeout operation_timeout unknown_version client_silent client_gone server_gone server_unresponsive \
             proxy_paused proxy_shutdown late_claim superseded disconnected_by_operator unknown";
-        assert_eq!(EndReason::ALL.map(EndReason::label).join(" "), reasons);
+        assert_eq!(words(EndReason::ALL), reasons);
         let evidence = "reply multi xid_gap attach_elsewhere inferred";
-        assert_eq!(Evidence::ALL.map(Evidence::label).join(" "), evidence);
-        let confidence = [Confidence::Weak, Confidence::Likely, Confidence::Certain];
-        assert_eq!(confidence.map(Confidence::label).join(" "), "weak likely certain");
-        assert!(confidence.is_sorted());
-        let routes = [Mirror, Spread, Pinned, Unpinned, PinUnhealthy, Fallback, Followed];
-        let words = "mirror spread pinned unpinned pin_unhealthy fallback followed";
-        assert_eq!(routes.map(RouteReason::label).join(" "), words);
+        assert_eq!(words(Evidence::ALL), evidence);
+        assert_eq!(words(Confidence::ALL), "weak likely certain");
+        assert!(Confidence::ALL.is_sorted());
+        assert_eq!(words(RouteReason::ALL), "mirror spread pinned unpinned pin_unhealthy fallback followed");
     }
 }

@@ -22,7 +22,8 @@ pub(crate) const WATCHED_PATH_BYTES: usize = size_of::<(u64, u8)>() + 1;
 pub const WATCH_REQUESTS_CAP: usize = 4096;
 
 /// The kinds of watches that a server keeps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum WatchKind {
     /// On a node's data, set by getData, or by exists on a node that is there.
     Data,
@@ -41,18 +42,11 @@ pub enum WatchKind {
 
 impl WatchKind {
     /// All kinds, in the order of [`WatchCounts`].
-    pub const ALL: [Self; 6] = [Self::Data, Self::Exist, Self::Child, Self::Persistent, Self::Recursive, Self::Carried];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name in labels and JSON.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Exist => "exist",
-            Self::Child => "child",
-            Self::Persistent => "persistent",
-            Self::Recursive => "recursive",
-            Self::Carried => "carried",
-        }
+        self.into()
     }
 
     fn bit(self) -> u8 {
@@ -275,7 +269,7 @@ impl WatchedPath {
         if *kinds == 0 {
             self.paths.remove(&path);
         }
-        for kind in WatchKind::ALL {
+        for &kind in WatchKind::ALL {
             self.counts[kind as usize] -= u32::from(gone & kind.bit() != 0);
         }
         gone != 0

@@ -250,6 +250,6 @@ fn a_full_table_takes_more_kinds_of_the_paths_that_it_has() {
 
 #[test]
 fn kinds_are_named_apart() {
-    let names = WatchKind::ALL.map(WatchKind::label);
+    let names: Vec<_> = WatchKind::ALL.iter().map(|kind| kind.label()).collect();
     assert_eq!(names, ["data", "exist", "child", "persistent", "recursive", "carried"]);
 }

@@ -3,7 +3,13 @@
 use super::OpCode;
 
 /// Why a stream of bytes could not be read on. It makes a conversation opaque; it never ends one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(FaultKind),
+    doc = "The kinds of [`Fault`].",
+    derive(strum::VariantArray, strum::IntoStaticStr),
+    strum(serialize_all = "snake_case")
+)]
 pub enum DecodeFault {
     /// A frame announced a length below zero.
     #[error("frame length {0} is negative")]
@@ -54,20 +60,25 @@ pub enum DecodeFault {
     HandshakePassword(i32),
 }
 
-impl DecodeFault {
+impl FaultKind {
+    /// All kinds.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
     /// A short name for a metric label.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::NegativeFrame(_) => "negative_frame",
-            Self::ShortFrame { .. } => "short_frame",
-            Self::FieldOverrun { .. } => "field_overrun",
-            Self::NegativeLength { .. } => "negative_length",
-            Self::TracingContext => "tracing_context",
-            Self::EarlyBytes => "early_bytes",
-            Self::ShortHandshake { .. } => "short_handshake",
-            Self::LongHandshake(_) => "long_handshake",
-            Self::HandshakePassword(_) => "handshake_password",
-        }
+        self.into()
+    }
+}
+
+impl DecodeFault {
+    /// What kind of fault it is.
+    pub fn kind(self) -> FaultKind {
+        self.into()
+    }
+
+    /// A short name for a metric label.
+    pub fn label(self) -> &'static str {
+        self.kind().label()
     }
 }
 
@@ -77,20 +88,10 @@ mod tests {
 
     #[test]
     fn every_fault_has_a_label_of_its_own() {
-        let op = OpCode::CREATE;
-        let labels = [
-            DecodeFault::NegativeFrame(-1),
-            DecodeFault::ShortFrame { len: 1, header: 8 },
-            DecodeFault::FieldOverrun { op, need: 4, left: 1 },
-            DecodeFault::NegativeLength { op, value: -2 },
-            DecodeFault::TracingContext,
-            DecodeFault::EarlyBytes,
-            DecodeFault::ShortHandshake { len: 3 },
-            DecodeFault::LongHandshake(4_000),
-            DecodeFault::HandshakePassword(-2),
-        ];
         let expected = "negative_frame short_frame field_overrun negative_length tracing_context \
             early_bytes short_handshake long_handshake handshake_password";
-        assert_eq!(labels.map(DecodeFault::label).join(" "), expected);
+        let labels: Vec<_> = FaultKind::ALL.iter().map(|kind| kind.label()).collect();
+        assert_eq!(labels.join(" "), expected);
+        assert_eq!(DecodeFault::ShortHandshake { len: 3 }.label(), "short_handshake");
     }
 }

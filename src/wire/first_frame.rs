@@ -25,7 +25,8 @@ pub enum ConnectionOpening {
 }
 
 /// Protocols that end up on a ZooKeeper port by mistake or by design.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum ForeignProtocol {
     /// A TLS record: encrypted ZooKeeper, which is relayed unseen.
     Tls,
@@ -34,24 +35,23 @@ pub enum ForeignProtocol {
     /// A PROXY protocol line or block in front of the real traffic.
     ProxyLine,
     /// Anything else.
+    #[strum(serialize = "not_zookeeper")]
     Unknown,
 }
 
 impl ForeignProtocol {
+    /// All of them.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
     /// A short name for a metric label.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Tls => "tls",
-            Self::Http => "http",
-            Self::ProxyLine => "proxy_line",
-            Self::Unknown => "not_zookeeper",
-        }
+        self.into()
     }
 }
 
 /// The words that `FourLetterCommands` knows (3.4 to 3.9), then those that only ClickHouse's Keeper or `RaftKeeper`
 /// know.
-const WORDS: [&str; 34] = [
+pub const WORDS: [&str; 34] = [
     "conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "hash", "isro", "mntr", "ruok", "srst", "srvr", "stat",
     "stmk", "wchc", "wchp", "wchs", "apiv", "clrs", "csnp", "ftfl", "jmdp", "jmep", "jmfp", "jmst", "lgif", "lgrq",
     "pfev", "rclc", "rcvr", "rqld", "uptm", "ydld",

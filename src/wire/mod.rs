@@ -21,7 +21,7 @@ mod writer;
 pub use blocks::BlockScanner;
 pub use dialect::Dialect;
 pub use error_code::ErrorCode;
-pub use fault::DecodeFault;
+pub use fault::{DecodeFault, FaultKind};
 pub use layout::BodyPlan;
 pub use opcode::{OpClass, OpCode};
 pub use reader::JuteReader;

@@ -2,8 +2,8 @@
 //! server has been asked for it.
 
 use super::fact::facts;
-use super::named_server;
 use super::moment::moment;
+use super::named_server;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, ApiWord, ConnectionList, ConnectionView};

@@ -1,8 +1,8 @@
 //! `/api/moves` and `/api/session-moved`: what happened to sessions, in order of time.
 
 use super::fact::facts;
+use super::moment::moment;
 use super::request::request;
-use super::time_field::moment;
 use super::{holder, named_server};
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};

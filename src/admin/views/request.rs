@@ -1,6 +1,6 @@
 //! An unanswered request as the API shows it.
 
-use super::time_field::moment;
+use super::moment::moment;
 use crate::api::RequestView;
 use crate::observe::WallClock;
 use crate::session::connection_end::UnansweredRequest;

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use super::moment::moment;
 use super::named_server;
-use super::time_field::moment;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, ServerList, ServerView};

@@ -1,9 +1,9 @@
 //! `/api/sessions/ID`: one session with everything that happened to it.
 
 use super::fact::facts;
+use super::moment::moment;
 use super::moves::{refusal, session_move};
 use super::request::request;
-use super::time_field::moment;
 use super::{named_server, sessions};
 use crate::api::{AttachView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent};
 use crate::ids::SessionId;

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::time_field::moment;
+use super::moment::moment;
 use super::{holder, named_server};
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};

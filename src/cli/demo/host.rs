@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ids::ServerId;
+use crate::lock::lock;
 use crate::sim::{EnsembleOutput, EnsembleSettings, LinkId, SimulatedEnsemble};
 use crate::time::Timestamp;
 
@@ -38,7 +39,7 @@ impl SharedEnsemble {
     }
 
     fn lock(&self) -> MutexGuard<'_, HostedServer> {
-        self.hosted.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.hosted)
     }
 }
 

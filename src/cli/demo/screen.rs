@@ -41,8 +41,9 @@ impl<'a> DemoScreen<'a> {
     }
 
     fn paragraph(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
-        for (place, line) in wrapped(text, WIDTH - first.len()).iter().enumerate() {
-            writeln!(self.out, "{}{}", if place == 0 { first } else { rest }, one_line(line))?;
+        let layout = textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(rest);
+        for line in textwrap::wrap(&one_line(text), layout) {
+            writeln!(self.out, "{line}")?;
         }
         self.out.flush()
     }
@@ -55,33 +56,5 @@ impl<'a> DemoScreen<'a> {
         }
         table.write(self.out)?;
         self.out.flush()
-    }
-}
-
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-            continue;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_end_at_spaces() {
-        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrapped("one", 1), ["one"]);
-        assert_eq!(wrapped("", 9), [""]);
     }
 }

@@ -10,7 +10,7 @@ use foldhash::quality::RandomState;
 
 use super::Observatory;
 use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::observe::lock::lock;
+use crate::lock::lock;
 use crate::observe::rows::SeekingClient;
 use crate::route::TurnedAway;
 

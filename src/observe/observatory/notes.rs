@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::Observatory;
 use crate::ids::ServerId;
+use crate::lock::lock;
 use crate::observe::WallClock;
-use crate::observe::lock::lock;
 use crate::session::event::MovedCodeLocation;
 use crate::session::own_pause::{AddedPause, OwnPause};
 use crate::session::verdict::{Confidence, Evidence};

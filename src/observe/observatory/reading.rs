@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::{Books, Observatory};
 use crate::ids::SessionId;
-use crate::observe::lock::lock;
+use crate::lock::lock;
 use crate::observe::rows::{
     ConnectionKey, ConnectionRow, ConnectionSummary, SessionPlace, SessionRow, SessionTimeline,
 };

@@ -1,7 +1,6 @@
 //! What a claim's search asks of the running proxy: how servers are, in which order they are tried, who claims what.
 
 use std::net::SocketAddr;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::sync::watch;
 use super::ProxyState;
 use crate::control::ClaimKey;
 use crate::ids::ServerId;
+use crate::lock::lock;
 use crate::proxy::server_activity::ServerActivity;
 use crate::route::{CandidateOrder, ConnectIntent, ServerComplaint, ServerSnapshot, choose};
 use crate::wire::handshake::{ClaimSecret, ConnectRequest};
@@ -60,7 +60,7 @@ impl ProxyState {
 
     /// Files what a client met at a server.
     pub(in crate::proxy) fn complain(&self, server: ServerId, complaint: ServerComplaint, client: SocketAddr) {
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut standing = lock(&self.standing);
         standing.complain(server, complaint, client.ip(), self.clock.now());
     }
 
@@ -72,7 +72,7 @@ impl ProxyState {
         }
         let work: Vec<_> = self.activities.iter().map(ServerActivity::work).collect();
         // All servers at once: one is set aside only in comparison with what the others did meanwhile.
-        let aside = self.standing.lock().unwrap_or_else(PoisonError::into_inner).set_aside(&work, now);
+        let aside = lock(&self.standing).set_aside(&work, now);
         for ((place, activity), aside) in self.activities.iter().enumerate().zip(aside) {
             if activity.is_set_aside() != aside {
                 activity.set_aside(aside);

@@ -48,7 +48,8 @@ impl SessionState {
 }
 
 /// How a session ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum SessionEnd {
     /// Its client closed it.
     Closed,
@@ -63,12 +64,7 @@ pub enum SessionEnd {
 impl SessionEnd {
     /// Its name in JSON and tables.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Expired => "expired",
-            Self::Replaced => "replaced",
-            Self::Lapsed => "lapsed",
-        }
+        self.into()
     }
 }
 

@@ -1,9 +1,0 @@
-//! Locks whose holder may have panicked.
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks, whether or not a thread panicked while it held the lock: what is locked in this layer is whole
-/// between any two statements, and an observer must not stop the traffic that it observes.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
