@@ -1,6 +1,6 @@
 //! Text from elsewhere, made harmless for a terminal, a line and a label.
 //!
-//! Paths, identities, answers and arguments are anybody's bytes. A control character among them moves the cursor,
+//! Paths, identities, answers and arguments are untrusted bytes. A control character among them moves the cursor,
 //! forges a line or turns the direction of what follows it. So every way out of the program writes what cannot be
 //! seen as an escape that can.
 

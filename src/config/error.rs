@@ -40,7 +40,7 @@ impl fmt::Display for ErrorPlace<'_> {
 /// Where a value comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ValueOrigin {
-    /// Nobody set it.
+    /// No source set it.
     Default,
     /// A place in a file.
     File(Box<FilePlace>),

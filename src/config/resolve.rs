@@ -33,7 +33,7 @@ const LARGEST_BUFFER: usize = 64 << 10;
 /// A key and what is wrong with its value.
 type KeyProblem = (&'static str, ValueProblem);
 
-/// Checks the merged keys and turns them into settings. Keys that nobody set must hold their defaults.
+/// Checks the merged keys and turns them into settings. Keys without a source must hold their defaults.
 pub(super) fn resolve(keys: &ConfigKeys) -> Result<Settings, KeyProblem> {
     let (servers, listeners) = servers_and_listeners(keys)?;
     let settings = Settings {
@@ -122,7 +122,7 @@ fn mirrors(first: SocketAddr, servers: usize) -> Result<Vec<ListenerSettings>, K
     (0..servers)
         .map(|place| {
             let place = u16::try_from(place).map_err(|_| wrong())?;
-            // For port 0 the kernel chooses each port: counting on from it would ask for ports that nobody meant.
+            // For port 0 the kernel chooses each port: counting on from it would ask for unrelated ports.
             let port = if first.port() == 0 { Some(0) } else { first.port().checked_add(place) };
             let address = SocketAddr::new(first.ip(), port.ok_or_else(wrong)?);
             Ok(ListenerSettings { address, kind: ListenerKind::Mirror(ServerId(place)) })

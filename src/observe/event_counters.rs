@@ -234,7 +234,7 @@ impl EventCounters {
         self.late_claims.add(&[server.index()], 1);
     }
 
-    /// A new session was given to nobody.
+    /// A new session was given after its client had left.
     pub(super) fn orphaned(&self, server: ServerId) {
         self.orphans.add(&[server.index()], 1);
     }

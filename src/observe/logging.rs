@@ -112,7 +112,7 @@ struct CountingWriter<W> {
 
 impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // A closed standard error must not end the log's thread: it may be reopened by whoever redirected it.
+        // A closed standard error must not end the log's thread: it may be reopened.
         if self.inner.write_all(line).is_err() {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,6 +1,6 @@
 //! What is counted of one connection while it lives.
 //!
-//! One relay task writes, everybody reads. It is as small as an idle session allows: latencies take memory only
+//! One relay task writes, all others read. It is as small as an idle session allows: latencies take memory only
 //! once there are some.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};

@@ -1,7 +1,7 @@
 //! Everything known about the traffic, in one place that relays write and the admin thread reads.
 //!
 //! The ledger stands behind one mutex, which is taken when a connection begins, changes or ends, and by
-//! readers who copy rows out; nobody formats anything while holding it. What happens per operation does not
+//! readers who copy rows out; nothing is formatted while it is held. What happens per operation does not
 //! come here: it goes to the meters and counters that were handed out.
 
 mod claims;

@@ -249,7 +249,7 @@ mod tests {
         ] {
             recorder.record(&reply(op, 1, ErrorCode::OK, sent_at));
         }
-        // A wake-up that nobody settled is written down with the next one, by its own time.
+        // A wake-up that was not settled is written down with the next one, by its own time.
         recorder.set_time(Timestamp(9_000_000));
         recorder.write_turn(InspectedTurn::default());
 

@@ -18,7 +18,7 @@ impl SingleWriterCounter {
     /// Adds; only the writer may call it.
     #[inline]
     pub fn add(&self, more: u64) {
-        // Not fetch_add: with one writer nobody can come in between, and the locked instruction is saved.
+        // Not fetch_add: with one writer nothing can come in between, and the locked instruction is saved.
         self.set(self.get().wrapping_add(more));
     }
 

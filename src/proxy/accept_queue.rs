@@ -2,7 +2,7 @@
 //! because a queue was full.
 //!
 //! A client that finds the queue full is not refused: its kernel knocks again, a second later at first. Nothing of
-//! that reaches the listener; `ListenOverflows` of `/proc/net/netstat` counts it for everybody in the network
+//! that reaches the listener; `ListenOverflows` of `/proc/net/netstat` counts it for all sockets in the network
 //! namespace together. So the sockets themselves are asked for, through `sock_diag(7)`, which takes no privilege.
 
 use std::collections::HashMap;

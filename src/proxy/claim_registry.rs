@@ -2,7 +2,7 @@
 //!
 //! A claim cannot be taken back. So a client that comes back while its claim is out is led to the server that has it,
 //! and a session's connection is ended when a claim that was left behind is carried out elsewhere. Claims are
-//! distinguished apart by session and password: one with another password neither waits for anybody nor holds anybody
+//! distinguished by session and password: one with another password neither waits for others nor holds others
 //! up.
 
 use std::collections::{HashMap, VecDeque};
@@ -136,7 +136,7 @@ impl ClaimRegistry {
     }
 
     /// A place for one more connection that carries a claim beside its client's own: one that is watched, or a second
-    /// one for a new session. Claims that can take no session from anybody leave half of the places to others.
+    /// one for a new session. Claims that cannot take a session leave half of the places to others.
     pub(super) fn place(self: &Arc<Self>, can_take: bool) -> Option<ClaimPlace> {
         let places = if can_take { self.places } else { self.places / 2 };
         // Given back at once where it is one too many.

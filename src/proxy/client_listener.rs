@@ -1,4 +1,4 @@
-//! One listening address on one worker: open while there is somebody to lead clients to.
+//! One listening address on one worker: open while there is a server for its clients.
 
 use std::io;
 use std::net::SocketAddr;

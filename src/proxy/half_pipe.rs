@@ -194,7 +194,7 @@ impl HalfPipe {
 }
 
 /// Has the task polled again behind everything that can run now, and behind what the sockets report by then:
-/// a task that merely woke itself would be polled again before anybody looks at the sockets.
+/// a task that merely woke itself would be polled again before the sockets are polled.
 #[cold]
 fn let_others_go_first(cx: &mut Context<'_>) {
     // Asked once, it has the task woken when the sockets were looked at.
@@ -342,7 +342,7 @@ mod tests {
             }
         }
         assert!(!looked_at.is_empty());
-        // What the kernel has not handed over yet nobody can look at.
+        // What the kernel has not handed over yet cannot be seen.
         let mut unread = Vec::new();
         drop(client);
         source.read_to_end(&mut unread).await.unwrap();

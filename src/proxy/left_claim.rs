@@ -1,8 +1,8 @@
-//! A claim that nobody waits for any more: its client has gone, or another server was asked.
+//! A claim that no client waits for any more: its client has left, or another server was asked.
 //!
 //! The server may still carry it out, so its connection is kept and watched for a while. When it is answered, the
 //! session belongs to that server, and the client that holds it elsewhere has to come back to own it again. A new
-//! session that is given to nobody is closed.
+//! session whose client has left is closed.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::wire::JuteWriter;
 use crate::wire::OpCode;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 
-/// How long a server may take to close a session that nobody wants.
+/// How long a server may take to close an orphaned session.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A claim that was left behind.
@@ -96,7 +96,7 @@ impl LeftClaim {
         }
     }
 
-    /// Closes a session whose answer never reached its client: nobody else knows of it. Where the server speaks a
+    /// Closes a session whose answer never reached its client: no one else knows of it. Where the server speaks a
     /// dialect it is left to its timeout.
     async fn close_orphan(mut self, response: ConnectResponse) {
         if !response.accepted() || !self.request.dialect.agreed(response.version).is_plain() {

@@ -110,7 +110,7 @@ impl Proxy {
         let runtime = runtime().map_err(refused("start a runtime"))?;
         let (stop, others) = {
             let _inside = runtime.enter();
-            // Before anything can take long: a signal that nobody awaits ends the process.
+            // Before anything can take long: a signal that is not awaited ends the process.
             let signals = StopSignals::new().and_then(|stop| Ok((stop, OtherSignals::new()?)));
             signals.map_err(refused("listen for signals"))?
         };

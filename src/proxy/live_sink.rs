@@ -24,7 +24,7 @@ pub(crate) const REFUSALS_AT_ONCE: u16 = 16;
 /// An inspector of live traffic.
 pub(super) type LiveInspector = Inspector<LiveSink>;
 
-/// What becomes of one connection's events.
+/// The receiver of one connection's events.
 #[derive(Debug)]
 pub(super) struct LiveSink {
     proxy: Arc<ProxyState>,

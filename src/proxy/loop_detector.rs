@@ -84,7 +84,7 @@ impl LoopDetector {
         AskedWord { watch: self, server }
     }
 
-    /// Takes note of a word that came in and is forwarded already.
+    /// Notes a word that came in and is forwarded already.
     pub(super) fn note(&self, word: &str, now: Timestamp) {
         self.incoming(word, now);
     }

@@ -29,7 +29,7 @@ pub(crate) const AFTER_PROOF: Duration = Duration::from_secs(5);
 /// Most bytes of an answer that are read.
 const ANSWER_CAP: u64 = 4096;
 
-/// What came of one word.
+/// The outcome of one word.
 enum WordOutcome {
     /// It came in while it was out.
     Echo,

@@ -21,7 +21,7 @@ use crate::lock::lock;
 /// The addresses that a name stands for; most stand for one.
 pub(super) type NameAddresses = SmallVec<[SocketAddr; 1]>;
 
-/// What came of a look-up; None while it runs.
+/// The result of a look-up; None while it runs.
 type LookupAnswer = Option<Result<NameAddresses, Arc<io::Error>>>;
 
 /// A server's name.
@@ -77,7 +77,7 @@ impl ServerName {
         self.leads_back.load(Ordering::Relaxed)
     }
 
-    /// Takes note of whether it does, and returns what was known before.
+    /// Sets whether it does, and returns what was known before.
     pub(super) fn set_leads_back(&self, does: bool) -> bool {
         self.leads_back.swap(does, Ordering::Relaxed)
     }
@@ -121,7 +121,7 @@ impl ServerName {
             // A thread of its own for each name at most: the resolver knows no deadline and cannot be cancelled.
             spawn_blocking(move || {
                 let answer = (host.as_str(), port).to_socket_addrs().map(Iterator::collect).map_err(Arc::new);
-                // Nobody listens any more when all have lost patience.
+                // Nothing receives it any more when all callers have given up.
                 let _ = sender.send(Some(answer));
             });
             *look_up = receiver;

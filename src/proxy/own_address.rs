@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 pub fn is_own_address(ip: IpAddr) -> bool {
     let unspecified: IpAddr = if ip.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let source = UdpSocket::bind((unspecified, 0)).and_then(|socket| {
-        // Any port does: a datagram socket connects to nobody.
+        // Any port does: a datagram socket sends nothing when it connects.
         socket.connect(SocketAddr::new(ip, 9))?;
         socket.local_addr()
     });

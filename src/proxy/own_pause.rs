@@ -3,7 +3,7 @@
 //!
 //! Each thread that carries traffic gives a sign of life every [`BEAT`]. One that comes late by more than the
 //! scheduler is late is a pause of that thread. After a pause the sockets may be served before the next sign of life is
-//! due, so everybody who asks compares with the last one first.
+//! due, so every reader compares with the last one first.
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -31,7 +31,7 @@ pub(super) struct ThreadHeartbeats {
     /// The last sign of life by thread, in nanoseconds of the proxy's clock; 0 before the first.
     beats: Vec<AtomicU64>,
     pauses: Mutex<OwnPauseLog>,
-    /// When the latest pause was over, so that nobody takes the lock for a time that is younger.
+    /// When the latest pause was over, so that the lock is not taken for a time after it.
     last_to: AtomicU64,
 }
 

@@ -4,7 +4,7 @@
 //! (its kernel closes the connection) and not at the next question. At most one connection is open at a time.
 //!
 //! A question that a frozen server does not answer stays on its connection: each new one would take a place in the
-//! queue of a process that lets nobody in, until there is none left for clients.
+//! queue of a process that accepts nothing, until there is none left for clients.
 
 use std::future::Future;
 use std::pin::pin;
@@ -98,7 +98,7 @@ impl Prober {
         }
     }
 
-    /// Takes note of a failed connect and pauses after it.
+    /// Records a failed connect and pauses after it.
     async fn not_reached(&self, asked_at: Timestamp, health: ServerHealth, error: &ConnectError) -> ServerHealth {
         tracing::trace!(%error, "probe");
         let Some(seen) = error.health() else {
@@ -261,7 +261,7 @@ mod tests {
     use crate::proxy::proxy_state::tests::proxy;
     use crate::route::{ServerSnapshot, UNREACHED_COUNTS};
 
-    /// An address whose kernel answers nobody, as the queue of its listener is full.
+    /// An address whose kernel does not answer, because the queue of its listener is full.
     async fn unreachable() -> (SocketAddr, Socket, Vec<TcpStream>) {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();

@@ -129,7 +129,7 @@ impl ProxyState {
         }
     }
 
-    /// Takes note of a probe of a server: what it means for the ledger, and for the listeners.
+    /// Records a probe of a server in the ledger, and opens or closes listeners by it.
     pub(super) fn server_seen(
         &self,
         server: ServerId,
@@ -229,7 +229,7 @@ impl ProxyState {
         }
     }
 
-    /// Waits until somebody wants to know about a server at once.
+    /// Waits until a probe of a server is requested.
     pub(super) async fn probe_wanted(&self, server: ServerId) {
         match self.probe_now.get(server.index()) {
             Some(notify) => notify.notified().await,
@@ -364,7 +364,7 @@ pub(super) fn asked_timeout(timeout_ms: i32) -> Duration {
 
 /// Below this no ZooKeeper goes (two ticks of half a second).
 const SHORTEST_TIMEOUT: Duration = Duration::from_secs(1);
-/// Above this nobody waits for a session.
+/// No client waits longer than this for a session.
 pub(crate) const LONGEST_TIMEOUT: Duration = Duration::from_mins(10);
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
         }
     }
 
-    /// Takes note of the first sign of the end; later ones follow from it.
+    /// Notes the first sign of the end; later ones follow from it.
     #[cold]
     fn sign(&mut self, closer: ConnectionCloser) {
         if !self.ending {
@@ -251,7 +251,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
                 self.registration.registered.handle().checked();
                 let silence = self.inspector.server_silence();
                 let lasted = |since| self.inspector.sink().lasted(since, now);
-                // Of a server that is not read, as its client takes nothing, nobody knows whether it is silent.
+                // Of a server that is not read, as its client takes nothing, it is unknown whether it is silent.
                 let read = self.down.is_empty();
                 let waited = read && silence.is_some_and(|(since, timeout)| lasted(since) >= patience(timeout));
                 (self.registration.holder != SessionHolder::Mirrored && waited)
@@ -295,7 +295,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
             linger.as_mut().reset(Instant::now() + LINGER);
             ready!(linger.as_mut().poll(cx));
         }
-        // What the kernel still holds for a slow peer it may deliver; what is held here nobody will.
+        // What the kernel still holds for a slow peer it may deliver; what is held here cannot be delivered.
         Poll::Ready(if self.up.is_empty() && self.down.is_empty() {
             RelayShutdown::InOrder
         } else {

@@ -298,7 +298,7 @@ impl<'a> ServerSearch<'a> {
         })
     }
 
-    /// Takes note of what the client has sent behind what was known.
+    /// Notes what the client has sent beyond what was known.
     fn heard(&mut self, known: usize) {
         let now = self.proxy.clock.now();
         for claim in &mut self.asked {
@@ -309,8 +309,9 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
-    /// The claim at this server is left behind; false when there is no room for another. A new session is nobody's yet:
-    /// its first answer is as good as any, and is still waited for, which takes one connection more than a client has.
+    /// The claim at this server is left behind; false when there is no room for another. A new session has no owner
+    /// yet: its first answer is as good as any, and is still waited for, which takes one connection more than a client
+    /// has.
     fn leave(&mut self, server: ServerId) -> bool {
         if self.request.session.is_new() {
             // Both connections stay open, so the second one needs a descriptor that was counted.
@@ -336,7 +337,7 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
-    /// Watches a claim on that nobody waits for any more.
+    /// Goes on watching a claim that no client waits for.
     fn keep(&self, claim: UpstreamClaim, closer: ConnectionCloser) {
         LeftClaim::new(self.proxy, claim, self.request, self.ahead.bytes().to_vec()).keep(closer);
     }

@@ -213,11 +213,11 @@ pub(super) fn reset(stream: TcpStream) {
 /// its user that ask to share.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AddressSharing {
-    /// With nobody, but for what is left of connections that have ended.
+    /// With no other socket, except for what is left of connections that have ended.
     Alone,
     /// With ours, and with what is left of connections.
     WithOurOwn,
-    /// With ours only: somebody else who allows reuse cannot take the address either.
+    /// With ours only: another process that allows reuse cannot take the address either.
     Jealously,
 }
 
@@ -237,7 +237,7 @@ fn bind(address: SocketAddr, sharing: AddressSharing) -> io::Result<Socket> {
 }
 
 /// A listening address that is ours whether we listen on it or not: a socket that is bound and does not listen,
-/// so that the kernel refuses connections while no listener is open and nobody else can take the port.
+/// so that the kernel refuses connections while no listener is open, and no other process can take the port.
 #[derive(Debug)]
 pub(super) struct Reservation {
     address: SocketAddr,

@@ -41,7 +41,7 @@ pub(super) struct UpstreamClaim {
     pub(super) sent: usize,
 }
 
-/// What becomes of a claim.
+/// The outcome of a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ClaimEvent {
     /// The server has answered: what it said so far is for the client.

@@ -32,13 +32,13 @@ pub const RECHECK: Duration = Duration::from_millis(200);
 /// Longer than this no server is frozen and still part of its ensemble.
 pub const LONGEST_OUT: Duration = Duration::from_mins(2);
 
-/// How long a claim that was sent counts as out, and is watched when nobody waits for it any more: twice the timeout
+/// How long a claim that was sent counts as out, and is watched when no client waits for it any more: twice the timeout
 /// asked, but not less than a server may be frozen or cut off and still carry it out (`syncLimit`, seldom above 20 s).
 pub fn claim_lasts(timeout: Duration) -> Duration {
     (timeout * 2).clamp(SHORTEST_PATIENCE, LONGEST_OUT)
 }
 
-/// What became of the claim at one server.
+/// The state of the claim at one server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum ClaimAttempt {
     /// It was not sent there.
@@ -185,7 +185,7 @@ impl ClaimSearch {
         elapsed: impl Fn(Timestamp) -> Duration,
     ) -> ClaimStep {
         let view = SearchView { order, seen, elapsed: &elapsed };
-        // By then the client has given up by itself, and what it asked for would be done for nobody.
+        // By then the client has given up by itself, and the answer would come too late.
         if elapsed(self.began_at) >= self.terms.timeout.max(SHORTEST_PATIENCE) {
             return ClaimStep::TurnAway(TurnedAway::OutOfPatience);
         }
@@ -213,7 +213,7 @@ impl ClaimSearch {
         ClaimStep::Look(other)
     }
 
-    /// Nobody is asked: who is next?
+    /// No server is asked at the moment: which one is next?
     fn next(&mut self, view: SearchView<'_>) -> ClaimStep {
         // What has effects has reached one server at most, and must not reach a second one, whatever became of the
         // first.
@@ -293,8 +293,8 @@ impl ClaimSearch {
         order
     }
 
-    /// Whether the claim may be sent to this server as it was last seen. A new session is nobody's: it may be asked
-    /// for without a probe. A server that does not know the probe's question cannot answer one.
+    /// Whether the claim may be sent to this server as it was last seen. A new session has no owner yet: it may be
+    /// asked for without a probe. A server that does not know the probe's question cannot answer one.
     fn may_ask(&self, server: ServerId, view: SearchView<'_>) -> bool {
         let snapshot = view.snapshot(server);
         if self.terms.session.is_new() {

@@ -1,7 +1,7 @@
 //! What servers did to clients, as far as it speaks against sending them more: a server that answers probes and gives
 //! no session, or gives sessions and answers nothing, is no place for the next one. Pure.
 //!
-//! It is only relative: while no other server does better, nobody is set aside. At most half of the servers are at
+//! It is only relative: while no other server does better, none is set aside. At most half of the servers are at
 //! once, never the last, and one client alone cannot do that to a server that works.
 
 use std::collections::VecDeque;

@@ -31,7 +31,7 @@ impl<'a> SearchView<'a> {
         self.seen.iter().enumerate().filter(move |(place, _)| *place != server.index()).map(|(_, snapshot)| snapshot)
     }
 
-    /// Whether it answers no probe and does not lead. What leads and is silent is waited for: nobody else could
+    /// Whether it answers no probe and does not lead. What leads and is silent is waited for: no other server could
     /// answer either, until another leads.
     pub(super) fn is_silent_follower(&self, server: ServerId) -> bool {
         let snapshot = self.snapshot(server);
@@ -43,10 +43,10 @@ impl<'a> SearchView<'a> {
         snapshot.answers_looks() && snapshot.is_unresponsive(self.elapsed) && (!leads || replaced)
     }
 
-    /// Whether the server that led last answers no probe: then nobody can be given anything.
+    /// Whether the server that led last answers no probe: then no client can be given anything.
     pub(super) fn leader_is_silent(&self) -> bool {
         // One that says that it does not serve, or is not there, leads no longer, whatever it reported before. Of one
-        // that is not reached nobody knows: where the path from here is cut, all others still have it.
+        // that is not reached nothing is known: where the path from here is cut, all others still have it.
         let down =
             [ServerHealth::NotServing, ServerHealth::Refusing, ServerHealth::HangingUp, ServerHealth::Unreachable];
         let leaders =

@@ -10,7 +10,7 @@ use crate::wire::first_frame::ConnectionOpening;
 use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
 use crate::wire::{DecodeFault, ErrorCode, OpCode};
 
-/// What becomes of all that one connection's [`Inspector`](super::Inspector) reads: the one place that it tells.
+/// The one receiver of everything that a connection's [`Inspector`](super::Inspector) reads.
 ///
 /// In the live program the events are counted and those that concern sessions reach the ledger; a simulation keeps
 /// them for its own ledger. [`EventSink::on_event`] is called on the path of every operation: no lock, no allocation,

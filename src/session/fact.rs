@@ -22,7 +22,7 @@ pub enum Fact {
     Proxy(ProxyFact),
     /// Claims of a session, and their answers.
     Claim(ClaimFact),
-    /// What became of the session.
+    /// What happened to the session.
     Session(SessionFact),
     /// What the client did.
     Client(ClientFact),

@@ -111,7 +111,7 @@ const RESOLVED_A_TICK: usize = 2_048;
 pub struct LedgerLosses {
     /// Transitions of connections that it does not know, or knows already.
     pub misplaced: u64,
-    /// Findings that nobody polled in time.
+    /// Findings that were not polled in time.
     pub findings: u64,
     /// Sessions that found no room.
     pub sessions: u64,

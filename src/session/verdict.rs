@@ -17,7 +17,7 @@ pub enum EndReason {
     SessionMoved,
     /// The server stopped serving: it is stopping, restarting, frozen out, or lost the quorum.
     ServerLeaving,
-    /// The ensemble lost its leader: every server dropped everybody.
+    /// The ensemble lost its leader: every server dropped all its clients.
     LeaderLost,
     /// The session was over: the server dropped it, or refused to take it back.
     SessionExpired,

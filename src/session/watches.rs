@@ -170,7 +170,7 @@ impl WatchTable {
         }
     }
 
-    /// Takes note of a reply; whether the counts have changed.
+    /// Notes a reply. Returns whether the counts have changed.
     #[inline]
     pub fn on_reply(&mut self, reply: &Reply<'_>) -> bool {
         match &mut self.0 {
@@ -184,7 +184,7 @@ impl WatchTable {
         }
     }
 
-    /// Takes note of a watch that fired; whether the counts have changed.
+    /// Notes a watch that fired. Returns whether the counts have changed.
     pub fn on_event(&mut self, event: &WatchEvent<'_>) -> bool {
         let Some(watched) = &mut self.0 else { return false };
         let path = watched.hash(event.path);

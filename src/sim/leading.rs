@@ -1,4 +1,4 @@
-//! What the leader does: decides who may speak for a session, orders the writes, and sends everybody the result.
+//! What the leader does: decides who may speak for a session, orders the writes, and sends the result to all servers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl SimulatedEnsemble {
         let Some(leadership) = self.leadership.as_mut() else { return };
         let Some(owner) = leadership.owner(origin) else { return };
         let what = match ask {
-            // A sync is answered whoever owns the session (ZOOKEEPER-915).
+            // A sync is answered whatever owner the session has (ZOOKEEPER-915).
             RequestContent::Sync(_) => return self.tell(origin.server, ServerMessage::Synced(origin)),
             RequestContent::CloseSession => {
                 if !leadership.tracker.close(session) {
@@ -90,7 +90,7 @@ impl SimulatedEnsemble {
         self.propose(session, TxnKind::CreateSession(timeout_ms), Some(origin));
     }
 
-    /// A claim: whoever asks last owns the session.
+    /// A claim: the last one to ask owns the session.
     pub(super) fn lead_revalidation(&mut self, origin: RequestOrigin, session: i64) {
         let now = self.now;
         let Some(leadership) = self.leadership.as_mut() else { return };

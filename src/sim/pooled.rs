@@ -313,7 +313,7 @@ impl StoryStage<'_> {
         }
     }
 
-    /// Watches a claim on that nobody waits for any more.
+    /// Goes on watching a claim that no client waits for.
     fn keep(&mut self, wire: usize, closer: ConnectionCloser) {
         let (now, server) = (self.now, self.wires[wire].server);
         if let Some(relayed) = self.wires[wire].relayed.as_mut() {

@@ -29,7 +29,7 @@ pub(super) struct RelayedPair {
     pub(super) given: i64,
     /// When its claim was answered.
     pub(super) answered: Option<Timestamp>,
-    /// Whether that was answered after its end, and nobody listened.
+    /// Whether that was answered after its end, and no client waited.
     pub(super) unheard: bool,
     /// The first sign of its end.
     pub(super) ended: Option<(Timestamp, ConnectionCloser)>,

@@ -26,7 +26,7 @@ pub(super) struct SentClaims {
 }
 
 impl SentClaims {
-    /// A claim goes out; new sessions are nobody's.
+    /// A claim goes out; new sessions have no owner.
     pub(super) fn sent(&mut self, owner: ClaimOwner, wire: usize, server: ServerId, now: Timestamp, lasts: Duration) {
         if owner.0 != 0 {
             self.out.push(SentClaim { owner, wire, server, sent_at: now, until: now.after(lasts) });

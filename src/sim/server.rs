@@ -61,7 +61,7 @@ pub(super) enum RequestTurn {
     Decided(WriteOutcome),
     /// The leader refused even to look at it: somebody else owns the session.
     Moved,
-    /// Its session is gone; nobody will answer.
+    /// Its session is gone; no answer will come.
     Dropped,
 }
 

@@ -24,7 +24,7 @@ pub enum TrackerRefusal {
     Unknown,
     /// The session is being closed.
     Closing,
-    /// Somebody else owns it.
+    /// Another connection owns it.
     Moved,
 }
 
@@ -44,7 +44,7 @@ pub struct SessionTracker {
 }
 
 impl SessionTracker {
-    /// A new leader's: every session gets its full timeout again, and nobody owns any.
+    /// A new leader's: every session gets its full timeout again, and none has an owner.
     pub fn new(tick: Duration, now: Timestamp, sessions: &BTreeMap<i64, i32>) -> Self {
         let mut tracker = Self { tick, entries: BTreeMap::new() };
         for (session, timeout_ms) in sessions {
@@ -78,7 +78,7 @@ impl SessionTracker {
         true
     }
 
-    /// Gives the session to `owner`, whoever had it; false when it does not live.
+    /// Gives the session to `owner`, whatever owner it had; false if it does not live.
     pub fn claim(&mut self, now: Timestamp, session: i64, owner: SessionOwner) -> bool {
         let lives = self.touch(now, session);
         if let Some(entry) = self.entries.get_mut(&session).filter(|_| lives) {
@@ -87,7 +87,7 @@ impl SessionTracker {
         lives
     }
 
-    /// Whether `owner` may speak for the session; one that nobody owns is taken over.
+    /// Whether `owner` may speak for the session; one without an owner is taken over.
     ///
     /// # Errors
     /// Why not.

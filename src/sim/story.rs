@@ -65,13 +65,13 @@ pub enum ClientErrand {
     Oversized,
     /// An operation that no server knows.
     Unknown,
-    /// Credentials that nobody believes.
+    /// Invalid credentials.
     BadAuth,
     /// The end of the session.
     CloseSession,
 }
 
-/// What becomes of a connection that its client leaves.
+/// The end of a connection that its client leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LeaveKind {
     /// It stays open and silent, as behind a broken path.

@@ -150,8 +150,8 @@ pub enum HandshakeRefusal {
     /// (`ZooKeeperServer.finishSessionInit`). With timeout 0; `RaftKeeper` says version 42 and timeout -1 instead. No
     /// other server would answer otherwise.
     SessionOver,
-    /// The server serves nobody just now, as a Keeper without a leader does: version 42. Another server may well take
-    /// the claim.
+    /// The server serves no client at the moment, as a Keeper without a leader does: version 42. Another server may
+    /// well take the claim.
     NotServing,
 }
 

@@ -25,7 +25,7 @@ pub(in crate::observe) struct ClaimState {
 }
 
 impl ClaimState {
-    /// Nobody waits, and no server is set aside.
+    /// No claim waits, and no server is set aside.
     pub(in crate::observe) fn new(servers: usize) -> Self {
         let set_aside = (0..servers).map(|_| AtomicBool::new(false)).collect();
         let seeking = Mutex::default();
@@ -128,7 +128,7 @@ impl Observatory {
         }
     }
 
-    /// A new session was given to nobody, and is closed.
+    /// A new session was given after its client had left, and is closed.
     pub fn note_orphan(&self, server: ServerId, session: SessionId) {
         self.events().orphaned(server);
         let server = self.server_name(server);

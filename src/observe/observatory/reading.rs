@@ -28,7 +28,7 @@ impl Observatory {
         lock(&self.books).ledger.session_ids().collect()
     }
 
-    /// Copies sessions out, some at a time, so that nobody waits long for the ledger. Those that it has
+    /// Copies sessions out, some at a time, so that the ledger is never held for long. Those that it has
     /// forgotten meanwhile are left out.
     pub fn session_rows(&self, sessions: &[SessionId]) -> Vec<SessionRow> {
         let mut rows = Vec::with_capacity(sessions.len());

@@ -81,13 +81,13 @@ fact_group! {
             /// Whether by a reset.
             reset: bool,
         }
-        /// The server closed the claim unanswered, and nobody looked at it in time.
+        /// The server closed the claim without an answer, and no probe came in time.
         Unexplained "claim_unexplained" {}
     }
 }
 
 fact_group! {
-    /// What became of the session.
+    /// What happened to the session.
     SessionFact {
         /// The server closed the claim unanswered as the session was being closed.
         SessionClosing "session_closing" {

@@ -38,7 +38,7 @@ fact_group! {
             /// The error.
             error: ErrorCode,
         }
-        /// It answered the claim with version 42: it serves nobody.
+        /// It answered the claim with version 42: it serves no client.
         RefusesToServe "refuses_to_serve" {}
         /// A request was longer than it accepts.
         LongRequest "long_request" {
@@ -130,7 +130,7 @@ fact_group! {
             /// How many of its connections ended together.
             closed: u32,
         }
-        /// Nobody could say whether it went on serving.
+        /// Nothing shows whether it went on serving.
         NobodyLooked "nobody_looked" {}
         /// Its name stands for several servers: which one it was is not known.
         ManyServers "many_servers" {}

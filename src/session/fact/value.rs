@@ -111,7 +111,7 @@ pub enum FullSign {
     ResetAtOnce,
     /// It closed at once, serves others, and has the zxid that the client has seen.
     HasTheZxid,
-    /// It reset the connection at once, and nobody looked at it in time.
+    /// It reset the connection at once, and no probe came in time.
     NobodyLooked,
 }
 

@@ -1,4 +1,4 @@
-//! One claim of a session through one connection, and what became of it.
+//! One claim of a session through one connection, and its outcome.
 //!
 //! A claim that was refused, or never answered, is kept like one that was accepted: the server may still carry it
 //! out (protocol.md §0, 5), so it is evidence.
@@ -59,7 +59,7 @@ pub enum ClaimRefusal {
     SessionOver,
     /// The server is read-only and does not have the session.
     ReadOnly,
-    /// The server serves nobody just now.
+    /// The server serves no client at the moment.
     NotServing,
 }
 

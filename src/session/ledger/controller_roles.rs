@@ -1,7 +1,7 @@
 //! Who is a Kafka controller, until another one is seen or the role is seen to end.
 //!
-//! Not everything is seen here: a controller whose node goes away while nobody behind zoogate watches it keeps the name
-//! until its session ends or another one takes the role.
+//! Not everything is seen here: a controller whose node goes away while no client behind zoogate watches it keeps the
+//! name until its session ends or another one takes the role.
 
 use std::time::Duration;
 

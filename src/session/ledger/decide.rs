@@ -53,7 +53,7 @@ impl SessionLedger {
     /// zoogate itself stood still: what is waited for has that much longer.
     pub(super) fn proxy_paused(&mut self, pause: OwnPause) {
         let more = self.own_pauses.note(pause).time;
-        // No peer could speak to us in that time, so nobody may be blamed for not having done so.
+        // No peer could speak to us in that time, so neither may be blamed for that.
         self.queue.postpone(more);
         self.ensemble.allow_bursts(more);
     }
@@ -196,7 +196,7 @@ impl SessionLedger {
     /// The reason is final.
     fn decide(&mut self, close: UnexplainedClose, explanation: Explanation) {
         let many = self.ensemble.get(close.claim.server).is_some_and(|view| view.many);
-        // Behind a name that stands for several servers nobody knows which one was meant, so nothing is certain.
+        // Behind a name that stands for several servers it is unknown which one was meant, so nothing is certain.
         let explanation = if many { explanation.of_unknown_server() } else { explanation };
         let reason = explanation.reason;
         self.change(close.session, |record| {

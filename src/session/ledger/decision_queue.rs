@@ -28,7 +28,7 @@ pub(super) enum WaitsFor {
     Probe,
     /// The end of its server's burst.
     Burst,
-    /// The next attach of its session; its server went on serving, as somebody said.
+    /// The next attach of its session; its server went on serving, as far as is known.
     Return(BurstOutcome),
 }
 

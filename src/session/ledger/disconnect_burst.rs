@@ -166,8 +166,8 @@ impl DisconnectBurst {
         self.standing_at_start.saturating_sub(self.dropped).saturating_sub(self.left)
     }
 
-    /// Whether (nearly) everybody who stood at the start was closed, and it was more than one. A server that leaves
-    /// closes in order; what is mostly resets is a broken path, unless a probe shows more.
+    /// Whether (nearly) all connections that were open at the start were closed, and it was more than one. A server
+    /// that leaves closes in order; what is mostly resets is a broken path, unless a probe shows more.
     fn all_closed(&self) -> bool {
         let survivors = self.survivors();
         self.dropped >= 2
@@ -253,7 +253,7 @@ impl DisconnectBurst {
             return self.outage(server, ensemble, change, closed.into(), now);
         }
         // Here neither a probe nor a crowd says that the server left. The survivors are the best witnesses, for they
-        // cost nothing; then a new leader; then a probe; and last, nobody.
+        // cost nothing; then a new leader; then a probe; and last, nothing.
         match (self.survivors(), change, seen) {
             (others @ 1.., _, _) => Some(self.stays(StillServing::Others(others))),
             (0, Some(LeaderChange::New(fact)), _) => Some(BurstCause::LeaderLost(vec![fact])),
@@ -403,7 +403,7 @@ impl DisconnectBurst {
 
 /// Whether every other server that carried connections is dropping all of them as well.
 fn everywhere(server: ServerId, ensemble: &EnsembleState) -> bool {
-    // A server that carries nobody cannot show whether it drops anybody: only the others count.
+    // A server without connections cannot show whether it drops any: only the others count.
     let mut others = ensemble.iter().filter(|(id, view)| *id != server && (view.attached > 0 || view.burst.is_some()));
     let dropped = |view: &ServerRecord| view.burst.as_ref().is_some_and(|other| other.survivors() == 0);
     let mut any = false;

@@ -1,5 +1,5 @@
 //! What is known of the servers: how they were seen last, who leads, how many connections each carries, and
-//! whether they are dropping everybody just now.
+//! whether they are dropping all their clients now.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) struct ProbeRecord {
 }
 
 impl ProbeRecord {
-    /// Whether it shows a server that serves nobody. A probe that is closed without an answer does not: a server
+    /// Whether it shows a server that serves no client. A probe that is closed without an answer does not: a server
     /// with too many connections does that too.
     pub(super) fn is_down(&self) -> bool {
         use ServerHealth::{NotServing, Refusing, Unreachable, Unresponsive};
@@ -209,7 +209,7 @@ impl EnsembleState {
         self.leader_lost_at.is_some_and(|at| at.after(BURST_LONGEST) >= moment && moment.after(BURST_LONGEST) >= at)
     }
 
-    /// Takes note of a probe. Returns what it shows when the name turns out to stand for several servers.
+    /// Records a probe. Returns what it shows if the name turns out to stand for several servers.
     pub(super) fn record_probe(&mut self, server: ServerId, probe: ProbeRecord) -> Option<SharedNameSign> {
         let view = self.view(server);
         let sign = view
@@ -239,7 +239,7 @@ impl EnsembleState {
         sign
     }
 
-    /// Takes note of where a new session was born, as its id says. Returns what that shows, as
+    /// Records where a new session was born, according to its id. Returns what that shows, as
     /// [`EnsembleState::record_probe`] does.
     pub(super) fn record_birthplace(&mut self, server: ServerId, session: SessionId) -> Option<SharedNameSign> {
         let view = self.view(server);

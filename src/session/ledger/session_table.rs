@@ -27,7 +27,7 @@ pub(super) struct SessionTable {
     turned_away: u64,
     /// Sessions that were forgotten before their time.
     evicted: u64,
-    /// Sessions that were forgotten and that nobody has asked for yet.
+    /// Sessions that were forgotten and not yet polled.
     forgotten: Vec<ForgottenSession>,
 }
 

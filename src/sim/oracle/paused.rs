@@ -51,8 +51,8 @@ pub(super) fn allow_unheard(end: &End<'_>, right: &mut RightReasons) {
     }
 }
 
-/// The server ended a connection that had its session; right behind a pause in which it heard nothing of the client, and
-/// ended what it takes for silent, that is the proxy's doing.
+/// The server ended a connection that had its session; right behind a pause in which it heard nothing of the client,
+/// and ended what it takes for silent, that is the proxy's doing.
 pub(super) fn behind_pause(end: &End<'_>, mut right: RightReasons) -> RightReasons {
     let silence = end.at.since(end.seen.client_heard_at);
     if silence >= end.told.timeout && end.silence() < end.told.timeout {

@@ -175,7 +175,7 @@ fn silent_in_flight(input: RuleInput<'_>) -> Option<Explanation> {
     Some(Explanation::likely(EndReason::ClientSilent, [fact]).with(input.in_flight()))
 }
 
-/// The reason once it is known what became of the server; None when the session's next attach has to decide.
+/// The reason once it is known whether the server left; None if the session's next attach has to decide.
 pub(in crate::session::ledger) fn after_burst(input: RuleInput<'_>, cause: &BurstCause) -> Option<Explanation> {
     if let Some(explanation) = explained_by_sibling(input) {
         return Some(explanation);
@@ -312,8 +312,8 @@ fn unexplained(input: RuleInput<'_>, outcome: BurstOutcome) -> Explanation {
 }
 
 /// The server was unresponsive not long before the end, and the session outlived it. One that was frozen for longer
-/// than its leader waits drops its clients when it thaws, and may serve again before anybody can look (protocol.md §11,
-/// 9).
+/// than its leader waits drops its clients when it thaws, and may serve again before a probe can see it (protocol.md
+/// §11, 9).
 fn thawed(input: RuleInput<'_>) -> Option<Explanation> {
     let (close, view) = (input.close, input.view()?);
     // What such a server finds waiting when it thaws may be a younger claim, which closes the older connection.
@@ -329,9 +329,9 @@ fn thawed(input: RuleInput<'_>) -> Option<Explanation> {
     Some(Explanation::likely(EndReason::ServerLeaving, [Fact::from(thawed), input.in_flight()]))
 }
 
-/// Whether a connection that carried the session elsewhere stood for some time after the end: the session lived on then,
-/// and what a later claim is told says nothing about the end. Closes that are explained late, since zoogate itself stood
-/// still, meet that.
+/// Whether a connection that carried the session elsewhere stood for some time after the end: the session lived on
+/// then, and what a later claim is told says nothing about the end. Closes that are explained late, since zoogate
+/// itself stood still, meet that.
 fn rival_stood(input: RuleInput<'_>) -> bool {
     let close = input.close;
     others(input).any(|other| {
