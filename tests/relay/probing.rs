@@ -142,7 +142,9 @@ async fn a_server_that_knows_one_word_is_asked_another_once_and_is_not_taken_for
     let zoogate = plan.with("--probe-timeout", "100ms").with("--probe-interval", "50ms").start().await;
     zoogate.counts("zoogate_probe_results_total", &["health=\"serving\""], 5).await;
     assert_eq!(others.load(Ordering::Relaxed), 1);
-    let all = zoogate.metric("zoogate_probe_results_total", &[]).await;
-    assert_eq!(zoogate.metric("zoogate_probe_results_total", &["health=\"serving\""]).await, all);
+    for health in ["not_serving", "unresponsive", "hanging_up", "refusing", "unreachable"] {
+        let label = format!("health=\"{health}\"");
+        assert_eq!(zoogate.metric("zoogate_probe_results_total", &[&label]).await, 0, "{health}");
+    }
     answering.abort();
 }
