@@ -13,7 +13,7 @@ use super::meter::LatencyClass;
 use super::metrics_page::{COARSE, FINE, MetricsPage};
 use super::observatory::Observatory;
 use super::rows::SessionPlace;
-use super::session_series::{LatencyByClass, SeriesCandidate, SessionSeries};
+use super::session_series::{ClassHistograms, SeriesCandidate, SessionSeries};
 use crate::ids::SessionId;
 use crate::lock::lock;
 use crate::session::ledger::SessionState;
@@ -170,8 +170,8 @@ impl MetricsExporter {
     }
 
     /// Latencies by server and operation. Returns all of them by class.
-    fn durations(&self, observatory: &Observatory, page: &mut MetricsPage) -> LatencyByClass {
-        let mut all = LatencyByClass::default();
+    fn durations(&self, observatory: &Observatory, page: &mut MetricsPage) -> ClassHistograms {
+        let mut all = ClassHistograms::default();
         page.family(&catalog::OPERATION_DURATION);
         for (place, server) in self.servers.iter().enumerate() {
             for slot in 0..OpCode::SLOTS {
@@ -209,7 +209,7 @@ impl MetricsExporter {
         &self,
         observatory: &Observatory,
         places: &[SessionPlace],
-        all: &LatencyByClass,
+        all: &ClassHistograms,
         page: &mut MetricsPage,
     ) {
         let mut series = lock(&self.series);
@@ -236,7 +236,7 @@ impl MetricsExporter {
             page.sample(&catalog::SESSION_IN_FLIGHT, &[&session.to_string()], in_flight);
         }
         page.family(&catalog::SESSION_LATENCY);
-        let mut show = |session: &str, latency: &LatencyByClass| {
+        let mut show = |session: &str, latency: &ClassHistograms| {
             for &class in LatencyClass::ALL.iter().filter(|class| !latency[**class as usize].is_empty()) {
                 let labels = [session, class.label()];
                 page.histogram(&catalog::SESSION_LATENCY, &labels, &latency[class as usize], &COARSE);

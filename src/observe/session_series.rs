@@ -14,7 +14,7 @@ use super::meters::{MeterRegistry, SessionMeters};
 use crate::ids::SessionId;
 
 /// Latencies by class, in the order of [`LatencyClass::ALL`].
-pub(super) type LatencyByClass = [HistogramSnapshot; LatencyClass::ALL.len()];
+pub(super) type ClassHistograms = [HistogramSnapshot; LatencyClass::ALL.len()];
 
 /// The sessions with series of their own, from one scrape to the next.
 #[derive(Debug)]
@@ -22,9 +22,9 @@ pub(super) struct SessionSeries {
     places: usize,
     own: HashMap<SessionId, OwnSeries>,
     /// What sessions recorded while they had series that are gone now.
-    gone: LatencyByClass,
+    gone: ClassHistograms,
     /// `other` as it was exported last.
-    told: LatencyByClass,
+    told: ClassHistograms,
 }
 
 /// A session with series of its own.
@@ -33,9 +33,9 @@ struct OwnSeries {
     /// Whether the series is new since the last scrape.
     new: bool,
     /// What it had recorded before and is in `other`.
-    before: LatencyByClass,
+    before: ClassHistograms,
     /// What it had recorded at the last scrape.
-    last: LatencyByClass,
+    last: ClassHistograms,
 }
 
 /// What a candidate for a place shows.
@@ -51,7 +51,7 @@ pub(super) struct SeriesCandidate {
 impl SessionSeries {
     /// Series for at most this many sessions.
     pub(super) fn new(places: usize) -> Self {
-        Self { places, own: HashMap::new(), gone: LatencyByClass::default(), told: LatencyByClass::default() }
+        Self { places, own: HashMap::new(), gone: ClassHistograms::default(), told: ClassHistograms::default() }
     }
 
     /// Whether there are to be any series at all.
@@ -79,7 +79,8 @@ impl SessionSeries {
             chosen.into_iter().filter_map(|session| Some((session, book.session(session)?))).collect();
         shown.sort_unstable_by_key(|(session, _)| *session);
         for (session, meters) in &shown {
-            let begin = || OwnSeries { new: true, before: LatencyByClass::default(), last: LatencyByClass::default() };
+            let begin =
+                || OwnSeries { new: true, before: ClassHistograms::default(), last: ClassHistograms::default() };
             let own = self.own.entry(*session).or_insert_with(begin);
             own.last.clone_from(&meters.latency);
         }
@@ -87,18 +88,18 @@ impl SessionSeries {
     }
 
     /// What is left for `other` of everything that was recorded, read after [`SessionSeries::choose`].
-    pub(super) fn other(&mut self, all: &LatencyByClass) -> LatencyByClass {
+    pub(super) fn other(&mut self, all: &ClassHistograms) -> ClassHistograms {
         let mut own = self.gone.clone();
         for session in self.own.values().filter(|session| !session.new) {
             add_difference(&mut own, &session.last, &session.before);
         }
-        let mut other: LatencyByClass = std::array::from_fn(|class| all[class].since(&own[class]));
+        let mut other: ClassHistograms = std::array::from_fn(|class| all[class].since(&own[class]));
         // After the old ones are subtracted: a new series takes out of `other` only what `other` has not exported
         // yet.
         for session in self.own.values_mut().filter(|session| session.new) {
             session.new = false;
             // What `other` has not exported yet can be taken out of it.
-            let untold: LatencyByClass = std::array::from_fn(|class| other[class].since(&self.told[class]));
+            let untold: ClassHistograms = std::array::from_fn(|class| other[class].since(&self.told[class]));
             if (0..untold.len()).all(|class| untold[class].covers(&session.last[class])) {
                 other = std::array::from_fn(|class| other[class].since(&session.last[class]));
             } else {
@@ -110,7 +111,7 @@ impl SessionSeries {
     }
 }
 
-fn add_difference(sum: &mut LatencyByClass, last: &LatencyByClass, before: &LatencyByClass) {
+fn add_difference(sum: &mut ClassHistograms, last: &ClassHistograms, before: &ClassHistograms) {
     for class in 0..sum.len() {
         sum[class].merge(last[class].since(&before[class]));
     }
