@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(25);
 /// How often connections to an unresponsive server are woken: a small part of the shortest session timeouts.
 const CHECK: Duration = Duration::from_millis(200);
 /// How long the start waits for a first probe of every server before it reports ready all the same.
-const FIRST_LOOK: Duration = Duration::from_millis(1500);
+const FIRST_PROBE: Duration = Duration::from_millis(1500);
 
 /// Why the proxy did not start, or how it was stopped.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +160,7 @@ impl Proxy {
         // here.
         tokio::spawn(every(CHECK, Arc::clone(proxy), ProxyState::check_silence));
         tokio::select! {
-            () = first_look(proxy) => {
+            () = first_probe(proxy) => {
                 // Only now, because a name may resolve to one of the listeners that have just been opened.
                 not_itself(proxy)?;
                 proxy.observatory.set_ready(true);
@@ -203,9 +203,9 @@ async fn every(period: Duration, proxy: Arc<ProxyState>, act: fn(&ProxyState)) {
     }
 }
 
-/// Waits until every server was probed once and the listeners that this opens are open, or for [`FIRST_LOOK`].
-async fn first_look(proxy: &ProxyState) {
-    let deadline = tokio::time::Instant::now() + FIRST_LOOK;
+/// Waits until every server was probed once and the listeners that this opens are open, or for [`FIRST_PROBE`].
+async fn first_probe(proxy: &ProxyState) {
+    let deadline = tokio::time::Instant::now() + FIRST_PROBE;
     let unseen = || proxy.observatory.roster().servers.iter().any(|server| server.seen_at.0 == 0);
     while (unseen() || !proxy.all_listen()) && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;

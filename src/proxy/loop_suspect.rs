@@ -51,10 +51,10 @@ impl LoopSuspect {
     /// Tries the server whenever it is suspected, until the proxy stops.
     pub(super) async fn run(self) {
         let stopping = self.proxy.stopping.clone();
-        stopping.run_until_cancelled(self.look_on()).await;
+        stopping.run_until_cancelled(self.watch_server()).await;
     }
 
-    async fn look_on(&self) {
+    async fn watch_server(&self) {
         let name = &self.proxy.names[self.server.index()];
         loop {
             if name.leads_back() {

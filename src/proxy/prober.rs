@@ -1,4 +1,4 @@
-//! One server, looked at again and again: does it accept, answer, serve, lead?
+//! Probes one server again and again: does it accept, answer, serve, lead?
 //!
 //! Between two questions a connection is held open, so that the end of the server's process is seen at once
 //! (its kernel closes the connection) and not at the next question. At most one connection is open at a time.
@@ -47,11 +47,11 @@ impl Prober {
     /// what their servers do.
     pub(super) async fn run(self) {
         loop {
-            self.look_on().await;
+            self.probe_on().await;
         }
     }
 
-    async fn look_on(&self) {
+    async fn probe_on(&self) {
         let mut health = ServerHealth::Unknown;
         let mut patience = self.proxy.settings.probe.timeout;
         let mut question = ProbeQuestion::First;
@@ -63,10 +63,10 @@ impl Prober {
             let settings = self.proxy.settings.probe;
             let name = &self.proxy.names[self.server.index()];
             let activity = self.proxy.activity(self.server);
-            activity.look_begins(asked_at);
+            activity.probe_begins(asked_at);
             let connected = socket::connect(name, began + settings.timeout).await;
             if connected.is_ok() {
-                activity.look_rests();
+                activity.probe_rests();
             }
             health = match connected {
                 Err(error) => {
@@ -103,7 +103,7 @@ impl Prober {
         tracing::trace!(%error, "probe");
         let Some(seen) = error.health() else {
             // The fault is on this side: it says nothing about the server.
-            self.proxy.activity(self.server).look_rests();
+            self.proxy.activity(self.server).probe_rests();
             self.proxy.observatory.note_connect_failure(self.server, error.label());
             sleep(AFTER_UNREACHABLE).await;
             return health;
@@ -229,12 +229,12 @@ impl Prober {
 
     /// The server has answered a probe, be it by refusing it.
     fn answered(&self, asked_at: Timestamp, zxid: Option<Zxid>) {
-        self.proxy.activity(self.server).look_answered(asked_at, self.proxy.clock.now(), zxid);
+        self.proxy.activity(self.server).probe_answered(asked_at, self.proxy.clock.now(), zxid);
     }
 
     fn seen(&self, connected_at: Timestamp, asked_at: Timestamp, probe_result: ProbeResult) -> ServerHealth {
         self.proxy.server_seen(self.server, connected_at, asked_at, probe_result);
-        self.proxy.looked();
+        self.proxy.probed();
         probe_result.health
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct ProxyState {
     probe_now: Vec<Notify>,
     activities: Vec<ServerActivity>,
     /// Sent after each probe of a server.
-    looks: watch::Sender<()>,
+    probes: watch::Sender<()>,
     standing: Mutex<ComplaintLog>,
     /// The claims that are out.
     pub(super) claim_registry: Arc<ClaimRegistry>,
@@ -98,7 +98,7 @@ impl ProxyState {
             listening: AtomicUsize::new(0),
             probe_now,
             activities,
-            looks: watch::Sender::new(()),
+            probes: watch::Sender::new(()),
             standing: Mutex::new(standing),
             claim_registry: Arc::new(ClaimRegistry::new(room.left_claims)),
             heartbeats,

@@ -17,7 +17,7 @@ pub(super) struct ServerActivity {
     /// When that answer came.
     told_at: AtomicU64,
     /// Since when a probe is under way, its connect included.
-    looked_since: AtomicU64,
+    probed_since: AtomicU64,
     /// Since when the question of a probe waits for its answer.
     unanswered_since: AtomicU64,
     /// Looks in a row that did not connect in their time.
@@ -38,14 +38,14 @@ pub(super) struct ServerActivity {
 
 impl ServerActivity {
     /// A probe begins: it connects, or asks on a connection that is there.
-    pub(super) fn look_begins(&self, now: Timestamp) {
-        let _ = self.looked_since.compare_exchange(0, now.0, Relaxed, Relaxed);
+    pub(super) fn probe_begins(&self, now: Timestamp) {
+        let _ = self.probed_since.compare_exchange(0, now.0, Relaxed, Relaxed);
     }
 
     /// A probe has its connection, which waits for its question, or is not made for a want on this side.
-    pub(super) fn look_rests(&self) {
+    pub(super) fn probe_rests(&self) {
         self.unreached.store(0, Relaxed);
-        self.looked_since.store(self.unanswered_since.load(Relaxed), Relaxed);
+        self.probed_since.store(self.unanswered_since.load(Relaxed), Relaxed);
     }
 
     /// A probe did not connect in its time.
@@ -55,12 +55,12 @@ impl ServerActivity {
 
     /// The question of a probe was sent.
     pub(super) fn question_sent(&self, now: Timestamp) {
-        self.look_begins(now);
+        self.probe_begins(now);
         let _ = self.unanswered_since.compare_exchange(0, now.0, Relaxed, Relaxed);
     }
 
     /// A probe that was begun at that moment was answered, in whatever way; `zxid` when it reported one.
-    pub(super) fn look_answered(&self, asked_at: Timestamp, now: Timestamp, zxid: Option<Zxid>) {
+    pub(super) fn probe_answered(&self, asked_at: Timestamp, now: Timestamp, zxid: Option<Zxid>) {
         if let Some(Zxid(zxid)) = zxid
             && self.zxid.swap(zxid as u64, Relaxed) != zxid as u64
         {
@@ -75,12 +75,12 @@ impl ServerActivity {
     pub(super) fn awakes(&self) {
         self.unreached.store(0, Relaxed);
         self.unanswered_since.store(0, Relaxed);
-        self.looked_since.store(0, Relaxed);
+        self.probed_since.store(0, Relaxed);
     }
 
     /// Whether a probe is under way.
-    pub(super) fn is_looked_at(&self) -> bool {
-        self.looked_since.load(Relaxed) > 0
+    pub(super) fn is_probed(&self) -> bool {
+        self.probed_since.load(Relaxed) > 0
     }
 
     /// When it answered a probe last.
@@ -142,7 +142,7 @@ impl ServerActivity {
             role: entry.role,
             asked_at: moment(&self.asked_at),
             answered_at: moment(&self.told_at),
-            looked_since: moment(&self.looked_since),
+            probed_since: moment(&self.probed_since),
             unanswered_since: moment(&self.unanswered_since),
             unreached: self.unreached.load(Relaxed),
             zxid: entry.zxid,
@@ -166,15 +166,15 @@ mod tests {
         let snapshot = || activity.snapshot(&roster.servers[0]);
         activity.question_sent(Timestamp(5));
         activity.question_sent(Timestamp(9));
-        assert_eq!((snapshot().unanswered_since, activity.is_looked_at()), (Timestamp(5), true));
-        activity.look_answered(Timestamp(9), Timestamp(11), Some(Zxid(3)));
+        assert_eq!((snapshot().unanswered_since, activity.is_probed()), (Timestamp(5), true));
+        activity.probe_answered(Timestamp(9), Timestamp(11), Some(Zxid(3)));
         let seen = snapshot();
         assert_eq!(
             (seen.unanswered_since, seen.asked_at, seen.answered_at),
             (Timestamp(0), Timestamp(9), Timestamp(11))
         );
         assert_eq!(seen.zxid_since, Timestamp(11));
-        activity.look_answered(Timestamp(19), Timestamp(21), Some(Zxid(3)));
+        activity.probe_answered(Timestamp(19), Timestamp(21), Some(Zxid(3)));
         assert_eq!(snapshot().zxid_since, Timestamp(11), "the same zxid");
         activity.question_sent(Timestamp(30));
         activity.awakes();
@@ -186,24 +186,24 @@ mod tests {
         let activity = ServerActivity::default();
         let roster = ServerRoster::new(["a:1".to_owned()]);
         let snapshot = || activity.snapshot(&roster.servers[0]);
-        let state = || (snapshot().looked_since.0, snapshot().unanswered_since.0, snapshot().unreached);
-        activity.look_begins(Timestamp(5));
-        assert_eq!((state(), activity.is_looked_at()), ((5, 0, 0), true));
-        activity.look_rests();
-        assert_eq!((state(), activity.is_looked_at()), ((0, 0, 0), false), "its connection waits to be needed");
+        let state = || (snapshot().probed_since.0, snapshot().unanswered_since.0, snapshot().unreached);
+        activity.probe_begins(Timestamp(5));
+        assert_eq!((state(), activity.is_probed()), ((5, 0, 0), true));
+        activity.probe_rests();
+        assert_eq!((state(), activity.is_probed()), ((0, 0, 0), false), "its connection waits to be needed");
         for began in [10, 20] {
-            activity.look_begins(Timestamp(began));
+            activity.probe_begins(Timestamp(began));
             activity.not_reached();
         }
         assert_eq!(state(), (10, 0, 2));
-        activity.look_begins(Timestamp(30));
-        activity.look_rests();
+        activity.probe_begins(Timestamp(30));
+        activity.probe_rests();
         activity.question_sent(Timestamp(40));
         assert_eq!(state(), (40, 40, 0));
-        activity.look_begins(Timestamp(50));
-        activity.look_rests();
+        activity.probe_begins(Timestamp(50));
+        activity.probe_rests();
         assert_eq!(state(), (40, 40, 0), "an earlier question is still unanswered");
-        activity.look_answered(Timestamp(50), Timestamp(51), None);
+        activity.probe_answered(Timestamp(50), Timestamp(51), None);
         assert_eq!(state(), (0, 0, 0));
     }
 }

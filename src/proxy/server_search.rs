@@ -1,6 +1,6 @@
 //! Finds a server for a pooled client's claim.
 //!
-//! What to do next is decided by [`ClaimSearch`], which is pure; here it is carried out: servers are looked at and
+//! What to do next is decided by [`ClaimSearch`], which is pure; here it is carried out: servers are probed and
 //! connected to, the claim and what the client sends behind it go up unchanged, and what comes back, from servers and
 //! client, is reported to the next decision.
 
@@ -27,7 +27,7 @@ use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, SessionHolder}
 use crate::ids::{ConnectionId, ServerId};
 use crate::observe::{SeekingClaim, SeekingClient};
 use crate::route::{
-    ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, LOOK_FRESH, RECHECK, ServerCandidate, ServerComplaint,
+    ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, PROBE_FRESH, RECHECK, ServerCandidate, ServerComplaint,
     TurnedAway, UNANSWERED_COUNTS,
 };
 use crate::session::ConnectionLink;
@@ -36,7 +36,7 @@ use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal, PasswordCheck};
 
 /// How long a probe is waited for before what was seen is decided upon again.
-const LOOK_WAIT: Duration = Duration::from_millis(50);
+const PROBE_WAIT: Duration = Duration::from_millis(50);
 /// A claim that a server has answered.
 pub(super) struct AnsweredClaim {
     /// The server's connection, with what it said so far; the client has seen none of that yet.
@@ -78,7 +78,7 @@ pub(super) struct ServerSearch<'a> {
     complained: bool,
     /// Whether older connections of the session were waited for once.
     older_waited_for: bool,
-    looks: Option<watch::Receiver<()>>,
+    probes: Option<watch::Receiver<()>>,
     began_at: Timestamp,
     /// Set while it waits and no server has been asked.
     seeking: Option<SeekingClaim<'a>>,
@@ -118,7 +118,7 @@ impl<'a> ServerSearch<'a> {
             left_behind: false,
             complained: false,
             older_waited_for: false,
-            looks: None,
+            probes: None,
             began_at,
             seeking: None,
         };
@@ -142,15 +142,15 @@ impl<'a> ServerSearch<'a> {
                         self.wait(client, RECHECK).await?
                     }
                 }
-                ClaimStep::Look(server) => {
+                ClaimStep::Probe(server) => {
                     self.show_seeking();
-                    self.follow_looks();
-                    self.proxy.look_if_older(server, Duration::ZERO);
-                    self.wait(client, LOOK_WAIT).await?
+                    self.follow_probes();
+                    self.proxy.probe_if_older(server, Duration::ZERO);
+                    self.wait(client, PROBE_WAIT).await?
                 }
                 ClaimStep::Wait => {
                     self.show_seeking();
-                    self.follow_looks();
+                    self.follow_probes();
                     self.monitor_host();
                     self.wait(client, RECHECK).await?
                 }
@@ -199,10 +199,10 @@ impl<'a> ServerSearch<'a> {
     }
 
     /// Wants to know of every probe of a server from now on.
-    fn follow_looks(&mut self) {
-        match &mut self.looks {
-            Some(looks) => looks.mark_unchanged(),
-            None => self.looks = Some(self.proxy.looks()),
+    fn follow_probes(&mut self) {
+        match &mut self.probes {
+            Some(probes) => probes.mark_unchanged(),
+            None => self.probes = Some(self.proxy.probes()),
         }
     }
 
@@ -260,7 +260,7 @@ impl<'a> ServerSearch<'a> {
         };
         if let Some(key) = self.key {
             let within = if self.older_waited_for { Duration::ZERO } else { OLDER_ENDS_WITHIN };
-            if end_older_connections(self.proxy, key, within).await > LOOK_FRESH {
+            if end_older_connections(self.proxy, key, within).await > PROBE_FRESH {
                 // What was known of the server is too old by now.
                 self.older_waited_for = true;
                 return Ok(None);
@@ -346,7 +346,7 @@ impl<'a> ServerSearch<'a> {
     fn monitor_host(&mut self) {
         for place in 0..self.proxy.settings.servers.len() {
             // All of them, because every rule of the search compares the asked server with the others.
-            self.proxy.look_if_older(ServerId(place as u16), RECHECK);
+            self.proxy.probe_if_older(ServerId(place as u16), RECHECK);
         }
         let Some(claim) = self.asked.last() else { return };
         let now = self.proxy.clock.now();
@@ -357,16 +357,16 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
-    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was looked
+    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was probed
     /// at, or that much time has passed.
     async fn wait(&mut self, client: &mut TcpStream, most: Duration) -> Result<Option<AnsweredClaim>, SearchError> {
         let unread = self.ahead.check_unread(client);
         self.after_client(self.ahead.bytes().len(), unread)?;
-        let mut looks = self.looks.take();
+        let mut probes = self.probes.take();
         let seen = {
-            let looked = async {
-                match &mut looks {
-                    Some(looks) => drop(looks.changed().await),
+            let probed = async {
+                match &mut probes {
+                    Some(probes) => drop(probes.changed().await),
                     None => std::future::pending().await,
                 }
             };
@@ -375,12 +375,12 @@ impl<'a> ServerSearch<'a> {
                 tokio::select! {
                     biased;
                     seen = watching => Some(seen),
-                    () = looked => None,
+                    () = probed => None,
                 }
             });
             watched.await.ok().flatten()
         };
-        self.looks = looks;
+        self.probes = probes;
         match seen {
             None => Ok(None),
             Some(WaitEvent::Client(known, outcome)) => self.after_client(known, outcome).map(|()| None),

@@ -63,7 +63,7 @@ struct TriedServer {
     /// Paths that broke under the claim.
     broken: u8,
     /// The probe that it had answered last when it was seen to be over.
-    over_since_look: Option<Timestamp>,
+    over_since_probe: Option<Timestamp>,
 }
 
 /// The search of one claim for its server.
@@ -87,7 +87,7 @@ impl ClaimSearch {
             attempt: ClaimAttempt::Untried,
             out_since: Timestamp::ZERO,
             broken: 0,
-            over_since_look: None,
+            over_since_probe: None,
         };
         Self {
             terms,
@@ -207,10 +207,10 @@ impl ClaimSearch {
             return ClaimStep::Wait;
         }
         // It is left only for one that is known to be there.
-        if view.snapshot(other).is_fresh(view.elapsed) || !view.snapshot(other).answers_looks() {
+        if view.snapshot(other).is_fresh(view.elapsed) || !view.snapshot(other).answers_probes() {
             return ClaimStep::Leave(server);
         }
-        ClaimStep::Look(other)
+        ClaimStep::Probe(other)
     }
 
     /// No server is asked at the moment: which one is next?
@@ -226,7 +226,7 @@ impl ClaimSearch {
         for candidate in self.in_order(view) {
             let server = candidate.server;
             let snapshot = view.snapshot(server);
-            if snapshot.keeps_waiting(view.elapsed) && snapshot.answers_looks() {
+            if snapshot.keeps_waiting(view.elapsed) && snapshot.answers_probes() {
                 if candidate.reason == RouteReason::Followed {
                     // Its claim may be carried out there at any moment: none goes to another server beside it.
                     return ClaimStep::Wait;
@@ -237,7 +237,7 @@ impl ClaimSearch {
             } else if self.may_ask(server, view) {
                 return ClaimStep::Ask(candidate);
             } else {
-                return ClaimStep::Look(server);
+                return ClaimStep::Probe(server);
             }
         }
         // A new session that was asked for elsewhere may still be given: its first answer is as good as any.
@@ -258,8 +258,8 @@ impl ClaimSearch {
             let snapshot = view.snapshot(ServerId(place as u16));
             // Only what was asked after the refusal shows a change; the answer before may already have said
             // "serving".
-            let last_look = *tried.over_since_look.get_or_insert(snapshot.asked_at);
-            found |= snapshot.asked_at > last_look
+            let last_probe = *tried.over_since_probe.get_or_insert(snapshot.asked_at);
+            found |= snapshot.asked_at > last_probe
                 && snapshot.health == ServerHealth::Serving
                 && snapshot.role != ServerRole::ReadOnly;
         }
@@ -300,7 +300,7 @@ impl ClaimSearch {
         if self.terms.session.is_new() {
             return true;
         }
-        if snapshot.answers_looks() {
+        if snapshot.answers_probes() {
             return snapshot.is_fresh(view.elapsed);
         }
         snapshot.keeps_waiting(view.elapsed)
@@ -311,7 +311,7 @@ impl ClaimSearch {
     }
 
     /// The server that would be asked instead: one that serves and answers, and was not asked yet. One that knows no
-    /// look's question is as good as it was, and one without a quorum no better than waiting.
+    /// probe's question is as good as it was, and one without a quorum no better than waiting.
     fn alternative(&self, server: ServerId, view: SearchView<'_>) -> Option<ServerId> {
         let usable = |one: &&ServerCandidate| {
             let (tried, snapshot) = (self.tried.get(one.server.index()), view.snapshot(one.server));
@@ -321,7 +321,7 @@ impl ClaimSearch {
             let unasked = tried.is_some_and(|tried| tried.attempt == ClaimAttempt::Untried);
             one.server != server
                 && unasked
-                && (works || snapshot.health == ServerHealth::Unresponsive && !snapshot.answers_looks())
+                && (works || snapshot.health == ServerHealth::Unresponsive && !snapshot.answers_probes())
         };
         view.order.iter().find(usable).map(|one| one.server)
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::{SessionId, Zxid};
-use crate::route::{LOOK_FRESH, UNRESPONSIVE_AFTER};
+use crate::route::{PROBE_FRESH, UNRESPONSIVE_AFTER};
 
 const A: ServerId = ServerId(0);
 const B: ServerId = ServerId(1);
@@ -95,10 +95,10 @@ impl Scene {
 }
 
 #[test]
-fn a_session_is_claimed_only_where_a_look_was_just_answered() {
+fn a_session_is_claimed_only_where_a_probe_was_just_answered() {
     let mut scene = Scene::new(7, 6_000);
-    scene.now = scene.now.after(LOOK_FRESH + Duration::from_millis(1));
-    assert_eq!(scene.decide(), ClaimStep::Look(B));
+    scene.now = scene.now.after(PROBE_FRESH + Duration::from_millis(1));
+    assert_eq!(scene.decide(), ClaimStep::Probe(B));
     scene.answers(B);
     assert_eq!(scene.ask(), B);
     let mut new = Scene::new(0, 6_000);
@@ -107,15 +107,15 @@ fn a_session_is_claimed_only_where_a_look_was_just_answered() {
 }
 
 #[test]
-fn a_server_that_answers_no_look_is_passed_over_and_one_that_was_never_looked_at_is_looked_at() {
+fn a_server_that_answers_no_probe_is_passed_over_and_one_that_was_never_probed_is_probed() {
     let mut scene = Scene::new(7, 6_000);
     scene.pass(400, &[B]);
-    assert_eq!(scene.decide(), ClaimStep::Look(B));
+    assert_eq!(scene.decide(), ClaimStep::Probe(B));
     scene.pass(200, &[B]);
     assert_eq!(scene.ask(), C);
     let mut scene = Scene::new(7, 6_000);
     scene.seen[1] = ServerSnapshot { health: ServerHealth::Unknown, ..ServerSnapshot::UNSEEN };
-    assert_eq!(scene.decide(), ClaimStep::Look(B));
+    assert_eq!(scene.decide(), ClaimStep::Probe(B));
     scene.seen[1].unanswered_since = at(0);
     scene.now = at(0).after(UNRESPONSIVE_AFTER);
     scene.answers(A);
@@ -203,7 +203,7 @@ fn where_nobody_can_testify_half_of_the_timeout_decides_once() {
 }
 
 #[test]
-fn a_server_that_answers_no_looks_is_left_unless_it_leads() {
+fn a_server_that_answers_no_probes_is_left_unless_it_leads() {
     for (timeout, third) in [(30_000, 10_000), (6_000, 2_000), (2_000, 1_000)] {
         let mut scene = Scene::new(7, timeout);
         assert_eq!(scene.ask(), B);
@@ -218,12 +218,12 @@ fn a_server_that_answers_no_looks_is_left_unless_it_leads() {
 }
 
 #[test]
-fn a_server_is_left_only_for_one_that_was_just_looked_at() {
+fn a_server_is_left_only_for_one_that_was_just_probed() {
     let mut scene = Scene::new(7, 6_000);
     scene.ask();
     scene.pass(2_000, &[B]);
     scene.seen[2].answered_at = at(0);
-    assert_eq!(scene.decide(), ClaimStep::Look(C));
+    assert_eq!(scene.decide(), ClaimStep::Probe(C));
     scene.seen[0].health = ServerHealth::NotServing;
     scene.seen[2].health = ServerHealth::NotServing;
     assert_eq!(scene.decide(), ClaimStep::Wait, "there is no other");
@@ -275,7 +275,7 @@ fn a_path_that_broke_is_tried_once_more_before_the_server_counts_as_refusing() {
     scene.pass(1_900, &[B]);
     assert_eq!(scene.decide(), ClaimStep::Wait, "it may have the claim");
     scene.pass(100, &[B]);
-    assert_eq!(scene.ask(), C, "it answers no looks either");
+    assert_eq!(scene.ask(), C, "it answers no probes either");
 }
 
 #[test]

@@ -19,8 +19,8 @@ pub struct ClaimTerms {
 pub enum ClaimStep {
     /// Send the claim to this server.
     Ask(ServerCandidate),
-    /// Look at this server now, and decide again when it has answered.
-    Look(ServerId),
+    /// Probe this server now, and decide again when it has answered.
+    Probe(ServerId),
     /// Wait: decide again after [`RECHECK`](super::RECHECK), or when something was seen.
     Wait,
     /// Leave the claim at this server behind, and decide again. The server may still carry it out.

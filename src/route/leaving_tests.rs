@@ -5,11 +5,11 @@ use crate::route::UNREACHED_COUNTS;
 
 impl Scene {
     /// Looks at a server begin and do not connect from now on.
-    fn loses_looks(&mut self, server: ServerId) {
-        self.seen[server.index()].looked_since = self.now;
+    fn loses_probes(&mut self, server: ServerId) {
+        self.seen[server.index()].probed_since = self.now;
     }
 
-    /// This many looks at a server have not connected.
+    /// This many probes of a server have not connected.
     fn not_reached(&mut self, server: ServerId, times: u32) {
         let snapshot = &mut self.seen[server.index()];
         (snapshot.unreached, snapshot.health) = (times, ServerHealth::Unreachable);
@@ -21,14 +21,14 @@ fn a_claim_that_waits_outlasts_one_look_that_does_not_connect_and_a_new_one_goes
     let mut scene = Scene::new(7, 6_000);
     assert_eq!(scene.ask(), B);
     scene.pass(1_000, &[]);
-    scene.loses_looks(B);
+    scene.loses_probes(B);
     assert_eq!(scene.wait(1_000, &[]).0, ClaimStep::Wait, "it may be one packet that was lost");
     scene.not_reached(B, 1);
     assert_eq!(scene.wait(500, &[]).0, ClaimStep::Wait);
     scene.not_reached(B, UNREACHED_COUNTS);
     assert_eq!(scene.decide(), ClaimStep::Leave(B));
     let mut other = Scene::new(7, 30_000);
-    other.loses_looks(B);
+    other.loses_probes(B);
     other.pass(600, &[]);
     other.seen[1].answered_at = at(0);
     assert_eq!(other.ask(), C, "nothing was sent there yet");
@@ -39,7 +39,7 @@ fn a_claim_is_not_left_for_a_server_that_may_not_be_reached() {
     let mut scene = Scene::new(7, 6_000);
     scene.order = [B, C].map(candidate).to_vec();
     assert_eq!(scene.ask(), B);
-    scene.loses_looks(C);
+    scene.loses_probes(C);
     scene.pass(600, &[B]);
     assert_eq!(scene.decide(), ClaimStep::Wait);
 }

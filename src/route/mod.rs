@@ -15,4 +15,4 @@ pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
 pub use complaint_log::{COMPLAINT_COUNTS, COMPLAINTS, ComplaintLog, ServerComplaint, ServerWork, UNANSWERED_COUNTS};
 pub use policy::{CandidateOrder, ConnectIntent, ServerCandidate, choose};
 pub use roster::{ServerEntry, ServerRoster};
-pub use server_snapshot::{LOOK_FRESH, ServerSnapshot, UNREACHED_COUNTS, UNRESPONSIVE_AFTER};
+pub use server_snapshot::{PROBE_FRESH, ServerSnapshot, UNREACHED_COUNTS, UNRESPONSIVE_AFTER};

@@ -40,7 +40,7 @@ impl<'a> SearchView<'a> {
             leads && other.answered_at > snapshot.answered_at
         });
         let leads = matches!(snapshot.role, ServerRole::Leader | ServerRole::Standalone);
-        snapshot.answers_looks() && snapshot.is_unresponsive(self.elapsed) && (!leads || replaced)
+        snapshot.answers_probes() && snapshot.is_unresponsive(self.elapsed) && (!leads || replaced)
     }
 
     /// Whether the server that led last answers no probe: then no client can be given anything.

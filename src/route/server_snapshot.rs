@@ -7,7 +7,7 @@ use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::time::Timestamp;
 
 /// How old an answer to a probe may be for a claim to be sent on the strength of it.
-pub const LOOK_FRESH: Duration = Duration::from_millis(150);
+pub const PROBE_FRESH: Duration = Duration::from_millis(150);
 /// How long a probe may stay unanswered before its server counts as unresponsive. An ensemble of idle servers answers
 /// within a millisecond, a busy one within tens; a stop-the-world pause of half a second is rare.
 pub const UNRESPONSIVE_AFTER: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ pub struct ServerSnapshot {
     /// When that answer came.
     pub answered_at: Timestamp,
     /// Since when a probe is under way, its connect included; zero when none is.
-    pub looked_since: Timestamp,
+    pub probed_since: Timestamp,
     /// Since when the question of a probe, sent on a connection, waits for its answer; zero when none does.
     pub unanswered_since: Timestamp,
     /// Looks in a row that did not connect in their time.
@@ -53,7 +53,7 @@ impl ServerSnapshot {
         role: ServerRole::Unknown,
         asked_at: Timestamp::ZERO,
         answered_at: Timestamp::ZERO,
-        looked_since: Timestamp::ZERO,
+        probed_since: Timestamp::ZERO,
         unanswered_since: Timestamp::ZERO,
         unreached: 0,
         zxid: None,
@@ -65,7 +65,7 @@ impl ServerSnapshot {
 
     /// Whether it answered a probe not long ago. `elapsed` measures the time since a moment.
     pub fn is_fresh(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
-        self.answered_at > Timestamp::ZERO && elapsed(self.answered_at) <= LOOK_FRESH
+        self.answered_at > Timestamp::ZERO && elapsed(self.answered_at) <= PROBE_FRESH
     }
 
     /// Whether it leaves the question of a probe unanswered for longer than [`UNRESPONSIVE_AFTER`], or was not reached
@@ -79,12 +79,12 @@ impl ServerSnapshot {
     /// Whether a probe of it takes longer than [`UNRESPONSIVE_AFTER`], if only to connect. That is enough not to send
     /// it a claim, and not enough to leave one that waits there.
     pub fn keeps_waiting(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
-        let looks_long = self.looked_since > Timestamp::ZERO && elapsed(self.looked_since) >= UNRESPONSIVE_AFTER;
-        looks_long || self.is_unresponsive(elapsed)
+        let probe_is_late = self.probed_since > Timestamp::ZERO && elapsed(self.probed_since) >= UNRESPONSIVE_AFTER;
+        probe_is_late || self.is_unresponsive(elapsed)
     }
 
     /// Whether it has ever answered a probe. What speaks ZooKeeper's protocol need not know the four-letter words.
-    pub fn answers_looks(&self) -> bool {
+    pub fn answers_probes(&self) -> bool {
         self.answered_at > Timestamp::ZERO
     }
 

@@ -29,7 +29,7 @@ impl KnownServers {
     }
 
     /// A probe begins.
-    pub(super) fn look_begins(&mut self, server: ServerId, now: Timestamp) {
+    pub(super) fn probe_begins(&mut self, server: ServerId, now: Timestamp) {
         let snapshot = &mut self.snapshots[server.index()];
         if snapshot.unanswered_since == Timestamp::ZERO {
             snapshot.unanswered_since = now;

@@ -10,7 +10,7 @@ use crate::route::{ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, RECHECK, S
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 
 /// How long a probe is waited for before what was seen is decided upon again.
-const LOOK_WAIT: Duration = Duration::from_millis(50);
+const PROBE_WAIT: Duration = Duration::from_millis(50);
 
 /// How the server for one client's connection is found.
 #[derive(Debug)]
@@ -118,13 +118,13 @@ impl StoryStage<'_> {
                     }
                 }
                 ClaimStep::Leave(server) => self.leave_server(front, server),
-                ClaimStep::Look(server) => {
-                    self.look_if_older(server, Duration::ZERO);
-                    return self.seek_later(front, LOOK_WAIT);
+                ClaimStep::Probe(server) => {
+                    self.probe_if_older(server, Duration::ZERO);
+                    return self.seek_later(front, PROBE_WAIT);
                 }
                 ClaimStep::Wait => {
                     for server in 0..self.ensemble.len() {
-                        self.look_if_older(ServerId(server as u16), RECHECK);
+                        self.probe_if_older(ServerId(server as u16), RECHECK);
                     }
                     return self.seek_later(front, RECHECK);
                 }

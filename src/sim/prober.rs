@@ -51,7 +51,7 @@ impl StoryStage<'_> {
         if self.prober.probes.values().any(|probe| probe.server == server) {
             return;
         }
-        self.relay.known.look_begins(server, self.now);
+        self.relay.known.probe_begins(server, self.now);
         self.prober.numbers += 1;
         let number = self.prober.numbers;
         let (asked_at, connected_at) = (self.now, self.now);
@@ -63,7 +63,7 @@ impl StoryStage<'_> {
     }
 
     /// Begins a probe of a server whose last answer is older than that.
-    pub(super) fn look_if_older(&mut self, server: ServerId, age: Duration) {
+    pub(super) fn probe_if_older(&mut self, server: ServerId, age: Duration) {
         if self.now.since(self.relay.known.told_at(server)) > age {
             self.probe(server, false);
         }

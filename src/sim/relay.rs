@@ -174,7 +174,7 @@ impl SimulatedRelay {
         true
     }
 
-    /// A server was looked at, on a connection held since the first of these moments, asked at the second.
+    /// A server was probed, on a connection held since the first of these moments, asked at the second.
     pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, since: [Timestamp; 2], probe_result: ProbeResult) {
         let [connected_at, asked_at] = since;
         self.known.saw(server, asked_at, now, probe_result);
@@ -197,7 +197,7 @@ impl SimulatedRelay {
         self.collect(now);
     }
 
-    /// A server that the ledger wants looked at now.
+    /// A server that the ledger wants probed now.
     pub(super) fn inquiry(&mut self) -> Option<ServerId> {
         self.ledger.poll_probe_request()
     }

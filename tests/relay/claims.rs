@@ -206,7 +206,7 @@ async fn a_claim_that_its_client_left_behind_and_that_is_answered_first_brings_i
     zoogate.counts("zoogate_connection_ends_total", &["reason=\"client_gone\""], 1).await;
     fakes[at].says(None);
     // Until then the last look that it answered would still be good for a claim.
-    sleep(2 * zoogate::route::LOOK_FRESH).await;
+    sleep(2 * zoogate::route::PROBE_FRESH).await;
     let mut client = claim(address, &again).await;
     let (other, mut server) = visited(&mut fakes, &again).await;
     assert_ne!(other, at);
@@ -353,7 +353,7 @@ async fn a_session_that_attaches_again_leaves_nothing_behind_that_could_still_re
 }
 
 #[tokio::test]
-async fn a_session_is_not_claimed_at_a_server_that_answers_no_look() {
+async fn a_session_is_not_claimed_at_a_server_that_answers_no_probe() {
     let mut fakes = ensemble().await;
     let address = ports::free();
     let _zoogate = Plan::before(&addresses(&fakes)).pooled(address).start().await;
@@ -368,7 +368,7 @@ async fn a_session_is_not_claimed_at_a_server_that_answers_no_look() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_looks_and_no_claims_is_no_longer_the_first_choice() {
+async fn a_server_that_answers_probes_and_no_claims_is_no_longer_the_first_choice() {
     let mut fakes = ensemble().await;
     let address = ports::free();
     let zoogate = Plan::before(&addresses(&fakes)).pooled(address).start().await;

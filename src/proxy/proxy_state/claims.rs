@@ -22,19 +22,19 @@ impl ProxyState {
     }
 
     /// Says that a probe of a server is over.
-    pub(in crate::proxy) fn looked(&self) {
-        self.looks.send_replace(());
+    pub(in crate::proxy) fn probed(&self) {
+        self.probes.send_replace(());
     }
 
     /// Follows the probes of servers.
-    pub(in crate::proxy) fn looks(&self) -> watch::Receiver<()> {
-        self.looks.subscribe()
+    pub(in crate::proxy) fn probes(&self) -> watch::Receiver<()> {
+        self.probes.subscribe()
     }
 
     /// Has a server probed when its last answer is older than that and no probe is under way.
-    pub(in crate::proxy) fn look_if_older(&self, server: ServerId, age: Duration) {
+    pub(in crate::proxy) fn probe_if_older(&self, server: ServerId, age: Duration) {
         let activity = self.activity(server);
-        if !activity.is_looked_at() && self.clock.now().since(activity.told_at()) > age {
+        if !activity.is_probed() && self.clock.now().since(activity.told_at()) > age {
             self.probe_soon(server);
         }
     }
