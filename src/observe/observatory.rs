@@ -35,6 +35,7 @@ use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
 use crate::session::ledger::{LedgerLimits, SessionLedger, SessionRecord};
+use crate::session::own_pause::ThreadPlace;
 use crate::session::transition::{LedgerFinding, SessionTransition};
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
@@ -160,6 +161,11 @@ impl Observatory {
 
     /// Applies a transition to the ledger and publishes what it finds. Returns the servers to probe.
     pub fn apply(&self, now: Timestamp, transition: SessionTransition) -> Vec<ServerId> {
+        self.apply_from(ThreadPlace::default(), now, transition)
+    }
+
+    /// As [`apply`](Self::apply), from the thread that carries the connection.
+    pub fn apply_from(&self, thread: ThreadPlace, now: Timestamp, transition: SessionTransition) -> Vec<ServerId> {
         if let SessionTransition::ServerSeen { server, probe_result, .. } = transition {
             self.roster.rcu(|roster| roster.seen(server, probe_result, now));
             self.events().probed(server, probe_result.health);
@@ -178,7 +184,7 @@ impl Observatory {
                 // found.
                 books.close(connection, now, unanswered, &self.meters);
             }
-            books.ledger.apply(now, transition);
+            books.ledger.apply_from(thread, now, transition);
             books.outcome()
         };
         self.tell(outcome)

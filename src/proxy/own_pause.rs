@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::lock::lock;
-use crate::session::own_pause::{AddedPause, OwnPause, OwnPauseLog};
+use crate::session::own_pause::{AddedPause, OwnPause, ThreadPauses, ThreadPlace};
 use crate::time::Timestamp;
 
 /// Between two signs of life of a thread.
@@ -30,7 +30,7 @@ thread_local! {
 pub(super) struct ThreadHeartbeats {
     /// The last sign of life by thread, in nanoseconds of the proxy's clock; 0 before the first.
     beats: Vec<AtomicU64>,
-    pauses: Mutex<OwnPauseLog>,
+    pauses: Mutex<ThreadPauses>,
     /// When the latest pause was over, so that the lock is not taken for a time after it.
     last_to: AtomicU64,
 }
@@ -50,6 +50,11 @@ impl ThreadHeartbeats {
         }
     }
 
+    /// The place of the calling thread; one that has none counts as the first.
+    pub(super) fn place() -> ThreadPlace {
+        ThreadPlace(PLACE.get().unwrap_or(0) as u16)
+    }
+
     /// A sign of life of the calling thread; the pause that it ends, if it does. Threads that have no place report
     /// nothing.
     pub(super) fn beat(&self, now: Timestamp) -> Option<OwnPause> {
@@ -62,18 +67,18 @@ impl ThreadHeartbeats {
     /// Remembers a pause.
     pub(super) fn note(&self, pause: OwnPause) -> AddedPause {
         let mut pauses = lock(&self.pauses);
-        let added = pauses.note(pause);
+        let added = pauses.note(Self::place(), pause);
         self.last_to.fetch_max(pause.to.0, Ordering::Relaxed);
         added
     }
 
-    /// How much of the time between two moments zoogate stood still.
+    /// How much of the time between two moments the calling thread stood still.
     pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
         // Asked on every check of every silent connection, and nearly always answered here, without the lock.
         if self.last_to.load(Ordering::Relaxed) <= from.0 {
             return Duration::ZERO;
         }
-        lock(&self.pauses).within(from, to)
+        lock(&self.pauses).of(Self::place()).within(from, to)
     }
 }
 

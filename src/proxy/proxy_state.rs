@@ -124,7 +124,7 @@ impl ProxyState {
     /// Applies a transition to the ledger, and requests the probes that the ledger asks for.
     pub(super) fn apply(&self, now: Timestamp, transition: SessionTransition) {
         self.show_alive();
-        for server in self.observatory.apply(now, transition) {
+        for server in self.observatory.apply_from(ThreadHeartbeats::place(), now, transition) {
             self.probe_soon(server);
         }
     }
@@ -197,13 +197,14 @@ impl ProxyState {
         let now = self.clock.now();
         let Some(pause) = self.heartbeats.beat(now) else { return };
         let added = self.heartbeats.note(pause);
-        for server in self.observatory.apply(now, SessionTransition::ProxyPaused(pause)) {
+        let paused = SessionTransition::ProxyPaused(pause);
+        for server in self.observatory.apply_from(ThreadHeartbeats::place(), now, paused) {
             self.probe_soon(server);
         }
         self.observatory.note_own_pause(pause, added);
     }
 
-    /// How much of the time between two moments zoogate itself stood still. It counts in no waiting time.
+    /// How much of the time between two moments the calling thread stood still. It counts in no waiting time.
     pub(super) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
         self.show_alive();
         self.heartbeats.paused_within(from, to)

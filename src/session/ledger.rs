@@ -44,7 +44,7 @@ pub use session_record::{SessionEnd, SessionRecord, SessionState};
 pub use shared_sessions::SHARED_PAUSE;
 pub use unexplained_close::RETURN_BOUND;
 
-use super::own_pause::OwnPauseLog;
+use super::own_pause::{ThreadPauses, ThreadPlace};
 use super::transition::{EndedConnection, LedgerFinding, SessionTransition};
 use super::verdict::{SessionMove, SessionMovedRefusal};
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -134,7 +134,9 @@ pub struct SessionLedger {
     holders: HolderSessions,
     ensemble: EnsembleState,
     queue: DecisionQueue,
-    own_pauses: OwnPauseLog,
+    own_pauses: ThreadPauses,
+    /// The thread that reports just now.
+    thread: ThreadPlace,
     roles: ControllerRoles,
     /// Bursts that are over and whose closes are not all resolved.
     over: VecDeque<(BurstCause, Vec<ConnectionId>)>,
@@ -159,7 +161,8 @@ impl SessionLedger {
             holders: HolderSessions::default(),
             ensemble: EnsembleState::default(),
             queue: DecisionQueue::default(),
-            own_pauses: OwnPauseLog::default(),
+            own_pauses: ThreadPauses::default(),
+            thread: ThreadPlace::default(),
             roles: ControllerRoles::default(),
             over: VecDeque::new(),
             findings: retention::findings(FINDINGS),
@@ -171,8 +174,15 @@ impl SessionLedger {
         }
     }
 
-    /// Takes one transition that happened at `now`.
+    /// Takes one transition that happened at `now`, from the only thread that there is.
     pub fn apply(&mut self, now: Timestamp, transition: SessionTransition) {
+        self.apply_from(ThreadPlace::default(), now, transition);
+    }
+
+    /// Takes one transition that happened at `now`, from the thread that carries the connection. Its own pauses excuse
+    /// the peers of its own connections.
+    pub fn apply_from(&mut self, thread: ThreadPlace, now: Timestamp, transition: SessionTransition) {
+        self.thread = thread;
         match transition {
             SessionTransition::Claimed { connection, client, server, request, routed } => {
                 let claim = Claim {

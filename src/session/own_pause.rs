@@ -89,6 +89,46 @@ impl OwnPauseLog {
     }
 }
 
+/// One of the threads that carry traffic, by its place among them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ThreadPlace(pub u16);
+
+/// How many threads have pauses of their own; those beyond count each other's.
+pub const THREADS_TOLD_APART: usize = 256;
+
+/// The latest pauses, of each thread and of all: what one thread does not see for a while, others may see.
+#[derive(Clone, Debug, Default)]
+pub struct ThreadPauses {
+    all: OwnPauseLog,
+    /// By place; len <= [`THREADS_TOLD_APART`].
+    own: Vec<OwnPauseLog>,
+}
+
+impl ThreadPauses {
+    /// Adds a pause of a thread. Returns what it adds to those of all threads.
+    pub fn note(&mut self, thread: ThreadPlace, pause: OwnPause) -> AddedPause {
+        let place = usize::from(thread.0);
+        if place < THREADS_TOLD_APART {
+            let known = self.own.len().max(place + 1);
+            self.own.resize_with(known, OwnPauseLog::default);
+            self.own[place].note(pause);
+        }
+        self.all.note(pause)
+    }
+
+    /// The pauses of a thread.
+    pub fn of(&self, thread: ThreadPlace) -> &OwnPauseLog {
+        const NONE: &OwnPauseLog = &OwnPauseLog { pauses: VecDeque::new() };
+        let place = usize::from(thread.0);
+        if place < THREADS_TOLD_APART { self.own.get(place).unwrap_or(NONE) } else { &self.all }
+    }
+
+    /// The pauses of all threads together.
+    pub fn all(&self) -> &OwnPauseLog {
+        &self.all
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +169,17 @@ mod tests {
         assert_eq!((nanos(&log, 0, 100), log.pauses.len()), (45, 1));
         assert_eq!(log.note(pause(1, 2)), added(1, true), "told late");
         assert_eq!(log.last_to(), Some(Timestamp(50)));
+    }
+
+    #[test]
+    fn what_one_thread_missed_others_may_have_seen() {
+        let mut pauses = ThreadPauses::default();
+        let far = ThreadPlace(THREADS_TOLD_APART as u16);
+        assert!(pauses.note(ThreadPlace(2), pause(10, 20)).is_new);
+        assert!(!pauses.note(ThreadPlace(0), pause(15, 25)).is_new);
+        let within = |thread| nanos(pauses.of(thread), 0, 100);
+        assert_eq!([0, 1, 2, 3].map(|place| within(ThreadPlace(place))), [10, 0, 10, 0]);
+        assert_eq!((within(far), nanos(pauses.all(), 0, 100)), (15, 15));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! zoogate itself was paused: no silence is measured across that time, and it is the reason where it is.
 
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ServerSilence};
+use zoogate::session::own_pause::ThreadPlace;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
 use zoogate::wire::handshake::PasswordCheck;
@@ -197,4 +198,32 @@ fn a_close_that_was_found_after_zoogate_stood_still_infers_no_move() {
         story.attach(session, B);
         assert_eq!(story.reason(link, 0), reason, "{since} ms before");
     }
+}
+
+#[test]
+fn what_one_thread_did_not_see_excuses_nobody_on_another() {
+    for (thread, reason) in [(0, EndReason::ProxyPaused), (1, EndReason::ClientReadTimeout)] {
+        let mut story = Story::new();
+        let (_, link) = story.create(A);
+        story.ping(link);
+        story.wait(1_000);
+        story.thread = ThreadPlace(thread);
+        story.stand_still(3_500);
+        story.thread = ThreadPlace(0);
+        story.leave(link);
+        assert_eq!(story.reason(link, 0), reason, "thread {thread}");
+    }
+}
+
+#[test]
+fn a_session_that_may_come_back_has_so_much_longer() {
+    let mut story = Story::new();
+    let (session, link) = story.create(A);
+    story.leave(link);
+    let state = |story: &Story| story.ledger.session(session).map(|record| record.state().label());
+    story.stand_still(3 * TIMEOUT);
+    story.wait(100);
+    assert_eq!(state(&story), Some("pending"), "it could not come back meanwhile");
+    story.wait(2 * TIMEOUT);
+    assert_eq!(state(&story), Some("ended"));
 }

@@ -11,7 +11,7 @@ use zoogate::session::SessionLedger;
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose, UnansweredRequest};
 use zoogate::session::fact::Fact;
 use zoogate::session::ledger::LedgerLimits;
-use zoogate::session::own_pause::OwnPause;
+use zoogate::session::own_pause::{OwnPause, ThreadPlace};
 use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use zoogate::session::transition::{EndedConnection, LedgerFinding, SessionTransition};
 use zoogate::session::verdict::{Confidence, EndReason, Evidence, RouteReason, SessionMove, SessionMovedRefusal};
@@ -55,6 +55,8 @@ pub(crate) struct Story {
     /// Since when the prober's connections are open; None when it makes a new one for each question.
     held_since: Option<u64>,
     pub(crate) findings: Vec<LedgerFinding>,
+    /// The thread on which what follows happens.
+    pub(crate) thread: ThreadPlace,
 }
 
 impl Story {
@@ -83,6 +85,7 @@ impl Story {
             looks: Vec::new(),
             prober: false,
             held_since: None,
+            thread: ThreadPlace::default(),
             findings: Vec::new(),
         }
     }
@@ -102,7 +105,7 @@ impl Story {
     }
 
     pub(crate) fn tell(&mut self, transition: SessionTransition) {
-        self.ledger.apply(self.now(), transition);
+        self.ledger.apply_from(self.thread, self.now(), transition);
         self.drain();
     }
 

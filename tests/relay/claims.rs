@@ -1,11 +1,13 @@
 //! A claim cannot be taken back: it goes up once, for a client that is there, and what is left behind is watched.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
+use zoogate::ids::SessionId;
 use zoogate::wire::{JuteWriter, OpCode};
 
 use crate::support::fake::Fake;
@@ -251,6 +253,45 @@ async fn while_nobody_else_works_the_one_asked_is_waited_for() {
     assert_eq!(zoogate.metric("zoogate_waiting_claims", &[]).await, 0);
     zoogate.counts("zoogate_claim_wait_seconds_count", &[], 2).await;
     assert!(zoogate.log().contains("a claim waits for its server"));
+}
+
+#[tokio::test]
+async fn who_waits_while_no_server_is_asked_is_listed() {
+    let mut fake = Fake::start().await;
+    let address = ports::free();
+    let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
+    fake.says(None);
+    zoogate.counts("zoogate_probe_results_total", &["health=\"unresponsive\""], 1).await;
+    let again = frames::reconnect(30_000, SESSION);
+    let mut client = claim(address, &again).await;
+    let waits = async || zoogate.json("/api/connections?state=waiting").await["connections"].clone();
+    let listed = until("the client to be listed", async || waits().await.as_array()?.first().cloned()).await;
+    let own = client.local_addr().expect("an address").to_string();
+    for (field, value) in [("client", Some(own.as_str())), ("server", None), ("listener", Some("pooled"))] {
+        assert_eq!(listed[field].as_str(), value, "{listed}");
+    }
+    assert_eq!(listed["session"], SessionId(SESSION).to_string(), "{listed}");
+    assert!(listed["claimed_at"].is_string(), "{listed}");
+    let list = Command::new(env!("CARGO_BIN_EXE_zoogate"))
+        .args(["connections", "--state", "waiting", "--admin", &zoogate.admin().to_string()])
+        .output()
+        .expect("the list");
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    let row = list.lines().find(|line| line.contains(&own)).unwrap_or_default();
+    assert!(row.contains(" waiting ") && row.contains(" - "), "{list}");
+    assert!(zoogate.json("/api/connections?server=0").await["connections"].as_array().is_some_and(Vec::is_empty));
+    fake.says(Some(LEADER));
+    let mut server = fake.visit_with(&again).await;
+    let listed = until("its server to be asked", async || {
+        let all = waits().await;
+        let [one] = all.as_array()?.as_slice() else { return None };
+        one["server"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert_eq!(listed, fake.address().to_string());
+    send(&mut server, &frames::connected(30_000, SESSION)).await;
+    expect(&mut client, &frames::connected(30_000, SESSION)).await;
+    assert_eq!(waits().await.as_array().map(Vec::len), Some(0));
 }
 
 #[tokio::test]

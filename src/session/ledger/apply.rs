@@ -31,8 +31,10 @@ impl SessionLedger {
         let (speech, claim) = (ClaimDialect::of(&request), self.judged(session, claim));
         // Kept as it was at the claim: by the time of a refusal the server may have caught up.
         let server_zxid = self.ensemble.view(claim.server).last.and_then(|probe| probe.probe_result.zxid);
-        self.open
-            .insert(connection, Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech }));
+        self.open.insert(
+            connection,
+            Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech, thread: self.thread }),
+        );
         let known = self.sessions.contains(session);
         // Claims of sessions that no server has given here go into a table of their own: strangers can claim any
         // number.
@@ -259,7 +261,7 @@ impl SessionLedger {
             self.misplaced += 1;
             return;
         };
-        let OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech } = *open;
+        let OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech, thread } = *open;
         let silent = now.since(end.client_heard_at) >= claim.timeout();
         let mark =
             AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count, silent };
@@ -289,6 +291,7 @@ impl SessionLedger {
             server_zxid,
             read_only,
             speech,
+            thread,
             end,
             ended_at: now,
         };

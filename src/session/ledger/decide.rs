@@ -52,10 +52,12 @@ impl SessionLedger {
 
     /// zoogate itself stood still: what is waited for has that much longer.
     pub(super) fn proxy_paused(&mut self, pause: OwnPause) {
-        let more = self.own_pauses.note(pause).time;
+        let more = self.own_pauses.note(self.thread, pause).time;
         // No peer could speak to us in that time, so neither may be blamed for that.
         self.queue.postpone(more);
         self.ensemble.allow_bursts(more);
+        self.sessions.postpone(more);
+        self.claimants.postpone(more);
     }
 
     /// A server was probed.
@@ -176,7 +178,7 @@ impl SessionLedger {
         if let Some(explanation) = rules::after_burst(self.input(&close), cause) {
             return self.decide(close, explanation);
         }
-        let paused = self.own_pauses.within(close.ended_at, Timestamp(u64::MAX));
+        let paused = self.own_pauses.all().within(close.ended_at, Timestamp(u64::MAX));
         let due = close.ended_at.after(close.return_bound() + paused);
         self.queue.put(close, WaitsFor::Return(cause.outcome()), due);
     }
@@ -231,6 +233,7 @@ impl SessionLedger {
     }
 
     fn input<'a>(&'a self, close: &'a UnexplainedClose) -> RuleInput<'a> {
-        RuleInput { close, session: self.record(close.session), ensemble: &self.ensemble, own_pauses: &self.own_pauses }
+        let own_pauses = self.own_pauses.of(close.thread);
+        RuleInput { close, session: self.record(close.session), ensemble: &self.ensemble, own_pauses }
     }
 }

@@ -91,6 +91,7 @@ mod tests {
     use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
     use crate::session::ledger::attachment::{Claim, ClaimOutcome};
     use crate::session::ledger::claim_dialect::ClaimDialect;
+    use crate::session::own_pause::ThreadPlace;
     use crate::session::verdict::RouteReason;
     use crate::wire::handshake::PasswordCheck;
     use crate::wire::{Dialect, OpCode};
@@ -130,6 +131,7 @@ mod tests {
             server_zxid: None,
             read_only: None,
             speech: ClaimDialect { asked: Dialect::ZOOKEEPER, agreed: None, refusal: None },
+            thread: ThreadPlace::default(),
             end,
             ended_at: Timestamp::ZERO,
         }

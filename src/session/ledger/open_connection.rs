@@ -3,6 +3,7 @@
 use super::attachment::Claim;
 use super::claim_dialect::ClaimDialect;
 use crate::ids::{SessionId, Zxid};
+use crate::session::own_pause::ThreadPlace;
 
 /// An open connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,4 +20,6 @@ pub struct OpenConnection {
     pub read_only: Option<bool>,
     /// How both sides wish to speak.
     pub speech: ClaimDialect,
+    /// The thread that carries it.
+    pub thread: ThreadPlace,
 }

@@ -73,6 +73,8 @@ impl SessionEnd {
 pub struct SessionRecord {
     id: SessionId,
     state: SessionState,
+    /// Time in which zoogate itself stood still since it may come back.
+    allowed: Duration,
     /// Claims, oldest first, at most as many as the limits say. The newest accepted one is always among them.
     history: VecDeque<Attachment>,
     /// How many of `history` are attached.
@@ -103,6 +105,7 @@ impl SessionRecord {
         Self {
             id,
             state: SessionState::Pending { since: now },
+            allowed: Duration::ZERO,
             history: VecDeque::with_capacity(1),
             attached: 0,
             moves: 0,
@@ -226,11 +229,17 @@ impl SessionRecord {
     pub(super) fn lapses_at(&self, since: Timestamp) -> Timestamp {
         // Twice the timeout: the server counts from the last byte that it got, and only it knows when that was.
         let timeout = self.current().or(self.history.back()).map_or(Duration::ZERO, |entry| entry.claim.timeout());
-        since.after(timeout * 2)
+        since.after(timeout * 2 + self.allowed)
+    }
+
+    /// Gives it that much longer to come back.
+    pub(super) fn allow(&mut self, more: Duration) {
+        self.allowed += more;
     }
 
     pub(super) fn set_state(&mut self, state: SessionState) {
         self.state = state;
+        self.allowed = Duration::ZERO;
         if matches!(state, SessionState::Ended { .. }) {
             self.end_role();
         }

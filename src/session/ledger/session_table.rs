@@ -156,6 +156,17 @@ impl SessionTable {
         }
     }
 
+    /// Gives every session that may come back that much longer: zoogate itself stood still.
+    pub(super) fn postpone(&mut self, more: Duration) {
+        for (_, id) in std::mem::take(&mut self.pending) {
+            let Some(record) = self.records.get_mut(&id) else { continue };
+            record.allow(more);
+            if let QueuePlace::Pending(due) = place(record) {
+                self.pending.insert((due, id));
+            }
+        }
+    }
+
     /// Forgets what is known under an id that a server has given anew.
     pub(super) fn begin_anew(&mut self, id: SessionId) {
         self.forget(id);

@@ -6,6 +6,7 @@ use super::attachment::Claim;
 use super::claim_dialect::ClaimDialect;
 use crate::ids::{ConnectionId, SessionId, Zxid};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
+use crate::session::own_pause::ThreadPlace;
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::Explanation;
 use crate::time::Timestamp;
@@ -24,6 +25,7 @@ pub(super) struct UnexplainedClose {
     pub(super) server_zxid: Option<Zxid>,
     pub(super) read_only: Option<bool>,
     pub(super) speech: ClaimDialect,
+    pub(super) thread: ThreadPlace,
     pub(super) end: ConnectionEnd,
     pub(super) ended_at: Timestamp,
 }
