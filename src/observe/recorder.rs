@@ -170,6 +170,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use crate::ids::{Xid, Zxid};
+    use crate::session::RequestPath;
     use crate::session::event::Request;
 
     fn recorder() -> Recorder {
@@ -184,7 +185,7 @@ mod tests {
             zxid: Zxid(3),
             error,
             sent_at,
-            path: &[],
+            path: RequestPath::NONE,
             flags: 0,
             request_len: 20,
             reply_len: 96,
@@ -224,7 +225,7 @@ mod tests {
             zxid: Zxid(3),
             error: ErrorCode::OK,
             sent_at: Timestamp::ZERO,
-            path: &[],
+            path: RequestPath::NONE,
             flags: 0,
             request_len: 0,
             reply_len: 16,

@@ -96,7 +96,7 @@ impl DownstreamClient {
         let (mut inspector, now) = (self.inspect(id, RouteReason::Mirror), self.proxy.clock.now());
         match begun {
             MirrorOpening::Gone => return None,
-            MirrorOpening::Known(opening) => inspector.begin(now, opening, &bytes),
+            MirrorOpening::Known(opening) => inspector.start(now, opening, &bytes),
             MirrorOpening::Unknown => inspector.read_client(now, &bytes),
         }
         up.preload(bytes.split_off(sent));
@@ -242,7 +242,7 @@ impl DownstreamClient {
             };
             let (mut up, down) = (self.pipe(), self.pipe());
             let mut inspector = self.inspect(id, candidate.reason);
-            inspector.begin(self.proxy.clock.now(), opening, &bytes);
+            inspector.start(self.proxy.clock.now(), opening, &bytes);
             up.preload(bytes);
             let (registered, holder) = (self.registered(inspector.sink().connection(), id), SessionHolder::Mirrored);
             return Some(UpstreamConnection { server, id, registered, up, down, inspector, holder, left_behind: None });

@@ -272,7 +272,7 @@ impl<'a> ServerSearch<'a> {
         let (now, connection) = (self.proxy.clock.now(), self.proxy.next_connection());
         let link = ConnectionLink { connection, client: self.origin.client, server: id, routed: candidate.reason };
         let mut inspector = LiveSink::inspect(self.proxy, link, self.origin.worker);
-        inspector.begin(now, self.ahead.opening(), self.ahead.bytes());
+        inspector.start(now, self.ahead.opening(), self.ahead.bytes());
         // Remembered as ours, so that the claim does not wait for itself as one that is already out.
         self.own.push(connection);
         let registry = &self.proxy.control.registries()[self.origin.worker];

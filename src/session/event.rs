@@ -2,6 +2,7 @@
 //!
 //! Events borrow from the bytes that are passing; who wants to keep something copies it.
 
+use super::RequestPath;
 use super::connection_end::ConnectionEnd;
 use super::identity::HolderIdentity;
 use crate::ids::{Xid, Zxid};
@@ -140,9 +141,8 @@ pub struct Reply<'a> {
     pub error: ErrorCode,
     /// When the request was seen; the zero timestamp when none is known.
     pub sent_at: Timestamp,
-    /// The request's path (of a multi: of its first sub-operation), cut behind 255 bytes; empty when it has none, and
-    /// when so much was in flight that it is no longer kept.
-    pub path: &'a [u8],
+    /// The request's path.
+    pub path: RequestPath<'a>,
     /// The request's [`Request::flags`] (of a multi: of its first sub-operation).
     pub flags: i32,
     /// Bytes of the request's frame behind its length; 0 when none is known.

@@ -84,7 +84,7 @@ impl<S: EventSink> Inspector<S> {
 
     /// Begins with what was read of the client before it had a server: `bytes` is all of that, and `opening` what it
     /// was found to be. Where that was not done before, [`Inspector::read_client`] finds that out.
-    pub fn begin(&mut self, now: Timestamp, opening: ConnectionOpening, bytes: &[u8]) {
+    pub fn start(&mut self, now: Timestamp, opening: ConnectionOpening, bytes: &[u8]) {
         self.hear_client(now, bytes);
         if let Err(fault) = self.open(now, opening, bytes) {
             self.give_up(fault);

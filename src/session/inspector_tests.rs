@@ -79,7 +79,7 @@ fn a_reply_carries_its_requests_path_and_both_sizes() {
     impl EventSink for Replies {
         fn on_event(&mut self, event: Event<'_>) {
             let Event::Reply(reply) = event else { return };
-            self.0.push((String::from_utf8_lossy(reply.path).into_owned(), reply.request_len, reply.reply_len));
+            self.0.push((String::from_utf8_lossy(reply.path.bytes()).into_owned(), reply.request_len, reply.reply_len));
         }
     }
     let mut inspector = Inspector::new(0xf_ffff, Replies::default());
@@ -312,7 +312,7 @@ fn what_is_no_session_is_named_and_not_read() {
 fn who_knows_the_opening_already_begins_with_it() {
     let bytes = [claim(), get(1, "/a")].concat();
     let mut inspector = unread();
-    inspector.begin(Timestamp(1), classify(&bytes).expect("a claim"), &bytes);
+    inspector.start(Timestamp(1), classify(&bytes).expect("a claim"), &bytes);
     inspector.read_client(Timestamp(1), &get(2, "/b"));
     assert_eq!(inspector.sink.0, ["claim 0x0", "getData getData /a", "getData getData /b"]);
 }

@@ -57,9 +57,7 @@ impl PathRing {
         PathRef { at, len: len as u8 }
     }
 
-    /// The path, or nothing when newer ones have taken its place. Nothing here can panic, so that a path that nobody
-    /// wants costs nothing where this is inlined.
-    #[inline]
+    /// The path, or nothing when newer ones have taken its place.
     pub(super) fn get(&self, path: PathRef) -> &[u8] {
         let size = self.bytes.len() as u32;
         // More was stored since than the ring holds: another path stands there now.

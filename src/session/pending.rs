@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::RequestPath;
 use super::path_ring::{PathRef, PathRing};
 use crate::ids::Xid;
 use crate::time::Timestamp;
@@ -171,8 +172,13 @@ impl PendingRequests {
         }
     }
 
-    /// The path of a request that waits or was taken a moment ago, as far as it is still kept.
+    /// The path of a request that waits or was taken a moment ago, for those who may want it.
     #[inline]
+    pub(super) fn path_of(&self, request: &Pending) -> RequestPath<'_> {
+        RequestPath::kept(&self.paths, request.path)
+    }
+
+    /// The path of a request that waits or was taken a moment ago, as far as it is still kept.
     pub(super) fn path(&self, request: &Pending) -> &[u8] {
         self.paths.get(request.path)
     }

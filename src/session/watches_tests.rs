@@ -1,5 +1,6 @@
 use super::*;
 use crate::ids::Zxid;
+use crate::session::RequestPath;
 use crate::time::Timestamp;
 
 fn ask(table: &mut WatchTable, xid: i32, op: OpCode, flags: i32, path: &str) {
@@ -17,7 +18,7 @@ fn answer_to(table: &mut WatchTable, xid: i32, op: Option<OpCode>, error: ErrorC
         op,
         zxid: Zxid(1),
         error,
-        path: &[],
+        path: RequestPath::NONE,
         sent_at: Timestamp::ZERO,
         flags: 0,
         request_len: 20,

@@ -10,6 +10,7 @@ use zoogate::admin::{AdminListener, AdminThread};
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::{ConnectionMeter, Observatory, Recorder, Scope, WallClock};
 use zoogate::session::LedgerLimits;
+use zoogate::session::RequestPath;
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
 use zoogate::session::event::{Event, InspectedTurn, MovedCodeLocation, Reply};
 use zoogate::session::identity::HolderIdentity;
@@ -169,7 +170,7 @@ pub(crate) fn reply(recorder: &mut Recorder, millis: u64, op: OpCode, took: u64)
         zxid: Zxid(0x1_0000_0001),
         error: ErrorCode::OK,
         sent_at: at(millis - took),
-        path: &[],
+        path: RequestPath::NONE,
         flags: 0,
         request_len: 20,
         reply_len: 96,

@@ -107,7 +107,7 @@ impl EventSink for Words {
                 "reply {} to {} {} zxid {} {}, flags {}, frames of {} B and {} B",
                 reply.xid.0,
                 reply.op.map_or("nothing known".to_owned(), |op| op.to_string()),
-                text(reply.path),
+                text(reply.path.bytes()),
                 reply.zxid,
                 reply.error,
                 reply.flags,

@@ -5,6 +5,7 @@ use crate::config::{LogFormat, LogLevel};
 use crate::ids::{Xid, Zxid};
 use crate::observe::logging::tests::written;
 use crate::observe::{ConnectionMeter, ConnectionRow, Recorder};
+use crate::session::RequestPath;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, LongRequest};
 use crate::session::event::{Event, InspectedTurn, Reply};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
@@ -60,7 +61,7 @@ fn reply(recorder: &mut Recorder, millis: u64, op: OpCode) {
         zxid: Zxid(9),
         error: ErrorCode::OK,
         sent_at: at(millis - 1),
-        path: &[],
+        path: RequestPath::NONE,
         flags: 0,
         request_len: 20,
         reply_len: 96,

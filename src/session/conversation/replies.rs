@@ -3,6 +3,7 @@
 
 use super::{BARE_REPLY, Conversation, DELETED, ReplyFrame, SHORTEST_EVENT, SHORTEST_NAME};
 use crate::ids::{Xid, Zxid};
+use crate::session::RequestPath;
 use crate::session::connection_end::{LongReply, UnansweredRequest};
 use crate::session::event::{Event, EventSink, MovedCodeLocation, RefusedRequest, Reply, WatchEvent};
 use crate::session::identity::controller_chroot;
@@ -48,7 +49,7 @@ fn is_fatal(error: ErrorCode, zxid: Zxid) -> bool {
 }
 
 #[inline]
-fn answer_to<'p>(request: &Pending, path: &'p [u8], head: ReplyHead, reply_len: u32) -> Reply<'p> {
+fn answer_to<'p>(request: &Pending, path: RequestPath<'p>, head: ReplyHead, reply_len: u32) -> Reply<'p> {
     let ReplyHead { xid, zxid, error } = head;
     Reply {
         xid,
@@ -79,7 +80,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
             zxid,
             error,
             sent_at,
-            path: &[],
+            path: RequestPath::NONE,
             flags: 0,
             request_len: 8,
             reply_len,
@@ -99,12 +100,12 @@ impl<S: EventSink> ReplyReader<'_, S> {
         let Some(ReplyMatch { request, skipped }) = self.talk.pending.search(head.xid, in_order) else {
             let ReplyHead { xid, zxid, error } = head;
             let (op, sent_at) = (None, Timestamp::ZERO);
-            let (path, flags, request_len, reply_len) = (&[][..], 0, 0, len);
+            let (path, flags, request_len, reply_len) = (RequestPath::NONE, 0, 0, len);
             let reply = Reply { xid, op, zxid, error, sent_at, path, flags, request_len, reply_len };
             self.sink.on_event(Event::Reply(reply));
             return self.unusual(head, None);
         };
-        let path = self.talk.pending.path(&request);
+        let path = self.talk.pending.path_of(&request);
         self.sink.on_event(Event::Reply(answer_to(&request, path, head, len)));
         if skipped > 0 {
             self.sink.on_event(Event::Gap { skipped });
@@ -237,7 +238,7 @@ impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
             _ => {}
         }
         let Some(request) = self.talk.pending.first_if(head.xid) else { return self.out_of_order(head, len) };
-        let path = self.talk.pending.path(request);
+        let path = self.talk.pending.path_of(request);
         self.sink.on_event(Event::Reply(answer_to(request, path, head, len)));
         // The rare replies: dropped from the ring first, since their results are read in later chunks.
         if is_multi(request.op) || !head.error.is_ok() {
