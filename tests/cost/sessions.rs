@@ -17,7 +17,7 @@ use crate::{fake, ports};
 const FEW: u64 = 50;
 const MANY: u64 = 350;
 /// Allocations for one session: two tasks, two sockets, the ledger's record, meters, what waits for replies.
-const ALLOCATIONS: u64 = 28;
+const ALLOCATIONS: u64 = 24;
 /// Instructions for one session.
 const INSTRUCTIONS: u64 = if cfg!(debug_assertions) { 120_000 } else { 52_000 };
 /// Long enough for anything that a loaded machine does in the end.
