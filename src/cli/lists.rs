@@ -113,7 +113,9 @@ impl<L: ApiList> ListTable<L> {
         let mut table = TextTable::new(self.columns.iter().map(|(title, _)| *title));
         for element in elements {
             table.element(self.columns, element);
-            (self.lines)(element).iter().for_each(|line| table.note(line));
+            for line in (self.lines)(element) {
+                table.note(line);
+            }
         }
         table
     }

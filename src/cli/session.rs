@@ -149,10 +149,10 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         assert!(names.len() > 25);
         for name in names.iter().filter(|name| !is_twin(name)) {
-            let named = |line: &str| {
+            let shows_it = |line: &str| {
                 line.strip_prefix(&title(name)).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
             };
-            assert!(text.lines().any(named), "{name} is not in {text}");
+            assert!(text.lines().any(shows_it), "{name} is not in {text}");
         }
     }
 }

@@ -357,14 +357,14 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
-    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was probed
-    /// at, or that much time has passed.
+    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was
+    /// probed, or that much time has passed.
     async fn wait(&mut self, client: &mut TcpStream, most: Duration) -> Result<Option<AnsweredClaim>, SearchError> {
         let unread = self.ahead.check_unread(client);
         self.after_client(self.ahead.bytes().len(), unread)?;
         let mut probes = self.probes.take();
         let seen = {
-            let probed = async {
+            let any_probe = async {
                 match &mut probes {
                     Some(probes) => drop(probes.changed().await),
                     None => std::future::pending().await,
@@ -375,7 +375,7 @@ impl<'a> ServerSearch<'a> {
                 tokio::select! {
                     biased;
                     seen = watching => Some(seen),
-                    () = probed => None,
+                    () = any_probe => None,
                 }
             });
             watched.await.ok().flatten()
