@@ -6,7 +6,6 @@
 mod quantity;
 
 use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
-use crate::observe::observatory::reading;
 use crate::observe::{finding_log, log_throttle, logging, wall_clock};
 use crate::proxy::{
     claim_registry, client_listener, connection, descriptors, first_frame, half_pipe, live_sink, loop_detector,
@@ -15,6 +14,7 @@ use crate::proxy::{
 use crate::route;
 use crate::session::ledger::{self, controller_roles, decision_queue, retention};
 use crate::session::{connection_end, identity, inspector, own_pause as known_pauses, path_ring, pending, watches};
+use crate::state::readers;
 pub use quantity::BoundQuantity;
 
 /// Resident bytes that zoogate may need whatever it carries.
@@ -236,7 +236,7 @@ bounds! {
     "rows of a list that are made before they are read" [rows: count streamed_list::ROWS_A_PIECE, piece: bytes streamed_list::PIECE_BYTES]
         "{rows} at a time, up to {piece} and one row more",
         "";
-    "events in the timeline of one session" [each: count reading::STORY]
+    "events in the timeline of one session" [each: count readers::STORY]
         "the newest {each} each of moves, refusals and reasons of ends",
         "`/api/moves`, `/api/session-moved` have the rest";
     "one direction stays open after the other has ended" [linger: time relay::LINGER]

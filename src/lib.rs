@@ -13,6 +13,7 @@ pub mod proxy;
 pub mod route;
 pub mod session;
 pub mod sim;
+pub mod state;
 pub mod text;
 pub mod time;
 pub mod wire;

@@ -7,7 +7,7 @@
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -17,12 +17,16 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("session", &["wire", "text", "ids", "time"]),
     ("route", &["session", "wire", "text", "ids", "time"]),
     ("sim", &["route", "session", "wire", "text", "ids", "time"]),
-    ("observe", &["config", "route", "session", "wire", "text", "lock", "ids", "time"]),
+    ("state", &["route", "session", "wire", "text", "lock", "ids", "time"]),
+    ("observe", &["state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("control", &["session", "lock", "ids"]),
-    ("proxy", &["control", "observe", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
+    ("proxy", &["control", "observe", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("api", &["config"]),
-    ("admin", &["api", "control", "observe", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
-    ("bounds", &["proxy", "admin", "control", "observe", "route", "session"]),
+    (
+        "admin",
+        &["api", "control", "observe", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"],
+    ),
+    ("bounds", &["proxy", "admin", "control", "observe", "state", "route", "session"]),
     (
         "cli",
         &[

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use zoogate::config::{self, ConfigKeys, ConfigSources, FileText, Period, Settings};
-use zoogate::observe::Observatory;
+use zoogate::observe::ProxyTelemetry;
 use zoogate::observe::catalog::CATALOG;
 use zoogate::time::Timestamp;
 
@@ -76,7 +76,7 @@ fn the_alerts_look_at_metrics_that_exist() {
 #[test]
 fn the_alerts_select_words_that_exist() {
     let settings = settings(Some("zoogate.toml"), Vec::new());
-    let page = Observatory::new(&settings, Timestamp::ZERO).metrics();
+    let page = ProxyTelemetry::new(&settings, Timestamp::ZERO).metrics();
     let rules = deployed("alerts.yml");
     let mut tried = 0;
     for selector in

@@ -12,7 +12,7 @@ use super::allowed_hosts::AllowedHosts;
 use super::api::routes;
 use super::connections::AdminConnections;
 use super::error::AdminError;
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 
 /// An admin address that is taken and not yet served.
 #[derive(Debug)]
@@ -43,12 +43,12 @@ impl AdminListener {
     ///
     /// # Errors
     /// [`AdminError::Thread`] when there is none to be had.
-    pub fn start(self, observatory: Arc<Observatory>) -> Result<AdminThread, AdminError> {
+    pub fn start(self, telemetry: Arc<ProxyTelemetry>) -> Result<AdminThread, AdminError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(AdminError::Thread)?;
         let stop = CancellationToken::new();
         let (stopped, listener, address) = (stop.clone(), self.listener, self.address);
         let clients = Arc::new(AdminConnections::default());
-        let routes = routes(observatory, AllowedHosts::of(address.ip()), Arc::clone(&clients));
+        let routes = routes(telemetry, AllowedHosts::of(address.ip()), Arc::clone(&clients));
         let serve = async move {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => accept::serve(listener, routes, clients, stopped).await,

@@ -24,7 +24,7 @@ use crate::api::{
     ReadinessAnswer, RefusalList, ServerList, SessionDetail, SessionList,
 };
 use crate::ids::SessionId;
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::text;
 
 /// Longest body of a request, in bytes; a level of the log is all that is ever sent.
@@ -33,8 +33,8 @@ const BODY: usize = 1024;
 const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// All paths.
-pub(super) fn routes(observatory: Arc<Observatory>, names: AllowedHosts, clients: Arc<AdminConnections>) -> Router {
-    let api = ApiState::new(observatory, names, clients);
+pub(super) fn routes(telemetry: Arc<ProxyTelemetry>, names: AllowedHosts, clients: Arc<AdminConnections>) -> Router {
+    let api = ApiState::new(telemetry, names, clients);
     Router::new()
         .route("/livez", get(livez))
         .route(READY, get(readyz))
@@ -80,14 +80,14 @@ async fn livez() -> Json<LivenessAnswer> {
 }
 
 async fn readyz(State(api): State<ApiState>) -> (StatusCode, Json<ReadinessAnswer>) {
-    let reason = api.observatory.unready();
+    let reason = api.telemetry.state().unready();
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(ReadinessAnswer { ready: reason.is_none(), reason: reason.map(ApiWord::from) }))
 }
 
 async fn metrics(State(api): State<ApiState>) -> Result<Response, ApiError> {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    api.whole(kind, |observatory| Ok(observatory.metrics())).await
+    api.whole(kind, |telemetry| Ok(telemetry.metrics())).await
 }
 
 async fn sessions(
@@ -100,8 +100,8 @@ async fn sessions(
 async fn session(State(api): State<ApiState>, Path(session): Path<String>) -> Result<Response, ApiError> {
     let wrong = |reason| ApiError::bad_request("the path names no session", reason);
     let session = SessionId::parse(&session).map_err(wrong)?;
-    api.whole("application/json", |observatory| {
-        let session_detail = views::session_detail(observatory, session).ok_or_else(|| {
+    api.whole("application/json", |telemetry| {
+        let session_detail = views::session_detail(telemetry, session).ok_or_else(|| {
             let reason = "no server gave this session through zoogate, or it ended and was forgotten";
             ApiError::not_found(format!("session {session} is not known"), reason)
         })?;
@@ -143,7 +143,7 @@ fn no_log() -> ApiError {
 }
 
 async fn log_level(State(api): State<ApiState>) -> Result<Json<LogLevelRequest>, ApiError> {
-    Ok(Json(LogLevelRequest { level: api.observatory.log().ok_or_else(no_log)?.level() }))
+    Ok(Json(LogLevelRequest { level: api.telemetry.log().ok_or_else(no_log)?.level() }))
 }
 
 async fn set_log_level(State(api): State<ApiState>, request: Request) -> Result<Json<LogLevelRequest>, ApiError> {
@@ -158,7 +158,7 @@ async fn set_log_level(State(api): State<ApiState>, request: Request) -> Result<
         let reason = format!("{}; send {{\"level\": \"debug\"}} as application/json", rejection.body_text());
         ApiError::new(rejection.status(), "the level is not valid", reason)
     })?;
-    let log = api.observatory.log().ok_or_else(no_log)?;
+    let log = api.telemetry.log().ok_or_else(no_log)?;
     log.set_level(level)
         .map_err(|error| ApiError::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
     tracing::info!(%level, "log level changed");

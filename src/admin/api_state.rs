@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::query::ListFilter;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 
 /// Answers that are made or on their way at one time; further requests wait.
 pub(crate) const ANSWERS_AT_ONCE: usize = 8;
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What every answer is made from.
 #[derive(Clone)]
 pub(super) struct ApiState {
-    pub(super) observatory: Arc<Observatory>,
+    pub(super) telemetry: Arc<ProxyTelemetry>,
     pub(super) names: AllowedHosts,
     clients: Arc<AdminConnections>,
     throttle: Arc<CpuThrottle>,
@@ -39,21 +39,21 @@ pub(super) struct ApiState {
 }
 
 impl ApiState {
-    pub(super) fn new(observatory: Arc<Observatory>, names: AllowedHosts, clients: Arc<AdminConnections>) -> Self {
+    pub(super) fn new(telemetry: Arc<ProxyTelemetry>, names: AllowedHosts, clients: Arc<AdminConnections>) -> Self {
         let (answer_permits, queue) =
             (Arc::new(Semaphore::new(ANSWERS_AT_ONCE)), Arc::new(Semaphore::new(REQUESTS_WAITING)));
-        Self { observatory, names, clients, throttle: Arc::new(CpuThrottle::new()), answer_permits, queue }
+        Self { telemetry, names, clients, throttle: Arc::new(CpuThrottle::new()), answer_permits, queue }
     }
 
     /// Makes a whole answer at its turn.
     pub(super) async fn whole(
         &self,
         kind: &'static str,
-        make: impl FnOnce(&Observatory) -> Result<String, ApiError>,
+        make: impl FnOnce(&ProxyTelemetry) -> Result<String, ApiError>,
     ) -> Result<Response, ApiError> {
         let _queued = self.queued()?;
         let answer_permit = self.answer_permit().await?;
-        let answer = self.throttle.make(|| make(&self.observatory)).await?;
+        let answer = self.throttle.make(|| make(&self.telemetry)).await?;
         Ok(whole(kind, answer, answer_permit))
     }
 
@@ -62,14 +62,14 @@ impl ApiState {
         &self,
         asked: ListParameters,
         filters: &[&str],
-        choose: impl FnOnce(&Observatory, &ListFilter) -> StreamedList,
+        choose: impl FnOnce(&ProxyTelemetry, &ListFilter) -> StreamedList,
     ) -> Result<Response, ApiError> {
-        let filter = ListFilter::resolve(asked, &self.observatory, filters)?;
+        let filter = ListFilter::resolve(asked, &self.telemetry, filters)?;
         let _queued = self.queued()?;
         let answer_permit = self.answer_permit().await?;
         let begin = || {
-            let mut listing = choose(&self.observatory, &filter);
-            let first = listing.piece(&self.observatory).unwrap_or_default();
+            let mut listing = choose(&self.telemetry, &filter);
+            let first = listing.piece(&self.telemetry).unwrap_or_default();
             (listing, first)
         };
         let (mut listing, first) = self.throttle.make(begin).await;
@@ -78,10 +78,10 @@ impl ApiState {
         }
         let (next, pieces) = mpsc::channel(1);
         next.try_send(first).unwrap_or_default();
-        let (observatory, throttle) = (Arc::clone(&self.observatory), Arc::clone(&self.throttle));
+        let (telemetry, throttle) = (Arc::clone(&self.telemetry), Arc::clone(&self.throttle));
         tokio::spawn(async move {
             while let Ok(room) = next.reserve().await {
-                let Some(piece) = throttle.make(|| listing.piece(&observatory)).await else { break };
+                let Some(piece) = throttle.make(|| listing.piece(&telemetry)).await else { break };
                 room.send(piece);
             }
             drop(answer_permit);
@@ -92,7 +92,7 @@ impl ApiState {
     /// A place among those that wait.
     fn queued(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         if self.throttle.is_busy() || self.answer_permits.available_permits() == 0 {
-            self.observatory.note_admin_throttled();
+            self.telemetry.note_admin_throttled();
         }
         Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
             let reason = format!("{REQUESTS_WAITING} requests are waiting already; try again later");

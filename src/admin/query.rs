@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::error::ApiError;
 use crate::api::ListParameters;
 use crate::ids::{ServerId, SessionId};
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::session::identity::HolderIdentity;
 
 /// Elements of a list unless more are asked for.
@@ -72,7 +72,7 @@ impl ListFilter {
     /// session id.
     pub(super) fn resolve(
         asked: ListParameters,
-        observatory: &Observatory,
+        telemetry: &ProxyTelemetry,
         filters: &[&str],
     ) -> Result<Self, ApiError> {
         let narrows = |name: &&str| *name != "limit" && !filters.contains(name);
@@ -80,7 +80,7 @@ impl ListFilter {
             let reason = format!("its filters are limit, {}", filters.join(", "));
             return Err(ApiError::bad_request(format!("this list has no filter {name}"), reason));
         }
-        let server = asked.server.map(|name| server_named(&name, observatory)).transpose()?;
+        let server = asked.server.map(|name| server_named(&name, telemetry)).transpose()?;
         let wrong_id = |reason| ApiError::bad_request("the session filter is not a session id", reason);
         let session = asked.session.map(|id| SessionId::parse(&id)).transpose().map_err(wrong_id)?;
         Ok(Self {
@@ -96,8 +96,8 @@ impl ListFilter {
     }
 }
 
-fn server_named(name: &str, observatory: &Observatory) -> Result<ServerId, ApiError> {
-    let roster = observatory.roster();
+fn server_named(name: &str, telemetry: &ProxyTelemetry) -> Result<ServerId, ApiError> {
+    let roster = telemetry.state().roster();
     let by_address = roster.servers.iter().find(|entry| entry.address == name).map(|entry| entry.id);
     let by_number = || name.parse().ok().map(ServerId).filter(|id| roster.get(*id).is_some());
     by_address.or_else(by_number).ok_or_else(|| {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::text;
 
 /// Rows that are copied out and written together.
@@ -13,7 +13,7 @@ pub(crate) const ROWS_A_PIECE: usize = 64;
 pub(crate) const PIECE_BYTES: usize = 256 * 1024;
 
 /// What makes the next rows, as JSON behind one another; None when there are none left.
-type MakeRows = Box<dyn FnMut(&Observatory) -> Option<String> + Send>;
+type MakeRows = Box<dyn FnMut(&ProxyTelemetry) -> Option<String> + Send>;
 
 /// A list that was chosen and is not written yet.
 pub(super) struct StreamedList {
@@ -40,14 +40,14 @@ impl StreamedList {
     pub(super) fn new<K: Send + 'static, R: 'static>(
         member: &'static str,
         (places, more): (Vec<K>, bool),
-        copy: fn(&Observatory, &[K]) -> Vec<R>,
-        view: impl Fn(&Observatory, &R) -> String + Send + 'static,
+        copy: fn(&ProxyTelemetry, &[K]) -> Vec<R>,
+        view: impl Fn(&ProxyTelemetry, &R) -> String + Send + 'static,
     ) -> Self {
         let mut next = 0;
-        let make = move |observatory: &Observatory| {
+        let make = move |telemetry: &ProxyTelemetry| {
             let some = places.get(next..(next + ROWS_A_PIECE).min(places.len())).filter(|some| !some.is_empty())?;
             next += some.len();
-            let rows: Vec<String> = copy(observatory, some).iter().map(|row| view(observatory, row)).collect();
+            let rows: Vec<String> = copy(telemetry, some).iter().map(|row| view(telemetry, row)).collect();
             Some(rows.join(","))
         };
         Self { member, more, make: Box::new(make), written: ListProgress::Nothing }
@@ -59,7 +59,7 @@ impl StreamedList {
     }
 
     /// The next piece of it; None behind the last.
-    pub(super) fn piece(&mut self, observatory: &Observatory) -> Option<String> {
+    pub(super) fn piece(&mut self, telemetry: &ProxyTelemetry) -> Option<String> {
         if self.is_whole() {
             return None;
         }
@@ -69,7 +69,7 @@ impl StreamedList {
             piece = format!("{{\"{}\":[", self.member);
         }
         while piece.len() < PIECE_BYTES {
-            let Some(rows) = (self.make)(observatory) else {
+            let Some(rows) = (self.make)(telemetry) else {
                 self.written = ListProgress::Whole;
                 // Writing to a String does not fail.
                 let _ = write!(piece, "],\"more\":{}}}", self.more);

@@ -34,7 +34,7 @@ pub struct ConnectionView {
     pub unanswered: u32,
     /// Requests that wait for their answer.
     pub in_flight: u32,
-    /// Answered requests. Of a connection whose end is decided the session has the numbers: these are null then.
+    /// Answered requests. Null, as the bytes are, while no server has been asked.
     pub operations: Option<u64>,
     /// Bytes from the client.
     pub client_bytes: Option<u64>,

@@ -14,8 +14,8 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     greet(&settings);
     let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
     let server = Proxy::bind(settings)?;
-    server.observatory().set_log(log);
-    let admin = admin.map(|admin| admin.start(server.observatory())).transpose()?;
+    server.telemetry().set_log(log);
+    let admin = admin.map(|admin| admin.start(server.telemetry())).transpose()?;
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address(), "serving metrics and the API");
     }

@@ -136,6 +136,8 @@ catalog! {
         "Requests to the admin address that had to wait. Answers are made one at a time, with a pause after each.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
         "Items dropped because a queue or table was full, or evicted early to make room.";
+    SINK_DROPS: Counter "zoogate_findings_dropped_total" ["sink"]
+        "Findings that a sink had no room for. `log_lines`: lines that were suppressed; the next line of that kind says how many.";
     READY: Gauge "zoogate_ready" []
         "1 while zoogate is ready.";
     BUILD_INFO: Gauge "zoogate_build_info" ["version"]

@@ -2,9 +2,7 @@
 //!
 //! Texts that come from clients (paths, identities) are written so that they cannot forge a line.
 
-use super::event_counters::EventCounters;
 use super::log_throttle::LogThrottle;
-use super::meter::MeterReading;
 use super::wording::FactWording;
 use crate::ids::ServerId;
 use crate::session::connection_end::UnansweredRequest;
@@ -12,6 +10,7 @@ use crate::session::identity::HolderIdentity;
 use crate::session::probe_result::SharedNameSign;
 use crate::session::transition::{EndedConnection, LedgerFinding};
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
+use crate::state::SinkOutcome;
 use crate::text::{beginning, one_line};
 use crate::time::Timestamp;
 
@@ -28,14 +27,17 @@ const MOVED: &str = "moved";
 const REFUSED: &str = "refused";
 const SHARED: &str = "shared";
 
-/// Writes a finding at its level, or at level debug while lines of its kind are suppressed.
+/// Writes a finding at its level, or at level debug while lines of its kind are suppressed. Says whether it was written
+/// at its level.
 macro_rules! spared {
-    ($suppressed:expr, $level:ident, $($fields:tt)*) => {
-        match $suppressed {
+    ($suppressed:expr, $level:ident, $($fields:tt)*) => {{
+        let suppressed: Option<u64> = $suppressed;
+        match suppressed {
             Some(suppressed) => tracing::$level!(suppressed, $($fields)*),
             None => tracing::debug!($($fields)*),
         }
-    };
+        suppressed.is_some()
+    }};
 }
 
 impl FindingLog {
@@ -61,32 +63,23 @@ impl FindingLog {
         FactWording::new(&self.servers, server, ended_at)
     }
 
-    /// Writes one finding. `reading` is what an ended connection's meter showed, if that is known.
-    pub(super) fn tell(&self, finding: &LedgerFinding, reading: Option<&MeterReading>, events: &EventCounters) {
-        match finding {
-            LedgerFinding::Moved(one) => {
-                events.moved(one.from, one.to);
-                self.tell_move(one, "session moved to another server");
-            }
+    /// Writes one finding; it is dropped while lines of its kind are suppressed.
+    pub(super) fn tell(&self, finding: &LedgerFinding) -> SinkOutcome {
+        let written = match finding {
+            LedgerFinding::Moved(one) => self.tell_move(one, "session moved to another server"),
             LedgerFinding::MoveExplained(one) => self.tell_move(one, "the reason of a move was found"),
             LedgerFinding::ManyServers { server, sign } => self.tell_many(*server, *sign),
-            LedgerFinding::SessionMoved(verdict) => {
-                events.session_moved(verdict.server, verdict.evidence, verdict.confidence);
-                self.tell_verdict(verdict);
-            }
-            LedgerFinding::Ended(ended) => {
-                events.ended(ended.server, ended.reason);
-                self.tell_end(ended, &reading.copied().unwrap_or_default());
-            }
+            LedgerFinding::SessionMoved(verdict) => self.tell_verdict(verdict),
+            LedgerFinding::Ended(ended) => self.tell_end(ended),
             LedgerFinding::SharedSession { session, clients: [first, second], .. } => {
-                events.shared();
                 let suppressed = self.log_throttle.pass(SHARED);
-                spared!(suppressed, warn, %session, %first, %second, "two clients use one session in turn");
+                spared!(suppressed, warn, %session, %first, %second, "two clients use one session in turn")
             }
-        }
+        };
+        if written { SinkOutcome::Taken } else { SinkOutcome::Dropped }
     }
 
-    fn tell_move(&self, one: &SessionMove, what: &'static str) {
+    fn tell_move(&self, one: &SessionMove, what: &'static str) -> bool {
         spared!(
             self.log_throttle.pass_server(MOVED, one.to),
             info,
@@ -101,10 +94,10 @@ impl FindingLog {
             reason = one.reason.map_or("pending", |reason| reason.label()),
             routed = one.routed.label(),
             "{what}"
-        );
+        )
     }
 
-    fn tell_many(&self, server: ServerId, sign: SharedNameSign) {
+    fn tell_many(&self, server: ServerId, sign: SharedNameSign) -> bool {
         tracing::warn!(
             server = self.name(server),
             sign = sign.label(),
@@ -112,9 +105,10 @@ impl FindingLog {
             "this name stands for several servers: list each by a name of its own; until then no reason that depends on \
              which of them it was is certain, and no session returns to the server that it was on"
         );
+        true
     }
 
-    fn tell_verdict(&self, verdict: &SessionMovedRefusal) {
+    fn tell_verdict(&self, verdict: &SessionMovedRefusal) -> bool {
         spared!(
             self.log_throttle.pass_server(REFUSED, verdict.server),
             warn,
@@ -130,10 +124,10 @@ impl FindingLog {
             unanswered = verdict.unanswered_count,
             refused = verdict.unanswered.first().map(request),
             "SESSION_MOVED"
-        );
+        )
     }
 
-    fn tell_end(&self, ended: &EndedConnection, reading: &MeterReading) {
+    fn tell_end(&self, ended: &EndedConnection) -> bool {
         spared!(
             self.log_throttle.pass_server(ended.reason.label(), ended.server),
             info,
@@ -146,13 +140,13 @@ impl FindingLog {
             confidence = ended.confidence.label(),
             attached = ended.attached_at.is_some(),
             lasted_ms = ended.ended_at.since(ended.claimed_at).as_millis() as u64,
-            operations = reading.operations,
-            errors = reading.errors,
-            client_bytes = reading.client_bytes,
-            server_bytes = reading.server_bytes,
+            operations = ended.traffic.operations,
+            errors = ended.traffic.errors,
+            client_bytes = ended.traffic.client_bytes,
+            server_bytes = ended.traffic.server_bytes,
             unanswered = ended.unanswered_count,
             "connection ended"
-        );
+        )
     }
 }
 
@@ -181,26 +175,33 @@ mod tests {
     use super::*;
 
     use std::net::SocketAddr;
+    use std::sync::Arc;
     use std::time::Duration;
 
     use crate::config::{LogFormat, LogLevel};
     use crate::ids::{ConnectionId, SessionId, Xid};
+    use crate::observe::event_counters::EventCounters;
     use crate::observe::logging::tests::written;
-    use crate::session::connection_end::CloseKind;
+    use crate::observe::sinks::CounterSink;
+    use crate::session::connection_end::{CloseKind, ConnectionTraffic};
     use crate::session::fact::{ClientFact, MoveFact};
     use crate::session::verdict::{Confidence, EndReason, Evidence, RouteReason};
+    use crate::state::{ChangeSink, StateChange};
     use crate::time::Timestamp;
     use crate::wire::OpCode;
 
     const SESSION: SessionId = SessionId(7);
 
     /// The log line of a finding, and what is counted.
-    fn told(finding: &LedgerFinding, reading: Option<&MeterReading>) -> (serde_json::Value, String) {
+    fn told(finding: &LedgerFinding) -> (serde_json::Value, String) {
         let servers = ["zk1:2181", "zk2:2181"].map(str::to_owned);
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-        let events = EventCounters::new(&recorder, &servers);
+        let counters = CounterSink::new(Arc::new(EventCounters::new(&recorder, &servers)));
         let journal = FindingLog::new(servers.to_vec());
-        let line = written(LogFormat::Json, LogLevel::Info, |_| journal.tell(finding, reading, &events));
+        let line = written(LogFormat::Json, LogLevel::Info, |_| {
+            assert_eq!(journal.tell(finding), SinkOutcome::Taken);
+        });
+        counters.take(StateChange::Found(finding));
         let page = recorder.handle().render();
         let counted: Vec<&str> = page.lines().filter(|line| line.ends_with(" 1")).collect();
         (serde_json::from_str(&line).unwrap(), counted.join("\n"))
@@ -225,7 +226,7 @@ mod tests {
             routed: RouteReason::PinUnhealthy,
             identity: None,
         };
-        let (line, counted) = told(&LedgerFinding::Moved(one), None);
+        let (line, counted) = told(&LedgerFinding::Moved(one));
         assert_eq!((&line["from"], &line["to"]), (&"zk1:2181".into(), &"zk2:2181".into()), "{line}");
         assert_eq!((&line["reason"], &line["routed"]), (&"server_leaving".into(), &"pin_unhealthy".into()), "{line}");
         assert_eq!((&line["gap_ms"], &line["unanswered"], &line["session"]), (&30.into(), &2.into(), &"0x7".into()));
@@ -250,7 +251,7 @@ mod tests {
             unanswered: vec![lost],
             unanswered_count: 1,
         };
-        let (line, counted) = told(&LedgerFinding::SessionMoved(verdict), None);
+        let (line, counted) = told(&LedgerFinding::SessionMoved(verdict));
         assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &"SESSION_MOVED".into()), "{line}");
         assert_eq!((&line["server"], &line["claimed_by"]), (&"zk2:2181".into(), &"zk1:2181".into()), "{line}");
         assert_eq!(line["refused"], "create /a\\nb (xid 9)", "{line}");
@@ -276,10 +277,9 @@ mod tests {
             confidence: Confidence::Weak,
             facts: vec![ClientFact::Ended { how: CloseKind::Fin }.into()],
             unanswered_count: 4,
+            traffic: ConnectionTraffic { operations: 11, errors: 2, client_bytes: 33, server_bytes: 44 },
         };
-        let reading =
-            MeterReading { operations: 11, errors: 2, client_bytes: 33, server_bytes: 44, ..Default::default() };
-        let (line, counted) = told(&LedgerFinding::Ended(ended), Some(&reading));
+        let (line, counted) = told(&LedgerFinding::Ended(ended));
         let numbers = ["operations", "errors", "client_bytes", "server_bytes", "unanswered", "lasted_ms"];
         assert_eq!(numbers.map(|name| line[name].as_u64()), [11, 2, 33, 44, 4, 5].map(Some), "{line}");
         assert_eq!((&line["reason"], &line["attached"]), (&"client_gone".into(), &false.into()), "{line}");
@@ -290,10 +290,6 @@ mod tests {
 
     #[test]
     fn findings_of_one_kind_and_server_are_one_line_at_a_time_and_all_at_debug() {
-        let events = EventCounters::new(
-            &metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder(),
-            &["zk1:2181", "zk2:2181"].map(str::to_owned),
-        );
         let end = |server, reason| {
             LedgerFinding::Ended(EndedConnection {
                 connection: ConnectionId(3),
@@ -307,6 +303,7 @@ mod tests {
                 confidence: Confidence::Weak,
                 facts: Vec::new(),
                 unanswered_count: 0,
+                traffic: ConnectionTraffic::default(),
             })
         };
         let tell = |level| {
@@ -315,7 +312,7 @@ mod tests {
                 for _ in 0..100 {
                     for (server, reason) in [(0, EndReason::Closed), (1, EndReason::Closed), (1, EndReason::ClientGone)]
                     {
-                        journal.tell(&end(server, reason), None, &events);
+                        journal.tell(&end(server, reason));
                     }
                 }
             })
@@ -327,8 +324,7 @@ mod tests {
     #[test]
     fn two_clients_of_one_session_are_told_and_counted() {
         let clients = [client(), ([10, 0, 0, 2], 4000).into()];
-        let (line, counted) =
-            told(&LedgerFinding::SharedSession { session: SESSION, clients, at: Timestamp::ZERO }, None);
+        let (line, counted) = told(&LedgerFinding::SharedSession { session: SESSION, clients, at: Timestamp::ZERO });
         assert_eq!((&line["first"], &line["second"]), (&"10.0.0.1:4000".into(), &"10.0.0.2:4000".into()), "{line}");
         assert_eq!(counted, "zoogate_shared_sessions_total 1");
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use super::histogram::LatencyHistogram;
 use super::single_writer_counter::SingleWriterCounter;
 use crate::ids::Zxid;
+use crate::session::connection_end::ConnectionTraffic;
 use crate::session::watches::{WatchCounts, WatchKind};
 use crate::time::Timestamp;
 use crate::wire::OpClass;
@@ -156,6 +157,12 @@ pub struct MeterReading {
 }
 
 impl MeterReading {
+    /// What went over the connection.
+    pub fn traffic(&self) -> ConnectionTraffic {
+        let Self { operations, errors, client_bytes, server_bytes, .. } = *self;
+        ConnectionTraffic { operations, errors, client_bytes, server_bytes }
+    }
+
     /// Adds what another connection of the same session showed.
     pub fn merge(&mut self, other: &Self) {
         self.operations += other.operations;

@@ -18,13 +18,13 @@ pub(crate) mod logging;
 mod meter;
 mod meters;
 mod metrics_page;
-pub(crate) mod observatory;
 mod recorder;
 mod reply_batch;
-mod rows;
 mod scrape;
 mod session_series;
 mod single_writer_counter;
+mod sinks;
+mod telemetry;
 pub(crate) mod wall_clock;
 mod wording;
 
@@ -36,12 +36,8 @@ pub use log_throttle::LogThrottle;
 pub use logging::{LogControl, LogError, begin_log, log_to};
 pub use meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use meters::{MeterRegistry, SessionMeters};
-pub use observatory::{Observatory, Scope, SeekingClaim, SessionHome};
 pub use recorder::Recorder;
-pub use rows::{
-    ConnectionKey, ConnectionRow, ConnectionSummary, PENDING, SeekingClient, SessionPlace, SessionRow, SessionTimeline,
-    UndecidedConnection,
-};
 pub use single_writer_counter::SingleWriterCounter;
+pub use telemetry::{ProxyTelemetry, TelemetryScope};
 pub use wall_clock::WallClock;
 pub use wording::FactWording;

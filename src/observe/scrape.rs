@@ -11,31 +11,31 @@ use super::event_counters::{EventCounters, METADATA};
 use super::histogram_snapshot::HistogramSnapshot;
 use super::meter::LatencyClass;
 use super::metrics_page::{COARSE, FINE, MetricsPage};
-use super::observatory::Observatory;
-use super::rows::SessionPlace;
 use super::session_series::{ClassHistograms, SeriesCandidate, SessionSeries};
+use super::telemetry::ProxyTelemetry;
 use crate::ids::SessionId;
 use crate::lock::lock;
 use crate::session::ledger::SessionState;
 use crate::session::probe_result::{ServerHealth, ServerRole};
+use crate::state::{SessionPlace, SinkDrops};
 use crate::wire::{ErrorCode, OpCode};
 
 /// How the exporter announces the processor time, and what it is.
 const CPU_GAUGE: &str = "# TYPE process_cpu_seconds_total gauge\n";
 const CPU_COUNTER: &str = "# TYPE process_cpu_seconds_total counter\n";
 
-/// Makes the page of metrics. Belongs to one observatory; nothing of it is global.
+/// Makes the page of metrics. Belongs to one telemetry; nothing of it is global.
 #[derive(Debug)]
 pub(super) struct MetricsExporter {
     recorder: PrometheusRecorder,
-    events: EventCounters,
+    events: Arc<EventCounters>,
     process: metrics_process::Collector,
     servers: Vec<String>,
     series: Mutex<SessionSeries>,
 }
 
 impl MetricsExporter {
-    pub(super) fn new(servers: &[String], series: usize) -> Self {
+    pub(super) fn new(servers: &[String], series: usize) -> (Self, Arc<EventCounters>) {
         let recorder = PrometheusBuilder::new().build_recorder();
         for metric in CATALOG {
             let (name, help) = (metric.name.into(), metric.help.into());
@@ -47,32 +47,33 @@ impl MetricsExporter {
         }
         let process = metrics_process::Collector::default();
         metrics::with_local_recorder(&recorder, || process.describe());
-        Self {
-            events: EventCounters::new(&recorder, servers),
+        let events = Arc::new(EventCounters::new(&recorder, servers));
+        let exporter = Self {
+            events: Arc::clone(&events),
             recorder,
             process,
             servers: servers.to_vec(),
             series: Mutex::new(SessionSeries::new(series)),
-        }
-    }
-
-    pub(super) fn events(&self) -> &EventCounters {
-        &self.events
+        };
+        (exporter, events)
     }
 
     /// The whole page as it is now.
-    pub(super) fn page(&self, observatory: &Observatory) -> String {
+    pub(super) fn page(&self, telemetry: &ProxyTelemetry) -> String {
         // Copied out in portions first: the ledger's lock is not held while text is made.
-        let sessions = observatory.session_places(&observatory.session_ids());
-        let losses = observatory.losses();
-        let lines = observatory.log().map_or(0, super::LogControl::dropped_lines);
-        let unwatched = observatory.claims().unwatched();
+        let sessions = telemetry.state().session_places(&telemetry.state().session_ids());
+        let losses = telemetry.state().losses();
+        let lines = telemetry.log().map_or(0, super::LogControl::dropped_lines);
+        let unwatched = telemetry.claims().unwatched();
         let losses = [lines, losses.findings, losses.sessions, losses.evicted, losses.claimants, unwatched];
         self.events.set_dropped(losses);
-        for place in 0..self.servers.len() {
-            self.pour(place, observatory);
+        for SinkDrops { sink, dropped } in telemetry.state().sink_drops() {
+            self.counter(&catalog::SINK_DROPS, &[sink], dropped);
         }
-        self.state(observatory, &sessions);
+        for place in 0..self.servers.len() {
+            self.pour(place, telemetry);
+        }
+        self.state(telemetry, &sessions);
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         let handle = self.recorder.handle();
         // Without it the exporter keeps every sample of its own histograms until it is asked.
@@ -81,9 +82,9 @@ impl MetricsExporter {
         let rendered = handle.render().replacen(CPU_GAUGE, CPU_COUNTER, 1);
         let mut page = MetricsPage::new(rendered);
         page.time(&catalog::OWN_PAUSE_TIME, self.events.own_pause_time());
-        let all = self.durations(observatory, &mut page);
-        self.claim_waits(observatory, &mut page);
-        self.sessions(observatory, &sessions, &all, &mut page);
+        let all = self.durations(telemetry, &mut page);
+        self.claim_waits(telemetry, &mut page);
+        self.sessions(telemetry, &sessions, &all, &mut page);
         page.finish()
     }
 
@@ -101,10 +102,10 @@ impl MetricsExporter {
     }
 
     /// Pours what the workers have counted about one server into the exporter's counters.
-    fn pour(&self, place: usize, observatory: &Observatory) {
+    fn pour(&self, place: usize, telemetry: &ProxyTelemetry) {
         let server = self.servers[place].as_str();
         let workers: Vec<&Arc<ServerCounters>> =
-            observatory.all_counters().iter().filter_map(|worker| worker.get(place)).collect();
+            telemetry.all_counters().iter().filter_map(|worker| worker.get(place)).collect();
         let sum = |count: &dyn Fn(&ServerCounters) -> u64| workers.iter().map(|worker| count(worker)).sum::<u64>();
         for slot in 0..OpCode::SLOTS {
             let operations = sum(&|worker| worker.ops()[slot].operations());
@@ -145,38 +146,38 @@ impl MetricsExporter {
     }
 
     /// What there is now: sessions, connections, servers.
-    fn state(&self, observatory: &Observatory, sessions: &[SessionPlace]) {
-        let attached = observatory.count_attached(sessions);
-        for entry in &observatory.roster().servers {
+    fn state(&self, telemetry: &ProxyTelemetry, sessions: &[SessionPlace]) {
+        let attached = telemetry.state().count_attached(sessions);
+        for entry in &telemetry.state().roster().servers {
             let labels = [entry.address.as_str()];
             self.gauge(&catalog::SESSIONS, &labels, attached[entry.id.index()] as f64);
-            let open = observatory.load(entry.id).load(std::sync::atomic::Ordering::Relaxed);
+            let open = telemetry.state().load(entry.id).load(std::sync::atomic::Ordering::Relaxed);
             self.gauge(&catalog::CONNECTIONS, &labels, f64::from(open));
             self.gauge(&catalog::SERVER_SERVING, &labels, flag(entry.health == ServerHealth::Serving));
             let leads = entry.role == ServerRole::Leader && entry.health == ServerHealth::Serving;
             self.gauge(&catalog::SERVER_LEADER, &labels, flag(leads));
         }
-        for entry in &observatory.roster().servers {
-            let aside = flag(observatory.claims().is_set_aside(entry.id));
+        for entry in &telemetry.state().roster().servers {
+            let aside = flag(telemetry.claims().is_set_aside(entry.id));
             self.gauge(&catalog::SET_ASIDE, &[entry.address.as_str()], aside);
         }
-        self.gauge(&catalog::WAITING_CLAIMS, &[], f64::from(observatory.claims().waiting()));
+        self.gauge(&catalog::WAITING_CLAIMS, &[], f64::from(telemetry.claims().waiting()));
         for state in ["attached", "pending", "ended"] {
             let count = sessions.iter().filter(|place| place.state.label() == state).count();
             self.gauge(&catalog::SESSIONS_KNOWN, &[state], count as f64);
         }
-        self.gauge(&catalog::READY, &[], flag(observatory.unready().is_none()));
+        self.gauge(&catalog::READY, &[], flag(telemetry.state().unready().is_none()));
         self.gauge(&catalog::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     }
 
     /// Latencies by server and operation. Returns all of them by class.
-    fn durations(&self, observatory: &Observatory, page: &mut MetricsPage) -> ClassHistograms {
+    fn durations(&self, telemetry: &ProxyTelemetry, page: &mut MetricsPage) -> ClassHistograms {
         let mut all = ClassHistograms::default();
         page.family(&catalog::OPERATION_DURATION);
         for (place, server) in self.servers.iter().enumerate() {
             for slot in 0..OpCode::SLOTS {
                 let mut latency = HistogramSnapshot::default();
-                for worker in observatory.all_counters() {
+                for worker in telemetry.all_counters() {
                     latency.merge(worker[place].ops()[slot].latency());
                 }
                 // As above: an empty histogram is some thirty lines.
@@ -193,11 +194,11 @@ impl MetricsExporter {
     }
 
     /// How long claims waited, by the server that took them.
-    fn claim_waits(&self, observatory: &Observatory, page: &mut MetricsPage) {
+    fn claim_waits(&self, telemetry: &ProxyTelemetry, page: &mut MetricsPage) {
         page.family(&catalog::CLAIM_WAIT);
         for (place, server) in self.servers.iter().enumerate() {
             let mut waits = HistogramSnapshot::default();
-            observatory.all_counters().iter().for_each(|worker| waits.merge(worker[place].claim_waits()));
+            telemetry.all_counters().iter().for_each(|worker| waits.merge(worker[place].claim_waits()));
             if !waits.is_empty() {
                 page.histogram(&catalog::CLAIM_WAIT, &[server], &waits, &COARSE);
             }
@@ -207,7 +208,7 @@ impl MetricsExporter {
     /// The sessions with series of their own, and all others together.
     fn sessions(
         &self,
-        observatory: &Observatory,
+        telemetry: &ProxyTelemetry,
         places: &[SessionPlace],
         all: &ClassHistograms,
         page: &mut MetricsPage,
@@ -220,12 +221,12 @@ impl MetricsExporter {
         // past.
         let alive = places.iter().filter(|place| !matches!(place.state, SessionState::Ended { .. }));
         let mut candidates: Vec<SeriesCandidate> =
-            alive.filter_map(|place| candidate(place.session, observatory)).collect();
-        let shown = series.choose(&mut candidates, observatory.meters());
+            alive.filter_map(|place| candidate(place.session, telemetry)).collect();
+        let shown = series.choose(&mut candidates, telemetry.meters());
         page.family(&catalog::SESSION_INFO);
         let ids: Vec<SessionId> = shown.iter().map(|(session, _)| *session).collect();
-        for row in observatory.session_rows(&ids) {
-            let server = row.server.map_or("", |server| observatory.server_name(server));
+        for row in telemetry.state().session_rows(&ids) {
+            let server = row.server.map_or("", |server| telemetry.server_name(server));
             let client = row.client.map(|client| client.to_string()).unwrap_or_default();
             let identity = row.identity.map_or_else(|| client.clone(), |identity| identity.to_string());
             page.sample(&catalog::SESSION_INFO, &[&row.session.to_string(), server, &client, &identity], 1);
@@ -249,8 +250,8 @@ impl MetricsExporter {
     }
 }
 
-fn candidate(session: SessionId, observatory: &Observatory) -> Option<SeriesCandidate> {
-    let (operations, worst) = observatory.meters().merit(session)?;
+fn candidate(session: SessionId, telemetry: &ProxyTelemetry) -> Option<SeriesCandidate> {
+    let (operations, worst) = telemetry.meters().merit(session)?;
     Some(SeriesCandidate { session, operations, worst })
 }
 

@@ -80,10 +80,10 @@ impl ClientListener {
         let permit = match self.proxy.admit(address.ip(), self.worker) {
             Ok(permit) => permit,
             Err(full) => {
-                let (observatory, listener) = (&self.proxy.observatory, self.reservation.address());
+                let (telemetry, listener) = (&self.proxy.telemetry, self.reservation.address());
                 match full {
-                    ConnectionLimit::Everybody => observatory.note_rejected(listener, self.proxy.open()),
-                    ConnectionLimit::Address => observatory.note_address_rejected(listener, address),
+                    ConnectionLimit::Everybody => telemetry.note_rejected(listener, self.proxy.open()),
+                    ConnectionLimit::Address => telemetry.note_address_rejected(listener, address),
                 }
                 // A reset and no orderly end: the client tries its next address at once, and no TIME_WAIT is left
                 // here.
@@ -107,7 +107,7 @@ impl ClientListener {
     }
 
     fn failed(&self, operation: &'static str, error: &io::Error) {
-        self.proxy.observatory.note_listener_failure(self.reservation.address(), operation, error);
+        self.proxy.telemetry.note_listener_failure(self.reservation.address(), operation, error);
     }
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn take_over(proxy: Arc<ProxyState>, worker: usize) {
     while let Some(HandedClient { client, address, listener, kind, permit }) = given.recv().await {
         match TcpStream::from_std(client) {
             Ok(client) => carry(&proxy, worker, (client, address), kind, permit),
-            Err(error) => proxy.observatory.note_listener_failure(listener, "accept", &error),
+            Err(error) => proxy.telemetry.note_listener_failure(listener, "accept", &error),
         }
     }
 }

@@ -169,7 +169,7 @@ impl DownstreamClient {
     }
 
     fn note_gate(&self, error: &FirstFrameError) {
-        self.proxy.observatory.note_gate(match error {
+        self.proxy.telemetry.note_gate(match error {
             FirstFrameError::Left(0) => "left_silent",
             FirstFrameError::Left(_) => "left",
             FirstFrameError::Deadline(_) => "deadline",
@@ -186,7 +186,7 @@ impl DownstreamClient {
         request: ConnectRequest,
     ) -> Option<UpstreamConnection> {
         // Counted for as long as this lives, however the search ends.
-        let _waiting = self.proxy.observatory.waiting_claim();
+        let _waiting = self.proxy.telemetry.waiting_claim();
         let began_at = self.proxy.clock.now();
         let mut search = ServerSearch::new(&self.proxy, self.origin, request, first);
         let handle = search.handle().clone();
@@ -197,7 +197,7 @@ impl DownstreamClient {
         };
         match found {
             Ok(AnsweredClaim { mut claim, left_behind }) => {
-                let counters = self.proxy.observatory.counters(self.origin.worker, claim.server);
+                let counters = self.proxy.telemetry.counters(self.origin.worker, claim.server);
                 counters.record_claim_wait(self.proxy.clock.now().since(began_at));
                 let key = claim.inspector.sink().key();
                 let (registered, connection) = (claim.registered.take(), claim.connection());
@@ -224,7 +224,7 @@ impl DownstreamClient {
                 None
             }
             Err(SearchError::NoServer(why)) => {
-                self.proxy.observatory.note_unplaced(self.origin.client, Some(request.session), why);
+                self.proxy.telemetry.note_unplaced(self.origin.client, Some(request.session), why);
                 None
             }
         }
@@ -247,7 +247,7 @@ impl DownstreamClient {
             let (registered, holder) = (self.registered(inspector.sink().connection(), id), SessionHolder::Mirrored);
             return Some(UpstreamConnection { server, id, registered, up, down, inspector, holder, left_behind: None });
         }
-        self.proxy.observatory.note_unplaced(self.origin.client, None, TurnedAway::NobodyTook);
+        self.proxy.telemetry.note_unplaced(self.origin.client, None, TurnedAway::NobodyTook);
         None
     }
 

@@ -22,12 +22,12 @@ pub(super) async fn monitor_host(proxy: Arc<ProxyState>, addresses: Vec<SocketAd
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
-        proxy.observatory.check_date(proxy.clock.now());
+        proxy.telemetry.check_date(proxy.clock.now());
         match queues.as_mut().map(AcceptQueues::look) {
             None => {}
             Some(Ok(overflows)) => {
                 for overflow in overflows {
-                    proxy.observatory.note_put_off(overflow.address, overflow.times, overflow.waiting);
+                    proxy.telemetry.note_put_off(overflow.address, overflow.times, overflow.waiting);
                 }
             }
             Some(Err(error)) => {

@@ -51,7 +51,7 @@ impl LeftClaim {
         self.proxy.probe_soon(self.claim.server);
         let can_take = self.request.password.may_be_right();
         let Some(place) = self.proxy.claim_registry.place(can_take) else {
-            self.proxy.observatory.note_unwatched();
+            self.proxy.telemetry.note_unwatched();
             return;
         };
         // A stop does not end it: its connection is as good as a client's until the grace is over.
@@ -88,10 +88,10 @@ impl LeftClaim {
             return;
         }
         proxy.claim_registry.answered_late(session, self.claim.server, now);
-        proxy.observatory.note_late_claim(self.claim.server, session);
+        proxy.telemetry.note_late_claim(self.claim.server, session);
         // A connection to the same server has the same owner: nothing is taken from it.
         let elsewhere = |server| server != self.claim.server;
-        for (carrier, _) in proxy.observatory.carriers(session).into_iter().filter(|(_, server)| elsewhere(*server)) {
+        for (carrier, _) in proxy.state.carriers(session).into_iter().filter(|(_, server)| elsewhere(*server)) {
             proxy.control.send(carrier, RelayCommand::EndForLateClaim, None);
         }
     }
@@ -102,7 +102,7 @@ impl LeftClaim {
         if !response.accepted() || !self.request.dialect.agreed(response.version).is_plain() {
             return;
         }
-        self.proxy.observatory.note_orphan(self.claim.server, response.session);
+        self.proxy.telemetry.note_orphan(self.claim.server, response.session);
         let close = JuteWriter::new().int(8).int(1).int(OpCode::CLOSE_SESSION.0).into_bytes();
         let closing = async {
             self.claim.stream.write_all(&close).await?;

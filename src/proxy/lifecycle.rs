@@ -19,7 +19,7 @@ use super::socket::Reservation;
 use super::worker::Worker;
 use crate::config::{ServerAddress, Settings};
 use crate::ids::ServerId;
-use crate::observe::{LogThrottle, Observatory};
+use crate::observe::{LogThrottle, ProxyTelemetry};
 
 /// How often the deadlines of undecided closes are checked.
 const TICK: Duration = Duration::from_millis(25);
@@ -87,8 +87,8 @@ impl Proxy {
             reservations.push(Arc::new(taken));
         }
         let clock = Clock::start();
-        let observatory = Arc::new(Observatory::new(&settings, clock.now()));
-        Ok(Self { proxy: Arc::new(ProxyState::new(settings, observatory, clock)), reservations })
+        let telemetry = Arc::new(ProxyTelemetry::new(&settings, clock.now()));
+        Ok(Self { proxy: Arc::new(ProxyState::new(settings, telemetry, clock)), reservations })
     }
 
     /// The listening addresses, in the order of the settings.
@@ -97,8 +97,8 @@ impl Proxy {
     }
 
     /// What the proxy will have seen.
-    pub fn observatory(&self) -> Arc<Observatory> {
-        Arc::clone(&self.proxy.observatory)
+    pub fn telemetry(&self) -> Arc<ProxyTelemetry> {
+        Arc::clone(&self.proxy.telemetry)
     }
 
     /// Carries traffic until SIGTERM or SIGINT, then ends connections within the grace.
@@ -163,14 +163,14 @@ impl Proxy {
             () = first_probe(proxy) => {
                 // Only now, because a name may resolve to one of the listeners that have just been opened.
                 not_itself(proxy)?;
-                proxy.observatory.set_ready(true);
+                proxy.state.set_ready(true);
                 tracing::info!(listening = ?self.addresses(), "ready");
                 stop.recv().await;
             }
             () = stop.recv() => {}
         }
         // First of all, so that load balancers send no new clients during the grace.
-        proxy.observatory.set_ready(false);
+        proxy.state.set_ready(false);
         tracing::info!(open = proxy.open(), grace = ?proxy.settings.shutdown_grace, "stopping");
         proxy.stopping.cancel();
         let drained = async {
@@ -206,7 +206,7 @@ async fn every(period: Duration, proxy: Arc<ProxyState>, act: fn(&ProxyState)) {
 /// Waits until every server was probed once and the listeners that this opens are open, or for [`FIRST_PROBE`].
 async fn first_probe(proxy: &ProxyState) {
     let deadline = tokio::time::Instant::now() + FIRST_PROBE;
-    let unseen = || proxy.observatory.roster().servers.iter().any(|server| server.seen_at.0 == 0);
+    let unseen = || proxy.state.roster().servers.iter().any(|server| server.seen_at.0 == 0);
     while (unseen() || !proxy.all_listen()) && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -55,7 +55,7 @@ pub(super) struct LiveSink {
 impl LiveSink {
     /// An inspector of a connection that a worker carries and that is about to reach its server.
     pub(super) fn inspect(proxy: &Arc<ProxyState>, link: ConnectionLink, worker: usize) -> Box<LiveInspector> {
-        let counters = proxy.observatory.counters(worker, link.server);
+        let counters = proxy.telemetry.counters(worker, link.server);
         let sink = Self {
             proxy: Arc::clone(proxy),
             recorder: Recorder::new(Arc::new(ConnectionMeter::default()), counters),
@@ -125,7 +125,7 @@ impl LiveSink {
             self.key = Some(key);
             self.proxy.control.registries()[self.worker].hold(self.link.connection, key);
         }
-        let meters = self.proxy.observatory.meters();
+        let meters = self.proxy.telemetry.meters();
         if response.own_password && self.session != Some(response.session) {
             // Servers that count their sessions begin again with 1: what is there is of another one.
             meters.drop_dormant(response.session);
@@ -174,19 +174,19 @@ impl LiveSink {
             return;
         }
         let (server, client) = (self.link.server, self.link.client);
-        self.load.get_or_insert_with(|| LoadGuard::add(&self.proxy.observatory, server));
+        self.load.get_or_insert_with(|| LoadGuard::add(&self.proxy.state, server));
         match event {
             Event::ConnectRequested(request, secret) => self.send_claim(&request, secret),
             Event::ConnectResponded(response, secret) => self.answer_claim(&response, secret),
             Event::MoveRefused { form, .. } if self.refuses_too_often(form) => return,
-            Event::Opaque(fault) => self.proxy.observatory.note_fault(server, client, fault),
-            Event::Compressed => self.proxy.observatory.note_compressed(server, client),
-            Event::UnknownPart(op) => self.proxy.observatory.note_unknown_part(server, client, op),
+            Event::Opaque(fault) => self.proxy.telemetry.note_fault(server, client, fault),
+            Event::Compressed => self.proxy.telemetry.note_compressed(server, client),
+            Event::UnknownPart(op) => self.proxy.telemetry.note_unknown_part(server, client, op),
             Event::Unread(opening) => {
                 if let ConnectionOpening::Word(word) = opening {
                     self.proxy.loops.note(word, self.recorder.now());
                 }
-                self.proxy.observatory.note_opening(server, client, opening);
+                self.proxy.telemetry.note_opening(server, client, opening);
             }
             _ => self.recorder.record(&event),
         }
@@ -200,7 +200,7 @@ impl LiveSink {
         self.refusals = self.refusals.saturating_add(1);
         let too_often = self.refusals > REFUSALS_AT_ONCE;
         if too_often {
-            self.proxy.observatory.note_further_refusal(self.link.server, form);
+            self.proxy.telemetry.note_further_refusal(self.link.server, form);
         }
         too_often
     }
@@ -242,9 +242,10 @@ impl EventSink for LiveSink {
         self.complain(&end, now);
         // A path that broke is no proof that the server does not have the claim.
         self.settle_claim(end.closer == ConnectionCloser::Server(CloseKind::Fin));
+        let end = ConnectionEnd { traffic: self.recorder.meter().read().traffic(), ..end };
         self.proxy.apply(now, SessionTransition::Ended { connection, end });
         if let Some(session) = self.session {
-            self.proxy.observatory.meters().finish(session, connection);
+            self.proxy.telemetry.meters().finish(session, connection);
         }
     }
 }

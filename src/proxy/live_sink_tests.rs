@@ -27,7 +27,7 @@ fn one_server() -> Arc<ProxyState> {
 fn what_a_connection_has_done_stays_with_its_session_and_nothing_of_it_lives_on() {
     let proxy = one_server();
     let mut inspector = inspect(&proxy);
-    let load = proxy.observatory.load(ServerId(0));
+    let load = proxy.telemetry.state().load(ServerId(0));
     let now = proxy.clock.now();
     let [claim, answer] = handshake(30_000);
     inspector.read_client(now, &claim);
@@ -36,7 +36,7 @@ fn what_a_connection_has_done_stays_with_its_session_and_nothing_of_it_lives_on(
     inspector.read_client(now, &question);
     inspector.read_client(now, &question);
     inspector.read_server(now, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
-    let meters = proxy.observatory.meters();
+    let meters = proxy.telemetry.meters();
     assert_eq!((meters.dormant(), load.load(std::sync::atomic::Ordering::Relaxed)), (vec![], 1));
     inspector.close(ConnectionCloser::Client(CloseKind::Fin));
     assert_eq!(meters.dormant(), [SESSION]);
@@ -56,15 +56,15 @@ fn a_write_is_a_sign_of_work_from_the_moment_that_it_was_not_yet_counted_at() {
     inspector.read_server(now, &answer);
     let (activity, server) = (proxy.activity(ServerId(0)), ServerId(0));
     let [first, second, third] = [1, 200, 400].map(|ms| now.after(Duration::from_millis(ms)));
-    let wrote_at = || activity.snapshot(&proxy.observatory.roster().servers[0]).wrote_at;
-    activity.count(&proxy.observatory, server, first);
+    let wrote_at = || activity.snapshot(&proxy.telemetry.state().roster().servers[0]).wrote_at;
+    activity.count(&proxy.telemetry, server, first);
     let write = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").int(-1).end().into_bytes();
     inspector.read_client(first, &write);
     inspector.read_server(first, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
     inspector.finish_turn();
-    activity.count(&proxy.observatory, server, second);
+    activity.count(&proxy.telemetry, server, second);
     assert_eq!(wrote_at(), first);
-    activity.count(&proxy.observatory, server, third);
+    activity.count(&proxy.telemetry, server, third);
     assert_eq!(wrote_at(), first, "nothing was written since");
     inspector.close(ConnectionCloser::Client(CloseKind::Fin));
 }
@@ -77,13 +77,13 @@ fn a_claim_that_is_refused_is_measured_for_nobody() {
     let [claim, refusal] = handshake(0);
     inspector.read_client(now, &claim);
     inspector.read_server(now, &refusal);
-    assert!(proxy.observatory.meters().is_empty());
+    assert!(proxy.telemetry.meters().is_empty());
 }
 
 #[test]
 fn who_speaks_is_told_by_the_first_bytes_and_counts_as_load_from_then_on() {
     let proxy = one_server();
-    let load = || proxy.observatory.load(ServerId(0)).load(std::sync::atomic::Ordering::Relaxed);
+    let load = || proxy.telemetry.state().load(ServerId(0)).load(std::sync::atomic::Ordering::Relaxed);
     let now = proxy.clock.now();
     let (mut session, mut word, silent) = (inspect(&proxy), inspect(&proxy), inspect(&proxy));
     let [claim, _] = handshake(30_000);

@@ -77,7 +77,7 @@ impl LoopSuspect {
 
     /// Whether another server serves, so that this one can be done without.
     fn others_serve(&self) -> bool {
-        let roster = self.proxy.observatory.roster();
+        let roster = self.proxy.state.roster();
         let serves = |server: &ServerEntry| server.id != self.server && server.health == ServerHealth::Serving;
         roster.servers.iter().any(serves)
     }

@@ -22,8 +22,8 @@ pub(crate) const OLDER_ENDS_WITHIN: Duration = Duration::from_secs(2);
 pub(super) async fn end_older_connections(proxy: &ProxyState, key: ClaimKey, within: Duration) -> Duration {
     let began = Instant::now();
     loop {
-        let mut carriers = proxy.observatory.carriers(key.session);
-        carriers.retain(|(_, server)| !proxy.observatory.stands_for_many(*server));
+        let mut carriers = proxy.state.carriers(key.session);
+        carriers.retain(|(_, server)| !proxy.state.stands_for_many(*server));
         let mut ending = carriers.iter().filter(|(connection, _)| {
             // One that has just attached is known a moment before its relay can be told.
             proxy.control.send(*connection, RelayCommand::Superseded, Some(key)) != CommandDelivery::NotConcerned
@@ -73,7 +73,7 @@ mod tests {
             inspector
         });
         end_older_connections(&proxy, key, OLDER_ENDS_WITHIN).await;
-        assert!(proxy.observatory.carriers(SESSION).is_empty(), "the claim would overtake it");
+        assert!(proxy.state.carriers(SESSION).is_empty(), "the claim would overtake it");
         drop(worker);
     }
 }

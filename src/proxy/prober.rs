@@ -104,7 +104,7 @@ impl Prober {
         let Some(seen) = error.health() else {
             // The fault is on this side: it says nothing about the server.
             self.proxy.activity(self.server).probe_rests();
-            self.proxy.observatory.note_connect_failure(self.server, error.label());
+            self.proxy.telemetry.note_connect_failure(self.server, error.label());
             sleep(AFTER_UNREACHABLE).await;
             return health;
         };

@@ -25,10 +25,11 @@ use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
 use crate::control::ConnectionControl;
 use crate::ids::{ConnectionId, ServerId};
 use crate::lock::lock;
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::route::ComplaintLog;
 use crate::session::probe_result::{ProbeResult, ServerHealth};
 use crate::session::transition::SessionTransition;
+use crate::state::TrafficState;
 use crate::time::Timestamp;
 use crate::wire::first_frame::ConnectionOpening;
 
@@ -42,7 +43,9 @@ pub(super) struct ProxyState {
     /// What may go round.
     pub(super) loops: LoopDetector,
     /// What it has seen.
-    pub(super) observatory: Arc<Observatory>,
+    pub(super) telemetry: Arc<ProxyTelemetry>,
+    /// What it decides by.
+    pub(super) state: Arc<TrafficState>,
     /// Its clock.
     pub(super) clock: Clock,
     /// Cancelled when it begins to stop.
@@ -73,7 +76,7 @@ pub(super) struct ProxyState {
 
 impl ProxyState {
     /// A proxy that has not seen anything yet.
-    pub(super) fn new(settings: Settings, observatory: Arc<Observatory>, clock: Clock) -> Self {
+    pub(super) fn new(settings: Settings, telemetry: Arc<ProxyTelemetry>, clock: Clock) -> Self {
         let own = Arc::new(OwnListeners::of(&settings.listeners));
         let names: Vec<ServerName> =
             settings.servers.iter().map(|server| ServerName::of(server.clone(), &own)).collect();
@@ -90,7 +93,8 @@ impl ProxyState {
             settings,
             loops: LoopDetector::new(names.len()),
             names,
-            observatory,
+            state: Arc::clone(telemetry.state()),
+            telemetry,
             clock,
             stopping: CancellationToken::new(),
             control,
@@ -124,7 +128,7 @@ impl ProxyState {
     /// Applies a transition to the ledger, and requests the probes that the ledger asks for.
     pub(super) fn apply(&self, now: Timestamp, transition: SessionTransition) {
         self.show_alive();
-        for server in self.observatory.apply_from(ThreadHeartbeats::place(), now, transition) {
+        for server in self.state.apply_from(ThreadHeartbeats::place(), now, transition) {
             self.probe_soon(server);
         }
     }
@@ -138,7 +142,7 @@ impl ProxyState {
         probe_result: ProbeResult,
     ) {
         self.apply(self.clock.now(), SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result });
-        let roster = self.observatory.roster();
+        let roster = self.state.roster();
         for (listener, open_listener) in self.settings.listeners.iter().zip(&self.open_listeners) {
             let open = match listener.kind {
                 ListenerKind::Mirror(server) => roster.get(server).is_some_and(|server| server.health.accepts()),
@@ -172,15 +176,17 @@ impl ProxyState {
     /// Does what time brings: decides closes whose bound has run out.
     pub(super) fn tick(&self) {
         self.show_alive();
-        for server in self.observatory.tick(self.clock.now()) {
+        let now = self.clock.now();
+        for server in self.state.tick(now) {
             self.probe_soon(server);
         }
+        self.telemetry.tick(now);
     }
 
     /// Asks relays of unresponsive servers to check how long they have waited.
     pub(super) fn check_silence(&self) {
         self.judge_servers();
-        for server in &self.observatory.roster().servers {
+        for server in &self.state.roster().servers {
             if matches!(server.health, ServerHealth::Unresponsive | ServerHealth::Unreachable) {
                 self.control.registries().iter().for_each(|registry| registry.check(server.id));
             }
@@ -198,10 +204,10 @@ impl ProxyState {
         let Some(pause) = self.heartbeats.beat(now) else { return };
         let added = self.heartbeats.note(pause);
         let paused = SessionTransition::ProxyPaused(pause);
-        for server in self.observatory.apply_from(ThreadHeartbeats::place(), now, paused) {
+        for server in self.state.apply_from(ThreadHeartbeats::place(), now, paused) {
             self.probe_soon(server);
         }
-        self.observatory.note_own_pause(pause, added);
+        self.telemetry.note_own_pause(pause, added);
     }
 
     /// How much of the time between two moments the calling thread stood still. It counts in no waiting time.
@@ -324,21 +330,21 @@ impl Drop for Permit {
 /// A connection as a server's load, for as long as it lives.
 #[derive(Debug)]
 pub(super) struct LoadGuard {
-    observatory: Arc<Observatory>,
+    state: Arc<TrafficState>,
     server: ServerId,
 }
 
 impl LoadGuard {
     /// Counts one more connection at the server.
-    pub(super) fn add(observatory: &Arc<Observatory>, server: ServerId) -> Self {
-        observatory.load(server).fetch_add(1, Ordering::Relaxed);
-        Self { observatory: Arc::clone(observatory), server }
+    pub(super) fn add(state: &Arc<TrafficState>, server: ServerId) -> Self {
+        state.load(server).fetch_add(1, Ordering::Relaxed);
+        Self { state: Arc::clone(state), server }
     }
 }
 
 impl Drop for LoadGuard {
     fn drop(&mut self) {
-        self.observatory.load(self.server).fetch_sub(1, Ordering::Relaxed);
+        self.state.load(self.server).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -380,8 +386,8 @@ pub(super) mod tests {
         let sources = ConfigSources { file: Some(file), variables: Vec::new(), flags: ConfigKeys::default(), cores };
         let settings = config::load(&sources).unwrap().settings;
         let clock = Clock::start();
-        let observatory = Arc::new(Observatory::new(&settings, clock.now()));
-        ProxyState::new(settings, observatory, clock)
+        let telemetry = Arc::new(ProxyTelemetry::new(&settings, clock.now()));
+        ProxyState::new(settings, telemetry, clock)
     }
 
     #[test]
@@ -447,7 +453,7 @@ pub(super) mod tests {
         // No sign of life was due in between: the question itself finds it.
         let paused = proxy.paused_within(from, proxy.clock.now());
         assert!(paused >= Duration::from_millis(340), "{paused:?}");
-        assert!(proxy.observatory.metrics().contains("zoogate_own_pauses_total 1\n"));
+        assert!(proxy.telemetry.metrics().contains("zoogate_own_pauses_total 1\n"));
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl<K: StreamKind> Joined<K> {
 
     /// A sample of the metrics.
     fn count(&self, sample: &str) -> Option<String> {
-        let page = self.proxy.observatory.metrics();
+        let page = self.proxy.telemetry.metrics();
         page.lines().find_map(|line| Some(line.strip_prefix(sample)?.trim().to_owned()))
     }
 
@@ -131,7 +131,7 @@ async fn bytes_pass_in_whatever_pieces_they_come_and_are_understood<K: StreamKin
     // A reply passes before it is read: what stands behind it is heard when it was.
     joined.up(&get(5), usize::MAX).await;
     joined.up(&get(6), usize::MAX).await;
-    let reading = joined.proxy.observatory.meters().reading(SESSION);
+    let reading = joined.proxy.telemetry.meters().reading(SESSION);
     assert_eq!((reading.operations, reading.errors), (4, 0));
     joined.finish().await;
 }
@@ -167,7 +167,7 @@ async fn a_side_that_takes_no_more_stops_the_other_and_loses_nothing<K: StreamKi
         client.write_all(&said).await.unwrap();
         (client, said)
     });
-    let of_request = |proxy: &ProxyState| proxy.observatory.counters(0, ServerId(0)).pauses(Direction::Request);
+    let of_request = |proxy: &ProxyState| proxy.telemetry.counters(0, ServerId(0)).pauses(Direction::Request);
     while of_request(&proxy) == 0 {
         yield_now().await;
     }
@@ -190,7 +190,7 @@ async fn a_side_that_vanishes_takes_the_other_with_it<K: StreamKind>() {
         }
         relay.await.unwrap();
         assert_eq!((proxy.open(), proxy.control.registries()[0].len()), (0, 0));
-        assert_eq!(proxy.observatory.meters().dormant(), [SESSION]);
+        assert_eq!(proxy.telemetry.meters().dormant(), [SESSION]);
     }
 }
 

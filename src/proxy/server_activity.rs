@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::ids::{ServerId, Zxid};
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::route::{ServerEntry, ServerSnapshot, ServerWork};
 use crate::time::Timestamp;
 use crate::wire::{OpClass, OpCode};
@@ -115,8 +115,8 @@ impl ServerActivity {
 
     /// Looks at what the workers have counted of it. A write counts as answered when it can have been answered at the
     /// earliest: where a claim was sent since the last count, it is no sign that others work while that waits.
-    pub(super) fn count(&self, observatory: &Observatory, server: ServerId, now: Timestamp) {
-        let (operations, writes) = observatory.answered(server, |slot| OpCode::slot_class(slot) == OpClass::Write);
+    pub(super) fn count(&self, telemetry: &ProxyTelemetry, server: ServerId, now: Timestamp) {
+        let (operations, writes) = telemetry.answered(server, |slot| OpCode::slot_class(slot) == OpClass::Write);
         if self.operations.swap(operations, Relaxed) < operations {
             self.answered_at.store(now.0, Relaxed);
         }

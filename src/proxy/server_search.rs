@@ -25,13 +25,13 @@ use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::upstream_connect::{connect_upstream, connect_within};
 use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, SessionHolder};
 use crate::ids::{ConnectionId, ServerId};
-use crate::observe::{SeekingClaim, SeekingClient};
 use crate::route::{
     ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, PROBE_FRESH, RECHECK, ServerCandidate, ServerComplaint,
     TurnedAway, UNANSWERED_COUNTS,
 };
 use crate::session::ConnectionLink;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
+use crate::state::{SeekingClaim, SeekingClient};
 use crate::time::Timestamp;
 use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal, PasswordCheck};
 
@@ -171,7 +171,7 @@ impl<'a> ServerSearch<'a> {
             self.seeking = None;
         } else if self.seeking.is_none() {
             let (proxy, session) = (self.proxy, self.request.session);
-            self.seeking = Some(proxy.observatory.seeking_claim(SeekingClient {
+            self.seeking = Some(proxy.state.seeking_claim(SeekingClient {
                 connection: proxy.next_connection(),
                 client: self.origin.client,
                 session: (!session.is_new()).then_some(session),
@@ -223,7 +223,7 @@ impl<'a> ServerSearch<'a> {
         let read_only = self.request.read_only.unwrap_or(false);
         let mut intent = ConnectIntent { session: self.request.session, placed_on: None, avoids: None, read_only };
         if !intent.session.is_new() {
-            let home = self.proxy.observatory.home(intent.session);
+            let home = self.proxy.state.home(intent.session);
             // Whoever claims an open session without its password must not disturb it: another server refuses it as
             // well.
             let intrudes = home.is_some_and(|home| home.is_open && !self.proves(home.connection));
@@ -252,7 +252,7 @@ impl<'a> ServerSearch<'a> {
     ) -> Result<Option<AnsweredClaim>, SearchError> {
         let id = candidate.server;
         // Counted from the choice on, so that claims of one moment do not all choose the same server.
-        let _chosen = LoadGuard::add(&self.proxy.observatory, id);
+        let _chosen = LoadGuard::add(&self.proxy.state, id);
         let within = connect_within(asked_timeout(self.request.timeout_ms));
         let Ok(stream) = connect_upstream(self.proxy, id, Instant::now() + within).await else {
             self.search.unreached(id);
@@ -353,7 +353,7 @@ impl<'a> ServerSearch<'a> {
         let waited = now.since(claim.sent_at).saturating_sub(self.proxy.paused_within(claim.sent_at, now));
         if waited >= UNANSWERED_COUNTS && !std::mem::replace(&mut self.complained, true) {
             self.proxy.complain(claim.server, ServerComplaint::NoSession, self.origin.client);
-            self.proxy.observatory.note_waiting(claim.server, self.origin.client, self.request.session, waited);
+            self.proxy.telemetry.note_waiting(claim.server, self.origin.client, self.request.session, waited);
         }
     }
 

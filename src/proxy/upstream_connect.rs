@@ -30,7 +30,7 @@ pub(super) async fn connect_upstream(
     let name = &proxy.names[id.index()];
     let outcome = socket::connect(name, deadline).await;
     if let Err(error) = &outcome {
-        proxy.observatory.note_connect_failure(id, error.label());
+        proxy.telemetry.note_connect_failure(id, error.label());
         proxy.probe_soon(id);
         tracing::debug!(server = %name.server(), %error, "server not reached");
     }

@@ -151,6 +151,19 @@ pub struct LongReply {
     pub earlier: u32,
 }
 
+/// What went over a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ConnectionTraffic {
+    /// Replies.
+    pub operations: u64,
+    /// Those that carried an error.
+    pub errors: u64,
+    /// Bytes from the client.
+    pub client_bytes: u64,
+    /// Bytes from the server.
+    pub server_bytes: u64,
+}
+
 /// The facts of a connection's end.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionEnd {
@@ -179,6 +192,8 @@ pub struct ConnectionEnd {
     pub server_heard_at: Timestamp,
     /// The last time that the server was silent for longer than [`PAUSE_NOTED`] with an answer owed, and went on.
     pub server_pause: Option<ServerSilence>,
+    /// What went over it, where the sink of its inspector counts that; else zeros.
+    pub traffic: ConnectionTraffic,
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::mem;
 use std::time::Duration;
 
 use super::connection_end::{
-    ConnectionCloser, ConnectionEnd, LongReply, LongRequest, PAUSE_NOTED, ServerSilence, UNANSWERED_PATHS,
-    UNANSWERED_SHOWN, UnansweredRequest,
+    ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongReply, LongRequest, PAUSE_NOTED, ServerSilence,
+    UNANSWERED_PATHS, UNANSWERED_SHOWN, UnansweredRequest,
 };
 use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::dialect_frames::DialectFrames;
@@ -371,6 +371,7 @@ impl<S> Inspector<S> {
             client_heard_at: self.client_heard_at,
             server_heard_at: self.server_heard_at,
             server_pause: self.server_pause,
+            traffic: ConnectionTraffic::default(),
         }
     }
 

@@ -42,7 +42,7 @@ pub use placement::Placement;
 pub use retention::{ENDED_BYTES, FINDINGS_BYTES, MOVES_BYTES, VERDICTS_BYTES};
 pub use session_record::{SessionEnd, SessionRecord, SessionState};
 pub use shared_sessions::SHARED_PAUSE;
-pub use unexplained_close::RETURN_BOUND;
+pub use unexplained_close::{RETURN_BOUND, UndecidedConnection};
 
 use super::own_pause::{ThreadPauses, ThreadPlace};
 use super::transition::{EndedConnection, LedgerFinding, SessionTransition};
@@ -56,6 +56,7 @@ use disconnect_burst::BurstCause;
 use ensemble_state::{EnsembleState, ProbeRecord};
 use holders::HolderSessions;
 use session_table::{ForgottenSession, SessionTable};
+use unexplained_close::UnexplainedClose;
 
 /// How much the ledger remembers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -313,9 +314,14 @@ impl SessionLedger {
         self.sessions.ids()
     }
 
-    /// How many ended connections wait for their reason.
-    pub fn undecided(&self) -> usize {
-        self.queue.len()
+    /// Ended connections that wait for their reason, in no order.
+    pub fn undecided_connections(&self) -> impl ExactSizeIterator<Item = UndecidedConnection> {
+        self.queue.closes().map(UnexplainedClose::undecided)
+    }
+
+    /// An ended connection that waits for its reason.
+    pub fn undecided_connection(&self, connection: ConnectionId) -> Option<UndecidedConnection> {
+        self.queue.get(connection).map(UnexplainedClose::undecided)
     }
 
     /// What could not be kept or placed.

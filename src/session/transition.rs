@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::connection_end::{ConnectionEnd, UnansweredRequest};
+use super::connection_end::{ConnectionEnd, ConnectionTraffic, UnansweredRequest};
 use super::event::MovedCodeLocation;
 use super::fact::Fact;
 use super::identity::{HolderIdentity, ShortPath};
@@ -93,6 +93,22 @@ pub enum SessionTransition {
     ProxyPaused(OwnPause),
 }
 
+impl SessionTransition {
+    /// The connection that it is about; None for what is not one connection's, or no longer is.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Claimed { connection, .. }
+            | Self::Answered { connection, .. }
+            | Self::Identified { connection, .. }
+            | Self::MoveRefused { connection, .. }
+            | Self::Ended { connection, .. } => Some(*connection),
+            Self::LateAnswer { .. } | Self::ControllerGone { .. } | Self::ServerSeen { .. } | Self::ProxyPaused(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// What the ledger has found out; each is reported once.
 #[derive(Clone, PartialEq, Debug)]
 pub enum LedgerFinding {
@@ -147,4 +163,6 @@ pub struct EndedConnection {
     pub facts: Vec<Fact>,
     /// Requests that were never answered.
     pub unanswered_count: u32,
+    /// What went over it.
+    pub traffic: ConnectionTraffic,
 }

@@ -193,7 +193,7 @@ fn a_page_of_another_site_gets_nothing() {
 fn the_log_level_is_read_and_changed() {
     let stage = Stage::empty();
     let (subscriber, control, _guard) = log_to(std::io::sink(), LogFormat::Json, LogLevel::Warn);
-    stage.observatory.set_log(control.clone());
+    stage.telemetry.set_log(control.clone());
     assert_eq!(stage.json("/api/log-level"), json!({"level": "warn"}));
     let url = format!("http://{}/api/log-level", stage.admin.address());
     let put = |body: &str| {

@@ -118,12 +118,12 @@ fn a_real_parser_reads_the_whole_page() {
     let hostile = "/locks/\\n\"q\" \u{fffd}{}=,é\nnext";
     let mut recorder = stage.attach(SessionId(77), 9, 0, 4009, 80);
     let identity = HolderIdentity::Ephemeral(ShortPath::new(hostile.as_bytes()));
-    stage.observatory.apply(at(81), SessionTransition::Identified { connection: ConnectionId(9), identity });
+    stage.telemetry.state().apply(at(81), SessionTransition::Identified { connection: ConnectionId(9), identity });
     for took in [0, 1, 2, 50, 70, 90_000] {
         reply(&mut recorder, 100_000, OpCode::SET_DATA, took);
     }
     for times in [0, 2, 3] {
-        stage.observatory.note_put_off(([127, 0, 0, 1], 2181).into(), times, 7);
+        stage.telemetry.note_put_off(([127, 0, 0, 1], 2181).into(), times, 7);
     }
     let families = parse(&stage.ask("/metrics").1);
 
@@ -240,7 +240,7 @@ fn series_stay_bounded_however_many_sessions_come_and_go() {
         let mut recorder = stage.attach(session, number, 0, 4100, 200);
         reply(&mut recorder, 300, OpCode::GET_DATA, number % 90);
     }
-    let families = parse(&stage.observatory.metrics());
+    let families = parse(&stage.telemetry.metrics());
     let sessions: HashSet<&str> = named(&families, "zoogate_session_latency_seconds")
         .samples
         .iter()

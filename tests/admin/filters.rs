@@ -83,7 +83,7 @@ fn a_session_that_was_refused_counts_as_moved_and_shows_both_numbers() {
     stage.attach(SessionId(SESSION + 2), 2, 0, 5001, 100);
     let refused =
         SessionTransition::MoveRefused { connection: ConnectionId(1), form: MovedCodeLocation::Multi, refused: None };
-    stage.observatory.apply(at(200), refused);
+    stage.telemetry.state().apply(at(200), refused);
     let moved = stage.json("/api/sessions?moved=true");
     assert_eq!(sessions(&moved), [1]);
     let one = &moved["sessions"][0];
@@ -119,7 +119,7 @@ fn a_server_shows_since_when_it_is_as_it_is() {
             connected_at: at(millis),
             probe_result,
         };
-        stage.observatory.apply(at(millis), seen);
+        stage.telemetry.state().apply(at(millis), seen);
     };
     see(1_071, ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(9)) });
     assert_eq!(since(&stage.json("/api/servers?state=serving")), (first.0, first.1 + 1_000));
@@ -146,7 +146,7 @@ fn a_claim_at_a_mirror_is_shown_as_one_and_has_no_session_before_it_is_given() {
     };
     let (connection, client, server) = (ConnectionId(1), ([127, 0, 0, 1], 4000).into(), ServerId(0));
     let claimed = SessionTransition::Claimed { connection, client, server, request, routed: RouteReason::Mirror };
-    stage.observatory.apply(at(1), claimed);
+    stage.telemetry.state().apply(at(1), claimed);
     let one = &stage.json("/api/connections?state=waiting")["connections"][0];
     assert_eq!((&one["listener"], &one["routed"], &one["session"]), (&json!("mirror"), &json!("mirror"), &Value::Null));
 }

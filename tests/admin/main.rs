@@ -1,4 +1,4 @@
-//! The admin address: an observatory filled by hand, read over HTTP and by a real Prometheus parser.
+//! The admin address: an telemetry filled by hand, read over HTTP and by a real Prometheus parser.
 
 mod api;
 mod crowd;

@@ -8,10 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 use zoogate::admin::{AdminListener, AdminThread};
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
-use zoogate::observe::{ConnectionMeter, Observatory, Recorder, Scope, WallClock};
+use zoogate::observe::{ConnectionMeter, ProxyTelemetry, Recorder, TelemetryScope, WallClock};
 use zoogate::session::LedgerLimits;
 use zoogate::session::RequestPath;
-use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
+use zoogate::session::connection_end::{
+    CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, UnansweredRequest,
+};
 use zoogate::session::event::{Event, InspectedTurn, MovedCodeLocation, Reply};
 use zoogate::session::identity::HolderIdentity;
 use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
@@ -27,7 +29,7 @@ pub(crate) const OTHER: SessionId = SessionId(0x0200_0000_0000_0008);
 
 /// A zoogate that has seen some traffic, and its admin address.
 pub(crate) struct Stage {
-    pub(crate) observatory: Arc<Observatory>,
+    pub(crate) telemetry: Arc<ProxyTelemetry>,
     pub(crate) admin: AdminThread,
 }
 
@@ -41,19 +43,19 @@ fn client(port: u16) -> SocketAddr {
 
 impl Stage {
     pub(crate) fn empty() -> Self {
-        let scope = Scope {
+        let scope = TelemetryScope {
             servers: ["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec(),
             workers: 1,
             limits: LedgerLimits::default(),
             series: 100,
             jute_maxbuffer: 0xf_ffff,
         };
-        let observatory = Arc::new(Observatory::of_scope(scope, WallClock::start(at(0)), at(0)));
+        let telemetry = Arc::new(ProxyTelemetry::of_scope(scope, WallClock::start(at(0)), at(0)));
         let admin = AdminListener::bind(([127, 0, 0, 1], 0).into())
             .expect("a free port")
-            .start(Arc::clone(&observatory))
+            .start(Arc::clone(&telemetry))
             .expect("a thread");
-        Self { observatory, admin }
+        Self { telemetry, admin }
     }
 
     /// The broker's session attached to zk1, left three requests unanswered there, moved to zk2 and was told
@@ -62,7 +64,7 @@ impl Stage {
         let stage = Self::empty();
         let mut first = stage.attach(BROKER, 1, 0, 4001, 0);
         let broker = SessionTransition::Identified { connection: ConnectionId(1), identity: HolderIdentity::broker(7) };
-        stage.observatory.apply(at(1), broker);
+        stage.telemetry.state().apply(at(1), broker);
         reply(&mut first, 10, OpCode::GET_DATA, 3);
         reply(&mut first, 20, OpCode::SET_DATA, 9);
         stage.end(BROKER, 1, 30, 3);
@@ -70,7 +72,7 @@ impl Stage {
         reply(&mut second, 60, OpCode::GET_DATA, 5);
         let (connection, form) = (ConnectionId(2), MovedCodeLocation::Multi);
         let refused = Some(UnansweredRequest { xid: Xid(9), op: OpCode::MULTI, path: "/a\"b".into(), sent_at: at(61) });
-        stage.observatory.apply(at(62), SessionTransition::MoveRefused { connection, form, refused });
+        stage.telemetry.state().apply(at(62), SessionTransition::MoveRefused { connection, form, refused });
         stage.attach(OTHER, 3, 0, 4003, 40);
         stage
     }
@@ -87,12 +89,12 @@ impl Stage {
         };
         let routed = RouteReason::Spread;
         let claimed = SessionTransition::Claimed { connection, client: client(port), server, request, routed };
-        self.observatory.apply(at(millis), claimed);
+        self.telemetry.state().apply(at(millis), claimed);
         let meter = Arc::new(ConnectionMeter::default());
-        self.observatory.meters().begin(session, connection, Arc::clone(&meter));
+        self.telemetry.meters().begin(session, connection, Arc::clone(&meter));
         let response = ConnectResponse { timeout_ms: 18_000, session, ..ConnectResponse::default() };
-        self.observatory.apply(at(millis), SessionTransition::Answered { connection, response });
-        Recorder::new(meter, self.observatory.counters(0, server))
+        self.telemetry.state().apply(at(millis), SessionTransition::Answered { connection, response });
+        Recorder::new(meter, self.telemetry.counters(0, server))
     }
 
     pub(crate) fn end(&self, session: SessionId, connection: u64, millis: u64, unanswered: u32) {
@@ -112,9 +114,10 @@ impl Stage {
             client_heard_at: at(millis),
             server_heard_at: at(millis),
             server_pause: None,
+            traffic: ConnectionTraffic::default(),
         };
-        self.observatory.apply(at(millis), SessionTransition::Ended { connection, end });
-        self.observatory.meters().finish(session, connection);
+        self.telemetry.state().apply(at(millis), SessionTransition::Ended { connection, end });
+        self.telemetry.meters().finish(session, connection);
     }
 
     pub(crate) fn serving(&self, server: u16) {
@@ -126,8 +129,8 @@ impl Stage {
             connected_at: at(70),
             probe_result,
         };
-        self.observatory.apply(at(71), seen);
-        self.observatory.set_ready(true);
+        self.telemetry.state().apply(at(71), seen);
+        self.telemetry.state().set_ready(true);
     }
 
     pub(crate) fn ask(&self, path: &str) -> (u16, String) {

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::session::SessionLedger;
 use zoogate::session::connection_end::{
-    CloseKind, ConnectionCloser, ConnectionEnd, UNANSWERED_PATHS, UNANSWERED_SHOWN, UnansweredRequest,
+    CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, UNANSWERED_PATHS, UNANSWERED_SHOWN,
+    UnansweredRequest,
 };
 use zoogate::session::identity::HolderIdentity;
 use zoogate::session::ledger::LedgerLimits;
@@ -81,6 +82,7 @@ fn worst_end(now: Timestamp) -> ConnectionEnd {
         client_heard_at: now,
         server_heard_at: now,
         server_pause: None,
+        traffic: ConnectionTraffic::default(),
     }
 }
 
@@ -108,7 +110,7 @@ fn a_session_with_a_long_and_hostile_history_is_bounded() {
         }
         ledger.tick(Timestamp(1_000_000 * connection).after(std::time::Duration::from_secs(5)));
         while ledger.poll_finding().is_some() {}
-        assert_eq!((ledger.sessions().len() as u64, ledger.undecided()), (SESSIONS, 0));
+        assert_eq!((ledger.sessions().len() as u64, ledger.undecided_connections().len()), (SESSIONS, 0));
         std::mem::forget(ledger);
     });
     let each = used.bytes_current as u64 / SESSIONS;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::FactWording;
 use zoogate::session::SessionLedger;
-use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose, UnansweredRequest};
+use zoogate::session::connection_end::{
+    CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, ProxyClose, UnansweredRequest,
+};
 use zoogate::session::fact::Fact;
 use zoogate::session::ledger::LedgerLimits;
 use zoogate::session::own_pause::{OwnPause, ThreadPlace};
@@ -241,6 +243,7 @@ impl Story {
             client_heard_at: now,
             server_heard_at: now,
             server_pause: None,
+            traffic: ConnectionTraffic::default(),
         };
         self.links.insert(link, LinkState { end });
         let (server, routed) = (ServerId(server), RouteReason::Mirror);

@@ -3,27 +3,27 @@
 use serde_json::Value;
 
 use crate::api::FactView;
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::session::fact::{Fact, FactValue};
 use crate::time::Timestamp;
 
 /// The facts about an end at that moment.
-pub(super) fn facts(observatory: &Observatory, facts: &[Fact], ended_at: Timestamp) -> Vec<FactView> {
+pub(super) fn facts(telemetry: &ProxyTelemetry, facts: &[Fact], ended_at: Timestamp) -> Vec<FactView> {
     let members = |fact: &Fact| {
         let values = fact.values().into_iter();
-        values.map(|(name, value)| member(observatory, name, value, ended_at)).collect()
+        values.map(|(name, value)| member(telemetry, name, value, ended_at)).collect()
     };
     facts.iter().map(|fact| FactView { kind: fact.kind().into(), values: members(fact) }).collect()
 }
 
 /// A value with its unit in its name; times in milliseconds, moments in milliseconds after the end.
-fn member(observatory: &Observatory, name: &str, value: FactValue, ended_at: Timestamp) -> (String, Value) {
+fn member(telemetry: &ProxyTelemetry, name: &str, value: FactValue, ended_at: Timestamp) -> (String, Value) {
     let plain = |value: Value| (name.to_owned(), value);
     match value {
         FactValue::Time(time) => (format!("{name}_ms"), (time.as_millis() as u64).into()),
         FactValue::Offset(offset) => (format!("{name}_ms_after_end"), offset.0.into()),
         FactValue::Count(count) => plain(count.into()),
-        FactValue::Server(server) => plain(observatory.server_name(server).into()),
+        FactValue::Server(server) => plain(telemetry.server_name(server).into()),
         FactValue::Connection(connection) => plain(connection.0.into()),
         FactValue::Client(client) => plain(client.to_string().into()),
         FactValue::Zxid(zxid) => plain(zxid.to_string().into()),

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 
 use crate::api::NamedServer;
 use crate::ids::ServerId;
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::session::identity::HolderIdentity;
 
 pub(super) use connections::{CONNECTION_FILTERS, connections};
@@ -30,10 +30,10 @@ pub(super) fn holder(identity: Option<HolderIdentity>, client: Option<SocketAddr
 }
 
 /// A server as lists show it.
-fn named_server(observatory: &Observatory, server: impl Into<Option<ServerId>>) -> NamedServer {
+fn named_server(telemetry: &ProxyTelemetry, server: impl Into<Option<ServerId>>) -> NamedServer {
     let server = server.into();
     NamedServer {
-        server: server.map(|server| observatory.server_name(server).to_owned()),
+        server: server.map(|server| telemetry.server_name(server).to_owned()),
         server_id: server.map(|server| server.0),
     }
 }

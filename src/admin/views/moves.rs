@@ -7,20 +7,21 @@ use super::{holder, named_server};
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, MoveList, MoveView, RefusalList, RefusalView};
-use crate::observe::{Observatory, PENDING};
+use crate::observe::ProxyTelemetry;
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
+use crate::state::PENDING;
 
-pub(super) fn session_move(observatory: &Observatory, one: &SessionMove) -> MoveView {
+pub(super) fn session_move(telemetry: &ProxyTelemetry, one: &SessionMove) -> MoveView {
     MoveView {
         session: one.session.to_string(),
         former_session: one.former.map(|former| former.to_string()),
         identity: holder(one.identity, Some(one.client)),
         client: one.client.to_string(),
-        from: observatory.server_name(one.from).to_owned(),
+        from: telemetry.server_name(one.from).to_owned(),
         from_id: one.from.0,
-        to: observatory.server_name(one.to).to_owned(),
+        to: telemetry.server_name(one.to).to_owned(),
         to_id: one.to.0,
-        at: moment(&observatory.wall_clock(), one.at),
+        at: moment(&telemetry.wall_clock(), one.at),
         gap_ms: one.gap.as_millis() as u64,
         unanswered: one.unanswered_count,
         reason: one.reason.map_or(PENDING, |reason| reason.label()).into(),
@@ -32,7 +33,7 @@ pub(super) fn session_move(observatory: &Observatory, one: &SessionMove) -> Move
 pub(in crate::admin) const MOVE_FILTERS: &[&str] = &["server", "client", "identity", "session", "reason"];
 
 /// The newest moves that a filter lets through, oldest of them first.
-pub(in crate::admin) fn moves(observatory: &Observatory, filter: &ListFilter) -> StreamedList {
+pub(in crate::admin) fn moves(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
     let fits = |one: &SessionMove| {
         filter.session_fits(one.session)
             && filter.server_fits(&[Some(one.from), Some(one.to)])
@@ -40,25 +41,25 @@ pub(in crate::admin) fn moves(observatory: &Observatory, filter: &ListFilter) ->
             && filter.identity_fits(one.identity, Some(one.client))
             && filter.reason_fits(Some(one.reason.map_or(PENDING, |reason| reason.label())))
     };
-    let numbers = observatory.move_numbers(filter.limit, fits);
-    let view = |observatory: &Observatory, one: &SessionMove| row_text(&session_move(observatory, one));
-    StreamedList::new(MoveList::MEMBER, numbers, Observatory::moves, view)
+    let numbers = telemetry.state().move_numbers(filter.limit, fits);
+    let view = |telemetry: &ProxyTelemetry, one: &SessionMove| row_text(&session_move(telemetry, one));
+    StreamedList::new(MoveList::MEMBER, numbers, |telemetry, some| telemetry.state().moves(some), view)
 }
 
-pub(super) fn refusal(observatory: &Observatory, verdict: &SessionMovedRefusal) -> RefusalView {
-    let wall_clock = observatory.wall_clock();
+pub(super) fn refusal(telemetry: &ProxyTelemetry, verdict: &SessionMovedRefusal) -> RefusalView {
+    let wall_clock = telemetry.wall_clock();
     RefusalView {
         session: verdict.session.to_string(),
         identity: holder(verdict.identity, Some(verdict.client)),
         client: verdict.client.to_string(),
         connection: verdict.connection.0,
-        server: named_server(observatory, verdict.server),
-        claimed_by: verdict.claimed_by.map(|server| observatory.server_name(server).to_owned()),
+        server: named_server(telemetry, verdict.server),
+        claimed_by: verdict.claimed_by.map(|server| telemetry.server_name(server).to_owned()),
         at: moment(&wall_clock, verdict.at),
         evidence: verdict.evidence.label().into(),
         confidence: verdict.confidence.label().into(),
-        why: observatory.wording(verdict.server, verdict.at).clauses(&verdict.facts),
-        facts: facts(observatory, &verdict.facts, verdict.at),
+        why: telemetry.wording(verdict.server, verdict.at).clauses(&verdict.facts),
+        facts: facts(telemetry, &verdict.facts, verdict.at),
         unanswered: verdict.unanswered_count,
         requests: verdict.unanswered.iter().map(|one| request(&wall_clock, one)).collect(),
     }
@@ -68,14 +69,14 @@ pub(super) fn refusal(observatory: &Observatory, verdict: &SessionMovedRefusal) 
 pub(in crate::admin) const REFUSAL_FILTERS: &[&str] = &["server", "client", "identity", "session"];
 
 /// The newest verdicts that a filter lets through, oldest of them first.
-pub(in crate::admin) fn session_moved(observatory: &Observatory, filter: &ListFilter) -> StreamedList {
+pub(in crate::admin) fn session_moved(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
     let fits = |one: &SessionMovedRefusal| {
         filter.session_fits(one.session)
             && filter.server_fits(&[Some(one.server)])
             && filter.client_fits(Some(one.client))
             && filter.identity_fits(one.identity, Some(one.client))
     };
-    let numbers = observatory.verdict_numbers(filter.limit, fits);
-    let view = |observatory: &Observatory, one: &SessionMovedRefusal| row_text(&refusal(observatory, one));
-    StreamedList::new(RefusalList::MEMBER, numbers, Observatory::verdicts, view)
+    let numbers = telemetry.state().verdict_numbers(filter.limit, fits);
+    let view = |telemetry: &ProxyTelemetry, one: &SessionMovedRefusal| row_text(&refusal(telemetry, one));
+    StreamedList::new(RefusalList::MEMBER, numbers, |telemetry, some| telemetry.state().verdicts(some), view)
 }

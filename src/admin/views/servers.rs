@@ -7,20 +7,20 @@ use super::named_server;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, ServerList, ServerView};
-use crate::observe::Observatory;
+use crate::observe::ProxyTelemetry;
 use crate::route::ServerEntry;
 use crate::time::Timestamp;
 
-fn server(observatory: &Observatory, entry: &ServerEntry, sessions: usize) -> ServerView {
-    let wall_clock = observatory.wall_clock();
+fn server(telemetry: &ProxyTelemetry, entry: &ServerEntry, sessions: usize) -> ServerView {
+    let wall_clock = telemetry.wall_clock();
     let seen = entry.seen_at > Timestamp::ZERO;
     ServerView {
-        server: named_server(observatory, entry.id),
+        server: named_server(telemetry, entry.id),
         state: entry.health.label().into(),
         role: entry.role.label().into(),
         last_zxid: entry.zxid.map(|zxid| zxid.to_string()),
         sessions,
-        connections: observatory.load(entry.id).load(Ordering::Relaxed),
+        connections: telemetry.state().load(entry.id).load(Ordering::Relaxed),
         seen_at: moment(&wall_clock, seen.then_some(entry.seen_at)),
         since: moment(&wall_clock, seen.then_some(entry.since)),
     }
@@ -30,16 +30,16 @@ fn server(observatory: &Observatory, entry: &ServerEntry, sessions: usize) -> Se
 pub(in crate::admin) const SERVER_FILTERS: &[&str] = &["server", "state"];
 
 /// The servers that a filter lets through, in configured order.
-pub(in crate::admin) fn servers(observatory: &Observatory, filter: &ListFilter) -> StreamedList {
-    let attached = observatory.attached();
+pub(in crate::admin) fn servers(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
+    let attached = telemetry.state().attached();
     let fits = |entry: &&ServerEntry| filter.server_fits(&[Some(entry.id)]) && filter.state_fits(entry.health.label());
-    let mut fitting: Vec<ServerEntry> = observatory.roster().servers.iter().filter(fits).cloned().collect();
+    let mut fitting: Vec<ServerEntry> = telemetry.state().roster().servers.iter().filter(fits).cloned().collect();
     let more = fitting.len() > filter.limit;
     fitting.truncate(filter.limit);
     StreamedList::new(
         ServerList::MEMBER,
         (fitting, more),
         |_, entries| entries.to_vec(),
-        move |observatory, entry: &ServerEntry| row_text(&server(observatory, entry, attached[entry.id.index()])),
+        move |telemetry, entry: &ServerEntry| row_text(&server(telemetry, entry, attached[entry.id.index()])),
     )
 }

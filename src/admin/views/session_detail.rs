@@ -7,9 +7,10 @@ use super::request::request;
 use super::{named_server, sessions};
 use crate::api::{AttachView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent};
 use crate::ids::SessionId;
-use crate::observe::{HistogramSnapshot, LatencyClass, Observatory, PENDING, SessionTimeline};
+use crate::observe::{HistogramSnapshot, LatencyClass, ProxyTelemetry};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 use crate::session::ledger::{Attachment, AttachmentEnd, ClaimOutcome};
+use crate::state::{PENDING, SessionTimeline};
 use crate::time::Timestamp;
 
 fn latencies(all: &HistogramSnapshot) -> LatencyView {
@@ -27,15 +28,15 @@ fn latencies(all: &HistogramSnapshot) -> LatencyView {
 }
 
 /// Everything about a session; None when it is not known.
-pub(in crate::admin) fn session_detail(observatory: &Observatory, session: SessionId) -> Option<SessionDetail> {
-    let session_detail = observatory.session_story(session)?;
-    let meters = observatory.meters().session(session).unwrap_or_default();
+pub(in crate::admin) fn session_detail(telemetry: &ProxyTelemetry, session: SessionId) -> Option<SessionDetail> {
+    let session_detail = telemetry.state().session_story(session)?;
+    let meters = telemetry.meters().session(session).unwrap_or_default();
     let latency = |class: LatencyClass| latencies(&meters.latency[class as usize]);
-    let wall_clock = observatory.wall_clock();
+    let wall_clock = telemetry.wall_clock();
     Some(SessionDetail {
-        session: sessions::session(observatory, &session_detail.row, &meters.reading),
+        session: sessions::session(telemetry, &session_detail.row, &meters.reading),
         last_unanswered: session_detail.record.last_unanswered().iter().map(|one| request(&wall_clock, one)).collect(),
-        timeline: timeline(observatory, &session_detail),
+        timeline: timeline(telemetry, &session_detail),
         forgotten: session_detail.record.forgotten(),
         latency: LatencyByClass {
             read: latency(LatencyClass::Read),
@@ -45,33 +46,33 @@ pub(in crate::admin) fn session_detail(observatory: &Observatory, session: Sessi
     })
 }
 
-fn timeline(observatory: &Observatory, session_detail: &SessionTimeline) -> Vec<TimelineEvent> {
+fn timeline(telemetry: &ProxyTelemetry, session_detail: &SessionTimeline) -> Vec<TimelineEvent> {
     let mut happened: Vec<(Timestamp, TimelineEvent)> = Vec::new();
     for attachment in session_detail.record.attachments() {
-        happened.push((attachment.claim.claimed_at, TimelineEvent::Attach(attach(observatory, attachment))));
+        happened.push((attachment.claim.claimed_at, TimelineEvent::Attach(attach(telemetry, attachment))));
     }
     for one in &session_detail.moves {
-        happened.push((one.at, TimelineEvent::Move(session_move(observatory, one))));
+        happened.push((one.at, TimelineEvent::Move(session_move(telemetry, one))));
     }
     for verdict in &session_detail.verdicts {
-        happened.push((verdict.at, TimelineEvent::SessionMoved(refusal(observatory, verdict))));
+        happened.push((verdict.at, TimelineEvent::SessionMoved(refusal(telemetry, verdict))));
     }
     for attachment in session_detail.record.attachments() {
         if let Some(end) = &attachment.end {
-            happened.push((end.at, TimelineEvent::End(ended(observatory, session_detail, attachment, end))));
+            happened.push((end.at, TimelineEvent::End(ended(telemetry, session_detail, attachment, end))));
         }
     }
     happened.sort_by_key(|(at, _)| *at);
     happened.into_iter().map(|(_, happening)| happening).collect()
 }
 
-fn attach(observatory: &Observatory, attachment: &Attachment) -> AttachView {
+fn attach(telemetry: &ProxyTelemetry, attachment: &Attachment) -> AttachView {
     let claim = &attachment.claim;
     AttachView {
-        at: moment(&observatory.wall_clock(), claim.claimed_at),
+        at: moment(&telemetry.wall_clock(), claim.claimed_at),
         connection: attachment.connection.0,
         client: claim.client.to_string(),
-        server: named_server(observatory, claim.server),
+        server: named_server(telemetry, claim.server),
         routed: claim.routed.label().into(),
         outcome: match claim.outcome {
             ClaimOutcome::Unanswered => "unanswered",
@@ -81,25 +82,25 @@ fn attach(observatory: &Observatory, attachment: &Attachment) -> AttachView {
         .into(),
         requested_timeout_ms: claim.requested_ms,
         timeout_ms: claim.negotiated_ms(),
-        attached_at: moment(&observatory.wall_clock(), claim.attached_at()),
+        attached_at: moment(&telemetry.wall_clock(), claim.attached_at()),
     }
 }
 
 fn ended(
-    observatory: &Observatory,
+    telemetry: &ProxyTelemetry,
     session_detail: &SessionTimeline,
     attachment: &Attachment,
     end: &AttachmentEnd,
 ) -> EndView {
     let decided = session_detail.ended.iter().find(|one| one.connection == attachment.connection);
     EndView {
-        at: moment(&observatory.wall_clock(), end.at),
+        at: moment(&telemetry.wall_clock(), end.at),
         connection: attachment.connection.0,
-        server: named_server(observatory, attachment.claim.server),
+        server: named_server(telemetry, attachment.claim.server),
         reason: end.reason.map_or(PENDING, |reason| reason.label()).into(),
-        why: decided.map(|one| observatory.wording(one.server, one.ended_at).sentence(&one.facts)),
+        why: decided.map(|one| telemetry.wording(one.server, one.ended_at).sentence(&one.facts)),
         confidence: decided.map(|one| one.confidence.label().into()),
-        facts: decided.map_or_else(Vec::new, |one| facts(observatory, &one.facts, one.ended_at)),
+        facts: decided.map_or_else(Vec::new, |one| facts(telemetry, &one.facts, one.ended_at)),
         closer: closer(end.closer).into(),
         unanswered: end.unanswered,
     }

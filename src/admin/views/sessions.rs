@@ -8,9 +8,10 @@ use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, SessionList, SessionView, WatchesView};
 use crate::ids::SessionId;
-use crate::observe::{MeterReading, Observatory, SessionRow};
+use crate::observe::{MeterReading, ProxyTelemetry};
 use crate::session::identity::HolderIdentity;
 use crate::session::ledger::SessionState;
+use crate::state::SessionRow;
 use crate::time::Timestamp;
 
 /// When something was last heard of a session.
@@ -18,8 +19,8 @@ fn active_at(row: &SessionRow, reading: &MeterReading) -> Timestamp {
     row.changed_at.max(reading.active_at)
 }
 
-pub(super) fn session(observatory: &Observatory, row: &SessionRow, reading: &MeterReading) -> SessionView {
-    let wall_clock = observatory.wall_clock();
+pub(super) fn session(telemetry: &ProxyTelemetry, row: &SessionRow, reading: &MeterReading) -> SessionView {
+    let wall_clock = telemetry.wall_clock();
     let [data, exist, child, persistent, recursive, carried] = reading.watches;
     SessionView {
         session: row.session.to_string(),
@@ -30,7 +31,7 @@ pub(super) fn session(observatory: &Observatory, row: &SessionRow, reading: &Met
         },
         identity: holder(row.identity, row.client),
         client: row.client.map(|client| client.to_string()),
-        server: named_server(observatory, row.server),
+        server: named_server(telemetry, row.server),
         born_on: row.born_on,
         client_kind: is_clickhouse(row).then_some("ClickHouse".into()),
         protocol_version: row.dialect.version,
@@ -64,16 +65,16 @@ fn is_clickhouse(row: &SessionRow) -> bool {
 const AT_ONCE: usize = 1_024;
 
 /// The sessions that a filter lets through, newest activity first.
-pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &ListFilter) -> StreamedList {
+pub(in crate::admin) fn sessions(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
     let ids = match filter.session {
         Some(session) => vec![session],
-        None => observatory.session_ids(),
+        None => telemetry.state().session_ids(),
     };
     let mut found: Vec<(Reverse<Timestamp>, SessionId)> = Vec::new();
     for some in ids.chunks(AT_ONCE) {
-        let rows = observatory.session_rows(some).into_iter().filter(|row| fits(filter, row));
+        let rows = telemetry.state().session_rows(some).into_iter().filter(|row| fits(filter, row));
         found.extend(rows.map(|row| {
-            let reading = observatory.meters().reading(row.session);
+            let reading = telemetry.meters().reading(row.session);
             (Reverse(active_at(&row, &reading)), row.session)
         }));
     }
@@ -84,9 +85,12 @@ pub(in crate::admin) fn sessions(observatory: &Observatory, filter: &ListFilter)
     }
     found.sort_unstable();
     let ids: Vec<SessionId> = found.into_iter().map(|(_, session)| session).collect();
-    StreamedList::new(SessionList::MEMBER, (ids, more), Observatory::session_rows, |observatory, row: &SessionRow| {
-        row_text(&session(observatory, row, &observatory.meters().reading(row.session)))
-    })
+    StreamedList::new(
+        SessionList::MEMBER,
+        (ids, more),
+        |telemetry, some| telemetry.state().session_rows(some),
+        |telemetry, row: &SessionRow| row_text(&session(telemetry, row, &telemetry.meters().reading(row.session))),
+    )
 }
 
 fn fits(filter: &ListFilter, row: &SessionRow) -> bool {

@@ -41,14 +41,14 @@ impl ProxyState {
 
     /// What a claim's search sees of every server now, by [`ServerId`].
     pub(in crate::proxy) fn snapshots(&self) -> SmallVec<[ServerSnapshot; 5]> {
-        let roster = self.observatory.roster();
+        let roster = self.state.roster();
         roster.servers.iter().zip(&self.activities).map(|(entry, activity)| activity.snapshot(entry)).collect()
     }
 
     /// The servers for an intent in the order in which they are tried.
     pub(in crate::proxy) fn candidates(&self, intent: ConnectIntent, turn: usize) -> CandidateOrder {
-        let load = |server| self.observatory.load(server).load(Ordering::Relaxed);
-        choose(intent, &self.observatory.roster(), load, |server| self.activity(server).is_set_aside(), turn)
+        let load = |server| self.state.load(server).load(Ordering::Relaxed);
+        choose(intent, &self.state.roster(), load, |server| self.activity(server).is_set_aside(), turn)
     }
 
     /// What distinguishes the claim in a client's first frame from those of others; None when it claims nothing that
@@ -68,7 +68,7 @@ impl ProxyState {
     pub(in crate::proxy) fn judge_servers(&self) {
         let now = self.clock.now();
         for (place, activity) in self.activities.iter().enumerate() {
-            activity.count(&self.observatory, ServerId(place as u16), now);
+            activity.count(&self.telemetry, ServerId(place as u16), now);
         }
         let work: Vec<_> = self.activities.iter().map(ServerActivity::work).collect();
         // All servers at once: one is set aside only in comparison with what the others did meanwhile.
@@ -76,7 +76,7 @@ impl ProxyState {
         for ((place, activity), aside) in self.activities.iter().enumerate().zip(aside) {
             if activity.is_set_aside() != aside {
                 activity.set_aside(aside);
-                self.observatory.note_set_aside(ServerId(place as u16), aside);
+                self.telemetry.note_set_aside(ServerId(place as u16), aside);
             }
         }
     }

@@ -64,12 +64,16 @@ impl DecisionQueue {
         self.due = self.due.iter().map(|(due, connection)| (due.after(more), *connection)).collect();
     }
 
-    pub(super) fn stage(&self, connection: ConnectionId) -> Option<WaitsFor> {
-        self.closes.get(&connection).map(|(_, stage, _)| *stage)
+    pub(super) fn get(&self, connection: ConnectionId) -> Option<&UnexplainedClose> {
+        self.closes.get(&connection).map(|(close, _, _)| close)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.closes.len()
+    pub(super) fn closes(&self) -> impl ExactSizeIterator<Item = &UnexplainedClose> {
+        self.closes.values().map(|(close, _, _)| close)
+    }
+
+    pub(super) fn stage(&self, connection: ConnectionId) -> Option<WaitsFor> {
+        self.closes.get(&connection).map(|(_, stage, _)| *stage)
     }
 
     /// The next one that must be decided now: its time has run out, or there are too many.
@@ -88,7 +92,9 @@ mod tests {
 
     use super::*;
     use crate::ids::{ServerId, SessionId, Xid, Zxid};
-    use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
+    use crate::session::connection_end::{
+        CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, UnansweredRequest,
+    };
     use crate::session::ledger::attachment::{Claim, ClaimOutcome};
     use crate::session::ledger::claim_dialect::ClaimDialect;
     use crate::session::own_pause::ThreadPlace;
@@ -113,6 +119,7 @@ mod tests {
             client_heard_at: Timestamp::ZERO,
             server_heard_at: Timestamp::ZERO,
             server_pause: None,
+            traffic: ConnectionTraffic::default(),
         };
         let claim = Claim {
             client: SocketAddr::from(([10, 0, 0, 1], 4000)),
@@ -144,7 +151,7 @@ mod tests {
         for number in 1..=UNDECIDED_CLOSES as u64 {
             queue.put(close(number), WaitsFor::Probe, Timestamp(1_000 + number));
         }
-        assert_eq!((queue.len(), queue.overdue(Timestamp(1_000), MANY)), (UNDECIDED_CLOSES, None));
+        assert_eq!((queue.closes().len(), queue.overdue(Timestamp(1_000), MANY)), (UNDECIDED_CLOSES, None));
         assert_eq!(queue.overdue(Timestamp(1_001), MANY), Some(ConnectionId(1)));
         queue.put(close(0), WaitsFor::Probe, Timestamp(9_000_000));
         assert_eq!(queue.overdue(Timestamp(1_000), MANY), Some(ConnectionId(1)), "one too many");

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::attachment::Claim;
 use super::claim_dialect::ClaimDialect;
 use crate::ids::{ConnectionId, SessionId, Zxid};
-use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
+use crate::session::connection_end::{
+    CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, UnansweredRequest,
+};
 use crate::session::own_pause::ThreadPlace;
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::Explanation;
@@ -14,6 +16,23 @@ use crate::time::Timestamp;
 /// Longest wait for the next attach of a session, whatever its timeout: ZooKeeper's own upper limit with the sample
 /// configuration is 40 s (20 ticks), and half as much is allowed for a client's back-off.
 pub const RETURN_BOUND: Duration = Duration::from_mins(1);
+
+/// A connection that has ended, while its reason is not decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UndecidedConnection {
+    /// Which.
+    pub connection: ConnectionId,
+    /// Its session; [`SessionId::NEW`] for a new one that was not given.
+    pub session: SessionId,
+    /// Its claim.
+    pub claim: Claim,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Requests that were never answered.
+    pub unanswered: u32,
+    /// What went over it.
+    pub traffic: ConnectionTraffic,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct UnexplainedClose {
@@ -31,6 +50,13 @@ pub(super) struct UnexplainedClose {
 }
 
 impl UnexplainedClose {
+    /// What readers see of it.
+    pub(super) fn undecided(&self) -> UndecidedConnection {
+        let Self { connection, session, claim, ended_at, .. } = *self;
+        let (unanswered, traffic) = (self.end.unanswered_count, self.end.traffic);
+        UndecidedConnection { connection, session, claim, ended_at, unanswered, traffic }
+    }
+
     /// The oldest unanswered request.
     pub(super) fn head(&self) -> Option<&UnansweredRequest> {
         self.end.unanswered.first()
@@ -72,6 +98,7 @@ impl UnexplainedClose {
             confidence,
             facts,
             unanswered_count: self.end.unanswered_count,
+            traffic: self.end.traffic,
         }
     }
 }

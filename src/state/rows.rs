@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::meter::MeterReading;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::identity::HolderIdentity;
-use crate::session::ledger::{ClaimOutcome, OpenConnection, SessionRecord, SessionState};
+use crate::session::ledger::{Claim, ClaimOutcome, OpenConnection, SessionRecord, SessionState, UndecidedConnection};
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::{RouteReason, SessionMove, SessionMovedRefusal};
 use crate::time::Timestamp;
@@ -123,12 +122,7 @@ pub enum ConnectionRow {
         open: OpenConnection,
     },
     /// It has ended and its reason is not decided.
-    Undecided {
-        /// Which.
-        connection: ConnectionId,
-        /// What is known.
-        undecided: UndecidedConnection,
-    },
+    Undecided(UndecidedConnection),
     /// It has ended for a reason that is final.
     Ended {
         /// What is known.
@@ -144,7 +138,7 @@ impl ConnectionRow {
         match self {
             Self::Seeking(client) => ConnectionSummary::of_seeking(client),
             Self::Open { connection, open } => ConnectionSummary::of_open(*connection, open),
-            Self::Undecided { connection, undecided } => ConnectionSummary::of_undecided(*connection, undecided),
+            Self::Undecided(one) => ConnectionSummary::of_undecided(one),
             Self::Ended { ended, .. } => ConnectionSummary::of_ended(ended),
         }
     }
@@ -195,23 +189,29 @@ impl ConnectionSummary {
     }
 
     pub(super) fn of_open(connection: ConnectionId, open: &OpenConnection) -> Self {
-        Self {
-            connection,
-            client: open.claim.client,
-            server: Some(open.claim.server),
-            session: Some(open.session).filter(|session| !session.is_new()),
-            state: match open.claim.outcome {
-                ClaimOutcome::Unanswered => "waiting",
-                ClaimOutcome::Accepted { .. } => "attached",
-                ClaimOutcome::Refused { .. } => "refused",
-            },
-            reason: None,
-            claimed_at: open.claim.claimed_at,
-        }
+        let state = match open.claim.outcome {
+            ClaimOutcome::Unanswered => "waiting",
+            ClaimOutcome::Accepted { .. } => "attached",
+            ClaimOutcome::Refused { .. } => "refused",
+        };
+        Self { state, ..Self::of_claim(connection, open.session, &open.claim) }
     }
 
-    pub(super) fn of_undecided(connection: ConnectionId, undecided: &UndecidedConnection) -> Self {
-        Self { state: "ended", reason: Some(PENDING), ..Self::of_open(connection, &undecided.open) }
+    pub(super) fn of_undecided(one: &UndecidedConnection) -> Self {
+        Self { reason: Some(PENDING), ..Self::of_claim(one.connection, one.session, &one.claim) }
+    }
+
+    /// Of one that has ended.
+    fn of_claim(connection: ConnectionId, session: SessionId, claim: &Claim) -> Self {
+        Self {
+            connection,
+            client: claim.client,
+            server: Some(claim.server),
+            session: Some(session).filter(|session| !session.is_new()),
+            state: "ended",
+            reason: None,
+            claimed_at: claim.claimed_at,
+        }
     }
 
     pub(super) fn of_ended(ended: &EndedConnection) -> Self {
@@ -225,17 +225,4 @@ impl ConnectionSummary {
             claimed_at: ended.claimed_at,
         }
     }
-}
-
-/// A connection that has ended, while its reason is not decided.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct UndecidedConnection {
-    /// What it was.
-    pub open: OpenConnection,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// Requests that were never answered.
-    pub unanswered: u32,
-    /// What its meter showed at the end.
-    pub reading: MeterReading,
 }

@@ -2,30 +2,22 @@
 
 use std::cmp::Reverse;
 
-use super::{Books, Observatory};
+use super::TrafficState;
+use super::rows::{ConnectionKey, ConnectionRow, ConnectionSummary, SessionPlace, SessionRow, SessionTimeline};
 use crate::ids::SessionId;
-use crate::lock::lock;
-use crate::observe::rows::{
-    ConnectionKey, ConnectionRow, ConnectionSummary, SessionPlace, SessionRow, SessionTimeline,
-};
-use crate::session::ledger::{LedgerLosses, SessionState};
+use crate::session::ledger::{LedgerLosses, SessionLedger, SessionState};
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 use crate::time::Timestamp;
 
 /// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
-pub(super) const ROWS_AT_ONCE: usize = 256;
+pub(crate) const ROWS_AT_ONCE: usize = 256;
 /// Moves, verdicts and ended connections in the detail of one session, of each kind.
 pub(crate) const STORY: usize = 256;
 
-impl Observatory {
-    /// The page of all metrics.
-    pub fn metrics(&self) -> String {
-        self.exporter.page(self)
-    }
-
+impl TrafficState {
     /// The ids of all sessions, in no order.
     pub fn session_ids(&self) -> Vec<SessionId> {
-        lock(&self.books).ledger.session_ids().collect()
+        self.ledger().session_ids().collect()
     }
 
     /// Copies sessions out, some at a time, so that the ledger is never held for long. Those that it has
@@ -34,19 +26,19 @@ impl Observatory {
         let mut rows = Vec::with_capacity(sessions.len());
         // The lock is given up after each portion, so that a list of 100,000 rows delays no connection.
         for some in sessions.chunks(ROWS_AT_ONCE) {
-            let books = lock(&self.books);
-            rows.extend(some.iter().filter_map(|session| books.ledger.session(*session)).map(SessionRow::of));
+            let ledger = self.ledger();
+            rows.extend(some.iter().filter_map(|session| ledger.session(*session)).map(SessionRow::of));
         }
         rows
     }
 
-    /// Copies out where sessions are, as [`Observatory::session_rows`] does.
-    pub(in crate::observe) fn session_places(&self, sessions: &[SessionId]) -> Vec<SessionPlace> {
+    /// Copies out where sessions are, as [`TrafficState::session_rows`] does.
+    pub fn session_places(&self, sessions: &[SessionId]) -> Vec<SessionPlace> {
         let mut places = Vec::with_capacity(sessions.len());
         for some in sessions.chunks(ROWS_AT_ONCE) {
-            let books = lock(&self.books);
+            let ledger = self.ledger();
             places.extend(some.iter().filter_map(|session| {
-                let record = books.ledger.session(*session)?;
+                let record = ledger.session(*session)?;
                 Some(SessionPlace { session: *session, state: record.state(), server: record.server() })
             }));
         }
@@ -58,8 +50,9 @@ impl Observatory {
         self.count_attached(&self.session_places(&self.session_ids()))
     }
 
-    pub(in crate::observe) fn count_attached(&self, places: &[SessionPlace]) -> Vec<usize> {
-        let mut counts = vec![0; self.loads.len()];
+    /// As [`TrafficState::attached`], of sessions that were copied out.
+    pub fn count_attached(&self, places: &[SessionPlace]) -> Vec<usize> {
+        let mut counts = vec![0; self.servers()];
         for place in places.iter().filter(|place| place.state == SessionState::Live) {
             if let Some(count) = place.server.and_then(|server| counts.get_mut(server.index())) {
                 *count += 1;
@@ -71,8 +64,7 @@ impl Observatory {
     /// Everything about one session, as far as its detail shows it: the newest [`STORY`] of its moves, of its verdicts,
     /// and of its ended connections.
     pub fn session_story(&self, session: SessionId) -> Option<SessionTimeline> {
-        let books = lock(&self.books);
-        let ledger = &books.ledger;
+        let ledger = self.ledger();
         let record = ledger.session(session)?;
         Some(SessionTimeline {
             row: SessionRow::of(record),
@@ -85,24 +77,24 @@ impl Observatory {
 
     /// The numbers of the newest moves that are wanted, in order of time, and whether there are more.
     pub fn move_numbers(&self, limit: usize, wanted: impl Fn(&SessionMove) -> bool) -> (Vec<u64>, bool) {
-        numbers(lock(&self.books).ledger.numbered_moves(), limit, wanted)
+        numbers(self.ledger().numbered_moves(), limit, wanted)
     }
 
     /// Copies moves out. Those that are forgotten meanwhile are left out.
     pub fn moves(&self, numbers: &[u64]) -> Vec<SessionMove> {
-        let books = lock(&self.books);
-        numbers.iter().filter_map(|number| books.ledger.move_numbered(*number).cloned()).collect()
+        let ledger = self.ledger();
+        numbers.iter().filter_map(|number| ledger.move_numbered(*number).cloned()).collect()
     }
 
     /// The numbers of the newest verdicts that are wanted, in order of time, and whether there are more.
     pub fn verdict_numbers(&self, limit: usize, wanted: impl Fn(&SessionMovedRefusal) -> bool) -> (Vec<u64>, bool) {
-        numbers(lock(&self.books).ledger.numbered_verdicts(), limit, wanted)
+        numbers(self.ledger().numbered_verdicts(), limit, wanted)
     }
 
     /// Copies verdicts out. Those that are forgotten meanwhile are left out.
     pub fn verdicts(&self, numbers: &[u64]) -> Vec<SessionMovedRefusal> {
-        let books = lock(&self.books);
-        numbers.iter().filter_map(|number| books.ledger.verdict_numbered(*number).cloned()).collect()
+        let ledger = self.ledger();
+        numbers.iter().filter_map(|number| ledger.verdict_numbered(*number).cloned()).collect()
     }
 
     /// Where the newest connections that are wanted can be found, newest first, and whether there are more.
@@ -111,9 +103,9 @@ impl Observatory {
         limit: usize,
         wanted: impl Fn(&ConnectionSummary) -> bool,
     ) -> (Vec<ConnectionKey>, bool) {
-        let seeking = self.claims().seeking().into_iter().map(|one| ConnectionSummary::of_seeking(&one));
+        let seeking = self.seeking().into_iter().map(|one| ConnectionSummary::of_seeking(&one));
         let seeking: Vec<_> = seeking.filter(|facts| wanted(facts)).collect();
-        let mut found = lock(&self.books).connections(wanted);
+        let mut found = connections(&self.ledger(), wanted);
         found.extend(
             seeking.iter().map(|facts| (facts.claimed_at, ConnectionKey { connection: facts.connection, end: None })),
         );
@@ -130,41 +122,47 @@ impl Observatory {
 
     /// Copies connections out. Those that are elsewhere or forgotten meanwhile are left out.
     pub fn connections(&self, keys: &[ConnectionKey]) -> Vec<ConnectionRow> {
-        let seeking = |key: &ConnectionKey| self.claims().seeking_one(key.connection).map(ConnectionRow::Seeking);
-        let books = lock(&self.books);
-        keys.iter().filter_map(|key| books.row(*key).or_else(|| seeking(key))).collect()
+        let seeking = |key: &ConnectionKey| self.seeking_one(key.connection).map(ConnectionRow::Seeking);
+        let ledger = self.ledger();
+        keys.iter().filter_map(|key| row(&ledger, *key).or_else(|| seeking(key))).collect()
     }
 
-    pub(in crate::observe) fn losses(&self) -> LedgerLosses {
-        lock(&self.books).ledger.losses()
+    /// Those of these sessions that are not remembered, asked some at a time.
+    pub fn unknown_sessions(&self, sessions: &[SessionId]) -> Vec<SessionId> {
+        let mut unknown = Vec::new();
+        for some in sessions.chunks(ROWS_AT_ONCE) {
+            let ledger = self.ledger();
+            unknown.extend(some.iter().filter(|session| ledger.session(**session).is_none()));
+        }
+        unknown
+    }
+
+    /// What the ledger could not keep or place.
+    pub fn losses(&self) -> LedgerLosses {
+        self.ledger().losses()
     }
 }
 
-impl Books {
-    fn connections(&self, wanted: impl Fn(&ConnectionSummary) -> bool) -> Vec<(Timestamp, ConnectionKey)> {
-        let open = self.ledger.open_connections().map(|(id, open)| (ConnectionSummary::of_open(id, open), None));
-        let undecided =
-            self.undecided.iter().map(|(id, undecided)| (ConnectionSummary::of_undecided(*id, undecided), None));
-        let ended = self.ledger.numbered_ends();
-        let ended = ended.map(|(number, ended)| (ConnectionSummary::of_ended(ended), Some(number)));
-        let wanted = open.chain(undecided).chain(ended).filter(|(facts, _)| wanted(facts));
-        wanted.map(|(facts, end)| (facts.claimed_at, ConnectionKey { connection: facts.connection, end })).collect()
-    }
+fn connections(ledger: &SessionLedger, wanted: impl Fn(&ConnectionSummary) -> bool) -> Vec<(Timestamp, ConnectionKey)> {
+    let open = ledger.open_connections().map(|(id, open)| (ConnectionSummary::of_open(id, open), None));
+    let undecided = ledger.undecided_connections().map(|one| (ConnectionSummary::of_undecided(&one), None));
+    let ended = ledger.numbered_ends().map(|(number, ended)| (ConnectionSummary::of_ended(ended), Some(number)));
+    let wanted = open.chain(undecided).chain(ended).filter(|(facts, _)| wanted(facts));
+    wanted.map(|(facts, end)| (facts.claimed_at, ConnectionKey { connection: facts.connection, end })).collect()
+}
 
-    fn row(&self, key: ConnectionKey) -> Option<ConnectionRow> {
-        let connection = key.connection;
-        // By number and not by connection: what was chosen may have been decided, or forgotten, since.
-        if let Some(number) = key.end {
-            let ended = self.ledger.end_numbered(number)?;
-            let record = ended.session.and_then(|session| self.ledger.session(session));
-            let claimed = record.and_then(|record| record.attachments().find(|one| one.connection == connection));
-            let routed = claimed.map(|one| one.claim.routed);
-            return Some(ConnectionRow::Ended { ended: ended.clone(), routed });
-        }
-        let open = self.ledger.open_connection(connection).map(|open| ConnectionRow::Open { connection, open: *open });
-        let undecided = || self.undecided.get(&connection).copied();
-        open.or_else(|| undecided().map(|undecided| ConnectionRow::Undecided { connection, undecided }))
+fn row(ledger: &SessionLedger, key: ConnectionKey) -> Option<ConnectionRow> {
+    let connection = key.connection;
+    // By number and not by connection: what was chosen may have been decided, or forgotten, since.
+    if let Some(number) = key.end {
+        let ended = ledger.end_numbered(number)?;
+        let record = ended.session.and_then(|session| ledger.session(session));
+        let claimed = record.and_then(|record| record.attachments().find(|one| one.connection == connection));
+        let routed = claimed.map(|one| one.claim.routed);
+        return Some(ConnectionRow::Ended { ended: ended.clone(), routed });
     }
+    let open = ledger.open_connection(connection).map(|open| ConnectionRow::Open { connection, open: *open });
+    open.or_else(|| ledger.undecided_connection(connection).map(ConnectionRow::Undecided))
 }
 
 /// Clones the first ones, as many as a timeline shows, which come newest first, in order of time.

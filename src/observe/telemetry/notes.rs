@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Observatory;
+use super::ProxyTelemetry;
 use crate::ids::ServerId;
 use crate::lock::lock;
 use crate::observe::WallClock;
@@ -18,7 +18,7 @@ use crate::wire::{DecodeFault, OpCode};
 /// Shorter pauses of zoogate's own are no reason for a warning: a busy machine makes them.
 const PAUSE_WARNED: Duration = Duration::from_secs(1);
 
-impl Observatory {
+impl ProxyTelemetry {
     /// A conversation can no longer be read.
     pub fn note_fault(&self, server: ServerId, client: SocketAddr, fault: DecodeFault) {
         self.events().fault(fault);

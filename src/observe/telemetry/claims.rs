@@ -1,17 +1,11 @@
 //! What is noted of claims on their way: who waits, what was left behind, which servers are set aside.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
-
-use super::Observatory;
-use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::lock::lock;
-use crate::observe::rows::SeekingClient;
+use super::ProxyTelemetry;
+use crate::ids::{ServerId, SessionId};
 use crate::route::TurnedAway;
 
 /// Numbers about claims that every worker changes and the page of metrics shows.
@@ -20,26 +14,13 @@ pub(in crate::observe) struct ClaimState {
     waiting: AtomicU32,
     unwatched: AtomicU64,
     set_aside: Vec<AtomicBool>,
-    /// Clients for which no server has been asked yet; at most as many as may be connected.
-    seeking: Mutex<HashMap<ConnectionId, SeekingClient, RandomState>>,
 }
 
 impl ClaimState {
     /// No claim waits, and no server is set aside.
     pub(in crate::observe) fn new(servers: usize) -> Self {
         let set_aside = (0..servers).map(|_| AtomicBool::new(false)).collect();
-        let seeking = Mutex::default();
-        Self { waiting: AtomicU32::new(0), unwatched: AtomicU64::new(0), set_aside, seeking }
-    }
-
-    /// Clients for which no server has been asked yet, in no order.
-    pub(in crate::observe) fn seeking(&self) -> Vec<SeekingClient> {
-        lock(&self.seeking).values().copied().collect()
-    }
-
-    /// One of them.
-    pub(in crate::observe) fn seeking_one(&self, connection: ConnectionId) -> Option<SeekingClient> {
-        lock(&self.seeking).get(&connection).copied()
+        Self { waiting: AtomicU32::new(0), unwatched: AtomicU64::new(0), set_aside }
     }
 
     /// Clients that wait for a server to take their claim.
@@ -68,27 +49,7 @@ impl Drop for WaitingClaim<'_> {
     }
 }
 
-/// A client for which no server has been asked yet, for as long as this lives.
-#[derive(Debug)]
-pub struct SeekingClaim<'a> {
-    claims: &'a ClaimState,
-    connection: ConnectionId,
-}
-
-impl Drop for SeekingClaim<'_> {
-    fn drop(&mut self) {
-        lock(&self.claims.seeking).remove(&self.connection);
-    }
-}
-
-impl Observatory {
-    /// Lists a client whose claim waits while no server has been asked for it.
-    pub fn seeking_claim(&self, client: SeekingClient) -> SeekingClaim<'_> {
-        let claims = self.claims();
-        lock(&claims.seeking).insert(client.connection, client);
-        SeekingClaim { claims, connection: client.connection }
-    }
-
+impl ProxyTelemetry {
     /// Counts a client that waits for a server to take its claim.
     pub fn waiting_claim(&self) -> WaitingClaim<'_> {
         let waiting = &self.claims().waiting;

@@ -2,29 +2,32 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{LogFormat, LogLevel};
-use crate::ids::{Xid, Zxid};
+use crate::ids::{ConnectionId, SessionId, Xid, Zxid};
+use crate::lock::lock;
 use crate::observe::logging::tests::written;
-use crate::observe::{ConnectionMeter, ConnectionRow, Recorder};
+use crate::observe::{ConnectionMeter, Recorder};
 use crate::session::RequestPath;
-use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, LongRequest};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongRequest};
 use crate::session::event::{Event, InspectedTurn, Reply};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use crate::session::transition::SessionTransition;
 use crate::session::verdict::RouteReason;
+use crate::state::ConnectionRow;
 use crate::wire::Dialect;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use crate::wire::{DecodeFault, ErrorCode, OpCode};
 
 const SESSION: SessionId = SessionId(0x0100_0000_0000_0007);
 
-fn observatory(series: usize) -> Observatory {
-    let scope = Scope {
+fn telemetry(series: usize) -> ProxyTelemetry {
+    let scope = TelemetryScope {
         servers: ["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec(),
         workers: 2,
         limits: LedgerLimits::default(),
         series,
         jute_maxbuffer: 0xf_ffff,
     };
-    Observatory::of_scope(scope, WallClock::start(at(0)), at(0))
+    ProxyTelemetry::of_scope(scope, WallClock::start(at(0)), at(0))
 }
 
 fn at(millis: u64) -> Timestamp {
@@ -42,15 +45,17 @@ const REQUEST: ConnectRequest = ConnectRequest {
 };
 
 /// Attaches the session through a connection, as the relay does; returns its recorder.
-fn attach(observatory: &Observatory, millis: u64, connection: u64, server: u16) -> Recorder {
+fn attach(telemetry: &ProxyTelemetry, millis: u64, connection: u64, server: u16) -> Recorder {
     let connection = ConnectionId(connection);
     let (client, server, routed) = (([127, 0, 0, 1], 4000).into(), ServerId(server), RouteReason::Spread);
-    observatory.apply(at(millis), SessionTransition::Claimed { connection, client, server, request: REQUEST, routed });
+    telemetry
+        .state()
+        .apply(at(millis), SessionTransition::Claimed { connection, client, server, request: REQUEST, routed });
     let meter = Arc::new(ConnectionMeter::default());
-    observatory.meters().begin(SESSION, connection, Arc::clone(&meter));
+    telemetry.meters().begin(SESSION, connection, Arc::clone(&meter));
     let response = ConnectResponse { timeout_ms: 30_000, session: SESSION, ..ConnectResponse::default() };
-    observatory.apply(at(millis), SessionTransition::Answered { connection, response });
-    Recorder::new(meter, observatory.counters(usize::from(server.0), server))
+    telemetry.state().apply(at(millis), SessionTransition::Answered { connection, response });
+    Recorder::new(meter, telemetry.counters(usize::from(server.0), server))
 }
 
 fn reply(recorder: &mut Recorder, millis: u64, op: OpCode) {
@@ -69,12 +74,12 @@ fn reply(recorder: &mut Recorder, millis: u64, op: OpCode) {
     recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 0 });
 }
 
-fn end(observatory: &Observatory, millis: u64, connection: u64, closing: bool) {
-    end_with(observatory, millis, connection, |end| end.closing = closing);
+fn end(telemetry: &ProxyTelemetry, millis: u64, connection: u64, closing: bool) {
+    end_with(telemetry, millis, connection, |end| end.closing = closing);
 }
 
 /// Ends a connection as it is changed here.
-fn end_with(observatory: &Observatory, millis: u64, connection: u64, change: impl FnOnce(&mut ConnectionEnd)) {
+fn end_with(telemetry: &ProxyTelemetry, millis: u64, connection: u64, change: impl FnOnce(&mut ConnectionEnd)) {
     let connection = ConnectionId(connection);
     let mut end = ConnectionEnd {
         closer: ConnectionCloser::Client(CloseKind::Fin),
@@ -89,14 +94,21 @@ fn end_with(observatory: &Observatory, millis: u64, connection: u64, change: imp
         client_heard_at: at(millis),
         server_heard_at: at(millis),
         server_pause: None,
+        traffic: ConnectionTraffic::default(),
     };
     change(&mut end);
-    observatory.apply(at(millis), SessionTransition::Ended { connection, end });
-    observatory.meters().finish(SESSION, connection);
+    telemetry.state().apply(at(millis), SessionTransition::Ended { connection, end });
+    telemetry.meters().finish(SESSION, connection);
 }
 
-fn connections(observatory: &Observatory) -> Vec<ConnectionRow> {
-    observatory.connections(&observatory.connection_keys(9, |_| true).0)
+/// Time passes.
+fn tick(telemetry: &ProxyTelemetry, now: Timestamp) {
+    telemetry.state().tick(now);
+    telemetry.tick(now);
+}
+
+fn connections(telemetry: &ProxyTelemetry) -> Vec<ConnectionRow> {
+    telemetry.state().connections(&telemetry.state().connection_keys(9, |_| true).0)
 }
 
 fn value(page: &str, series: &str) -> Option<f64> {
@@ -105,27 +117,27 @@ fn value(page: &str, series: &str) -> Option<f64> {
 
 #[test]
 fn a_session_is_followed_from_attach_to_end() {
-    let observatory = observatory(10);
-    let mut first = attach(&observatory, 0, 1, 0);
+    let telemetry = telemetry(10);
+    let mut first = attach(&telemetry, 0, 1, 0);
     reply(&mut first, 10, OpCode::GET_DATA);
-    assert_eq!(observatory.home(SESSION).map(|home| home.server), Some(ServerId(0)));
-    end(&observatory, 20, 1, false);
-    let nobody = value(&observatory.metrics(), r#"zoogate_sessions{server="zk1:2181"}"#);
+    assert_eq!(telemetry.state().home(SESSION).map(|home| home.server), Some(ServerId(0)));
+    end(&telemetry, 20, 1, false);
+    let nobody = value(&telemetry.metrics(), r#"zoogate_sessions{server="zk1:2181"}"#);
     assert_eq!(nobody, Some(0.0), "a session that is nowhere now is counted where it was");
-    let mut second = attach(&observatory, 30, 2, 1);
+    let mut second = attach(&telemetry, 30, 2, 1);
     reply(&mut second, 40, OpCode::SET_DATA);
-    assert_eq!(observatory.home(SESSION).map(|home| home.server), Some(ServerId(1)));
+    assert_eq!(telemetry.state().home(SESSION).map(|home| home.server), Some(ServerId(1)));
 
-    let rows = observatory.session_rows(&observatory.session_ids());
+    let rows = telemetry.state().session_rows(&telemetry.state().session_ids());
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].server, rows[0].moves, rows[0].unanswered), (Some(ServerId(1)), 1, 3));
-    let (numbers, more) = observatory.move_numbers(10, |_| true);
-    let moves = observatory.moves(&numbers);
+    let (numbers, more) = telemetry.state().move_numbers(10, |_| true);
+    let moves = telemetry.state().moves(&numbers);
     assert_eq!((moves.len(), moves[0].from, moves[0].to, more), (1, ServerId(0), ServerId(1), false));
-    assert_eq!(observatory.session_story(SESSION).unwrap().moves, moves);
-    assert_eq!(connections(&observatory).len(), 2);
+    assert_eq!(telemetry.state().session_story(SESSION).unwrap().moves, moves);
+    assert_eq!(connections(&telemetry).len(), 2);
 
-    let page = observatory.metrics();
+    let page = telemetry.metrics();
     for (series, expected) in [
         (r#"zoogate_operations_total{server="zk1:2181",op="getData"}"#, 1.0),
         (r#"zoogate_operations_total{server="zk2:2181",op="setData"}"#, 1.0),
@@ -146,72 +158,74 @@ fn a_session_is_followed_from_attach_to_end() {
 
 #[test]
 fn series_of_a_dead_session_disappear() {
-    let observatory = observatory(10);
-    let mut recorder = attach(&observatory, 0, 1, 0);
+    let telemetry = telemetry(10);
+    let mut recorder = attach(&telemetry, 0, 1, 0);
     reply(&mut recorder, 10, OpCode::GET_DATA);
-    assert!(observatory.metrics().contains(r#"session="0x100000000000007""#));
-    end(&observatory, 20, 1, true);
-    let page = observatory.metrics();
+    assert!(telemetry.metrics().contains(r#"session="0x100000000000007""#));
+    end(&telemetry, 20, 1, true);
+    let page = telemetry.metrics();
     assert!(!page.contains("0x100000000000007"), "{page}");
     let other = r#"zoogate_session_latency_seconds_count{session="other",class="read"}"#;
     assert_eq!(value(&page, other), None, "it was told under its own name");
-    let mut late = Recorder::new(Arc::default(), observatory.counters(0, ServerId(0)));
+    let mut late = Recorder::new(Arc::default(), telemetry.counters(0, ServerId(0)));
     reply(&mut late, 30, OpCode::GET_DATA);
-    assert_eq!(value(&observatory.metrics(), other), Some(1.0));
+    assert_eq!(value(&telemetry.metrics(), other), Some(1.0));
 }
 
 #[test]
 fn without_places_there_are_no_session_series() {
-    let observatory = observatory(0);
-    attach(&observatory, 0, 1, 0);
-    assert!(!observatory.metrics().contains("session=\""));
+    let telemetry = telemetry(0);
+    attach(&telemetry, 0, 1, 0);
+    assert!(!telemetry.metrics().contains("session=\""));
 }
 
 #[test]
 fn an_end_is_shown_as_undecided_until_its_reason_is_final() {
-    let observatory = observatory(10);
-    attach(&observatory, 0, 1, 0);
-    end_with(&observatory, 20, 1, |end| end.closer = ConnectionCloser::Server(CloseKind::Fin));
-    let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Undecided { .. });
-    let rows = connections(&observatory);
+    let telemetry = telemetry(10);
+    attach(&telemetry, 0, 1, 0);
+    end_with(&telemetry, 20, 1, |end| end.closer = ConnectionCloser::Server(CloseKind::Fin));
+    let undecided = |row: &ConnectionRow| matches!(row, ConnectionRow::Undecided(_));
+    let rows = connections(&telemetry);
     assert!(rows.len() == 1 && rows.iter().all(undecided), "{rows:?}");
-    observatory.tick(at(21));
-    assert_eq!(connections(&observatory), rows, "it is forgotten while nothing is decided");
+    tick(&telemetry, at(21));
+    assert_eq!(connections(&telemetry), rows, "it is forgotten while nothing is decided");
     for second in 1..1_000 {
-        observatory.tick(at(second * 1_000));
+        tick(&telemetry, at(second * 1_000));
     }
-    let rows = connections(&observatory);
+    let rows = connections(&telemetry);
     assert!(matches!(rows.as_slice(), [ConnectionRow::Ended { .. }]), "{rows:?}");
 }
 
 #[test]
 fn meters_go_with_their_session() {
-    let observatory = observatory(10);
-    attach(&observatory, 0, 1, 0);
-    end(&observatory, 20, 1, true);
+    let telemetry = telemetry(10);
+    attach(&telemetry, 0, 1, 0);
+    end(&telemetry, 20, 1, true);
     // Looked for every ten seconds, and not found while the session is remembered.
-    observatory.tick(at(30_000));
-    observatory.tick(at(60_000));
-    assert_eq!(observatory.meters().len(), 1);
+    tick(&telemetry, at(30_000));
+    tick(&telemetry, at(60_000));
+    assert_eq!(telemetry.meters().len(), 1);
     let keep = LedgerLimits::default().keep_ended.as_millis() as u64;
     for second in 1..200 {
-        observatory.tick(at(keep + second * 1_000));
+        tick(&telemetry, at(keep + second * 1_000));
     }
-    assert_eq!(observatory.session_ids(), []);
-    assert!(observatory.meters().is_empty());
+    assert_eq!(telemetry.state().session_ids(), []);
+    assert!(telemetry.meters().is_empty());
 }
 
 #[test]
 fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
-    let observatory = observatory(10);
-    attach(&observatory, 0, 1, 0);
-    end_with(&observatory, 20, 1, |end| end.oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575 }));
+    let telemetry = telemetry(10);
+    attach(&telemetry, 0, 1, 0);
+    end_with(&telemetry, 20, 1, |end| end.oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575 }));
     let (connection, client) = (ConnectionId(2), ([127, 0, 0, 1], 4000).into());
     let (server, routed) = (ServerId(1), RouteReason::Pinned);
-    observatory.apply(at(30), SessionTransition::Claimed { connection, client, server, request: REQUEST, routed });
+    telemetry
+        .state()
+        .apply(at(30), SessionTransition::Claimed { connection, client, server, request: REQUEST, routed });
     let response = ConnectResponse { timeout_ms: 0, session: SessionId(0), ..ConnectResponse::default() };
-    observatory.apply(at(40), SessionTransition::Answered { connection, response });
-    let page = observatory.metrics();
+    telemetry.state().apply(at(40), SessionTransition::Answered { connection, response });
+    let page = telemetry.metrics();
     for (series, expected) in [
         (r#"zoogate_oversized_frames_total{server="zk1:2181"}"#, 1.0),
         (r#"zoogate_oversized_frames_total{server="zk2:2181"}"#, 0.0),
@@ -226,49 +240,49 @@ fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
 
 #[test]
 fn the_longest_frame_is_that_of_all_workers() {
-    let observatory = observatory(0);
+    let telemetry = telemetry(0);
     for (worker, len) in [(0, 600_000), (1, 700_000)] {
-        observatory.counters(worker, ServerId(0)).note_frame(crate::observe::Direction::Reply, len);
+        telemetry.counters(worker, ServerId(0)).note_frame(crate::observe::Direction::Reply, len);
     }
     let largest = r#"zoogate_largest_frame_bytes{server="zk1:2181",direction="reply"}"#;
-    assert_eq!(value(&observatory.metrics(), largest), Some(700_000.0));
+    assert_eq!(value(&telemetry.metrics(), largest), Some(700_000.0));
 }
 
 #[test]
 fn a_queue_that_is_not_full_is_no_news() {
-    let (observatory, listener) = (observatory(0), ([127, 0, 0, 1], 2181).into());
-    let note = |times| written(LogFormat::Text, LogLevel::Info, |_| observatory.note_put_off(listener, times, 3));
+    let (telemetry, listener) = (telemetry(0), ([127, 0, 0, 1], 2181).into());
+    let note = |times| written(LogFormat::Text, LogLevel::Info, |_| telemetry.note_put_off(listener, times, 3));
     assert_eq!(note(0), "");
     assert!(note(2).contains("times=2 waiting=3"));
-    let counted = value(&observatory.metrics(), r#"zoogate_accept_queue_overflows_total{listener="127.0.0.1:2181"}"#);
+    let counted = value(&telemetry.metrics(), r#"zoogate_accept_queue_overflows_total{listener="127.0.0.1:2181"}"#);
     assert_eq!(counted, Some(2.0));
 }
 
 #[test]
 fn ready_means_started_and_a_server_serves() {
-    let observatory = observatory(10);
-    assert!(observatory.unready().is_some());
-    observatory.set_ready(true);
-    assert!(observatory.unready().is_some());
+    let telemetry = telemetry(10);
+    assert!(telemetry.state().unready().is_some());
+    telemetry.state().set_ready(true);
+    assert!(telemetry.state().unready().is_some());
     let probe_result = ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(5)) };
     let seen =
         SessionTransition::ServerSeen { server: ServerId(1), asked_at: at(1), connected_at: at(1), probe_result };
-    observatory.apply(at(2), seen);
-    assert_eq!(observatory.unready(), None);
-    let page = observatory.metrics();
+    telemetry.state().apply(at(2), seen);
+    assert_eq!(telemetry.state().unready(), None);
+    let page = telemetry.metrics();
     assert_eq!(value(&page, r#"zoogate_server_leader{server="zk2:2181"}"#), Some(1.0));
     assert_eq!(value(&page, r#"zoogate_probe_results_total{server="zk2:2181",health="serving"}"#), Some(1.0));
     assert_eq!(value(&page, "zoogate_ready"), Some(1.0));
-    observatory.set_ready(false);
-    assert!(observatory.unready().is_some());
+    telemetry.state().set_ready(false);
+    assert!(telemetry.state().unready().is_some());
 }
 
 #[test]
 fn hostile_strangers_fill_no_memory() {
-    let observatory = observatory(10);
+    let telemetry = telemetry(10);
     let client = ([127, 0, 0, 1], 4000).into();
     for len in 0..10_000 {
-        observatory.note_fault(ServerId(0), client, DecodeFault::NegativeFrame(-len));
+        telemetry.note_fault(ServerId(0), client, DecodeFault::NegativeFrame(-len));
     }
-    assert_eq!(lock(&observatory.named).len(), 1);
+    assert_eq!(lock(&telemetry.named).len(), 1);
 }

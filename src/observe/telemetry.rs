@@ -1,0 +1,210 @@
+//! What operators see of the traffic: counters, meters, log lines and the page of metrics, over the state that they are
+//! of. Nothing is decided by what is here.
+
+mod claims;
+mod notes;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use arc_swap::ArcSwap;
+
+use self::claims::ClaimState;
+use super::counters::ServerCounters;
+use super::event_counters::EventCounters;
+use super::finding_log::FindingLog;
+use super::log_throttle::LogThrottle;
+use super::logging::LogControl;
+use super::meters::MeterRegistry;
+use super::scrape::MetricsExporter;
+use super::sinks::{CounterSink, LogSink, MeterSink};
+use super::wall_clock::WallClock;
+use super::wording::FactWording;
+use crate::config::Settings;
+use crate::ids::ServerId;
+use crate::session::ledger::LedgerLimits;
+use crate::state::{ChangeSink, TrafficState};
+use crate::time::Timestamp;
+
+/// Between two searches for meters whose session is forgotten, in nanoseconds.
+const SWEEP_INTERVAL: u64 = 10_000_000_000;
+
+/// What is observed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TelemetryScope {
+    /// Addresses of the servers, by [`ServerId`].
+    pub servers: Vec<String>,
+    /// Worker threads.
+    pub workers: usize,
+    /// How much the ledger remembers.
+    pub limits: LedgerLimits,
+    /// Sessions with metric series of their own.
+    pub series: usize,
+    /// The largest frame that the servers accept, in bytes.
+    pub jute_maxbuffer: u32,
+}
+
+impl TelemetryScope {
+    fn of(settings: &Settings) -> Self {
+        let sessions = settings.ledger.sessions.get();
+        Self {
+            servers: settings.servers.iter().map(ToString::to_string).collect(),
+            workers: settings.workers.get(),
+            limits: LedgerLimits { sessions, keep_ended: settings.ledger.keep_ended, ..LedgerLimits::default() },
+            series: settings.metrics.sessions,
+            jute_maxbuffer: u32::try_from(settings.jute_maxbuffer).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// What operators see, and the state that it is of.
+#[derive(Debug)]
+pub struct ProxyTelemetry {
+    state: Arc<TrafficState>,
+    wall_clock: ArcSwap<WallClock>,
+    started_at: Timestamp,
+    meters: Arc<MeterRegistry>,
+    /// By worker, then by server.
+    counters: Vec<Vec<Arc<ServerCounters>>>,
+    journal: Arc<FindingLog>,
+    events: Arc<EventCounters>,
+    exporter: MetricsExporter,
+    log: OnceLock<LogControl>,
+    /// Kinds of strangers and faults that were logged already.
+    named: Mutex<Vec<&'static str>>,
+    log_throttle: LogThrottle,
+    claims: ClaimState,
+    /// When meters were last searched for sessions that nobody knows, in nanoseconds.
+    swept_at: AtomicU64,
+}
+
+impl ProxyTelemetry {
+    /// For what is configured; it is `now` by the driver's clock.
+    pub fn new(settings: &Settings, now: Timestamp) -> Self {
+        Self::of_scope(TelemetryScope::of(settings), WallClock::start(now), now)
+    }
+
+    /// For a scope that was made by hand.
+    pub fn of_scope(scope: TelemetryScope, wall_clock: WallClock, now: Timestamp) -> Self {
+        let server_counters =
+            || scope.servers.iter().map(|_| Arc::new(ServerCounters::new(scope.jute_maxbuffer))).collect();
+        let (exporter, events) = MetricsExporter::new(&scope.servers, scope.series);
+        let meters = Arc::<MeterRegistry>::default();
+        let journal = Arc::new(FindingLog::new(scope.servers.clone()));
+        let sinks: Vec<Box<dyn ChangeSink>> = vec![
+            Box::new(CounterSink::new(Arc::clone(&events))),
+            Box::new(LogSink::new(Arc::clone(&journal))),
+            Box::new(MeterSink::new(Arc::clone(&meters))),
+        ];
+        Self {
+            state: Arc::new(TrafficState::new(&scope.servers, scope.limits, sinks)),
+            wall_clock: ArcSwap::from_pointee(wall_clock),
+            started_at: now,
+            meters,
+            counters: (0..scope.workers).map(|_| server_counters()).collect(),
+            claims: ClaimState::new(scope.servers.len()),
+            journal,
+            events,
+            exporter,
+            log: OnceLock::new(),
+            named: Mutex::default(),
+            log_throttle: LogThrottle::default(),
+            swept_at: AtomicU64::new(now.0),
+        }
+    }
+
+    /// The state that all of it is of.
+    pub fn state(&self) -> &Arc<TrafficState> {
+        &self.state
+    }
+
+    /// The page of all metrics.
+    pub fn metrics(&self) -> String {
+        self.exporter.page(self)
+    }
+
+    /// Does what time brings: says how many lines were left out, and forgets the meters of sessions that the ledger never
+    /// knew for want of room.
+    pub fn tick(&self, now: Timestamp) {
+        self.journal.tell_left_out();
+        if now.0.saturating_sub(self.swept_at.load(Ordering::Relaxed)) >= SWEEP_INTERVAL {
+            self.swept_at.store(now.0, Ordering::Relaxed);
+            self.state.unknown_sessions(&self.meters.dormant()).into_iter().for_each(|session| {
+                self.meters.drop_dormant(session);
+            });
+        }
+    }
+
+    /// The meters of all sessions.
+    pub fn meters(&self) -> &MeterRegistry {
+        &self.meters
+    }
+
+    /// What a worker counts about a server. Only that worker may write there.
+    ///
+    /// # Panics
+    /// When there is no such worker or server.
+    pub fn counters(&self, worker: usize, server: ServerId) -> Arc<ServerCounters> {
+        Arc::clone(&self.counters[worker][server.index()])
+    }
+
+    /// What all workers count, by worker and server.
+    pub(super) fn all_counters(&self) -> &[Vec<Arc<ServerCounters>>] {
+        &self.counters
+    }
+
+    /// How many operations a server has answered through all workers, and how many of those `wanted` picks by
+    /// [`OpCode::slot`](crate::wire::OpCode::slot).
+    pub fn answered(&self, server: ServerId, wanted: impl Fn(usize) -> bool) -> (u64, u64) {
+        let mut sums = (0, 0);
+        for counters in self.counters.iter().filter_map(|servers| servers.get(server.index())) {
+            for (slot, op) in counters.ops().iter().enumerate() {
+                let operations = op.operations();
+                sums.0 += operations;
+                sums.1 += if wanted(slot) { operations } else { 0 };
+            }
+        }
+        sums
+    }
+
+    /// Gives the log whose level may be changed.
+    pub fn set_log(&self, log: LogControl) {
+        let _ = self.log.set(log);
+    }
+
+    /// The log, if there is one.
+    pub fn log(&self) -> Option<&LogControl> {
+        self.log.get()
+    }
+
+    /// Calendar times of moments.
+    pub fn wall_clock(&self) -> Arc<WallClock> {
+        self.wall_clock.load_full()
+    }
+
+    /// When it began.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// The address of a server as configured.
+    pub fn server_name(&self, server: ServerId) -> &str {
+        self.journal.name(server)
+    }
+
+    /// The words for facts about a connection to this server that ended at that moment.
+    pub fn wording(&self, server: ServerId, ended_at: Timestamp) -> FactWording<'_> {
+        self.journal.wording(server, ended_at)
+    }
+
+    /// What is noted of claims on their way.
+    pub(super) fn claims(&self) -> &ClaimState {
+        &self.claims
+    }
+
+    fn events(&self) -> &EventCounters {
+        &self.events
+    }
+}

@@ -1,0 +1,17 @@
+//! What is known of the traffic, each fact in one place: sessions, servers, loads, connections whose end is not explained.
+//!
+//! The proxy writes here and asks here before it decides; readers copy rows out. Everything that is found out goes
+//! through one stream to sinks (log, counters, meters), which decide nothing.
+
+mod change_stream;
+pub(crate) mod readers;
+mod rows;
+mod seeking;
+mod traffic_state;
+
+pub use change_stream::{ChangeSink, SinkDrops, SinkOutcome, StateChange};
+pub use rows::{
+    ConnectionKey, ConnectionRow, ConnectionSummary, PENDING, SeekingClient, SessionPlace, SessionRow, SessionTimeline,
+};
+pub use seeking::SeekingClaim;
+pub use traffic_state::{SessionHome, TrafficState};

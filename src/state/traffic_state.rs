@@ -1,0 +1,189 @@
+//! The owner of what is known of the traffic.
+//!
+//! The ledger stands behind one mutex, which is taken when a connection begins, changes or ends, and by readers who
+//! copy rows out; nobody formats anything while holding it, and no sink is told under it. What happens per operation
+//! does not come here.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use arc_swap::ArcSwap;
+use smallvec::SmallVec;
+
+use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
+use super::seeking::SeekingClients;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::lock::lock;
+use crate::route::ServerRoster;
+use crate::session::ledger::{LedgerLimits, SessionLedger, SessionRecord};
+use crate::session::own_pause::ThreadPlace;
+use crate::session::transition::{LedgerFinding, SessionTransition};
+use crate::session::verdict::EndReason;
+use crate::time::Timestamp;
+
+/// What the proxy has seen, and decides by.
+#[derive(Debug)]
+pub struct TrafficState {
+    ledger: Mutex<SessionLedger>,
+    /// The servers as routes are chosen by them: what looks at them have shown.
+    roster: ArcSwap<ServerRoster>,
+    /// Client connections that are open towards each server.
+    loads: Vec<AtomicU32>,
+    ready: AtomicBool,
+    seeking: SeekingClients,
+    changes: ChangeStream,
+}
+
+/// Where a session is, or was last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionHome {
+    /// The server.
+    pub server: ServerId,
+    /// The connection that carries it, or did.
+    pub connection: ConnectionId,
+    /// Whether that is open.
+    pub is_open: bool,
+    /// Whether it ended because the server answered nothing: then its session does not go back there.
+    pub fell_silent: bool,
+}
+
+/// What came of a transition or of time.
+#[derive(Default)]
+struct StateOutcome {
+    findings: SmallVec<[LedgerFinding; 1]>,
+    /// Servers to look at.
+    inquiries: Vec<ServerId>,
+    /// Sessions that the ledger has forgotten.
+    forgotten: Vec<SessionId>,
+}
+
+impl TrafficState {
+    /// Nothing is known yet of these servers; changes will go to these sinks.
+    pub fn new(servers: &[String], limits: LedgerLimits, sinks: Vec<Box<dyn ChangeSink>>) -> Self {
+        Self {
+            ledger: Mutex::new(SessionLedger::new(limits)),
+            roster: ArcSwap::from_pointee(ServerRoster::new(servers.iter().cloned())),
+            loads: servers.iter().map(|_| AtomicU32::new(0)).collect(),
+            ready: AtomicBool::new(false),
+            seeking: SeekingClients::default(),
+            changes: ChangeStream::new(sinks),
+        }
+    }
+
+    /// Applies a transition to the ledger and publishes what it finds. Returns the servers to probe.
+    pub fn apply(&self, now: Timestamp, transition: SessionTransition) -> Vec<ServerId> {
+        self.apply_from(ThreadPlace::default(), now, transition)
+    }
+
+    /// As [`apply`](Self::apply), from the thread that carries the connection.
+    pub fn apply_from(&self, thread: ThreadPlace, now: Timestamp, transition: SessionTransition) -> Vec<ServerId> {
+        if let SessionTransition::ServerSeen { server, probe_result, .. } = transition {
+            self.roster.rcu(|roster| roster.seen(server, probe_result, now));
+        }
+        let (change, outcome) = {
+            let mut ledger = self.ledger();
+            let connection = transition.connection().and_then(|connection| ledger.open_connection(connection));
+            // Asked before the ledger takes it: an end takes its connection away.
+            let change = StateChange::of(&transition, connection);
+            ledger.apply_from(thread, now, transition);
+            (change, StateOutcome::take(&mut ledger))
+        };
+        change.into_iter().for_each(|change| self.changes.send(change));
+        self.tell(outcome)
+    }
+
+    /// Decides what is due and publishes what is found. Returns the servers to probe.
+    pub fn tick(&self, now: Timestamp) -> Vec<ServerId> {
+        let outcome = {
+            let mut ledger = self.ledger();
+            ledger.tick(now);
+            StateOutcome::take(&mut ledger)
+        };
+        self.tell(outcome)
+    }
+
+    fn tell(&self, outcome: StateOutcome) -> Vec<ServerId> {
+        outcome.forgotten.iter().for_each(|session| self.changes.send(StateChange::Forgotten(*session)));
+        outcome.findings.iter().for_each(|finding| self.changes.send(StateChange::Found(finding)));
+        outcome.inquiries
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, SessionLedger> {
+        lock(&self.ledger)
+    }
+
+    pub(super) fn seeking_clients(&self) -> &SeekingClients {
+        &self.seeking
+    }
+
+    /// The servers as last seen.
+    pub fn roster(&self) -> Arc<ServerRoster> {
+        self.roster.load_full()
+    }
+
+    /// How many client connections are open towards a server; its relays count it up and down.
+    ///
+    /// # Panics
+    /// When there is no such server.
+    pub fn load(&self, server: ServerId) -> &AtomicU32 {
+        &self.loads[server.index()]
+    }
+
+    /// The open connections that carry a session.
+    pub fn carriers(&self, session: SessionId) -> SmallVec<[(ConnectionId, ServerId); 2]> {
+        let ledger = self.ledger();
+        let attached = ledger.session(session).into_iter().flat_map(SessionRecord::attachments);
+        attached.filter(|one| one.is_attached()).map(|one| (one.connection, one.claim.server)).collect()
+    }
+
+    /// Whether a server's name was seen to stand for several servers.
+    pub fn stands_for_many(&self, server: ServerId) -> bool {
+        self.ledger().stands_for_many(server)
+    }
+
+    /// Where a session is, or was last.
+    pub fn home(&self, session: SessionId) -> Option<SessionHome> {
+        let ledger = self.ledger();
+        let current = ledger.session(session)?.current()?;
+        let silent = |reason| matches!(reason, EndReason::ClientReadTimeout | EndReason::ServerUnresponsive);
+        Some(SessionHome {
+            server: current.claim.server,
+            connection: current.connection,
+            is_open: current.end.is_none(),
+            fell_silent: current.end.and_then(|end| end.reason).is_some_and(silent),
+        })
+    }
+
+    /// Says whether traffic is served.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// Why traffic is not served now; None when it is.
+    pub fn unready(&self) -> Option<&'static str> {
+        if !self.ready.load(Ordering::Relaxed) {
+            return Some("starting or stopping");
+        }
+        (!self.roster.load().any_serves()).then_some("no server serves, as last seen")
+    }
+
+    /// What each sink has dropped.
+    pub fn sink_drops(&self) -> impl Iterator<Item = SinkDrops> {
+        self.changes.drops()
+    }
+
+    pub(super) fn servers(&self) -> usize {
+        self.loads.len()
+    }
+}
+
+impl StateOutcome {
+    /// What the ledger has to say.
+    fn take(ledger: &mut SessionLedger) -> Self {
+        let mut outcome = Self::default();
+        outcome.findings.extend(std::iter::from_fn(|| ledger.poll_finding()));
+        outcome.forgotten.extend(std::iter::from_fn(|| ledger.poll_gone()));
+        outcome.inquiries.extend(std::iter::from_fn(|| ledger.poll_probe_request()));
+        outcome
+    }
+}
