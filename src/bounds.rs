@@ -6,6 +6,7 @@
 mod quantity;
 
 use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
+use crate::control::connection_control;
 use crate::observe::{finding_log, log_throttle, logging, wall_clock};
 use crate::proxy::{
     claim_registry, client_listener, connection, descriptors, first_frame, half_pipe, live_sink, loop_detector,
@@ -233,6 +234,13 @@ bounds! {
          at a time and {waiting} requests wait, further ones get `503`. `/livez` and `/readyz` never \
          wait",
         "`zoogate_admin_throttled_total`";
+    "connections that operators disconnect" [
+        most: count connection_control::DISCONNECTS_AT_ONCE, apart: time connection_control::DISCONNECTS_APART,
+        boundary: time connection_control::BOUNDARY_WITHIN, end: time connection_control::END_WITHIN,
+    ]
+        "{most} at a time, {apart} apart; further requests get `503`. A connection that reaches no frame boundary within \
+         {boundary} is closed where it is; if its worker does not do that within {end} more, the request gets `503`",
+        "log";
     "rows of a list that are made before they are read" [rows: count streamed_list::ROWS_A_PIECE, piece: bytes streamed_list::PIECE_BYTES]
         "{rows} at a time, up to {piece} and one row more",
         "";

@@ -1,5 +1,6 @@
 //! Accepting connections to the admin address: a bounded number, each for a bounded time.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer_body::AnswerBody;
+use super::change::PeerAddress;
 use super::connection_stream::AdminStream;
 use super::connections::{AdminConnection, AdminConnections, CONNECTIONS};
 use crate::observe::LogThrottle;
@@ -46,12 +48,12 @@ pub(super) async fn serve(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Waited for here, so that further clients stay in the kernel's queue and cost nothing.
                 let Some(client) = place(&clients, &log_throttle, &stop).await else { break };
                 let (routes, stop, clients) = (routes.clone(), stop.clone(), Arc::clone(&clients));
                 tasks.spawn(async move {
-                    attend(stream, routes, &client, stop).await;
+                    attend((stream, peer), routes, &client, stop).await;
                     clients.left(&client);
                 });
             }
@@ -94,9 +96,15 @@ async fn place(
     }
 }
 
-async fn attend(stream: TcpStream, routes: Router, client: &Arc<AdminConnection>, stop: CancellationToken) {
+async fn attend(
+    (stream, peer): (TcpStream, SocketAddr),
+    routes: Router,
+    client: &Arc<AdminConnection>,
+    stop: CancellationToken,
+) {
     let routes = TowerToHyperService::new(routes);
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(PeerAddress(peer));
         client.asked(Instant::now());
         let answer = hyper::service::Service::call(&routes, request);
         let client = Arc::clone(client);

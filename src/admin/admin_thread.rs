@@ -12,6 +12,7 @@ use super::allowed_hosts::AllowedHosts;
 use super::api::routes;
 use super::connections::AdminConnections;
 use super::error::AdminError;
+use crate::control::ConnectionControl;
 use crate::observe::ProxyTelemetry;
 
 /// An admin address that is taken and not yet served.
@@ -39,16 +40,20 @@ impl AdminListener {
         self.address
     }
 
-    /// Serves on a thread of its own.
+    /// Serves on a thread of its own what was observed of connections that can be commanded by `control`.
     ///
     /// # Errors
     /// [`AdminError::Thread`] when there is none to be had.
-    pub fn start(self, telemetry: Arc<ProxyTelemetry>) -> Result<AdminThread, AdminError> {
+    pub fn start(
+        self,
+        telemetry: Arc<ProxyTelemetry>,
+        control: Arc<ConnectionControl>,
+    ) -> Result<AdminThread, AdminError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(AdminError::Thread)?;
         let stop = CancellationToken::new();
         let (stopped, listener, address) = (stop.clone(), self.listener, self.address);
         let clients = Arc::new(AdminConnections::default());
-        let routes = routes(telemetry, AllowedHosts::of(address.ip()), Arc::clone(&clients));
+        let routes = routes((telemetry, control), AllowedHosts::of(address.ip()), Arc::clone(&clients));
         let serve = async move {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => accept::serve(listener, routes, clients, stopped).await,

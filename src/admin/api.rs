@@ -1,40 +1,42 @@
 //! The paths of the admin address and what they answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use tokio::time::timeout;
 
 use super::allowed_hosts::AllowedHosts;
 use super::api_state::ApiState;
+use super::change::ChangeRequest;
 use super::connections::AdminConnections;
+use super::disconnect::disconnect;
 use super::error::ApiError;
 use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
-    ApiList, ApiWord, ConnectionList, ListParameters, LivenessAnswer, LogLevelRequest, MoveList, READY,
-    ReadinessAnswer, RefusalList, ServerList, SessionDetail, SessionList,
+    ApiList, ApiWord, ConnectionList, DisconnectRequest, ListParameters, LivenessAnswer, LogLevelRequest, MoveList,
+    READY, ReadinessAnswer, RefusalList, ServerList, SessionDetail, SessionList,
 };
+use crate::control::ConnectionControl;
 use crate::ids::SessionId;
 use crate::observe::ProxyTelemetry;
 use crate::text;
 
 /// Longest body of a request, in bytes; a level of the log is all that is ever sent.
 const BODY: usize = 1024;
-/// How long it may take.
-const BODY_TIME: Duration = Duration::from_secs(5);
 
 /// All paths.
-pub(super) fn routes(telemetry: Arc<ProxyTelemetry>, names: AllowedHosts, clients: Arc<AdminConnections>) -> Router {
-    let api = ApiState::new(telemetry, names, clients);
+pub(super) fn routes(
+    proxy: (Arc<ProxyTelemetry>, Arc<ConnectionControl>),
+    names: AllowedHosts,
+    clients: Arc<AdminConnections>,
+) -> Router {
+    let api = ApiState::new(proxy, names, clients);
     Router::new()
         .route("/livez", get(livez))
         .route(READY, get(readyz))
@@ -45,6 +47,7 @@ pub(super) fn routes(telemetry: Arc<ProxyTelemetry>, names: AllowedHosts, client
         .route(RefusalList::PATH, get(session_moved))
         .route(ServerList::PATH, get(servers))
         .route(ConnectionList::PATH, get(connections))
+        .route(&DisconnectRequest::path("{connection}"), post(disconnect))
         .route(LogLevelRequest::PATH, get(log_level).put(set_log_level))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -146,32 +149,25 @@ async fn log_level(State(api): State<ApiState>) -> Result<Json<LogLevelRequest>,
     Ok(Json(LogLevelRequest { level: api.telemetry.log().ok_or_else(no_log)?.level() }))
 }
 
-async fn set_log_level(State(api): State<ApiState>, request: Request) -> Result<Json<LogLevelRequest>, ApiError> {
-    let wanted = timeout(BODY_TIME, Json::<LogLevelRequest>::from_request(request, &())).await.map_err(|_| {
-        ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "the request body did not arrive in time",
-            "send the level as JSON within 5 s",
-        )
-    })?;
-    let Json(LogLevelRequest { level }) = wanted.map_err(|rejection: JsonRejection| {
-        let reason = format!("{}; send {{\"level\": \"debug\"}} as application/json", rejection.body_text());
-        ApiError::new(rejection.status(), "the level is not valid", reason)
-    })?;
+async fn set_log_level(
+    State(api): State<ApiState>,
+    change: ChangeRequest<LogLevelRequest>,
+) -> Result<Json<LogLevelRequest>, ApiError> {
+    let ChangeRequest { body: LogLevelRequest { level }, peer } = change;
     let log = api.telemetry.log().ok_or_else(no_log)?;
     log.set_level(level)
         .map_err(|error| ApiError::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
-    tracing::info!(%level, "log level changed");
+    tracing::info!(%level, %peer, "log level changed");
     Ok(Json(LogLevelRequest { level }))
 }
 
 async fn no_such_path() -> ApiError {
     let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
-                  /api/session-moved, /api/servers, /api/connections and /api/log-level";
+                  /api/session-moved, /api/servers, /api/connections, /api/connections/N/disconnect and /api/log-level";
     ApiError::not_found("there is no such path", reason)
 }
 
 async fn no_such_method() -> ApiError {
-    let reason = "use GET; only /api/log-level also takes PUT";
+    let reason = "use GET; /api/log-level also takes PUT, and /api/connections/N/disconnect only POST";
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed for this path", reason)
 }

@@ -18,6 +18,7 @@ use super::error::ApiError;
 use super::query::ListFilter;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
+use crate::control::ConnectionControl;
 use crate::observe::ProxyTelemetry;
 
 /// Answers that are made or on their way at one time; further requests wait.
@@ -31,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct ApiState {
     pub(super) telemetry: Arc<ProxyTelemetry>,
+    pub(super) control: Arc<ConnectionControl>,
     pub(super) names: AllowedHosts,
     clients: Arc<AdminConnections>,
     throttle: Arc<CpuThrottle>,
@@ -39,10 +41,14 @@ pub(super) struct ApiState {
 }
 
 impl ApiState {
-    pub(super) fn new(telemetry: Arc<ProxyTelemetry>, names: AllowedHosts, clients: Arc<AdminConnections>) -> Self {
+    pub(super) fn new(
+        (telemetry, control): (Arc<ProxyTelemetry>, Arc<ConnectionControl>),
+        names: AllowedHosts,
+        clients: Arc<AdminConnections>,
+    ) -> Self {
         let (answer_permits, queue) =
             (Arc::new(Semaphore::new(ANSWERS_AT_ONCE)), Arc::new(Semaphore::new(REQUESTS_WAITING)));
-        Self { telemetry, names, clients, throttle: Arc::new(CpuThrottle::new()), answer_permits, queue }
+        Self { telemetry, control, names, clients, throttle: Arc::new(CpuThrottle::new()), answer_permits, queue }
     }
 
     /// Makes a whole answer at its turn.

@@ -1,6 +1,7 @@
 //! The admin address: metrics, health, and the JSON API, over HTTP on a thread of its own.
 //!
-//! It only reads, except for the level of the log. It never shows a password or node data; but anyone who can read
+//! It reads, and changes two things when it is told to from loopback: the level of the log, and which connections are
+//! open. It never shows a password or node data; but anyone who can read
 //! session ids can claim the sessions (their passwords follow from their ids), which is why an address beyond
 //! loopback has to be allowed in the configuration, and why a browser is answered only for a name that is
 //! loopback's.
@@ -11,9 +12,11 @@ mod allowed_hosts;
 mod answer_body;
 mod api;
 pub(crate) mod api_state;
+mod change;
 mod connection_stream;
 pub(crate) mod connections;
 pub(crate) mod cpu_throttle;
+mod disconnect;
 mod error;
 mod query;
 pub(crate) mod streamed_list;

@@ -5,6 +5,7 @@
 //! known are passed over, and a member that is added later is optional.
 
 mod connection;
+mod disconnect;
 mod fact;
 mod list;
 mod moment;
@@ -17,6 +18,7 @@ mod state;
 use std::borrow::Cow;
 
 pub use connection::ConnectionView;
+pub use disconnect::{DisconnectAnswer, DisconnectRequest, DisconnectedList};
 pub use fact::{FactView, RequestView};
 pub use list::{ApiList, ConnectionList, ListParameters, MoveList, RefusalList, ServerList, SessionList};
 pub use moment::{

@@ -51,6 +51,12 @@ impl<'a> AdminClient<'a> {
         self.read(path, request.send(serde_json::to_string(body)?))
     }
 
+    /// Has something done.
+    pub(super) fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<AdminAnswer> {
+        let request = self.agent.post(self.url(path)).header("content-type", "application/json");
+        self.read(path, request.send(serde_json::to_string(body)?))
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use super::disconnect::DisconnectTarget;
 use super::explain;
 use crate::api::ListParameters;
 use crate::config::{self, ConfigKeys, LogLevel};
@@ -97,6 +98,30 @@ pub enum Command {
     #[command(after_help = ASKING)]
     Connections(ListOptions),
 
+    /// Disconnect a client: end one connection, or all open connections of a session. The client reconnects.
+    ///
+    /// Use it to move a client off a server, to free a connection that hangs, or to test how a client reconnects.
+    ///
+    /// The client sees a lost connection and reconnects with its session. The session, its ephemeral nodes and its
+    /// watches survive if the client is back before the session timeout ends. Requests without a reply may or may not
+    /// have been carried out, as at any lost connection. Other clients notice nothing.
+    ///
+    /// zoogate closes the connection between two frames, or after 1 s wherever it is. If a client waits for its session,
+    /// zoogate closes its connection at once; a server may still carry out the claim, which zoogate then watches.
+    ///
+    /// Works from the machine of zoogate only, and only if the admin address is on loopback. Exits with 1 if no such
+    /// connection is open.
+    #[command(after_help = format!("{DISCONNECT_EXAMPLES}\n\n{ASKING}"))]
+    Disconnect {
+        /// A session: hexadecimal with 0x. A connection: its decimal number in `zoogate connections`.
+        #[arg(value_name = "SESSION|CONNECTION", value_parser = DisconnectTarget::parse)]
+        target: DisconnectTarget,
+
+        /// Whom to ask.
+        #[command(flatten)]
+        asking: QueryOptions,
+    },
+
     /// Explain the reasons and kinds of evidence that lists and metrics show.
     Explain {
         /// One word, such as lagging_server or xid_gap. Default: all.
@@ -139,6 +164,15 @@ Examples:
 const SOURCES: &str = "\
 Every setting is a flag (--probe-interval 2s), a variable (ZOOGATE_PROBE_INTERVAL=2s) and a key of the file \
 (interval = \"2s\" under [probe]). Flags win over variables, variables over the file, the file over the defaults.";
+
+const DISCONNECT_EXAMPLES: &str = "\
+Examples:
+  zoogate disconnect 12                   the connection with this number in `zoogate connections`
+  zoogate disconnect 0x100001a2b3c0000    all open connections of this session
+
+How each connection ended: at_boundary (between two frames), by_time (no frame ended within 1 s), opaque (its frames are \
+not understood), while_waiting (its claim had no answer yet), by_itself (before zoogate could end it). \
+`zoogate explain disconnected_by_operator` is the reason that lists show.";
 
 const ASKING: &str = "Asks a running zoogate through its admin address.";
 

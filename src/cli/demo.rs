@@ -68,7 +68,7 @@ impl DemoProxy {
         let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
         let server = Proxy::bind(settings)?;
         let listeners: Vec<(ListenerKind, SocketAddr)> = kinds.into_iter().zip(server.addresses()).collect();
-        let admin = admin.context("the admin address is off")?.start(server.telemetry())?;
+        let admin = admin.context("the admin address is off")?.start(server.telemetry(), server.control())?;
         let serving = thread::Builder::new().name("zoogate".to_owned()).spawn(move || server.run())?;
         let pooled = listeners.iter().find(|(kind, _)| *kind == ListenerKind::Pooled).context("no pooled address")?.1;
         let mirrors =

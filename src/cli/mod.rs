@@ -9,6 +9,7 @@ mod arguments;
 mod cell;
 mod check;
 mod demo;
+mod disconnect;
 mod explain;
 mod lists;
 mod print_config;
@@ -70,6 +71,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::SessionMoved(list) => lists::SESSION_MOVED.print(list, out),
         Command::Servers(list) => lists::SERVERS.print(list, out),
         Command::Connections(list) => lists::CONNECTIONS.print(list, out),
+        Command::Disconnect { target, asking } => disconnect::disconnect(asking, *target, out),
         Command::Explain { word } => explain::explain(word.as_deref(), out),
         Command::Ready(at) => state::ready(&at.admin, out),
         Command::LogLevel { level, at } => state::log_level(&at.admin, *level, out),

@@ -15,7 +15,7 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
     let server = Proxy::bind(settings)?;
     server.telemetry().set_log(log);
-    let admin = admin.map(|admin| admin.start(server.telemetry())).transpose()?;
+    let admin = admin.map(|admin| admin.start(server.telemetry(), server.control())).transpose()?;
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address(), "serving metrics and the API");
     }

@@ -29,7 +29,8 @@ pub(crate) enum SessionHolder {
 #[derive(Debug)]
 struct RegistryEntry {
     handle: RelayHandle,
-    server: ServerId,
+    /// None while no server has been asked for it.
+    server: Option<ServerId>,
     holder: SessionHolder,
     /// Those who wait to hear how an operator's wish has ended it. Boxed, as there is hardly ever one.
     #[expect(clippy::box_collection, reason = "an entry lives as long as its connection, and few are ever awaited")]
@@ -47,11 +48,12 @@ impl RelayRegistry {
     pub(crate) fn enter(
         self: &Arc<Self>,
         number: ConnectionId,
-        server: ServerId,
+        server: impl Into<Option<ServerId>>,
         holder: SessionHolder,
         handle: RelayHandle,
     ) -> RegisteredConnection {
-        self.lock().insert(number, RegistryEntry { handle: handle.clone(), server, holder, awaited: None });
+        self.lock()
+            .insert(number, RegistryEntry { handle: handle.clone(), server: server.into(), holder, awaited: None });
         RegisteredConnection { registry: Arc::clone(self), number, handle }
     }
 
@@ -63,7 +65,7 @@ impl RelayRegistry {
     /// Has the connections to a server check it.
     pub(crate) fn check(&self, server: ServerId) {
         let entries = self.lock();
-        for entry in entries.values().filter(|entry| entry.server == server && entry.is_relayed()) {
+        for entry in entries.values().filter(|entry| entry.server == Some(server) && entry.is_relayed()) {
             entry.handle.send(RelayCommand::CheckServer);
         }
     }
@@ -110,7 +112,7 @@ impl RelayRegistry {
 
     /// Tells a connection, whosever it is, that an operator wants it to end; None when it is not here. The answer is
     /// how that ended it, or an error when it ended for another reason.
-    pub(super) fn disconnect(&self, number: ConnectionId) -> Option<oneshot::Receiver<DisconnectPoint>> {
+    pub(crate) fn disconnect(&self, number: ConnectionId) -> Option<oneshot::Receiver<DisconnectPoint>> {
         let (sender, receiver) = oneshot::channel();
         let mut entries = self.lock();
         let entry = entries.get_mut(&number)?;

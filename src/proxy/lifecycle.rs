@@ -18,6 +18,7 @@ use super::proxy_state::ProxyState;
 use super::socket::Reservation;
 use super::worker::Worker;
 use crate::config::{ServerAddress, Settings};
+use crate::control::ConnectionControl;
 use crate::ids::ServerId;
 use crate::observe::{LogThrottle, ProxyTelemetry};
 
@@ -99,6 +100,11 @@ impl Proxy {
     /// What the proxy will have seen.
     pub fn telemetry(&self) -> Arc<ProxyTelemetry> {
         Arc::clone(&self.proxy.telemetry)
+    }
+
+    /// The way to the connections that it will carry.
+    pub fn control(&self) -> Arc<ConnectionControl> {
+        Arc::clone(&self.proxy.control)
     }
 
     /// Carries traffic until SIGTERM or SIGINT, then ends connections within the grace.

@@ -20,6 +20,7 @@ over_both_kinds! {
     a_side_that_takes_no_more_stops_the_other_and_loses_nothing
     a_side_that_vanishes_takes_the_other_with_it
     what_cannot_be_read_passes_and_is_named
+    an_operators_wish_waits_for_the_end_of_a_frame
 }
 
 #[test]
@@ -133,6 +134,30 @@ async fn bytes_pass_in_whatever_pieces_they_come_and_are_understood<K: StreamKin
     joined.up(&get(6), usize::MAX).await;
     let reading = joined.proxy.telemetry.meters().reading(SESSION);
     assert_eq!((reading.operations, reading.errors), (4, 0));
+    joined.finish().await;
+}
+
+async fn an_operators_wish_waits_for_the_end_of_a_frame<K: StreamKind>() {
+    let mut joined = Joined::<K>::attached().await;
+    let (request, reply) = (get(1), got(1, 500));
+    joined.up(&request[..9], usize::MAX).await;
+    let mut ended = joined.proxy.control.registries()[0].disconnect(crate::ids::ConnectionId(1)).unwrap();
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    assert!(!joined.relay.is_finished() && ended.try_recv().is_err(), "half a request goes up");
+    // The other direction may not be cut either.
+    joined.down(&reply[..30], usize::MAX).await;
+    joined.up(&request[9..], usize::MAX).await;
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    assert!(!joined.relay.is_finished() && ended.try_recv().is_err(), "half a reply comes down");
+    joined.down(&reply[30..], usize::MAX).await;
+    assert_eq!(ended.await, Ok(DisconnectPoint::Boundary));
+    assert_eq!((rest(&mut joined.client).await, rest(&mut joined.server).await), (vec![], vec![]));
+    let reason = joined.count("zoogate_connection_ends_total{server=\"a:1\",reason=\"disconnected_by_operator\"}");
+    assert_eq!(reason.as_deref(), Some("1"));
     joined.finish().await;
 }
 

@@ -23,7 +23,7 @@ use super::proxy_state::{ClientOrigin, LoadGuard, ProxyState, asked_timeout};
 use super::read_ahead::ReadAhead;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::upstream_connect::{connect_upstream, connect_within};
-use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, SessionHolder};
+use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
 use crate::ids::{ConnectionId, ServerId};
 use crate::route::{
     ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, PROBE_FRESH, RECHECK, ServerCandidate, ServerComplaint,
@@ -81,7 +81,7 @@ pub(super) struct ServerSearch<'a> {
     probes: Option<watch::Receiver<()>>,
     began_at: Timestamp,
     /// Set while it waits and no server has been asked.
-    seeking: Option<SeekingClaim<'a>>,
+    seeking: Option<(SeekingClaim<'a>, RegisteredConnection)>,
 }
 
 /// What was seen while a claim waits.
@@ -170,14 +170,21 @@ impl<'a> ServerSearch<'a> {
         if !self.asked.is_empty() {
             self.seeking = None;
         } else if self.seeking.is_none() {
-            let (proxy, session) = (self.proxy, self.request.session);
-            self.seeking = Some(proxy.state.seeking_claim(SeekingClient {
-                connection: proxy.next_connection(),
+            let (proxy, session, connection) = (self.proxy, self.request.session, self.proxy.next_connection());
+            let registered = self.registry().enter(connection, None, SessionHolder::Claiming, self.handle.clone());
+            let listed = proxy.state.seeking_claim(SeekingClient {
+                connection,
                 client: self.origin.client,
                 session: (!session.is_new()).then_some(session),
                 claimed_at: self.began_at,
-            }));
+            });
+            self.seeking = Some((listed, registered));
         }
+    }
+
+    /// The connections of the worker that carries the client.
+    fn registry(&self) -> &'a Arc<RelayRegistry> {
+        &self.proxy.control.registries()[self.origin.worker]
     }
 
     /// By which the client's connection is commanded.
@@ -188,7 +195,8 @@ impl<'a> ServerSearch<'a> {
     /// Ends it as an operator wants: claims that were sent are watched on, as any that are left.
     pub(super) fn disconnect(&mut self) {
         let taken = |claim: &mut UpstreamClaim| claim.registered.take();
-        let registered: SmallVec<[RegisteredConnection; 1]> = self.asked.iter_mut().filter_map(taken).collect();
+        let mut registered: SmallVec<[RegisteredConnection; 1]> = self.asked.iter_mut().filter_map(taken).collect();
+        registered.extend(self.seeking.take().map(|(_, registered)| registered));
         self.keep_asked(ConnectionCloser::Proxy(ProxyClose::Operator(DisconnectPoint::Claim)));
         registered.iter().for_each(|one| one.disconnected_at(DisconnectPoint::Claim));
     }
@@ -275,8 +283,7 @@ impl<'a> ServerSearch<'a> {
         inspector.start(now, self.ahead.opening(), self.ahead.bytes());
         // Remembered as ours, so that the claim does not wait for itself as one that is already out.
         self.own.push(connection);
-        let registry = &self.proxy.control.registries()[self.origin.worker];
-        let registered = registry.enter(connection, id, SessionHolder::Claiming, self.handle.clone());
+        let registered = self.registry().enter(connection, id, SessionHolder::Claiming, self.handle.clone());
         self.asked.push(UpstreamClaim::new(id, now, stream, inspector, registered));
         self.search.asked(id, now);
         self.complained = false;

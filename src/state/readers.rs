@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::TrafficState;
 use super::rows::{ConnectionKey, ConnectionRow, ConnectionSummary, SessionPlace, SessionRow, SessionTimeline};
-use crate::ids::SessionId;
+use crate::ids::{ConnectionId, SessionId};
 use crate::session::ledger::{LedgerLosses, SessionLedger, SessionState};
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 use crate::time::Timestamp;
@@ -95,6 +95,13 @@ impl TrafficState {
     pub fn verdicts(&self, numbers: &[u64]) -> Vec<SessionMovedRefusal> {
         let ledger = self.ledger();
         numbers.iter().filter_map(|number| ledger.verdict_numbered(*number).cloned()).collect()
+    }
+
+    /// A connection that is open, by its number.
+    pub fn open_connection(&self, connection: ConnectionId) -> Option<ConnectionSummary> {
+        let open = self.ledger().open_connection(connection).copied();
+        let seeking = || self.seeking_one(connection).map(|one| ConnectionSummary::of_seeking(&one));
+        open.map(|open| ConnectionSummary::of_open(connection, &open)).or_else(seeking)
     }
 
     /// Where the newest connections that are wanted can be found, newest first, and whether there are more.

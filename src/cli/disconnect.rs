@@ -1,0 +1,141 @@
+//! `zoogate disconnect`: ends a connection, or all connections of a session.
+
+use std::io::Write;
+
+use anyhow::anyhow;
+use ureq::http::StatusCode;
+
+use super::CommandOutcome;
+use super::admin_client::AdminClient;
+use super::arguments::QueryOptions;
+use super::cell::CellValue as _;
+use super::table::{Column, TextTable};
+use crate::api::{
+    ApiList as _, ApiWord, ConnectionList, ConnectionView, DisconnectAnswer, DisconnectRequest, DisconnectedList,
+};
+use crate::ids::{ConnectionId, SessionId};
+use crate::text;
+
+/// Connections of one session that are asked for: more than any session has open.
+const MOST_CONNECTIONS: usize = 100_000;
+
+const COLUMNS: &[Column<DisconnectAnswer>] = &[
+    ("CONNECTION", |one| one.connection.cell()),
+    ("SESSION", |one| one.session.cell()),
+    ("CLIENT", |one| one.client.cell()),
+    ("SERVER", |one| one.server.cell()),
+    ("ENDED", |one| one.ended.cell()),
+];
+
+/// What is to be disconnected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DisconnectTarget {
+    /// All open connections of a session.
+    Session(SessionId),
+    /// One connection.
+    Connection(ConnectionId),
+}
+
+impl DisconnectTarget {
+    /// Reads `0x…` as a session, and a decimal number as a connection.
+    ///
+    /// # Errors
+    /// What is expected, when it is neither.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_session = text.starts_with("0x") || text.starts_with("0X");
+        if is_session && let Ok(session) = SessionId::parse(text) {
+            return Ok(Self::Session(session));
+        }
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| digits).map(|number| Self::Connection(ConnectionId(number)));
+        number.ok_or_else(|| {
+            "expected a session such as 0x100001a2b3c0000 (with 0x), or the number of a connection such as 12"
+                .to_owned()
+        })
+    }
+}
+
+/// Ends what is open of the target, and says how each connection ended.
+pub(super) fn disconnect(
+    options: &QueryOptions,
+    target: DisconnectTarget,
+    out: &mut dyn Write,
+) -> anyhow::Result<CommandOutcome> {
+    let client = AdminClient::new(&options.at.admin);
+    let mut ended = DisconnectedList::default();
+    let outcome = match target {
+        DisconnectTarget::Connection(ConnectionId(number)) => match end(&client, number)? {
+            Ok(answer) => {
+                ended.disconnected.push(answer);
+                Ok(())
+            }
+            Err(refusal) => {
+                writeln!(out, "{refusal}")?;
+                return Ok(CommandOutcome::Negative);
+            }
+        },
+        DisconnectTarget::Session(session) => {
+            let open = open_connections(&client, session)?;
+            if open.is_empty() {
+                writeln!(out, "session {session} has no open connection here: see `zoogate session {session}`")?;
+                return Ok(CommandOutcome::Negative);
+            }
+            end_all(&client, open, &mut ended)
+        }
+    };
+    // What was ended is said even where something went wrong afterwards.
+    if options.json {
+        writeln!(out, "{}", text::json(&serde_json::to_string_pretty(&ended)?))?;
+    } else if !ended.disconnected.is_empty() {
+        let mut table = TextTable::new(COLUMNS.iter().map(|(title, _)| *title));
+        ended.disconnected.iter().for_each(|one| table.element(COLUMNS, one));
+        table.write(out)?;
+    }
+    outcome.map(|()| CommandOutcome::Success)
+}
+
+/// Ends one connection; the inner error says that there is no such open connection.
+fn end(client: &AdminClient<'_>, number: u64) -> anyhow::Result<Result<DisconnectAnswer, String>> {
+    let answer = client.post(&DisconnectRequest::path(number), &DisconnectRequest {})?;
+    if answer.status == StatusCode::NOT_FOUND { Ok(Err(answer.refusal())) } else { Ok(Ok(answer.good()?)) }
+}
+
+fn open_connections(client: &AdminClient<'_>, session: SessionId) -> anyhow::Result<Vec<ConnectionView>> {
+    let query = [("session", session.to_string()), ("limit", MOST_CONNECTIONS.to_string())];
+    let (all, _) = client.get(ConnectionList::PATH, &query)?.good::<ConnectionList>()?.into_elements();
+    Ok(all.into_iter().filter(|one| one.state != "ended").collect())
+}
+
+fn end_all(client: &AdminClient<'_>, open: Vec<ConnectionView>, ended: &mut DisconnectedList) -> anyhow::Result<()> {
+    for one in open {
+        let number = one.connection;
+        let answer = end(client, number).map_err(|error| anyhow!("connection {number}: {error:#}"))?;
+        // One that is not there any more has ended since it was listed.
+        ended.disconnected.push(answer.unwrap_or_else(|_| DisconnectAnswer {
+            connection: number,
+            ended: ApiWord::from("by_itself"),
+            session: one.session,
+            client: Some(one.client),
+            server: one.server.server,
+        }));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_with_0x_is_a_session_and_a_decimal_number_is_a_connection() {
+        let session = SessionId(0x0100_0001_a2b3_c000);
+        assert_eq!(DisconnectTarget::parse("0x100001a2b3c000"), Ok(DisconnectTarget::Session(session)));
+        assert_eq!(DisconnectTarget::parse("0X12"), Ok(DisconnectTarget::Session(SessionId(0x12))));
+        for (text, number) in [("12", 12), ("72057594037927936", 72_057_594_037_927_936)] {
+            assert_eq!(DisconnectTarget::parse(text), Ok(DisconnectTarget::Connection(ConnectionId(number))));
+        }
+        for wrong in ["100001a2b3c0000", "-1", "+1", "0x", "", "broker-1", "99999999999999999999", "1 2"] {
+            assert!(DisconnectTarget::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
