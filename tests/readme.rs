@@ -12,6 +12,7 @@ use std::sync::Arc;
 use zoogate::admin::AdminListener;
 use zoogate::cli;
 use zoogate::config::{self, ConfigKeys, ConfigSources, FileText, Settings};
+use zoogate::control::ConnectionControl;
 use zoogate::observe::ProxyTelemetry;
 use zoogate::time::Timestamp;
 
@@ -82,7 +83,7 @@ fn files_are_valid() {
 fn paths_of_the_api_are_answered() {
     let telemetry = ProxyTelemetry::new(&loaded("servers = \"a\"\nlisten = [\"127.0.0.1:2181\"]"), Timestamp::ZERO);
     let door = AdminListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
-    let admin = door.start(Arc::new(telemetry)).expect("a thread");
+    let admin = door.start(Arc::new(telemetry), Arc::new(ConnectionControl::new(1))).expect("a thread");
     let text = readme();
     let paths: Vec<&str> = text.split("| `GET ").skip(1).filter_map(|rest| rest.split('`').next()).collect();
     assert!(paths.len() > 8);

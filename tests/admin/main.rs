@@ -1,6 +1,7 @@
 //! The admin address: an telemetry filled by hand, read over HTTP and by a real Prometheus parser.
 
 mod api;
+mod changes;
 mod crowd;
 mod exposition;
 mod filters;

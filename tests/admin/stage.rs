@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zoogate::admin::{AdminListener, AdminThread};
+use zoogate::control::ConnectionControl;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::{ConnectionMeter, ProxyTelemetry, Recorder, TelemetryScope, WallClock};
 use zoogate::session::LedgerLimits;
@@ -53,7 +54,7 @@ impl Stage {
         let telemetry = Arc::new(ProxyTelemetry::of_scope(scope, WallClock::start(at(0)), at(0)));
         let admin = AdminListener::bind(([127, 0, 0, 1], 0).into())
             .expect("a free port")
-            .start(Arc::clone(&telemetry))
+            .start(Arc::clone(&telemetry), Arc::new(ConnectionControl::new(1)))
             .expect("a thread");
         Self { telemetry, admin }
     }

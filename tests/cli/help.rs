@@ -40,6 +40,11 @@ fn of_a_list() {
 }
 
 #[test]
+fn of_what_changes_something() {
+    check("disconnect.txt", &["disconnect", "--help"]);
+}
+
+#[test]
 fn every_word_is_explained_alone_and_with_all_others() {
     let all = stdout(&zoogate(&["explain"], &[]));
     for reason in EndReason::ALL {

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
 use zoogate::api::{
-    AtTime, AttachView, EndView, LatencyByClass, LatencyView, NamedServer, RefusalView, RequestView, SessionDetail,
-    SessionView, TimelineEvent,
+    AtTime, AttachView, ConnectionView, EndView, LatencyByClass, LatencyView, NamedServer, RefusalView, RequestView,
+    SessionDetail, SessionView, TimelineEvent,
 };
 
 use super::{admin_stub, stderr, stdout, zoogate};
@@ -230,6 +230,72 @@ fn the_log_level_is_shown_and_changed() {
     assert_eq!(stdout(&zoogate(&["log-level", "debug", "--admin", &stub.address], &[])), "debug\n");
     assert_eq!(stub.asked.recv().unwrap(), "PUT /api/log-level HTTP/1.1");
     assert_eq!(zoogate(&["log-level", "loud"], &[]).status.code(), Some(64));
+}
+
+/// An answer to both questions: how a connection ended, and which there are.
+fn disconnected() -> String {
+    let row =
+        |connection, state: &'static str| ConnectionView { connection, state: state.into(), ..Default::default() };
+    let rows = [row(12, "attached"), row(9, "ended"), row(8, "waiting")];
+    let rows = serde_json::to_string(&rows).unwrap();
+    format!(
+        r#"{{"connection":12,"ended":"at_boundary","session":"0x1","client":"127.0.0.1:4711","server":"zk1:2181",
+        "connections":{rows}}}"#
+    )
+}
+
+#[test]
+fn a_connection_is_disconnected_by_its_number() {
+    let door = admin_stub::open("200 OK", &disconnected());
+    let output = zoogate(&["disconnect", "12", "--admin", &door.address], &[]);
+    let expected = "\
+CONNECTION  SESSION  CLIENT          SERVER    ENDED
+12          0x1      127.0.0.1:4711  zk1:2181  at_boundary
+";
+    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), (expected, ""));
+    assert_eq!(door.asked.recv().unwrap(), "POST /api/connections/12/disconnect HTTP/1.1");
+}
+
+#[test]
+fn a_session_is_disconnected_by_its_open_connections() {
+    let door = admin_stub::open("200 OK", &disconnected());
+    let output = zoogate(&["disconnect", "0x1", "--json", "--admin", &door.address], &[]);
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    let asked: Vec<String> = door.asked.try_iter().collect();
+    let asks = |number| format!("POST /api/connections/{number}/disconnect HTTP/1.1");
+    assert_eq!(asked, ["GET /api/connections?session=0x1&limit=100000 HTTP/1.1".to_owned(), asks(12), asks(8)]);
+    let told: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(
+        (told["disconnected"].as_array().map(Vec::len), &told["disconnected"][0]["connection"]),
+        (Some(2), &12.into())
+    );
+}
+
+#[test]
+fn what_cannot_be_disconnected_is_a_negative_finding_or_a_failure() {
+    let gone = r#"{"error":"no open connection has the number 12","reason":"it has ended"}"#;
+    let output = zoogate(&["disconnect", "12", "--admin", &admin_stub::open("404 Not Found", gone).address], &[]);
+    assert_eq!(
+        (stdout(&output).as_str(), output.status.code()),
+        ("no open connection has the number 12: it has ended\n", Some(1))
+    );
+    let none = admin_stub::open("200 OK", r#"{"connections":[]}"#);
+    let output = zoogate(&["disconnect", "0x1", "--admin", &none.address], &[]);
+    assert!(stdout(&output).starts_with("session 0x1 has no open connection here"), "{}", stdout(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let refused = r#"{"error":"changes are made on loopback only","reason":"the admin address is open"}"#;
+    let output = zoogate(&["disconnect", "12", "--admin", &admin_stub::open("403 Forbidden", refused).address], &[]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("", Some(2)));
+    assert!(
+        stderr(&output).contains("changes are made on loopback only: the admin address is open"),
+        "{}",
+        stderr(&output)
+    );
+    for wrong in ["100001a2b3c0000", "broker-1", "-1"] {
+        let output = zoogate(&["disconnect", wrong], &[]);
+        assert_eq!(output.status.code(), Some(64), "{wrong}");
+    }
+    assert!(stderr(&zoogate(&["disconnect", "100001a2b3c0000"], &[])).contains("with 0x"));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! One story for every reason that a connection's end can have.
 
-use zoogate::session::connection_end::{CloseKind, ConnectionCloser, LongRequest, ProxyClose};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, LongRequest, ProxyClose};
+use zoogate::session::fact::{Fact, ProxyFact};
 use zoogate::session::probe_result::ServerHealth;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
 use zoogate::wire::handshake::PasswordCheck;
 use zoogate::wire::{ErrorCode, OpCode};
 
-use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, quiet};
+use crate::story::{A, B, LEADER, LONG, Link, Story, TIMEOUT, alone_and_among_many, quiet};
 
 #[test]
 fn an_orderly_close() {
@@ -53,6 +54,43 @@ fn a_proxy_that_stops() {
     let (_, link) = story.create(A);
     story.end(link, ConnectionCloser::Proxy(ProxyClose::Shutdown));
     assert_eq!(story.reason(link, 0), EndReason::ProxyShutdown);
+}
+
+#[test]
+fn an_operator_who_ends_a_connection_is_the_reason_whatever_else_there_was() {
+    for point in [DisconnectPoint::Boundary, DisconnectPoint::Deadline, DisconnectPoint::Opaque] {
+        alone_and_among_many(|story| {
+            let (session, link) = story.create(A);
+            story.write(link);
+            story.wait(15_000);
+            story.set(A, ServerHealth::Unresponsive);
+            story.look(A);
+            story.end(link, ConnectionCloser::Proxy(ProxyClose::Operator(point)));
+            assert_eq!(story.reason(link, 0), EndReason::DisconnectedByOperator);
+            assert_eq!(story.decided(link).unwrap().confidence, Confidence::Certain);
+            assert_eq!(story.facts(link)[0], Fact::from(ProxyFact::Disconnected { point }));
+            story.set(A, ServerHealth::Serving);
+            let again = story.attach(session, B);
+            story.wait(60_000);
+            let moves = story.moves();
+            assert_eq!((moves.len(), moves[0].reason), (1, Some(EndReason::DisconnectedByOperator)));
+            assert!(story.verdicts().is_empty() && story.shared().is_empty() && story.decided(again).is_none());
+        });
+    }
+}
+
+#[test]
+fn an_operator_who_ends_a_claim_that_waits_blames_nobody() {
+    let mut story = Story::new();
+    let (session, first) = story.create(A);
+    story.leave(first);
+    story.set(A, ServerHealth::Unresponsive);
+    let claim = story.claim(session, A);
+    story.wait(10_000);
+    story.end(claim, ConnectionCloser::Proxy(ProxyClose::Operator(DisconnectPoint::Claim)));
+    assert_eq!(story.reason(claim, 0), EndReason::DisconnectedByOperator);
+    let why = story.why(claim);
+    assert!(why.contains("an operator ended the connection while its claim waited"), "{why}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod bytes;
 mod claims;
 mod dialects;
+mod disconnect;
 mod ends;
 mod hostile;
 mod limits;

@@ -5,6 +5,7 @@
 
 mod claims;
 mod clients;
+mod operators;
 mod pooled;
 mod servers;
 mod stale_links;

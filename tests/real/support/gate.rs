@@ -128,6 +128,20 @@ impl Gate {
         response.body_mut().read_to_string().ok()
     }
 
+    /// Ends the connections of a session as an operator does; how each of them ended.
+    pub(crate) fn disconnect(&self, session: &Credentials) -> Vec<String> {
+        let open = self.json(&format!("/api/connections?session={}", session.id()));
+        let open = list(&open, "connections").iter().filter(|one| one["state"] != "ended").cloned();
+        open.map(|one| {
+            let url = format!("http://{}/api/connections/{}/disconnect", self.admin, one["connection"]);
+            let request = ureq::post(url).content_type("application/json");
+            let mut answer = request.send("{}").expect("an open connection");
+            let answer = answer.body_mut().read_to_string().expect("an answer");
+            text(&serde_json::from_str(&answer).expect("JSON"), "ended")
+        })
+        .collect()
+    }
+
     /// The same as JSON.
     pub(crate) fn json(&self, path: &str) -> Value {
         let text = self.ask(path).unwrap_or_else(|| panic!("no answer from {path}\n{}", self.process.log_tail()));

@@ -73,6 +73,11 @@ impl Fake {
         *self.says.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
+    /// Answers them as it did at first.
+    pub(crate) fn says_again(&self) {
+        self.says(Some(SRVR));
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

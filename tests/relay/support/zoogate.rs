@@ -200,6 +200,22 @@ impl Zoogate {
         Some(answer)
     }
 
+    /// Ends a connection as an operator does; the status of the answer, and its body.
+    pub(crate) async fn disconnect(&self, connection: u64) -> (u16, Value) {
+        let mut stream = TcpStream::connect(self.admin).await.expect("an admin address");
+        let request = format!(
+            "POST /api/connections/{connection}/disconnect HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: 2\r\n\r\n{{}}",
+            self.admin
+        );
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        let mut answer = String::new();
+        within("an answer", stream.read_to_string(&mut answer)).await.expect("an answer");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        (status, serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {body}")))
+    }
+
     /// Its admin address.
     pub(crate) fn admin(&self) -> SocketAddr {
         self.admin
