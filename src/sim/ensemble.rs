@@ -5,8 +5,7 @@
 //! [`SimulatedEnsemble::next_event`] is due, hands over what arrived, and carries out what
 //! [`SimulatedEnsemble::poll_output`] says.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use super::request::RequestContent;
 use super::server::{
     ConnectionFactory, LinkPhase, RequestOrigin, ServerLink, ServerRelease, ServerState, SimulatedServer, Txn,
 };
+use super::timed_queue::TimedQueue;
 use super::truth::{Cause, TruthEntry, TruthKind};
 use crate::ids::ServerId;
 use crate::time::Timestamp;
@@ -106,31 +106,6 @@ pub(super) enum ServerMessage {
     ElectionOver(u64),
 }
 
-#[derive(Debug)]
-struct ScheduledMessage {
-    at: Timestamp,
-    order: u64,
-    server: usize,
-    message: ServerMessage,
-}
-
-impl PartialEq for ScheduledMessage {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-impl Eq for ScheduledMessage {}
-impl PartialOrd for ScheduledMessage {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for ScheduledMessage {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
 /// Several simulated servers that share sessions.
 #[derive(Debug)]
 pub struct SimulatedEnsemble {
@@ -144,7 +119,7 @@ pub struct SimulatedEnsemble {
     /// How much longer commits take than they might.
     pub(super) slowness: Duration,
     numbers: u64,
-    scheduled: BinaryHeap<Reverse<ScheduledMessage>>,
+    scheduled: TimedQueue<(usize, ServerMessage)>,
     outputs: VecDeque<EnsembleOutput>,
     truths: VecDeque<TruthEntry>,
 }
@@ -163,7 +138,7 @@ impl SimulatedEnsemble {
             term: 0,
             slowness: Duration::ZERO,
             numbers: 0,
-            scheduled: BinaryHeap::new(),
+            scheduled: TimedQueue::default(),
             outputs: VecDeque::new(),
             truths: VecDeque::new(),
             settings,
@@ -187,8 +162,7 @@ impl SimulatedEnsemble {
     }
 
     pub(super) fn schedule_at(&mut self, at: Timestamp, server: usize, message: ServerMessage) {
-        let order = self.number();
-        self.scheduled.push(Reverse(ScheduledMessage { at, order, server, message }));
+        self.scheduled.add(at, (server, message));
     }
 
     /// How many servers there are.
@@ -213,15 +187,14 @@ impl SimulatedEnsemble {
 
     /// When something happens next by itself.
     pub fn next_event(&self) -> Option<Timestamp> {
-        self.scheduled.peek().map(|Reverse(next)| next.at)
+        self.scheduled.next_at()
     }
 
     /// Lets time pass.
     pub fn advance(&mut self, now: Timestamp) {
-        while self.next_event().is_some_and(|at| at <= now) {
-            let Some(Reverse(next)) = self.scheduled.pop() else { break };
-            self.now = self.now.max(next.at);
-            self.dispatch(next.server, next.message);
+        while let Some((at, (server, message))) = self.scheduled.take_due(now) {
+            self.now = self.now.max(at);
+            self.dispatch(server, message);
         }
         self.now = self.now.max(now);
     }

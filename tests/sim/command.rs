@@ -4,15 +4,16 @@
 //! `-- --seed N` one, with its story; `-- --still N` one in which the proxy stands still now and then; `-- --pooled N`
 //! one with all clients at pooled addresses; `-- --seeds A..B` a range in all three ways.
 
+mod harness;
 mod verify;
 
 use std::ops::Range;
 use std::process::ExitCode;
 
+use crate::harness::oracle::liberties;
+use crate::harness::stage::play;
+use crate::harness::story::SimulatedStory;
 use verify::{Blamed, LISTED, StoryKind, Verified, blame_all, tell_pooled, verify_all};
-use zoogate::sim::oracle::liberties;
-use zoogate::sim::stage::play;
-use zoogate::sim::story::SimulatedStory;
 
 const USAGE: &str = "usage: sim [--seed N | --still N | --pooled N | --seeds FROM..TO]";
 /// Failing stories told; the seeds of others are listed.

@@ -1,6 +1,7 @@
 //! Ten thousand stories of a simulated ensemble: every flag and every reason of the ledger equals the truth, and where
 //! all clients are at pooled addresses the proxy brings about no refusal.
 
+mod harness;
 mod verify;
 
 use verify::{Blamed, StoryKind, Verified, blame_all, verify_all};

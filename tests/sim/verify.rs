@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use zoogate::sim::oracle::{RefusalBlame, StoryTally, blame, complaints, tally};
-use zoogate::sim::played::PlayedStory;
-use zoogate::sim::shrink::minimal;
-use zoogate::sim::stage::play;
-use zoogate::sim::story::SimulatedStory;
+use crate::harness::oracle::{RefusalBlame, StoryTally, blame, complaints, tally};
+use crate::harness::played::PlayedStory;
+use crate::harness::shrink::minimal;
+use crate::harness::stage::play;
+use crate::harness::story::SimulatedStory;
 
 /// What the oracle finds wrong in a story: None, or the story cut down, the complaints, and the words `again` by which
 /// the command plays it.

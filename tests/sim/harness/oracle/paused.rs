@@ -3,12 +3,12 @@
 use super::end::{End, ms};
 use super::freedom::Freedom;
 use super::right::RightReasons;
-use crate::session::verdict::EndReason::{
+use zoogate::session::verdict::EndReason::{
     self, ClientGone, ClientReadTimeout, ClientSilent, LeaderLost, NotServing, ProxyPaused, ServerLeaving,
     SessionExpired, SessionMoved, Unknown,
 };
-use crate::sim::truth::Cause;
-use crate::time::Timestamp;
+use zoogate::sim::Cause;
+use zoogate::time::Timestamp;
 
 /// Whom a client gave up that had waited: the server, or the proxy that passed nothing on.
 pub(super) fn waited(end: &End<'_>) -> EndReason {

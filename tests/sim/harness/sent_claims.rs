@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::ids::ServerId;
-use crate::time::Timestamp;
+use zoogate::ids::ServerId;
+use zoogate::time::Timestamp;
 
 /// What distinguishes one client's claims from those of others: the session, and whether the password is another one.
 pub(super) type ClaimOwner = (i64, bool);

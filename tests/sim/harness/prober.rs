@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::ensemble::LinkId;
 use super::stage::{PROXY, StoryStage};
 use super::stage_event::{ConversationItem, StageEvent};
-use crate::ids::{ServerId, Zxid};
-use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
-use crate::time::Timestamp;
+use zoogate::ids::{ServerId, Zxid};
+use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use zoogate::sim::LinkId;
+use zoogate::time::Timestamp;
 
 /// Pause between two probes of one server.
 const EVERY: Duration = Duration::from_secs(1);

@@ -5,17 +5,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::known::KnownServers;
-use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
-use crate::session::event::{Event, EventSink};
-use crate::session::own_pause::{OwnPause, OwnPauseLog};
-use crate::session::probe_result::ProbeResult;
-use crate::session::transition::{LedgerFinding, SessionTransition};
-use crate::session::verdict::RouteReason;
-use crate::session::{ConnectionLink, Inspector, LedgerLimits, SessionLedger};
-use crate::time::Timestamp;
-use crate::wire::OpCode;
-use crate::wire::handshake::ConnectResponse;
+use zoogate::ids::{ConnectionId, ServerId, SessionId};
+use zoogate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use zoogate::session::event::{Event, EventSink};
+use zoogate::session::own_pause::{OwnPause, OwnPauseLog};
+use zoogate::session::probe_result::ProbeResult;
+use zoogate::session::transition::{LedgerFinding, SessionTransition};
+use zoogate::session::verdict::RouteReason;
+use zoogate::session::{ConnectionLink, Inspector, LedgerLimits, SessionLedger};
+use zoogate::time::Timestamp;
+use zoogate::wire::OpCode;
+use zoogate::wire::handshake::ConnectResponse;
 
 /// `jute.maxbuffer` as the proxy knows it, in bytes.
 const MAX_FRAME: u32 = 0xfffff;

@@ -1,30 +1,30 @@
 //! Who has brought about each refusal: a client itself, somebody past the proxy, or the proxy.
 
 use super::OracleComplaint;
-use crate::session::connection_end::{ConnectionCloser, ProxyClose};
-use crate::sim::played::{KnownConnection, PlayedStory};
-use crate::sim::truth::{Cause, TruthEntry, TruthKind};
+use crate::harness::played::{KnownConnection, PlayedStory};
+use zoogate::session::connection_end::{ConnectionCloser, ProxyClose};
+use zoogate::sim::{Cause, TruthEntry, TruthKind};
 
 /// The refusals of a story by those who brought them about.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct RefusalBlame {
+pub(crate) struct RefusalBlame {
     /// Somebody else used the session, or its client claimed it anew by itself.
-    pub outside: u64,
+    pub(crate) outside: u64,
     /// A claim that the proxy had left behind was carried out, was counted as such, and crossed the request.
-    pub crossed: u64,
+    pub(crate) crossed: u64,
     /// Connections that were ended for such a claim before anything was refused.
-    pub spared: u64,
+    pub(crate) spared: u64,
     /// A claim that the proxy had left behind at a server that was cut off from its leader was carried out when the
     /// path was there again, and the server never said so: it had closed the claim's connection by then, or stood
     /// still besides. A client that walks through the servers by itself meets the same.
-    pub untold: u64,
+    pub(crate) untold: u64,
     /// Refusals that the proxy brought about in any other way.
-    pub own: Vec<OracleComplaint>,
+    pub(crate) own: Vec<OracleComplaint>,
 }
 
 impl RefusalBlame {
     /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.outside += other.outside;
         self.crossed += other.crossed;
         self.spared += other.spared;
@@ -34,7 +34,7 @@ impl RefusalBlame {
 }
 
 /// Says who has brought about the refusals of pooled clients.
-pub fn blame(played: &PlayedStory) -> RefusalBlame {
+pub(crate) fn blame(played: &PlayedStory) -> RefusalBlame {
     let mut blame = RefusalBlame::default();
     for told in played.connections.iter().filter(|told| told.front.is_some()) {
         let late = told.ended.is_some_and(|(_, closer)| closer == ConnectionCloser::Proxy(ProxyClose::LateClaim));

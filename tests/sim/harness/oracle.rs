@@ -14,28 +14,28 @@ mod tally;
 
 use std::fmt;
 
-pub use blame::{RefusalBlame, blame};
-pub use freedom::Freedom;
-pub use tally::StoryTally;
+pub(crate) use blame::{RefusalBlame, blame};
+pub(crate) use freedom::Freedom;
+pub(crate) use tally::StoryTally;
 
 use super::played::{KnownConnection, PlayedStory};
-use super::truth::TruthKind;
-use crate::ids::ConnectionId;
-use crate::session::connection_end::ConnectionCloser;
-use crate::session::fact::Fact;
-use crate::session::transition::LedgerFinding;
-use crate::session::verdict::EndReason::{self, SessionMoved};
-use crate::session::verdict::{Evidence, SessionMovedRefusal};
 use end::End;
 use right::{RightReasons, right};
+use zoogate::ids::ConnectionId;
+use zoogate::session::connection_end::ConnectionCloser;
+use zoogate::session::fact::Fact;
+use zoogate::session::transition::LedgerFinding;
+use zoogate::session::verdict::EndReason::{self, SessionMoved};
+use zoogate::session::verdict::{Evidence, SessionMovedRefusal};
+use zoogate::sim::TruthKind;
 
 /// A judgement that the truth contradicts.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OracleComplaint {
+pub(crate) struct OracleComplaint {
     /// The connection judged.
-    pub connection: u64,
+    pub(crate) connection: u64,
     /// What is wrong, with the truth behind it.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 impl fmt::Display for OracleComplaint {
@@ -45,7 +45,7 @@ impl fmt::Display for OracleComplaint {
 }
 
 /// Everything that the ledger said wrongly, or did not say.
-pub fn complaints(played: &PlayedStory) -> Vec<OracleComplaint> {
+pub(crate) fn complaints(played: &PlayedStory) -> Vec<OracleComplaint> {
     let mut found = Vec::new();
     for told in &played.connections {
         let mut complain = |what: String| {
@@ -59,19 +59,19 @@ pub fn complaints(played: &PlayedStory) -> Vec<OracleComplaint> {
 
 /// An end for which more than one reason is right.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AmbiguousEnd {
+pub(crate) struct AmbiguousEnd {
     /// The connection.
-    pub connection: u64,
+    pub(crate) connection: u64,
     /// The reason that the truth names.
-    pub plain: EndReason,
+    pub(crate) plain: EndReason,
     /// The others that are right, and why.
-    pub others: Vec<(EndReason, Freedom)>,
+    pub(crate) others: Vec<(EndReason, Freedom)>,
     /// What the ledger said.
-    pub said: Option<EndReason>,
+    pub(crate) said: Option<EndReason>,
 }
 
 /// Every end for which more than one reason is right.
-pub fn liberties(played: &PlayedStory) -> Vec<AmbiguousEnd> {
+pub(crate) fn liberties(played: &PlayedStory) -> Vec<AmbiguousEnd> {
     let judged = played.connections.iter().filter_map(|told| {
         let RightReasons { plain, others } = right(&End::of(played, told)?)?;
         let said = ends(played, told).next().map(|(reason, _)| reason);
@@ -81,7 +81,7 @@ pub fn liberties(played: &PlayedStory) -> Vec<AmbiguousEnd> {
 }
 
 /// Counts what [`complaints`] looks at.
-pub fn tally(played: &PlayedStory) -> StoryTally {
+pub(crate) fn tally(played: &PlayedStory) -> StoryTally {
     let mut tally = StoryTally::default();
     for told in &played.connections {
         tally.in_words += refused_in_words(told) as u64;
@@ -179,17 +179,17 @@ fn judge_end(played: &PlayedStory, told: &KnownConnection, complain: &mut dyn Fn
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::play;
-    use super::super::story::{ClientErrand, LeaveKind, SimulatedStory, StoryDeed, StoryStep};
-    use super::super::truth::Cause;
     use super::*;
-    use crate::ids::ServerId;
-    use crate::time::Timestamp;
+    use crate::harness::stage::play;
+    use crate::harness::story::{ClientErrand, LeaveKind, SimulatedStory, StoryDeed, StoryStep};
+    use zoogate::ids::ServerId;
+    use zoogate::sim::Cause;
+    use zoogate::time::Timestamp;
 
     /// A session moves from one follower to the other and its old connection writes once more.
     fn late_write() -> PlayedStory {
         let mut story = SimulatedStory::from_seed(0);
-        story.settings.servers = vec![(super::super::ServerRelease::V3_9, super::super::ConnectionFactory::Netty); 3];
+        story.settings.servers = vec![(zoogate::sim::ServerRelease::V3_9, zoogate::sim::ConnectionFactory::Netty); 3];
         story.settings.leader = 2;
         let step = |millis: u64, deed| StoryStep { at: Timestamp(millis * 1_000_000), deed };
         play(&story.with_steps(vec![
@@ -204,6 +204,23 @@ mod tests {
         let played = late_write();
         assert_eq!(complaints(&played), []);
         assert_eq!(tally(&played), StoryTally { ends: 1, required: 1, ..StoryTally::default() });
+    }
+
+    #[test]
+    fn ends_with_more_than_one_right_reason_are_those_that_are_counted() {
+        let (mut listed, mut counted) = (0, 0);
+        for seed in 0..300 {
+            let played = play(&SimulatedStory::from_seed(seed));
+            let ambiguous = liberties(&played);
+            assert!(
+                ambiguous.iter().all(|end| end.others.iter().all(|(reason, _)| *reason != end.plain)),
+                "{ambiguous:?}"
+            );
+            listed += ambiguous.iter().filter(|end| end.said.is_some()).count() as u64;
+            counted += tally(&played).lax;
+        }
+        assert_eq!(listed, counted);
+        assert!(counted > 0);
     }
 
     #[test]

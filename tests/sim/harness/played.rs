@@ -3,73 +3,69 @@
 use std::time::Duration;
 
 use super::client::CloseMotive;
-use super::ensemble::LinkId;
-use super::truth::{ServingShift, TruthEntry};
-use crate::ids::ServerId;
-use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
-use crate::session::own_pause::OwnPause;
-use crate::session::transition::LedgerFinding;
-use crate::time::Timestamp;
+use zoogate::ids::ServerId;
+use zoogate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use zoogate::session::own_pause::OwnPause;
+use zoogate::session::transition::LedgerFinding;
+use zoogate::sim::LinkId;
+use zoogate::sim::{ServingShift, TruthEntry};
+use zoogate::time::Timestamp;
 
 /// What is known of one connection after the story.
 #[derive(Clone, Debug)]
-pub struct KnownConnection {
+pub(crate) struct KnownConnection {
     /// Its number, as the ledger knows it.
-    pub connection: u64,
+    pub(crate) connection: u64,
     /// Who opened it: the clients of the story first, then those that came in by its deeds.
-    pub client: usize,
+    pub(crate) client: usize,
     /// Its server.
-    pub server: ServerId,
+    pub(crate) server: ServerId,
     /// When it was opened.
-    pub opened_at: Timestamp,
+    pub(crate) opened_at: Timestamp,
     /// The session that it claimed; 0 for a new one.
-    pub claimed: i64,
+    pub(crate) claimed: i64,
     /// The session timeout, as negotiated, or asked for until then.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Whether its client asked on it to close the session.
-    pub asked_to_close: bool,
+    pub(crate) asked_to_close: bool,
     /// When the proxy heard the answer to its claim, if it did.
-    pub answered: Option<Timestamp>,
+    pub(crate) answered: Option<Timestamp>,
     /// Its place at the server; None when that refused to be connected to.
-    pub link: Option<LinkId>,
+    pub(crate) link: Option<LinkId>,
     /// The first sign of its end, as the proxy saw it.
-    pub ended: Option<(Timestamp, ConnectionCloser)>,
+    pub(crate) ended: Option<(Timestamp, ConnectionCloser)>,
     /// What the proxy had seen of it by then.
-    pub seen: Option<ConnectionEnd>,
+    pub(crate) seen: Option<ConnectionEnd>,
     /// Why the client closed it, when it did.
-    pub farewell: Option<CloseMotive>,
+    pub(crate) farewell: Option<CloseMotive>,
     /// Whether the path to its server was broken by the story.
-    pub cut: bool,
+    pub(crate) cut: bool,
     /// The client's connection to a pooled address for whose claim it was made, by its place among all connections;
     /// None for one through a mirrored address.
-    pub front: Option<usize>,
+    pub(crate) front: Option<usize>,
     /// When its claim was answered after its connection had ended.
-    pub answered_late: Option<Timestamp>,
+    pub(crate) answered_late: Option<Timestamp>,
     /// Whether its claim was answered when nobody watched it any more.
-    pub unheard: bool,
+    pub(crate) unheard: bool,
     /// What the server knew of it.
-    pub truths: Vec<TruthEntry>,
+    pub(crate) truths: Vec<TruthEntry>,
 }
 
 /// A story that was played to its end.
 #[derive(Clone, Debug)]
-pub struct PlayedStory {
+pub(crate) struct PlayedStory {
     /// All connections through the proxy.
-    pub connections: Vec<KnownConnection>,
-    /// What servers knew of connections that the proxy could not see.
-    pub unseen: Vec<TruthEntry>,
-    /// When which session was claimed where the proxy could not see it.
-    pub unseen_claims: Vec<(Timestamp, i64)>,
+    pub(crate) connections: Vec<KnownConnection>,
     /// When which server began or ceased to serve.
-    pub shifts: Vec<ServingShift>,
+    pub(crate) shifts: Vec<ServingShift>,
     /// Servers that were cut from their leader.
-    pub parted: Vec<ServerId>,
+    pub(crate) parted: Vec<ServerId>,
     /// When which server was asked and found not to serve.
-    pub seen_down: Vec<(Timestamp, ServerId)>,
+    pub(crate) seen_down: Vec<(Timestamp, ServerId)>,
     /// When the proxy itself stood still, in order.
-    pub own_pauses: Vec<OwnPause>,
+    pub(crate) own_pauses: Vec<OwnPause>,
     /// When the story was over.
-    pub curtain: Timestamp,
+    pub(crate) curtain: Timestamp,
     /// What the ledger said, and when.
-    pub findings: Vec<(Timestamp, LedgerFinding)>,
+    pub(crate) findings: Vec<(Timestamp, LedgerFinding)>,
 }

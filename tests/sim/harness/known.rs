@@ -1,9 +1,9 @@
 //! What the proxy knows of the servers in a story: the same sights by which the live proxy's claims find their way.
 
-use crate::ids::ServerId;
-use crate::route::{ServerRoster, ServerSnapshot};
-use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
-use crate::time::Timestamp;
+use zoogate::ids::ServerId;
+use zoogate::route::{ServerRoster, ServerSnapshot};
+use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
+use zoogate::time::Timestamp;
 
 /// The servers as they were last seen.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use super::story::{SimulatedStory, StoryStep};
 ///
 /// Whole stretches are tried first, then single steps, until nothing more can go; what is left is minimal in the
 /// sense that no single step of it can be spared.
-pub fn minimal(story: &SimulatedStory, fails: impl Fn(&SimulatedStory) -> bool) -> SimulatedStory {
+pub(crate) fn minimal(story: &SimulatedStory, fails: impl Fn(&SimulatedStory) -> bool) -> SimulatedStory {
     let mut best = story.clone();
     let mut stretch = best.steps.len().div_ceil(2);
     while stretch > 0 {
@@ -32,8 +32,8 @@ pub fn minimal(story: &SimulatedStory, fails: impl Fn(&SimulatedStory) -> bool) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::StoryDeed;
     use super::*;
+    use crate::harness::story::StoryDeed;
 
     #[test]
     fn only_what_is_needed_is_left() {

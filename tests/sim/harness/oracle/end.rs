@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::ids::ServerId;
-use crate::session::connection_end::{ConnectionCloser, ConnectionEnd};
-use crate::session::own_pause::OwnPause;
-use crate::sim::played::{KnownConnection, PlayedStory};
-use crate::sim::truth::{Cause, TruthEntry, TruthKind};
-use crate::time::Timestamp;
+use crate::harness::played::{KnownConnection, PlayedStory};
+use zoogate::ids::ServerId;
+use zoogate::session::connection_end::{ConnectionCloser, ConnectionEnd};
+use zoogate::session::own_pause::OwnPause;
+use zoogate::sim::{Cause, TruthEntry, TruthKind};
+use zoogate::time::Timestamp;
 
 /// A connection's end as the proxy saw it, with everything that is known of the story.
 #[derive(Clone, Copy)]

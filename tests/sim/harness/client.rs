@@ -7,14 +7,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::story::{ClientCharacter, ClientErrand};
-use crate::ids::SessionId;
-use crate::time::Timestamp;
-use crate::wire::handshake::ConnectResponse;
-use crate::wire::{JuteReader, JuteWriter, OpCode};
+use zoogate::ids::SessionId;
+use zoogate::time::Timestamp;
+use zoogate::wire::handshake::ConnectResponse;
+use zoogate::wire::{JuteReader, JuteWriter, OpCode};
 
 /// Why a client closed a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CloseMotive {
+pub(crate) enum CloseMotive {
     /// The server was silent for too long.
     ReadTimeout,
     /// Its claim was not answered in time.

@@ -6,8 +6,8 @@ use super::client::{ClientStage, CloseMotive, SimulatedClient};
 use super::stage::StoryStage;
 use super::stage_event::{ConversationItem, StageEvent};
 use super::story::{ClientErrand, LeaveKind, StoryDeed};
-use crate::ids::ServerId;
-use crate::session::connection_end::CloseKind;
+use zoogate::ids::ServerId;
+use zoogate::session::connection_end::CloseKind;
 
 /// How long somebody else uses a session.
 const TWIN_STAYS: Duration = Duration::from_secs(6);

@@ -6,8 +6,8 @@ use super::client::{ClientReaction, ClientStage, CloseMotive};
 use super::stage::{GLANCE, StoryStage};
 use super::stage_event::{ConversationItem, StageEvent};
 use super::story::{ClientErrand, ClientRouting};
-use crate::ids::ServerId;
-use crate::session::connection_end::CloseKind;
+use zoogate::ids::ServerId;
+use zoogate::session::connection_end::CloseKind;
 
 impl StoryStage<'_> {
     pub(super) fn at_client(&mut self, wire: usize, item: ConversationItem) {

@@ -5,13 +5,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::draft::{draw, draw_standstills};
-use super::ensemble::EnsembleSettings;
-use crate::ids::ServerId;
-use crate::time::Timestamp;
+use zoogate::ids::ServerId;
+use zoogate::sim::EnsembleSettings;
+use zoogate::time::Timestamp;
 
 /// How a client is connected to the ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClientRouting {
+pub(crate) enum ClientRouting {
     /// It picks the server itself and waits for it.
     Mirror,
     /// Servers that do not answer its claim are passed over for it.
@@ -20,15 +20,15 @@ pub enum ClientRouting {
 
 /// One client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClientCharacter {
+pub(crate) struct ClientCharacter {
     /// Session timeout that it asks for, in milliseconds.
-    pub timeout_ms: i32,
+    pub(crate) timeout_ms: i32,
     /// How it is connected.
-    pub routing: ClientRouting,
+    pub(crate) routing: ClientRouting,
     /// How many addresses it knows: the more, the shorter it waits for each.
-    pub addresses: u32,
+    pub(crate) addresses: u32,
     /// Whether it sends the read-only byte.
-    pub with_flag: bool,
+    pub(crate) with_flag: bool,
 }
 
 impl ClientCharacter {
@@ -40,7 +40,7 @@ impl ClientCharacter {
 
 /// What a client asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClientErrand {
+pub(crate) enum ClientErrand {
     /// One read.
     Read,
     /// One read that leaves a watch.
@@ -73,7 +73,7 @@ pub enum ClientErrand {
 
 /// The end of a connection that its client leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LeaveKind {
+pub(crate) enum LeaveKind {
     /// It stays open and silent, as behind a broken path.
     Open,
     /// It is closed in order.
@@ -84,7 +84,7 @@ pub enum LeaveKind {
 
 /// One thing that is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StoryDeed {
+pub(crate) enum StoryDeed {
     /// A client begins.
     Arrive(usize, ServerId),
     /// It asks for something.
@@ -131,29 +131,29 @@ pub enum StoryDeed {
 
 /// A deed and its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StoryStep {
+pub(crate) struct StoryStep {
     /// When.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// What.
-    pub deed: StoryDeed,
+    pub(crate) deed: StoryDeed,
 }
 
 /// A whole story.
 #[derive(Clone, Debug)]
-pub struct SimulatedStory {
+pub(crate) struct SimulatedStory {
     /// The seed that it was drawn from; all chance inside it comes from there too.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The ensemble.
-    pub settings: EnsembleSettings,
+    pub(crate) settings: EnsembleSettings,
     /// The clients.
-    pub clients: Vec<ClientCharacter>,
+    pub(crate) clients: Vec<ClientCharacter>,
     /// What is done, in order of time.
-    pub steps: Vec<StoryStep>,
+    pub(crate) steps: Vec<StoryStep>,
 }
 
 impl SimulatedStory {
     /// Draws the story of a seed.
-    pub fn from_seed(seed: u64) -> Self {
+    pub(crate) fn from_seed(seed: u64) -> Self {
         let (settings, clients, steps) = draw(seed);
         Self { seed, settings, clients, steps }
     }
@@ -166,7 +166,7 @@ impl SimulatedStory {
 
     /// The same story with all its clients at pooled addresses.
     #[must_use]
-    pub fn pooled(mut self) -> Self {
+    pub(crate) fn pooled(mut self) -> Self {
         for client in &mut self.clients {
             client.routing = ClientRouting::Pooled;
         }
@@ -175,7 +175,7 @@ impl SimulatedStory {
 
     /// The same story with times in which the proxy itself stands still.
     #[must_use]
-    pub fn standing_still(mut self) -> Self {
+    pub(crate) fn standing_still(mut self) -> Self {
         self.steps.extend(draw_standstills(self.seed, &self.steps));
         self.steps.sort_by_key(|step| step.at);
         self
@@ -183,7 +183,7 @@ impl SimulatedStory {
 
     /// The same story with some steps left out.
     #[must_use]
-    pub fn with_steps(&self, steps: Vec<StoryStep>) -> Self {
+    pub(crate) fn with_steps(&self, steps: Vec<StoryStep>) -> Self {
         Self { steps, ..self.clone() }
     }
 }

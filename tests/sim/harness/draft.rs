@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::ensemble::EnsembleSettings;
-use super::random::SeededRandom;
-use super::server::{ConnectionFactory, ServerRelease};
 use super::story::{ClientCharacter, ClientErrand, ClientRouting, LeaveKind, StoryDeed, StoryStep};
-use crate::ids::ServerId;
-use crate::time::Timestamp;
+use zoogate::ids::ServerId;
+use zoogate::sim::EnsembleSettings;
+use zoogate::sim::random::SeededRandom;
+use zoogate::sim::{ConnectionFactory, ServerRelease};
+use zoogate::time::Timestamp;
 
 /// When the last step of a story may happen.
 const LAST_STEP: Duration = Duration::from_secs(30);

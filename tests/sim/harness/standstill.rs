@@ -1,12 +1,11 @@
 //! Times in which the proxy itself does not run: what comes for it waits, and it finds all of it at once.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::stage::{ClientWire, StoryStage};
-use super::stage_event::{ConversationItem, DueEvent, StageEvent};
-use crate::session::own_pause::OwnPause;
-use crate::time::Timestamp;
+use super::stage_event::{ConversationItem, StageEvent};
+use zoogate::session::own_pause::OwnPause;
+use zoogate::time::Timestamp;
 
 /// The proxy does not run until then.
 #[derive(Debug)]
@@ -70,11 +69,10 @@ impl StoryStage<'_> {
     /// proxy looks for that before it sends the claim.
     pub(super) fn has_left(&self, wire: usize) -> bool {
         let found_late = self.own_pauses.last().is_some_and(|pause| pause.to.0 + 1 >= self.now.0);
-        let left = |due: &DueEvent| {
-            let DueEvent(at, _, happens) = due;
+        let left = |(at, happens): (Timestamp, &StageEvent)| {
             at.0 <= self.now.0 + 1
                 && matches!(happens, StageEvent::FromClient(other, ConversationItem::End(_)) if *other == wire)
         };
-        found_late && self.due.iter().any(|Reverse(due)| left(due))
+        found_late && self.due.waiting().any(left)
     }
 }

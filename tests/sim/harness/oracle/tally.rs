@@ -6,28 +6,28 @@ use super::freedom::Freedom;
 
 /// How much stories put to the test.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct StoryTally {
+pub(crate) struct StoryTally {
     /// Connections whose end had to be given a reason.
-    pub ends: u64,
+    pub(crate) ends: u64,
     /// Ends at a refusal that had to be flagged.
-    pub required: u64,
+    pub(crate) required: u64,
     /// Ends at which a flag is neither right nor wrong.
-    pub open: u64,
+    pub(crate) open: u64,
     /// Refusals in words that had to be flagged.
-    pub in_words: u64,
+    pub(crate) in_words: u64,
     /// Ends so shortly before their story's that they were not decided.
-    pub late: u64,
+    pub(crate) late: u64,
     /// Ends for which the proxy's own pause is the reason.
-    pub paused: u64,
+    pub(crate) paused: u64,
     /// Ends for which more than one reason is right.
-    pub lax: u64,
+    pub(crate) lax: u64,
     /// By freedom: ends to which it was given, and those at which the ledger made use of it.
-    pub freedoms: [(u64, u64); Freedom::ALL.len()],
+    pub(crate) freedoms: [(u64, u64); Freedom::ALL.len()],
 }
 
 impl StoryTally {
     /// Adds another one.
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.ends += other.ends;
         self.required += other.required;
         self.open += other.open;

@@ -1,15 +1,15 @@
 use super::*;
-use crate::session::transition::LedgerFinding;
-use crate::session::verdict::EndReason;
-use crate::sim::oracle::{RefusalBlame, blame, complaints};
-use crate::sim::played::{KnownConnection, PlayedStory};
-use crate::sim::stage::play;
-use crate::sim::story::{
+use crate::harness::oracle::{RefusalBlame, blame, complaints};
+use crate::harness::played::{KnownConnection, PlayedStory};
+use crate::harness::stage::play;
+use crate::harness::story::{
     ClientCharacter, ClientErrand, ClientRouting, LeaveKind, SimulatedStory, StoryDeed, StoryStep,
 };
-use crate::sim::truth::TruthKind;
-use crate::sim::{ConnectionFactory, EnsembleSettings, ServerRelease};
-use crate::time::Timestamp;
+use zoogate::session::transition::LedgerFinding;
+use zoogate::session::verdict::EndReason;
+use zoogate::sim::TruthKind;
+use zoogate::sim::{ConnectionFactory, EnsembleSettings, ServerRelease};
+use zoogate::time::Timestamp;
 
 const A: ServerId = ServerId(0);
 const B: ServerId = ServerId(1);

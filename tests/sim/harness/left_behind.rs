@@ -3,9 +3,9 @@
 
 use super::stage::StoryStage;
 use super::stage_event::ConversationItem;
-use crate::session::connection_end::{CloseKind, ProxyClose};
-use crate::wire::handshake::ConnectResponse;
-use crate::wire::{JuteWriter, OpCode};
+use zoogate::session::connection_end::{CloseKind, ProxyClose};
+use zoogate::wire::handshake::ConnectResponse;
+use zoogate::wire::{JuteWriter, OpCode};
 
 impl StoryStage<'_> {
     /// The time of a claim that was left behind is over.

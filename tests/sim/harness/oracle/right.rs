@@ -3,16 +3,16 @@
 use super::end::{CloseCulprit, End, ms};
 use super::freedom::Freedom;
 use super::paused::{allow_unheard, behind_pause, waited};
-use crate::session::connection_end::{ConnectionCloser, ProxyClose};
-use crate::session::verdict::EndReason::{
+use crate::harness::client::CloseMotive;
+use zoogate::session::connection_end::{ConnectionCloser, ProxyClose};
+use zoogate::session::verdict::EndReason::{
     self, AuthFailed, ClientGone, ClientReadTimeout, ClientSilent, Closed, ClosedElsewhere, ConnectionCap,
     DisconnectedByOperator, LaggingServer, LateClaim, LeaderLost, NotServing, OversizedFrame, ProxyPaused,
     ProxyShutdown, ReattachedSameServer, ServerGone, ServerLeaving, ServerUnresponsive, SessionExpired, SessionMoved,
     Superseded, Unknown, WrongPassword,
 };
-use crate::sim::client::CloseMotive;
-use crate::sim::truth::{Cause, TruthKind};
-use crate::time::Timestamp;
+use zoogate::sim::{Cause, TruthKind};
+use zoogate::time::Timestamp;
 
 /// The right reasons for an end.
 #[derive(Clone, Debug)]

@@ -4,31 +4,29 @@
 //! Everything happens at its own virtual time, in one order that the seed decides. What the servers knew, what
 //! the clients did and what the ledger said are kept side by side, for the [oracle](super::oracle) to compare.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::client::{CloseMotive, SimulatedClient};
-use super::ensemble::{EnsembleOutput, LinkEnding, LinkId, SimulatedEnsemble};
 use super::played::{KnownConnection, PlayedStory};
 use super::pooled::PooledSearch;
 use super::prober::SimulatedProber;
-use super::random::SeededRandom;
 use super::relay::{RelayedPair, SimulatedRelay};
 use super::sent_claims::SentClaims;
-use super::stage_event::{ConversationItem, DueEvent, StageEvent};
+use super::stage_event::{ConversationItem, StageEvent};
 use super::standstill::StandStill;
 use super::story::SimulatedStory;
-use super::truth::{ServingShift, TruthEntry};
-use crate::ids::ServerId;
-use crate::session::connection_end::{CloseKind, ConnectionCloser};
-use crate::session::own_pause::OwnPause;
-use crate::session::verdict::RouteReason;
-use crate::time::Timestamp;
+use zoogate::ids::ServerId;
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser};
+use zoogate::session::own_pause::OwnPause;
+use zoogate::session::verdict::RouteReason;
+use zoogate::sim::random::SeededRandom;
+use zoogate::sim::{EnsembleOutput, LinkEnding, LinkId, ServingShift, SimulatedEnsemble, TimedQueue, TruthEntry};
+use zoogate::time::Timestamp;
 
 /// How long after its last step a story goes on: the longest that the ledger waits for a session's return.
-pub const EPILOGUE: Duration = Duration::from_secs(50);
+pub(crate) const EPILOGUE: Duration = Duration::from_secs(50);
 /// How often clients look at their clocks.
 pub(super) const GLANCE: Duration = Duration::from_millis(150);
 /// How often the ledger is given the time.
@@ -83,17 +81,16 @@ pub(super) struct StoryStage<'a> {
     shifts: Vec<ServingShift>,
     /// Whether each server serves and accepts connections, as was noted last.
     states: Vec<[bool; 2]>,
-    pub(super) due: BinaryHeap<Reverse<DueEvent>>,
-    order: u64,
+    pub(super) due: TimedQueue<StageEvent>,
 }
 
 /// Plays a story to its end.
-pub fn play(story: &SimulatedStory) -> PlayedStory {
+pub(crate) fn play(story: &SimulatedStory) -> PlayedStory {
     let mut stage = StoryStage::new(story);
     let last = story.steps.last().map_or(Timestamp::ZERO, |step| step.at);
     let curtain = last.after(EPILOGUE);
     loop {
-        let own = stage.due.peek().map(|Reverse(due)| due.0);
+        let own = stage.due.next_at();
         let next = own.into_iter().chain(stage.ensemble.next_event()).min().unwrap_or(curtain);
         if next >= curtain {
             stage.now = curtain;
@@ -103,8 +100,7 @@ pub fn play(story: &SimulatedStory) -> PlayedStory {
         stage.now = next;
         stage.ensemble.advance(next);
         stage.drain();
-        while stage.due.peek().is_some_and(|Reverse(due)| due.0 <= next) {
-            let Some(Reverse(DueEvent(_, _, happens))) = stage.due.pop() else { break };
+        while let Some((_, happens)) = stage.due.take_due(next) {
             stage.happen(happens);
             stage.drain();
         }
@@ -134,8 +130,7 @@ impl<'a> StoryStage<'a> {
             own_pauses: Vec::new(),
             shifts: Vec::new(),
             states: vec![[false; 2]; story.settings.servers.len()],
-            due: BinaryHeap::new(),
-            order: 0,
+            due: TimedQueue::default(),
         };
         for (place, step) in story.steps.iter().enumerate() {
             stage.at(step.at, StageEvent::Step(place));
@@ -151,8 +146,7 @@ impl<'a> StoryStage<'a> {
     }
 
     pub(super) fn at(&mut self, at: Timestamp, happens: StageEvent) {
-        self.order += 1;
-        self.due.push(Reverse(DueEvent(at.max(self.now), self.order, happens)));
+        self.due.add(at.max(self.now), happens);
     }
 
     pub(super) fn later(&mut self, later: Duration, happens: StageEvent) {
@@ -160,16 +154,12 @@ impl<'a> StoryStage<'a> {
     }
 
     fn tell(self) -> PlayedStory {
-        let (mut connections, mut unseen, mut unseen_claims) = (Vec::new(), Vec::new(), Vec::new());
+        let mut connections = Vec::new();
         for wire in self.wires {
             if wire.search.is_some() {
                 continue;
             }
-            let Some(relayed) = wire.relayed else {
-                unseen_claims.push((wire.opened_at, wire.claimed));
-                unseen.extend(wire.truths);
-                continue;
-            };
+            let Some(relayed) = wire.relayed else { continue };
             connections.push(KnownConnection {
                 connection: relayed.id().0,
                 client: wire.actor,
@@ -192,12 +182,12 @@ impl<'a> StoryStage<'a> {
         }
         let (shifts, seen_down, curtain) = (self.shifts, self.prober.seen_down, self.now);
         let (parted, findings, own_pauses) = (self.story.parted(), self.relay.findings, self.own_pauses);
-        PlayedStory { connections, unseen, unseen_claims, shifts, parted, seen_down, own_pauses, curtain, findings }
+        PlayedStory { connections, shifts, parted, seen_down, own_pauses, curtain, findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
     fn hear_last_words(&mut self) {
-        while let Some(Reverse(DueEvent(_, _, happens))) = self.due.pop() {
+        while let Some(happens) = self.due.take() {
             if let StageEvent::FromServer(wire, item @ ConversationItem::Bytes(_)) = happens {
                 self.hear_server(wire, item);
             }

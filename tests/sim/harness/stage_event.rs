@@ -1,11 +1,9 @@
 //! What happens on the stage of a story, each at its time.
 
-use std::cmp::Ordering;
-
-use super::ensemble::LinkId;
-use crate::ids::ServerId;
-use crate::session::connection_end::CloseKind;
-use crate::time::Timestamp;
+use zoogate::ids::ServerId;
+use zoogate::session::connection_end::CloseKind;
+use zoogate::sim::LinkId;
+use zoogate::time::Timestamp;
 
 /// One piece of a conversation on its way.
 #[derive(Clone, Debug)]
@@ -41,24 +39,4 @@ pub(super) enum StageEvent {
     AtServer(usize, ConversationItem),
     FromServer(usize, ConversationItem),
     AtClient(usize, ConversationItem),
-}
-
-/// Something, when it is due, and its place among what is due at the same time.
-pub(super) struct DueEvent(pub(super) Timestamp, pub(super) u64, pub(super) StageEvent);
-
-impl PartialEq for DueEvent {
-    fn eq(&self, other: &Self) -> bool {
-        self.1 == other.1
-    }
-}
-impl Eq for DueEvent {}
-impl PartialOrd for DueEvent {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for DueEvent {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
 }

@@ -1,8 +1,9 @@
 //! Where the proxy cannot know, more than one reason is right: each such freedom by name, and why it is there.
 
 /// Why more than one reason is right for an end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Freedom {
+#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::VariantArray, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub(crate) enum Freedom {
     /// Something was done to the session past the proxy.
     Unseen,
     /// The server, or the leader, stopped or began to serve at about the same time.
@@ -31,41 +32,15 @@ pub enum Freedom {
 
 impl Freedom {
     /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Unseen,
-        Self::Outage,
-        Self::Gone,
-        Self::TwoOut,
-        Self::Unanswered,
-        Self::Cut,
-        Self::Closing,
-        Self::Over,
-        Self::Claimed,
-        Self::Silent,
-        Self::Crossed,
-        Self::Paused,
-    ];
+    pub(crate) const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Its name.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Unseen => "unseen",
-            Self::Outage => "outage",
-            Self::Gone => "gone",
-            Self::TwoOut => "two_out",
-            Self::Unanswered => "unanswered",
-            Self::Cut => "cut",
-            Self::Closing => "closing",
-            Self::Over => "over",
-            Self::Claimed => "claimed",
-            Self::Silent => "silent",
-            Self::Crossed => "crossed",
-            Self::Paused => "paused",
-        }
+    pub(crate) fn label(self) -> &'static str {
+        self.into()
     }
 
     /// Why the proxy cannot know.
-    pub fn why(self) -> &'static str {
+    pub(crate) fn why(self) -> &'static str {
         match self {
             Self::Unseen => "the claim or close that ended it went past the proxy",
             Self::Outage => "its server, or the leader, went or came back at the same time",

@@ -5,9 +5,11 @@ use std::time::Duration;
 use super::sent_claims::ClaimOwner;
 use super::stage::{PROXY, StoryStage};
 use super::stage_event::{ConversationItem, StageEvent};
-use crate::ids::{ServerId, SessionId};
-use crate::route::{ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, RECHECK, ServerCandidate, choose, claim_lasts};
-use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
+use zoogate::ids::{ServerId, SessionId};
+use zoogate::route::{
+    ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, RECHECK, ServerCandidate, choose, claim_lasts,
+};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 
 /// How long a probe is waited for before what was seen is decided upon again.
 const PROBE_WAIT: Duration = Duration::from_millis(50);
