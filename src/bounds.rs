@@ -14,7 +14,7 @@ use crate::proxy::{
 };
 use crate::route;
 use crate::session::ledger::{self, controller_roles, decision_queue, retention};
-use crate::session::{connection_end, identity, inspector, own_pause as known_pauses, path_ring, pending, watches};
+use crate::session::{connection_end, inspector, own_pause as known_pauses, path_ring, pending, short_path, watches};
 use crate::state::readers;
 pub use quantity::BoundQuantity;
 
@@ -206,7 +206,7 @@ bounds! {
     "claims in the history of one session" [claims: count ledger::HISTORY]
         "{claims}; forged ones are forgotten first, the current one never",
         "`forgotten` in the session's JSON";
-    "bytes of an identity" [identity: bytes identity::IDENTITY_PATH_CAP]
+    "bytes of an identity" [identity: bytes short_path::IDENTITY_PATH_CAP]
         "{identity}",
         "";
     "series by session" []

@@ -19,6 +19,7 @@ pub(crate) mod cpu_throttle;
 mod disconnect;
 mod error;
 mod query;
+mod session_holder;
 pub(crate) mod streamed_list;
 mod views;
 

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use super::session_holder::holder;
 use crate::api::ListParameters;
 use crate::ids::{ServerId, SessionId};
 use crate::observe::ProxyTelemetry;
@@ -132,7 +133,7 @@ impl ListFilter {
     }
 
     pub(super) fn identity_fits(&self, identity: Option<HolderIdentity>, client: Option<SocketAddr>) -> bool {
-        let fits = |wanted: &str| super::views::holder(identity, client).is_some_and(|name| name.contains(wanted));
+        let fits = |wanted: &str| holder(identity, client).is_some_and(|name| name.contains(wanted));
         self.identity.as_deref().is_none_or(fits)
     }
 }

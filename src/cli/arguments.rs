@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::disconnect::DisconnectTarget;
+use super::disconnect_target::DisconnectTarget;
 use super::explain;
 use crate::api::ListParameters;
 use crate::config::{self, ConfigKeys, LogLevel};

@@ -9,6 +9,7 @@ use super::CommandOutcome;
 use super::admin_client::AdminClient;
 use super::arguments::QueryOptions;
 use super::cell::CellValue as _;
+use super::disconnect_target::DisconnectTarget;
 use super::table::{Column, TextTable};
 use crate::api::{
     ApiList as _, ApiWord, ConnectionList, ConnectionView, DisconnectAnswer, DisconnectRequest, DisconnectedList,
@@ -26,34 +27,6 @@ const COLUMNS: &[Column<DisconnectAnswer>] = &[
     ("SERVER", |one| one.server.cell()),
     ("ENDED", |one| one.ended.cell()),
 ];
-
-/// What is to be disconnected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DisconnectTarget {
-    /// All open connections of a session.
-    Session(SessionId),
-    /// One connection.
-    Connection(ConnectionId),
-}
-
-impl DisconnectTarget {
-    /// Reads `0x…` as a session, and a decimal number as a connection.
-    ///
-    /// # Errors
-    /// What is expected, when it is neither.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let is_session = text.starts_with("0x") || text.starts_with("0X");
-        if is_session && let Ok(session) = SessionId::parse(text) {
-            return Ok(Self::Session(session));
-        }
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse().ok().filter(|_| digits).map(|number| Self::Connection(ConnectionId(number)));
-        number.ok_or_else(|| {
-            "expected a session such as 0x100001a2b3c0000 (with 0x), or the number of a connection such as 12"
-                .to_owned()
-        })
-    }
-}
 
 /// Ends what is open of the target, and says how each connection ended.
 pub(super) fn disconnect(

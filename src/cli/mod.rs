@@ -10,6 +10,7 @@ mod cell;
 mod check;
 mod demo;
 mod disconnect;
+mod disconnect_target;
 mod explain;
 mod lists;
 mod print_config;

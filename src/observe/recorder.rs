@@ -14,9 +14,6 @@ use crate::session::watches::WatchTable;
 use crate::time::Timestamp;
 use crate::wire::{ErrorCode, OpCode};
 
-/// The operation of replies whose request is not known; no server has it.
-pub(super) const UNKNOWN: OpCode = OpCode(i32::MIN);
-
 /// The counting end of one connection. Belongs to its relay task.
 #[derive(Debug)]
 pub struct Recorder {
@@ -170,6 +167,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use crate::ids::{Xid, Zxid};
+    use crate::observe::reply_batch::UNKNOWN;
     use crate::session::RequestPath;
     use crate::session::event::Request;
 

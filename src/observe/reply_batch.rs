@@ -4,11 +4,13 @@
 //! clock once, all of them have the same latency. Instead of one record each they make a run, whose record costs as
 //! much as a single one.
 
-use super::recorder::UNKNOWN;
 use crate::ids::Zxid;
 use crate::session::event::Reply;
 use crate::time::Timestamp;
 use crate::wire::OpCode;
+
+/// The operation of replies whose request is not known; no server has it.
+pub(super) const UNKNOWN: OpCode = OpCode(i32::MIN);
 
 /// Bytes of the length in front of every frame.
 const LENGTH_BYTES: u64 = 4;

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::probe_question::ProbeQuestion;
+use super::probe_question::{ProbeQuestion, QUESTION};
 use crate::ids::ServerId;
 use crate::lock::lock;
 use crate::time::Timestamp;
@@ -22,9 +22,6 @@ use crate::time::Timestamp;
 pub(crate) const RECENT: Duration = Duration::from_millis(100);
 /// How long the end of an echo is waited for, once its word is known to have come in.
 const ECHO_END: Duration = Duration::from_millis(20);
-/// The prober's own question.
-pub(super) const QUESTION: &str = "srvr";
-
 /// What goes out and comes in.
 #[derive(Debug)]
 pub(super) struct LoopDetector {

@@ -4,8 +4,10 @@
 //! for the length of a frame, for which it makes room: 1.9 GB for `srvr`. So a server that nothing is known of is asked
 //! `ruok` first; a refusal of that word shows a ZooKeeper, and a server that answers it is asked `srvr` once.
 
-use super::loop_detector::QUESTION;
 use crate::session::probe_result::{ProbeResult, ServerHealth};
+
+/// The prober's own question.
+pub(super) const QUESTION: &str = "srvr";
 
 /// What a server answers when it is well.
 const WELL: &[u8] = b"imok";

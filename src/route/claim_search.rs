@@ -12,7 +12,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::claim_step::{ClaimStep, ClaimTerms, TurnedAway};
 use super::policy::ServerCandidate;
-use super::search_view::SearchView;
+use super::search_view::{EVIDENCE_SETTLES, SearchView};
 use super::server_snapshot::ServerSnapshot;
 use crate::ids::ServerId;
 use crate::session::probe_result::{ServerHealth, ServerRole};
@@ -23,9 +23,6 @@ use crate::time::Timestamp;
 pub const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// The shortest patience with which a server is looked for.
 pub const SHORTEST_PATIENCE: Duration = Duration::from_secs(30);
-/// How long another server must have been seen to work while the asked one gave no sign: when a leader thaws, all
-/// answer within some milliseconds of each other.
-pub const EVIDENCE_SETTLES: Duration = Duration::from_millis(500);
 /// How often what was seen is looked at again while a claim waits.
 pub const RECHECK: Duration = Duration::from_millis(200);
 

@@ -8,11 +8,10 @@ mod roster;
 mod search_view;
 mod server_snapshot;
 
-pub use claim_search::{
-    ClaimSearch, EVIDENCE_SETTLES, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts,
-};
+pub use claim_search::{ClaimSearch, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
 pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
 pub use complaint_log::{COMPLAINT_COUNTS, COMPLAINTS, ComplaintLog, ServerComplaint, ServerWork, UNANSWERED_COUNTS};
 pub use policy::{CandidateOrder, ConnectIntent, ServerCandidate, choose};
 pub use roster::{ServerEntry, ServerRoster};
+pub use search_view::EVIDENCE_SETTLES;
 pub use server_snapshot::{PROBE_FRESH, ServerSnapshot, UNREACHED_COUNTS, UNRESPONSIVE_AFTER};

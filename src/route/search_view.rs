@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use super::claim_search::EVIDENCE_SETTLES;
 use super::policy::ServerCandidate;
 use super::server_snapshot::ServerSnapshot;
 use crate::ids::ServerId;
 use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::time::Timestamp;
+
+/// How long another server must have been seen to work while the asked one gave no sign: when a leader thaws, all
+/// answer within some milliseconds of each other.
+pub const EVIDENCE_SETTLES: Duration = Duration::from_millis(500);
 
 /// What a decision looks at.
 #[derive(Clone, Copy)]

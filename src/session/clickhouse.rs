@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::identity::ShortPath;
+use super::short_path::ShortPath;
 
 /// What a ClickHouse server is known by. Ordered by how much it says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

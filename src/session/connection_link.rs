@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::connection_end::UnansweredRequest;
 use super::event::{Event, RefusedRequest};
-use super::identity::ShortPath;
+use super::short_path::ShortPath;
 use super::transition::SessionTransition;
 use super::verdict::RouteReason;
 use crate::ids::{ConnectionId, ServerId};

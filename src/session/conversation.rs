@@ -6,9 +6,10 @@ pub(super) use replies::ReplyReader;
 
 use super::connection_end::LongReply;
 use super::event::{Event, EventSink, Request};
-use super::identity::{HolderIdentity, ShortPath, controller_chroot};
+use super::identity::{HolderIdentity, controller_chroot};
 use super::pending::{Pending, PendingRequests};
 use super::pings::PendingPings;
+use super::short_path::ShortPath;
 use crate::ids::Xid;
 use crate::time::Timestamp;
 use crate::wire::layout::request_plan;

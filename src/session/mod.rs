@@ -17,6 +17,7 @@ pub(crate) mod pending;
 mod pings;
 pub mod probe_result;
 mod request_path;
+pub mod short_path;
 pub mod transition;
 pub mod verdict;
 pub mod watches;

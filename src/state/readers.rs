@@ -100,7 +100,7 @@ impl TrafficState {
     /// A connection that is open, by its number.
     pub fn open_connection(&self, connection: ConnectionId) -> Option<ConnectionSummary> {
         let open = self.ledger().open_connection(connection).copied();
-        let seeking = || self.seeking_one(connection).map(|one| ConnectionSummary::of_seeking(&one));
+        let seeking = || self.seeking_clients().get(connection).map(|one| ConnectionSummary::of_seeking(&one));
         open.map(|open| ConnectionSummary::of_open(connection, &open)).or_else(seeking)
     }
 
@@ -110,7 +110,7 @@ impl TrafficState {
         limit: usize,
         wanted: impl Fn(&ConnectionSummary) -> bool,
     ) -> (Vec<ConnectionKey>, bool) {
-        let seeking = self.seeking().into_iter().map(|one| ConnectionSummary::of_seeking(&one));
+        let seeking = self.seeking_clients().all().into_iter().map(|one| ConnectionSummary::of_seeking(&one));
         let seeking: Vec<_> = seeking.filter(|facts| wanted(facts)).collect();
         let mut found = connections(&self.ledger(), wanted);
         found.extend(
@@ -129,7 +129,7 @@ impl TrafficState {
 
     /// Copies connections out. Those that are elsewhere or forgotten meanwhile are left out.
     pub fn connections(&self, keys: &[ConnectionKey]) -> Vec<ConnectionRow> {
-        let seeking = |key: &ConnectionKey| self.seeking_one(key.connection).map(ConnectionRow::Seeking);
+        let seeking = |key: &ConnectionKey| self.seeking_clients().get(key.connection).map(ConnectionRow::Seeking);
         let ledger = self.ledger();
         keys.iter().filter_map(|key| row(&ledger, *key).or_else(|| seeking(key))).collect()
     }

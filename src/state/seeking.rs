@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use foldhash::quality::RandomState;
 
-use super::TrafficState;
 use super::rows::SeekingClient;
 use crate::ids::ConnectionId;
 use crate::lock::lock;
@@ -27,21 +26,20 @@ impl Drop for SeekingClaim<'_> {
     }
 }
 
-impl TrafficState {
-    /// Lists a client whose claim waits while no server has been asked for it.
-    pub fn seeking_claim(&self, client: SeekingClient) -> SeekingClaim<'_> {
-        let clients = self.seeking_clients();
-        lock(&clients.0).insert(client.connection, client);
-        SeekingClaim { clients, connection: client.connection }
+impl SeekingClients {
+    /// Lists one for as long as what this returns lives.
+    pub(super) fn add(&self, client: SeekingClient) -> SeekingClaim<'_> {
+        lock(&self.0).insert(client.connection, client);
+        SeekingClaim { clients: self, connection: client.connection }
     }
 
-    /// Clients for which no server has been asked yet, in no order.
-    pub(super) fn seeking(&self) -> Vec<SeekingClient> {
-        lock(&self.seeking_clients().0).values().copied().collect()
+    /// All of them, in no order.
+    pub(super) fn all(&self) -> Vec<SeekingClient> {
+        lock(&self.0).values().copied().collect()
     }
 
     /// One of them.
-    pub(super) fn seeking_one(&self, connection: ConnectionId) -> Option<SeekingClient> {
-        lock(&self.seeking_clients().0).get(&connection).copied()
+    pub(super) fn get(&self, connection: ConnectionId) -> Option<SeekingClient> {
+        lock(&self.0).get(&connection).copied()
     }
 }

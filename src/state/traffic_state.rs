@@ -11,7 +11,8 @@ use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 
 use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
-use super::seeking::SeekingClients;
+use super::rows::SeekingClient;
+use super::seeking::{SeekingClaim, SeekingClients};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
@@ -110,6 +111,11 @@ impl TrafficState {
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, SessionLedger> {
         lock(&self.ledger)
+    }
+
+    /// Lists a client whose claim waits while no server has been asked for it.
+    pub fn seeking_claim(&self, client: SeekingClient) -> SeekingClaim<'_> {
+        self.seeking.add(client)
     }
 
     pub(super) fn seeking_clients(&self) -> &SeekingClients {

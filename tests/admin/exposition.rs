@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use zoogate::ids::{ConnectionId, SessionId};
 use zoogate::observe::catalog::{CATALOG, MetricKind};
-use zoogate::session::identity::{HolderIdentity, ShortPath};
+use zoogate::session::identity::HolderIdentity;
+use zoogate::session::short_path::ShortPath;
 use zoogate::session::transition::SessionTransition;
 use zoogate::wire::OpCode;
 

@@ -2,8 +2,9 @@
 
 use zoogate::ids::SessionId;
 use zoogate::session::SessionLedger;
-use zoogate::session::identity::{HolderIdentity, ShortPath};
+use zoogate::session::identity::HolderIdentity;
 use zoogate::session::ledger::{LedgerLimits, SessionEnd, SessionRecord, SessionState};
+use zoogate::session::short_path::ShortPath;
 use zoogate::session::transition::SessionTransition;
 use zoogate::wire::handshake::PasswordCheck;
 

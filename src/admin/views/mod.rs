@@ -11,23 +11,15 @@ mod servers;
 mod session_detail;
 mod sessions;
 
-use std::net::SocketAddr;
-
 use crate::api::NamedServer;
 use crate::ids::ServerId;
 use crate::observe::ProxyTelemetry;
-use crate::session::identity::HolderIdentity;
 
 pub(super) use connections::{CONNECTION_FILTERS, connections};
 pub(super) use moves::{MOVE_FILTERS, REFUSAL_FILTERS, moves, session_moved};
 pub(super) use servers::{SERVER_FILTERS, servers};
 pub(super) use session_detail::session_detail;
 pub(super) use sessions::{SESSION_FILTERS, sessions};
-
-/// Who holds a session: by what it did, otherwise by its peer address.
-pub(super) fn holder(identity: Option<HolderIdentity>, client: Option<SocketAddr>) -> Option<String> {
-    identity.map(|identity| identity.to_string()).or_else(|| client.map(|client| client.to_string()))
-}
 
 /// A server as lists show it.
 fn named_server(telemetry: &ProxyTelemetry, server: impl Into<Option<ServerId>>) -> NamedServer {

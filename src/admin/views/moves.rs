@@ -2,9 +2,10 @@
 
 use super::fact::facts;
 use super::moment::moment;
+use super::named_server;
 use super::request::request;
-use super::{holder, named_server};
 use crate::admin::query::ListFilter;
+use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, MoveList, MoveView, RefusalList, RefusalView};
 use crate::observe::ProxyTelemetry;

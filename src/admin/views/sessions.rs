@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 
 use super::moment::moment;
-use super::{holder, named_server};
+use super::named_server;
 use crate::admin::query::ListFilter;
+use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, SessionList, SessionView, WatchesView};
 use crate::ids::SessionId;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::SessionLedger;
 use super::session_record::SessionRecord;
 use crate::ids::SessionId;
-use crate::session::identity::{HolderIdentity, ShortPath};
+use crate::session::identity::HolderIdentity;
+use crate::session::short_path::ShortPath;
 use crate::time::Timestamp;
 
 /// Clusters whose controller is remembered; of further ones only the end of its session takes the role away.

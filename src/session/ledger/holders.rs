@@ -7,7 +7,8 @@ use foldhash::quality::RandomState;
 
 use crate::ids::SessionId;
 use crate::session::clickhouse::ClickHouseServer;
-use crate::session::identity::{HolderIdentity, ShortPath};
+use crate::session::identity::HolderIdentity;
+use crate::session::short_path::ShortPath;
 
 /// A name that lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use super::handshake::ADDRESSES;
-use super::server::TOGETHER;
+use super::spans::{ROUNDING, TOGETHER, is_late};
 use super::{RuleInput, moved, pause};
 use crate::session::connection_end::{CloseKind, ServerSilence};
 use crate::session::fact::ClientFact;
 use crate::session::ledger::unexplained_close::UnexplainedClose;
 use crate::session::verdict::{EndReason, Explanation};
-
-/// Room for the rounding of a client's clock, and for the way from the server to it.
-pub(super) const ROUNDING: Duration = Duration::from_millis(50);
 
 /// How long a client's end and an answer that crossed it may be apart: there and back again between it and the proxy,
 /// which is near.
@@ -101,11 +97,6 @@ fn answered_late(close: &UnexplainedClose) -> Option<Duration> {
     let attached_at = close.attached_at().filter(|at| close.ended_at.since(*at) <= CROSSING)?;
     let waited = attached_at.since(close.claim.claimed_at);
     is_late(close, waited).then_some(waited)
-}
-
-/// Whether a client gives a claim up that was not answered for so long.
-pub(super) fn is_late(close: &UnexplainedClose, waited: Duration) -> bool {
-    waited >= close.claim.timeout() / ADDRESSES
 }
 
 /// Whether the client itself had been silent for longer than it pings (a third of the timeout), with half as much

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::client::is_late;
-use super::server::{CLOSE_REACHES, TOGETHER, by_answered_reattach, by_reattach, others};
+use super::server::{by_answered_reattach, by_reattach, others};
+use super::spans::{CLOSE_REACHES, TOGETHER, is_late};
 use super::{RuleInput, dialect, pause};
 use crate::ids::Zxid;
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
@@ -17,10 +17,6 @@ use crate::session::verdict::{EndReason, Explanation};
 /// How long after it was seen down a server may still be starting: it accepts connections before it serves
 /// (protocol.md §10).
 const STARTING: Duration = Duration::from_secs(5);
-
-/// A client waits for the answer to its claim for its timeout divided by the number of its addresses (protocol.md
-/// §10); one that leaves before a share of this many has other reasons.
-pub(super) const ADDRESSES: u32 = 6;
 
 /// A server that takes no more connections closes within milliseconds; one that held a claim for longer was waiting
 /// for its leader.

@@ -11,6 +11,7 @@ mod handshake;
 mod moved;
 mod pause;
 mod server;
+mod spans;
 
 use std::time::Duration;
 

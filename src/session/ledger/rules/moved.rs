@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::server::TOGETHER;
+use super::spans::TOGETHER;
 use super::{RuleInput, still_serving_fact};
 use crate::ids::ServerId;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, UnansweredRequest};

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::RuleInput;
-use super::client::{ROUNDING, is_late};
-use super::server::TOGETHER;
+use super::spans::{ROUNDING, TOGETHER, is_late};
 use crate::session::fact::ProxyFact;
 use crate::session::verdict::{EndReason, Explanation};
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::spans::{CLOSE_REACHES, TOGETHER};
 use super::{RuleInput, answer_to, moved, pause, says_over, still_serving_fact};
 use crate::session::connection_end::ServerSilence;
 use crate::session::fact::{ClientFact, EnsembleFact, Fact, ServerFact, SessionFact};
@@ -12,16 +13,8 @@ use crate::session::ledger::unexplained_close::UnexplainedClose;
 use crate::session::verdict::{EndReason, Explanation};
 use crate::time::Timestamp;
 
-/// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
-/// milliseconds, the rest is room for a loaded proxy and for a quorum round.
-pub(super) const TOGETHER: Duration = Duration::from_secs(1);
-
 /// How much later than one server another one carries out the same transaction, usually: some hops.
 const SKEW: Duration = Duration::from_millis(100);
-
-/// How long after a session was closed a server that lags may still carry one of its connections: one that lags
-/// by more than `syncLimit` ticks (10 s in the sample configuration) is thrown out of the ensemble.
-pub(super) const CLOSE_REACHES: Duration = Duration::from_secs(10);
 
 /// How long before its clients are dropped a thawing server may have been asked last without an answer: a question
 /// is given up after about a second, and the next one may still wait for its answer when the server thaws.

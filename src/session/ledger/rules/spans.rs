@@ -1,0 +1,25 @@
+//! How far apart things may be seen that belong together, and how long clients wait.
+
+use std::time::Duration;
+
+use crate::session::ledger::unexplained_close::UnexplainedClose;
+
+/// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
+/// milliseconds, the rest is room for a loaded proxy and for a quorum round.
+pub(super) const TOGETHER: Duration = Duration::from_secs(1);
+
+/// How long after a session was closed a server that lags may still carry one of its connections: one that lags
+/// by more than `syncLimit` ticks (10 s in the sample configuration) is thrown out of the ensemble.
+pub(super) const CLOSE_REACHES: Duration = Duration::from_secs(10);
+
+/// Room for the rounding of a client's clock, and for the way from the server to it.
+pub(super) const ROUNDING: Duration = Duration::from_millis(50);
+
+/// A client waits for the answer to its claim for its timeout divided by the number of its addresses (protocol.md
+/// §10); one that leaves before a share of this many has other reasons.
+pub(super) const ADDRESSES: u32 = 6;
+
+/// Whether a client gives a claim up that was not answered for so long.
+pub(super) fn is_late(close: &UnexplainedClose, waited: Duration) -> bool {
+    waited >= close.claim.timeout() / ADDRESSES
+}
