@@ -102,10 +102,11 @@ pub const CLAIMANTS: usize = 4_096;
 /// Claims that are kept of one of them.
 pub(crate) const CLAIMANT_HISTORY: usize = 8;
 
-/// How many closes of a burst are resolved at a transition, and at a tick: some microseconds each, during which the
-/// ledger cannot be asked anything else.
+/// How many cases are heard or decided at once: some microseconds each, during which the ledger cannot be asked anything
+/// else, and half a kilobyte for what was found out.
 const RESOLVED_AT_ONCE: usize = 64;
-const RESOLVED_A_TICK: usize = 2_048;
+/// Parts of a tick: what is left then waits for the next one.
+pub const PARTS_OF_A_TICK: usize = 32;
 
 /// What the ledger could not keep or place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -217,16 +218,29 @@ impl SessionLedger {
             SessionTransition::ProxyPaused(pause) => self.proxy_paused(pause),
         }
         self.resolve_finished_bursts(RESOLVED_AT_ONCE);
+        self.make_room();
         self.let_go();
     }
 
     /// Decides what has waited long enough. Nearly free when nothing waits.
     pub fn tick(&mut self, now: Timestamp) {
-        self.expire_deadlines(now);
-        self.resolve_finished_bursts(RESOLVED_A_TICK);
+        let _left = (0..PARTS_OF_A_TICK).find(|_| !self.tick_part(now));
+    }
+
+    /// A part of a [`tick`](Self::tick) that takes no time to speak of, so that others may ask and be told between two of
+    /// them; whether another one is due.
+    pub fn tick_part(&mut self, now: Timestamp) -> bool {
+        let more = self.expire_deadlines(now, RESOLVED_AT_ONCE);
+        self.resolve_finished_bursts(RESOLVED_AT_ONCE);
         self.sessions.tick(now);
         self.claimants.tick(now);
         self.let_go();
+        more || !self.over.is_empty()
+    }
+
+    /// Whether something was found out and not polled yet.
+    pub fn has_findings(&self) -> bool {
+        !self.findings.is_empty()
     }
 
     /// The next thing that was found out.

@@ -19,14 +19,17 @@ pub const IN_FLIGHT_CAP: usize = 4096;
 /// Entries that are looked at for the replies of one wake-up that are not the oldest request's: some tens of
 /// microseconds. A peer that needs more is not answered in order by any server, and its further replies of that wake-up
 /// count as replies to nothing.
-pub(crate) const LOOKED_AT: usize = 64 * 1024;
+pub(crate) const LOOKED_AT: usize = 16 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum PendingState {
     Waiting,
-    /// A later request was answered before it.
+    /// A later request was answered before it. None before it is [`PendingState::Waiting`], but for what is answered aside.
     Skipped,
+    /// Its turn had come; the same holds of those before it.
     Answered,
+    /// Answered past others that may wait still.
+    Overtook,
 }
 
 /// A request in flight.
@@ -42,6 +45,10 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    fn is_answered(&self) -> bool {
+        matches!(self.state, PendingState::Answered | PendingState::Overtook)
+    }
+
     /// Auth and SASL are answered by another thread of the server, out of order (`processPacket`).
     fn is_aside(&self) -> bool {
         matches!(self.op, OpCode::AUTH | OpCode::SASL)
@@ -64,12 +71,12 @@ pub(super) struct ReplyMatch {
 /// The requests in flight, oldest first.
 #[derive(Default, Debug)]
 pub(super) struct PendingRequests {
-    /// The first entry is never [`PendingState::Answered`]; len <= IN_FLIGHT_CAP.
+    /// The first entry is not answered; len <= IN_FLIGHT_CAP.
     ring: VecDeque<Pending>,
     paths: PathRing,
     /// Entries in [`PendingState::Skipped`].
     skipped: u32,
-    /// Entries in [`PendingState::Answered`].
+    /// Entries that are answered.
     answered: u32,
     /// Requests that found no room, ever.
     untracked: u64,
@@ -136,37 +143,58 @@ impl PendingRequests {
         if self.looked_at >= LOOKED_AT {
             return None;
         }
-        // Xids are unique only among requests in flight, so an entry that was answered must not match again.
-        let place = self.ring.iter().position(|entry| entry.xid == xid && entry.state != PendingState::Answered);
-        // Counted whether found or not: a server that answers nothing that was asked would otherwise search for free.
-        self.looked_at += place.unwrap_or(self.ring.len());
-        let place = place?;
+        let place = self.place_of(xid)?;
         let request = self.ring[place];
-        let mut skipped = 0;
+        let in_order = in_order && !request.is_aside();
         // Only a reply that keeps the order proves that those before it were passed over. One that was itself skipped
         // has shown that already.
-        if in_order && !request.is_aside() && request.state == PendingState::Waiting {
-            for entry in self.ring.range_mut(..place) {
-                if entry.state == PendingState::Waiting && !entry.is_aside() {
-                    entry.state = PendingState::Skipped;
-                    skipped += 1;
-                }
-            }
-        }
-        self.skipped += skipped;
+        let skipped = if in_order && request.state == PendingState::Waiting { self.skip_before(place) } else { 0 };
         // The reply came after all, so nothing was lost: the gap is taken back.
         if request.state == PendingState::Skipped {
             self.skipped -= 1;
         }
-        self.ring[place].state = PendingState::Answered;
+        let was_its_turn = in_order || request.state == PendingState::Skipped;
+        self.ring[place].state = if was_its_turn { PendingState::Answered } else { PendingState::Overtook };
         self.answered += 1;
         self.drop_answered();
         Some(ReplyMatch { request, skipped })
     }
 
+    /// Where the oldest request with this xid stands, behind where it should: a client counts on, so a request is about
+    /// as far from the first one as its xid is.
+    fn place_of(&mut self, xid: Xid) -> Option<usize> {
+        // Xids are unique only among requests in flight, so an entry that was answered must not match again.
+        let wanted = |entry: &Pending| entry.xid == xid && !entry.is_answered();
+        let counted = self.ring.front().map_or(0, |first| xid.0.saturating_sub(first.xid.0));
+        let start = usize::try_from(counted).unwrap_or(0).min(self.ring.len());
+        let behind = self.ring.range(start..).position(wanted).map(|steps| start + steps);
+        let place = behind.or_else(|| self.ring.range(..start).position(wanted));
+        // Counted whether found or not: a server that answers nothing that was asked would otherwise search for free.
+        self.looked_at += behind.map_or(self.ring.len(), |place| place - start);
+        place
+    }
+
+    /// Marks those before a reply that keeps the order, back to where that was done before; how many it is.
+    fn skip_before(&mut self, place: usize) -> u32 {
+        let mut skipped = 0;
+        for entry in self.ring.range_mut(..place).rev() {
+            self.looked_at += 1;
+            match entry.state {
+                PendingState::Skipped | PendingState::Answered => break,
+                PendingState::Waiting if !entry.is_aside() => {
+                    entry.state = PendingState::Skipped;
+                    skipped += 1;
+                }
+                PendingState::Waiting | PendingState::Overtook => {}
+            }
+        }
+        self.skipped += skipped;
+        skipped
+    }
+
     fn drop_answered(&mut self) {
         // Only at the front: taking an entry out of the middle would move all behind it.
-        while self.ring.front().is_some_and(|entry| entry.state == PendingState::Answered) {
+        while self.ring.front().is_some_and(Pending::is_answered) {
             self.ring.pop_front();
             self.answered -= 1;
         }
@@ -187,7 +215,7 @@ impl PendingRequests {
     /// awaits no reply to it.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Pending> {
         let awaited = |entry: &&Pending| !entry.is_aside() && !entry.is_unawaited();
-        self.ring.iter().filter(|entry| entry.state != PendingState::Answered).filter(awaited)
+        self.ring.iter().filter(|entry| !entry.is_answered()).filter(awaited)
     }
 
     /// Requests in flight, untracked ones not counted.
@@ -310,6 +338,32 @@ mod tests {
         assert!(answer(&mut pending, Xid(0), true).is_some(), "the oldest one needs no search");
         pending.begin();
         assert!(pending.search(last, true).is_some());
+    }
+
+    #[test]
+    fn replies_behind_one_that_never_comes_are_not_searched_for() {
+        let mut pending = pending(&[1]);
+        pending.push(Xid(-4), OpCode::AUTH, 40, Timestamp(8));
+        for xid in 2..IN_FLIGHT_CAP as i64 {
+            pending.push(Xid(xid), OpCode::GET_DATA, 20, Timestamp(7));
+        }
+        pending.begin();
+        for xid in 2..IN_FLIGHT_CAP as i64 {
+            assert_eq!(answer(&mut pending, Xid(xid), true).unwrap().skipped, u32::from(xid == 2));
+        }
+        assert_eq!((pending.len(), pending.skipped()), (2, 1));
+        assert!(pending.looked_at < 3 * IN_FLIGHT_CAP, "{} entries were looked at", pending.looked_at);
+        assert_eq!(answer(&mut pending, Xid(-4), true).unwrap().request.op, OpCode::AUTH);
+        assert_eq!(answer(&mut pending, Xid(1), true).unwrap().request.xid, Xid(1));
+        assert!(pending.ring.is_empty());
+    }
+
+    #[test]
+    fn one_that_overtakes_others_proves_nothing_of_those_before_it() {
+        let mut pending = pending(&[1, 2, 3, 4]);
+        assert_eq!(answer(&mut pending, Xid(3), false).unwrap().skipped, 0);
+        assert_eq!(answer(&mut pending, Xid(4), true).unwrap().skipped, 2, "the first two");
+        assert_eq!((pending.skipped(), pending.len()), (2, 2));
     }
 
     #[test]

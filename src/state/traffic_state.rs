@@ -16,7 +16,7 @@ use super::seeking::{SeekingClaim, SeekingClients};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
-use crate::session::ledger::{LedgerLimits, SessionLedger, SessionRecord};
+use crate::session::ledger::{LedgerLimits, PARTS_OF_A_TICK, SessionLedger, SessionRecord};
 use crate::session::own_pause::ThreadPlace;
 use crate::session::transition::{LedgerFinding, SessionTransition};
 use crate::session::verdict::EndReason;
@@ -48,6 +48,9 @@ pub struct SessionHome {
     pub fell_silent: bool,
 }
 
+/// Findings that are taken out of the ledger before the sinks are told, half a kilobyte each: a storm makes thousands.
+const FINDINGS_AT_ONCE: usize = 64;
+
 /// What came of a transition or of time.
 #[derive(Default)]
 struct StateOutcome {
@@ -56,6 +59,8 @@ struct StateOutcome {
     inquiries: Vec<ServerId>,
     /// Sessions that the ledger has forgotten.
     forgotten: Vec<SessionId>,
+    /// Whether there are more findings, which are still the ledger's.
+    more: bool,
 }
 
 impl TrafficState {
@@ -95,18 +100,33 @@ impl TrafficState {
 
     /// Decides what is due and publishes what is found. Returns the servers to probe.
     pub fn tick(&self, now: Timestamp) -> Vec<ServerId> {
-        let outcome = {
-            let mut ledger = self.ledger();
-            ledger.tick(now);
-            StateOutcome::take(&mut ledger)
-        };
-        self.tell(outcome)
+        let mut inquiries = Vec::new();
+        for _ in 0..PARTS_OF_A_TICK {
+            let (outcome, more) = {
+                let mut ledger = self.ledger();
+                let more = ledger.tick_part(now);
+                (StateOutcome::take(&mut ledger), more)
+            };
+            inquiries.append(&mut self.tell(outcome));
+            if !more {
+                break;
+            }
+        }
+        inquiries
     }
 
-    fn tell(&self, outcome: StateOutcome) -> Vec<ServerId> {
-        outcome.forgotten.iter().for_each(|session| self.changes.send(StateChange::Forgotten(*session)));
-        outcome.findings.iter().for_each(|finding| self.changes.send(StateChange::Found(finding)));
-        outcome.inquiries
+    /// Tells the sinks what came of something, and then what there was more of.
+    fn tell(&self, mut outcome: StateOutcome) -> Vec<ServerId> {
+        let mut inquiries = Vec::new();
+        loop {
+            outcome.forgotten.iter().for_each(|session| self.changes.send(StateChange::Forgotten(*session)));
+            outcome.findings.iter().for_each(|finding| self.changes.send(StateChange::Found(finding)));
+            inquiries.append(&mut outcome.inquiries);
+            if !outcome.more {
+                return inquiries;
+            }
+            outcome = StateOutcome::take(&mut self.ledger());
+        }
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, SessionLedger> {
@@ -187,7 +207,8 @@ impl StateOutcome {
     /// What the ledger has to say.
     fn take(ledger: &mut SessionLedger) -> Self {
         let mut outcome = Self::default();
-        outcome.findings.extend(std::iter::from_fn(|| ledger.poll_finding()));
+        outcome.findings.extend(std::iter::from_fn(|| ledger.poll_finding()).take(FINDINGS_AT_ONCE));
+        outcome.more = ledger.has_findings();
         outcome.forgotten.extend(std::iter::from_fn(|| ledger.poll_gone()));
         outcome.inquiries.extend(std::iter::from_fn(|| ledger.poll_probe_request()));
         outcome

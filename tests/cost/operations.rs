@@ -3,10 +3,9 @@
 use crate::valgrind::{Tool, has_valgrind};
 use crate::workload::Workload;
 
-/// Set for the child that valgrind runs: how many rounds it is to do.
+/// Set for the child that valgrind runs: how many rounds it is to do, and with how many requests in flight.
 const ROUNDS: &str = "ZOOGATE_COST_ROUNDS";
-/// Requests in flight in each round.
-const DEPTH: i32 = 16;
+const DEPTH: &str = "ZOOGATE_COST_DEPTH";
 /// Instructions for one operation: decoding, matching and recording.
 const BOUND: u64 = if cfg!(debug_assertions) { 950 } else { 750 };
 
@@ -27,33 +26,36 @@ fn an_operation_allocates_nothing() {
 /// Not a test by itself: the child of [`an_operation_takes_few_instructions`].
 #[test]
 fn rounds_under_valgrind() {
-    let Some(rounds) = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()) else { return };
-    let mut workload = Workload::new(DEPTH);
+    let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<i32>().ok());
+    let (Some(rounds), Some(depth)) = (number(ROUNDS), number(DEPTH)) else { return };
+    let mut workload = Workload::new(depth);
     for _ in 0..rounds {
         workload.round();
     }
     assert!(workload.recorded() > 0);
 }
 
+/// However many requests are in flight: what waits costs nothing.
 #[test]
 fn an_operation_takes_few_instructions() {
-    const FEW: u64 = 1_000;
-    const MANY: u64 = 3_000;
     if !has_valgrind() {
         return;
     }
-    let operations = (MANY - FEW) * u64::from(DEPTH.unsigned_abs());
-    let each = instructions(MANY).saturating_sub(instructions(FEW)) / operations;
-    println!("{each} instructions per operation, bound {BOUND}");
-    assert!(each > 0, "nothing was counted");
-    assert!(each <= BOUND, "an operation takes {each} instructions, more than {BOUND}");
+    for depth in [16, 4_096] {
+        // 16,384 operations more in the longer run.
+        let (few, many) = (16_384 / depth, 32_768 / depth);
+        let each = instructions(many, depth).saturating_sub(instructions(few, depth)) / 16_384;
+        println!("{each} instructions per operation with {depth} in flight, bound {BOUND}");
+        assert!(each > 0, "nothing was counted");
+        assert!(each <= BOUND, "an operation takes {each} instructions with {depth} in flight, more than {BOUND}");
+    }
 }
 
 /// Instructions of a whole run of `rounds` rounds, start and end included.
-fn instructions(rounds: u64) -> u64 {
+fn instructions(rounds: u64, depth: u64) -> u64 {
     let program = std::env::current_exe().expect("the path of this test");
     let mut command = Tool::Instructions.command(program.as_ref());
-    command.args(["--exact", "operations::rounds_under_valgrind", "--test-threads=1"]).env(ROUNDS, rounds.to_string());
-    let output = command.output().expect("run valgrind");
+    command.args(["--exact", "operations::rounds_under_valgrind", "--test-threads=1"]);
+    let output = command.env(ROUNDS, rounds.to_string()).env(DEPTH, depth.to_string()).output().expect("run valgrind");
     Tool::Instructions.count(&output)
 }

@@ -12,7 +12,7 @@ use zoogate::session::connection_end::{
 };
 use zoogate::session::event::MovedCodeLocation;
 use zoogate::session::identity::HolderIdentity;
-use zoogate::session::ledger::{LedgerLimits, PROBE_BOUND, RETURN_BOUND, SessionState};
+use zoogate::session::ledger::{LedgerLimits, PROBE_BOUND, RETURN_BOUND, SessionState, UNDECIDED_BYTES};
 use zoogate::session::own_pause::OwnPause;
 use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use zoogate::session::transition::{LedgerFinding, SessionTransition};
@@ -244,6 +244,48 @@ fn a_storm_is_heard_in_slices() {
     let lost = |finding: &&LedgerFinding| matches!(finding, LedgerFinding::Ended(ended) if ended.reason == EndReason::LeaderLost);
     assert_eq!(story.findings.iter().filter(lost).count(), links.len());
     assert_eq!(story.ledger.losses().findings, 0);
+}
+
+/// More ends are undecided than may wait, and no tick comes: the first ones are decided at once.
+#[test]
+fn what_there_is_no_room_for_waits_for_no_tick() {
+    const LONG: usize = 4_096;
+    let mut ledger = SessionLedger::new(LedgerLimits::default());
+    let (now, client, server) = (Timestamp(1_000_000_000), address(1), ServerId(A));
+    let request = ConnectRequest {
+        last_zxid: Zxid(0),
+        timeout_ms: 6_000,
+        session: SessionId::NEW,
+        password: PasswordCheck::NotNeeded,
+        read_only: None,
+        dialect: Dialect::ZOOKEEPER,
+    };
+    let end = ConnectionEnd {
+        closer: ConnectionCloser::Server(CloseKind::Fin),
+        unanswered: vec![UnansweredRequest { path: "x".repeat(LONG), ..unanswered(1) }],
+        unanswered_count: 1,
+        unanswered_pings: 0,
+        skipped: 0,
+        fatal_error: None,
+        closing: false,
+        oversized: None,
+        long_reply: None,
+        client_heard_at: now,
+        server_heard_at: now,
+        server_pause: None,
+        traffic: ConnectionTraffic::default(),
+    };
+    for number in 0..2 * (UNDECIDED_BYTES / LONG) as u64 {
+        let (connection, routed) = (ConnectionId(number), RouteReason::Spread);
+        ledger.apply(now, SessionTransition::Claimed { connection, client, server, request, routed });
+        ledger.apply(now, SessionTransition::Ended { connection, end: end.clone() });
+        assert!(
+            ledger.undecided_connections().len() * LONG <= UNDECIDED_BYTES,
+            "{} wait",
+            ledger.undecided_connections().len()
+        );
+    }
+    assert!(ledger.undecided_connections().len() > 0 && ledger.has_findings());
 }
 
 /// Strangers claim sessions that no server gives them: what is known of others stays.

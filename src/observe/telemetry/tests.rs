@@ -286,3 +286,25 @@ fn hostile_strangers_fill_no_memory() {
     }
     assert_eq!(lock(&telemetry.named).len(), 1);
 }
+
+/// Many connections end at once, and their reasons run out of time together: all are told, and what is found out is not
+/// gathered up before that.
+#[test]
+fn a_storm_of_ends_is_told_in_pieces() {
+    const ENDS: u64 = 1_500;
+    let telemetry = telemetry(0);
+    let (client, server, routed) = (([127, 0, 0, 1], 4000).into(), ServerId(0), RouteReason::Spread);
+    let request = ConnectRequest { session: SessionId::NEW, password: PasswordCheck::NotNeeded, ..REQUEST };
+    for number in 0..ENDS {
+        let connection = ConnectionId(number);
+        telemetry.state().apply(at(0), SessionTransition::Claimed { connection, client, server, request, routed });
+        end_with(&telemetry, 1, number, |end| end.closer = ConnectionCloser::Server(CloseKind::Fin));
+    }
+    let used = allocation_counter::measure(|| drop(telemetry.state().tick(at(60_000))));
+    assert_eq!(
+        value(&telemetry.metrics(), r#"zoogate_connection_ends_total{server="zk1:2181",reason="unknown"}"#),
+        Some(1_500.0)
+    );
+    let beside = used.bytes_max.saturating_sub(used.bytes_current.unsigned_abs());
+    assert!(beside < 100_000, "{beside} bytes beside what is kept");
+}

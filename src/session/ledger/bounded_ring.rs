@@ -3,6 +3,9 @@
 
 use std::collections::VecDeque;
 
+/// Items that it takes room for at once when it has few.
+const LEAST_ROOM: usize = 4;
+
 /// How much a ring keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RingBound {
@@ -38,7 +41,22 @@ impl<T> BoundedRing<T> {
             self.bytes -= (self.weigh)(&oldest);
         }
         self.bytes += weight;
+        self.make_room();
         self.items.push_back(item);
+    }
+
+    /// Takes room for an eighth more at a time and never for more than it keeps: twice as much, as a list takes by itself,
+    /// would be more than the bytes that its items may weigh.
+    fn make_room(&mut self) {
+        let len = self.items.len();
+        if len == self.items.capacity() {
+            let more = (len / 8).max(LEAST_ROOM).min(self.bound.items - len);
+            self.items.reserve_exact(more);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     pub(super) fn pop(&mut self) -> Option<T> {
@@ -123,6 +141,16 @@ mod tests {
         assert_eq!((kept(&ring), ring.bytes, ring.forgotten()), (vec![], 0, 6), "what is too large itself is not kept");
         ring.push(2);
         assert_eq!((ring.pop(), ring.bytes), (Some(2), 0));
+    }
+
+    #[test]
+    fn it_takes_hardly_more_room_than_its_items_need() {
+        let mut ring = ring(1_000, usize::MAX);
+        for number in 1..=2_000 {
+            ring.push(number);
+            let (len, room) = (ring.items.len(), ring.items.capacity());
+            assert!(room <= (len + len / 8 + LEAST_ROOM).min(1_000), "room for {room}, {len} are kept");
+        }
     }
 
     #[test]

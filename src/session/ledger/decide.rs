@@ -97,23 +97,37 @@ impl SessionLedger {
         }
     }
 
-    /// Decides what has run out of time.
-    pub(super) fn expire_deadlines(&mut self, now: Timestamp) {
+    /// Decides what has run out of time, this many cases at most; whether there are more.
+    pub(super) fn expire_deadlines(&mut self, now: Timestamp, most: usize) -> bool {
         // Bursts before single deadlines: what a burst explains must not run out of time a moment before.
         for server in self.ensemble.due_burst(now) {
             self.resolve_burst(now, server);
         }
-        while let Some(connection) = self.queue.overdue(now, self.sessions.len()) {
-            let Some((close, stage, _)) = self.queue.take(connection) else { return };
-            let input = self.input(&close);
-            let explanation = match stage {
-                WaitsFor::Probe => rules::after_probe(input),
-                WaitsFor::Burst => rules::after_burst(input, &BurstCause::Stays(BurstOutcome::UNKNOWN))
-                    .unwrap_or_else(|| rules::without_return(input, BurstOutcome::UNKNOWN)),
-                WaitsFor::Return(outcome) => rules::without_return(input, outcome),
-            };
-            self.decide(close, explanation);
+        for _ in 0..most {
+            let Some(connection) = self.queue.overdue(now) else { return false };
+            self.decide_now(connection);
         }
+        self.queue.overdue(now).is_some()
+    }
+
+    /// Decides the cases that there is no room to keep waiting: at once, for a tick may be late.
+    pub(super) fn make_room(&mut self) {
+        while let Some(connection) = self.queue.one_too_many(self.sessions.len()) {
+            self.decide_now(connection);
+        }
+    }
+
+    /// Decides a case with what is known.
+    fn decide_now(&mut self, connection: ConnectionId) {
+        let Some((close, stage, _)) = self.queue.take(connection) else { return };
+        let input = self.input(&close);
+        let explanation = match stage {
+            WaitsFor::Probe => rules::after_probe(input),
+            WaitsFor::Burst => rules::after_burst(input, &BurstCause::Stays(BurstOutcome::UNKNOWN))
+                .unwrap_or_else(|| rules::without_return(input, BurstOutcome::UNKNOWN)),
+            WaitsFor::Return(outcome) => rules::without_return(input, outcome),
+        };
+        self.decide(close, explanation);
     }
 
     /// Takes an ended connection off its server's count, and into the server's burst when it is not decided yet.

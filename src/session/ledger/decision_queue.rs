@@ -76,13 +76,17 @@ impl DecisionQueue {
         self.closes.get(&connection).map(|(_, stage, _)| *stage)
     }
 
-    /// The next one that must be decided now: its time has run out, or there are too many.
-    pub(super) fn overdue(&self, now: Timestamp, sessions: usize) -> Option<ConnectionId> {
-        let &(due, connection) = self.due.first()?;
+    /// The next one whose time has run out.
+    pub(super) fn overdue(&self, now: Timestamp) -> Option<ConnectionId> {
+        self.due.first().filter(|(due, _)| *due <= now).map(|(_, connection)| *connection)
+    }
+
+    /// The one whose time runs out first, where more wait than there is room for with this many sessions.
+    pub(super) fn one_too_many(&self, sessions: usize) -> Option<ConnectionId> {
         // Many sessions that end together are a storm and no attack, so the bound grows with the sessions that are
         // known.
         let heavy = self.bytes > UNDECIDED_BYTES + UNDECIDED_BYTES_A_SESSION * sessions;
-        (due <= now || self.closes.len() > UNDECIDED_CLOSES || heavy).then_some(connection)
+        self.due.first().filter(|_| self.closes.len() > UNDECIDED_CLOSES || heavy).map(|(_, connection)| *connection)
     }
 }
 
@@ -147,19 +151,28 @@ mod tests {
     #[test]
     fn the_first_to_run_out_of_time_is_decided_then_or_when_too_many_wait() {
         let mut queue = DecisionQueue::default();
-        assert_eq!(queue.overdue(Timestamp(u64::MAX), MANY), None);
+        let first = Some(ConnectionId(1));
+        assert_eq!((queue.overdue(Timestamp(u64::MAX)), queue.one_too_many(MANY)), (None, None));
         for number in 1..=UNDECIDED_CLOSES as u64 {
             queue.put(close(number), WaitsFor::Probe, Timestamp(1_000 + number));
         }
-        assert_eq!((queue.closes().len(), queue.overdue(Timestamp(1_000), MANY)), (UNDECIDED_CLOSES, None));
-        assert_eq!(queue.overdue(Timestamp(1_001), MANY), Some(ConnectionId(1)));
+        assert_eq!(
+            (queue.closes().len(), queue.overdue(Timestamp(1_000)), queue.one_too_many(MANY)),
+            (UNDECIDED_CLOSES, None, None)
+        );
+        assert_eq!(queue.overdue(Timestamp(1_001)), first);
         queue.put(close(0), WaitsFor::Probe, Timestamp(9_000_000));
-        assert_eq!(queue.overdue(Timestamp(1_000), MANY), Some(ConnectionId(1)), "one too many");
+        assert_eq!((queue.overdue(Timestamp(1_000)), queue.one_too_many(MANY)), (None, first));
         queue.postpone(Duration::from_nanos(5));
         assert!(queue.take(ConnectionId(2)).is_some_and(|(_, _, due)| due == Timestamp(1_007)));
+        assert_eq!(queue.one_too_many(MANY), None);
         queue.put(close(2), WaitsFor::Probe, Timestamp(1_002));
-        queue.take(ConnectionId(1));
-        queue.put(close(1), WaitsFor::Probe, Timestamp(1_001));
+        assert!(queue.take(ConnectionId(1)).is_some_and(|(_, _, due)| due == Timestamp(1_006)));
+        assert_eq!((queue.overdue(Timestamp(1_001)), queue.overdue(Timestamp(1_002))), (None, Some(ConnectionId(2))));
+    }
+
+    #[test]
+    fn too_many_bytes_are_too_many_unless_there_are_sessions_for_them() {
         let mut heavy = DecisionQueue::default();
         let lost = UnansweredRequest {
             xid: Xid(1),
@@ -168,19 +181,13 @@ mod tests {
             sent_at: Timestamp(1),
         };
         for number in 1..=2 {
-            assert_eq!(heavy.overdue(Timestamp(1_000), 0), None);
+            assert_eq!(heavy.one_too_many(0), None);
             let mut close = close(number);
             close.end.unanswered = vec![lost.clone()];
             heavy.put(close, WaitsFor::Probe, Timestamp(1_000 + number));
         }
-        assert_eq!(heavy.overdue(Timestamp(1_000), 0), Some(ConnectionId(1)), "too many bytes");
-        assert_eq!(heavy.overdue(Timestamp(1_000), 10), None, "not for so many sessions");
+        assert_eq!((heavy.one_too_many(0), heavy.one_too_many(10)), (Some(ConnectionId(1)), None));
         assert!(heavy.take(ConnectionId(1)).is_some());
-        assert_eq!(heavy.overdue(Timestamp(1_000), 0), None);
-        assert!(queue.take(ConnectionId(1)).is_some_and(|(_, _, due)| due == Timestamp(1_001)));
-        assert_eq!(
-            (queue.overdue(Timestamp(1_000), MANY), queue.overdue(Timestamp(1_002), MANY)),
-            (None, Some(ConnectionId(2)))
-        );
+        assert_eq!(heavy.one_too_many(0), None);
     }
 }
