@@ -148,8 +148,11 @@ bounds! {
     ]
         "{complaints} for each server, one in {counts} for each client address, for {counts}",
         "`zoogate_server_set_aside`";
-    "bytes that one direction forwards in a turn" [turn: bytes half_pipe::BYTES_PER_TURN]
-        "{turn}; its next turn comes after all connections that are ready by then",
+    "bytes that one direction forwards in a turn" [
+        turn: bytes half_pipe::BYTES_PER_TURN, short: bytes half_pipe::BYTES_PER_SHORT_TURN,
+        many: count half_pipe::MANY_IN_FLIGHT,
+    ]
+        "{turn}, or {short} while more than {many} requests are in flight; its next turn comes after all connections that are ready by then",
         "";
     "requests searched for replies out of order" [looked: count pending::LOOKED_AT]
         "{looked} in one wake-up; further replies of that wake-up that do not match the oldest request count as \

@@ -19,6 +19,11 @@ pub(crate) const READ_BUFFER: usize = 64 * 1024;
 const READS_PER_TURN: usize = 16;
 /// Bytes that one direction may move before other connections get their turn: some tens of microseconds.
 pub(crate) const BYTES_PER_TURN: usize = 64 * 1024;
+/// The same while more than [`MANY_IN_FLIGHT`] requests are under way: what comes then is small frames, each of which is
+/// looked at.
+pub(crate) const BYTES_PER_SHORT_TURN: usize = 16 * 1024;
+/// Requests in flight on a connection whose turns are shorter.
+pub(crate) const MANY_IN_FLIGHT: usize = 256;
 
 thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into_boxed_slice());
@@ -54,6 +59,8 @@ pub(super) struct HalfPipe {
     start: usize,
     /// Most bytes that one read may bring: 1 <= limit <= READ_BUFFER.
     limit: usize,
+    /// Bytes that it may move before other connections get their turn.
+    turn: usize,
     /// Whether bytes had to be held since that was asked last.
     paused: bool,
 }
@@ -71,7 +78,14 @@ impl HalfPipe {
     /// A direction of which a read brings at most `limit` bytes: beside what is put in front, it holds no more for a
     /// sink that takes none.
     pub(super) fn new(limit: usize) -> Self {
-        Self { stage: PipeStage::Open, held: Vec::new(), start: 0, limit: limit.clamp(1, READ_BUFFER), paused: false }
+        let limit = limit.clamp(1, READ_BUFFER);
+        Self { stage: PipeStage::Open, held: Vec::new(), start: 0, limit, turn: BYTES_PER_TURN, paused: false }
+    }
+
+    /// Makes its turns as long as others can wait for with so many requests in flight.
+    #[inline]
+    pub(super) fn set_in_flight(&mut self, requests: usize) {
+        self.turn = if requests > MANY_IN_FLIGHT { BYTES_PER_SHORT_TURN } else { BYTES_PER_TURN };
     }
 
     /// Puts bytes in front of what will be read; before the first turn.
@@ -144,7 +158,7 @@ impl HalfPipe {
         BUFFER.with_borrow_mut(|buffer| {
             let mut moved = 0;
             for _ in 0..READS_PER_TURN {
-                let mut space = ReadBuf::new(&mut buffer[..self.limit]);
+                let mut space = ReadBuf::new(&mut buffer[..self.limit.min(self.turn)]);
                 ready!(Pin::new(&mut *source).poll_read(cx, &mut space)).map_err(PipeError::Source)?;
                 let bytes = space.filled();
                 if bytes.is_empty() {
@@ -171,7 +185,7 @@ impl HalfPipe {
                     ready!(self.poll_flush(cx, sink)).map_err(PipeError::Sink)?;
                 }
                 moved += bytes.len();
-                if moved >= BYTES_PER_TURN {
+                if moved >= self.turn {
                     break;
                 }
             }
@@ -253,19 +267,24 @@ mod tests {
     }
 
     async fn a_turn_moves_as_many_bytes_as_others_can_wait_for<K: StreamKind>() {
-        let ((mut client, mut source), (mut sink, mut server)) = (K::pair().await, K::pair().await);
-        let saying = tokio::spawn(async move { client.write_all(&vec![5; 4 * BYTES_PER_TURN]).await });
-        let reading = tokio::spawn(async move { server.read_exact(&mut vec![0; 4 * BYTES_PER_TURN]).await.map(drop) });
-        let mut pipe = HalfPipe::new(READ_BUFFER);
-        let mut looked_at = 0;
-        while looked_at < 4 * BYTES_PER_TURN {
-            let (_, pieces) = turn(&mut pipe, &mut source, &mut sink).await;
-            let moved: usize = pieces.iter().map(Vec::len).sum();
-            assert!(moved < BYTES_PER_TURN + READ_BUFFER, "{moved} bytes in one turn");
-            looked_at += moved;
+        const SAID: usize = 4 * BYTES_PER_TURN;
+        for (in_flight, most) in [(MANY_IN_FLIGHT, BYTES_PER_TURN), (MANY_IN_FLIGHT + 1, BYTES_PER_SHORT_TURN)] {
+            let ((mut client, mut source), (mut sink, mut server)) = (K::pair().await, K::pair().await);
+            let saying = tokio::spawn(async move { client.write_all(&vec![5; SAID]).await });
+            let reading = tokio::spawn(async move { server.read_exact(&mut vec![0; SAID]).await.map(drop) });
+            let mut pipe = HalfPipe::new(READ_BUFFER);
+            pipe.set_in_flight(in_flight);
+            let mut looked_at = 0;
+            while looked_at < SAID {
+                let (_, pieces) = turn(&mut pipe, &mut source, &mut sink).await;
+                let moved: usize = pieces.iter().map(Vec::len).sum();
+                assert!(pieces.iter().all(|piece| piece.len() <= most), "a read of more than {most} bytes");
+                assert!(moved < 2 * most, "{moved} bytes in one turn with {in_flight} requests in flight");
+                looked_at += moved;
+            }
+            saying.await.unwrap().unwrap();
+            reading.await.unwrap().unwrap();
         }
-        saying.await.unwrap().unwrap();
-        reading.await.unwrap().unwrap();
     }
 
     /// A relay that has much to move is not polled again before the sockets are looked at: whoever waits for news

@@ -177,6 +177,9 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
         let down = self.down.poll_turn(cx, server, client, |bytes| inspector.read_server(now, bytes));
         // Once in a turn and not for each piece: the counters are written as seldom as bytes come in batches.
         if inspector.finish_turn() {
+            let in_flight = inspector.in_flight();
+            self.up.set_in_flight(in_flight);
+            self.down.set_in_flight(in_flight);
             self.stirred = true;
             busy_poll::note_activity(self.registration.registered.number().0);
         }
