@@ -2,8 +2,10 @@
 
 use super::OracleComplaint;
 use crate::harness::played::{KnownConnection, PlayedStory};
+use zoogate::ids::ServerId;
 use zoogate::session::connection_end::{ConnectionCloser, ProxyClose};
 use zoogate::sim::{Cause, TruthEntry, TruthKind};
+use zoogate::time::Timestamp;
 
 /// The refusals of a story by those who brought them about.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -15,8 +17,8 @@ pub(crate) struct RefusalBlame {
     /// Connections that were ended for such a claim before anything was refused.
     pub(crate) spared: u64,
     /// A claim that the proxy had left behind at a server that was cut off from its leader was carried out when the
-    /// path was there again, and the server never said so: it had closed the claim's connection by then, or stood
-    /// still besides. A client that walks through the servers by itself meets the same.
+    /// path was there again, and the server could not say so: it had closed the claim's connection by then, or
+    /// stood still besides. A client that walks through the servers by itself meets the same.
     pub(crate) untold: u64,
     /// Refusals that the proxy brought about in any other way.
     pub(crate) own: Vec<OracleComplaint>,
@@ -45,7 +47,7 @@ pub(crate) fn blame(played: &PlayedStory) -> RefusalBlame {
             match taker(played, told, truth) {
                 SessionTaker::Outside => blame.outside += 1,
                 SessionTaker::Proxy(claim) if crossed(played, told, claim) => blame.crossed += 1,
-                SessionTaker::Proxy(claim) if untold(played, claim) => blame.untold += 1,
+                SessionTaker::Proxy(claim) if untold(played, claim, truth) => blame.untold += 1,
                 SessionTaker::Proxy(claim) => blame.own.push(complaint(told, truth, Some(claim))),
                 SessionTaker::Unknown => blame.own.push(complaint(told, truth, None)),
             }
@@ -82,11 +84,23 @@ fn crossed(played: &PlayedStory, told: &KnownConnection, claim: &KnownConnection
     told.ended.map_or(played.curtain <= known_at, |(at, _)| at <= known_at)
 }
 
-/// Whether a server that had been cut off carried the claim out and never answered it, though its connection was
-/// watched.
-fn untold(played: &PlayedStory, claim: &KnownConnection) -> bool {
-    let hung_up = claim.truths.iter().any(|truth| truth.what == TruthKind::Closed(Cause::HungUp));
-    played.parted.contains(&claim.server) && claim.answered_late.is_none() && !claim.unheard && !hung_up
+/// Whether nobody but the leader could know of the claim: its server had been cut off, and when the leader was reached
+/// again and gave it the session, the server had ended the claim's watched connection by itself, unanswered, or stood
+/// still until it did so, or until the refusal.
+fn untold(played: &PlayedStory, claim: &KnownConnection, refused: &TruthEntry) -> bool {
+    let at = |wanted: fn(TruthKind) -> bool| claim.truths.iter().find(|truth| wanted(truth.what)).map(|truth| truth.at);
+    let Some(granted) = at(|what| what == TruthKind::Granted) else { return false };
+    let closed = at(|what| matches!(what, TruthKind::Closed(cause) if cause != Cause::HungUp));
+    let last = closed.map_or(refused.at, |at| at.min(refused.at));
+    let could_not_answer = last < granted || stood_still(played, claim.server, granted, last);
+    played.parted.contains(&claim.server) && claim.answered_late.is_none() && !claim.unheard && could_not_answer
+}
+
+/// Whether a server did not run, or took no part, from the first moment to the last.
+fn stood_still(played: &PlayedStory, server: ServerId, first: Timestamp, last: Timestamp) -> bool {
+    let own = || played.shifts.iter().filter(|shift| shift.server == server);
+    let down = own().rev().find(|shift| shift.at <= first).is_some_and(|shift| !shift.up);
+    down && !own().any(|shift| shift.at > first && shift.at <= last)
 }
 
 fn complaint(told: &KnownConnection, refused: &TruthEntry, claim: Option<&KnownConnection>) -> OracleComplaint {
