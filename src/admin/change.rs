@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -76,7 +76,7 @@ fn is_own_page(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (host, other) = (hosts.next(), hosts.next());
     let own = |origin: &[u8]| {
-        let host = host.filter(|_| other.is_none()).map(|host| host.as_bytes());
+        let host = host.filter(|_| other.is_none()).map(HeaderValue::as_bytes);
         origin.strip_prefix(b"http://").is_some_and(|name| host.is_some_and(|host| name.eq_ignore_ascii_case(host)))
     };
     let from_here = |site: &[u8]| matches!(site, b"same-origin" | b"none");

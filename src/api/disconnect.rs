@@ -1,16 +1,15 @@
 //! Ending a connection.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{ApiList as _, ApiWord, ConnectionList};
 
 /// The wish to end a connection. There is nothing to choose: it is an empty object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, IgnoredAny>")]
+#[serde(try_from = "Map<String, Value>")]
 pub struct DisconnectRequest {}
 
 impl DisconnectRequest {
@@ -20,10 +19,10 @@ impl DisconnectRequest {
     }
 }
 
-impl TryFrom<BTreeMap<String, IgnoredAny>> for DisconnectRequest {
+impl TryFrom<Map<String, Value>> for DisconnectRequest {
     type Error = &'static str;
 
-    fn try_from(members: BTreeMap<String, IgnoredAny>) -> Result<Self, Self::Error> {
+    fn try_from(members: Map<String, Value>) -> Result<Self, Self::Error> {
         if members.is_empty() { Ok(Self {}) } else { Err("expected an empty object: there is nothing to choose") }
     }
 }

@@ -83,11 +83,11 @@ pub struct ProxyTelemetry {
 impl ProxyTelemetry {
     /// For what is configured; it is `now` by the driver's clock.
     pub fn new(settings: &Settings, now: Timestamp) -> Self {
-        Self::of_scope(TelemetryScope::of(settings), WallClock::start(now), now)
+        Self::of_scope(&TelemetryScope::of(settings), WallClock::start(now), now)
     }
 
     /// For a scope that was made by hand.
-    pub fn of_scope(scope: TelemetryScope, wall_clock: WallClock, now: Timestamp) -> Self {
+    pub fn of_scope(scope: &TelemetryScope, wall_clock: WallClock, now: Timestamp) -> Self {
         let server_counters =
             || scope.servers.iter().map(|_| Arc::new(ServerCounters::new(scope.jute_maxbuffer))).collect();
         let (exporter, events) = MetricsExporter::new(&scope.servers, scope.series);

@@ -94,7 +94,9 @@ impl TrafficState {
             ledger.apply_from(thread, now, transition);
             (change, StateOutcome::take(&mut ledger))
         };
-        change.into_iter().for_each(|change| self.changes.send(change));
+        if let Some(change) = change {
+            self.changes.send(change);
+        }
         self.tell(outcome)
     }
 

@@ -51,7 +51,7 @@ impl Stage {
             series: 100,
             jute_maxbuffer: 0xf_ffff,
         };
-        let telemetry = Arc::new(ProxyTelemetry::of_scope(scope, WallClock::start(at(0)), at(0)));
+        let telemetry = Arc::new(ProxyTelemetry::of_scope(&scope, WallClock::start(at(0)), at(0)));
         let admin = AdminListener::bind(([127, 0, 0, 1], 0).into())
             .expect("a free port")
             .start(Arc::clone(&telemetry), Arc::new(ConnectionControl::new(1)))

@@ -237,7 +237,7 @@ fn disconnected() -> String {
     let row =
         |connection, state: &'static str| ConnectionView { connection, state: state.into(), ..Default::default() };
     let rows = [row(12, "attached"), row(9, "ended"), row(8, "waiting")];
-    let rows = serde_json::to_string(&rows).unwrap();
+    let rows = serde_json::to_string(&rows).expect("JSON");
     format!(
         r#"{{"connection":12,"ended":"at_boundary","session":"0x1","client":"127.0.0.1:4711","server":"zk1:2181",
         "connections":{rows}}}"#

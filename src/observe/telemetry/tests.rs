@@ -27,7 +27,7 @@ fn telemetry(series: usize) -> ProxyTelemetry {
         series,
         jute_maxbuffer: 0xf_ffff,
     };
-    ProxyTelemetry::of_scope(scope, WallClock::start(at(0)), at(0))
+    ProxyTelemetry::of_scope(&scope, WallClock::start(at(0)), at(0))
 }
 
 fn at(millis: u64) -> Timestamp {
