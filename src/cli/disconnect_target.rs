@@ -29,3 +29,21 @@ impl DisconnectTarget {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_begins_with_0x_is_a_session_and_a_decimal_number_is_a_connection() {
+        let session = SessionId(0x0010_0001_a2b3_c000);
+        assert_eq!(DisconnectTarget::parse("0x100001a2b3c000"), Ok(DisconnectTarget::Session(session)));
+        assert_eq!(DisconnectTarget::parse("0X12"), Ok(DisconnectTarget::Session(SessionId(0x12))));
+        for (text, number) in [("12", 12), ("72057594037927936", 72_057_594_037_927_936)] {
+            assert_eq!(DisconnectTarget::parse(text), Ok(DisconnectTarget::Connection(ConnectionId(number))));
+        }
+        for wrong in ["100001a2b3c0000", "-1", "+1", "0x", "", "broker-1", "99999999999999999999", "1 2"] {
+            assert!(DisconnectTarget::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

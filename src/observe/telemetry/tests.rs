@@ -10,7 +10,7 @@ use crate::session::RequestPath;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongRequest};
 use crate::session::event::{Event, InspectedTurn, Reply};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
-use crate::session::transition::SessionTransition;
+use crate::session::transition::{LedgerFinding, SessionTransition};
 use crate::session::verdict::RouteReason;
 use crate::state::ConnectionRow;
 use crate::wire::Dialect;
@@ -306,5 +306,7 @@ fn a_storm_of_ends_is_told_in_pieces() {
         Some(1_500.0)
     );
     let beside = used.bytes_max.saturating_sub(used.bytes_current.unsigned_abs());
-    assert!(beside < 100_000, "{beside} bytes beside what is kept");
+    // The ring of ended connections is copied as it grows; all findings at once would come on top of that.
+    let gathered = ENDS * size_of::<LedgerFinding>() as u64;
+    assert!(beside < gathered, "{beside} bytes beside what is kept, {gathered} for all findings");
 }
