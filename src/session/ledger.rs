@@ -10,6 +10,7 @@
 mod apply;
 mod attachment;
 mod bounded_ring;
+mod burst_cause;
 mod claim_dialect;
 pub(crate) mod controller_roles;
 mod decide;
@@ -50,9 +51,9 @@ use super::verdict::{SessionMove, SessionMovedRefusal};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
 use bounded_ring::BoundedRing;
+use burst_cause::BurstCause;
 use controller_roles::ControllerRoles;
 use decision_queue::DecisionQueue;
-use disconnect_burst::BurstCause;
 use ensemble_state::{EnsembleState, ProbeRecord};
 use holders::HolderSessions;
 use session_table::{ForgottenSession, SessionTable};

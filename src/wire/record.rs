@@ -346,7 +346,6 @@ impl RecordWalk {
                         return Ok(WalkProgress::NeedMore);
                     }
                 },
-                // Also where the count itself was 0: then no item is ever begun.
                 (FieldPart::Items(0, _), _) => return Ok(WalkProgress::Done),
                 (FieldPart::Items(items, part), _) => match self.item(field, items, part, input)? {
                     Some(next) => next,

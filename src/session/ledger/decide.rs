@@ -3,8 +3,9 @@
 
 use super::SessionLedger;
 use super::attachment::Attachment;
+use super::burst_cause::{BurstCause, BurstOutcome};
 use super::decision_queue::WaitsFor;
-use super::disconnect_burst::{BurstCause, BurstOutcome, DisconnectBurst, PROBE_BOUND};
+use super::disconnect_burst::{DisconnectBurst, PROBE_BOUND};
 use super::rules::{self, RuleInput};
 use super::session_record::{SessionEnd, SessionRecord, SessionState};
 use super::unexplained_close::UnexplainedClose;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
-use super::disconnect_burst::BurstOutcome;
+use super::burst_cause::BurstOutcome;
 use super::retention::close_weight;
 use super::unexplained_close::UnexplainedClose;
 use crate::ids::ConnectionId;

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::burst_cause::{BurstCause, BurstOutcome, StillServing};
 use super::ensemble_state::{EnsembleState, ProbeRecord, ServerRecord};
 use crate::ids::{ConnectionId, ServerId};
 use crate::session::fact::{EndOffset, EnsembleFact, Fact};
@@ -53,59 +54,6 @@ pub(super) struct DisconnectBurst {
     oldest_at: Timestamp,
     /// When the server had been seen down last before the burst.
     down_before: Option<Timestamp>,
-}
-
-/// What a burst shows about its server.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) enum BurstCause {
-    /// It stopped serving.
-    Leaving(Vec<Fact>),
-    /// The leader was lost.
-    LeaderLost(Vec<Fact>),
-    /// It serves as before: each connection ended for a reason of its own.
-    Stays(BurstOutcome),
-}
-
-/// What is known once connections that ended together are a matter of each alone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct BurstOutcome {
-    /// What shows that the server serves as before.
-    pub(super) shown_by: StillServing,
-    /// How many connections ended together with no reason of their own.
-    pub(super) ended: u32,
-    /// How many of those were reset.
-    pub(super) reset: u32,
-    /// From the first of them to the last.
-    pub(super) within: Duration,
-}
-
-impl BurstOutcome {
-    /// Nothing is known.
-    pub(super) const UNKNOWN: Self =
-        Self { shown_by: StillServing::Nobody, ended: 0, reset: 0, within: Duration::ZERO };
-}
-
-impl BurstCause {
-    /// What is known of each connection alone.
-    pub(super) fn outcome(&self) -> BurstOutcome {
-        match self {
-            Self::Stays(outcome) => *outcome,
-            Self::Leaving(_) | Self::LeaderLost(_) => BurstOutcome::UNKNOWN,
-        }
-    }
-}
-
-/// What shows that a server serves as before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum StillServing {
-    /// This many other connections are open.
-    Others(u32),
-    /// A probe, this long after the end.
-    Seen(Duration),
-    /// A probe, this long after the end, on a connection that had been open since before.
-    Stood(Duration),
-    /// Nothing: no other connection, and no probe within the bound.
-    Nobody,
 }
 
 impl DisconnectBurst {
@@ -252,19 +200,34 @@ impl DisconnectBurst {
             let closed = EnsembleFact::ClosedAll { connections: self.dropped, within: self.within() };
             return self.outage(server, ensemble, change, closed.into(), now);
         }
-        // Here neither a probe nor a crowd says that the server left. The survivors are the best witnesses, for they
-        // cost nothing; then a new leader; then a probe; and last, nothing.
+        self.without_outage(change, seen, view.last.is_some(), now)
+    }
+
+    /// What the ends were where neither a probe nor a crowd says that the server left; `probed` is whether it was ever
+    /// probed.
+    fn without_outage(
+        &self,
+        change: Option<LeaderChange>,
+        seen: Option<ProbeRecord>,
+        probed: bool,
+        now: Timestamp,
+    ) -> Option<BurstCause> {
+        // The survivors are the best witnesses, for they cost nothing; then a new leader; then a probe; and last, nothing.
         match (self.survivors(), change, seen) {
             (others @ 1.., _, _) => Some(self.stays(StillServing::Others(others))),
             (0, Some(LeaderChange::New(fact)), _) => Some(BurstCause::LeaderLost(vec![fact])),
             (0, Some(LeaderChange::Suspected(fact) | LeaderChange::LeaderUnresponsive(fact)), None)
-                if self.is_late(now) || view.last.is_none() =>
+                if self.is_late(now) || !probed =>
             {
                 Some(BurstCause::LeaderLost(vec![fact]))
             }
             (0, _, Some(probe)) => {
                 let after = probe.asked_at.since(self.started_at);
-                Some(self.stays(if stood { StillServing::Stood(after) } else { StillServing::Seen(after) }))
+                Some(self.stays(if self.stood(&probe) {
+                    StillServing::Stood(after)
+                } else {
+                    StillServing::Seen(after)
+                }))
             }
             (0, _, None) => self.is_late(now).then_some(self.stays(StillServing::Nobody)),
         }

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::disconnect_burst::{BURST_LONGEST, BurstCause, DisconnectBurst};
+use super::burst_cause::BurstCause;
+use super::disconnect_burst::{BURST_LONGEST, DisconnectBurst};
 use crate::ids::{ConnectionId, ServerId, SessionId, Zxid};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole, SharedNameSign};
 use crate::time::Timestamp;

@@ -16,7 +16,7 @@ mod spans;
 use std::time::Duration;
 
 use super::attachment::{Attachment, Claim, ClaimOutcome, ClaimRefusal};
-use super::disconnect_burst::{BurstOutcome, StillServing};
+use super::burst_cause::{BurstOutcome, StillServing};
 use super::ensemble_state::{EnsembleState, ServerRecord};
 use super::session_record::SessionRecord;
 use super::unexplained_close::UnexplainedClose;

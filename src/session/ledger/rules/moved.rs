@@ -11,7 +11,8 @@ use crate::session::connection_end::{CloseKind, ConnectionCloser, UnansweredRequ
 use crate::session::event::MovedCodeLocation;
 use crate::session::fact::{EndOffset, EnsembleFact, Fact, MoveFact, ProxyFact, SessionFact};
 use crate::session::ledger::attachment::{Attachment, ClaimOutcome};
-use crate::session::ledger::disconnect_burst::{BurstOutcome, CROWD};
+use crate::session::ledger::burst_cause::BurstOutcome;
+use crate::session::ledger::disconnect_burst::CROWD;
 use crate::session::ledger::ensemble_state::EnsembleState;
 use crate::session::ledger::session_record::SessionRecord;
 use crate::session::ledger::unexplained_close::UnexplainedClose;
