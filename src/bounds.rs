@@ -7,11 +7,16 @@ mod quantity;
 
 use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
 use crate::control::connection_control;
-use crate::observe::{finding_log, log_throttle, logging, wall_clock};
-use crate::proxy::{
-    claim_registry, client_listener, connection, descriptors, first_frame, half_pipe, live_sink, loop_detector,
-    loop_suspect, older_connections, own_pause, prober, proxy_state, read_ahead, relay, socket, upstream_connect,
-};
+use crate::observe::logs::{finding_log, log_throttle, logging};
+use crate::observe::wall_clock;
+use crate::proxy::accept::client_listener;
+use crate::proxy::claim::{older_connections, upstream_connect};
+use crate::proxy::network::socket;
+use crate::proxy::opening::{first_frame, read_ahead};
+use crate::proxy::probe::{loop_suspect, prober};
+use crate::proxy::relay::{half_pipe, live_sink};
+use crate::proxy::shared::{claim_registry, descriptors, loop_detector, own_pause, proxy_state};
+use crate::proxy::{connection, relay};
 use crate::route;
 use crate::session::ledger::{self, controller_roles, decision_queue, retention};
 use crate::session::{connection_end, inspector, own_pause as known_pauses, path_ring, pending, short_path, watches};

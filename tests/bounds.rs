@@ -1,7 +1,7 @@
 //! The list of bounds: every figure in it is a constant of the code, and what it says of metrics is true.
 
 use zoogate::bounds::{self, ResourceBound};
-use zoogate::observe::catalog::CATALOG;
+use zoogate::observe::exposition::catalog::CATALOG;
 
 /// What stands outside of backquotes, where figures would be bounds.
 fn prose(text: &str) -> String {

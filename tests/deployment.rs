@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zoogate::config::{self, ConfigKeys, ConfigSources, FileText, Period, Settings};
 use zoogate::observe::ProxyTelemetry;
-use zoogate::observe::catalog::CATALOG;
+use zoogate::observe::exposition::catalog::CATALOG;
 use zoogate::time::Timestamp;
 
 fn deployed(file: &str) -> String {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use zoogate::cli::Arguments;
-use zoogate::observe::catalog::CATALOG;
+use zoogate::observe::exposition::catalog::CATALOG;
 use zoogate::session::verdict::{EndReason, Evidence};
 
 /// Compares a file with what it should hold, given what it holds; or writes it when asked to.

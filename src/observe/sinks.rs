@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::event_counters::EventCounters;
-use super::finding_log::FindingLog;
-use super::meters::MeterRegistry;
+use super::exposition::event_counters::EventCounters;
+use super::logs::finding_log::FindingLog;
+use super::storage::meters::MeterRegistry;
 use crate::session::transition::LedgerFinding;
 use crate::state::{ChangeSink, SinkOutcome, StateChange};
 

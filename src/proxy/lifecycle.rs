@@ -10,12 +10,12 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::accept::host_monitor;
 use super::clock::Clock;
-use super::host_monitor;
-use super::loop_suspect::LoopSuspect;
-use super::prober::Prober;
-use super::proxy_state::ProxyState;
-use super::socket::Reservation;
+use super::network::socket::Reservation;
+use super::probe::loop_suspect::LoopSuspect;
+use super::probe::prober::Prober;
+use super::shared::proxy_state::ProxyState;
 use super::worker::Worker;
 use crate::config::{ServerAddress, Settings};
 use crate::control::ConnectionControl;

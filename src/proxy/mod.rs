@@ -1,39 +1,20 @@
 //! The live relay: sockets, threads, time. What it sees it hands to the pure layers and to `observe`.
+//!
+//! A connection's way: `accept` → `connection` → `opening` (its first frame) → `claim` (a server for it) → `relay`. Beside
+//! it are `probe`, which keeps what is known of servers fresh, and what all of these use: `shared` and `network`.
 
-mod accept_queue;
-mod busy_poll;
-pub(crate) mod claim_registry;
-mod client_end;
-pub(crate) mod client_listener;
+pub(crate) mod accept;
+pub(crate) mod claim;
 mod clock;
 pub(crate) mod connection;
-pub(crate) mod descriptors;
-pub(crate) mod first_frame;
-pub(crate) mod half_pipe;
-mod hand_over;
-mod host_monitor;
-mod left_claim;
 mod lifecycle;
-pub(crate) mod live_sink;
-pub(crate) mod loop_detector;
-pub(crate) mod loop_suspect;
-mod name_lookup;
-pub(crate) mod older_connections;
-mod own_address;
-pub(crate) mod own_pause;
-mod probe_question;
-pub(crate) mod prober;
-pub(crate) mod proxy_state;
-pub(crate) mod read_ahead;
+pub(crate) mod network;
+pub(crate) mod opening;
+pub(crate) mod probe;
 pub(crate) mod relay;
-mod relay_stream;
-mod server_activity;
-mod server_search;
-pub(crate) mod socket;
-mod upstream_claim;
-pub(crate) mod upstream_connect;
+pub(crate) mod shared;
 mod worker;
 
 pub use clock::Clock;
 pub use lifecycle::{Proxy, ServeError};
-pub use own_address::is_own_address;
+pub use network::own_address::is_own_address;

@@ -3,6 +3,11 @@
 //! Bytes are forwarded first and looked at second. One clock reading serves a whole wake-up. Ends are mirrored:
 //! an orderly end closes the other side's direction, a reset resets the other side.
 
+pub(in crate::proxy) mod busy_poll;
+pub(crate) mod half_pipe;
+pub(crate) mod live_sink;
+mod relay_stream;
+
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -12,13 +17,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::busy_poll;
+use self::half_pipe::{HalfPipe, PipeError, PipeProgress};
+use self::live_sink::LiveInspector;
+use self::relay_stream::RelayStream;
 use super::clock::Clock;
-use super::half_pipe::{HalfPipe, PipeError, PipeProgress};
-use super::live_sink::LiveInspector;
-use super::proxy_state::{Permit, ProxyState};
-use super::relay_stream::RelayStream;
-use super::socket;
+use super::network::socket;
+use super::shared::proxy_state::{Permit, ProxyState};
 use crate::control::{RegisteredConnection, RelayCommand, SessionHolder};
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Direction;

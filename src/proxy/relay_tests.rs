@@ -5,10 +5,10 @@ use tokio::task::{JoinHandle, yield_now};
 
 use super::*;
 use crate::control::RelayHandle;
-use crate::proxy::half_pipe::READ_BUFFER;
-use crate::proxy::live_sink::LiveSink;
-use crate::proxy::proxy_state::tests::proxy;
-use crate::proxy::relay_stream::tests::{StreamKind, over_both_kinds};
+use crate::proxy::relay::half_pipe::READ_BUFFER;
+use crate::proxy::relay::live_sink::LiveSink;
+use crate::proxy::relay::relay_stream::tests::{StreamKind, over_both_kinds};
+use crate::proxy::shared::proxy_state::tests::proxy;
 use crate::session::ConnectionLink;
 use crate::session::verdict::RouteReason;
 use crate::wire::{ErrorCode, JuteWriter, OpCode};

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::busy_poll;
-use super::client_listener::{self, ClientListener};
-use super::own_pause::BEAT;
-use super::proxy_state::ProxyState;
-use super::socket::Reservation;
+use super::accept::client_listener::{self, ClientListener};
+use super::network::socket::Reservation;
+use super::relay::busy_poll;
+use super::shared::own_pause::BEAT;
+use super::shared::proxy_state::ProxyState;
 use crate::control::{RelayCommand, RelayRegistry};
 
 /// Between two rounds of ending connections.

@@ -15,6 +15,7 @@ pub mod own_pause;
 pub(crate) mod path_ring;
 pub(crate) mod pending;
 mod pings;
+pub mod probe_question;
 pub mod probe_result;
 mod request_path;
 pub mod short_path;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use zoogate::ids::{ConnectionId, SessionId};
-use zoogate::observe::catalog::{CATALOG, MetricKind};
+use zoogate::observe::exposition::catalog::{CATALOG, MetricKind};
 use zoogate::session::identity::HolderIdentity;
 use zoogate::session::short_path::ShortPath;
 use zoogate::session::transition::SessionTransition;

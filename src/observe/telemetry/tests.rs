@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{LogFormat, LogLevel};
 use crate::ids::{ConnectionId, SessionId, Xid, Zxid};
 use crate::lock::lock;
-use crate::observe::logging::tests::written;
+use crate::observe::logs::logging::tests::written;
 use crate::observe::{ConnectionMeter, Recorder};
 use crate::session::RequestPath;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongRequest};

@@ -1,0 +1,177 @@
+//! Where a server's name leads to, asked anew for every connection.
+//!
+//! The system's resolver blocks a thread for as long as it pleases. So that a thousand clients who come at once
+//! do not take a thousand threads, there is at most one look-up of a name at a time, and a caller that wants to know
+//! meanwhile shares its answer. Nothing is kept beyond that: how long an answer holds is the resolver's business.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use smallvec::SmallVec;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
+
+use super::own_address::is_own_address;
+use crate::config::{OwnListeners, ServerAddress};
+use crate::lock::lock;
+
+/// The addresses that a name stands for; most stand for one.
+pub(super) type NameAddresses = SmallVec<[SocketAddr; 1]>;
+
+/// The result of a look-up; None while it runs.
+type LookupAnswer = Option<Result<NameAddresses, Arc<io::Error>>>;
+
+/// A server's name.
+#[derive(Debug)]
+pub(in crate::proxy) struct ServerName {
+    server: ServerAddress,
+    look_up: Mutex<watch::Receiver<LookupAnswer>>,
+    own: Arc<OwnListeners>,
+    /// The listener of this proxy that the name stands for now.
+    own_listener: Mutex<Option<SocketAddr>>,
+    /// Whether the server was found to lead back here, by way of something else.
+    leads_back: AtomicBool,
+}
+
+impl ServerName {
+    /// A name that was not asked for yet. It must not stand for one of these listeners.
+    pub(in crate::proxy) fn of(server: ServerAddress, own: &Arc<OwnListeners>) -> Self {
+        Self {
+            server,
+            look_up: Mutex::new(watch::Sender::new(None).subscribe()),
+            own: Arc::clone(own),
+            own_listener: Mutex::new(None),
+            leads_back: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes the addresses that are listeners of this proxy out of those that the name stands for.
+    pub(in crate::proxy) fn elsewhere(&self, mut addresses: NameAddresses) -> NameAddresses {
+        let mut found = None;
+        addresses.retain(|&mut address| {
+            let listener = self.own.reached_at(address, is_own_address);
+            found = found.or(listener);
+            listener.is_none()
+        });
+        let mut known = lock(&self.own_listener);
+        if *known != found
+            && let Some(listener) = found
+        {
+            let server = &self.server;
+            tracing::error!(%server, %listener, "server is a listener of this zoogate: it is not used");
+        }
+        *known = found;
+        addresses
+    }
+
+    /// The listener of this proxy that the name stood for when it was last looked up.
+    pub(in crate::proxy) fn own_listener(&self) -> Option<SocketAddr> {
+        *lock(&self.own_listener)
+    }
+
+    /// Whether the server was found to lead back to this proxy.
+    pub(in crate::proxy) fn leads_back(&self) -> bool {
+        self.leads_back.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether it does, and returns what was known before.
+    pub(in crate::proxy) fn set_leads_back(&self, does: bool) -> bool {
+        self.leads_back.swap(does, Ordering::Relaxed)
+    }
+
+    /// The name itself.
+    pub(in crate::proxy) fn server(&self) -> &ServerAddress {
+        &self.server
+    }
+
+    /// The addresses that the name has now; at least one.
+    ///
+    /// # Errors
+    /// The resolver's; [`io::ErrorKind::TimedOut`] when it did not answer before the deadline.
+    pub(in crate::proxy) async fn addresses(&self, deadline: Instant) -> io::Result<NameAddresses> {
+        if let Ok(ip) = self.server.host.parse::<IpAddr>() {
+            return Ok(NameAddresses::from_elem(SocketAddr::new(ip, self.server.port), 1));
+        }
+        // Subscribed before waiting, so that an answer which comes in between is not missed.
+        let mut look_up = self.look_up();
+        let answered = timeout_at(deadline, look_up.wait_for(Option::is_some)).await;
+        let answer = answered.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+        match answer.ok().as_deref() {
+            Some(Some(Ok(addresses))) if addresses.is_empty() => {
+                Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
+            }
+            Some(Some(Ok(addresses))) => Ok(addresses.clone()),
+            Some(Some(Err(error))) => Err(io::Error::new(error.kind(), Arc::clone(error))),
+            // The thread was not run: the proxy is going down.
+            Some(None) | None => Err(io::ErrorKind::Interrupted.into()),
+        }
+    }
+
+    /// The look-up that runs, or a new one.
+    fn look_up(&self) -> watch::Receiver<LookupAnswer> {
+        let mut look_up = lock(&self.look_up);
+        // A look-up whose thread died has closed its channel: it counts as none, and the next caller starts another.
+        let runs = look_up.borrow().is_none() && look_up.has_changed().is_ok();
+        if !runs {
+            let (sender, receiver) = watch::channel(None);
+            let ServerAddress { host, port } = self.server.clone();
+            // A thread of its own for each name at most: the resolver knows no deadline and cannot be cancelled.
+            spawn_blocking(move || {
+                let answer = (host.as_str(), port).to_socket_addrs().map(Iterator::collect).map_err(Arc::new);
+                // Nothing receives it any more when all callers have given up.
+                let _ = sender.send(Some(answer));
+            });
+            *look_up = receiver;
+        }
+        look_up.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    fn name(server: &str) -> ServerName {
+        ServerName::of(server.parse().unwrap(), &Arc::default())
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_mins(1)
+    }
+
+    #[test]
+    fn a_name_is_asked_again_once_its_last_answer_was_given() {
+        let runtime = Builder::new_current_thread().max_blocking_threads(1).enable_all().build().unwrap();
+        // The only thread for look-ups is taken until this is dropped.
+        let (taken, free) = std::sync::mpsc::channel::<()>();
+        runtime.spawn_blocking(move || free.recv());
+        runtime.block_on(async {
+            let name = name("localhost:2181");
+            let first = name.look_up();
+            assert!(name.look_up().same_channel(&first), "two look-ups of one name at once");
+            drop(taken);
+            assert!(name.addresses(soon()).await.unwrap().iter().all(|address| address.ip().is_loopback()));
+            assert!(!name.look_up().same_channel(&first), "an old answer is given again");
+        });
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_will_never_end_is_not_waited_for() {
+        let name = name("localhost:2181");
+        drop(name.look_up.lock().unwrap().clone());
+        assert!(name.addresses(soon()).await.is_ok(), "a look-up without a thread is taken for one that runs");
+    }
+
+    #[tokio::test]
+    async fn failures_and_addresses_need_nobody_to_ask() {
+        assert!(name("no-such-host.invalid:1").addresses(soon()).await.is_err());
+        assert_eq!(name("[::1]:7").addresses(soon()).await.unwrap().as_slice(), ["[::1]:7".parse().unwrap()]);
+    }
+}

@@ -1,0 +1,259 @@
+//! What the live program does with what an inspector reads: every operation to the recorder, the few things that change
+//! where sessions are to the ledger and to the signs of life of their server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::control::ClaimKey;
+use crate::ids::{ConnectionId, SessionId};
+use crate::observe::{ConnectionMeter, Direction, Recorder};
+use crate::proxy::shared::proxy_state::{LoadGuard, ProxyState, claim_lasts};
+use crate::route::{ServerComplaint, UNANSWERED_COUNTS};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose};
+use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation};
+use crate::session::transition::SessionTransition;
+use crate::session::{ConnectionLink, Inspector};
+use crate::time::Timestamp;
+use crate::wire::first_frame::ConnectionOpening;
+use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
+
+/// Refusals in words that the ledger judges in one wake-up of a connection. A server that refuses more at once, each
+/// in some bytes, would keep other connections waiting: the rest are counted.
+pub(crate) const REFUSALS_AT_ONCE: u16 = 16;
+
+/// An inspector of live traffic.
+pub(in crate::proxy) type LiveInspector = Inspector<LiveSink>;
+
+/// The receiver of one connection's events.
+#[derive(Debug)]
+pub(in crate::proxy) struct LiveSink {
+    proxy: Arc<ProxyState>,
+    recorder: Recorder,
+    link: ConnectionLink,
+    /// The worker that carries it.
+    worker: usize,
+    /// The session that is claimed, and then the one that was given.
+    session: Option<SessionId>,
+    /// What distinguishes its claim from others; None for a new session until it is given.
+    key: Option<ClaimKey>,
+    /// Negotiated timeout, once the session was given.
+    timeout: Option<Duration>,
+    /// When its claim went out; zero before that and once it is answered.
+    unanswered_since: Timestamp,
+    /// Whether a claim has gone out: what never claimed a session has no place in the ledger.
+    claimed: bool,
+    /// Whether its end was seen: what is read after that is counted and changes nothing any more.
+    ended: bool,
+    /// Refusals in words that came since the time was set.
+    refusals: u16,
+    /// Whether the client does not take what its server said.
+    client_is_full: bool,
+    /// Its share of the server's load, from the moment when it is known what the client speaks.
+    load: Option<LoadGuard>,
+}
+
+impl LiveSink {
+    /// An inspector of a connection that a worker carries and that is about to reach its server.
+    pub(in crate::proxy) fn inspect(
+        proxy: &Arc<ProxyState>,
+        link: ConnectionLink,
+        worker: usize,
+    ) -> Box<LiveInspector> {
+        let counters = proxy.telemetry.counters(worker, link.server);
+        let sink = Self {
+            proxy: Arc::clone(proxy),
+            recorder: Recorder::new(Arc::new(ConnectionMeter::default()), counters),
+            link,
+            worker,
+            session: None,
+            key: None,
+            timeout: None,
+            unanswered_since: Timestamp::ZERO,
+            claimed: false,
+            ended: false,
+            refusals: 0,
+            client_is_full: false,
+            load: None,
+        };
+        let maxbuffer = u32::try_from(proxy.settings.jute_maxbuffer).unwrap_or(u32::MAX);
+        Box::new(Inspector::new(maxbuffer, sink))
+    }
+
+    /// Counts that a side was not read on because the other one took no more.
+    pub(in crate::proxy) fn count_pause(&self, direction: Direction) {
+        self.recorder.count_pause(direction);
+    }
+
+    /// What distinguishes claims to its session from those of others, once that is known.
+    pub(in crate::proxy) fn key(&self) -> Option<ClaimKey> {
+        self.key
+    }
+
+    /// The client does not take what its server said: what it waits for may stand before its own door.
+    pub(in crate::proxy) fn client_is_full(&mut self) {
+        self.client_is_full = true;
+    }
+
+    /// Its number.
+    pub(in crate::proxy) fn connection(&self) -> ConnectionId {
+        self.link.connection
+    }
+
+    /// How long something has lasted that began then, the time left out in which zoogate itself stood still.
+    pub(in crate::proxy) fn lasted(&self, since: Timestamp, now: Timestamp) -> Duration {
+        now.since(since).saturating_sub(self.proxy.paused_within(since, now))
+    }
+
+    /// The claim goes out.
+    fn send_claim(&mut self, request: &ConnectRequest, secret: ClaimSecret<'_>) {
+        let (now, claims) = (self.recorder.now(), &self.proxy.claim_registry);
+        self.claimed = true;
+        self.session = Some(request.session);
+        self.key = (!request.session.is_new()).then(|| claims.key(request.session, secret.bytes()));
+        self.unanswered_since = now;
+        self.proxy.activity(self.link.server).add_waiting();
+        if let Some(key) = self.key {
+            claims.sent(key, self.link.connection, self.link.server, now, claim_lasts(request.timeout_ms));
+        }
+    }
+
+    /// The claim is answered.
+    fn answer_claim(&mut self, response: &ConnectResponse, secret: ClaimSecret<'_>) {
+        self.settle_claim(true);
+        if !response.accepted() {
+            self.session = None;
+            return;
+        }
+        if self.key.is_none() {
+            let key = self.proxy.claim_registry.key(response.session, secret.bytes());
+            self.key = Some(key);
+            self.proxy.control.registries()[self.worker].hold(self.link.connection, key);
+        }
+        let meters = self.proxy.telemetry.meters();
+        if response.own_password && self.session != Some(response.session) {
+            // Servers that count their sessions begin again with 1: what is there is of another one.
+            meters.drop_dormant(response.session);
+        }
+        self.session = Some(response.session);
+        self.timeout = u64::try_from(response.timeout_ms).ok().map(Duration::from_millis);
+        self.proxy.activity(self.link.server).gave(self.recorder.now());
+        meters.begin(response.session, self.link.connection, Arc::clone(self.recorder.meter()));
+    }
+
+    /// The claim no longer waits for its answer; it is `over` when the server has dealt with it.
+    fn settle_claim(&mut self, over: bool) {
+        if self.unanswered_since > Timestamp::ZERO {
+            self.unanswered_since = Timestamp::ZERO;
+            self.proxy.activity(self.link.server).drop_waiting();
+            if let Some(key) = self.key.filter(|_| over) {
+                self.proxy.claim_registry.settled(key, self.link.connection);
+            }
+        }
+    }
+
+    /// Files what the client met, when that speaks against its server.
+    fn complain(&self, end: &ConnectionEnd, now: Timestamp) {
+        let gave_up = matches!(end.closer, ConnectionCloser::Client(_));
+        if self.unanswered_since > Timestamp::ZERO {
+            let counts = self.lasted(self.unanswered_since, now) >= UNANSWERED_COUNTS;
+            let by_proxy =
+                matches!(end.closer, ConnectionCloser::Proxy(close) if !matches!(close, ProxyClose::Operator(_)));
+            if counts && (gave_up || by_proxy) {
+                self.proxy.complain(self.link.server, ServerComplaint::NoSession, self.link.client);
+            }
+            return;
+        }
+        let owed = !self.client_is_full && (end.unanswered_count > 0 || end.unanswered_pings > 0);
+        let silence = self.lasted(end.server_heard_at, now);
+        let waited_out = gave_up && owed && self.timeout.is_some_and(|timeout| silence * 3 >= timeout * 2);
+        if waited_out || end.closer == ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) {
+            self.proxy.complain(self.link.server, ServerComplaint::NoAnswer, self.link.client);
+        }
+    }
+
+    /// What changes where sessions are, or is rare enough to be counted by name.
+    #[cold]
+    fn note_rare(&mut self, event: Event<'_>) {
+        if self.ended {
+            return;
+        }
+        let (server, client) = (self.link.server, self.link.client);
+        self.load.get_or_insert_with(|| LoadGuard::add(&self.proxy.state, server));
+        match event {
+            Event::ConnectRequested(request, secret) => self.send_claim(&request, secret),
+            Event::ConnectResponded(response, secret) => self.answer_claim(&response, secret),
+            Event::MoveRefused { form, .. } if self.refuses_too_often(form) => return,
+            Event::Opaque(fault) => self.proxy.telemetry.note_fault(server, client, fault),
+            Event::Compressed => self.proxy.telemetry.note_compressed(server, client),
+            Event::UnknownPart(op) => self.proxy.telemetry.note_unknown_part(server, client, op),
+            Event::Unread(opening) => {
+                if let ConnectionOpening::Word(word) = opening {
+                    self.proxy.loops.note(word, self.recorder.now());
+                }
+                self.proxy.telemetry.note_opening(server, client, opening);
+            }
+            _ => self.recorder.record(&event),
+        }
+        if let Some(transition) = self.link.transition(event) {
+            self.proxy.apply(self.recorder.now(), transition);
+        }
+    }
+
+    /// Whether a refusal is one too many to be judged; then it is counted.
+    fn refuses_too_often(&mut self, form: MovedCodeLocation) -> bool {
+        self.refusals = self.refusals.saturating_add(1);
+        let too_often = self.refusals > REFUSALS_AT_ONCE;
+        if too_often {
+            self.proxy.telemetry.note_further_refusal(self.link.server, form);
+        }
+        too_often
+    }
+}
+
+impl EventSink for LiveSink {
+    #[inline]
+    fn on_time(&mut self, now: Timestamp) {
+        self.refusals = 0;
+        self.recorder.set_time(now);
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "where an event is made its kind is known: inlined, nothing of it is built"
+    )]
+    #[inline(always)]
+    fn on_event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Request(_) | Event::Reply(_) | Event::Result { .. } | Event::Watch(_) => {
+                self.recorder.record(&event);
+            }
+            _ => self.note_rare(event),
+        }
+    }
+
+    #[inline]
+    fn on_turn(&mut self, turn: InspectedTurn) {
+        self.recorder.write_turn(turn);
+    }
+
+    fn on_end(&mut self, end: ConnectionEnd) {
+        self.ended = true;
+        let (connection, now) = (self.link.connection, self.proxy.clock.now());
+        self.recorder.write_end(end.unanswered_count);
+        if !self.claimed {
+            return;
+        }
+        self.complain(&end, now);
+        // A path that broke is no proof that the server does not have the claim.
+        self.settle_claim(end.closer == ConnectionCloser::Server(CloseKind::Fin));
+        let end = ConnectionEnd { traffic: self.recorder.meter().read().traffic(), ..end };
+        self.proxy.apply(now, SessionTransition::Ended { connection, end });
+        if let Some(session) = self.session {
+            self.proxy.telemetry.meters().finish(session, connection);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "live_sink_tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+use super::*;
+use crate::ids::ServerId;
+use crate::proxy::shared::proxy_state::tests::proxy;
+use crate::session::verdict::RouteReason;
+use crate::wire::{ErrorCode, JuteWriter, OpCode};
+
+const SESSION: SessionId = SessionId(0x0100_0000_0000_0009);
+
+/// A claim, and an answer to it that gives this timeout.
+fn handshake(timeout_ms: i32) -> [Vec<u8>; 2] {
+    let claim = JuteWriter::new().begin().int(0).long(0).int(30_000).long(0).buffer(&[0; 16]).end();
+    let session = if timeout_ms > 0 { SESSION } else { SessionId(0) };
+    let answer = JuteWriter::new().begin().int(0).int(timeout_ms).long(session.0).buffer(&session.password()).end();
+    [claim.into_bytes(), answer.into_bytes()]
+}
+
+fn inspect(proxy: &Arc<ProxyState>) -> Box<LiveInspector> {
+    let (connection, client) = (proxy.next_connection(), ([127, 0, 0, 1], 4000).into());
+    LiveSink::inspect(proxy, ConnectionLink { connection, client, server: ServerId(0), routed: RouteReason::Spread }, 0)
+}
+
+fn one_server() -> Arc<ProxyState> {
+    Arc::new(proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"))
+}
+
+#[test]
+fn what_a_connection_has_done_stays_with_its_session_and_nothing_of_it_lives_on() {
+    let proxy = one_server();
+    let mut inspector = inspect(&proxy);
+    let load = proxy.telemetry.state().load(ServerId(0));
+    let now = proxy.clock.now();
+    let [claim, answer] = handshake(30_000);
+    inspector.read_client(now, &claim);
+    inspector.read_server(now, &answer);
+    let question = JuteWriter::new().request(1, OpCode::EXISTS).buffer(b"/a").bool(false).end().into_bytes();
+    inspector.read_client(now, &question);
+    inspector.read_client(now, &question);
+    inspector.read_server(now, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
+    let meters = proxy.telemetry.meters();
+    assert_eq!((meters.dormant(), load.load(std::sync::atomic::Ordering::Relaxed)), (vec![], 1));
+    inspector.close(ConnectionCloser::Client(CloseKind::Fin));
+    assert_eq!(meters.dormant(), [SESSION]);
+    let reading = meters.reading(SESSION);
+    assert_eq!((reading.operations, reading.unanswered, reading.in_flight), (1, 1, 0));
+    drop(inspector);
+    assert_eq!(load.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_write_is_a_sign_of_work_from_the_moment_that_it_was_not_yet_counted_at() {
+    let proxy = one_server();
+    let mut inspector = inspect(&proxy);
+    let now = proxy.clock.now();
+    let [claim, answer] = handshake(30_000);
+    inspector.read_client(now, &claim);
+    inspector.read_server(now, &answer);
+    let (activity, server) = (proxy.activity(ServerId(0)), ServerId(0));
+    let [first, second, third] = [1, 200, 400].map(|ms| now.after(Duration::from_millis(ms)));
+    let wrote_at = || activity.snapshot(&proxy.telemetry.state().roster().servers[0]).wrote_at;
+    activity.count(&proxy.telemetry, server, first);
+    let write = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").int(-1).end().into_bytes();
+    inspector.read_client(first, &write);
+    inspector.read_server(first, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
+    inspector.finish_turn();
+    activity.count(&proxy.telemetry, server, second);
+    assert_eq!(wrote_at(), first);
+    activity.count(&proxy.telemetry, server, third);
+    assert_eq!(wrote_at(), first, "nothing was written since");
+    inspector.close(ConnectionCloser::Client(CloseKind::Fin));
+}
+
+#[test]
+fn a_claim_that_is_refused_is_measured_for_nobody() {
+    let proxy = one_server();
+    let mut inspector = inspect(&proxy);
+    let now = proxy.clock.now();
+    let [claim, refusal] = handshake(0);
+    inspector.read_client(now, &claim);
+    inspector.read_server(now, &refusal);
+    assert!(proxy.telemetry.meters().is_empty());
+}
+
+#[test]
+fn who_speaks_is_told_by_the_first_bytes_and_counts_as_load_from_then_on() {
+    let proxy = one_server();
+    let load = || proxy.telemetry.state().load(ServerId(0)).load(std::sync::atomic::Ordering::Relaxed);
+    let now = proxy.clock.now();
+    let (mut session, mut word, silent) = (inspect(&proxy), inspect(&proxy), inspect(&proxy));
+    let [claim, _] = handshake(30_000);
+    session.read_client(now, &claim[..20]);
+    assert_eq!((load(), session.is_idle()), (0, false));
+    session.read_client(now, &claim[20..]);
+    assert_eq!(load(), 1);
+    word.read_client(now, b"ruok");
+    assert_eq!(load(), 2);
+    drop((session, word, silent));
+    assert_eq!(load(), 0);
+}
+
+#[test]
+fn a_session_claimed_by_whatever_address_is_known_by_what_proves_it() {
+    let proxy = one_server();
+    let mut inspector = inspect(&proxy);
+    let claim = JuteWriter::new().begin().int(0).long(0).int(30_000).long(SESSION.0).buffer(b"its password").end();
+    for byte in claim.into_bytes().chunks(1) {
+        inspector.read_client(proxy.clock.now(), byte);
+    }
+    let (connection, key) = (inspector.sink().connection(), proxy.claim_registry.key(SESSION, b"its password"));
+    let out = proxy.claim_registry.latest(key, &[], proxy.clock.now());
+    assert_eq!(out.map(|(server, _)| server), Some(ServerId(0)));
+    assert!(proxy.claim_registry.latest(key, &[connection], proxy.clock.now()).is_none());
+}

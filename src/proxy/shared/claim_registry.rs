@@ -1,0 +1,313 @@
+//! The claims that were sent and not answered yet, of every listener and worker.
+//!
+//! A claim cannot be taken back. So a client that comes back while its claim is out is led to the server that has it,
+//! and a session's connection is ended when a claim that was left behind is carried out elsewhere. Claims are
+//! distinguished by session and password: one with another password neither waits for others nor holds others
+//! up.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+use smallvec::SmallVec;
+
+use crate::control::ClaimKey;
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::lock::lock;
+use crate::time::Timestamp;
+
+/// Claims that are remembered at once, some 100 bytes each; beyond that the new ones are not.
+pub(crate) const CLAIMS_REMEMBERED: usize = 65_536;
+/// Claims of one client that are remembered at once; beyond that the oldest makes room, as the youngest is followed.
+const CLAIMS_OF_ONE: usize = 8;
+/// Connections of claims left behind that are watched at once, a descriptor and some KiB each.
+pub(crate) const CONNECTIONS_WATCHED: u64 = 256;
+/// Late answers that are remembered for searches that are still under way.
+const LATE_ANSWERS: usize = 1_024;
+
+/// One claim that is out.
+#[derive(Clone, Copy, Debug)]
+struct UnansweredClaim {
+    connection: ConnectionId,
+    server: ServerId,
+    sent_at: Timestamp,
+    /// When it is forgotten: by then it has been carried out or never will be.
+    until: Timestamp,
+}
+
+/// A claim that was left behind and carried out.
+#[derive(Clone, Copy, Debug)]
+struct LateAnswer {
+    session: SessionId,
+    server: ServerId,
+    at: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct RegistryEntries {
+    claims: HashMap<ClaimKey, SmallVec<[UnansweredClaim; 1]>, RandomState>,
+    /// In the order in which they were sent, to find those whose time is over; among them, until half of it is that,
+    /// what is settled.
+    order: VecDeque<(Timestamp, ClaimKey)>,
+    /// Claims that are remembered.
+    count: usize,
+    late: VecDeque<LateAnswer>,
+}
+
+/// All claims that are out.
+#[derive(Debug)]
+pub(in crate::proxy) struct ClaimRegistry {
+    book: Mutex<RegistryEntries>,
+    /// Connections that are watched, and second ones for new sessions.
+    taken: AtomicUsize,
+    /// Most of these at once.
+    places: usize,
+    digests: RandomState,
+}
+
+impl ClaimRegistry {
+    /// No claim is out; this many connections may be watched.
+    pub(in crate::proxy) fn new(places: usize) -> Self {
+        Self { book: Mutex::default(), taken: AtomicUsize::new(0), places, digests: RandomState::default() }
+    }
+
+    /// The key of a claim.
+    pub(in crate::proxy) fn key(&self, session: SessionId, password: &[u8]) -> ClaimKey {
+        ClaimKey { session, proof: self.digests.hash_one(password) }
+    }
+
+    /// A claim goes out; it counts as out for `lasts` at most. False when there is no room to remember it.
+    pub(in crate::proxy) fn sent(
+        &self,
+        key: ClaimKey,
+        connection: ConnectionId,
+        server: ServerId,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> bool {
+        let mut book = self.lock();
+        // On the way of new claims, so that no timer is needed: without new claims nothing grows.
+        book.forget_old(now);
+        if book.count >= CLAIMS_REMEMBERED {
+            return false;
+        }
+        let until = now.after(lasts);
+        let claims = book.claims.entry(key).or_default();
+        let has_room = claims.len() < CLAIMS_OF_ONE;
+        if !has_room {
+            claims.remove(0);
+        }
+        claims.push(UnansweredClaim { connection, server, sent_at: now, until });
+        book.count += usize::from(has_room);
+        book.order.push_back((until, key));
+        true
+    }
+
+    /// A claim was answered, or refused in whatever way: it is no longer out.
+    pub(in crate::proxy) fn settled(&self, key: ClaimKey, connection: ConnectionId) {
+        self.lock().retain(key, |claim| claim.connection != connection);
+    }
+
+    /// Where the youngest claim of this client is out that another connection has sent, and since when.
+    pub(in crate::proxy) fn latest(
+        &self,
+        key: ClaimKey,
+        own: &[ConnectionId],
+        now: Timestamp,
+    ) -> Option<(ServerId, Timestamp)> {
+        let book = self.lock();
+        let others =
+            book.claims.get(&key)?.iter().filter(|claim| !own.contains(&claim.connection) && claim.until > now);
+        others.max_by_key(|claim| claim.sent_at).map(|claim| (claim.server, claim.sent_at))
+    }
+
+    /// A claim that was left behind was carried out: the session belongs to that server now.
+    pub(in crate::proxy) fn answered_late(&self, session: SessionId, server: ServerId, now: Timestamp) {
+        let mut book = self.lock();
+        if book.late.len() >= LATE_ANSWERS {
+            book.late.pop_front();
+        }
+        book.late.push_back(LateAnswer { session, server, at: now });
+    }
+
+    /// Whether a claim of the session that had been left behind at another server was carried out since that moment.
+    /// At the same one it changes nothing.
+    pub(in crate::proxy) fn was_answered_late(&self, session: SessionId, holder: ServerId, since: Timestamp) -> bool {
+        let elsewhere = |late: &LateAnswer| late.session == session && late.server != holder && late.at >= since;
+        self.lock().late.iter().any(elsewhere)
+    }
+
+    /// A place for one more connection that carries a claim beside its client's own: one that is watched, or a second
+    /// one for a new session. Claims that cannot take a session leave half of the places to others.
+    pub(in crate::proxy) fn place(self: &Arc<Self>, can_take: bool) -> Option<ClaimPlace> {
+        let places = if can_take { self.places } else { self.places / 2 };
+        // Given back at once where it is one too many.
+        let taken = self.taken.fetch_add(1, Relaxed) < places;
+        let place = ClaimPlace(Arc::clone(self));
+        taken.then_some(place)
+    }
+
+    /// Places that are taken now.
+    pub(in crate::proxy) fn taken(&self) -> usize {
+        self.taken.load(Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RegistryEntries> {
+        lock(&self.book)
+    }
+}
+
+/// A place for a connection that carries a claim, given back when it is dropped.
+#[derive(Debug)]
+pub(in crate::proxy) struct ClaimPlace(Arc<ClaimRegistry>);
+
+impl Drop for ClaimPlace {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Relaxed);
+    }
+}
+
+impl RegistryEntries {
+    fn forget_old(&mut self, now: Timestamp) {
+        while let Some(&(until, key)) = self.order.front() {
+            if until > now && self.is_out(until, key) {
+                break;
+            }
+            self.order.pop_front();
+            self.retain(key, |claim| claim.until > now);
+        }
+        // One that stays out for long holds up what was settled behind it.
+        if self.order.len() >= 2 * CLAIMS_REMEMBERED {
+            let mut order = std::mem::take(&mut self.order);
+            order.retain(|&(until, key)| self.is_out(until, key));
+            self.order = order;
+        }
+    }
+
+    /// Whether a claim of this client is out until then.
+    fn is_out(&self, until: Timestamp, key: ClaimKey) -> bool {
+        self.claims.get(&key).is_some_and(|claims| claims.iter().any(|claim| claim.until == until))
+    }
+
+    /// Forgets the claims of one client but those.
+    fn retain(&mut self, key: ClaimKey, mut stays: impl FnMut(&UnansweredClaim) -> bool) {
+        let Some(claims) = self.claims.get_mut(&key) else { return };
+        let before = claims.len();
+        claims.retain(|claim| stays(claim));
+        self.count -= before - claims.len();
+        if claims.is_empty() {
+            self.claims.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: SessionId = SessionId(7);
+    const LASTS: Duration = Duration::from_secs(10);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::ZERO.after(Duration::from_secs(1 + seconds))
+    }
+
+    #[test]
+    fn a_client_finds_its_own_youngest_claim_and_nobody_elses() {
+        let out = ClaimRegistry::new(4);
+        let (key, other) = (out.key(SESSION, b"secret"), out.key(SESSION, b"guess"));
+        assert!(out.sent(key, ConnectionId(1), ServerId(0), at(0), LASTS));
+        assert!(out.sent(key, ConnectionId(2), ServerId(1), at(1), LASTS));
+        assert_eq!(out.latest(key, &[], at(2)), Some((ServerId(1), at(1))));
+        assert_eq!(out.latest(key, &[ConnectionId(2)], at(2)), Some((ServerId(0), at(0))));
+        assert_eq!(out.latest(other, &[], at(2)), None);
+        out.settled(key, ConnectionId(2));
+        assert_eq!(out.latest(key, &[], at(2)), Some((ServerId(0), at(0))));
+        assert_eq!(out.latest(key, &[], at(11)), None, "its time is over");
+    }
+
+    #[test]
+    fn memory_is_given_back_with_time_and_bounded() {
+        let out = ClaimRegistry::new(4);
+        for number in 0..=CLAIMS_REMEMBERED as u64 {
+            let key = out.key(SessionId(number as i64), b"");
+            assert_eq!(
+                out.sent(key, ConnectionId(number), ServerId(0), at(0), LASTS),
+                number < CLAIMS_REMEMBERED as u64
+            );
+        }
+        let key = out.key(SESSION, b"");
+        assert!(out.sent(key, ConnectionId(0), ServerId(0), at(10), LASTS), "the old ones are forgotten");
+        let sizes = || {
+            let book = out.lock();
+            (book.claims.len(), book.order.len())
+        };
+        assert_eq!(sizes(), (1, 1));
+        out.settled(key, ConnectionId(0));
+        assert_eq!(sizes(), (0, 1));
+        assert!(out.sent(key, ConnectionId(1), ServerId(0), at(11), LASTS));
+        assert_eq!(sizes(), (1, 1), "what is settled makes room before its time");
+    }
+
+    #[test]
+    fn one_that_stays_out_leaves_room_for_those_that_are_settled() {
+        let out = ClaimRegistry::new(4);
+        let lasting = out.key(SESSION, b"");
+        assert!(out.sent(lasting, ConnectionId(0), ServerId(0), at(0), 9 * LASTS));
+        for number in 1..3 * CLAIMS_REMEMBERED as u64 {
+            let key = out.key(SessionId(number as i64), b"");
+            assert!(out.sent(key, ConnectionId(number), ServerId(0), at(1), LASTS), "{number}");
+            out.settled(key, ConnectionId(number));
+        }
+        assert_eq!(out.latest(lasting, &[], at(2)), Some((ServerId(0), at(0))));
+        let book = out.lock();
+        assert_eq!((book.claims.len(), book.count), (1, 1));
+        assert!(book.order.len() <= 2 * CLAIMS_REMEMBERED, "{}", book.order.len());
+    }
+
+    #[test]
+    fn of_one_client_the_youngest_claims_are_remembered() {
+        let out = ClaimRegistry::new(4);
+        let key = out.key(SESSION, b"secret");
+        for number in 0..100 {
+            assert!(out.sent(key, ConnectionId(number), ServerId(number as u16), at(number), 20 * LASTS));
+        }
+        assert_eq!(out.latest(key, &[], at(100)), Some((ServerId(99), at(99))));
+        let sizes = || {
+            let book = out.lock();
+            (book.claims.get(&key).map(SmallVec::len), book.count)
+        };
+        assert_eq!(sizes(), (Some(CLAIMS_OF_ONE), CLAIMS_OF_ONE));
+        (0..100).for_each(|number| out.settled(key, ConnectionId(number)));
+        assert_eq!(sizes(), (None, 0));
+    }
+
+    #[test]
+    fn late_answers_are_remembered_for_a_search_under_way() {
+        let out = ClaimRegistry::new(4);
+        let (holder, other) = (ServerId(0), ServerId(1));
+        out.answered_late(SESSION, other, at(5));
+        assert!(out.was_answered_late(SESSION, holder, at(5)) && !out.was_answered_late(SESSION, holder, at(6)));
+        assert!(!out.was_answered_late(SESSION, other, at(5)), "the owner is the same");
+        for number in 0..LATE_ANSWERS as i64 {
+            out.answered_late(SessionId(100 + number), other, at(5));
+        }
+        assert!(!out.was_answered_late(SESSION, holder, at(5)), "the oldest made room");
+    }
+
+    #[test]
+    fn as_many_connections_have_a_place_as_there_are() {
+        let out = Arc::new(ClaimRegistry::new(4));
+        let mut others: Vec<_> = (0..2).map(|_| out.place(false)).collect();
+        assert!(out.place(false).is_none(), "half is for those that could take a session");
+        let own = [out.place(true), out.place(true)];
+        assert!(others.iter().chain(&own).all(Option::is_some) && out.place(true).is_none());
+        assert_eq!(out.taken(), 4);
+        drop((others.pop(), own));
+        assert!(out.place(false).is_some() && out.place(true).is_some());
+        assert_eq!(out.taken(), 1);
+    }
+}
