@@ -6,6 +6,7 @@ pub mod bounds;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod diagnose;
 pub mod ids;
 pub mod lock;
 pub mod observe;

@@ -7,7 +7,7 @@
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -17,27 +17,37 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("session", &["wire", "text", "ids", "time"]),
     ("route", &["session", "wire", "text", "ids", "time"]),
     ("sim", &["route", "session", "wire", "text", "ids", "time"]),
-    ("state", &["route", "session", "wire", "text", "lock", "ids", "time"]),
-    ("observe", &["state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
+    ("diagnose", &["route", "session", "wire", "text", "ids", "time"]),
+    ("state", &["diagnose", "route", "session", "wire", "text", "lock", "ids", "time"]),
+    ("observe", &["diagnose", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("control", &["session", "lock", "ids"]),
-    ("proxy", &["control", "observe", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
+    (
+        "proxy",
+        &[
+            "control", "observe", "diagnose", "state", "config", "route", "session", "wire", "text", "lock", "ids",
+            "time",
+        ],
+    ),
     ("api", &["config"]),
     (
         "admin",
-        &["api", "control", "observe", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"],
+        &[
+            "api", "control", "observe", "diagnose", "state", "config", "route", "session", "wire", "text", "lock",
+            "ids", "time",
+        ],
     ),
-    ("bounds", &["proxy", "admin", "control", "observe", "state", "route", "session"]),
+    ("bounds", &["proxy", "admin", "control", "observe", "diagnose", "state", "route", "session"]),
     (
         "cli",
         &[
-            "proxy", "admin", "api", "control", "observe", "sim", "config", "route", "session", "wire", "text", "lock",
-            "ids", "time",
+            "proxy", "admin", "api", "control", "observe", "sim", "diagnose", "config", "route", "session", "wire",
+            "text", "lock", "ids", "time",
         ],
     ),
 ];
 
 /// Layers that take bytes and a timestamp and give back facts, nothing else.
-const PURE: [&str; 7] = ["ids", "time", "text", "wire", "session", "route", "sim"];
+const PURE: [&str; 8] = ["ids", "time", "text", "wire", "session", "route", "sim", "diagnose"];
 
 /// What a pure layer must not mention.
 const IMPURE: [&str; 16] = [

@@ -209,7 +209,7 @@ impl SessionLedger {
                 self.move_refused(now, connection, form, refused);
             }
             SessionTransition::Ended { connection, end } => self.ended(now, connection, end),
-            SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result } => {
+            SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result, .. } => {
                 let sign = self
                     .ensemble
                     .record_probe(server, ProbeRecord { connected_at, asked_at, told_at: now, probe_result });

@@ -1,5 +1,7 @@
 //! What a probe of a server showed.
 
+use std::time::Duration;
+
 use crate::ids::Zxid;
 
 /// Whether a server can be given a session.
@@ -96,6 +98,15 @@ impl SharedNameSign {
             Self::TwoBirthplaces { .. } => "sessions_of_two_servers",
         }
     }
+}
+
+/// How long a probe took; zoogate's own pauses are left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ProbeTiming {
+    /// The TCP connect, when this probe made one.
+    pub connect: Option<Duration>,
+    /// From the question to its answer, when there was one.
+    pub answer: Option<Duration>,
 }
 
 /// The result of one probe of one server.

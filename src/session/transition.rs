@@ -7,7 +7,7 @@ use super::event::MovedCodeLocation;
 use super::fact::Fact;
 use super::identity::HolderIdentity;
 use super::own_pause::OwnPause;
-use super::probe_result::{ProbeResult, SharedNameSign};
+use super::probe_result::{ProbeResult, ProbeTiming, SharedNameSign};
 use super::short_path::ShortPath;
 use super::verdict::{Confidence, EndReason, RouteReason, SessionMove, SessionMovedRefusal};
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -87,6 +87,8 @@ pub enum SessionTransition {
         /// other, none of which it closed unasked: an answer on one from before an end shows that it stood through
         /// that.
         connected_at: Timestamp,
+        /// How long it took.
+        timing: ProbeTiming,
         /// What was seen.
         probe_result: ProbeResult,
     },
@@ -95,6 +97,16 @@ pub enum SessionTransition {
 }
 
 impl SessionTransition {
+    /// A probe that was not timed.
+    pub fn server_seen(
+        server: ServerId,
+        asked_at: Timestamp,
+        connected_at: Timestamp,
+        probe_result: ProbeResult,
+    ) -> Self {
+        Self::ServerSeen { server, asked_at, connected_at, timing: ProbeTiming::default(), probe_result }
+    }
+
     /// The connection that it is about; None for what is not one connection's, or no longer is.
     pub fn connection(&self) -> Option<ConnectionId> {
         match self {

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
@@ -13,6 +14,7 @@ use smallvec::SmallVec;
 use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
+use crate::diagnose::{EnsembleWatch, PathSample, ServerDetails, ServerSighting};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
@@ -26,6 +28,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub struct TrafficState {
     ledger: Mutex<SessionLedger>,
+    /// The ensemble over time. Its lock is never taken together with the ledger's.
+    watch: Mutex<EnsembleWatch>,
     /// The servers as routes are chosen by them: what looks at them have shown.
     roster: ArcSwap<ServerRoster>,
     /// Client connections that are open towards each server.
@@ -68,6 +72,7 @@ impl TrafficState {
     pub fn new(servers: &[String], limits: LedgerLimits, sinks: Vec<Box<dyn ChangeSink>>) -> Self {
         Self {
             ledger: Mutex::new(SessionLedger::new(limits)),
+            watch: Mutex::new(EnsembleWatch::new(servers.len())),
             roster: ArcSwap::from_pointee(ServerRoster::new(servers.iter().cloned())),
             loads: servers.iter().map(|_| AtomicU32::new(0)).collect(),
             ready: AtomicBool::new(false),
@@ -83,8 +88,12 @@ impl TrafficState {
 
     /// As [`apply`](Self::apply), from the thread that carries the connection.
     pub fn apply_from(&self, thread: ThreadPlace, now: Timestamp, transition: SessionTransition) -> Vec<ServerId> {
-        if let SessionTransition::ServerSeen { server, probe_result, .. } = transition {
-            self.roster.rcu(|roster| roster.seen(server, probe_result, now));
+        if let SessionTransition::ServerSeen { server, asked_at, connected_at, timing, probe_result: result } =
+            transition
+        {
+            self.roster.rcu(|roster| roster.seen(server, result, now));
+            let sighting = ServerSighting { server, asked_at, told_at: now, connected_at, timing, result };
+            lock(&self.watch).see(sighting);
         }
         let (change, outcome) = {
             let mut ledger = self.ledger();
@@ -133,6 +142,31 @@ impl TrafficState {
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, SessionLedger> {
         lock(&self.ledger)
+    }
+
+    /// Reads of the ensemble over time. Nothing is formatted meanwhile, for probes wait for it.
+    pub fn with_watch<T>(&self, read: impl FnOnce(&EnsembleWatch) -> T) -> T {
+        read(&lock(&self.watch))
+    }
+
+    /// Takes what a server told of itself.
+    pub fn note_details(&self, server: ServerId, at: Timestamp, details: ServerDetails) {
+        lock(&self.watch).note_details(server, at, details);
+    }
+
+    /// Takes a server's own count of its connections, and how many of those are zoogate's.
+    pub fn note_connections(&self, server: ServerId, theirs: u64, own: u64) {
+        lock(&self.watch).note_connections(server, theirs, own);
+    }
+
+    /// Takes what the kernel knows of the way to a server.
+    pub fn note_path(&self, server: ServerId, at: Timestamp, sample: PathSample) {
+        lock(&self.watch).note_path(server, at, sample);
+    }
+
+    /// Takes the time from a client's ping to its reply.
+    pub fn note_ping(&self, server: ServerId, at: Timestamp, round_trip: Duration) {
+        lock(&self.watch).note_ping(server, at, round_trip);
     }
 
     /// Lists a client whose claim waits while no server has been asked for it.

@@ -113,12 +113,7 @@ fn a_server_shows_since_when_it_is_as_it_is() {
     };
     let first = since(&stage.json("/api/servers?state=serving"));
     let see = |millis, probe_result| {
-        let seen = SessionTransition::ServerSeen {
-            server: ServerId(1),
-            asked_at: at(millis),
-            connected_at: at(millis),
-            probe_result,
-        };
+        let seen = SessionTransition::server_seen(ServerId(1), at(millis), at(millis), probe_result);
         stage.telemetry.state().apply(at(millis), seen);
     };
     see(1_071, ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(9)) });

@@ -124,12 +124,7 @@ impl Stage {
     pub(crate) fn serving(&self, server: u16) {
         let probe_result =
             ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(0x1_0000_0002)) };
-        let seen = SessionTransition::ServerSeen {
-            server: ServerId(server),
-            asked_at: at(70),
-            connected_at: at(70),
-            probe_result,
-        };
+        let seen = SessionTransition::server_seen(ServerId(server), at(70), at(70), probe_result);
         self.telemetry.state().apply(at(71), seen);
         self.telemetry.state().set_ready(true);
     }

@@ -127,12 +127,7 @@ fn any_transition() -> impl Strategy<Value = SessionTransition> {
             to: Timestamp(u64::from(from) * 20 + u64::from(to)),
         })),
         2 => (server(), health, role, any::<Option<i64>>(), any::<u32>()).prop_map(
-            |(server, health, role, zxid, asked)| SessionTransition::ServerSeen {
-                server,
-                asked_at: Timestamp(u64::from(asked) * 20),
-                connected_at: Timestamp(u64::from(asked) * 10),
-                probe_result: ProbeResult { health, role, zxid: zxid.map(Zxid) },
-            }
+            |(server, health, role, zxid, asked)| SessionTransition::server_seen(server, Timestamp(u64::from(asked) * 20), Timestamp(u64::from(asked) * 10), ProbeResult { health, role, zxid: zxid.map(Zxid) })
         ),
     ]
 }

@@ -124,7 +124,7 @@ fn seen_during_a_claim(health: ServerHealth) -> (Story, Link) {
     story.wait(5);
     story.fin(link);
     let probe_result = ProbeResult { role: ServerRole::Follower, ..ProbeResult::of(health) };
-    story.tell(SessionTransition::ServerSeen { server: ServerId(A), asked_at, connected_at: asked_at, probe_result });
+    story.tell(SessionTransition::server_seen(ServerId(A), asked_at, asked_at, probe_result));
     (story, link)
 }
 

@@ -222,12 +222,12 @@ fn a_question_that_stood_unanswered_when_the_claim_came() {
     story.wait(400);
     story.leave(link);
     story.wait(570);
-    story.tell(SessionTransition::ServerSeen {
-        server: ServerId(A),
+    story.tell(SessionTransition::server_seen(
+        ServerId(A),
         asked_at,
-        connected_at: asked_at,
-        probe_result: ProbeResult::of(ServerHealth::Unresponsive),
-    });
+        asked_at,
+        ProbeResult::of(ServerHealth::Unresponsive),
+    ));
     assert_eq!(story.reason(link, 0), EndReason::NotServing);
 }
 

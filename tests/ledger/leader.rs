@@ -137,12 +137,7 @@ fn a_server_that_said_nothing_was_unresponsive_as_long_as_it_was_asked() {
             let mut story = Story::without_prober();
             story.crowd(LEADER, 1);
             let asked_at = story.now();
-            let seen = SessionTransition::ServerSeen {
-                server: ServerId(LEADER),
-                asked_at,
-                connected_at: asked_at,
-                probe_result: ProbeResult::of(health),
-            };
+            let seen = SessionTransition::server_seen(ServerId(LEADER), asked_at, asked_at, ProbeResult::of(health));
             story.wait(600);
             if let Some(before) = given_up {
                 story.tell(seen.clone());

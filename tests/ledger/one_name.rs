@@ -16,7 +16,7 @@ fn look(story: &mut Story, role: ServerRole, zxid: i64) {
     story.wait(1_000);
     let asked_at = story.now();
     let probe_result = ProbeResult { health: ServerHealth::Serving, role, zxid: Some(Zxid(zxid)) };
-    story.tell(SessionTransition::ServerSeen { server: ServerId(A), asked_at, connected_at, probe_result });
+    story.tell(SessionTransition::server_seen(ServerId(A), asked_at, connected_at, probe_result));
 }
 
 fn signs(story: &Story) -> Vec<SharedNameSign> {
@@ -61,12 +61,7 @@ fn an_election_and_a_restart_are_one_server() {
     // What it answers after it has been away, or on a connection that was made later, may be another state of it.
     let asked_at = story.now();
     let down = ProbeResult::of(ServerHealth::NotServing);
-    story.tell(SessionTransition::ServerSeen {
-        server: ServerId(A),
-        asked_at,
-        connected_at: asked_at,
-        probe_result: down,
-    });
+    story.tell(SessionTransition::server_seen(ServerId(A), asked_at, asked_at, down));
     look(&mut story, ServerRole::Follower, 0x2_0000_0001);
     story.wait(500);
     look(&mut story, ServerRole::Follower, 0x2_0000_0000);

@@ -155,7 +155,7 @@ impl Story {
         let probe_result = self.servers[server.index()];
         let asked_at = Timestamp(asked * 1_000_000);
         let connected_at = self.held_since.map_or(asked_at, |held| Timestamp(held * 1_000_000));
-        self.tell(SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result });
+        self.tell(SessionTransition::server_seen(server, asked_at, connected_at, probe_result));
     }
 
     /// The prober looks at a server in its own time.

@@ -265,8 +265,7 @@ fn ready_means_started_and_a_server_serves() {
     telemetry.state().set_ready(true);
     assert!(telemetry.state().unready().is_some());
     let probe_result = ProbeResult { health: ServerHealth::Serving, role: ServerRole::Leader, zxid: Some(Zxid(5)) };
-    let seen =
-        SessionTransition::ServerSeen { server: ServerId(1), asked_at: at(1), connected_at: at(1), probe_result };
+    let seen = SessionTransition::server_seen(ServerId(1), at(1), at(1), probe_result);
     telemetry.state().apply(at(2), seen);
     assert_eq!(telemetry.state().unready(), None);
     let page = telemetry.metrics();

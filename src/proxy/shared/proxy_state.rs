@@ -141,7 +141,7 @@ impl ProxyState {
         asked_at: Timestamp,
         probe_result: ProbeResult,
     ) {
-        self.apply(self.clock.now(), SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result });
+        self.apply(self.clock.now(), SessionTransition::server_seen(server, asked_at, connected_at, probe_result));
         let roster = self.state.roster();
         for (listener, open_listener) in self.settings.listeners.iter().zip(&self.open_listeners) {
             let open = match listener.kind {

@@ -178,7 +178,7 @@ impl SimulatedRelay {
     pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, since: [Timestamp; 2], probe_result: ProbeResult) {
         let [connected_at, asked_at] = since;
         self.known.saw(server, asked_at, now, probe_result);
-        self.tell(now, vec![SessionTransition::ServerSeen { server, asked_at, connected_at, probe_result }]);
+        self.tell(now, vec![SessionTransition::server_seen(server, asked_at, connected_at, probe_result)]);
     }
 
     /// The proxy itself stood still, and goes on.

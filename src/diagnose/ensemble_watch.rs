@@ -1,0 +1,255 @@
+//! The ensemble over time, as probes and traffic show it.
+//!
+//! A probe counts for the moment when it was begun, for that is what its answer describes at the latest.
+
+use std::time::Duration;
+
+use super::latency_baseline::LatencyStep;
+use super::leader_history::LeaderHistory;
+use super::path_sample::PathSample;
+use super::server_details::ServerDetails;
+use super::server_watch::ServerWatch;
+use super::timeline::{EnsembleChange, EnsembleTimeline, TimelineEvent};
+use crate::ids::{ServerId, Zxid};
+use crate::session::probe_result::{ProbeResult, ProbeTiming, ServerHealth, ServerRole};
+use crate::time::Timestamp;
+
+/// One probe of a server with its times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServerSighting {
+    /// The server.
+    pub server: ServerId,
+    /// When the question was sent.
+    pub asked_at: Timestamp,
+    /// When the answer came, or was given up.
+    pub told_at: Timestamp,
+    /// Since when the server has been held by connections for questions without a break.
+    pub connected_at: Timestamp,
+    /// How long it took.
+    pub timing: ProbeTiming,
+    /// What was seen.
+    pub result: ProbeResult,
+}
+
+/// The ensemble over time.
+#[derive(Clone, Debug)]
+pub struct EnsembleWatch {
+    servers: Vec<ServerWatch>,
+    /// What is known of a server that is not configured.
+    nothing: ServerWatch,
+    leaders: LeaderHistory,
+    /// The highest epoch that was seen.
+    epoch: Option<i64>,
+    timeline: EnsembleTimeline,
+    leader_changes: u64,
+}
+
+/// The election count in a zxid.
+fn epoch(zxid: Zxid) -> i64 {
+    zxid.0 >> 32
+}
+
+impl EnsembleWatch {
+    /// Nothing is known yet of so many servers.
+    pub fn new(servers: usize) -> Self {
+        Self {
+            servers: vec![ServerWatch::default(); servers],
+            nothing: ServerWatch::default(),
+            leaders: LeaderHistory::default(),
+            epoch: None,
+            timeline: EnsembleTimeline::default(),
+            leader_changes: 0,
+        }
+    }
+
+    /// Takes a probe.
+    pub fn see(&mut self, sighting: ServerSighting) {
+        let (server, at, result) = (sighting.server, sighting.asked_at, sighting.result);
+        let Some(watch) = self.servers.get_mut(server.index()) else { return };
+        let serves = result.health == ServerHealth::Serving;
+        let step = watch.see_times(&sighting);
+        let health = watch.see_health(sighting);
+        let role = watch.see_role(result.role);
+        let back = if health.is_some() && serves { watch.see_return(at) } else { None };
+        if let Some(before) = health {
+            self.tell(at, server, EnsembleChange::Health { before, now: result.health });
+        }
+        if let Some(since) = back {
+            self.tell(at, server, EnsembleChange::Restarted { down: at.since(since) });
+        }
+        if let Some(before) = role {
+            self.tell(at, server, EnsembleChange::Role { before, now: result.role });
+        }
+        match step {
+            Some(LatencyStep::Slow { usual, now }) => self.tell(at, server, EnsembleChange::ProbeSlow { usual, now }),
+            Some(LatencyStep::Usual { usual }) => self.tell(at, server, EnsembleChange::ProbeUsual { usual }),
+            None => {}
+        }
+        if serves {
+            self.see_epoch(at, server, result.zxid);
+        }
+        self.see_leader(&sighting);
+        self.see_lag(&sighting);
+    }
+
+    /// A higher epoch than all before is a new leader's.
+    fn see_epoch(&mut self, at: Timestamp, server: ServerId, zxid: Option<Zxid>) {
+        let Some(now) = zxid.map(epoch) else { return };
+        match self.epoch {
+            Some(before) if now <= before => return,
+            Some(before) => self.tell(at, server, EnsembleChange::NewEpoch { before, now }),
+            None => {}
+        }
+        self.epoch = Some(now);
+    }
+
+    fn see_leader(&mut self, sighting: &ServerSighting) {
+        let (server, at, result) = (sighting.server, sighting.asked_at, sighting.result);
+        let (serves, leader) = (result.health == ServerHealth::Serving, self.leaders.leader());
+        if serves && result.role == ServerRole::Leader {
+            // A leader that was frozen says so for a moment although another one has been elected.
+            let is_former = leader != Some(server) && result.zxid.is_some_and(|zxid| Some(epoch(zxid)) < self.epoch);
+            if leader != Some(server) && !is_former {
+                let before = self.leaders.last();
+                self.leaders.leads(server, at);
+                self.leader_changes += u64::from(before.is_some_and(|before| before != server));
+                self.tell_leader(at, before, Some(server));
+            }
+            return;
+        }
+        // One that does not answer, or is not reached, may lead all the same.
+        let stopped = match result.health {
+            ServerHealth::Serving => result.role != ServerRole::Unknown,
+            health => matches!(health, ServerHealth::NotServing | ServerHealth::Refusing),
+        };
+        if stopped && leader == Some(server) {
+            self.leaders.stopped();
+            self.tell_leader(at, leader, None);
+        }
+    }
+
+    fn see_lag(&mut self, sighting: &ServerSighting) {
+        let (server, result) = (sighting.server, sighting.result);
+        let behind = result.zxid.and_then(|zxid| self.behind(server, sighting.asked_at, zxid));
+        let Some(watch) = self.servers.get_mut(server.index()) else { return };
+        if result.health != ServerHealth::Serving {
+            watch.forget_lag();
+            return;
+        }
+        match watch.see_zxid(sighting.told_at, result.zxid, behind) {
+            Some(true) => {
+                let behind = behind.unwrap_or_default();
+                self.tell(sighting.asked_at, server, EnsembleChange::Lagging { behind });
+            }
+            Some(false) => self.tell(sighting.asked_at, server, EnsembleChange::CaughtUp {}),
+            None => {}
+        }
+    }
+
+    /// How many transactions a server lacked of what others had told before it was asked; None where nobody had told
+    /// anything of the same epoch.
+    fn behind(&self, server: ServerId, asked_at: Timestamp, zxid: Zxid) -> Option<u64> {
+        let others = self.servers().filter(|(other, _)| *other != server);
+        let told = others.filter_map(|(_, other)| other.zxid_before(asked_at));
+        let highest = told.filter(|other| epoch(*other) == epoch(zxid)).max()?;
+        Some(u64::try_from(highest.0.saturating_sub(zxid.0)).unwrap_or(0))
+    }
+
+    /// Takes what a server told of itself.
+    pub fn note_details(&mut self, server: ServerId, at: Timestamp, details: ServerDetails) {
+        if let Some(watch) = self.servers.get_mut(server.index()) {
+            watch.see_details(at, details);
+        }
+    }
+
+    /// Takes a server's own count of its connections, and how many of those are zoogate's.
+    pub fn note_connections(&mut self, server: ServerId, theirs: u64, own: u64) {
+        if let Some(watch) = self.servers.get_mut(server.index()) {
+            watch.see_connections(theirs, own);
+        }
+    }
+
+    /// A server ended many connections together.
+    pub fn note_burst(&mut self, server: ServerId, at: Timestamp, connections: u32, within: Duration) {
+        if self.servers.get(server.index()).is_some() {
+            self.tell(at, server, EnsembleChange::Disconnects { connections, within });
+        }
+    }
+
+    /// Takes what the kernel knows of the way to a server.
+    pub fn note_path(&mut self, server: ServerId, at: Timestamp, sample: PathSample) {
+        let Some(watch) = self.servers.get_mut(server.index()) else { return };
+        if watch.see_path(at, sample) {
+            self.tell(at, server, EnsembleChange::PathLossy { retransmissions: sample.retransmissions });
+        }
+    }
+
+    /// Takes the time from a client's ping to its reply.
+    pub fn note_ping(&mut self, server: ServerId, at: Timestamp, round_trip: Duration) {
+        if let Some(watch) = self.servers.get_mut(server.index()) {
+            watch.see_ping(at, round_trip);
+        }
+    }
+
+    /// What is known of a server; nothing of one that is not configured.
+    pub fn server(&self, server: ServerId) -> &ServerWatch {
+        self.servers.get(server.index()).unwrap_or(&self.nothing)
+    }
+
+    /// All servers.
+    pub fn servers(&self) -> impl Iterator<Item = (ServerId, &ServerWatch)> {
+        (0..=u16::MAX).map(ServerId).zip(&self.servers)
+    }
+
+    /// Who was the last to be seen leading at or before a moment.
+    pub fn leader_at(&self, moment: Timestamp) -> Option<ServerId> {
+        self.leaders.at(moment)
+    }
+
+    /// Who leads, as far as is known: the last one seen leading, unless it was seen to have stopped.
+    pub fn leader(&self) -> Option<ServerId> {
+        self.leaders.leader()
+    }
+
+    /// How often another server than before was seen leading.
+    pub fn leader_changes(&self) -> u64 {
+        self.leader_changes
+    }
+
+    /// The highest epoch that was seen.
+    pub fn epoch(&self) -> Option<i64> {
+        self.epoch
+    }
+
+    /// The nearest change of the leader or of the epoch within that distance of a moment.
+    pub fn leader_change_around(&self, moment: Timestamp, within: Duration) -> Option<&TimelineEvent> {
+        self.timeline.leader_change_around(moment, within)
+    }
+
+    /// What happened, oldest first.
+    pub fn timeline(&self) -> impl DoubleEndedIterator<Item = &TimelineEvent> {
+        self.timeline.events()
+    }
+
+    /// Events that are no longer kept.
+    pub fn forgotten(&self) -> u64 {
+        self.timeline.forgotten()
+    }
+
+    /// Events of all time: the number that the next one gets.
+    pub fn told(&self) -> u64 {
+        self.timeline.told()
+    }
+
+    fn tell(&mut self, at: Timestamp, server: ServerId, change: EnsembleChange) {
+        self.timeline.push(TimelineEvent { at, server: Some(server), change });
+    }
+
+    fn tell_leader(&mut self, at: Timestamp, before: Option<ServerId>, now: Option<ServerId>) {
+        self.timeline.push(TimelineEvent { at, server: now, change: EnsembleChange::LeaderChanged { before, now } });
+    }
+}
+
+#[cfg(test)]
+#[path = "ensemble_watch_tests.rs"]
+mod tests;

@@ -1,0 +1,235 @@
+//! What is known of one server over time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::ensemble_watch::ServerSighting;
+use super::health_span::{HealthHistory, HealthSpan};
+use super::latency_baseline::{LatencyBaseline, LatencyStep, LatencyTracker};
+use super::path_sample::PathSample;
+use super::server_details::ServerDetails;
+use crate::ids::Zxid;
+use crate::session::probe_result::{ServerHealth, ServerRole};
+use crate::time::Timestamp;
+
+/// Zxids that are kept of one server, to compare others with.
+const ZXIDS_KEPT: usize = 8;
+/// How much earlier than a question another server must have told its zxid for the two to be compared: what comes closer
+/// is still on its way between them.
+const COMPARED_AFTER: Duration = Duration::from_millis(100);
+/// How much earlier at most.
+const COMPARED_WITHIN: Duration = Duration::from_secs(2);
+
+/// Counts of connections that are compared, so that one that comes or goes makes no difference.
+const COUNTS_COMPARED: usize = 3;
+/// Segments sent again in one sample from which on a path is called lossy.
+pub const LOSSY_FROM: u32 = 3;
+/// Pause after which a path that still loses segments is told again.
+const LOSSY_AGAIN: Duration = Duration::from_mins(1);
+
+/// What is known of one server over time.
+#[derive(Clone, Debug, Default)]
+pub struct ServerWatch {
+    last: Option<ServerSighting>,
+    known_role: Option<ServerRole>,
+    history: HealthHistory,
+    answer: LatencyTracker,
+    connect: LatencyTracker,
+    ping: LatencyTracker,
+    details: Option<(Timestamp, ServerDetails)>,
+    path: Option<(Timestamp, PathSample)>,
+    /// When the way to it was told to lose segments last.
+    lossy_at: Option<Timestamp>,
+    restarted_at: Option<Timestamp>,
+    /// What it told as its last transaction, and when; `len() <= ZXIDS_KEPT`.
+    zxids: VecDeque<(Timestamp, Zxid)>,
+    /// By how much it is behind, as last compared; None where nothing could be.
+    behind: Option<u64>,
+    is_lagging: bool,
+    /// The newest differences between its own count of connections and zoogate's, newest first.
+    bypassing: [Option<u64>; COUNTS_COMPARED],
+}
+
+impl ServerWatch {
+    /// Its state.
+    pub fn health(&self) -> ServerHealth {
+        self.history.health()
+    }
+
+    /// The role that the last probe told; unknown while it is down.
+    pub fn role(&self) -> ServerRole {
+        self.last.map_or(ServerRole::Unknown, |sighting| sighting.result.role)
+    }
+
+    /// The last role that it told, also while it is down.
+    pub fn known_role(&self) -> ServerRole {
+        self.known_role.unwrap_or(ServerRole::Unknown)
+    }
+
+    /// Its state at a moment; unknown before what is remembered.
+    pub fn health_at(&self, moment: Timestamp) -> ServerHealth {
+        self.history.health_at(moment)
+    }
+
+    /// Its newest states, oldest first; the last one is open.
+    pub fn spans(&self) -> impl DoubleEndedIterator<Item = &HealthSpan> {
+        self.history.spans()
+    }
+
+    /// Since when it is in its state; None before the first probe.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.history.spans().next_back().map(|span| span.from)
+    }
+
+    /// A time when it did not serve that contains the moment or lies within `slack` of it; the nearest one.
+    pub fn not_serving_around(&self, moment: Timestamp, slack: Duration) -> Option<HealthSpan> {
+        self.history.down_around(moment, slack)
+    }
+
+    /// From a probe's question to its answer.
+    pub fn answer_time(&self) -> LatencyBaseline {
+        self.answer.baseline()
+    }
+
+    /// Of a TCP connect.
+    pub fn connect_time(&self) -> LatencyBaseline {
+        self.connect.baseline()
+    }
+
+    /// From a client's ping to its reply: a ping does not leave its server.
+    pub fn ping_time(&self) -> LatencyBaseline {
+        self.ping.baseline()
+    }
+
+    /// What it told of itself last, and when.
+    pub fn details(&self) -> Option<(Timestamp, &ServerDetails)> {
+        self.details.as_ref().map(|(at, details)| (*at, details))
+    }
+
+    /// What the kernel knew of the way to it last, and when.
+    pub fn path(&self) -> Option<(Timestamp, PathSample)> {
+        self.path
+    }
+
+    /// When its process was started last, as far as that is known.
+    pub fn restarted_at(&self) -> Option<Timestamp> {
+        self.restarted_at
+    }
+
+    /// The last probe.
+    pub fn last_sighting(&self) -> Option<ServerSighting> {
+        self.last
+    }
+
+    /// Connections of clients that do not come through zoogate, as far as its own count shows: the fewest of the last
+    /// counts, for one that comes or goes is counted by one side before the other. None before there are enough.
+    pub fn bypassing(&self) -> Option<u64> {
+        self.bypassing.iter().copied().min().flatten()
+    }
+
+    /// Its last transaction, as it told last.
+    pub fn zxid(&self) -> Option<Zxid> {
+        self.zxids.back().map(|(_, zxid)| *zxid)
+    }
+
+    /// Transactions that it lacked, as last compared with what another server had told before; None where none could be.
+    pub fn behind(&self) -> Option<u64> {
+        self.behind
+    }
+
+    /// Takes a probe's state; what it was before, when it is another one.
+    pub(super) fn see_health(&mut self, sighting: ServerSighting) -> Option<ServerHealth> {
+        self.last = Some(sighting);
+        self.history.see(sighting.result.health, sighting.asked_at)
+    }
+
+    /// Takes a probe's role; what it told before, when it is another one.
+    pub(super) fn see_role(&mut self, role: ServerRole) -> Option<ServerRole> {
+        if role == ServerRole::Unknown {
+            return None;
+        }
+        let before = self.known_role.replace(role).filter(|before| *before != role)?;
+        if let Some((_, details)) = &mut self.details {
+            // Only leaders tell of followers.
+            (details.followers, details.synced_followers) = (None, None);
+        }
+        Some(before)
+    }
+
+    /// Takes a probe's times. Returns a step of the answers.
+    pub(super) fn see_times(&mut self, sighting: &ServerSighting) -> Option<LatencyStep> {
+        if let Some(connect) = sighting.timing.connect {
+            self.connect.add(sighting.told_at, connect);
+        }
+        self.answer.add(sighting.told_at, sighting.timing.answer?)
+    }
+
+    pub(super) fn see_ping(&mut self, at: Timestamp, round_trip: Duration) {
+        self.ping.add(at, round_trip);
+    }
+
+    /// Takes a zxid, and by how much it is behind. Returns whether it lags, when that has changed.
+    pub(super) fn see_zxid(&mut self, told_at: Timestamp, zxid: Option<Zxid>, behind: Option<u64>) -> Option<bool> {
+        let was_behind = std::mem::replace(&mut self.behind, behind).is_some_and(|behind| behind > 0);
+        if let Some(zxid) = zxid {
+            if self.zxids.len() >= ZXIDS_KEPT {
+                self.zxids.pop_front();
+            }
+            self.zxids.push_back((told_at, zxid));
+        }
+        match (self.is_lagging, behind) {
+            // Seen twice in a row: once may be a moment.
+            (false, Some(1..)) if was_behind => self.is_lagging = true,
+            (true, Some(0)) => self.is_lagging = false,
+            _ => return None,
+        }
+        Some(self.is_lagging)
+    }
+
+    /// It serves no longer: what it lacks then is no lag.
+    pub(super) fn forget_lag(&mut self) {
+        (self.behind, self.is_lagging) = (None, false);
+    }
+
+    /// The highest transaction that it had told a little before that moment.
+    pub(super) fn zxid_before(&self, asked_at: Timestamp) -> Option<Zxid> {
+        let compared = |told_at: Timestamp| {
+            told_at.after(COMPARED_AFTER) <= asked_at && asked_at.since(told_at) <= COMPARED_WITHIN
+        };
+        self.zxids.iter().filter(|(told_at, _)| compared(*told_at)).map(|(_, zxid)| *zxid).max()
+    }
+
+    /// It serves again, and refused connections before: since when it had not served.
+    pub(super) fn see_return(&mut self, at: Timestamp) -> Option<Timestamp> {
+        let (since, refused) = self.history.last_absence()?;
+        if !refused {
+            return None;
+        }
+        self.restarted_at = Some(at);
+        Some(since)
+    }
+
+    /// Takes details; what is not told anew stays.
+    pub(super) fn see_details(&mut self, at: Timestamp, newer: ServerDetails) {
+        let (told_at, details) = self.details.get_or_insert_default();
+        *told_at = at;
+        details.update(newer);
+    }
+
+    /// Takes its own count of connections, and how many of those are zoogate's.
+    pub(super) fn see_connections(&mut self, theirs: u64, own: u64) {
+        self.bypassing.rotate_right(1);
+        self.bypassing[0] = Some(theirs.saturating_sub(own));
+    }
+
+    /// Takes a sample of the way to it. Returns whether that way loses segments, when that is news.
+    pub(super) fn see_path(&mut self, at: Timestamp, sample: PathSample) -> bool {
+        self.path = Some((at, sample));
+        let told = self.lossy_at.is_some_and(|lossy_at| at.since(lossy_at) < LOSSY_AGAIN);
+        let is_news = sample.retransmissions >= LOSSY_FROM && !told;
+        if is_news {
+            self.lossy_at = Some(at);
+        }
+        is_news
+    }
+}
