@@ -4,6 +4,7 @@
 //! What the compiler and clippy already refuse (`unsafe`, `todo!`, `unwrap`, functions above 80 lines) is not
 //! looked for again. Test code is exempt: a file whose name ends in `tests.rs`, or a module under `cfg(test)`.
 
+mod code_lines;
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
@@ -145,8 +146,8 @@ impl Source {
 
 /// The code lines with their numbers, from 1.
 fn code_lines(text: &str) -> Vec<(usize, String)> {
-    let lines = sources::lines_without_tests(text).into_iter();
-    lines.filter(|(_, line)| sources::is_code(line)).map(|(number, line)| (number, line.to_owned())).collect()
+    let lines = code_lines::lines_without_tests(text).into_iter();
+    lines.filter(|(_, line)| code_lines::is_code(line)).map(|(number, line)| (number, line.to_owned())).collect()
 }
 
 /// The layers named on a line by `crate::…` or `zoogate::…`.

@@ -3,11 +3,12 @@
 //! `cargo test --test names -- --nocapture` prints the figures. The bounds are those of well-kept proxies of the same
 //! size; a name of one word is fine where ZooKeeper or the field has no longer one.
 
+mod code_lines;
 mod sources;
 
 use std::collections::BTreeMap;
 
-use sources::{indent, is_code, lines_without_tests};
+use code_lines::{indent, is_code, lines_without_tests};
 
 /// Most type names of one word, in percent.
 const ONE_WORD_NAMES: f64 = 25.0;

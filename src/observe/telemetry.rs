@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 
-use self::claims::ClaimState;
 use super::exposition::event_counters::EventCounters;
-use super::exposition::metrics_page::MetricsExporter;
+use super::exposition::metrics_page::{MetricsExporter, PageSources};
 use super::logs::finding_log::FindingLog;
 use super::logs::log_throttle::LogThrottle;
 use super::logs::logging::LogControl;
 use super::sinks::{CounterSink, LogSink, MeterSink};
+use super::storage::claim_counts::ClaimCounts;
 use super::storage::counters::ServerCounters;
 use super::storage::meters::MeterRegistry;
 use super::wall_clock::WallClock;
@@ -75,7 +75,7 @@ pub struct ProxyTelemetry {
     /// Kinds of strangers and faults that were logged already.
     named: Mutex<Vec<&'static str>>,
     log_throttle: LogThrottle,
-    claims: ClaimState,
+    claims: ClaimCounts,
     /// When meters were last searched for sessions that nobody knows, in nanoseconds.
     swept_at: AtomicU64,
 }
@@ -104,7 +104,7 @@ impl ProxyTelemetry {
             started_at: now,
             meters,
             counters: (0..scope.workers).map(|_| server_counters()).collect(),
-            claims: ClaimState::new(scope.servers.len()),
+            claims: ClaimCounts::new(scope.servers.len()),
             journal,
             events,
             exporter,
@@ -122,7 +122,13 @@ impl ProxyTelemetry {
 
     /// The page of all metrics.
     pub fn metrics(&self) -> String {
-        self.exporter.page(self)
+        self.exporter.page(&PageSources {
+            state: &self.state,
+            counters: &self.counters,
+            meters: &self.meters,
+            claims: &self.claims,
+            dropped_lines: self.log().map_or(0, LogControl::dropped_lines),
+        })
     }
 
     /// Does what time brings: says how many lines were left out, and forgets the meters of sessions that the ledger never
@@ -148,11 +154,6 @@ impl ProxyTelemetry {
     /// When there is no such worker or server.
     pub fn counters(&self, worker: usize, server: ServerId) -> Arc<ServerCounters> {
         Arc::clone(&self.counters[worker][server.index()])
-    }
-
-    /// What all workers count, by worker and server.
-    pub(super) fn all_counters(&self) -> &[Vec<Arc<ServerCounters>>] {
-        &self.counters
     }
 
     /// How many operations a server has answered through all workers, and how many of those `wanted` picks by
@@ -197,11 +198,6 @@ impl ProxyTelemetry {
     /// The words for facts about a connection to this server that ended at that moment.
     pub fn wording(&self, server: ServerId, ended_at: Timestamp) -> FactWording<'_> {
         self.journal.wording(server, ended_at)
-    }
-
-    /// What is noted of claims on their way.
-    pub(super) fn claims(&self) -> &ClaimState {
-        &self.claims
     }
 
     fn events(&self) -> &EventCounters {

@@ -15,7 +15,8 @@ use super::opening::first_frame::{FirstFrameError, READ_AHEAD, read_first_frame}
 use super::relay::half_pipe::HalfPipe;
 use super::relay::live_sink::{LiveInspector, LiveSink};
 use super::relay::{LeftClaims, Relay, RelayRegistration};
-use super::shared::proxy_state::{ClientOrigin, Permit, ProxyState};
+use super::shared::permit::Permit;
+use super::shared::proxy_state::{ClientOrigin, ProxyState};
 use crate::config::ListenerKind;
 use crate::control::{RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
 use crate::ids::{ConnectionId, ServerId, SessionId};

@@ -23,6 +23,7 @@ mod placement;
 mod renewal;
 pub(crate) mod retention;
 mod rules;
+mod server_bursts;
 mod session_record;
 mod session_table;
 mod shared_sessions;
@@ -56,6 +57,7 @@ use controller_roles::ControllerRoles;
 use decision_queue::DecisionQueue;
 use ensemble_state::{EnsembleState, ProbeRecord};
 use holders::HolderSessions;
+use server_bursts::ServerBursts;
 use session_table::{ForgottenSession, SessionTable};
 use unexplained_close::UnexplainedClose;
 
@@ -136,6 +138,7 @@ pub struct SessionLedger {
     gone: BoundedRing<SessionId>,
     holders: HolderSessions,
     ensemble: EnsembleState,
+    bursts: ServerBursts,
     queue: DecisionQueue,
     own_pauses: ThreadPauses,
     /// The thread that reports just now.
@@ -163,6 +166,7 @@ impl SessionLedger {
             gone: retention::gone(),
             holders: HolderSessions::default(),
             ensemble: EnsembleState::default(),
+            bursts: ServerBursts::default(),
             queue: DecisionQueue::default(),
             own_pauses: ThreadPauses::default(),
             thread: ThreadPlace::default(),

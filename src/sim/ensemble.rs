@@ -7,24 +7,17 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::leading::LeaderTerm;
+use super::leader_term::LeaderTerm;
+use super::link::{LinkEnding, LinkId};
 use super::random::SeededRandom;
-use super::request::RequestContent;
-use super::server::{
-    ConnectionFactory, LinkPhase, RequestOrigin, ServerLink, ServerRelease, ServerState, SimulatedServer, Txn,
-};
+use super::server::{ConnectionFactory, LinkPhase, ServerLink, ServerRelease, ServerState, SimulatedServer};
+use super::server_message::ServerMessage;
 use super::timed_queue::TimedQueue;
 use super::truth::{Cause, TruthEntry, TruthKind};
 use crate::ids::ServerId;
 use crate::time::Timestamp;
-use crate::wire::OpCode;
-
-/// One connection to one simulated server; never used twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct LinkId(pub u64);
 
 /// How an ensemble is made up.
 #[derive(Clone, Debug)]
@@ -62,15 +55,6 @@ impl Default for EnsembleSettings {
     }
 }
 
-/// How a server ends a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LinkEnding {
-    /// In order.
-    Fin,
-    /// With a reset.
-    Reset,
-}
-
 /// What the driver has to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EnsembleOutput {
@@ -78,32 +62,6 @@ pub enum EnsembleOutput {
     Bytes(LinkId, Vec<u8>),
     /// Close the connection behind all bytes given so far.
     Closed(LinkId, LinkEnding),
-}
-
-/// What travels, or waits for its time.
-#[derive(Clone, Debug)]
-pub(super) enum ServerMessage {
-    Opened(LinkId, IpAddr),
-    Bytes(LinkId, Vec<u8>),
-    HungUp(LinkId),
-    /// A close marker was met, or the server gives the connection up.
-    Close(LinkId, Cause),
-    /// Learner to leader.
-    Forward(RequestOrigin, i64, OpCode, RequestContent),
-    NewSession(RequestOrigin, i64, i32),
-    Revalidate(RequestOrigin, i64),
-    Touched(usize, u64, Vec<i64>),
-    /// Leader to any server, itself included.
-    Commit(u64, Arc<Txn>),
-    Synced(RequestOrigin),
-    Revalidated(RequestOrigin, i64, bool),
-    /// Timers.
-    Tick,
-    LearnerPing,
-    Silence(u64),
-    Parted(u64),
-    Join,
-    ElectionOver(u64),
 }
 
 /// Several simulated servers that share sessions.

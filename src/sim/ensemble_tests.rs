@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::*;
 use crate::ids::SessionId;
 use crate::wire::handshake::ConnectResponse;
-use crate::wire::{ErrorCode, JuteReader, JuteWriter};
+use crate::wire::{ErrorCode, JuteReader, JuteWriter, OpCode};
 
 const A: ServerId = ServerId(0);
 const B: ServerId = ServerId(1);

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::ensemble::{LinkEnding, LinkId, ServerMessage, SimulatedEnsemble};
-use super::leading::LeaderTerm;
+use super::ensemble::SimulatedEnsemble;
+use super::leader_term::LeaderTerm;
+use super::link::{LinkEnding, LinkId};
 use super::server::ServerState;
+use super::server_message::ServerMessage;
 use super::session_tracker::SessionTracker;
 use super::truth::Cause;
 use crate::ids::ServerId;

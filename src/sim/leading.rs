@@ -1,57 +1,22 @@
 //! What the leader does: decides who may speak for a session, orders the writes, and sends the result to all servers.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::data_tree::{DataTree, TreeChange, TreeStep};
-use super::ensemble::{LinkId, ServerMessage, SimulatedEnsemble};
+use super::ensemble::SimulatedEnsemble;
 use super::reply::WriteOutcome;
 use super::request::RequestContent;
-use super::server::{RequestOrigin, ServerState, Txn, TxnKind};
-use super::session_tracker::{SessionOwner, SessionTracker, TrackerRefusal};
+use super::server::ServerState;
+use super::server_message::ServerMessage;
+use super::session_tracker::TrackerRefusal;
+use super::transaction::{RequestOrigin, Txn, TxnKind};
 use super::truth::TruthKind;
 use crate::time::Timestamp;
 use crate::wire::{ErrorCode, OpCode};
 
 /// How many committed transactions are kept for servers that are behind, at most.
 const RECENT_CAP: usize = 100_000;
-
-/// One leader's time in office.
-#[derive(Debug)]
-pub(super) struct LeaderTerm {
-    pub(super) server: usize,
-    pub(super) tracker: SessionTracker,
-    /// The connection by which each session came to its owner.
-    pub(super) holders: BTreeMap<i64, LinkId>,
-    /// The tree with everything that is proposed.
-    pub(super) ahead: DataTree,
-    pub(super) zxid: i64,
-    /// Link of each server, the leader's own included; None while it has not joined.
-    pub(super) handlers: Vec<Option<u64>>,
-    /// Proposed, and not yet acknowledged by a majority.
-    pub(super) proposed: VecDeque<Arc<Txn>>,
-    /// Committed, and perhaps not yet heard of by all.
-    pub(super) recent: VecDeque<Arc<Txn>>,
-}
-
-impl LeaderTerm {
-    fn owner(&self, origin: RequestOrigin) -> Option<SessionOwner> {
-        let current = self.handlers[origin.server] == Some(origin.handler);
-        current.then_some(if origin.server == self.server {
-            SessionOwner::Leader
-        } else {
-            SessionOwner::Learner(origin.handler)
-        })
-    }
-
-    /// Whether `owner` may speak for the session, by a request on this connection.
-    pub(super) fn check(&mut self, session: i64, owner: SessionOwner, link: LinkId) -> Result<(), TrackerRefusal> {
-        self.tracker.check(session, owner)?;
-        self.holders.entry(session).or_insert(link);
-        Ok(())
-    }
-}
 
 impl SimulatedEnsemble {
     /// A request that only the leader can decide.

@@ -7,19 +7,24 @@
 pub mod data_tree;
 mod ensemble;
 mod faults;
+mod leader_term;
 mod leading;
+mod link;
 mod partitions;
 pub mod random;
 pub mod reply;
 pub mod request;
 mod server;
+mod server_message;
 mod serving;
 pub mod session_tracker;
 mod timed_queue;
+mod transaction;
 mod truth;
 pub mod watches;
 
-pub use ensemble::{EnsembleOutput, EnsembleSettings, LinkEnding, LinkId, SimulatedEnsemble};
+pub use ensemble::{EnsembleOutput, EnsembleSettings, SimulatedEnsemble};
+pub use link::{LinkEnding, LinkId};
 pub use server::{ConnectionFactory, ServerRelease};
 pub use timed_queue::TimedQueue;
 pub use truth::{Cause, ServingShift, TruthEntry, TruthKind};

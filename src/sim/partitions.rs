@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::ensemble::{ServerMessage, SimulatedEnsemble};
+use super::ensemble::SimulatedEnsemble;
 use super::server::ServerState;
+use super::server_message::ServerMessage;
 use super::truth::Cause;
 use crate::ids::ServerId;
 use crate::time::Timestamp;

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::LinkId;
-use super::data_tree::{DataTree, TreeEvent, TreeStep};
-use super::ensemble::ServerMessage;
+use super::data_tree::{DataTree, TreeEvent};
+use super::link::LinkId;
 use super::reply::WriteOutcome;
 use super::request::RequestContent;
+use super::server_message::ServerMessage;
+use super::transaction::{Txn, TxnKind};
 use super::truth::Cause;
 use super::watches::ServerWatches;
 use crate::time::Timestamp;
@@ -97,31 +98,6 @@ pub(super) struct ReplicaState {
     pub(super) tree: DataTree,
     pub(super) sessions: BTreeMap<i64, i32>,
     pub(super) zxid: i64,
-}
-
-/// A decided transaction.
-#[derive(Clone, Debug)]
-pub(super) struct Txn {
-    pub(super) zxid: i64,
-    pub(super) session: i64,
-    pub(super) what: TxnKind,
-    pub(super) origin: Option<RequestOrigin>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum TxnKind {
-    CreateSession(i32),
-    CloseSession(Vec<TreeStep>),
-    Write(WriteOutcome),
-}
-
-/// Where a request came from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct RequestOrigin {
-    pub(super) server: usize,
-    pub(super) handler: u64,
-    pub(super) link: LinkId,
-    pub(super) key: u64,
 }
 
 impl ReplicaState {

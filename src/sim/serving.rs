@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::ensemble::{LinkEnding, LinkId, ServerMessage, SimulatedEnsemble};
+use super::ensemble::SimulatedEnsemble;
+use super::link::{LinkEnding, LinkId};
 use super::reply::{self, WriteOutcome};
 use super::request::RequestContent;
-use super::server::{
-    ConnectionFactory, LinkPhase, QueuedRequest, RequestOrigin, RequestTurn, ServerRelease, ServerState, Txn, TxnKind,
-};
+use super::server::{ConnectionFactory, LinkPhase, QueuedRequest, RequestTurn, ServerRelease, ServerState};
+use super::server_message::ServerMessage;
 use super::session_tracker::SessionOwner;
+use super::transaction::{RequestOrigin, Txn, TxnKind};
 use super::truth::{Cause, TruthKind};
 use super::watches::WatchTarget;
 use crate::ids::SessionId;

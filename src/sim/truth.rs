@@ -1,7 +1,7 @@
 //! What the simulated servers know and never say: why they closed a connection, whom they refused, and when the
 //! leader gave a session to whom.
 
-use super::LinkId;
+use super::link::LinkId;
 use crate::ids::ServerId;
 use crate::time::Timestamp;
 use crate::wire::OpCode;

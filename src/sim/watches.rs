@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::LinkId;
 use super::data_tree::{DataTree, TreeEvent};
+use super::link::LinkId;
 
 /// What a watch waits for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -11,21 +11,35 @@ use super::prometheus_text::{COARSE, FINE, PrometheusText};
 use super::session_series::{ClassHistograms, SeriesCandidate, SessionSeries};
 use crate::ids::SessionId;
 use crate::lock::lock;
-use crate::observe::logs::logging::LogControl;
+use crate::observe::storage::claim_counts::ClaimCounts;
 use crate::observe::storage::counters::{Direction, EVENT_TYPES, LARGE_SIZES, ServerCounters};
 use crate::observe::storage::histogram_snapshot::HistogramSnapshot;
 use crate::observe::storage::meter::LatencyClass;
-use crate::observe::telemetry::ProxyTelemetry;
+use crate::observe::storage::meters::MeterRegistry;
 use crate::session::ledger::SessionState;
 use crate::session::probe_result::{ServerHealth, ServerRole};
-use crate::state::{SessionPlace, SinkDrops};
+use crate::state::{SessionPlace, SinkDrops, TrafficState};
 use crate::wire::{ErrorCode, OpCode};
 
 /// How the exporter announces the processor time, and what it is.
 const CPU_GAUGE: &str = "# TYPE process_cpu_seconds_total gauge\n";
 const CPU_COUNTER: &str = "# TYPE process_cpu_seconds_total counter\n";
 
-/// Makes the page of metrics. Belongs to one telemetry; nothing of it is global.
+/// What the page is made of.
+pub(in crate::observe) struct PageSources<'a> {
+    /// Sessions, servers, connections.
+    pub(in crate::observe) state: &'a TrafficState,
+    /// What is counted by operation, by worker and by server.
+    pub(in crate::observe) counters: &'a [Vec<Arc<ServerCounters>>],
+    /// The meters of sessions.
+    pub(in crate::observe) meters: &'a MeterRegistry,
+    /// What is counted of claims on their way.
+    pub(in crate::observe) claims: &'a ClaimCounts,
+    /// Log lines that were dropped.
+    pub(in crate::observe) dropped_lines: u64,
+}
+
+/// Makes the page of metrics. Belongs to one from; nothing of it is global.
 #[derive(Debug)]
 pub(in crate::observe) struct MetricsExporter {
     recorder: PrometheusRecorder,
@@ -60,21 +74,21 @@ impl MetricsExporter {
     }
 
     /// The whole page as it is now.
-    pub(in crate::observe) fn page(&self, telemetry: &ProxyTelemetry) -> String {
+    pub(in crate::observe) fn page(&self, from: &PageSources<'_>) -> String {
         // Copied out in portions first: the ledger's lock is not held while text is made.
-        let sessions = telemetry.state().session_places(&telemetry.state().session_ids());
-        let losses = telemetry.state().losses();
-        let lines = telemetry.log().map_or(0, LogControl::dropped_lines);
-        let unwatched = telemetry.claims().unwatched();
-        let losses = [lines, losses.findings, losses.sessions, losses.evicted, losses.claimants, unwatched];
+        let sessions = from.state.session_places(&from.state.session_ids());
+        let losses = from.state.losses();
+        let unwatched = from.claims.unwatched();
+        let losses =
+            [from.dropped_lines, losses.findings, losses.sessions, losses.evicted, losses.claimants, unwatched];
         self.events.set_dropped(losses);
-        for SinkDrops { sink, dropped } in telemetry.state().sink_drops() {
+        for SinkDrops { sink, dropped } in from.state.sink_drops() {
             self.counter(&catalog::SINK_DROPS, &[sink], dropped);
         }
         for place in 0..self.servers.len() {
-            self.pour(place, telemetry);
+            self.pour(place, from);
         }
-        self.state(telemetry, &sessions);
+        self.state(from, &sessions);
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         let handle = self.recorder.handle();
         // Without it the exporter keeps every sample of its own histograms until it is asked.
@@ -83,9 +97,9 @@ impl MetricsExporter {
         let rendered = handle.render().replacen(CPU_GAUGE, CPU_COUNTER, 1);
         let mut page = PrometheusText::new(rendered);
         page.time(&catalog::OWN_PAUSE_TIME, self.events.own_pause_time());
-        let all = self.durations(telemetry, &mut page);
-        self.claim_waits(telemetry, &mut page);
-        self.sessions(telemetry, &sessions, &all, &mut page);
+        let all = self.durations(from, &mut page);
+        self.claim_waits(from, &mut page);
+        self.sessions(from, &sessions, &all, &mut page);
         page.finish()
     }
 
@@ -103,10 +117,9 @@ impl MetricsExporter {
     }
 
     /// Pours what the workers have counted about one server into the exporter's counters.
-    fn pour(&self, place: usize, telemetry: &ProxyTelemetry) {
+    fn pour(&self, place: usize, from: &PageSources<'_>) {
         let server = self.servers[place].as_str();
-        let workers: Vec<&Arc<ServerCounters>> =
-            telemetry.all_counters().iter().filter_map(|worker| worker.get(place)).collect();
+        let workers: Vec<&Arc<ServerCounters>> = from.counters.iter().filter_map(|worker| worker.get(place)).collect();
         let sum = |count: &dyn Fn(&ServerCounters) -> u64| workers.iter().map(|worker| count(worker)).sum::<u64>();
         for slot in 0..OpCode::SLOTS {
             let operations = sum(&|worker| worker.ops()[slot].operations());
@@ -147,38 +160,38 @@ impl MetricsExporter {
     }
 
     /// What there is now: sessions, connections, servers.
-    fn state(&self, telemetry: &ProxyTelemetry, sessions: &[SessionPlace]) {
-        let attached = telemetry.state().count_attached(sessions);
-        for entry in &telemetry.state().roster().servers {
+    fn state(&self, from: &PageSources<'_>, sessions: &[SessionPlace]) {
+        let attached = from.state.count_attached(sessions);
+        for entry in &from.state.roster().servers {
             let labels = [entry.address.as_str()];
             self.gauge(&catalog::SESSIONS, &labels, attached[entry.id.index()] as f64);
-            let open = telemetry.state().load(entry.id).load(std::sync::atomic::Ordering::Relaxed);
+            let open = from.state.load(entry.id).load(std::sync::atomic::Ordering::Relaxed);
             self.gauge(&catalog::CONNECTIONS, &labels, f64::from(open));
             self.gauge(&catalog::SERVER_SERVING, &labels, flag(entry.health == ServerHealth::Serving));
             let leads = entry.role == ServerRole::Leader && entry.health == ServerHealth::Serving;
             self.gauge(&catalog::SERVER_LEADER, &labels, flag(leads));
         }
-        for entry in &telemetry.state().roster().servers {
-            let aside = flag(telemetry.claims().is_set_aside(entry.id));
+        for entry in &from.state.roster().servers {
+            let aside = flag(from.claims.is_set_aside(entry.id));
             self.gauge(&catalog::SET_ASIDE, &[entry.address.as_str()], aside);
         }
-        self.gauge(&catalog::WAITING_CLAIMS, &[], f64::from(telemetry.claims().waiting()));
+        self.gauge(&catalog::WAITING_CLAIMS, &[], f64::from(from.claims.waiting()));
         for state in ["attached", "pending", "ended"] {
             let count = sessions.iter().filter(|place| place.state.label() == state).count();
             self.gauge(&catalog::SESSIONS_KNOWN, &[state], count as f64);
         }
-        self.gauge(&catalog::READY, &[], flag(telemetry.state().unready().is_none()));
+        self.gauge(&catalog::READY, &[], flag(from.state.unready().is_none()));
         self.gauge(&catalog::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     }
 
     /// Latencies by server and operation. Returns all of them by class.
-    fn durations(&self, telemetry: &ProxyTelemetry, page: &mut PrometheusText) -> ClassHistograms {
+    fn durations(&self, from: &PageSources<'_>, page: &mut PrometheusText) -> ClassHistograms {
         let mut all = ClassHistograms::default();
         page.family(&catalog::OPERATION_DURATION);
         for (place, server) in self.servers.iter().enumerate() {
             for slot in 0..OpCode::SLOTS {
                 let mut latency = HistogramSnapshot::default();
-                for worker in telemetry.all_counters() {
+                for worker in from.counters {
                     latency.merge(worker[place].ops()[slot].latency());
                 }
                 // As above: an empty histogram is some thirty lines.
@@ -195,11 +208,11 @@ impl MetricsExporter {
     }
 
     /// How long claims waited, by the server that took them.
-    fn claim_waits(&self, telemetry: &ProxyTelemetry, page: &mut PrometheusText) {
+    fn claim_waits(&self, from: &PageSources<'_>, page: &mut PrometheusText) {
         page.family(&catalog::CLAIM_WAIT);
         for (place, server) in self.servers.iter().enumerate() {
             let mut waits = HistogramSnapshot::default();
-            telemetry.all_counters().iter().for_each(|worker| waits.merge(worker[place].claim_waits()));
+            from.counters.iter().for_each(|worker| waits.merge(worker[place].claim_waits()));
             if !waits.is_empty() {
                 page.histogram(&catalog::CLAIM_WAIT, &[server], &waits, &COARSE);
             }
@@ -209,7 +222,7 @@ impl MetricsExporter {
     /// The sessions with series of their own, and all others together.
     fn sessions(
         &self,
-        telemetry: &ProxyTelemetry,
+        from: &PageSources<'_>,
         places: &[SessionPlace],
         all: &ClassHistograms,
         page: &mut PrometheusText,
@@ -221,13 +234,13 @@ impl MetricsExporter {
         // Ended sessions give their places up at once, or a restart of all clients would fill the series with the
         // past.
         let alive = places.iter().filter(|place| !matches!(place.state, SessionState::Ended { .. }));
-        let mut candidates: Vec<SeriesCandidate> =
-            alive.filter_map(|place| candidate(place.session, telemetry)).collect();
-        let shown = series.choose(&mut candidates, telemetry.meters());
+        let mut candidates: Vec<SeriesCandidate> = alive.filter_map(|place| candidate(place.session, from)).collect();
+        let shown = series.choose(&mut candidates, from.meters);
         page.family(&catalog::SESSION_INFO);
         let ids: Vec<SessionId> = shown.iter().map(|(session, _)| *session).collect();
-        for row in telemetry.state().session_rows(&ids) {
-            let server = row.server.map_or("", |server| telemetry.server_name(server));
+        for row in from.state.session_rows(&ids) {
+            let server =
+                row.server.map_or("", |server| self.servers.get(server.index()).map_or("unknown", String::as_str));
             let client = row.client.map(|client| client.to_string()).unwrap_or_default();
             let identity = row.identity.map_or_else(|| client.clone(), |identity| identity.to_string());
             page.sample(&catalog::SESSION_INFO, &[&row.session.to_string(), server, &client, &identity], 1);
@@ -251,8 +264,8 @@ impl MetricsExporter {
     }
 }
 
-fn candidate(session: SessionId, telemetry: &ProxyTelemetry) -> Option<SeriesCandidate> {
-    let (operations, worst) = telemetry.meters().merit(session)?;
+fn candidate(session: SessionId, from: &PageSources<'_>) -> Option<SeriesCandidate> {
+    let (operations, worst) = from.meters.merit(session)?;
     Some(SeriesCandidate { session, operations, worst })
 }
 

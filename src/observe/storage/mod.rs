@@ -1,6 +1,7 @@
 //! Where what is seen is counted: one writer for each counter and histogram, meters of connections and sessions.
 
 pub(in crate::observe) mod bucket;
+pub(in crate::observe) mod claim_counts;
 pub(in crate::observe) mod counters;
 pub(in crate::observe) mod histogram;
 pub(in crate::observe) mod histogram_snapshot;

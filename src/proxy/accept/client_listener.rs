@@ -13,7 +13,8 @@ use crate::config::ListenerKind;
 use crate::proxy::connection::DownstreamClient;
 use crate::proxy::network::socket::{self, Reservation};
 use crate::proxy::shared::hand_over::HandedClient;
-use crate::proxy::shared::proxy_state::{ClientOrigin, ConnectionLimit, Permit, ProxyState};
+use crate::proxy::shared::permit::{ConnectionLimit, Permit};
+use crate::proxy::shared::proxy_state::{ClientOrigin, ProxyState};
 
 /// Pause after an accept or a bind that failed for want of descriptors or memory, so that the loop neither
 /// spins nor gives up.

@@ -5,5 +5,7 @@ pub(crate) mod descriptors;
 pub(in crate::proxy) mod hand_over;
 pub(crate) mod loop_detector;
 pub(crate) mod own_pause;
+pub(in crate::proxy) mod permit;
 pub(crate) mod proxy_state;
 mod server_activity;
+mod worker_loads;

@@ -2,13 +2,11 @@
 
 mod claims;
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,11 +16,11 @@ use super::descriptors;
 use super::hand_over::WorkerQueues;
 use super::loop_detector::LoopDetector;
 use super::own_pause::ThreadHeartbeats;
+use super::permit::{ClientPlaces, ConnectionLimit, Permit};
 use super::server_activity::ServerActivity;
 use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
 use crate::control::ConnectionControl;
 use crate::ids::{ConnectionId, ServerId};
-use crate::lock::lock;
 use crate::observe::ProxyTelemetry;
 use crate::proxy::clock::Clock;
 use crate::proxy::network::name_lookup::ServerName;
@@ -64,13 +62,10 @@ pub(in crate::proxy) struct ProxyState {
     pub(in crate::proxy) claim_registry: Arc<ClaimRegistry>,
     heartbeats: ThreadHeartbeats,
     connections: AtomicU64,
-    open: AtomicUsize,
-    /// Who carries how many of them.
+    /// The way from the worker that accepts a client to the one that carries it.
     pub(in crate::proxy) hand_overs: WorkerQueues,
-    /// Client connections at one time.
-    places: usize,
-    /// Connections of each client address, where those are bounded; as many as are open.
-    by_address: Mutex<HashMap<IpAddr, usize, RandomState>>,
+    /// The places of clients.
+    places: Arc<ClientPlaces>,
     turn: AtomicUsize,
 }
 
@@ -82,6 +77,8 @@ impl ProxyState {
             settings.servers.iter().map(|server| ServerName::of(server.clone(), &own)).collect();
         let hand_overs = WorkerQueues::new(settings.workers.get());
         let room = descriptors::room_for(&settings);
+        let per_address = settings.connections.per_address;
+        let places = ClientPlaces::new(room.clients, per_address, settings.workers.get());
         let control = Arc::new(ConnectionControl::new(settings.workers.get()));
         let open_listeners = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
@@ -107,9 +104,7 @@ impl ProxyState {
             claim_registry: Arc::new(ClaimRegistry::new(room.left_claims)),
             heartbeats,
             connections: AtomicU64::new(1),
-            open: AtomicUsize::new(0),
-            places: room.clients,
-            by_address: Mutex::default(),
+            places: Arc::new(places),
             hand_overs,
             turn: AtomicUsize::new(0),
         }
@@ -248,30 +243,8 @@ impl ProxyState {
     ///
     /// # Errors
     /// Which bound it met.
-    pub(in crate::proxy) fn admit(self: &Arc<Self>, client: IpAddr, worker: usize) -> Result<Permit, ConnectionLimit> {
-        // Counted before it is compared, so that two clients at the same moment cannot both take the last place. The
-        // permit gives the count back, also when it is refused below.
-        let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let worker = self.hand_overs.choose(worker);
-        let mut permit = Permit { proxy: Arc::clone(self), address: None, worker };
-        if open >= self.places {
-            return Err(ConnectionLimit::Everybody);
-        }
-        if let Some(most) = self.settings.connections.per_address {
-            let client = client.to_canonical();
-            let mut by_address = self.by_address();
-            let same = by_address.entry(client).or_default();
-            if *same >= most.get() {
-                return Err(ConnectionLimit::Address);
-            }
-            *same += 1;
-            permit.address = Some(client);
-        }
-        Ok(permit)
-    }
-
-    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize, RandomState>> {
-        lock(&self.by_address)
+    pub(in crate::proxy) fn admit(&self, client: IpAddr, worker: usize) -> Result<Permit, ConnectionLimit> {
+        ClientPlaces::admit(&self.places, client, worker)
     }
 
     /// Whether a stop has something to wait for: clients, or claims that are watched until they can do no harm.
@@ -281,49 +254,7 @@ impl ProxyState {
 
     /// Client connections that are open now.
     pub(in crate::proxy) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
-    }
-}
-
-/// A client connection's place, given back when it is dropped.
-#[derive(Debug)]
-pub(in crate::proxy) struct Permit {
-    proxy: Arc<ProxyState>,
-    /// The address that it counts for, where addresses are bounded.
-    address: Option<IpAddr>,
-    /// The worker that carries it.
-    worker: usize,
-}
-
-impl Permit {
-    /// The worker that is to carry the connection.
-    pub(in crate::proxy) fn worker(&self) -> usize {
-        self.worker
-    }
-}
-
-/// The bound that a client has met.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::proxy) enum ConnectionLimit {
-    /// `connections.max`, or as many as there are descriptors for.
-    Everybody,
-    /// `connections.per_address`.
-    Address,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.proxy.open.fetch_sub(1, Ordering::Relaxed);
-        self.proxy.hand_overs.left(self.worker);
-        let Some(address) = self.address else { return };
-        let mut by_address = self.proxy.by_address();
-        if let Some(same) = by_address.get_mut(&address) {
-            *same -= 1;
-            if *same == 0 {
-                // Otherwise every address that ever connected would keep an entry.
-                by_address.remove(&address);
-            }
-        }
+        self.places.open()
     }
 }
 

@@ -63,7 +63,7 @@ fn one_address_has_as_many_places_as_it_may_and_nothing_is_kept_of_those_that_le
     let again = admit(1);
     assert!(again.is_ok());
     drop((second, again, others));
-    assert_eq!((proxy.open(), proxy.by_address().len()), (0, 0));
+    assert_eq!((proxy.open(), proxy.places.addresses()), (0, 0));
 }
 
 #[test]

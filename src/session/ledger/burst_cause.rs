@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::session::fact::Fact;
+use crate::time::Timestamp;
 
 /// What a burst shows about its server.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,6 +14,15 @@ pub(super) enum BurstCause {
     LeaderLost(Vec<Fact>),
     /// It serves as before: each connection ended for a reason of its own.
     Stays(BurstOutcome),
+}
+
+/// A server that left, as a burst has shown.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct ServerDeparture {
+    /// When it began to leave.
+    pub(super) at: Timestamp,
+    /// What showed it.
+    pub(super) cause: BurstCause,
 }
 
 /// What is known once connections that ended together are a matter of each alone.

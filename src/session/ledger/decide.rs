@@ -56,7 +56,7 @@ impl SessionLedger {
         let more = self.own_pauses.note(self.thread, pause).time;
         // No peer could speak to us in that time, so neither may be blamed for that.
         self.queue.postpone(more);
-        self.ensemble.allow_bursts(more);
+        self.bursts.allow(more);
         self.sessions.postpone(more);
         self.claimants.postpone(more);
     }
@@ -67,7 +67,7 @@ impl SessionLedger {
             self.resolve_unanswered(server, connection);
         }
         // All of them, not only this one: a probe of the leader decides the bursts of its followers.
-        for server in self.ensemble.with_burst() {
+        for server in self.bursts.servers() {
             self.resolve_burst(now, server);
         }
     }
@@ -101,7 +101,7 @@ impl SessionLedger {
     /// Decides what has run out of time, this many cases at most; whether there are more.
     pub(super) fn expire_deadlines(&mut self, now: Timestamp, most: usize) -> bool {
         // Bursts before single deadlines: what a burst explains must not run out of time a moment before.
-        for server in self.ensemble.due_burst(now) {
+        for server in self.bursts.due(now) {
             self.resolve_burst(now, server);
         }
         for _ in 0..most {
@@ -138,13 +138,11 @@ impl SessionLedger {
         let server = close.claim.server;
         // Taken before this end is subtracted: the burst counts its first connection among those that stood.
         let standing = self.ensemble.view(server).attached;
-        if undecided && self.ensemble.view(server).burst.is_none() {
-            let burst = DisconnectBurst::begin(server, standing, attached_at, &self.ensemble, now);
-            self.ensemble.view(server).burst = Some(burst);
+        if undecided && self.bursts.get(server).is_none() {
+            self.bursts.begin(server, DisconnectBurst::begin(server, standing, attached_at, &self.ensemble, now));
         }
-        let view = self.ensemble.view(server);
-        view.attached = standing.saturating_sub(1);
-        let Some(burst) = view.burst.as_mut() else { return };
+        self.ensemble.view(server).attached = standing.saturating_sub(1);
+        let Some(burst) = self.bursts.get_mut(server) else { return };
         if undecided {
             burst.add_close(close.connection, attached_at, now);
         }
@@ -157,24 +155,17 @@ impl SessionLedger {
 
     /// Ends a server's burst when it is known what it was, and resolves its closes.
     fn resolve_burst(&mut self, now: Timestamp, server: ServerId) {
-        let Some(burst) = self.ensemble.get(server).and_then(|view| view.burst.as_ref()) else { return };
-        let Some(cause) = burst.cause(server, &self.ensemble, now) else {
+        let Some(burst) = self.bursts.get(server) else { return };
+        let others = self.bursts.beside(server, burst.started_at, &self.ensemble);
+        let Some(cause) = burst.cause(server, &self.ensemble, &others, now) else {
             if burst.wants_probe(&self.ensemble, server, now) {
                 self.ensemble.request_probes_around(server, now);
             }
             return;
         };
-        let Some(burst) = self.ensemble.view(server).burst.take() else { return };
-        if matches!(cause, BurstCause::LeaderLost(_)) {
-            // Remembered, because the next server of the same outage often has less evidence than the first.
-            self.ensemble.lost_leader(burst.started_at);
-        }
-        let view = self.ensemble.view(server);
-        if matches!(cause, BurstCause::LeaderLost(_) | BurstCause::Leaving(_)) && !burst.is_straggling(view) {
-            view.departed = Some((burst.started_at, cause.clone()));
-        }
+        let Some(closes) = self.bursts.finish(server, &cause) else { return };
         // Its ends are resolved in portions: 10,000 at once would hold the lock for longer than a probe may take.
-        self.over.push_back((cause, burst.closes));
+        self.over.push_back((cause, closes));
     }
 
     /// Resolves at most this many closes of bursts that are over.

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use super::burst_cause::{BurstCause, BurstOutcome, StillServing};
-use super::ensemble_state::{EnsembleState, ProbeRecord, ServerRecord};
+use super::burst_cause::{BurstCause, BurstOutcome, ServerDeparture, StillServing};
+use super::ensemble_state::{DOWN_BEFORE_END, EnsembleState, ProbeRecord, ServerRecord};
 use crate::ids::{ConnectionId, ServerId};
 use crate::session::fact::{EndOffset, EnsembleFact, Fact};
 use crate::session::probe_result::{ServerHealth, ServerRole};
@@ -110,7 +110,8 @@ impl DisconnectBurst {
         self.allowed += more;
     }
 
-    fn survivors(&self) -> u32 {
+    /// How many of the connections that were open at the start are open still.
+    pub(super) fn survivors(&self) -> u32 {
         self.standing_at_start.saturating_sub(self.dropped).saturating_sub(self.left)
     }
 
@@ -151,10 +152,16 @@ impl DisconnectBurst {
     }
 
     /// What has become of the server; None while evidence may still come.
-    pub(super) fn cause(&self, server: ServerId, ensemble: &EnsembleState, now: Timestamp) -> Option<BurstCause> {
+    pub(super) fn cause(
+        &self,
+        server: ServerId,
+        ensemble: &EnsembleState,
+        others: &OtherBursts<'_>,
+        now: Timestamp,
+    ) -> Option<BurstCause> {
         let view = ensemble.get(server)?;
-        if let Some(cause) = self.straggles_behind(view) {
-            return Some(cause);
+        if let Some(departure) = others.departed.filter(|departure| self.straggles_behind(departure)) {
+            return Some(departure.cause.clone());
         }
         // Asked first, because a lost leader explains every end below better than the server that shows it.
         let change = self.leader_change(server, ensemble);
@@ -177,7 +184,7 @@ impl DisconnectBurst {
                 // A server that has lost its leader does not end.
                 return Some(BurstCause::Leaving(vec![down]));
             }
-            return self.outage(server, ensemble, change, down, now);
+            return self.outage(change, down, others, now);
         }
         let early = seen.is_some_and(|probe| probe.asked_at < self.proves_serving_from());
         if !self.is_quiet(now) || (early && !self.is_long_quiet(now)) {
@@ -198,7 +205,7 @@ impl DisconnectBurst {
         let contradicted = seen.is_some() && (few || trickle || stood);
         if self.all_closed() && !contradicted {
             let closed = EnsembleFact::ClosedAll { connections: self.dropped, within: self.within() };
-            return self.outage(server, ensemble, change, closed.into(), now);
+            return self.outage(change, closed.into(), others, now);
         }
         self.without_outage(change, seen, view.last.is_some(), now)
     }
@@ -233,17 +240,10 @@ impl DisconnectBurst {
         }
     }
 
-    /// Whether its ends belong to a departure of its server that is known already.
-    pub(super) fn is_straggling(&self, view: &ServerRecord) -> bool {
-        self.straggles_behind(view).is_some()
-    }
-
-    /// What the departure of its server was, when these ends belong to it: a probe may show why the first connection
-    /// was closed before the end of the last has been read, and the server may serve again right after.
-    fn straggles_behind(&self, view: &ServerRecord) -> Option<BurstCause> {
-        let (left_at, cause) = view.departed.as_ref()?;
-        let from_before = self.served_at <= *left_at;
-        (from_before && self.started_at <= left_at.after(BURST_LONGEST)).then(|| cause.clone())
+    /// Whether its ends belong to a departure of its server that is known already: a probe may show why the first
+    /// connection was closed before the end of the last has been read, and the server may serve again right after.
+    pub(super) fn straggles_behind(&self, departure: &ServerDeparture) -> bool {
+        self.served_at <= departure.at && self.started_at <= departure.at.after(BURST_LONGEST)
     }
 
     /// From when on an answer shows that the server serves on.
@@ -273,10 +273,9 @@ impl DisconnectBurst {
     /// The server is out of service; whether its leader is the reason.
     fn outage(
         &self,
-        server: ServerId,
-        ensemble: &EnsembleState,
         change: Option<LeaderChange>,
         seen: Fact,
+        others: &OtherBursts<'_>,
         now: Timestamp,
     ) -> Option<BurstCause> {
         match change {
@@ -287,8 +286,8 @@ impl DisconnectBurst {
             Some(LeaderChange::Same) => Some(BurstCause::Leaving(vec![seen])),
             // Servers notice a lost leader one after the other. The first burst that is explained by it explains its
             // neighbours.
-            None if ensemble.leader_lost_around(self.started_at)
-                || ((self.leader_before.is_none() || self.is_late(now)) && everywhere(server, ensemble)) =>
+            None if others.leader_lost
+                || ((self.leader_before.is_none() || self.is_late(now)) && others.all_dropped) =>
             {
                 Some(BurstCause::LeaderLost(vec![EnsembleFact::AllDropped {}.into(), seen]))
             }
@@ -304,8 +303,7 @@ impl DisconnectBurst {
         }
         // A probe from shortly before the first end still counts: the leader goes first, and its followers notice
         // later.
-        let around =
-            |probe: &ProbeRecord| probe.shows_until().after(super::ensemble_state::DOWN_BEFORE_END) >= self.started_at;
+        let around = |probe: &ProbeRecord| probe.shows_until().after(DOWN_BEFORE_END) >= self.started_at;
         // A higher epoch is proof: it is raised by every election and by nothing else.
         if let (Some((before, seen_at)), Some((now, _))) = (self.epoch_before, ensemble.epoch())
             && now > before
@@ -364,16 +362,15 @@ impl DisconnectBurst {
     }
 }
 
-/// Whether every other server that carried connections is dropping all of them as well.
-fn everywhere(server: ServerId, ensemble: &EnsembleState) -> bool {
-    // A server without connections cannot show whether it drops any: only the others count.
-    let mut others = ensemble.iter().filter(|(id, view)| *id != server && (view.attached > 0 || view.burst.is_some()));
-    let dropped = |view: &ServerRecord| view.burst.as_ref().is_some_and(|other| other.survivors() == 0);
-    let mut any = false;
-    others.all(|(_, view)| {
-        any = true;
-        dropped(view)
-    }) && any
+/// What bursts of that time, this server's earlier one and those of others, say about one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OtherBursts<'a> {
+    /// When its server began to leave last, and what showed that.
+    pub(super) departed: Option<&'a ServerDeparture>,
+    /// Whether another burst of that time was a lost leader's.
+    pub(super) leader_lost: bool,
+    /// Whether every other server that carried connections is dropping all of them as well.
+    pub(super) all_dropped: bool,
 }
 
 /// Whether the ensemble has the leader that it had.

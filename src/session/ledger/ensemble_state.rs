@@ -1,11 +1,8 @@
-//! What is known of the servers: how they were seen last, who leads, how many connections each carries, and
-//! whether they are dropping all their clients now.
+//! What is known of the servers: how they were seen last, who leads, and how many connections each carries.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::burst_cause::BurstCause;
-use super::disconnect_burst::{BURST_LONGEST, DisconnectBurst};
 use crate::ids::{ConnectionId, ServerId, SessionId, Zxid};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole, SharedNameSign};
 use crate::time::Timestamp;
@@ -92,9 +89,6 @@ pub(super) struct ServerRecord {
     pub(super) unresponsive: Option<ProbeRecord>,
     /// When it answered for the first time after that probe.
     answered_again_at: Option<Timestamp>,
-    pub(super) burst: Option<DisconnectBurst>,
-    /// When it began to leave last, as a burst has shown, and what that showed.
-    pub(super) departed: Option<(Timestamp, BurstCause)>,
     /// Ended before their claim was answered; they wait for a probe of this server.
     pub(super) unanswered: Vec<ConnectionId>,
     /// Whether the session that it gave last has a password of the server's own making.
@@ -151,8 +145,6 @@ pub(super) struct EnsembleState {
     leader: Option<(ServerId, Timestamp)>,
     /// Highest election count seen, and when it was last confirmed; None before the first.
     epoch: Option<(i64, Timestamp)>,
-    /// When a burst began that was found to be a lost leader's.
-    leader_lost_at: Option<Timestamp>,
     /// At most one entry a server.
     probe_requests: VecDeque<ServerId>,
 }
@@ -181,33 +173,6 @@ impl EnsembleState {
 
     pub(super) fn epoch(&self) -> Option<(i64, Timestamp)> {
         self.epoch
-    }
-
-    /// Gives every burst that much longer: zoogate itself stood still.
-    pub(super) fn allow_bursts(&mut self, more: Duration) {
-        for burst in self.servers.values_mut().filter_map(|view| view.burst.as_mut()) {
-            burst.allow(more);
-        }
-    }
-
-    /// The servers with a burst.
-    pub(super) fn with_burst(&self) -> Vec<ServerId> {
-        self.iter().filter(|(_, view)| view.burst.is_some()).map(|(server, _)| server).collect()
-    }
-
-    /// The servers whose burst is to be looked at now.
-    pub(super) fn due_burst(&self, now: Timestamp) -> Vec<ServerId> {
-        let due = |view: &ServerRecord| view.burst.as_ref().is_some_and(|burst| burst.is_due(now));
-        self.iter().filter(|(_, view)| due(view)).map(|(server, _)| server).collect()
-    }
-
-    pub(super) fn lost_leader(&mut self, at: Timestamp) {
-        self.leader_lost_at = Some(at);
-    }
-
-    /// Whether a leader was lost at about that moment.
-    pub(super) fn leader_lost_around(&self, moment: Timestamp) -> bool {
-        self.leader_lost_at.is_some_and(|at| at.after(BURST_LONGEST) >= moment && moment.after(BURST_LONGEST) >= at)
     }
 
     /// Records a probe. Returns what it shows if the name turns out to stand for several servers.
