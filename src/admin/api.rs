@@ -19,8 +19,8 @@ use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
-    ApiList, ApiWord, ConnectionList, DisconnectRequest, ListParameters, LivenessAnswer, LogLevelRequest, MoveList,
-    READY, ReadinessAnswer, RefusalList, ServerList, SessionDetail, SessionList,
+    ApiList, ApiWord, ConnectionList, DisconnectRequest, IncidentList, IncidentView, ListParameters, LivenessAnswer,
+    LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, ServerList, SessionDetail, SessionList,
 };
 use crate::control::ConnectionControl;
 use crate::ids::SessionId;
@@ -47,6 +47,8 @@ pub(super) fn routes(
         .route(RefusalList::PATH, get(session_moved))
         .route(ServerList::PATH, get(servers))
         .route(ConnectionList::PATH, get(connections))
+        .route(IncidentList::PATH, get(incidents))
+        .route(&IncidentView::path("{id}"), get(incident))
         .route(&DisconnectRequest::path("{connection}"), post(disconnect))
         .route(LogLevelRequest::PATH, get(log_level).put(set_log_level))
         .fallback(no_such_path)
@@ -141,6 +143,26 @@ async fn connections(
     api.list(query, views::CONNECTION_FILTERS, views::connections).await
 }
 
+async fn incidents(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListParameters>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::INCIDENT_FILTERS, views::incidents).await
+}
+
+async fn incident(State(api): State<ApiState>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let wrong = |_| ApiError::bad_request("the path names no incident", format!("{id:?} is not a number"));
+    let id: u64 = id.parse().map_err(wrong)?;
+    api.whole("application/json", |telemetry| {
+        let detail = views::incident_detail(telemetry, id).ok_or_else(|| {
+            let reason = "there was none with this number, or it was forgotten";
+            ApiError::not_found(format!("incident {id} is not known"), reason)
+        })?;
+        Ok(text::json(&row_text(&detail)).into_owned())
+    })
+    .await
+}
+
 fn no_log() -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "there is no log whose level can be changed", "zoogate was started without one")
 }
@@ -163,7 +185,7 @@ async fn set_log_level(
 
 async fn no_such_path() -> ApiError {
     let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
-                  /api/session-moved, /api/servers, /api/connections, /api/connections/N/disconnect and /api/log-level";
+                  /api/session-moved, /api/servers, /api/connections, /api/connections/N/disconnect, /api/incidents, /api/incidents/N and /api/log-level";
     ApiError::not_found("there is no such path", reason)
 }
 

@@ -124,6 +124,15 @@ impl ListFilter {
         }
     }
 
+    /// As [`client_fits`](Self::client_fits), for an address without a port.
+    pub(super) fn host_fits(&self, host: Option<IpAddr>) -> bool {
+        match self.client {
+            None => true,
+            Some(ClientFilter::Socket(wanted)) => host == Some(wanted.ip()),
+            Some(ClientFilter::Host(wanted)) => host == Some(wanted),
+        }
+    }
+
     pub(super) fn state_fits(&self, state: &str) -> bool {
         self.state.as_deref().is_none_or(|wanted| wanted == state)
     }

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionView, MoveView, RefusalView, ServerView, SessionView};
+use super::{ConnectionView, IncidentView, MoveView, RefusalView, ServerView, SessionView};
 
 /// A list of the API.
 pub trait ApiList: DeserializeOwned {
@@ -47,6 +47,7 @@ lists! {
     MoveList: "/api/moves" moves MoveView, "The newest moves, in order of time.";
     RefusalList: "/api/session-moved" session_moved RefusalView, "The newest refusals of moved sessions, in order of time.";
     ServerList: "/api/servers" servers ServerView, "The servers, in configured order.";
+    IncidentList: "/api/incidents" incidents IncidentView, "Incidents, newest first.";
     ConnectionList: "/api/connections" connections ConnectionView, "Connections, newest first.";
 }
 

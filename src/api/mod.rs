@@ -7,6 +7,7 @@
 mod connection;
 mod disconnect;
 mod fact;
+mod incident;
 mod list;
 mod moment;
 mod moves;
@@ -20,9 +21,13 @@ use std::borrow::Cow;
 pub use connection::ConnectionView;
 pub use disconnect::{DisconnectAnswer, DisconnectRequest, DisconnectedList};
 pub use fact::{FactView, RequestView};
-pub use list::{ApiList, ConnectionList, ListParameters, MoveList, RefusalList, ServerList, SessionList};
+pub use incident::{
+    ActionView, CauseView, CompletenessView, EvidenceView, ImpactView, IncidentView, LostOperationView, OwnActionView,
+    RevisionView, RuledOutView, SeenBeforeView, SubjectView,
+};
+pub use list::{ApiList, ConnectionList, IncidentList, ListParameters, MoveList, RefusalList, ServerList, SessionList};
 pub use moment::{
-    ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, SeenTime, SentTime, SinceTime,
+    ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, SeenTime, SentTime, SinceTime, UntilTime,
 };
 pub use moves::{MoveView, RefusalView};
 pub use server::{NamedServer, ServerView};

@@ -42,4 +42,5 @@ moments! {
     SentTime: sent_at sent_at_ms "When it was sent.";
     SeenTime: seen_at seen_at_ms "When it was last seen.";
     SinceTime: since since_ms "Since when it is so.";
+    UntilTime: until until_ms "When it was over.";
 }

@@ -98,6 +98,26 @@ pub enum Command {
     #[command(after_help = ASKING)]
     Connections(ListOptions),
 
+    /// List incidents with their causes, newest first.
+    ///
+    /// An incident is all that one cause did: connections that ended, sessions that moved or expired, requests that got
+    /// no reply. `zoogate incident N` shows one with its evidence, `zoogate explain` what a cause means.
+    #[command(after_help = ASKING)]
+    Incidents(ListOptions),
+
+    /// Show one incident: its cause, the evidence, what it cost, and what to do.
+    ///
+    /// Exits with 1 if the incident is not known.
+    #[command(after_help = ASKING)]
+    Incident {
+        /// Its number in `zoogate incidents`.
+        id: u64,
+
+        /// Whom to ask.
+        #[command(flatten)]
+        asking: QueryOptions,
+    },
+
     /// Disconnect a client: end one connection, or all open connections of a session. The client reconnects.
     ///
     /// Use it to move a client off a server, to free a connection that hangs, or to test how a client reconnects.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::CommandOutcome;
+use crate::diagnose::CauseCode;
 use crate::session::verdict::{EndReason, Evidence};
 
 /// The words that can be asked for.
@@ -11,6 +12,7 @@ pub(super) fn words() -> Vec<&'static str> {
         .iter()
         .map(|reason| reason.label())
         .chain(Evidence::ALL.iter().map(|evidence| evidence.label()))
+        .chain(CauseCode::ALL.iter().map(|cause| cause.label()))
         .collect()
 }
 
@@ -28,6 +30,15 @@ pub(super) fn explain(word: Option<&str>, out: &mut dyn Write) -> anyhow::Result
     }
     for evidence in Evidence::ALL.iter().filter(|evidence| asked(evidence.label())) {
         writeln!(out, "{}\n    {}", evidence.label(), evidence.meaning())?;
+    }
+    if word.is_none() {
+        writeln!(out, "\nWhy an incident happened (cause):\n")?;
+    }
+    for cause in CauseCode::ALL.iter().filter(|cause| asked(cause.label())) {
+        writeln!(out, "{}\n    {}", cause.label(), cause.meaning())?;
+        for action in cause.actions() {
+            writeln!(out, "    to do: {}: {}", action.text, action.why)?;
+        }
     }
     Ok(CommandOutcome::Success)
 }

@@ -7,7 +7,7 @@ use super::admin_client::AdminClient;
 use super::arguments::ListOptions;
 use super::cell::CellValue as _;
 use super::table::{Column, TextTable};
-use crate::api::{ApiList, ConnectionList, MoveList, RefusalList, ServerList, SessionList};
+use crate::api::{ApiList, ConnectionList, IncidentList, MoveList, RefusalList, ServerList, SessionList};
 
 /// How one list of the API is shown: a row for each element, and below it what it has to say in whole lines.
 pub(super) struct ListTable<L: ApiList> {
@@ -87,6 +87,23 @@ pub(super) const CONNECTIONS: ListTable<ConnectionList> = ListTable {
         ("UNANSWERED", |one| one.unanswered.cell()),
     ],
     lines: |_| &[],
+};
+
+pub(super) const INCIDENTS: ListTable<IncidentList> = ListTable {
+    columns: &[
+        ("INCIDENT", |one| one.id.cell()),
+        ("FROM", |one| one.at.at.cell()),
+        ("UNTIL", |one| one.until.until.clone().unwrap_or_else(|| "open".to_owned())),
+        ("CAUSE", |one| one.cause.code.cell()),
+        ("CONFIDENCE", |one| one.cause.confidence.cell()),
+        ("FIRST", |one| one.first.cell()),
+        ("CONNECTIONS", |one| one.impact.connections.cell()),
+        ("SESSIONS", |one| one.impact.sessions.cell()),
+        ("MOVED", |one| one.impact.moved.cell()),
+        ("EXPIRED", |one| one.impact.expired.cell()),
+        ("UNANSWERED", |one| one.impact.unanswered.cell()),
+    ],
+    lines: |one| std::slice::from_ref(&one.summary),
 };
 
 impl<L: ApiList> ListTable<L> {

@@ -12,6 +12,7 @@ mod demo;
 mod disconnect;
 mod disconnect_target;
 mod explain;
+mod incident;
 mod lists;
 mod print_config;
 mod run;
@@ -72,6 +73,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::SessionMoved(list) => lists::SESSION_MOVED.print(list, out),
         Command::Servers(list) => lists::SERVERS.print(list, out),
         Command::Connections(list) => lists::CONNECTIONS.print(list, out),
+        Command::Incidents(list) => lists::INCIDENTS.print(list, out),
+        Command::Incident { id, asking } => incident::incident(asking, *id, out),
         Command::Disconnect { target, asking } => disconnect::disconnect(asking, *target, out),
         Command::Explain { word } => explain::explain(word.as_deref(), out),
         Command::Ready(at) => state::ready(&at.admin, out),

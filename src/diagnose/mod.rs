@@ -1,20 +1,37 @@
-//! Why it happened: what the ensemble did and when, as the traffic and the probes show it. Pure.
+//! Why it happened: what the ensemble did and when, as the traffic and the probes show it, and what follows from that
+//! for every connection that ended. Pure.
 
+pub mod cause_code;
+pub mod cause_meaning;
 pub mod detail_word;
+pub mod diagnosis;
+mod end_case;
 pub mod ensemble_watch;
 pub mod health_span;
+pub mod impact;
+pub mod incident;
+pub mod incident_book;
 pub mod latency_baseline;
 pub mod leader_history;
 pub mod path_sample;
+mod rules;
 pub mod server_details;
 pub mod server_watch;
 pub mod timeline;
+pub mod verdict;
 
+pub use cause_code::{CauseCode, CauseScope};
+pub use cause_meaning::CauseAction;
 pub use detail_word::{DetailAnswer, DetailWord};
+pub use diagnosis::{Diagnosis, EndCause, IncidentReport};
 pub use ensemble_watch::{EnsembleWatch, ServerSighting};
 pub use health_span::HealthSpan;
+pub use impact::{Impact, LostOperation, OwnAction};
+pub use incident::{CauseRevision, Incident, IncidentKey, SeenBefore};
+pub use incident_book::IncidentChange;
 pub use latency_baseline::LatencyBaseline;
 pub use path_sample::PathSample;
 pub use server_details::ServerDetails;
 pub use server_watch::ServerWatch;
 pub use timeline::{EnsembleChange, TimelineEvent};
+pub use verdict::{CapReason, Cause, ConnectionPhase, Diagnosed, FailureOrigin};

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::exposition::event_counters::EventCounters;
 use super::logs::finding_log::FindingLog;
+use super::logs::incident_log::IncidentLog;
 use super::storage::meters::MeterRegistry;
+use crate::diagnose::IncidentChange;
 use crate::session::transition::LedgerFinding;
 use crate::state::{ChangeSink, SinkOutcome, StateChange};
 
@@ -21,7 +23,7 @@ impl CounterSink {
         match finding {
             LedgerFinding::Moved(one) => self.0.moved(one.from, one.to),
             LedgerFinding::SessionMoved(one) => self.0.session_moved(one.server, one.evidence, one.confidence),
-            LedgerFinding::Ended(one) => self.0.ended(one.server, one.reason),
+            LedgerFinding::Ended(one, _) => self.0.ended(one.server, one.reason),
             LedgerFinding::SharedSession { .. } => self.0.shared(),
             LedgerFinding::MoveExplained(_) | LedgerFinding::ManyServers { .. } => {}
         }
@@ -45,6 +47,9 @@ impl ChangeSink for CounterSink {
             }
             StateChange::ServerSeen { server, health } => self.0.probed(server, health),
             StateChange::Found(finding) => self.count(finding),
+            StateChange::Incident(IncidentChange::Closed, incident) => self.0.incident(incident.cause().code),
+            StateChange::Caused(code) => self.0.caused(code),
+            StateChange::Incident(..) => {}
             StateChange::Forgotten(_) => {}
         }
         SinkOutcome::Taken
@@ -54,11 +59,14 @@ impl ChangeSink for CounterSink {
 /// Writes findings to the log. Of one kind and server a line every ten seconds: the others are dropped, and the next
 /// line says how many.
 #[derive(Debug)]
-pub(super) struct LogSink(Arc<FindingLog>);
+pub(super) struct LogSink {
+    findings: Arc<FindingLog>,
+    incidents: IncidentLog,
+}
 
 impl LogSink {
-    pub(super) fn new(journal: Arc<FindingLog>) -> Self {
-        Self(journal)
+    pub(super) fn new(findings: Arc<FindingLog>, incidents: IncidentLog) -> Self {
+        Self { findings, incidents }
     }
 }
 
@@ -69,7 +77,12 @@ impl ChangeSink for LogSink {
 
     fn take(&self, change: StateChange<'_>) -> SinkOutcome {
         match change {
-            StateChange::Found(finding) => self.0.tell(finding),
+            StateChange::Found(finding) => self.findings.tell(finding),
+            StateChange::Incident(change, incident) => {
+                self.incidents.write(change, incident);
+                SinkOutcome::Taken
+            }
+
             _ => SinkOutcome::Taken,
         }
     }

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use super::exposition::event_counters::EventCounters;
 use super::exposition::metrics_page::{MetricsExporter, PageSources};
 use super::logs::finding_log::FindingLog;
+use super::logs::incident_log::IncidentLog;
 use super::logs::log_throttle::LogThrottle;
 use super::logs::logging::LogControl;
 use super::sinks::{CounterSink, LogSink, MeterSink};
@@ -95,7 +96,7 @@ impl ProxyTelemetry {
         let journal = Arc::new(FindingLog::new(scope.servers.clone()));
         let sinks: Vec<Box<dyn ChangeSink>> = vec![
             Box::new(CounterSink::new(Arc::clone(&events))),
-            Box::new(LogSink::new(Arc::clone(&journal))),
+            Box::new(LogSink::new(Arc::clone(&journal), IncidentLog::new(scope.servers.clone()))),
             Box::new(MeterSink::new(Arc::clone(&meters))),
         ];
         Self {
@@ -193,6 +194,11 @@ impl ProxyTelemetry {
     /// The address of a server as configured.
     pub fn server_name(&self, server: ServerId) -> &str {
         self.journal.name(server)
+    }
+
+    /// The addresses of all servers as configured, by [`ServerId`].
+    pub fn server_names(&self) -> &[String] {
+        self.journal.names()
     }
 
     /// The words for facts about a connection to this server that ended at that moment.

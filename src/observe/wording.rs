@@ -1,6 +1,8 @@
 //! Facts in words: one clause for each, for the log and for people who read lists.
 
+mod incident;
 mod phrases;
+mod watch;
 
 use crate::ids::ServerId;
 use crate::session::connection_end::{CloseKind, UnansweredRequest};
@@ -11,6 +13,7 @@ use crate::session::fact::{
 use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
 
+pub use incident::incident_summary;
 use phrases::{disconnected, full, in_flight, ms, refused, relative, request, unknown_version, words};
 
 /// The words for the facts about one server's connection.
@@ -47,6 +50,7 @@ impl<'a> FactWording<'a> {
             Fact::Server(fact) => self.of_server(fact),
             Fact::Ensemble(fact) => self.of_ensemble(fact),
             Fact::Move(fact) => self.of_move(fact),
+            Fact::Watch(fact) => self.of_watch(fact),
         }
     }
 

@@ -97,6 +97,8 @@ pub struct UnansweredRequest {
     /// Path (of a multi: of its first sub-operation), at most [`UNANSWERED_PATH`] bytes; lossy, and empty when it is
     /// no longer known.
     pub path: String,
+    /// Whether it was to make an ephemeral node (of a multi that is not known).
+    pub ephemeral: bool,
     /// When it was seen.
     pub sent_at: Timestamp,
 }

@@ -57,7 +57,7 @@ impl ConnectionLink {
 /// A refused request as the ledger keeps it.
 fn kept_request(refused: RefusedRequest<'_>) -> UnansweredRequest {
     let path = UnansweredRequest::path_of(refused.path);
-    UnansweredRequest { xid: refused.xid, op: refused.op, path, sent_at: refused.sent_at }
+    UnansweredRequest { xid: refused.xid, op: refused.op, path, ephemeral: false, sent_at: refused.sent_at }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ pub(super) use replies::ReplyReader;
 use super::connection_end::LongReply;
 use super::event::{Event, EventSink, Request};
 use super::identity::{HolderIdentity, controller_chroot};
-use super::pending::{Pending, PendingRequests};
+use super::pending::{Pending, PendingRequests, is_ephemeral};
 use super::pings::PendingPings;
 use super::short_path::ShortPath;
 use crate::ids::Xid;
@@ -180,11 +180,6 @@ impl Conversation {
 
 /// Flags of an ephemeral node to whose name the server adds a number.
 const SEQUENTIAL: i32 = 3;
-
-/// Whether a create's flags ask for an ephemeral node (`CreateMode` 1 and 3).
-fn is_ephemeral(part: OpCode, flags: i32) -> bool {
-    matches!(part, OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_IF_NOT_EXISTS) && matches!(flags, 1 | 3)
-}
 
 /// Reads the client's frames into the conversation.
 pub(super) struct RequestReader<'t, S> {

@@ -7,6 +7,7 @@ mod connection;
 mod group;
 mod server;
 mod value;
+mod watch;
 
 use std::mem::size_of;
 
@@ -14,6 +15,7 @@ pub use claim::{ClaimFact, SessionFact};
 pub use connection::{ClientFact, MoveFact, ProxyFact};
 pub use server::{EnsembleFact, ServerFact};
 pub use value::{ClaimAnswer, EndOffset, FactValue, FullSign};
+pub use watch::WatchFact;
 
 /// One thing that was seen.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,6 +34,8 @@ pub enum Fact {
     Ensemble(EnsembleFact),
     /// What shows that a session was refused because it has moved, or is missing for that.
     Move(MoveFact),
+    /// What watching the servers and the paths shows.
+    Watch(WatchFact),
 }
 
 macro_rules! of_groups {
@@ -63,7 +67,8 @@ of_groups!(
     Client(ClientFact),
     Server(ServerFact),
     Ensemble(EnsembleFact),
-    Move(MoveFact)
+    Move(MoveFact),
+    Watch(WatchFact)
 );
 
 impl Fact {

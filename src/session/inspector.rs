@@ -356,7 +356,13 @@ impl<S> Inspector<S> {
                 path = beginning(&path, room).to_owned();
             }
             room -= path.len();
-            UnansweredRequest { xid: request.xid, op: request.op, path, sent_at: request.sent_at }
+            UnansweredRequest {
+                xid: request.xid,
+                op: request.op,
+                path,
+                ephemeral: request.makes_ephemeral(),
+                sent_at: request.sent_at,
+            }
         });
         ConnectionEnd {
             closer,

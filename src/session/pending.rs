@@ -32,6 +32,11 @@ enum PendingState {
     Overtook,
 }
 
+/// Whether a create's flags ask for an ephemeral node (`CreateMode` 1 and 3).
+pub(super) fn is_ephemeral(part: OpCode, flags: i32) -> bool {
+    matches!(part, OpCode::CREATE | OpCode::CREATE2 | OpCode::CREATE_IF_NOT_EXISTS) && matches!(flags, 1 | 3)
+}
+
 /// A request in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pending {
@@ -47,6 +52,11 @@ pub(super) struct Pending {
 impl Pending {
     fn is_answered(&self) -> bool {
         matches!(self.state, PendingState::Answered | PendingState::Overtook)
+    }
+
+    /// Whether it asks for an ephemeral node.
+    pub(super) fn makes_ephemeral(&self) -> bool {
+        is_ephemeral(self.op, self.flags)
     }
 
     /// Auth and SASL are answered by another thread of the server, out of order (`processPacket`).

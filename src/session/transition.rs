@@ -1,8 +1,9 @@
 //! What the ledger gets: the few things about a connection or a server that change where sessions are.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use super::connection_end::{ConnectionEnd, ConnectionTraffic, UnansweredRequest};
+use super::connection_end::{ConnectionCloser, ConnectionEnd, ConnectionTraffic, UnansweredRequest};
 use super::event::MovedCodeLocation;
 use super::fact::Fact;
 use super::identity::HolderIdentity;
@@ -107,6 +108,14 @@ impl SessionTransition {
         Self::ServerSeen { server, asked_at, connected_at, timing: ProbeTiming::default(), probe_result }
     }
 
+    /// The connection that it ends; None where it ends none.
+    pub fn ended(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Ended { connection, .. } => Some(*connection),
+            _ => None,
+        }
+    }
+
     /// The connection that it is about; None for what is not one connection's, or no longer is.
     pub fn connection(&self) -> Option<ConnectionId> {
         match self {
@@ -139,7 +148,7 @@ pub enum LedgerFinding {
         sign: SharedNameSign,
     },
     /// A connection's end has its final reason.
-    Ended(EndedConnection),
+    Ended(EndedConnection, CloseDetails),
     /// Two clients use one session in turn.
     SharedSession {
         /// The session.
@@ -149,6 +158,29 @@ pub enum LedgerFinding {
         /// When it was recognised.
         at: Timestamp,
     },
+}
+
+/// What else is known of an ended connection, for those who ask for its cause. It is not kept.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CloseDetails {
+    /// Who ended it.
+    pub closer: ConnectionCloser,
+    /// The session's timeout.
+    pub timeout: Duration,
+    /// From the client's last byte to the end, the time left out in which zoogate itself stood still.
+    pub client_silence: Duration,
+    /// From the server's last byte to the end, likewise.
+    pub server_silence: Duration,
+    /// The first unanswered requests, oldest first.
+    pub unanswered: Vec<UnansweredRequest>,
+    /// Unanswered pings.
+    pub unanswered_pings: u32,
+    /// Whether the client had asked to close the session.
+    pub closing: bool,
+    /// Who holds the session, when that is known.
+    pub identity: Option<HolderIdentity>,
+    /// From the end of the session's last connection to the claim of this one; None where none is remembered.
+    pub unheard: Option<Duration>,
 }
 
 /// A connection with its final reason.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::diagnose::{CauseCode, Incident, IncidentChange};
 use crate::ids::{ServerId, SessionId};
 use crate::session::ledger::OpenConnection;
 use crate::session::probe_result::ServerHealth;
@@ -40,6 +41,10 @@ pub enum StateChange<'a> {
         /// What was seen.
         health: ServerHealth,
     },
+    /// An incident was opened, revised or closed.
+    Incident(IncidentChange, &'a Incident),
+    /// A connection's end has its first cause.
+    Caused(CauseCode),
     /// The ledger has found something out.
     Found(&'a LedgerFinding),
     /// A session is no longer remembered: whoever keeps something of it lets go of that.

@@ -4,6 +4,7 @@
 //! through one stream to sinks (log, counters, meters), which decide nothing.
 
 mod change_stream;
+mod diagnosis_state;
 pub(crate) mod readers;
 mod rows;
 mod seeking;

@@ -12,9 +12,10 @@ use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 
 use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
+use super::diagnosis_state::DiagnosisState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
-use crate::diagnose::{EnsembleWatch, PathSample, ServerDetails, ServerSighting};
+use crate::diagnose::{Diagnosis, EnsembleWatch, PathSample, ServerDetails, ServerSighting};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
@@ -30,6 +31,7 @@ pub struct TrafficState {
     ledger: Mutex<SessionLedger>,
     /// The ensemble over time. Its lock is never taken together with the ledger's.
     watch: Mutex<EnsembleWatch>,
+    diagnosis: DiagnosisState,
     /// The servers as routes are chosen by them: what looks at them have shown.
     roster: ArcSwap<ServerRoster>,
     /// Client connections that are open towards each server.
@@ -73,6 +75,7 @@ impl TrafficState {
         Self {
             ledger: Mutex::new(SessionLedger::new(limits)),
             watch: Mutex::new(EnsembleWatch::new(servers.len())),
+            diagnosis: DiagnosisState::default(),
             roster: ArcSwap::from_pointee(ServerRoster::new(servers.iter().cloned())),
             loads: servers.iter().map(|_| AtomicU32::new(0)).collect(),
             ready: AtomicBool::new(false),
@@ -95,18 +98,24 @@ impl TrafficState {
             let sighting = ServerSighting { server, asked_at, told_at: now, connected_at, timing, result };
             lock(&self.watch).see(sighting);
         }
-        let (change, outcome) = {
+        let ended = transition.ended();
+        let (change, news, outcome) = {
             let mut ledger = self.ledger();
             let connection = transition.connection().and_then(|connection| ledger.open_connection(connection));
             // Asked before the ledger takes it: an end takes its connection away.
             let change = StateChange::of(&transition, connection);
+            let news = self.diagnosis.news(&transition, connection);
             ledger.apply_from(thread, now, transition);
-            (change, StateOutcome::take(&mut ledger))
+            let news = news.or_else(|| DiagnosisState::undecided(&ledger, ended));
+            (change, news, StateOutcome::take(&mut ledger))
         };
         if let Some(change) = change {
             self.changes.send(change);
         }
-        self.tell(outcome)
+        if let Some(news) = news {
+            self.diagnosis.take_news(now, news);
+        }
+        self.tell(now, outcome)
     }
 
     /// Decides what is due and publishes what is found. Returns the servers to probe.
@@ -118,26 +127,33 @@ impl TrafficState {
                 let more = ledger.tick_part(now);
                 (StateOutcome::take(&mut ledger), more)
             };
-            inquiries.append(&mut self.tell(outcome));
+            inquiries.append(&mut self.tell(now, outcome));
             if !more {
                 break;
             }
         }
+        self.diagnosis.tick(now, &self.watch, |change| self.changes.send(change));
         inquiries
     }
 
     /// Tells the sinks what came of something, and then what there was more of.
-    fn tell(&self, mut outcome: StateOutcome) -> Vec<ServerId> {
+    fn tell(&self, now: Timestamp, mut outcome: StateOutcome) -> Vec<ServerId> {
         let mut inquiries = Vec::new();
         loop {
             outcome.forgotten.iter().for_each(|session| self.changes.send(StateChange::Forgotten(*session)));
             outcome.findings.iter().for_each(|finding| self.changes.send(StateChange::Found(finding)));
+            self.diagnosis.take(now, &outcome.findings, &self.watch, |change| self.changes.send(change));
             inquiries.append(&mut outcome.inquiries);
             if !outcome.more {
                 return inquiries;
             }
             outcome = StateOutcome::take(&mut self.ledger());
         }
+    }
+
+    /// Reads of causes and incidents. Nothing is formatted meanwhile, for connections that end wait for it.
+    pub fn with_diagnosis<T>(&self, read: impl FnOnce(&Diagnosis) -> T) -> T {
+        self.diagnosis.with(read)
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, SessionLedger> {

@@ -72,7 +72,13 @@ impl Stage {
         let mut second = stage.attach(BROKER, 2, 1, 4002, 50);
         reply(&mut second, 60, OpCode::GET_DATA, 5);
         let (connection, form) = (ConnectionId(2), MovedCodeLocation::Multi);
-        let refused = Some(UnansweredRequest { xid: Xid(9), op: OpCode::MULTI, path: "/a\"b".into(), sent_at: at(61) });
+        let refused = Some(UnansweredRequest {
+            xid: Xid(9),
+            op: OpCode::MULTI,
+            path: "/a\"b".into(),
+            ephemeral: false,
+            sent_at: at(61),
+        });
         stage.telemetry.state().apply(at(62), SessionTransition::MoveRefused { connection, form, refused });
         stage.attach(OTHER, 3, 0, 4003, 40);
         stage
@@ -100,8 +106,13 @@ impl Stage {
 
     pub(crate) fn end(&self, session: SessionId, connection: u64, millis: u64, unanswered: u32) {
         let connection = ConnectionId(connection);
-        let request =
-            UnansweredRequest { xid: Xid(5), op: OpCode::SET_DATA, path: "/lost".into(), sent_at: at(millis - 1) };
+        let request = UnansweredRequest {
+            xid: Xid(5),
+            op: OpCode::SET_DATA,
+            path: "/lost".into(),
+            ephemeral: false,
+            sent_at: at(millis - 1),
+        };
         let end = ConnectionEnd {
             closer: ConnectionCloser::Client(CloseKind::Fin),
             unanswered: vec![request; unanswered.min(1) as usize],

@@ -30,7 +30,13 @@ fn lists_stories_and_the_page_of_metrics_show_every_letter() {
         crate::stage::reply(&mut recorder, 10, OpCode::GET_DATA, 3);
         let identity = HolderIdentity::of_ephemeral(format!("/{evil}").as_bytes()).expect("a node that stays");
         stage.telemetry.state().apply(at(2), SessionTransition::Identified { connection, identity });
-        let refused = Some(UnansweredRequest { xid: Xid(9), op: OpCode::MULTI, path: evil.clone(), sent_at: at(1) });
+        let refused = Some(UnansweredRequest {
+            xid: Xid(9),
+            op: OpCode::MULTI,
+            path: evil.clone(),
+            ephemeral: false,
+            sent_at: at(1),
+        });
         let form = MovedCodeLocation::Multi;
         stage.telemetry.state().apply(at(3), SessionTransition::MoveRefused { connection, form, refused });
         let story = stage.json(&format!("/api/sessions/{session}"));

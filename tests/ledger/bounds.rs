@@ -33,7 +33,7 @@ fn address(number: u8) -> SocketAddr {
 }
 
 fn unanswered(op: i32) -> UnansweredRequest {
-    UnansweredRequest { xid: Xid(1), op: OpCode(op), path: "/a".to_owned(), sent_at: Timestamp::ZERO }
+    UnansweredRequest { xid: Xid(1), op: OpCode(op), path: "/a".to_owned(), ephemeral: false, sent_at: Timestamp::ZERO }
 }
 
 fn any_how() -> impl Strategy<Value = CloseKind> {
@@ -153,7 +153,7 @@ struct Account {
 impl Account {
     fn drain(&mut self, ledger: &mut SessionLedger) {
         while let Some(finding) = ledger.poll_finding() {
-            if let LedgerFinding::Ended(ended) = finding {
+            if let LedgerFinding::Ended(ended, _) = finding {
                 *self.decided.entry(ended.connection).or_default() += 1;
             }
         }
@@ -236,7 +236,7 @@ fn a_storm_is_heard_in_slices() {
     story.wait(2_000);
     assert_eq!(story.ledger.undecided_connections().len(), 0);
     assert!(links.iter().all(|link| !story.ledger.open_connections().any(|(open, _)| open == *link)));
-    let lost = |finding: &&LedgerFinding| matches!(finding, LedgerFinding::Ended(ended) if ended.reason == EndReason::LeaderLost);
+    let lost = |finding: &&LedgerFinding| matches!(finding, LedgerFinding::Ended(ended, _) if ended.reason == EndReason::LeaderLost);
     assert_eq!(story.findings.iter().filter(lost).count(), links.len());
     assert_eq!(story.ledger.losses().findings, 0);
 }

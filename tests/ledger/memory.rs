@@ -67,6 +67,7 @@ fn worst_end(now: Timestamp) -> ConnectionEnd {
         xid: Xid(place as i64),
         op: OpCode::CREATE,
         path: "x".repeat(UNANSWERED_PATHS / UNANSWERED_SHOWN),
+        ephemeral: false,
         sent_at: now,
     };
     ConnectionEnd {

@@ -47,6 +47,7 @@ fn a_multi_refused_in_words_by_an_old_server() {
                 xid: Xid(xid),
                 op: OpCode::MULTI,
                 path: "/controller_epoch".to_owned(),
+                ephemeral: false,
                 sent_at: story.now(),
             };
             story.wait(10);

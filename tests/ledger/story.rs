@@ -341,7 +341,7 @@ impl Story {
         let end = self.state(link);
         end.unanswered_count += 1;
         let xid = Xid(end.unanswered_count.into());
-        end.unanswered.push(UnansweredRequest { xid, op, path: "/a".to_owned(), sent_at: now });
+        end.unanswered.push(UnansweredRequest { xid, op, path: "/a".to_owned(), ephemeral: false, sent_at: now });
     }
 
     pub(crate) fn write(&mut self, link: Link) {
@@ -401,7 +401,7 @@ impl Story {
     /// The decided end of a link, if it is decided.
     pub(crate) fn decided(&self, link: Link) -> Option<&EndedConnection> {
         let mut ended = self.findings.iter().filter_map(|finding| match finding {
-            LedgerFinding::Ended(ended) if ended.connection == link => Some(ended),
+            LedgerFinding::Ended(ended, _) if ended.connection == link => Some(ended),
             _ => None,
         });
         let first = ended.next();

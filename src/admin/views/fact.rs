@@ -1,6 +1,6 @@
 //! The facts behind a reason as the API shows them: each with its kind and its numbers.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::api::FactView;
 use crate::observe::ProxyTelemetry;
@@ -9,11 +9,14 @@ use crate::time::Timestamp;
 
 /// The facts about an end at that moment.
 pub(super) fn facts(telemetry: &ProxyTelemetry, facts: &[Fact], ended_at: Timestamp) -> Vec<FactView> {
-    let members = |fact: &Fact| {
-        let values = fact.values().into_iter();
-        values.map(|(name, value)| member(telemetry, name, value, ended_at)).collect()
-    };
-    facts.iter().map(|fact| FactView { kind: fact.kind().into(), values: members(fact) }).collect()
+    let view = |fact: &Fact| FactView { kind: fact.kind().into(), values: members(telemetry, fact, ended_at) };
+    facts.iter().map(view).collect()
+}
+
+/// The values of a fact about an end at that moment.
+pub(super) fn members(telemetry: &ProxyTelemetry, fact: &Fact, ended_at: Timestamp) -> Map<String, Value> {
+    let values = fact.values().into_iter();
+    values.map(|(name, value)| member(telemetry, name, value, ended_at)).collect()
 }
 
 /// A value with its unit in its name; times in milliseconds, moments in milliseconds after the end.

@@ -4,6 +4,7 @@
 
 mod connections;
 mod fact;
+mod incidents;
 mod moment;
 mod moves;
 mod request;
@@ -16,6 +17,7 @@ use crate::ids::ServerId;
 use crate::observe::ProxyTelemetry;
 
 pub(super) use connections::{CONNECTION_FILTERS, connections};
+pub(super) use incidents::{INCIDENT_FILTERS, incident_detail, incidents};
 pub(super) use moves::{MOVE_FILTERS, REFUSAL_FILTERS, moves, session_moved};
 pub(super) use servers::{SERVER_FILTERS, servers};
 pub(super) use session_detail::session_detail;

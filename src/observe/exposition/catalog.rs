@@ -94,6 +94,12 @@ catalog! {
         "Times that two clients were seen using one session in turn.";
     CONNECTION_ENDS: Counter "zoogate_connection_ends_total" ["server", "reason"]
         "Ended connections by their final reason.";
+    INCIDENTS: Counter "zoogate_incidents_total" ["cause"]
+        "Incidents that are over, by cause.";
+    INCIDENTS_OPEN: Gauge "zoogate_incidents_open" []
+        "Incidents that are open now.";
+    END_CAUSES: Counter "zoogate_end_causes_total" ["cause"]
+        "Ended connections by the first cause that was found. `zoogate incident` has what it was revised to.";
     UNANSWERED: Counter "zoogate_unanswered_requests_total" ["server"]
         "Requests whose connection ended before their reply.";
     OPAQUE: Counter "zoogate_opaque_connections_total" ["reason"]

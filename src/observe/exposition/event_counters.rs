@@ -7,6 +7,7 @@ use metrics::{Counter, Key, Label, Level, Metadata, Recorder};
 use rustix::io::Errno;
 
 use super::catalog::{self, Metric};
+use crate::diagnose::CauseCode;
 use crate::ids::ServerId;
 use crate::session::own_pause::AddedPause;
 use crate::session::probe_result::ServerHealth;
@@ -102,6 +103,8 @@ pub(in crate::observe) struct EventCounters {
     session_moved: CounterGrid,
     shared: CounterGrid,
     ends: CounterGrid,
+    incidents: CounterGrid,
+    causes: CounterGrid,
     unanswered: CounterGrid,
     oversized: CounterGrid,
     opaque: CounterGrid,
@@ -138,6 +141,8 @@ impl EventCounters {
             session_moved: grid(&catalog::SESSION_MOVED, &[servers, &labels(Evidence::ALL), &labels(Confidence::ALL)]),
             shared: grid(&catalog::SHARED_SESSIONS, &[]),
             ends: grid(&catalog::CONNECTION_ENDS, &[servers, &labels(EndReason::ALL)]),
+            incidents: grid(&catalog::INCIDENTS, &[&labels(CauseCode::ALL)]),
+            causes: grid(&catalog::END_CAUSES, &[&labels(CauseCode::ALL)]),
             unanswered: grid(&catalog::UNANSWERED, &[servers]),
             oversized: grid(&catalog::OVERSIZED_FRAMES, &[servers]),
             opaque: grid(&catalog::OPAQUE, &[&opaque]),
@@ -260,6 +265,16 @@ impl EventCounters {
 
     pub(in crate::observe) fn ended(&self, server: ServerId, reason: EndReason) {
         self.ends.add(&[server.index(), reason as usize], 1);
+    }
+
+    /// An incident is over.
+    pub(in crate::observe) fn incident(&self, cause: CauseCode) {
+        self.incidents.add(&[cause as usize], 1);
+    }
+
+    /// A connection's end has its first cause.
+    pub(in crate::observe) fn caused(&self, cause: CauseCode) {
+        self.causes.add(&[cause as usize], 1);
     }
 
     pub(in crate::observe) fn unanswered(&self, server: ServerId, requests: u32) {

@@ -9,6 +9,7 @@ use super::catalog::{self, CATALOG, Metric, MetricKind};
 use super::event_counters::{EventCounters, METADATA};
 use super::prometheus_text::{COARSE, FINE, PrometheusText};
 use super::session_series::{ClassHistograms, SeriesCandidate, SessionSeries};
+use crate::diagnose::Diagnosis;
 use crate::ids::SessionId;
 use crate::lock::lock;
 use crate::observe::storage::claim_counts::ClaimCounts;
@@ -180,6 +181,8 @@ impl MetricsExporter {
             let count = sessions.iter().filter(|place| place.state.label() == state).count();
             self.gauge(&catalog::SESSIONS_KNOWN, &[state], count as f64);
         }
+        let open = from.state.with_diagnosis(Diagnosis::open_incidents);
+        self.gauge(&catalog::INCIDENTS_OPEN, &[], open as f64);
         self.gauge(&catalog::READY, &[], flag(from.state.unready().is_none()));
         self.gauge(&catalog::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     }

@@ -58,6 +58,10 @@ impl FindingLog {
         self.servers.get(server.index()).map_or("unknown", String::as_str)
     }
 
+    pub(in crate::observe) fn names(&self) -> &[String] {
+        &self.servers
+    }
+
     /// The words for facts about a connection to this server that ended at that moment.
     pub(in crate::observe) fn wording(&self, server: ServerId, ended_at: Timestamp) -> FactWording<'_> {
         FactWording::new(&self.servers, server, ended_at)
@@ -70,7 +74,7 @@ impl FindingLog {
             LedgerFinding::MoveExplained(one) => self.tell_move(one, "the reason of a move was found"),
             LedgerFinding::ManyServers { server, sign } => self.tell_many(*server, *sign),
             LedgerFinding::SessionMoved(verdict) => self.tell_verdict(verdict),
-            LedgerFinding::Ended(ended) => self.tell_end(ended),
+            LedgerFinding::Ended(ended, _) => self.tell_end(ended),
             LedgerFinding::SharedSession { session, clients: [first, second], .. } => {
                 let suppressed = self.log_throttle.pass(SHARED);
                 spared!(suppressed, warn, %session, %first, %second, "two clients use one session in turn")
@@ -183,8 +187,9 @@ mod tests {
     use crate::observe::exposition::event_counters::EventCounters;
     use crate::observe::logs::logging::tests::written;
     use crate::observe::sinks::CounterSink;
-    use crate::session::connection_end::{CloseKind, ConnectionTraffic};
+    use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionTraffic};
     use crate::session::fact::{ClientFact, MoveFact};
+    use crate::session::transition::CloseDetails;
     use crate::session::verdict::{Confidence, EndReason, Evidence, RouteReason};
     use crate::state::{ChangeSink, StateChange};
     use crate::time::Timestamp;
@@ -209,6 +214,20 @@ mod tests {
 
     fn client() -> SocketAddr {
         ([10, 0, 0, 1], 4000).into()
+    }
+
+    fn close() -> CloseDetails {
+        CloseDetails {
+            closer: ConnectionCloser::Client(CloseKind::Fin),
+            timeout: Duration::from_secs(6),
+            client_silence: Duration::ZERO,
+            server_silence: Duration::ZERO,
+            unanswered: Vec::new(),
+            unanswered_pings: 0,
+            closing: false,
+            identity: None,
+            unheard: None,
+        }
     }
 
     #[test]
@@ -236,7 +255,8 @@ mod tests {
     #[test]
     fn a_refusal_because_of_a_move_is_told_as_a_warning_and_counted() {
         let path = "/a\nb".to_owned();
-        let lost = UnansweredRequest { xid: Xid(9), op: OpCode::CREATE, path, sent_at: Timestamp::ZERO };
+        let lost =
+            UnansweredRequest { xid: Xid(9), op: OpCode::CREATE, path, ephemeral: false, sent_at: Timestamp::ZERO };
         let verdict = SessionMovedRefusal {
             session: SESSION,
             connection: ConnectionId(3),
@@ -279,7 +299,7 @@ mod tests {
             unanswered_count: 4,
             traffic: ConnectionTraffic { operations: 11, errors: 2, client_bytes: 33, server_bytes: 44 },
         };
-        let (line, counted) = told(&LedgerFinding::Ended(ended));
+        let (line, counted) = told(&LedgerFinding::Ended(ended, close()));
         let numbers = ["operations", "errors", "client_bytes", "server_bytes", "unanswered", "lasted_ms"];
         assert_eq!(numbers.map(|name| line[name].as_u64()), [11, 2, 33, 44, 4, 5].map(Some), "{line}");
         assert_eq!((&line["reason"], &line["attached"]), (&"client_gone".into(), &false.into()), "{line}");
@@ -291,7 +311,7 @@ mod tests {
     #[test]
     fn findings_of_one_kind_and_server_are_one_line_at_a_time_and_all_at_debug() {
         let end = |server, reason| {
-            LedgerFinding::Ended(EndedConnection {
+            let ended = EndedConnection {
                 connection: ConnectionId(3),
                 session: Some(SESSION),
                 server: ServerId(server),
@@ -304,7 +324,8 @@ mod tests {
                 facts: Vec::new(),
                 unanswered_count: 0,
                 traffic: ConnectionTraffic::default(),
-            })
+            };
+            LedgerFinding::Ended(ended, close())
         };
         let tell = |level| {
             let journal = FindingLog::new(vec!["zk1:2181".to_owned(), "zk2:2181".to_owned()]);

@@ -192,6 +192,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
             xid,
             op: request.op,
             path: String::from_utf8_lossy(talk.pending.path(request)).into_owned(),
+            ephemeral: request.makes_ephemeral(),
             sent_at: request.sent_at,
         });
         let (limit, began_at) = (talk.reply_limit, self.now);

@@ -10,8 +10,9 @@ use super::rules::{self, RuleInput};
 use super::session_record::{SessionEnd, SessionRecord, SessionState};
 use super::unexplained_close::UnexplainedClose;
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::fact::Fact;
 use crate::session::own_pause::OwnPause;
-use crate::session::transition::LedgerFinding;
+use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
 use crate::session::verdict::{EndReason, Explanation, RefusalEvidence, SessionMovedRefusal};
 use crate::time::Timestamp;
 
@@ -233,9 +234,35 @@ impl SessionLedger {
             });
         }
         self.explain_moves(close.connection, reason);
-        let ended = close.closed_with(explanation);
+        let (ended, details) = (close.closed_with(explanation), self.details(&close));
         self.ended.push(ended.clone());
-        self.findings.push(LedgerFinding::Ended(ended));
+        self.findings.push(LedgerFinding::Ended(ended, CloseDetails { unanswered: close.end.unanswered, ..details }));
+    }
+
+    /// An ended connection whose reason is not decided, as far as it is known.
+    pub fn undecided_end(&self, connection: ConnectionId) -> Option<(EndedConnection, CloseDetails)> {
+        let close = self.queue.get(connection)?;
+        let ended = close.closed_with(Explanation::weak::<Fact>(EndReason::Unknown, []));
+        let details = CloseDetails { unanswered: close.end.unanswered.clone(), ..self.details(close) };
+        Some((ended, details))
+    }
+
+    /// What a close shows beside its reason, but for what was unanswered.
+    fn details(&self, close: &UnexplainedClose) -> CloseDetails {
+        let (input, record) = (self.input(close), self.record(close.session));
+        let before = record.into_iter().flat_map(SessionRecord::attachments).filter_map(|other| other.end);
+        let last = before.map(|end| end.at).filter(|at| *at <= close.claim.claimed_at).max();
+        CloseDetails {
+            closer: close.end.closer,
+            timeout: close.claim.timeout(),
+            client_silence: input.silence(close.end.client_heard_at),
+            server_silence: input.silence(close.end.server_heard_at),
+            unanswered: Vec::new(),
+            unanswered_pings: close.end.unanswered_pings,
+            closing: close.end.closing,
+            identity: record.and_then(SessionRecord::identity),
+            unheard: last.map(|at| close.claim.claimed_at.since(at)),
+        }
     }
 
     fn input<'a>(&'a self, close: &'a UnexplainedClose) -> RuleInput<'a> {

@@ -178,6 +178,7 @@ mod tests {
             xid: Xid(1),
             op: OpCode::CREATE,
             path: "x".repeat(UNDECIDED_BYTES / 2),
+            ephemeral: false,
             sent_at: Timestamp(1),
         };
         for number in 1..=2 {

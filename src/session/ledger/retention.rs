@@ -42,7 +42,9 @@ pub(super) fn ended(items: usize) -> BoundedRing<EndedConnection> {
 pub(super) fn findings(items: usize) -> BoundedRing<LedgerFinding> {
     BoundedRing::new(RingBound { items, bytes: FINDINGS_BYTES }, |finding| match finding {
         LedgerFinding::SessionMoved(verdict) => size_of::<LedgerFinding>() + verdict_weight(verdict),
-        LedgerFinding::Ended(ended) => size_of::<LedgerFinding>() + ended_weight(ended),
+        LedgerFinding::Ended(ended, close) => {
+            size_of::<LedgerFinding>() + ended_weight(ended) + unanswered_weight(&close.unanswered)
+        }
         LedgerFinding::Moved(_)
         | LedgerFinding::MoveExplained(_)
         | LedgerFinding::SharedSession { .. }

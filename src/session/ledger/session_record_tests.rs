@@ -146,7 +146,13 @@ fn it_lapses_after_twice_its_timeout() {
 #[test]
 fn the_last_unanswered_requests_stay_until_there_are_newer_ones() {
     let lost = |path: &str| {
-        vec![UnansweredRequest { xid: Xid(1), op: OpCode::SET_DATA, path: path.to_owned(), sent_at: Timestamp(1) }]
+        vec![UnansweredRequest {
+            xid: Xid(1),
+            op: OpCode::SET_DATA,
+            path: path.to_owned(),
+            ephemeral: false,
+            sent_at: Timestamp(1),
+        }]
     };
     let mut record = record([], 8);
     for (told, path) in [(lost("/a"), "/a"), (Vec::new(), "/a"), (lost("/b"), "/b")] {

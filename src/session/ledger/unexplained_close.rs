@@ -84,7 +84,7 @@ impl UnexplainedClose {
         (self.claim.timeout() * 3 / 2).min(RETURN_BOUND)
     }
 
-    pub(super) fn closed_with(self, explanation: Explanation) -> EndedConnection {
+    pub(super) fn closed_with(&self, explanation: Explanation) -> EndedConnection {
         let Explanation { reason, confidence, facts, .. } = explanation;
         EndedConnection {
             connection: self.connection,

@@ -37,7 +37,7 @@ fn claims_at(played: &PlayedStory, client: usize, server: ServerId) -> Vec<&Know
 }
 
 fn reasons(played: &PlayedStory, reason: EndReason) -> usize {
-    let is = |finding: &LedgerFinding| matches!(finding, LedgerFinding::Ended(ended) if ended.reason == reason);
+    let is = |finding: &LedgerFinding| matches!(finding, LedgerFinding::Ended(ended, _) if ended.reason == reason);
     played.findings.iter().filter(|(_, finding)| is(finding)).count()
 }
 

@@ -45,7 +45,7 @@ pub(super) struct RuleInput<'a> {
 
 impl<'a> RuleInput<'a> {
     /// How long nothing was heard until the end, the time left out in which zoogate itself stood still.
-    fn silence(&self, heard_at: Timestamp) -> Duration {
+    pub(in crate::session::ledger) fn silence(&self, heard_at: Timestamp) -> Duration {
         let ended_at = self.close.ended_at;
         ended_at.since(heard_at).saturating_sub(self.own_pauses.within(heard_at, ended_at))
     }

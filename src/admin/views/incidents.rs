@@ -1,0 +1,170 @@
+//! `/api/incidents`: what happened, why, and what it cost.
+
+use super::fact::members;
+use super::moment::moment;
+use crate::admin::query::ListFilter;
+use crate::admin::streamed_list::{StreamedList, row_text};
+use crate::api::{
+    ActionView, ApiList, CauseView, CompletenessView, EvidenceView, ImpactView, IncidentList, IncidentView,
+    LostOperationView, OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
+};
+use crate::diagnose::{Cause, CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, OwnAction};
+use crate::observe::{ProxyTelemetry, incident_summary};
+use crate::session::fact::{Fact, WatchFact};
+use crate::session::probe_result::ServerHealth;
+
+/// A cause as the API shows it.
+pub(super) fn cause(telemetry: &ProxyTelemetry, one: Cause) -> CauseView {
+    CauseView {
+        code: one.code.label().into(),
+        since: moment(&telemetry.wall_clock(), one.since),
+        confidence: one.confidence.label().into(),
+        capped_because: one.capped_because.map(|because| because.label().into()),
+    }
+}
+
+/// Who saw a fact.
+fn source(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::Proxy(_) => "zoogate",
+        Fact::Ensemble(_) => "probe",
+        Fact::Watch(WatchFact::Unacknowledged { .. }) => "kernel",
+        Fact::Watch(WatchFact::SyncedFollowers { .. }) => "server",
+        Fact::Watch(
+            WatchFact::SilentSide { .. }
+            | WatchFact::CameBackAt { .. }
+            | WatchFact::StaysAway { .. }
+            | WatchFact::LastHeard { .. }
+            | WatchFact::WaitingWrites { .. },
+        ) => "traffic",
+        Fact::Watch(_) => "probe",
+        _ => "traffic",
+    }
+}
+
+fn evidence(telemetry: &ProxyTelemetry, incident: &Incident) -> Vec<EvidenceView> {
+    let facts = &incident.diagnosed.facts;
+    let sentences = telemetry.wording(incident.server, incident.judged_at).clauses(facts);
+    let view = |((n, fact), text): ((u32, &Fact), String)| EvidenceView {
+        n,
+        source: source(fact).into(),
+        kind: fact.kind().into(),
+        text,
+        values: members(telemetry, fact, incident.judged_at),
+    };
+    (1..).zip(facts).zip(sentences).map(view).collect()
+}
+
+fn ruled_out(found: &Diagnosed) -> Vec<RuledOutView> {
+    let view = |(code, place): &(crate::diagnose::CauseCode, usize)| RuledOutView {
+        cause: code.label().into(),
+        by: vec![*place as u32 + 1],
+    };
+    found.ruled_out.iter().map(view).collect()
+}
+
+fn impact(one: &Impact) -> ImpactView {
+    ImpactView {
+        connections: one.connections,
+        sessions: one.sessions,
+        back: one.back,
+        moved: one.moved,
+        expired: one.expired,
+        refused: one.refused,
+        unanswered: one.unanswered,
+        operations: one
+            .operations
+            .iter()
+            .map(|lost| LostOperationView {
+                op: lost.op.to_string(),
+                path: lost.path.clone(),
+                ephemeral: lost.ephemeral,
+            })
+            .collect(),
+        gap_ms: one.longest_gap.as_millis() as u64,
+        ephemerals_at_risk: one.ephemerals_at_risk,
+    }
+}
+
+fn action(one: &CauseAction) -> ActionView {
+    ActionView { text: one.text.to_owned(), setting: one.setting.map(str::to_owned), why: one.why.to_owned() }
+}
+
+fn own_actions(counts: &[u32; OwnAction::ALL.len()]) -> Vec<OwnActionView> {
+    let actions = OwnAction::ALL.iter().zip(counts).filter(|(_, count)| **count > 0);
+    actions.map(|(action, count)| OwnActionView { what: action.label().into(), count: *count }).collect()
+}
+
+fn completeness(watch: &EnsembleWatch) -> CompletenessView {
+    let bypassing: Vec<u64> = watch.servers().filter_map(|(_, server)| server.bypassing()).collect();
+    let seen = watch.servers().filter(|(_, server)| server.health() != ServerHealth::Unknown).count();
+    CompletenessView {
+        bypassing: (!bypassing.is_empty()).then(|| bypassing.iter().sum()),
+        servers_seen: seen as u32,
+        servers: watch.servers().count() as u32,
+    }
+}
+
+fn incident(telemetry: &ProxyTelemetry, report: &IncidentReport) -> IncidentView {
+    let IncidentReport { incident: one, seen_before } = report;
+    let wall_clock = telemetry.wall_clock();
+    let last = |at| crate::observe::WallClock::text(wall_clock.unix_millis(at));
+    IncidentView {
+        id: one.id,
+        kind: "incident".into(),
+        at: moment(&wall_clock, one.opened_at),
+        until: moment(&wall_clock, one.until),
+        open: one.until.is_none(),
+        times: one.times,
+        subject: SubjectView {
+            server: one.key.server.map(|server| telemetry.server_name(server).to_owned()),
+            client: one.key.client.map(|client| client.to_string()),
+            session: one.key.session.map(|session| session.to_string()),
+        },
+        summary: incident_summary(telemetry.server_names(), one),
+        cause: cause(telemetry, one.cause()),
+        first: one.origin().label().into(),
+        phase: one.phase.label().into(),
+        evidence: evidence(telemetry, one),
+        ruled_out: ruled_out(&one.diagnosed),
+        remaining: one.diagnosed.remaining.iter().map(|code| code.label().into()).collect(),
+        impact: impact(&one.impact),
+        actions: one.cause().code.actions().iter().map(action).collect(),
+        own_actions: own_actions(&one.own_actions),
+        completeness: telemetry.state().with_watch(completeness),
+        seen_before: seen_before.map(|before| SeenBeforeView { count: before.count, last: Some(last(before.last)) }),
+        revisions: one
+            .revisions
+            .iter()
+            .map(|earlier| RevisionView { at: moment(&wall_clock, earlier.at), cause: cause(telemetry, earlier.cause) })
+            .collect(),
+    }
+}
+
+/// What incidents can be narrowed down by.
+pub(in crate::admin) const INCIDENT_FILTERS: &[&str] = &["server", "client", "session", "state", "reason"];
+
+/// The incidents that a filter lets through, newest first.
+pub(in crate::admin) fn incidents(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
+    let fits = |one: &Incident| {
+        let state = if one.until.is_none() { "open" } else { "closed" };
+        filter.state_fits(state)
+            && filter.reason_fits(Some(one.cause().code.label()))
+            && filter.server_fits(&[one.key.server])
+            && filter.host_fits(one.key.client)
+            && filter.session.is_none_or(|wanted| one.key.session == Some(wanted))
+    };
+    let places = telemetry.state().with_diagnosis(|diagnosis| diagnosis.incident_ids(filter.limit, fits));
+    let copy = |telemetry: &ProxyTelemetry, some: &[u64]| {
+        let copied = |id: &u64| telemetry.state().with_diagnosis(|diagnosis| diagnosis.incident(*id));
+        some.iter().filter_map(copied).collect()
+    };
+    let view = |telemetry: &ProxyTelemetry, report: &IncidentReport| row_text(&incident(telemetry, report));
+    StreamedList::new(IncidentList::MEMBER, places, copy, view)
+}
+
+/// One incident; None when it is not known.
+pub(in crate::admin) fn incident_detail(telemetry: &ProxyTelemetry, id: u64) -> Option<IncidentView> {
+    let report = telemetry.state().with_diagnosis(|diagnosis| diagnosis.incident(id))?;
+    Some(incident(telemetry, &report))
+}

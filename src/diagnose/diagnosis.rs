@@ -1,0 +1,300 @@
+//! The diagnosis: takes what the ledger finds out and what is watched, and keeps causes and incidents.
+//!
+//! It has no clock. The driver hands in findings as they come and calls [`Diagnosis::tick`] now and then: a first cause
+//! is given after [`FIRST_CAUSE`] at the latest, and revised while its incident is open.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+
+use super::cause_code::{CauseCode, CauseScope};
+use super::end_case::{EndCase, LaterSigns, SessionReturn};
+use super::ensemble_watch::EnsembleWatch;
+use super::incident::{Incident, JudgedEnd, SeenBefore};
+use super::incident_book::{IncidentBook, IncidentChange};
+use super::rules;
+use super::verdict::{CapReason, Cause, ConnectionPhase, Diagnosed, FailureOrigin};
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::probe_result::ServerHealth;
+use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
+use crate::session::verdict::RouteReason;
+use crate::time::Timestamp;
+
+/// How long a first cause waits for more to be seen.
+pub const FIRST_CAUSE: Duration = Duration::from_millis(1_500);
+/// Between two looks at what is open.
+const LOOKS: Duration = Duration::from_millis(250);
+/// Ends whose first cause waits, of each kind; further ones are judged at once.
+pub const WAITING_ENDS: usize = 4_096;
+/// Causes of ended connections that are kept, the newest.
+pub const CAUSES_KEPT: usize = 10_000;
+
+/// The cause of one connection's end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EndCause {
+    /// The cause.
+    pub cause: Cause,
+    /// Who failed first.
+    pub first: FailureOrigin,
+    /// Where in its life the connection was.
+    pub phase: ConnectionPhase,
+    /// The incident that it belongs to.
+    pub incident: Option<u64>,
+}
+
+/// An incident with what is known of those like it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct IncidentReport {
+    /// The incident.
+    pub incident: Incident,
+    /// Those of the same cause before it.
+    pub seen_before: Option<SeenBefore>,
+}
+
+/// Causes and incidents.
+#[derive(Debug, Default)]
+pub struct Diagnosis {
+    book: IncidentBook,
+    causes: HashMap<ConnectionId, EndCause, RandomState>,
+    order: VecDeque<ConnectionId>,
+    /// Ends that are not decided, or whose client may come back in a moment, oldest first.
+    waiting: VecDeque<(Timestamp, JudgedEnd)>,
+    looked_at: Timestamp,
+    /// First causes that nobody has taken yet.
+    entered: Vec<CauseCode>,
+}
+
+impl Diagnosis {
+    /// A connection has ended and the ledger waits for more before it decides why.
+    pub fn end_undecided(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails) {
+        let event = JudgedEnd { ended, close, later: LaterSigns::default(), undecided: true };
+        if self.waiting.len() < WAITING_ENDS {
+            self.waiting.push_back((now.after(FIRST_CAUSE), event));
+        }
+    }
+
+    /// Takes what the ledger found out.
+    pub fn take(&mut self, now: Timestamp, finding: &LedgerFinding, watch: &EnsembleWatch) {
+        match finding {
+            LedgerFinding::Ended(ended, close) => self.ended(now, ended, close, watch),
+            LedgerFinding::Moved(one) => {
+                let chosen = matches!(one.routed, RouteReason::PinUnhealthy | RouteReason::Fallback);
+                self.book.moved(one.former.unwrap_or(one.session), chosen);
+            }
+            LedgerFinding::SessionMoved(one) => self.book.refused(one.session),
+            LedgerFinding::SharedSession { session, .. } => {
+                self.change_later(*session, |event| event.later.shared = true);
+            }
+            LedgerFinding::MoveExplained(_) | LedgerFinding::ManyServers { .. } => {}
+        }
+    }
+
+    /// Whether a session's return or claim would change anything.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty() || self.book.is_anyone_away()
+    }
+
+    /// A session was claimed.
+    pub fn session_claimed(&mut self, now: Timestamp, session: SessionId) {
+        self.change_later(session, |event| event.later.claimed_at = event.later.claimed_at.or(Some(now)));
+    }
+
+    /// A session was given again.
+    pub fn session_given(
+        &mut self,
+        now: Timestamp,
+        session: SessionId,
+        server: ServerId,
+        client: std::net::SocketAddr,
+        routed: RouteReason,
+    ) {
+        self.change_later(session, |event| {
+            let same_client = event.ended.client.ip() == client.ip();
+            let back = SessionReturn { at: now, server, same_client, routed };
+            event.later.back = event.later.back.or(Some(back));
+        });
+        self.book.came_back(session, now);
+    }
+
+    fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
+        let waiting = self.waiting.iter_mut().map(|(_, event)| event);
+        waiting.filter(|event| event.ended.session == Some(session)).for_each(&change);
+        self.book.change_later(session, change);
+    }
+
+    fn ended(&mut self, now: Timestamp, ended: &EndedConnection, close: &CloseDetails, watch: &EnsembleWatch) {
+        let connection = ended.connection;
+        let mut event =
+            JudgedEnd { ended: ended.clone(), close: close.clone(), later: LaterSigns::default(), undecided: false };
+        // What it waited for has come; what was seen of its session meanwhile stays.
+        if let Some(place) = self.waiting.iter().position(|(_, event)| event.ended.connection == connection) {
+            event.later = self.waiting.remove(place).map(|(_, event)| event.later).unwrap_or_default();
+        }
+        let diagnosed = judge(&event, watch, now);
+        if let Some(known) = self.causes.get(&connection).copied() {
+            return self.decided(now, known, event, diagnosed);
+        }
+        let (code, capped) = (diagnosed.cause.code, diagnosed.cause.capped_because);
+        let may_return = code == CauseCode::ClientCrashed && capped == Some(CapReason::EvidencePending);
+        if may_return && self.waiting.len() < WAITING_ENDS {
+            self.waiting.push_back((now.after(FIRST_CAUSE), event));
+        } else {
+            self.enter(now, event, diagnosed);
+        }
+    }
+
+    /// An end that had a first cause has been decided by the ledger.
+    fn decided(&mut self, now: Timestamp, known: EndCause, event: JudgedEnd, diagnosed: Diagnosed) {
+        let connection = event.ended.connection;
+        let cause = EndCause { cause: diagnosed.cause, first: FailureOrigin::of(diagnosed.cause.code), ..known };
+        self.causes.insert(connection, cause);
+        let judged_by = known.incident.filter(|id| {
+            let incident = self.book.open().iter().find(|incident| incident.id == *id);
+            incident.and_then(|incident| incident.judged.as_ref()).is_some_and(|own| own.ended.connection == connection)
+        });
+        if let Some(id) = judged_by {
+            self.book.judge_by(id, event);
+            self.book.revise(now, id, diagnosed);
+        }
+    }
+
+    fn enter(&mut self, now: Timestamp, event: JudgedEnd, diagnosed: Diagnosed) {
+        let (connection, cause) = (event.ended.connection, diagnosed.cause);
+        self.entered.push(cause.code);
+        let phase = phase(&event);
+        let incident = self.book.enter(now, event, diagnosed, phase);
+        let cause = EndCause { cause, first: FailureOrigin::of(cause.code), phase, incident };
+        if self.causes.insert(connection, cause).is_none() {
+            self.order.push_back(connection);
+        }
+        if self.order.len() > CAUSES_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.causes.remove(&oldest);
+        }
+    }
+
+    /// Gives first causes that are due, looks at the open incidents again, and closes those that are over.
+    pub fn tick(&mut self, now: Timestamp, watch: &EnsembleWatch) {
+        while self.waiting.front().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, event)) = self.waiting.pop_front() else { break };
+            let diagnosed = judge(&event, watch, now);
+            self.enter(now, event, diagnosed);
+        }
+        if now.since(self.looked_at) < LOOKS {
+            return;
+        }
+        self.looked_at = now;
+        let open: Vec<(u64, Diagnosed)> = self
+            .book
+            .open()
+            .iter()
+            .filter_map(|incident| Some((incident.id, judge(incident.judged.as_ref()?, watch, now))))
+            .collect();
+        for (id, diagnosed) in open {
+            // What more is seen makes a verdict better; that something is over does not make it worse.
+            let better = self.book.get(id).is_some_and(|incident| is_better(incident, &diagnosed));
+            if better {
+                self.book.revise(now, id, diagnosed);
+            }
+        }
+        self.book.close_over(now, |incident| is_over(incident, watch, now));
+    }
+
+    /// First causes since this was asked last.
+    pub fn take_entered(&mut self) -> Vec<CauseCode> {
+        std::mem::take(&mut self.entered)
+    }
+
+    /// The next change of an incident.
+    pub fn poll_change(&mut self) -> Option<(IncidentChange, Incident)> {
+        self.book.poll_change()
+    }
+
+    /// The cause of a connection's end, while it is kept. Where its incident's cause was revised, that is said.
+    pub fn cause(&self, connection: ConnectionId) -> Option<EndCause> {
+        let mut one = *self.causes.get(&connection)?;
+        let mut incident = one.incident.and_then(|id| self.book.get(id));
+        if let Some(whole) = incident.and_then(|incident| incident.part_of) {
+            incident = self.book.get(whole);
+            one.incident = Some(whole);
+        }
+        if let Some(incident) = incident {
+            let was = incident.revisions.iter().any(|earlier| earlier.cause.code == one.cause.code);
+            if was {
+                (one.cause, one.first) = (incident.cause(), incident.origin());
+            }
+        }
+        Some(one)
+    }
+
+    /// The numbers of the newest incidents that are wanted, newest first, and whether there are more.
+    pub fn incident_ids(&self, most: usize, wanted: impl Fn(&Incident) -> bool) -> (Vec<u64>, bool) {
+        let mut ids = self.book.iter().filter(|incident| wanted(incident)).map(|incident| incident.id);
+        let newest = ids.by_ref().take(most).collect();
+        (newest, ids.next().is_some())
+    }
+
+    /// One incident by its number; the one that it turned out to be part of, where it did.
+    pub fn incident(&self, id: u64) -> Option<IncidentReport> {
+        let incident = self.book.get(id)?;
+        let whole = incident.part_of.and_then(|whole| self.book.get(whole)).unwrap_or(incident);
+        Some(self.report(whole))
+    }
+
+    fn report(&self, incident: &Incident) -> IncidentReport {
+        IncidentReport { incident: incident.clone(), seen_before: self.book.seen_before(incident) }
+    }
+
+    /// How many incidents are open.
+    pub fn open_incidents(&self) -> usize {
+        self.book.open().len()
+    }
+
+    /// Incidents that were forgotten to make room.
+    pub fn forgotten(&self) -> u64 {
+        self.book.forgotten()
+    }
+}
+
+fn case<'a>(event: &'a JudgedEnd, watch: &'a EnsembleWatch, now: Timestamp) -> EndCase<'a> {
+    let JudgedEnd { ended, close, later, undecided } = event;
+    EndCase { ended, close, watch, later: *later, undecided: *undecided, now }
+}
+
+fn judge(event: &JudgedEnd, watch: &EnsembleWatch, now: Timestamp) -> Diagnosed {
+    rules::diagnose(case(event, watch, now))
+}
+
+fn phase(event: &JudgedEnd) -> ConnectionPhase {
+    let watch = EnsembleWatch::new(0);
+    case(event, &watch, event.ended.ended_at).phase()
+}
+
+/// Whether a later verdict on the same end says more than the one before.
+fn is_better(incident: &Incident, after: &Diagnosed) -> bool {
+    let before = &incident.diagnosed;
+    if before == after {
+        return false;
+    }
+    let (old, new) = (before.cause, after.cause);
+    new.code.rank() < old.code.rank()
+        || (new.code.rank() == old.code.rank() && new.confidence >= old.confidence)
+        || old.capped_because == Some(CapReason::EvidencePending)
+        || (old.code.scope() == CauseScope::Client && new.code.scope() == CauseScope::Client)
+}
+
+/// Whether what caused an incident lasts no longer.
+fn is_over(incident: &Incident, watch: &EnsembleWatch, now: Timestamp) -> bool {
+    let serves = |health| matches!(health, ServerHealth::Serving | ServerHealth::Unknown);
+    let pending = incident.cause().capped_because == Some(CapReason::EvidencePending);
+    if pending && now.since(incident.last_at) < Duration::from_mins(1) {
+        return false;
+    }
+    match incident.cause().code.scope() {
+        CauseScope::Ensemble => watch.servers().any(|(_, server)| serves(server.health())),
+        CauseScope::Server if incident.key.is_server_state() => serves(watch.server(incident.server).health()),
+        _ => true,
+    }
+}

@@ -1,0 +1,125 @@
+//! One ended connection as the rules see it: its end, what was watched around it, and what was seen of its session
+//! later.
+
+use std::time::Duration;
+
+use super::ensemble_watch::EnsembleWatch;
+use super::health_span::HealthSpan;
+use super::server_watch::ServerWatch;
+use super::verdict::ConnectionPhase;
+use crate::ids::ServerId;
+use crate::session::fact::{EndOffset, Fact, WatchFact};
+use crate::session::transition::{CloseDetails, EndedConnection};
+use crate::session::verdict::RouteReason;
+use crate::time::Timestamp;
+
+/// How far apart an end and what explains it may be seen: probes come once a second, and one that gets no answer is
+/// given up after another.
+pub(super) const AROUND: Duration = Duration::from_secs(3);
+
+/// What was seen of the session after the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct LaterSigns {
+    /// It was given again.
+    pub back: Option<SessionReturn>,
+    /// It was claimed again, whatever came of it.
+    pub claimed_at: Option<Timestamp>,
+    /// Two clients were seen using it in turn.
+    pub shared: bool,
+}
+
+/// A session that was given again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct SessionReturn {
+    /// When.
+    pub at: Timestamp,
+    /// By which server.
+    pub server: ServerId,
+    /// Whether to the address that had it before.
+    pub same_client: bool,
+    /// Why that server was asked.
+    pub routed: RouteReason,
+}
+
+/// What the rules look at.
+#[derive(Clone, Copy)]
+pub(super) struct EndCase<'a> {
+    pub(super) ended: &'a EndedConnection,
+    pub(super) close: &'a CloseDetails,
+    pub(super) watch: &'a EnsembleWatch,
+    pub(super) later: LaterSigns,
+    /// Whether the ledger has not decided the reason yet.
+    pub(super) undecided: bool,
+    pub(super) now: Timestamp,
+}
+
+impl<'a> EndCase<'a> {
+    pub(super) fn server(&self) -> &'a ServerWatch {
+        self.watch.server(self.ended.server)
+    }
+
+    /// Whether the server owed something.
+    pub(super) fn owed(&self) -> bool {
+        self.ended.unanswered_count > 0 || self.close.unanswered_pings > 0 || self.ended.attached_at.is_none()
+    }
+
+    /// When the trouble began: the server's last byte where it owed something, else the end.
+    pub(super) fn began_at(&self) -> Timestamp {
+        let silence = self.close.server_silence;
+        if self.owed() { self.before_end(silence) } else { self.ended.ended_at }
+    }
+
+    /// So long before the end.
+    pub(super) fn before_end(&self, time: Duration) -> Timestamp {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Timestamp(self.ended.ended_at.0.saturating_sub(nanos))
+    }
+
+    /// A moment, seen from the end.
+    pub(super) fn offset(&self, moment: Timestamp) -> EndOffset {
+        EndOffset::of(moment, self.ended.ended_at)
+    }
+
+    /// A state other than serving that this server was in as the trouble began, or as the connection ended.
+    pub(super) fn trouble_of(&self, server: ServerId) -> Option<HealthSpan> {
+        let watch = self.watch.server(server);
+        watch.not_serving_around(self.ended.ended_at, AROUND).or_else(|| {
+            // What was over long before the end has not ended it, unless the server has said nothing since.
+            watch.not_serving_around(self.began_at(), AROUND).filter(|_| self.owed())
+        })
+    }
+
+    /// That state as facts: since when, and for how long where it is over.
+    pub(super) fn state_facts(&self, server: ServerId, span: HealthSpan, leads: bool) -> Vec<Fact> {
+        let since = self.offset(span.from);
+        let mut facts = vec![WatchFact::HealthSince { server, health: span.health, since, leads }.into()];
+        if let Some(until) = span.until {
+            facts.push(WatchFact::HealthUntil { server, health: span.health, lasted: until.since(span.from) }.into());
+        }
+        facts
+    }
+
+    /// Who led as the trouble began, or shortly before the end.
+    pub(super) fn leader(&self) -> Option<ServerId> {
+        self.watch.leader_at(self.began_at()).or_else(|| self.watch.leader_at(self.ended.ended_at))
+    }
+
+    /// How many unanswered requests are writes, and how many are not, of those that are known.
+    pub(super) fn waiting(&self) -> (u32, u32) {
+        let writes = self.close.unanswered.iter().filter(|request| request.op.is_write()).count() as u32;
+        (writes, self.ended.unanswered_count.saturating_sub(writes) + self.close.unanswered_pings)
+    }
+
+    /// Where in its life the connection was.
+    pub(super) fn phase(&self) -> ConnectionPhase {
+        if self.ended.attached_at.is_none() {
+            ConnectionPhase::Handshake
+        } else if self.close.closing {
+            ConnectionPhase::Closing
+        } else if self.owed() {
+            ConnectionPhase::InFlight
+        } else {
+            ConnectionPhase::Idle
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Ends, moves and refusals that have one cause: an incident, with one verdict.
+
+use std::net::IpAddr;
+
+use super::cause_code::{CauseCode, CauseScope};
+use super::end_case::LaterSigns;
+use super::impact::{Impact, OwnAction};
+use super::verdict::{Cause, ConnectionPhase, Diagnosed, FailureOrigin};
+use crate::ids::{ServerId, SessionId};
+use crate::session::transition::{CloseDetails, EndedConnection};
+use crate::time::Timestamp;
+
+/// Earlier causes of one incident that are kept.
+pub const REVISIONS: usize = 16;
+
+/// What makes events one incident, while it is open or has just closed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct IncidentKey {
+    scope: CauseScope,
+    /// The cause that stands for all that are one family.
+    family: CauseCode,
+    /// The server, where that makes the difference.
+    pub server: Option<ServerId>,
+    /// The client's address, where that makes the difference.
+    pub client: Option<IpAddr>,
+    /// The session, where that makes the difference.
+    pub session: Option<SessionId>,
+}
+
+impl IncidentKey {
+    /// The key of an end with that cause.
+    pub(super) fn of(code: CauseCode, ended: &EndedConnection) -> Self {
+        use CauseCode as C;
+        let (scope, family) = (code.scope(), family(code));
+        let (server, client) = (Some(ended.server), Some(ended.client.ip()));
+        let none = Self { scope, family, server: None, client: None, session: None };
+        match (scope, code) {
+            (CauseScope::Ensemble | CauseScope::Zoogate, _) => none,
+            (CauseScope::Server, _) => Self { server, ..none },
+            (CauseScope::Client, _) | (_, C::SessionExpired | C::WrongPassword) => Self { client, ..none },
+            (_, C::SharedSession) => Self { session: ended.session, ..none },
+            // Many sessions meet these at once where a server or a path failed: one incident for a server.
+            _ => Self { server, ..none },
+        }
+    }
+
+    /// Whether it is about the whole ensemble.
+    pub(super) fn is_ensemble(&self) -> bool {
+        self.scope == CauseScope::Ensemble
+    }
+
+    /// Whether it is about a server's state, which the ensemble's trouble explains as well.
+    pub(super) fn is_server_state(&self) -> bool {
+        self.family == CauseCode::ServerStopped
+    }
+}
+
+/// The cause that stands for those which may turn into each other as more is seen.
+fn family(code: CauseCode) -> CauseCode {
+    use CauseCode as C;
+    match code {
+        C::ServerStopped
+        | C::ServerRestarted
+        | C::ServerFrozen
+        | C::ServerUnreachable
+        | C::ServerParted
+        | C::ServerOverloaded
+        | C::SlowServer
+        | C::SlowPath
+        | C::PathServerCut
+        | C::PathServerReset
+        | C::Unknown => C::ServerStopped,
+        C::ClientPaused | C::ClientCrashed | C::PathClientCut | C::PathClientReset | C::ClientLeft | C::ClientMoved => {
+            C::ClientPaused
+        }
+        _ if code.scope() == CauseScope::Ensemble => C::QuorumLost,
+        _ if code.scope() == CauseScope::Zoogate => C::ZoogateStopped,
+        other => other,
+    }
+}
+
+/// A cause that an incident had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CauseRevision {
+    /// When it was found.
+    pub at: Timestamp,
+    /// The cause.
+    pub cause: Cause,
+}
+
+/// That there were incidents of the same cause before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SeenBefore {
+    /// How many.
+    pub count: u32,
+    /// When the last of them began.
+    pub last: Timestamp,
+}
+
+/// The end that an incident is judged by.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct JudgedEnd {
+    pub(super) ended: EndedConnection,
+    pub(super) close: CloseDetails,
+    pub(super) later: LaterSigns,
+    pub(super) undecided: bool,
+}
+
+/// One incident.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Incident {
+    /// Its number.
+    pub id: u64,
+    /// What it is about.
+    pub key: IncidentKey,
+    /// When its first event was.
+    pub opened_at: Timestamp,
+    /// When its last event was.
+    pub last_at: Timestamp,
+    /// When it was over; None while it is open.
+    pub until: Option<Timestamp>,
+    /// How often it came again shortly after it was over; 1 when it did not.
+    pub times: u32,
+    /// The cause, with the facts that show it, as of now.
+    pub diagnosed: Diagnosed,
+    /// Where in its life the connection was that it is judged by.
+    pub phase: ConnectionPhase,
+    /// That connection's end; moments in the facts are relative to it.
+    pub judged_at: Timestamp,
+    /// That connection's server.
+    pub server: ServerId,
+    /// What it cost.
+    pub impact: Impact,
+    /// How often zoogate did what about it, by [`OwnAction`].
+    pub own_actions: [u32; OwnAction::ALL.len()],
+    /// What its cause was held to be before.
+    pub revisions: Vec<CauseRevision>,
+    /// Incidents of the same cause before it.
+    pub seen_before: Option<SeenBefore>,
+    /// The incident that this one turned out to be part of.
+    pub part_of: Option<u64>,
+    /// Sessions that are not back yet.
+    pub(super) away: u32,
+    pub(super) judged: Option<Box<JudgedEnd>>,
+}
+
+impl Incident {
+    /// Who failed first.
+    pub fn origin(&self) -> FailureOrigin {
+        FailureOrigin::of(self.diagnosed.cause.code)
+    }
+
+    /// The cause.
+    pub fn cause(&self) -> Cause {
+        self.diagnosed.cause
+    }
+
+    /// Takes a new verdict; the one before is kept with its time.
+    pub(super) fn revise(&mut self, now: Timestamp, diagnosed: Diagnosed) -> bool {
+        let (before, after) = (self.diagnosed.cause, diagnosed.cause);
+        let same = (before.code, before.confidence, before.capped_because)
+            == (after.code, after.confidence, after.capped_because);
+        if !same && self.revisions.len() < REVISIONS {
+            self.revisions.push(CauseRevision { at: now, cause: before });
+        }
+        self.diagnosed = diagnosed;
+        before.code != after.code
+    }
+}

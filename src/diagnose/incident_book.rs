@@ -1,0 +1,369 @@
+//! All incidents: those that are open, and the newest of those that are over.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+
+use super::cause_code::CauseCode;
+use super::impact::{Impact, OwnAction};
+use super::incident::{Incident, IncidentKey, JudgedEnd, SeenBefore};
+use super::verdict::{ConnectionPhase, Diagnosed};
+use crate::ids::{ServerId, SessionId};
+use crate::session::connection_end::{ConnectionCloser, ProxyClose};
+use crate::session::transition::CloseDetails;
+use crate::session::verdict::EndReason;
+use crate::time::Timestamp;
+
+/// Incidents that are open at once; the oldest is closed for a further one.
+pub const OPEN_INCIDENTS: usize = 64;
+/// Incidents that are over and kept.
+pub const CLOSED_INCIDENTS: usize = 128;
+/// Sessions away whose return is credited to an incident.
+pub const AWAY_SESSIONS: usize = 65_536;
+/// How long an incident has been without an event when it is over, once its condition is.
+pub const QUIET: Duration = Duration::from_secs(5);
+/// How long it is kept open for sessions that are not back.
+const WAITS_FOR_SESSIONS: Duration = Duration::from_mins(1);
+/// One that comes again within this time is the same once more.
+pub const AGAIN: Duration = Duration::from_mins(1);
+/// How far apart the trouble of a server and of the ensemble may begin to be one.
+const TOGETHER: Duration = Duration::from_secs(15);
+
+/// What happened to an incident.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IncidentChange {
+    /// It was opened, or came again.
+    Opened,
+    /// Its cause is held to be another one.
+    Revised,
+    /// It is over.
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AwaySession {
+    incident: u64,
+    since: Timestamp,
+    has_ephemerals: bool,
+}
+
+/// The incidents.
+#[derive(Debug, Default)]
+pub(super) struct IncidentBook {
+    opened: u64,
+    open: Vec<Incident>,
+    closed: VecDeque<Incident>,
+    away: HashMap<SessionId, AwaySession, RandomState>,
+    seen: BTreeMap<(CauseCode, Option<ServerId>), SeenBefore>,
+    changes: VecDeque<(IncidentChange, u64)>,
+    forgotten: u64,
+}
+
+impl IncidentBook {
+    pub(super) fn open(&self) -> &[Incident] {
+        &self.open
+    }
+
+    /// The newest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Incident> {
+        let open = self.open.iter().rev();
+        open.chain(self.closed.iter().rev()).filter(|incident| incident.part_of.is_none())
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Incident> {
+        self.open.iter().chain(&self.closed).find(|incident| incident.id == id)
+    }
+
+    fn get_mut(&mut self, id: u64) -> Option<&mut Incident> {
+        self.open.iter_mut().chain(&mut self.closed).find(|incident| incident.id == id)
+    }
+
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    pub(super) fn is_anyone_away(&self) -> bool {
+        !self.away.is_empty()
+    }
+
+    pub(super) fn poll_change(&mut self) -> Option<(IncidentChange, Incident)> {
+        loop {
+            let (change, id) = self.changes.pop_front()?;
+            if let Some(incident) = self.get(id) {
+                return Some((change, incident.clone()));
+            }
+        }
+    }
+
+    /// Enters an end with its verdict; the incident that it belongs to.
+    pub(super) fn enter(
+        &mut self,
+        now: Timestamp,
+        event: JudgedEnd,
+        diagnosed: Diagnosed,
+        phase: ConnectionPhase,
+    ) -> Option<u64> {
+        let code = diagnosed.cause.code;
+        // A session that comes back too late, or is refused, belongs to what took its connection.
+        let before = event.ended.session.and_then(|session| self.away.get(&session)).map(|away| away.incident);
+        let follows = matches!(code, CauseCode::SessionExpired).then_some(before).flatten();
+        if follows.is_none() && !code.opens_incident() {
+            return None;
+        }
+        let key = IncidentKey::of(code, &event.ended);
+        let id = follows.filter(|id| self.get(*id).is_some()).unwrap_or_else(|| {
+            let open = self.open_for(key, event.ended.ended_at);
+            open.unwrap_or_else(|| self.begin(now, key, &event, diagnosed.clone(), phase))
+        });
+        self.add_event(now, id, event, diagnosed, phase, follows.is_some());
+        Some(id)
+    }
+
+    /// The open incident that an end with that key belongs to; one that is just over is opened again.
+    fn open_for(&mut self, key: IncidentKey, at: Timestamp) -> Option<u64> {
+        let ensemble = |incident: &&Incident| {
+            key.is_server_state() && incident.key.is_ensemble() && at <= incident.last_at.after(TOGETHER)
+        };
+        let open = self.open.iter().find(|incident| incident.key == key);
+        if let Some(incident) = open.or_else(|| self.open.iter().find(ensemble)) {
+            return Some(incident.id);
+        }
+        let recent = |incident: &Incident| {
+            incident.part_of.is_none() && incident.until.is_some_and(|until| at <= until.after(AGAIN))
+        };
+        let place = self.closed.iter().rposition(|incident| incident.key == key && recent(incident))?;
+        let mut incident = self.closed.remove(place)?;
+        incident.until = None;
+        incident.times += 1;
+        let id = incident.id;
+        self.open.push(incident);
+        self.change(IncidentChange::Opened, id);
+        Some(id)
+    }
+
+    fn begin(
+        &mut self,
+        now: Timestamp,
+        key: IncidentKey,
+        event: &JudgedEnd,
+        diagnosed: Diagnosed,
+        phase: ConnectionPhase,
+    ) -> u64 {
+        if self.open.len() >= OPEN_INCIDENTS {
+            self.close(0, now);
+        }
+        self.opened += 1;
+        let id = self.opened;
+        let at = event.ended.ended_at;
+        self.open.push(Incident {
+            id,
+            key,
+            opened_at: at.min(diagnosed.cause.since),
+            last_at: at,
+            until: None,
+            times: 1,
+            diagnosed,
+            phase,
+            judged_at: at,
+            server: event.ended.server,
+            impact: Impact::default(),
+            own_actions: Default::default(),
+            revisions: Vec::new(),
+            seen_before: None,
+            part_of: None,
+            away: 0,
+            judged: Some(Box::new(event.clone())),
+        });
+        self.change(IncidentChange::Opened, id);
+        self.absorb(now, id);
+        id
+    }
+
+    fn add_event(
+        &mut self,
+        now: Timestamp,
+        id: u64,
+        event: JudgedEnd,
+        diagnosed: Diagnosed,
+        phase: ConnectionPhase,
+        follows: bool,
+    ) {
+        let JudgedEnd { ended, close, .. } = &event;
+        let session = ended.session;
+        let is_back = ended.attached_at.is_none() && !follows;
+        let new = session.filter(|_| !is_back).is_some_and(|session| self.go_away(id, session, &event));
+        let Some(incident) = self.get_mut(id) else { return };
+        let impact = &mut incident.impact;
+        impact.connections += 1;
+        impact.sessions += u32::from(new);
+        impact.expired += u32::from(ended.reason == EndReason::SessionExpired);
+        impact.ephemerals_at_risk += u32::from(new && close.identity.is_some());
+        impact.add_unanswered(&close.unanswered, ended.unanswered_count);
+        incident.away += u32::from(new);
+        incident.last_at = incident.last_at.max(ended.ended_at);
+        if let Some(action) = own_action(ended.reason, close) {
+            incident.own_actions[action as usize] += 1;
+        }
+        // The one that says most is what it is judged by.
+        let says_more = diagnosed.cause.code.rank() < incident.cause().code.rank();
+        if says_more && !follows {
+            (incident.phase, incident.judged_at, incident.server) = (phase, ended.ended_at, ended.server);
+            incident.judged = Some(Box::new(event));
+            self.revise(now, id, diagnosed);
+        }
+    }
+
+    /// Lists a session as away; whether it was not before.
+    fn go_away(&mut self, incident: u64, session: SessionId, event: &JudgedEnd) -> bool {
+        let room = self.away.len() < AWAY_SESSIONS;
+        let away =
+            AwaySession { incident, since: event.ended.ended_at, has_ephemerals: event.close.identity.is_some() };
+        let known = self.away.get(&session).is_some_and(|away| away.incident == incident);
+        if room {
+            self.away.insert(session, away);
+        }
+        !known
+    }
+
+    /// A session was given again.
+    pub(super) fn came_back(&mut self, session: SessionId, at: Timestamp) {
+        let Some(away) = self.away.remove(&session) else { return };
+        let Some(incident) = self.get_mut(away.incident) else { return };
+        incident.away = incident.away.saturating_sub(1);
+        incident.impact.back += 1;
+        incident.impact.longest_gap = incident.impact.longest_gap.max(at.since(away.since));
+        incident.impact.ephemerals_at_risk =
+            incident.impact.ephemerals_at_risk.saturating_sub(u32::from(away.has_ephemerals));
+    }
+
+    /// A session came to another server; zoogate had chosen that where `passed_over`.
+    pub(super) fn moved(&mut self, session: SessionId, passed_over: bool) {
+        let Some(incident) = self.away.get(&session).map(|away| away.incident) else { return };
+        if let Some(incident) = self.get_mut(incident) {
+            incident.impact.moved += 1;
+            incident.own_actions[OwnAction::PassedOver as usize] += u32::from(passed_over);
+        }
+    }
+
+    /// A session was refused because it had moved.
+    pub(super) fn refused(&mut self, session: SessionId) {
+        let Some(incident) = self.away.get(&session).map(|away| away.incident) else { return };
+        if let Some(incident) = self.get_mut(incident) {
+            incident.impact.refused += 1;
+        }
+    }
+
+    /// Changes what was seen later of the ends of this session by which incidents are judged.
+    pub(super) fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
+        let judged = self.open.iter_mut().filter_map(|incident| incident.judged.as_mut());
+        judged.filter(|event| event.ended.session == Some(session)).for_each(|event| change(event));
+    }
+
+    /// The end by which an incident is judged has become this one.
+    pub(super) fn judge_by(&mut self, id: u64, event: JudgedEnd) {
+        if let Some(incident) = self.get_mut(id) {
+            incident.judged = Some(Box::new(event));
+        }
+    }
+
+    /// An incident's verdict has become another one.
+    pub(super) fn revise(&mut self, now: Timestamp, id: u64, diagnosed: Diagnosed) {
+        let Some(incident) = self.get_mut(id) else { return };
+        let code = diagnosed.cause.code;
+        let changed = incident.revise(now, diagnosed);
+        if let Some(event) = incident.judged.as_ref().filter(|_| changed) {
+            incident.key = IncidentKey::of(code, &event.ended);
+            self.change(IncidentChange::Revised, id);
+            self.absorb(now, id);
+        }
+    }
+
+    /// The incidents that are part of this one: of the same key, and of servers where it is the ensemble's.
+    fn absorb(&mut self, now: Timestamp, id: u64) {
+        let Some(whole) = self.get(id) else { return };
+        let (key, opened_at) = (whole.key, whole.opened_at);
+        let near = |other: &Incident| {
+            other.opened_at <= opened_at.after(TOGETHER) && opened_at <= other.last_at.after(TOGETHER)
+        };
+        let part = |other: &Incident| {
+            other.id != id && (other.key == key || (key.is_ensemble() && other.key.is_server_state() && near(other)))
+        };
+        let parts: Vec<usize> = (0..self.open.len()).rev().filter(|place| part(&self.open[*place])).collect();
+        for place in parts {
+            let mut other = self.open.remove(place);
+            other.part_of = Some(id);
+            other.until = Some(now);
+            self.away.values_mut().filter(|away| away.incident == other.id).for_each(|away| away.incident = id);
+            if let Some(whole) = self.get_mut(id) {
+                whole.impact.add(&other.impact);
+                whole.away += other.away;
+                whole.opened_at = whole.opened_at.min(other.opened_at);
+                whole.last_at = whole.last_at.max(other.last_at);
+                whole.own_actions.iter_mut().zip(other.own_actions).for_each(|(mine, its)| *mine += its);
+            }
+            self.keep(other);
+        }
+    }
+
+    /// Closes the incidents that are over.
+    pub(super) fn close_over(&mut self, now: Timestamp, is_over: impl Fn(&Incident) -> bool) {
+        for place in (0..self.open.len()).rev() {
+            let incident = &self.open[place];
+            let quiet = now.since(incident.last_at);
+            let waits = incident.away > 0 && quiet < WAITS_FOR_SESSIONS;
+            if quiet >= QUIET && !waits && is_over(incident) {
+                self.close(place, now);
+            }
+        }
+    }
+
+    fn close(&mut self, place: usize, now: Timestamp) {
+        let mut incident = self.open.remove(place);
+        incident.until = Some(now);
+        incident.judged = None;
+        let (id, code) = (incident.id, incident.cause().code);
+        self.away.retain(|_, away| away.incident != id);
+        let seen = SeenBefore { count: 1, last: incident.opened_at };
+        // As many as there are causes and servers.
+        let before = self.seen.entry((code, incident.key.server)).or_insert(SeenBefore { count: 0, ..seen });
+        incident.seen_before = Some(*before).filter(|before| before.count > 0);
+        *before = SeenBefore { count: before.count + 1, ..seen };
+        self.keep(incident);
+        self.change(IncidentChange::Closed, id);
+    }
+
+    /// What is known of earlier incidents like this one.
+    pub(super) fn seen_before(&self, incident: &Incident) -> Option<SeenBefore> {
+        if incident.until.is_some() {
+            return incident.seen_before;
+        }
+        self.seen.get(&(incident.cause().code, incident.key.server)).copied()
+    }
+
+    fn keep(&mut self, incident: Incident) {
+        if self.closed.len() >= CLOSED_INCIDENTS {
+            self.closed.pop_front();
+            self.forgotten += 1;
+        }
+        self.closed.push_back(incident);
+    }
+
+    fn change(&mut self, change: IncidentChange, id: u64) {
+        // One that was opened and not told yet is told as it is when that happens.
+        if self.changes.len() < OPEN_INCIDENTS * 4 && self.changes.back() != Some(&(change, id)) {
+            self.changes.push_back((change, id));
+        }
+    }
+}
+
+/// What zoogate did at such an end.
+fn own_action(reason: EndReason, close: &CloseDetails) -> Option<OwnAction> {
+    match (reason, close.closer) {
+        (EndReason::ServerUnresponsive, _) => Some(OwnAction::GaveUpServer),
+        (EndReason::LateClaim, _) => Some(OwnAction::EndedForLateClaim),
+        (EndReason::Superseded, _) => Some(OwnAction::ClosedOlder),
+        (_, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline)) => Some(OwnAction::GaveUpClaim),
+        _ => None,
+    }
+}

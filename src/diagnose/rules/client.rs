@@ -1,0 +1,78 @@
+//! Causes on the client's side: its process, its path to zoogate.
+
+use std::time::Duration;
+
+use super::super::cause_code::CauseCode;
+use super::super::end_case::EndCase;
+use super::super::verdict::{CapReason, Diagnosed};
+use super::ensemble::with_ledger;
+use crate::session::connection_end::{CloseKind, ConnectionCloser};
+use crate::session::fact::WatchFact;
+use crate::session::verdict::{Confidence, RouteReason};
+
+/// The client had sent nothing for too long, while the server was there.
+pub(super) fn silent(case: EndCase<'_>) -> Diagnosed {
+    let (client, server, timeout) = (case.close.client_silence, case.close.server_silence, case.close.timeout);
+    let since = case.before_end(client);
+    let silence = WatchFact::SilentSide { client, server, timeout };
+    let found = Diagnosed::new(CauseCode::ClientPaused, since, Confidence::Likely, vec![silence.into()]);
+    let found = with_ledger(case, found);
+    let by_client = matches!(case.close.closer, ConnectionCloser::Client(CloseKind::Fin | CloseKind::Reset));
+    if let Some(back) = case.later.back {
+        let (server, at, same_client) = (back.server, case.offset(back.at), back.same_client);
+        return found.ruling_out(&[CauseCode::ClientCrashed], WatchFact::CameBackAt { server, at, same_client });
+    }
+    // Whoever closes its connection, or claims its session, lives.
+    if by_client || case.later.claimed_at.is_some() {
+        return found;
+    }
+    found
+        .or_else_may_be(&[CauseCode::PathClientCut, CauseCode::ClientCrashed])
+        .capped(Confidence::Weak, CapReason::AlternativeRemains)
+}
+
+/// The client ended its connection without closing its session.
+pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
+    let how = match case.close.closer {
+        ConnectionCloser::Client(how) => how,
+        _ => CloseKind::Fin,
+    };
+    let found = |code| {
+        let facts = case.ended.facts.clone();
+        Diagnosed::new(code, case.ended.ended_at, Confidence::Likely, facts)
+    };
+    if how == CloseKind::Timeout {
+        return found(CauseCode::PathClientCut);
+    }
+    if let Some(back) = case.later.back {
+        let moved = back.routed == RouteReason::Mirror && back.server != case.ended.server;
+        let code = match how {
+            _ if moved => CauseCode::ClientMoved,
+            CloseKind::Reset => CauseCode::PathClientReset,
+            _ => CauseCode::ClientLeft,
+        };
+        let (server, at, same_client) = (back.server, case.offset(back.at), back.same_client);
+        return found(code).ruling_out(&[CauseCode::ClientCrashed], WatchFact::CameBackAt { server, at, same_client });
+    }
+    // A client without a session loses none by leaving.
+    if case.ended.attached_at.is_none() || case.later.claimed_at.is_some() {
+        return found(CauseCode::ClientLeft);
+    }
+    let (time, timeout) = (case.now.since(case.ended.ended_at), case.close.timeout);
+    let found = found(CauseCode::ClientCrashed).with(WatchFact::StaysAway { time, timeout });
+    if time >= timeout {
+        return found;
+    }
+    let others: &[CauseCode] = if how == CloseKind::Reset {
+        &[CauseCode::PathClientReset, CauseCode::ClientLeft]
+    } else {
+        &[CauseCode::ClientLeft]
+    };
+    found.or_else_may_be(others).capped(Confidence::Weak, CapReason::EvidencePending)
+}
+
+/// How long a client's silence is at least that says something: half of the time between two pings more than it should
+/// be.
+pub(super) fn says_something(silence: Duration, timeout: Duration) -> bool {
+    silence * 2 >= timeout
+}

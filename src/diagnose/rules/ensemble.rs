@@ -1,0 +1,110 @@
+//! Causes that concern the whole ensemble: its quorum, its leader, an election.
+
+use std::time::Duration;
+
+use super::super::cause_code::CauseCode;
+use super::super::end_case::{AROUND, EndCase};
+use super::super::health_span::HealthSpan;
+use super::super::timeline::EnsembleChange;
+use super::super::verdict::{CapReason, Diagnosed};
+use super::server::{is_path, repeated};
+use crate::ids::ServerId;
+use crate::session::fact::{Fact, WatchFact};
+use crate::session::probe_result::ServerHealth;
+use crate::session::verdict::Confidence;
+
+/// How far a change of the leader may be from an end that it explains: an election, and a probe that sees its outcome.
+pub(super) const ELECTION: Duration = Duration::from_secs(15);
+
+/// Whether a server in that state takes no part in the quorum, as far as zoogate can see.
+fn is_away(span: HealthSpan) -> bool {
+    matches!(span.health, ServerHealth::Refusing | ServerHealth::Unreachable | ServerHealth::Unresponsive)
+}
+
+/// So many servers are away that the others cannot serve, and none does.
+pub(super) fn quorum(case: EndCase<'_>) -> Option<Diagnosed> {
+    let servers: Vec<ServerId> = case.watch.servers().map(|(server, _)| server).collect();
+    let troubled: Vec<(ServerId, HealthSpan)> =
+        servers.iter().filter_map(|server| Some((*server, case.trouble_of(*server)?))).collect();
+    let away: Vec<&(ServerId, HealthSpan)> = troubled.iter().filter(|(_, span)| is_away(*span)).collect();
+    // An ensemble of two has no quorum to lose that its leader does not stand for.
+    if servers.len() < 3 || troubled.len() < servers.len() || (servers.len() - away.len()) * 2 > servers.len() {
+        return None;
+    }
+    let since = away.iter().map(|(_, span)| span.from).max()?;
+    let of = servers.len() as u32;
+    let mut facts: Vec<Fact> = vec![WatchFact::ServingCount { serving: 0, of }.into()];
+    let leader = case.leader();
+    facts.extend(away.iter().flat_map(|(server, span)| case.state_facts(*server, *span, leader == Some(*server))));
+    facts.extend(case.ended.facts.iter().cloned());
+    Some(Diagnosed::new(CauseCode::QuorumLost, since, Confidence::Likely, facts))
+}
+
+/// The one that led is out of order.
+pub(super) fn leader(case: EndCase<'_>) -> Option<Diagnosed> {
+    let before = case.watch.leader_at(case.before_end(ELECTION).min(case.began_at()));
+    let led = [before, case.leader()].into_iter().flatten();
+    let (leader, span) = led.filter_map(|leader| Some((leader, case.trouble_of(leader)?))).next()?;
+    let mut facts = case.state_facts(leader, span, true);
+    facts.extend(change(case));
+    let found = |code, facts| Diagnosed::new(code, span.from, Confidence::Likely, facts);
+    let found = match span.health {
+        ServerHealth::Refusing => found(CauseCode::LeaderStopped, facts),
+        ServerHealth::Unresponsive => match is_path(case, leader, span) {
+            Some(fact) => found(CauseCode::PathServerCut, facts).with(fact),
+            None => found(CauseCode::LeaderFrozen, facts).ruling_out(
+                &[CauseCode::LeaderStopped, CauseCode::LeaderUnreachable],
+                WatchFact::ConnectsSucceed { server: leader },
+            ),
+        },
+        ServerHealth::Unreachable => found(CauseCode::LeaderUnreachable, facts),
+        // It says itself that it does not lead any longer, or is only being started.
+        _ => return changed(case),
+    };
+    Some(repeated(case, leader, with_ledger(case, found)))
+}
+
+/// The leader changed at about that time, and what became of the old one was not seen.
+pub(super) fn changed(case: EndCase<'_>) -> Option<Diagnosed> {
+    let facts: Vec<Fact> = change(case).collect();
+    if facts.is_empty() {
+        return None;
+    }
+    let at = case.watch.leader_change_around(case.ended.ended_at, ELECTION)?.at;
+    let found = Diagnosed::new(CauseCode::LeaderLost, at.min(case.ended.ended_at), Confidence::Likely, facts)
+        .or_else_may_be(&[CauseCode::LeaderStopped, CauseCode::LeaderFrozen, CauseCode::LeaderUnreachable])
+        .capped(Confidence::Likely, CapReason::AlternativeRemains);
+    Some(with_ledger(case, found))
+}
+
+/// A change of the leader at about that time.
+fn change(case: EndCase<'_>) -> impl Iterator<Item = Fact> {
+    let event = case.watch.leader_change_around(case.ended.ended_at, ELECTION);
+    event.into_iter().filter_map(move |event| {
+        let at = case.offset(event.at);
+        match event.change {
+            EnsembleChange::LeaderChanged { before, now: Some(now) } => {
+                Some(WatchFact::LeaderChanged { before: before.unwrap_or(now), now, at }.into())
+            }
+            EnsembleChange::NewEpoch { now, .. } => Some(WatchFact::EpochChanged { now, at }.into()),
+            _ => None,
+        }
+    })
+}
+
+/// No server serves, and none is known to be down: they elect.
+pub(super) fn election(case: EndCase<'_>) -> Option<Diagnosed> {
+    let mut spans = Vec::new();
+    for (server, watch) in case.watch.servers() {
+        spans.push((server, watch.not_serving_around(case.ended.ended_at, AROUND)?));
+    }
+    let (server, span) = spans.into_iter().find(|(_, span)| span.health == ServerHealth::NotServing)?;
+    let facts = case.state_facts(server, span, false);
+    Some(with_ledger(case, Diagnosed::new(CauseCode::ElectionRunning, span.from, Confidence::Likely, facts)))
+}
+
+/// With what the ledger saw behind it.
+pub(super) fn with_ledger(case: EndCase<'_>, mut found: Diagnosed) -> Diagnosed {
+    found.facts.extend(case.ended.facts.iter().cloned());
+    found
+}

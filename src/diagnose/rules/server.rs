@@ -1,0 +1,241 @@
+//! Causes on the server's side: its process, its path, its speed.
+
+use std::time::Duration;
+
+use super::super::cause_code::CauseCode;
+use super::super::end_case::{AROUND, EndCase};
+use super::super::health_span::HealthSpan;
+use super::super::latency_baseline::LatencyBaseline;
+use super::super::verdict::{CapReason, Diagnosed};
+use super::ensemble::{changed, election, leader, quorum, with_ledger};
+use super::has;
+use crate::ids::ServerId;
+use crate::session::connection_end::{CloseKind, ConnectionCloser};
+use crate::session::fact::{EnsembleFact, Fact, ServerFact, WatchFact};
+use crate::session::probe_result::ServerHealth;
+use crate::session::verdict::{Confidence, EndReason};
+
+/// After so long followers of a leader that has gone, and a leader whose follower has, act on it: syncLimit ticks, 10 s
+/// with the sample configuration. One that goes on after it had the other all the time.
+const SYNC_LIMIT: Duration = Duration::from_secs(12);
+
+/// Pauses of one server within this time are counted together.
+const PAUSES_WITHIN: Duration = Duration::from_hours(1);
+/// So many pauses are no accident.
+const PAUSES: u32 = 3;
+
+/// A server ended its connections, or one of them for no reason of the session's.
+pub(super) fn left(case: EndCase<'_>) -> Diagnosed {
+    let fell = quorum(case).or_else(|| leader(case)).or_else(|| own(case));
+    if let Some(found) = fell {
+        return found;
+    }
+    match case.ended.reason {
+        EndReason::ServerGone => path(case),
+        EndReason::LeaderLost => changed(case).unwrap_or_else(|| {
+            let (code, facts) = (CauseCode::LeaderLost, case.ended.facts.clone());
+            Diagnosed::new(code, case.began_at(), case.ended.confidence, facts)
+        }),
+        _ => changed(case).or_else(|| by_ledger(case)).unwrap_or_else(|| {
+            let others = [CauseCode::ServerRestarted, CauseCode::ServerParted, CauseCode::ServerFrozen];
+            let facts = case.ended.facts.clone();
+            Diagnosed::new(CauseCode::Unknown, case.ended.ended_at, Confidence::Weak, facts).or_else_may_be(&others)
+        }),
+    }
+}
+
+/// What the ledger's facts say of a server that the watch has not caught out of service.
+fn by_ledger(case: EndCase<'_>) -> Option<Diagnosed> {
+    let code = case.ended.facts.iter().find_map(|fact| match fact {
+        Fact::Server(ServerFact::Thawed { .. }) => Some(CauseCode::ServerFrozen),
+        Fact::Server(ServerFact::KeeperStops { .. })
+        | Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::Refusing, .. }) => Some(CauseCode::ServerStopped),
+        Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::Unresponsive, .. }) => Some(CauseCode::ServerFrozen),
+        Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::NotServing, .. }) => Some(CauseCode::ServerParted),
+        Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::Unreachable, .. }) => {
+            Some(CauseCode::ServerUnreachable)
+        }
+        _ => None,
+    })?;
+    Some(Diagnosed::new(code, case.began_at(), Confidence::Likely, case.ended.facts.clone()))
+}
+
+/// The server itself was out of service.
+pub(super) fn own(case: EndCase<'_>) -> Option<Diagnosed> {
+    let server = case.ended.server;
+    let restarted = case.server().restarted_at().filter(|at| at.after(AROUND) >= case.ended.ended_at);
+    let Some(span) = case.trouble_of(server) else {
+        // Down for less than a probe's interval, and only its age or its answers tell.
+        let at = restarted.filter(|at| *at <= case.ended.ended_at.after(AROUND))?;
+        let facts = vec![WatchFact::Restarted { server, at: case.offset(at) }.into()];
+        let found = Diagnosed::new(CauseCode::ServerRestarted, case.ended.ended_at, Confidence::Likely, facts);
+        return Some(with_ledger(case, found));
+    };
+    let facts = case.state_facts(server, span, false);
+    let found = |code, facts| Diagnosed::new(code, span.from, Confidence::Likely, facts);
+    let found = match span.health {
+        ServerHealth::Refusing | ServerHealth::HangingUp if restarted.is_some() => {
+            let at = case.offset(restarted.unwrap_or(span.from));
+            found(CauseCode::ServerRestarted, facts).with(WatchFact::Restarted { server, at })
+        }
+        ServerHealth::Refusing => found(CauseCode::ServerStopped, facts),
+        ServerHealth::Unresponsive => match is_path(case, server, span) {
+            Some(fact) => found(CauseCode::PathServerCut, facts).ruling_out(&[CauseCode::ServerFrozen], fact),
+            None => found(CauseCode::ServerFrozen, facts)
+                .ruling_out(
+                    &[CauseCode::ServerStopped, CauseCode::ServerUnreachable],
+                    WatchFact::ConnectsSucceed { server },
+                )
+                .or_else_may_be(&[CauseCode::PathServerCut])
+                .capped(Confidence::Likely, CapReason::AlternativeRemains),
+        },
+        ServerHealth::Unreachable => match is_path(case, server, span) {
+            Some(fact) => found(CauseCode::PathServerCut, facts).ruling_out(&[CauseCode::ServerStopped], fact),
+            None => found(CauseCode::ServerUnreachable, facts).or_else_may_be(&[CauseCode::PathServerCut]),
+        },
+        ServerHealth::NotServing => {
+            if let Some(found) = election(case) {
+                return Some(found);
+            }
+            if let Some(found) = changed(case) {
+                return Some(found);
+            }
+            let serves = case.watch.servers().find(|(other, watch)| {
+                *other != server && watch.health_at(case.ended.ended_at) == ServerHealth::Serving
+            });
+            let found = found(CauseCode::ServerParted, facts);
+            match serves {
+                Some((other, _)) => found.ruling_out(
+                    &[CauseCode::ElectionRunning, CauseCode::QuorumLost],
+                    WatchFact::ServedThrough { server: other },
+                ),
+                None => found.capped(Confidence::Weak, CapReason::NoProbe),
+            }
+        }
+        ServerHealth::HangingUp => found(CauseCode::ConnectionCap, facts),
+        ServerHealth::Serving | ServerHealth::Unknown => return None,
+    };
+    Some(repeated(case, server, with_ledger(case, found)))
+}
+
+/// What shows that it is the path to this server, and not the server, that lets nothing through.
+pub(super) fn is_path(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> Option<Fact> {
+    let watch = case.watch.server(server);
+    // A process that stands still has a kernel that acknowledges; behind a cut path nobody does.
+    if let Some((_, sample)) = watch.path().filter(|(at, sample)| *at >= span.from && sample.unacked > 0) {
+        let (segments, retransmissions) = (sample.unacked, sample.retransmissions);
+        return Some(WatchFact::Unacknowledged { server, segments, retransmissions }.into());
+    }
+    let until = span.until.unwrap_or(case.now);
+    if until.since(span.from) < SYNC_LIMIT {
+        return None;
+    }
+    let leader = case.watch.leader_at(until)?;
+    if leader == server {
+        // Its followers would have looked for another leader by then.
+        let follower = case.watch.servers().find(|(other, watch)| {
+            *other != server
+                && watch.health_at(until) == ServerHealth::Serving
+                && watch.health_at(span.from.after(SYNC_LIMIT)) == ServerHealth::Serving
+        })?;
+        return Some(WatchFact::ServedThrough { server: follower.0 }.into());
+    }
+    // Its leader would have let it go by then.
+    let (at, details) = case.watch.server(leader).details()?;
+    let (synced, voters) = (details.synced_followers?, case.watch.servers().count() as u64);
+    (at >= span.from.after(SYNC_LIMIT) && synced + 1 >= voters)
+        .then(|| WatchFact::SyncedFollowers { server: leader, synced: synced as u32 }.into())
+}
+
+/// The same, or that the session timeout is shorter than pauses which come again and again.
+pub(super) fn repeated(case: EndCase<'_>, server: ServerId, found: Diagnosed) -> Diagnosed {
+    let timeout = case.close.timeout;
+    let frozen = matches!(found.cause.code, CauseCode::ServerFrozen | CauseCode::LeaderFrozen);
+    let since = case.now.0.saturating_sub(PAUSES_WITHIN.as_nanos() as u64);
+    let pauses = case.watch.server(server).spans().filter_map(|span| {
+        let lasted = span.until?.since(span.from);
+        let counts = span.health == ServerHealth::Unresponsive && span.from.0 >= since;
+        // One that is as long as the servers' own patience is no pause that a client could be told to bear.
+        (counts && lasted * 2 >= timeout && lasted < SYNC_LIMIT).then_some(lasted)
+    });
+    let pauses: Vec<Duration> = pauses.collect();
+    let Some(longest) = pauses.iter().max().copied().filter(|_| frozen && pauses.len() as u32 >= PAUSES) else {
+        return found;
+    };
+    let fact = WatchFact::RepeatedPauses { server, pauses: pauses.len() as u32, longest, timeout };
+    let mut found = found.with(fact);
+    found.remaining.push(found.cause.code);
+    found.cause.code = CauseCode::TimeoutTooShort;
+    found
+}
+
+/// The connection broke, and the server served on.
+fn path(case: EndCase<'_>) -> Diagnosed {
+    let facts = case.ended.facts.clone();
+    let timed_out = matches!(case.close.closer, ConnectionCloser::Server(CloseKind::Timeout));
+    let code = if timed_out { CauseCode::PathServerCut } else { CauseCode::PathServerReset };
+    let found = Diagnosed::new(code, case.began_at(), case.ended.confidence, facts);
+    let serves = has(case, |fact| {
+        matches!(
+            fact,
+            Fact::Ensemble(
+                EnsembleFact::Serves { .. } | EnsembleFact::OthersStand { .. } | EnsembleFact::StoodThrough { .. }
+            )
+        )
+    });
+    if serves {
+        let server = case.ended.server;
+        return found
+            .ruling_out(&[CauseCode::ServerStopped, CauseCode::ServerFrozen], WatchFact::ServedThrough { server });
+    }
+    found.or_else_may_be(&[CauseCode::ServerRestarted]).capped(Confidence::Weak, CapReason::NoProbe)
+}
+
+/// A server owed an answer for too long.
+pub(super) fn kept_waiting(case: EndCase<'_>) -> Diagnosed {
+    quorum(case).or_else(|| leader(case)).or_else(|| own(case)).unwrap_or_else(|| slow(case))
+}
+
+/// Every probe was answered all the same: which part of the way was slow.
+fn slow(case: EndCase<'_>) -> Diagnosed {
+    let (server, watch) = (case.ended.server, case.server());
+    let (since, confidence) = (case.began_at(), Confidence::Likely);
+    let step = |one: LatencyBaseline| one.usual.zip(one.worst_recent).filter(|(usual, worst)| is_step(*usual, *worst));
+    let found = |code, fact: WatchFact| with_ledger(case, Diagnosed::new(code, since, confidence, vec![fact.into()]));
+    if let Some((usual, worst)) = step(watch.connect_time()) {
+        return found(CauseCode::SlowPath, WatchFact::SlowConnects { server, usual, worst });
+    }
+    if let Some((usual, worst)) = step(watch.answer_time()) {
+        return found(CauseCode::SlowServer, WatchFact::SlowProbes { server, usual, worst })
+            .or_else_may_be(&[CauseCode::SlowPath])
+            .capped(Confidence::Likely, CapReason::AlternativeRemains);
+    }
+    let (writes, others) = case.waiting();
+    let claim = case.ended.attached_at.is_none();
+    // A session is made and renewed by the leader, as a write is.
+    if writes > 0 || claim {
+        return found(CauseCode::SlowQuorum, WatchFact::WaitingWrites { writes, others })
+            .ruling_out(&[CauseCode::ServerFrozen, CauseCode::PathServerCut], WatchFact::ServedThrough { server });
+    }
+    found(CauseCode::SlowServer, WatchFact::WaitingWrites { writes, others })
+        .ruling_out(&[CauseCode::ServerStopped, CauseCode::ServerFrozen], WatchFact::ServedThrough { server })
+        .or_else_may_be(&[CauseCode::PathServerCut, CauseCode::SlowQuorum])
+        .capped(Confidence::Weak, CapReason::AlternativeRemains)
+}
+
+/// Whether a time lies clearly above what is usual.
+fn is_step(usual: Duration, worst: Duration) -> bool {
+    worst >= usual * 5 && worst >= usual + Duration::from_millis(50)
+}
+
+/// The ledger found nothing that explains it.
+pub(super) fn unknown(case: EndCase<'_>) -> Diagnosed {
+    if !matches!(case.close.closer, ConnectionCloser::Server(_)) {
+        return super::unknown(case);
+    }
+    quorum(case)
+        .or_else(|| leader(case))
+        .or_else(|| own(case))
+        .unwrap_or_else(|| super::unknown(case))
+        .capped(Confidence::Weak, CapReason::Inferred)
+}

@@ -1,0 +1,69 @@
+//! Causes that lie with the session: another claim of it, its end.
+
+use super::super::cause_code::CauseCode;
+use super::super::end_case::EndCase;
+use super::super::verdict::{CapReason, Diagnosed};
+use super::client::{says_something, silent};
+use super::ensemble::with_ledger;
+use super::{has, stated};
+use crate::session::fact::{Fact, MoveFact, SessionFact, WatchFact};
+use crate::session::verdict::Confidence;
+
+/// The session was refused here because another server owned it.
+pub(super) fn moved(case: EndCase<'_>) -> Diagnosed {
+    let rival = case.ended.facts.iter().find_map(|fact| match fact {
+        Fact::Move(MoveFact::RivalClaim { client, .. }) => Some(*client),
+        _ => None,
+    });
+    let late =
+        has(case, |fact| matches!(fact, Fact::Move(MoveFact::RivalThawed { .. } | MoveFact::RivalLeftBehind { .. })));
+    if late {
+        return stated(case, CauseCode::LateClaim);
+    }
+    match rival {
+        _ if case.later.shared => stated(case, CauseCode::SharedSession),
+        Some(client) if client.ip() != case.ended.client.ip() => stated(case, CauseCode::SharedSession)
+            .or_else_may_be(&[CauseCode::StaleConnection])
+            .capped(Confidence::Likely, CapReason::AlternativeRemains),
+        Some(_) => stated(case, CauseCode::StaleConnection),
+        None => stated(case, CauseCode::StaleConnection)
+            .or_else_may_be(&[CauseCode::SharedSession, CauseCode::LateClaim])
+            .capped(Confidence::Weak, CapReason::Inferred),
+    }
+}
+
+/// A newer connection of the session took this one's place.
+pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
+    let (client, server, timeout) = (case.close.client_silence, case.close.server_silence, case.close.timeout);
+    let other = case.ended.facts.iter().find_map(|fact| match fact {
+        Fact::Session(SessionFact::Reattached { by, .. }) => Some(by.ip()),
+        _ => None,
+    });
+    let in_turn = has(case, |fact| matches!(fact, Fact::Session(SessionFact::SharedBy { .. })));
+    if in_turn || case.later.shared || other.is_some_and(|other| other != case.ended.client.ip()) {
+        return stated(case, CauseCode::SharedSession);
+    }
+    if says_something(client, timeout) {
+        // It lives, for it came back, and its end never came through.
+        let facts = vec![WatchFact::SilentSide { client, server, timeout }.into()];
+        let since = case.before_end(client);
+        let found = Diagnosed::new(CauseCode::PathClientCut, since, Confidence::Likely, facts);
+        return with_ledger(case, found)
+            .or_else_may_be(&[CauseCode::ClientPaused])
+            .capped(Confidence::Likely, CapReason::AlternativeRemains);
+    }
+    stated(case, CauseCode::ClientLeft)
+}
+
+/// The session was over.
+pub(super) fn expired(case: EndCase<'_>) -> Diagnosed {
+    // Its server closed it on an open connection: the client had been silent.
+    if case.ended.attached_at.is_some() && says_something(case.close.client_silence, case.close.timeout) {
+        return silent(case);
+    }
+    let found = stated(case, CauseCode::SessionExpired);
+    match case.close.unheard {
+        Some(before) => found.with(WatchFact::LastHeard { before, timeout: case.close.timeout }),
+        None => found,
+    }
+}

@@ -1,0 +1,86 @@
+//! What watching the servers and the paths shows, in words.
+
+use super::FactWording;
+use super::phrases::{ms, relative, words};
+use crate::session::fact::WatchFact;
+
+impl FactWording<'_> {
+    pub(super) fn of_watch(&self, fact: &WatchFact) -> String {
+        match fact {
+            WatchFact::HealthSince { server, health, since, leads } => {
+                let role = if *leads { "leader" } else { "server" };
+                let (name, state, since) = (self.name(*server), words(*health), relative(*since));
+                format!("{role} {name} was found {state}, first {since} the end")
+            }
+            WatchFact::HealthUntil { server, health, lasted } => {
+                format!("server {} was {} for {}, and serves again", self.name(*server), words(*health), ms(*lasted))
+            }
+            WatchFact::ServedThrough { server } => {
+                format!("server {} answered every probe around that time", self.name(*server))
+            }
+            WatchFact::ConnectsSucceed { server } => {
+                format!("server {} accepted TCP connections all the time", self.name(*server))
+            }
+            WatchFact::LeaderChanged { before, now, at } if before == now => {
+                format!("server {} leads, as seen {} the end", self.name(*now), relative(*at))
+            }
+            WatchFact::LeaderChanged { before, now, at } => {
+                let (before, now) = (self.name(*before), self.name(*now));
+                format!("server {now} leads instead of {before}, as seen {} the end", relative(*at))
+            }
+            WatchFact::EpochChanged { now, at } => {
+                format!("a new leader was elected: epoch {now} was seen {} the end", relative(*at))
+            }
+            WatchFact::ServingCount { serving, of } => format!("{serving} of {of} servers served"),
+            WatchFact::LeaderServes { server } => format!("leader {} served all the time", self.name(*server)),
+            WatchFact::Restarted { server, at } => {
+                format!("server {} had been started anew, as seen {} the end", self.name(*server), relative(*at))
+            }
+            WatchFact::SlowProbes { server, usual, worst } => {
+                let (name, usual, worst) = (self.name(*server), ms(*usual), ms(*worst));
+                format!("server {name} took {worst} to answer a probe; {usual} is usual")
+            }
+            WatchFact::SlowConnects { server, usual, worst } => {
+                let (name, usual, worst) = (self.name(*server), ms(*usual), ms(*worst));
+                format!("connecting to server {name} took {worst}; {usual} is usual")
+            }
+            WatchFact::Unacknowledged { server, segments, retransmissions } => format!(
+                "the machine of server {} acknowledged nothing: {segments} segments waited, {retransmissions} were sent \
+                 again",
+                self.name(*server)
+            ),
+            WatchFact::SyncedFollowers { server, synced } => {
+                format!("leader {} counted {synced} followers in step all the time", self.name(*server))
+            }
+            WatchFact::RepeatedPauses { server, pauses, longest, timeout } => format!(
+                "server {} paused {pauses} times within the last hour, for up to {}; the session timeout is {}",
+                self.name(*server),
+                ms(*longest),
+                ms(*timeout)
+            ),
+            WatchFact::SilentSide { client, server, timeout } => format!(
+                "nothing came from the client for {}, and the last byte from the server was {} before the end; the \
+                 session timeout is {}",
+                ms(*client),
+                ms(*server),
+                ms(*timeout)
+            ),
+            WatchFact::CameBackAt { server, at, same_client } => {
+                let who = if *same_client { "the same client address" } else { "another client address" };
+                format!("server {} gave the session to {who} {} the end", self.name(*server), relative(*at))
+            }
+            WatchFact::StaysAway { time, timeout } => {
+                format!("the session was not back after {}; its timeout is {}", ms(*time), ms(*timeout))
+            }
+            WatchFact::LastHeard { before, timeout } => format!(
+                "the session's last connection had ended {} before this claim; its timeout is {}",
+                ms(*before),
+                ms(*timeout)
+            ),
+            WatchFact::WaitingWrites { writes: 0, others } => format!("{others} requests and pings waited, no writes"),
+            WatchFact::WaitingWrites { writes, others } => {
+                format!("{writes} writes waited, and {others} other requests and pings")
+            }
+        }
+    }
+}

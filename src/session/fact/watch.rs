@@ -1,0 +1,163 @@
+//! What watching the servers and the paths shows, beside any one connection.
+
+use std::time::Duration;
+
+use super::group::fact_group;
+use super::value::{EndOffset, FactValue};
+use crate::ids::ServerId;
+use crate::session::probe_result::ServerHealth;
+
+fact_group! {
+    /// What watching the servers and the paths shows.
+    WatchFact {
+        /// A server was found in a state, from then on.
+        HealthSince "server_state" {
+            /// Which server.
+            server: ServerId,
+            /// What was found.
+            health: ServerHealth,
+            /// Since when.
+            since: EndOffset,
+            /// Whether it led the ensemble, as last seen before.
+            leads: bool,
+        }
+        /// A server was in that state until then.
+        HealthUntil "server_state_over" {
+            /// Which server.
+            server: ServerId,
+            /// What it had been.
+            health: ServerHealth,
+            /// For how long.
+            lasted: Duration,
+        }
+        /// It answered every probe around that time.
+        ServedThrough "served_through" {
+            /// Which server.
+            server: ServerId,
+        }
+        /// Connects to it succeeded.
+        ConnectsSucceed "connects_succeed" {
+            /// Which server.
+            server: ServerId,
+        }
+        /// Another server leads since then.
+        LeaderChanged "leader_changed" {
+            /// The one that led; the same as `now` where that is not known.
+            before: ServerId,
+            /// The one that leads.
+            now: ServerId,
+            /// When that was seen.
+            at: EndOffset,
+        }
+        /// The election count rose.
+        EpochChanged "epoch_changed" {
+            /// To this.
+            now: i64,
+            /// When that was seen.
+            at: EndOffset,
+        }
+        /// So many of the servers serve.
+        ServingCount "servers_serving" {
+            /// How many.
+            serving: u32,
+            /// Of how many.
+            of: u32,
+        }
+        /// A server leads and serves.
+        LeaderServes "leader_serves" {
+            /// Which.
+            server: ServerId,
+        }
+        /// A server was started anew.
+        Restarted "server_restarted" {
+            /// Which.
+            server: ServerId,
+            /// When that was seen.
+            at: EndOffset,
+        }
+        /// Its probes are slower than usual.
+        SlowProbes "slow_probes" {
+            /// Which server.
+            server: ServerId,
+            /// As it is usually.
+            usual: Duration,
+            /// As it was then.
+            worst: Duration,
+        }
+        /// Connecting to it takes longer than usual.
+        SlowConnects "slow_connects" {
+            /// Which server.
+            server: ServerId,
+            /// As it is usually.
+            usual: Duration,
+            /// As it was then.
+            worst: Duration,
+        }
+        /// What was sent to the server is not acknowledged by its machine.
+        Unacknowledged "unacknowledged" {
+            /// Which server.
+            server: ServerId,
+            /// Segments that wait.
+            segments: u32,
+            /// Segments that were sent again.
+            retransmissions: u32,
+        }
+        /// The leader counts its followers as in step.
+        SyncedFollowers "synced_followers" {
+            /// The leader.
+            server: ServerId,
+            /// How many.
+            synced: u32,
+        }
+        /// Pauses of this server that were long enough for that, in the last hour.
+        RepeatedPauses "repeated_pauses" {
+            /// Which server.
+            server: ServerId,
+            /// How many.
+            pauses: u32,
+            /// The longest.
+            longest: Duration,
+            /// The session's timeout.
+            timeout: Duration,
+        }
+        /// The client had sent nothing, and the server had.
+        SilentSide "client_side_silent" {
+            /// Nothing from the client for so long.
+            client: Duration,
+            /// Nothing from the server for so long.
+            server: Duration,
+            /// The session's timeout.
+            timeout: Duration,
+        }
+        /// The session was given again later.
+        CameBackAt "session_back" {
+            /// At which server.
+            server: ServerId,
+            /// When.
+            at: EndOffset,
+            /// Whether to the same client address.
+            same_client: bool,
+        }
+        /// The session did not come back.
+        StaysAway "session_stays_away" {
+            /// For so long by now.
+            time: Duration,
+            /// The session's timeout.
+            timeout: Duration,
+        }
+        /// The session had been heard last so long before.
+        LastHeard "session_last_heard" {
+            /// Before the claim.
+            before: Duration,
+            /// Its timeout.
+            timeout: Duration,
+        }
+        /// Only part of an operation's way was slow: these were unanswered.
+        WaitingWrites "waiting_writes" {
+            /// Writes that waited.
+            writes: u32,
+            /// Others that waited.
+            others: u32,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The diagnosis as state: causes and incidents behind a lock of their own, which is taken where connections end and
+//! where a session comes back that was away, and never together with the ledger's.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::change_stream::StateChange;
+use crate::diagnose::{CauseCode, Diagnosis, EnsembleWatch, Incident, IncidentChange};
+use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::lock::lock;
+use crate::session::ledger::{OpenConnection, SessionLedger};
+use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding, SessionTransition};
+use crate::session::verdict::RouteReason;
+use crate::time::Timestamp;
+
+/// Causes and incidents.
+#[derive(Debug, Default)]
+pub(super) struct DiagnosisState {
+    diagnosis: Mutex<Diagnosis>,
+    /// Whether a session's claim or return would say anything.
+    waits: AtomicBool,
+}
+
+/// What a transition says that the ledger's findings do not, or say later.
+pub(super) enum EndNews {
+    /// A session was claimed.
+    Claimed(SessionId),
+    /// A session was given again.
+    Given { session: SessionId, server: ServerId, client: SocketAddr, routed: RouteReason },
+    /// A connection ended, and why is not decided.
+    Undecided(Box<(EndedConnection, CloseDetails)>),
+}
+
+impl EndNews {
+    /// What a transition says before the ledger takes it; `connection` is its connection as it was before.
+    fn before(transition: &SessionTransition, connection: Option<&OpenConnection>) -> Option<Self> {
+        match transition {
+            SessionTransition::Claimed { request, .. } if !request.session.is_new() => {
+                Some(Self::Claimed(request.session))
+            }
+            SessionTransition::Answered { response, .. } if response.accepted() => {
+                let claim = connection.filter(|open| !open.session.is_new())?.claim;
+                let (server, client, routed) = (claim.server, claim.client, claim.routed);
+                Some(Self::Given { session: response.session, server, client, routed })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl DiagnosisState {
+    /// What a transition says before the ledger takes it.
+    pub(super) fn news(&self, transition: &SessionTransition, connection: Option<&OpenConnection>) -> Option<EndNews> {
+        self.waits.load(Ordering::Relaxed).then(|| EndNews::before(transition, connection)).flatten()
+    }
+
+    /// What an end says that the ledger has not decided.
+    pub(super) fn undecided(ledger: &SessionLedger, ended: Option<ConnectionId>) -> Option<EndNews> {
+        ledger.undecided_end(ended?).map(|end| EndNews::Undecided(Box::new(end)))
+    }
+
+    /// Takes news of an end, or of a session that was away.
+    pub(super) fn take_news(&self, now: Timestamp, news: EndNews) {
+        let mut diagnosis = lock(&self.diagnosis);
+        match news {
+            EndNews::Claimed(session) => diagnosis.session_claimed(now, session),
+            EndNews::Given { session, server, client, routed } => {
+                diagnosis.session_given(now, session, server, client, routed);
+            }
+            EndNews::Undecided(end) => diagnosis.end_undecided(now, end.0, end.1),
+        }
+        self.waits.store(diagnosis.is_waiting(), Ordering::Relaxed);
+    }
+
+    /// Takes what the ledger found out; `told` is told of each change of an incident.
+    pub(super) fn take(
+        &self,
+        now: Timestamp,
+        findings: &[LedgerFinding],
+        watch: &Mutex<EnsembleWatch>,
+        told: impl FnMut(StateChange<'_>),
+    ) {
+        if findings.is_empty() {
+            return;
+        }
+        let mut diagnosis = lock(&self.diagnosis);
+        {
+            let watch = lock(watch);
+            findings.iter().for_each(|finding| diagnosis.take(now, finding, &watch));
+        }
+        self.waits.store(diagnosis.is_waiting(), Ordering::Relaxed);
+        let news = DiagnosisNews::take(&mut diagnosis);
+        drop(diagnosis);
+        news.tell(told);
+    }
+
+    /// Does what time brings.
+    pub(super) fn tick(&self, now: Timestamp, watch: &Mutex<EnsembleWatch>, told: impl FnMut(StateChange<'_>)) {
+        let mut diagnosis = lock(&self.diagnosis);
+        diagnosis.tick(now, &lock(watch));
+        self.waits.store(diagnosis.is_waiting(), Ordering::Relaxed);
+        let news = DiagnosisNews::take(&mut diagnosis);
+        drop(diagnosis);
+        news.tell(told);
+    }
+
+    /// Reads of causes and incidents. Nothing is formatted meanwhile.
+    pub(super) fn with<T>(&self, read: impl FnOnce(&Diagnosis) -> T) -> T {
+        read(&lock(&self.diagnosis))
+    }
+}
+
+/// What the diagnosis has to say; nobody is told under its lock.
+struct DiagnosisNews {
+    causes: Vec<CauseCode>,
+    changes: Vec<(IncidentChange, Incident)>,
+}
+
+impl DiagnosisNews {
+    fn take(diagnosis: &mut Diagnosis) -> Self {
+        let causes = diagnosis.take_entered();
+        Self { causes, changes: std::iter::from_fn(|| diagnosis.poll_change()).collect() }
+    }
+
+    fn tell(self, mut told: impl FnMut(StateChange<'_>)) {
+        self.causes.into_iter().for_each(|code| told(StateChange::Caused(code)));
+        self.changes.iter().for_each(|(change, incident)| told(StateChange::Incident(*change, incident)));
+    }
+}
