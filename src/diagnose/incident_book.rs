@@ -193,6 +193,8 @@ impl IncidentBook {
         let session = ended.session;
         let is_back = ended.attached_at.is_none() && !follows;
         let new = session.filter(|_| !is_back).is_some_and(|session| self.go_away(id, session, &event));
+        // Why a connection ended is often known only when its session is back.
+        let back_at = event.later.back.map(|back| back.at).filter(|_| new);
         let Some(incident) = self.get_mut(id) else { return };
         let impact = &mut incident.impact;
         impact.connections += 1;
@@ -211,6 +213,9 @@ impl IncidentBook {
             (incident.phase, incident.judged_at, incident.server) = (phase, ended.ended_at, ended.server);
             incident.judged = Some(Box::new(event));
             self.revise(now, id, diagnosed);
+        }
+        if let (Some(session), Some(at)) = (session, back_at) {
+            self.came_back(session, at);
         }
     }
 

@@ -3,6 +3,7 @@
 mod bounds;
 mod burst_causes;
 mod bursts;
+mod causes;
 mod claim_ends;
 mod clickhouse;
 mod coincidences;

@@ -17,6 +17,7 @@ use zoogate::session::own_pause::{OwnPause, ThreadPlace};
 use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use zoogate::session::transition::{EndedConnection, LedgerFinding, SessionTransition};
 use zoogate::session::verdict::{Confidence, EndReason, Evidence, RouteReason, SessionMove, SessionMovedRefusal};
+use zoogate::state::TrafficState;
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
@@ -57,6 +58,8 @@ pub(crate) struct Story {
     /// Since when the prober's connections are open; None when it makes a new one for each question.
     held_since: Option<u64>,
     pub(crate) findings: Vec<LedgerFinding>,
+    /// The same told to the owner of the state, which diagnoses; None where nobody asks for causes.
+    pub(crate) diagnosed: Option<TrafficState>,
     /// The thread on which what follows happens.
     pub(crate) thread: ThreadPlace,
 }
@@ -89,7 +92,24 @@ impl Story {
             held_since: None,
             thread: ThreadPlace::default(),
             findings: Vec::new(),
+            diagnosed: None,
         }
+    }
+
+    /// As [`Story::new`], with causes and incidents.
+    pub(crate) fn diagnosed() -> Self {
+        let mut story = Self::without_prober();
+        story.prober = true;
+        story.diagnosed = Some(TrafficState::new(&names(), LedgerLimits::default(), Vec::new()));
+        story.look_around();
+        story.wait(1_000);
+        story.look_around();
+        story
+    }
+
+    /// The prober looks at all servers.
+    pub(crate) fn look_around(&mut self) {
+        [LEADER, A, B].into_iter().for_each(|server| self.look(server));
     }
 
     /// As [`Story::new`], with other limits.
@@ -107,6 +127,9 @@ impl Story {
     }
 
     pub(crate) fn tell(&mut self, transition: SessionTransition) {
+        if let Some(state) = &self.diagnosed {
+            state.apply_from(self.thread, self.now(), transition.clone());
+        }
         self.ledger.apply_from(self.thread, self.now(), transition);
         self.drain();
     }
@@ -135,6 +158,9 @@ impl Story {
             }
             if self.now >= self.ticked + TICK {
                 self.ticked = self.now;
+                if let Some(state) = &self.diagnosed {
+                    state.tick(self.now());
+                }
                 self.ledger.tick(self.now());
                 self.drain();
             }

@@ -67,7 +67,7 @@ fn first_guess(case: EndCase<'_>) -> Diagnosed {
         _ => ensemble::quorum(case)
             .or_else(|| ensemble::leader(case))
             .or_else(|| server::own(case))
-            .unwrap_or_else(|| unknown(case)),
+            .unwrap_or_else(|| server::stood(case)),
     }
 }
 

@@ -169,6 +169,17 @@ pub(super) fn repeated(case: EndCase<'_>, server: ServerId, found: Diagnosed) ->
     found
 }
 
+/// A server that is seen serving has ended a connection, and why is not decided.
+pub(super) fn stood(case: EndCase<'_>) -> Diagnosed {
+    let reset = case.close.closer == ConnectionCloser::Server(CloseKind::Reset);
+    if !reset || case.server().health() != ServerHealth::Serving {
+        return super::unknown(case);
+    }
+    let fact = WatchFact::ServedThrough { server: case.ended.server };
+    Diagnosed::new(CauseCode::PathServerReset, case.ended.ended_at, Confidence::Likely, vec![fact.into()])
+        .or_else_may_be(&[CauseCode::ServerRestarted, CauseCode::StaleConnection])
+}
+
 /// The connection broke, and the server served on.
 fn path(case: EndCase<'_>) -> Diagnosed {
     let facts = case.ended.facts.clone();

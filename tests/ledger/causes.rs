@@ -1,0 +1,218 @@
+//! Causes and incidents: what the ledger found out, joined with what was watched.
+
+use zoogate::diagnose::{CapReason, CauseCode, EndCause, FailureOrigin, Incident};
+use zoogate::ids::ServerId;
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
+use zoogate::session::probe_result::ServerHealth;
+use zoogate::session::verdict::Confidence;
+
+use crate::story::{A, B, LEADER, Link, Story, TIMEOUT};
+
+fn cause(story: &Story, link: Link) -> Option<EndCause> {
+    story.diagnosed.as_ref()?.with_diagnosis(|diagnosis| diagnosis.cause(link))
+}
+
+fn code(story: &Story, link: Link) -> Option<CauseCode> {
+    cause(story, link).map(|one| one.cause.code)
+}
+
+/// All incidents, newest first.
+fn incidents(story: &Story) -> Vec<Incident> {
+    let state = story.diagnosed.as_ref().expect("a story with causes");
+    state.with_diagnosis(|diagnosis| {
+        let (ids, _) = diagnosis.incident_ids(usize::MAX, |_| true);
+        ids.into_iter().filter_map(|id| diagnosis.incident(id)).map(|report| report.incident).collect()
+    })
+}
+
+fn only_incident(story: &Story) -> Incident {
+    let mut all = incidents(story);
+    assert_eq!(all.len(), 1, "{:?}", all.iter().map(|one| one.cause()).collect::<Vec<_>>());
+    all.remove(0)
+}
+
+/// Time passes, and the prober looks once a second.
+fn pass(story: &mut Story, seconds: u64) {
+    for _ in 0..seconds {
+        story.wait(1_000);
+        story.look_around();
+    }
+}
+
+#[test]
+fn a_leader_whose_port_refuses_has_stopped_and_all_ends_are_one_incident() {
+    let mut story = Story::diagnosed();
+    let links: Vec<Link> = [A, B].into_iter().flat_map(|server| story.crowd(server, 5)).collect();
+    story.wait(500);
+    story.set(LEADER, ServerHealth::Refusing);
+    [A, B].into_iter().for_each(|server| story.set(server, ServerHealth::NotServing));
+    links.iter().for_each(|link| story.fin(*link));
+    story.look_around();
+    pass(&mut story, 1);
+    story.set(A, ServerHealth::Serving);
+    story.set(B, ServerHealth::Serving);
+    story.elect(A);
+    story.set(LEADER, ServerHealth::Refusing);
+    pass(&mut story, 3);
+    let incident = only_incident(&story);
+    assert_eq!(incident.cause().code, CauseCode::LeaderStopped);
+    assert_eq!((incident.impact.connections, incident.impact.sessions), (10, 10));
+    assert_eq!(incident.origin(), FailureOrigin::Server);
+    assert!(!incident.diagnosed.facts.is_empty());
+    for link in links {
+        assert_eq!(cause(&story, link).and_then(|one| one.incident), Some(incident.id));
+    }
+}
+
+#[test]
+fn a_frozen_leader_is_the_cause_of_what_ends_at_its_followers() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(A);
+    story.set(LEADER, ServerHealth::Unresponsive);
+    pass(&mut story, 2);
+    story.write(link);
+    pass(&mut story, TIMEOUT / 1_000);
+    story.give_up(link);
+    story.wait(2_000);
+    let one = cause(&story, link).expect("a cause");
+    assert_eq!((one.cause.code, one.first), (CauseCode::LeaderFrozen, FailureOrigin::Server));
+    assert_ne!(one.cause.confidence, Confidence::Certain);
+}
+
+#[test]
+fn a_frozen_server_is_its_own_cause_and_what_looks_alike_is_said() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(B);
+    story.write(link);
+    story.set(B, ServerHealth::Unresponsive);
+    pass(&mut story, 3);
+    story.end(link, ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer));
+    story.wait(2_000);
+    let incident = only_incident(&story);
+    assert_eq!(incident.cause().code, CauseCode::ServerFrozen);
+    assert_eq!(incident.key.server, Some(ServerId(B)));
+    assert_eq!(incident.diagnosed.remaining, [CauseCode::PathServerCut]);
+    assert_eq!(incident.cause().capped_because, None, "likely is as sure as it gets");
+    assert!(incident.diagnosed.ruled_out.iter().any(|(code, _)| *code == CauseCode::ServerStopped));
+    assert_eq!(incident.impact.unanswered, 1);
+}
+
+#[test]
+fn two_of_three_servers_down_is_a_lost_quorum_and_not_the_leaders_fault() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(LEADER);
+    let (_, other) = story.create(A);
+    story.set(A, ServerHealth::Refusing);
+    story.set(B, ServerHealth::Refusing);
+    story.fin(other);
+    story.look_around();
+    story.set(LEADER, ServerHealth::NotServing);
+    story.wait(300);
+    story.look_around();
+    story.fin(link);
+    pass(&mut story, 2);
+    let incident = only_incident(&story);
+    assert_eq!(incident.cause().code, CauseCode::QuorumLost, "{:?}", incident.diagnosed);
+    assert_eq!(incident.impact.connections, 2);
+}
+
+#[test]
+fn clients_that_vanish_together_are_one_incident_and_one_that_returns_is_none() {
+    let mut story = Story::diagnosed();
+    let gone: Vec<Link> = (0..3).map(|_| story.create(A).1).collect();
+    gone.iter().for_each(|link| story.leave(*link));
+    story.wait(1_900);
+    let first = cause(&story, gone[0]).expect("a first cause within two seconds");
+    assert_eq!(first.cause.code, CauseCode::ClientCrashed);
+    assert_eq!(first.cause.capped_because, Some(CapReason::EvidencePending));
+    pass(&mut story, 2 * TIMEOUT / 1_000);
+    let incident = only_incident(&story);
+    assert_eq!((incident.impact.connections, incident.cause().capped_because), (3, None));
+
+    let mut story = Story::diagnosed();
+    let (session, link) = story.create(A);
+    story.leave(link);
+    story.wait(200);
+    story.attach(session, A);
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::ClientLeft));
+    assert_eq!(incidents(&story), []);
+}
+
+#[test]
+fn a_session_that_its_client_closes_is_no_incident() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(A);
+    story.close_session(link);
+    pass(&mut story, 2);
+    assert_eq!(code(&story, link), Some(CauseCode::SessionClosed));
+    assert_eq!(incidents(&story), []);
+}
+
+#[test]
+fn a_silent_client_that_comes_back_was_paused() {
+    let mut story = Story::diagnosed();
+    let (session, link) = story.create(A);
+    pass(&mut story, TIMEOUT / 1_000 + 1);
+    story.fin(link);
+    story.wait(1_000);
+    let claim = story.claim(session, A);
+    story.wait(1);
+    story.refuse(claim);
+    story.fin(claim);
+    pass(&mut story, 2);
+    assert_eq!(code(&story, link), Some(CauseCode::ClientPaused));
+    let incident = only_incident(&story);
+    assert_eq!((incident.cause().code, incident.impact.expired), (CauseCode::ClientPaused, 2));
+}
+
+#[test]
+fn a_reset_at_a_server_that_serves_on_is_the_path() {
+    let mut story = Story::diagnosed();
+    let (_, stays) = story.create(B);
+    let (_, link) = story.create(B);
+    story.wait(100);
+    story.reset(link);
+    story.hear_server(stays);
+    pass(&mut story, 2);
+    let first = cause(&story, link).expect("a first cause within two seconds").cause;
+    assert_eq!((first.code, first.confidence), (CauseCode::PathServerReset, Confidence::Weak));
+    pass(&mut story, 10);
+    let one = cause(&story, link).expect("a cause").cause;
+    assert_eq!((one.code, one.confidence), (CauseCode::PathServerReset, Confidence::Likely));
+    let incident = only_incident(&story);
+    assert!(incident.diagnosed.ruled_out.iter().any(|(code, _)| *code == CauseCode::ServerStopped));
+}
+
+#[test]
+fn an_incident_is_over_when_it_is_quiet_and_comes_again_as_the_same() {
+    let mut story = Story::diagnosed();
+    let reset = |story: &mut Story| {
+        let (session, link) = story.create(B);
+        story.wait(100);
+        story.end(link, ConnectionCloser::Server(CloseKind::Reset));
+        pass(story, 1);
+        story.attach(session, B);
+        pass(story, 8);
+    };
+    story.create(B);
+    reset(&mut story);
+    let first = only_incident(&story);
+    assert!(first.until.is_some(), "{first:?}");
+    assert_eq!(first.impact.back, 1);
+    reset(&mut story);
+    let again = only_incident(&story);
+    assert_eq!((again.id, again.times, again.impact.connections), (first.id, 2, 2));
+}
+
+#[test]
+fn a_storm_is_one_incident() {
+    let mut story = Story::diagnosed();
+    let links = story.crowd(A, 10_000);
+    story.set(A, ServerHealth::Refusing);
+    story.look_around();
+    links.iter().for_each(|link| story.fin(*link));
+    pass(&mut story, 4);
+    let incident = only_incident(&story);
+    assert_eq!((incident.cause().code, incident.impact.sessions), (CauseCode::ServerStopped, 10_000));
+}
