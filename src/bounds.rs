@@ -7,6 +7,7 @@ mod quantity;
 
 use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
 use crate::control::connection_control;
+use crate::diagnose::{diagnosis, impact, incident, incident_book};
 use crate::observe::logs::{finding_log, log_throttle, logging};
 use crate::observe::wall_clock;
 use crate::proxy::accept::client_listener;
@@ -255,6 +256,21 @@ bounds! {
     "events in the timeline of one session" [each: count readers::STORY]
         "the newest {each} each of moves, refusals and reasons of ends",
         "`/api/moves`, `/api/session-moved` have the rest";
+    "open incidents" [open: count incident_book::OPEN_INCIDENTS]
+        "{open}; for a further one the oldest is closed",
+        "`/api/incidents`, `zoogate_incidents_open`";
+    "incidents that are over" [kept: count incident_book::CLOSED_INCIDENTS, operations: count impact::OPERATIONS_SHOWN, revisions: count incident::REVISIONS]
+        "the newest {kept}; of each the first {operations} operations without a reply and {revisions} earlier causes",
+        "`/api/incidents`, log";
+    "sessions whose return is credited to an incident" [away: count incident_book::AWAY_SESSIONS]
+        "{away}; further ones count as away until the incident is over",
+        "";
+    "ended connections whose first cause waits" [waiting: count diagnosis::WAITING_ENDS, first: time diagnosis::FIRST_CAUSE]
+        "{waiting}, for {first} at most; further ones get their cause when their reason is decided",
+        "`zoogate_end_causes_total`";
+    "causes of ended connections" [kept: count diagnosis::CAUSES_KEPT]
+        "the newest {kept}",
+        "`/api/connections`";
     "one direction stays open after the other has ended" [linger: time relay::LINGER]
         "{linger} without a byte",
         "`zoogate_connection_ends_total`";

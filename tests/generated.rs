@@ -8,6 +8,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use zoogate::cli::Arguments;
+use zoogate::diagnose::CauseCode;
 use zoogate::observe::exposition::catalog::CATALOG;
 use zoogate::session::verdict::{EndReason, Evidence};
 
@@ -61,6 +62,22 @@ fn reasons() -> String {
     table
 }
 
+fn causes() -> String {
+    let mut table = String::from("| cause | what happened | what to do |\n|---|---|---|\n");
+    for cause in CauseCode::ALL {
+        let actions: Vec<String> = cause
+            .actions()
+            .iter()
+            .map(|action| match action.setting {
+                Some(setting) => format!("{} (`{setting}`)", action.text),
+                None => action.text.to_owned(),
+            })
+            .collect();
+        let _ = writeln!(table, "| `{}` | {} | {} |", cause.label(), cause.meaning(), actions.join("; "));
+    }
+    table
+}
+
 fn evidence() -> String {
     let mut table = String::from("| evidence | what was seen |\n|---|---|\n");
     for evidence in Evidence::ALL {
@@ -92,6 +109,7 @@ fn tables_of_the_readme() {
     let sections = [
         ("commands", commands()),
         ("reasons", reasons()),
+        ("causes", causes()),
         ("evidence", evidence()),
         ("settings", zoogate::config::settings_table()),
         ("metrics", metrics()),

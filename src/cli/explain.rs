@@ -8,12 +8,16 @@ use crate::session::verdict::{EndReason, Evidence};
 
 /// The words that can be asked for.
 pub(super) fn words() -> Vec<&'static str> {
-    EndReason::ALL
+    let mut words: Vec<&str> = EndReason::ALL
         .iter()
         .map(|reason| reason.label())
         .chain(Evidence::ALL.iter().map(|evidence| evidence.label()))
         .chain(CauseCode::ALL.iter().map(|cause| cause.label()))
-        .collect()
+        .collect();
+    // Some words name a reason and a cause.
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// Explains one word, or all of them.

@@ -14,7 +14,7 @@ use super::ensemble_watch::EnsembleWatch;
 use super::incident::{Incident, JudgedEnd, SeenBefore};
 use super::incident_book::{IncidentBook, IncidentChange};
 use super::rules;
-use super::verdict::{CapReason, Cause, ConnectionPhase, Diagnosed, FailureOrigin};
+use super::verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
@@ -34,7 +34,7 @@ pub const CAUSES_KEPT: usize = 10_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EndCause {
     /// The cause.
-    pub cause: Cause,
+    pub cause: JudgedCause,
     /// Who failed first.
     pub first: FailureOrigin,
     /// Where in its life the connection was.

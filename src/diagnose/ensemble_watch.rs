@@ -9,7 +9,7 @@ use super::leader_history::LeaderHistory;
 use super::path_sample::PathSample;
 use super::server_details::ServerDetails;
 use super::server_watch::ServerWatch;
-use super::timeline::{EnsembleChange, EnsembleTimeline, TimelineEvent};
+use super::timeline::{EnsembleChange, EnsembleEvent, EnsembleTimeline};
 use crate::ids::{ServerId, Zxid};
 use crate::session::probe_result::{ProbeResult, ProbeTiming, ServerHealth, ServerRole};
 use crate::time::Timestamp;
@@ -222,12 +222,12 @@ impl EnsembleWatch {
     }
 
     /// The nearest change of the leader or of the epoch within that distance of a moment.
-    pub fn leader_change_around(&self, moment: Timestamp, within: Duration) -> Option<&TimelineEvent> {
+    pub fn leader_change_around(&self, moment: Timestamp, within: Duration) -> Option<&EnsembleEvent> {
         self.timeline.leader_change_around(moment, within)
     }
 
     /// What happened, oldest first.
-    pub fn timeline(&self) -> impl DoubleEndedIterator<Item = &TimelineEvent> {
+    pub fn timeline(&self) -> impl DoubleEndedIterator<Item = &EnsembleEvent> {
         self.timeline.events()
     }
 
@@ -242,11 +242,11 @@ impl EnsembleWatch {
     }
 
     fn tell(&mut self, at: Timestamp, server: ServerId, change: EnsembleChange) {
-        self.timeline.push(TimelineEvent { at, server: Some(server), change });
+        self.timeline.push(EnsembleEvent { at, server: Some(server), change });
     }
 
     fn tell_leader(&mut self, at: Timestamp, before: Option<ServerId>, now: Option<ServerId>) {
-        self.timeline.push(TimelineEvent { at, server: now, change: EnsembleChange::LeaderChanged { before, now } });
+        self.timeline.push(EnsembleEvent { at, server: now, change: EnsembleChange::LeaderChanged { before, now } });
     }
 }
 

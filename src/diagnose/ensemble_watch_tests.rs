@@ -224,7 +224,7 @@ fn a_burst_and_pings_are_the_servers() {
     let burst = EnsembleChange::Disconnects { connections: 12, within: Duration::from_millis(30) };
     assert_eq!(
         told.0.timeline().copied().collect::<Vec<_>>(),
-        [TimelineEvent { at: ms(7), server: Some(B), change: burst }]
+        [EnsembleEvent { at: ms(7), server: Some(B), change: burst }]
     );
     told.0.note_ping(B, ms(8), Duration::from_millis(4));
     assert_eq!(told.0.server(B).ping_time().last, Some(Duration::from_millis(4)));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::cause_code::{CauseCode, CauseScope};
 use super::end_case::LaterSigns;
 use super::impact::{Impact, OwnAction};
-use super::verdict::{Cause, ConnectionPhase, Diagnosed, FailureOrigin};
+use super::verdict::{ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
 use crate::ids::{ServerId, SessionId};
 use crate::session::transition::{CloseDetails, EndedConnection};
 use crate::time::Timestamp;
@@ -85,7 +85,7 @@ pub struct CauseRevision {
     /// When it was found.
     pub at: Timestamp,
     /// The cause.
-    pub cause: Cause,
+    pub cause: JudgedCause,
 }
 
 /// That there were incidents of the same cause before.
@@ -151,7 +151,7 @@ impl Incident {
     }
 
     /// The cause.
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> JudgedCause {
         self.diagnosed.cause
     }
 

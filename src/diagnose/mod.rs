@@ -33,5 +33,5 @@ pub use latency_baseline::LatencyBaseline;
 pub use path_sample::PathSample;
 pub use server_details::ServerDetails;
 pub use server_watch::ServerWatch;
-pub use timeline::{EnsembleChange, TimelineEvent};
-pub use verdict::{CapReason, Cause, ConnectionPhase, Diagnosed, FailureOrigin};
+pub use timeline::{EnsembleChange, EnsembleEvent};
+pub use verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};

@@ -12,7 +12,7 @@ pub const EVENTS_KEPT: usize = 1_024;
 
 /// One thing that happened in the ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TimelineEvent {
+pub struct EnsembleEvent {
     /// When it was seen: of a probe, when it was begun.
     pub at: Timestamp,
     /// The server that it is about; None when it is about all of them.
@@ -107,12 +107,12 @@ impl EnsembleChange {
 #[derive(Clone, Debug, Default)]
 pub(super) struct EnsembleTimeline {
     /// `len() <= EVENTS_KEPT`, in the order in which they were told.
-    events: VecDeque<TimelineEvent>,
+    events: VecDeque<EnsembleEvent>,
     forgotten: u64,
 }
 
 impl EnsembleTimeline {
-    pub(super) fn push(&mut self, event: TimelineEvent) {
+    pub(super) fn push(&mut self, event: EnsembleEvent) {
         if self.events.len() >= EVENTS_KEPT {
             self.events.pop_front();
             self.forgotten += 1;
@@ -120,7 +120,7 @@ impl EnsembleTimeline {
         self.events.push_back(event);
     }
 
-    pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = &TimelineEvent> {
+    pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = &EnsembleEvent> {
         self.events.iter()
     }
 
@@ -134,8 +134,8 @@ impl EnsembleTimeline {
     }
 
     /// The nearest event about the leader within that distance; of two that are as near the later one.
-    pub(super) fn leader_change_around(&self, moment: Timestamp, within: Duration) -> Option<&TimelineEvent> {
-        let distance = |event: &TimelineEvent| event.at.since(moment).max(moment.since(event.at));
+    pub(super) fn leader_change_around(&self, moment: Timestamp, within: Duration) -> Option<&EnsembleEvent> {
+        let distance = |event: &EnsembleEvent| event.at.since(moment).max(moment.since(event.at));
         let leaders = self.events.iter().rev().filter(|event| event.change.is_about_leader());
         leaders.filter(|event| distance(event) <= within).min_by_key(|event| distance(event))
     }
@@ -145,8 +145,8 @@ impl EnsembleTimeline {
 mod tests {
     use super::*;
 
-    fn event(at: u64, change: EnsembleChange) -> TimelineEvent {
-        TimelineEvent { at: Timestamp(at), server: None, change }
+    fn event(at: u64, change: EnsembleChange) -> EnsembleEvent {
+        EnsembleEvent { at: Timestamp(at), server: None, change }
     }
 
     #[test]

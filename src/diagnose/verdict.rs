@@ -122,7 +122,7 @@ impl CapReason {
 
 /// A cause with how sure it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cause {
+pub struct JudgedCause {
     /// What it is.
     pub code: CauseCode,
     /// Since when it had been so.
@@ -137,7 +137,7 @@ pub struct Cause {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Diagnosed {
     /// The cause.
-    pub cause: Cause,
+    pub cause: JudgedCause,
     /// What shows it, strongest first; moments are relative to the end.
     pub facts: Vec<Fact>,
     /// What it cannot be, and by which of the facts, counted from 0.
@@ -149,7 +149,7 @@ pub struct Diagnosed {
 impl Diagnosed {
     /// A cause that follows from these facts.
     pub(super) fn new(code: CauseCode, since: Timestamp, confidence: Confidence, facts: Vec<Fact>) -> Self {
-        let cause = Cause { code, since, confidence, capped_because: None };
+        let cause = JudgedCause { code, since, confidence, capped_because: None };
         Self { cause, facts, ruled_out: Vec::new(), remaining: Vec::new() }
     }
 

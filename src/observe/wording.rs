@@ -51,6 +51,7 @@ impl<'a> FactWording<'a> {
             Fact::Ensemble(fact) => self.of_ensemble(fact),
             Fact::Move(fact) => self.of_move(fact),
             Fact::Watch(fact) => self.of_watch(fact),
+            Fact::Outage(fact) => self.of_outage(fact),
         }
     }
 

@@ -5,6 +5,7 @@
 mod claim;
 mod connection;
 mod group;
+mod outage;
 mod server;
 mod value;
 mod watch;
@@ -13,6 +14,7 @@ use std::mem::size_of;
 
 pub use claim::{ClaimFact, SessionFact};
 pub use connection::{ClientFact, MoveFact, ProxyFact};
+pub use outage::OutageFact;
 pub use server::{EnsembleFact, ServerFact};
 pub use value::{ClaimAnswer, EndOffset, FactValue, FullSign};
 pub use watch::WatchFact;
@@ -36,6 +38,8 @@ pub enum Fact {
     Move(MoveFact),
     /// What watching the servers and the paths shows.
     Watch(WatchFact),
+    /// What an outage was to the session.
+    Outage(OutageFact),
 }
 
 macro_rules! of_groups {
@@ -68,7 +72,8 @@ of_groups!(
     Server(ServerFact),
     Ensemble(EnsembleFact),
     Move(MoveFact),
-    Watch(WatchFact)
+    Watch(WatchFact),
+    Outage(OutageFact)
 );
 
 impl Fact {

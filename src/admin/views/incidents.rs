@@ -8,13 +8,15 @@ use crate::api::{
     ActionView, ApiList, CauseView, CompletenessView, EvidenceView, ImpactView, IncidentList, IncidentView,
     LostOperationView, OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
-use crate::diagnose::{Cause, CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, OwnAction};
+use crate::diagnose::{
+    CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, JudgedCause, OwnAction,
+};
 use crate::observe::{ProxyTelemetry, incident_summary};
 use crate::session::fact::{Fact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 
 /// A cause as the API shows it.
-pub(super) fn cause(telemetry: &ProxyTelemetry, one: Cause) -> CauseView {
+pub(super) fn cause(telemetry: &ProxyTelemetry, one: JudgedCause) -> CauseView {
     CauseView {
         code: one.code.label().into(),
         since: moment(&telemetry.wall_clock(), one.since),
@@ -30,13 +32,6 @@ fn source(fact: &Fact) -> &'static str {
         Fact::Ensemble(_) => "probe",
         Fact::Watch(WatchFact::Unacknowledged { .. }) => "kernel",
         Fact::Watch(WatchFact::SyncedFollowers { .. }) => "server",
-        Fact::Watch(
-            WatchFact::SilentSide { .. }
-            | WatchFact::CameBackAt { .. }
-            | WatchFact::StaysAway { .. }
-            | WatchFact::LastHeard { .. }
-            | WatchFact::WaitingWrites { .. },
-        ) => "traffic",
         Fact::Watch(_) => "probe",
         _ => "traffic",
     }

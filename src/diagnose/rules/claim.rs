@@ -1,11 +1,11 @@
 //! Claims that no server took.
 
-use super::super::cause_code::CauseCode;
-use super::super::end_case::EndCase;
-use super::super::verdict::Diagnosed;
 use super::ensemble::{changed, election, leader, quorum};
 use super::server::own;
 use super::stated;
+use crate::diagnose::cause_code::CauseCode;
+use crate::diagnose::end_case::EndCase;
+use crate::diagnose::verdict::Diagnosed;
 
 /// The server was not serving as it was asked.
 pub(super) fn not_served(case: EndCase<'_>) -> Diagnosed {

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use super::super::cause_code::CauseCode;
-use super::super::end_case::EndCase;
-use super::super::verdict::{CapReason, Diagnosed};
 use super::ensemble::with_ledger;
+use crate::diagnose::cause_code::CauseCode;
+use crate::diagnose::end_case::EndCase;
+use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
-use crate::session::fact::WatchFact;
+use crate::session::fact::OutageFact;
 use crate::session::verdict::{Confidence, RouteReason};
 
 /// The client had sent nothing for too long, while the server was there.
 pub(super) fn silent(case: EndCase<'_>) -> Diagnosed {
     let (client, server, timeout) = (case.close.client_silence, case.close.server_silence, case.close.timeout);
     let since = case.before_end(client);
-    let silence = WatchFact::SilentSide { client, server, timeout };
+    let silence = OutageFact::SilentSide { client, server, timeout };
     let found = Diagnosed::new(CauseCode::ClientPaused, since, Confidence::Likely, vec![silence.into()]);
     let found = with_ledger(case, found);
     let by_client = matches!(case.close.closer, ConnectionCloser::Client(CloseKind::Fin | CloseKind::Reset));
     if let Some(back) = case.later.back {
         let (server, at, same_client) = (back.server, case.offset(back.at), back.same_client);
-        return found.ruling_out(&[CauseCode::ClientCrashed], WatchFact::CameBackAt { server, at, same_client });
+        return found.ruling_out(&[CauseCode::ClientCrashed], OutageFact::CameBackAt { server, at, same_client });
     }
     // Whoever closes its connection, or claims its session, lives.
     if by_client || case.later.claimed_at.is_some() {
@@ -52,14 +52,14 @@ pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
             _ => CauseCode::ClientLeft,
         };
         let (server, at, same_client) = (back.server, case.offset(back.at), back.same_client);
-        return found(code).ruling_out(&[CauseCode::ClientCrashed], WatchFact::CameBackAt { server, at, same_client });
+        return found(code).ruling_out(&[CauseCode::ClientCrashed], OutageFact::CameBackAt { server, at, same_client });
     }
     // A client without a session loses none by leaving.
     if case.ended.attached_at.is_none() || case.later.claimed_at.is_some() {
         return found(CauseCode::ClientLeft);
     }
     let (time, timeout) = (case.now.since(case.ended.ended_at), case.close.timeout);
-    let found = found(CauseCode::ClientCrashed).with(WatchFact::StaysAway { time, timeout });
+    let found = found(CauseCode::ClientCrashed).with(OutageFact::StaysAway { time, timeout });
     if time >= timeout {
         return found;
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::cause_code::CauseCode;
-use super::super::end_case::{AROUND, EndCase};
-use super::super::health_span::HealthSpan;
-use super::super::timeline::EnsembleChange;
-use super::super::verdict::{CapReason, Diagnosed};
 use super::server::{is_path, repeated};
+use crate::diagnose::cause_code::CauseCode;
+use crate::diagnose::end_case::{AROUND, EndCase};
+use crate::diagnose::health_span::HealthSpan;
+use crate::diagnose::timeline::EnsembleChange;
+use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::ids::ServerId;
 use crate::session::fact::{Fact, WatchFact};
 use crate::session::probe_result::ServerHealth;

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::cause_code::CauseCode;
-use super::super::end_case::{AROUND, EndCase};
-use super::super::health_span::HealthSpan;
-use super::super::latency_baseline::LatencyBaseline;
-use super::super::verdict::{CapReason, Diagnosed};
 use super::ensemble::{changed, election, leader, quorum, with_ledger};
 use super::has;
+use crate::diagnose::cause_code::CauseCode;
+use crate::diagnose::end_case::{AROUND, EndCase};
+use crate::diagnose::health_span::HealthSpan;
+use crate::diagnose::latency_baseline::LatencyBaseline;
+use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::ids::ServerId;
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
-use crate::session::fact::{EnsembleFact, Fact, ServerFact, WatchFact};
+use crate::session::fact::{EnsembleFact, Fact, OutageFact, ServerFact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::session::verdict::{Confidence, EndReason};
 
@@ -212,12 +212,12 @@ fn slow(case: EndCase<'_>) -> Diagnosed {
     let (server, watch) = (case.ended.server, case.server());
     let (since, confidence) = (case.began_at(), Confidence::Likely);
     let step = |one: LatencyBaseline| one.usual.zip(one.worst_recent).filter(|(usual, worst)| is_step(*usual, *worst));
-    let found = |code, fact: WatchFact| with_ledger(case, Diagnosed::new(code, since, confidence, vec![fact.into()]));
+    let found = |code, fact: Fact| with_ledger(case, Diagnosed::new(code, since, confidence, vec![fact]));
     if let Some((usual, worst)) = step(watch.connect_time()) {
-        return found(CauseCode::SlowPath, WatchFact::SlowConnects { server, usual, worst });
+        return found(CauseCode::SlowPath, WatchFact::SlowConnects { server, usual, worst }.into());
     }
     if let Some((usual, worst)) = step(watch.answer_time()) {
-        return found(CauseCode::SlowServer, WatchFact::SlowProbes { server, usual, worst })
+        return found(CauseCode::SlowServer, WatchFact::SlowProbes { server, usual, worst }.into())
             .or_else_may_be(&[CauseCode::SlowPath])
             .capped(Confidence::Likely, CapReason::AlternativeRemains);
     }
@@ -225,10 +225,10 @@ fn slow(case: EndCase<'_>) -> Diagnosed {
     let claim = case.ended.attached_at.is_none();
     // A session is made and renewed by the leader, as a write is.
     if writes > 0 || claim {
-        return found(CauseCode::SlowQuorum, WatchFact::WaitingWrites { writes, others })
+        return found(CauseCode::SlowQuorum, OutageFact::WaitingWrites { writes, others }.into())
             .ruling_out(&[CauseCode::ServerFrozen, CauseCode::PathServerCut], WatchFact::ServedThrough { server });
     }
-    found(CauseCode::SlowServer, WatchFact::WaitingWrites { writes, others })
+    found(CauseCode::SlowServer, OutageFact::WaitingWrites { writes, others }.into())
         .ruling_out(&[CauseCode::ServerStopped, CauseCode::ServerFrozen], WatchFact::ServedThrough { server })
         .or_else_may_be(&[CauseCode::PathServerCut, CauseCode::SlowQuorum])
         .capped(Confidence::Weak, CapReason::AlternativeRemains)

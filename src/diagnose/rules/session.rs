@@ -1,12 +1,12 @@
 //! Causes that lie with the session: another claim of it, its end.
 
-use super::super::cause_code::CauseCode;
-use super::super::end_case::EndCase;
-use super::super::verdict::{CapReason, Diagnosed};
 use super::client::{says_something, silent};
 use super::ensemble::with_ledger;
 use super::{has, stated};
-use crate::session::fact::{Fact, MoveFact, SessionFact, WatchFact};
+use crate::diagnose::cause_code::CauseCode;
+use crate::diagnose::end_case::EndCase;
+use crate::diagnose::verdict::{CapReason, Diagnosed};
+use crate::session::fact::{Fact, MoveFact, OutageFact, SessionFact};
 use crate::session::verdict::Confidence;
 
 /// The session was refused here because another server owned it.
@@ -45,7 +45,7 @@ pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
     }
     if says_something(client, timeout) {
         // It lives, for it came back, and its end never came through.
-        let facts = vec![WatchFact::SilentSide { client, server, timeout }.into()];
+        let facts = vec![OutageFact::SilentSide { client, server, timeout }.into()];
         let since = case.before_end(client);
         let found = Diagnosed::new(CauseCode::PathClientCut, since, Confidence::Likely, facts);
         return with_ledger(case, found)
@@ -63,7 +63,7 @@ pub(super) fn expired(case: EndCase<'_>) -> Diagnosed {
     }
     let found = stated(case, CauseCode::SessionExpired);
     match case.close.unheard {
-        Some(before) => found.with(WatchFact::LastHeard { before, timeout: case.close.timeout }),
+        Some(before) => found.with(OutageFact::LastHeard { before, timeout: case.close.timeout }),
         None => found,
     }
 }

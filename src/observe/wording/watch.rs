@@ -2,7 +2,7 @@
 
 use super::FactWording;
 use super::phrases::{ms, relative, words};
-use crate::session::fact::WatchFact;
+use crate::session::fact::{OutageFact, WatchFact};
 
 impl FactWording<'_> {
     pub(super) fn of_watch(&self, fact: &WatchFact) -> String {
@@ -58,27 +58,32 @@ impl FactWording<'_> {
                 ms(*longest),
                 ms(*timeout)
             ),
-            WatchFact::SilentSide { client, server, timeout } => format!(
+        }
+    }
+
+    pub(super) fn of_outage(&self, fact: &OutageFact) -> String {
+        match fact {
+            OutageFact::SilentSide { client, server, timeout } => format!(
                 "nothing came from the client for {}, and the last byte from the server was {} before the end; the \
                  session timeout is {}",
                 ms(*client),
                 ms(*server),
                 ms(*timeout)
             ),
-            WatchFact::CameBackAt { server, at, same_client } => {
+            OutageFact::CameBackAt { server, at, same_client } => {
                 let who = if *same_client { "the same client address" } else { "another client address" };
                 format!("server {} gave the session to {who} {} the end", self.name(*server), relative(*at))
             }
-            WatchFact::StaysAway { time, timeout } => {
+            OutageFact::StaysAway { time, timeout } => {
                 format!("the session was not back after {}; its timeout is {}", ms(*time), ms(*timeout))
             }
-            WatchFact::LastHeard { before, timeout } => format!(
+            OutageFact::LastHeard { before, timeout } => format!(
                 "the session's last connection had ended {} before this claim; its timeout is {}",
                 ms(*before),
                 ms(*timeout)
             ),
-            WatchFact::WaitingWrites { writes: 0, others } => format!("{others} requests and pings waited, no writes"),
-            WatchFact::WaitingWrites { writes, others } => {
+            OutageFact::WaitingWrites { writes: 0, others } => format!("{others} requests and pings waited, no writes"),
+            OutageFact::WaitingWrites { writes, others } => {
                 format!("{writes} writes waited, and {others} other requests and pings")
             }
         }

@@ -120,44 +120,5 @@ fact_group! {
             /// The session's timeout.
             timeout: Duration,
         }
-        /// The client had sent nothing, and the server had.
-        SilentSide "client_side_silent" {
-            /// Nothing from the client for so long.
-            client: Duration,
-            /// Nothing from the server for so long.
-            server: Duration,
-            /// The session's timeout.
-            timeout: Duration,
-        }
-        /// The session was given again later.
-        CameBackAt "session_back" {
-            /// At which server.
-            server: ServerId,
-            /// When.
-            at: EndOffset,
-            /// Whether to the same client address.
-            same_client: bool,
-        }
-        /// The session did not come back.
-        StaysAway "session_stays_away" {
-            /// For so long by now.
-            time: Duration,
-            /// The session's timeout.
-            timeout: Duration,
-        }
-        /// The session had been heard last so long before.
-        LastHeard "session_last_heard" {
-            /// Before the claim.
-            before: Duration,
-            /// Its timeout.
-            timeout: Duration,
-        }
-        /// Only part of an operation's way was slow: these were unanswered.
-        WaitingWrites "waiting_writes" {
-            /// Writes that waited.
-            writes: u32,
-            /// Others that waited.
-            others: u32,
-        }
     }
 }
