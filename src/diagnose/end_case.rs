@@ -104,6 +104,12 @@ impl<'a> EndCase<'a> {
         self.watch.leader_at(self.began_at()).or_else(|| self.watch.leader_at(self.ended.ended_at))
     }
 
+    /// How long the oldest unanswered request had waited.
+    pub(super) fn longest_wait(&self) -> Duration {
+        let oldest = self.close.unanswered.iter().map(|request| request.sent_at).min();
+        oldest.map_or(Duration::ZERO, |sent_at| self.ended.ended_at.since(sent_at))
+    }
+
     /// How many unanswered requests are writes, and how many are not, of those that are known.
     pub(super) fn waiting(&self) -> (u32, u32) {
         let writes = self.close.unanswered.iter().filter(|request| request.op.is_write()).count() as u32;

@@ -140,6 +140,18 @@ fn clients_that_vanish_together_are_one_incident_and_one_that_returns_is_none() 
 }
 
 #[test]
+fn a_client_that_leaves_while_a_write_waits_leaves_because_of_that() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(A);
+    story.write(link);
+    pass(&mut story, 2);
+    story.leave(link);
+    story.wait(2_000);
+    let one = cause(&story, link).expect("a cause");
+    assert_eq!((one.cause.code, one.first), (CauseCode::SlowQuorum, FailureOrigin::Ensemble));
+}
+
+#[test]
 fn a_session_that_its_client_closes_is_no_incident() {
     let mut story = Story::diagnosed();
     let (_, link) = story.create(A);

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use super::ensemble::with_ledger;
+use super::server::kept_waiting;
 use crate::diagnose::cause_code::CauseCode;
 use crate::diagnose::end_case::EndCase;
 use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::fact::OutageFact;
 use crate::session::verdict::{Confidence, RouteReason};
+
+/// Clients that wait for less do not leave because of it.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The client had sent nothing for too long, while the server was there.
 pub(super) fn silent(case: EndCase<'_>) -> Diagnosed {
@@ -44,6 +48,10 @@ pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
     if how == CloseKind::Timeout {
         return found(CauseCode::PathClientCut);
     }
+    // A client that leaves while a request of its waits for long leaves because of that.
+    if case.ended.attached_at.is_some() && case.longest_wait() >= patience(case) {
+        return kept_waiting(case);
+    }
     if let Some(back) = case.later.back {
         let moved = back.routed == RouteReason::Mirror && back.server != case.ended.server;
         let code = match how {
@@ -69,6 +77,12 @@ pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
         &[CauseCode::ClientLeft]
     };
     found.or_else_may_be(others).capped(Confidence::Weak, CapReason::EvidencePending)
+}
+
+/// How long a client waits at least for a reply before that is why it leaves: far longer than the server takes usually.
+fn patience(case: EndCase<'_>) -> Duration {
+    let usual = case.server().answer_time().usual.unwrap_or_default();
+    (usual * 5).max(LEAST_PATIENCE)
 }
 
 /// How long a client's silence is at least that says something: half of the time between two pings more than it should

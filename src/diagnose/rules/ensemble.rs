@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::server::{is_path, repeated};
+use super::signs::{is_path, repeated};
 use crate::diagnose::cause_code::CauseCode;
 use crate::diagnose::end_case::{AROUND, EndCase};
 use crate::diagnose::health_span::HealthSpan;

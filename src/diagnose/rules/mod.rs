@@ -9,6 +9,7 @@ mod client;
 mod ensemble;
 mod server;
 mod session;
+mod signs;
 
 use super::cause_code::CauseCode;
 use super::end_case::EndCase;
