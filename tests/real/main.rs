@@ -2,6 +2,7 @@
 //!
 //! They need `java` and `mvn`; the jars come by Maven coordinates into `target/peers` and stay there.
 
+mod causes;
 mod clients;
 mod direct;
 mod golden;

@@ -161,11 +161,16 @@ fn java(classes: &[&str], jars: Peer, flags: &[&str]) -> Start {
 }
 
 fn kazoo() -> Start {
+    kazoo_program("kazooed.py")
+}
+
+/// One of our programs for kazoo.
+pub(crate) fn kazoo_program(file: &str) -> Start {
     let packages = ["kazoo==2.11.0", "pure-sasl==0.6.2"];
     let folder = made("kazoo-packages", &packages.join(" "), |folder| {
         step(folder, "python3-pip", &[&["pip3", "install", "-q", "--target", "."], &packages[..]].concat());
     });
-    let mut start = Start::of(Path::new("python3"), &[&programs().join("kazooed.py").display().to_string()]);
+    let mut start = Start::of(Path::new("python3"), &[&programs().join(file).display().to_string()]);
     start.variable = Some(("PYTHONPATH", folder.display().to_string()));
     start
 }

@@ -360,6 +360,12 @@ impl Client {
         Fields(&reply.body).buffer().to_vec()
     }
 
+    /// Sends a getData without waiting.
+    pub(crate) fn send_get_data(&mut self, path: &str) {
+        let frame = self.request(op::GET_DATA).text(path).bool(false);
+        self.send(frame);
+    }
+
     /// Sends a setData, whatever the version, without waiting.
     pub(crate) fn send_set_data(&mut self, path: &str, data: &[u8]) {
         let frame = self.request(op::SET_DATA).text(path).buffer(data).int(-1);

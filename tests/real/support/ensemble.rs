@@ -89,6 +89,7 @@ pub(crate) struct Plan {
     settings: Vec<String>,
     properties: Vec<String>,
     relayed: bool,
+    elections_relayed: bool,
 }
 
 impl Plan {
@@ -119,31 +120,43 @@ impl Plan {
         self
     }
 
+    /// The same, and elections go through relays as well, so that a server can be parted from all others.
+    pub(crate) fn relayed_elections(mut self) -> Self {
+        self.elections_relayed = true;
+        self.relayed_quorum()
+    }
+
     /// Starts the servers and waits until all of them serve under one leader.
     pub(crate) fn start(self) -> Ensemble {
         require_java();
         let permit = Permit::take();
         let folder = TempDir::with_prefix("zoogate-real-").expect("create a folder for the ensemble");
         let quorum: Vec<(u16, u16)> = (0..SERVERS).map(|_| (ports::free(), ports::free())).collect();
-        let relays: Vec<Vec<FaultRelay>> = (0..SERVERS).map(|_| self.relays(&quorum)).collect();
+        let links = |of: fn(&(u16, u16)) -> u16, wanted: bool| -> Vec<Vec<FaultRelay>> {
+            let to_each =
+                || quorum.iter().filter(|_| wanted).map(|ports| FaultRelay::start(ports::loopback(of(ports))));
+            (0..SERVERS).map(|_| to_each().collect()).collect()
+        };
+        let relays = links(|ports| ports.0, self.relayed);
+        let elections = links(|ports| ports.1, self.elections_relayed);
         let servers = (0..SERVERS).map(|index| {
             let mut seen = quorum.clone();
-            for (other, relay) in relays[index].iter().enumerate().filter(|&(other, _)| other != index) {
-                seen[other].0 = relay.address().port();
+            for other in (0..SERVERS).filter(|&other| other != index) {
+                if let Some(relay) = relays[index].get(other) {
+                    seen[other].0 = relay.address().port();
+                }
+                if let Some(relay) = elections[index].get(other) {
+                    seen[other].1 = relay.address().port();
+                }
             }
             self.prepare(index, &seen, &folder.path().join(index.to_string()))
         });
-        let mut ensemble = Ensemble { servers: servers.collect(), relays, _folder: folder, _permit: permit };
+        let mut ensemble = Ensemble { servers: servers.collect(), relays, elections, _folder: folder, _permit: permit };
         for server in &mut ensemble.servers {
             server.start();
         }
         ensemble.wait_serving();
         ensemble
-    }
-
-    fn relays(&self, quorum: &[(u16, u16)]) -> Vec<FaultRelay> {
-        let links = quorum.iter().filter(|_| self.relayed).map(|&(link, _)| link);
-        links.map(|link| FaultRelay::start(ports::loopback(link))).collect()
     }
 
     fn prepare(&self, index: usize, quorum: &[(u16, u16)], folder: &Path) -> Server {
@@ -190,6 +203,8 @@ pub(crate) struct Ensemble {
     servers: Vec<Server>,
     /// By the follower, then by the leader.
     relays: Vec<Vec<FaultRelay>>,
+    /// The same for elections.
+    elections: Vec<Vec<FaultRelay>>,
     _folder: TempDir,
     _permit: Permit,
 }
@@ -216,7 +231,7 @@ impl Server {
 impl Ensemble {
     /// A plan for three servers of these releases.
     pub(crate) fn of(versions: [Version; SERVERS]) -> Plan {
-        Plan { versions, settings: Vec::new(), properties: Vec::new(), relayed: false }
+        Plan { versions, settings: Vec::new(), properties: Vec::new(), relayed: false, elections_relayed: false }
     }
 
     /// Three servers of one release, with nothing special.
@@ -328,6 +343,28 @@ impl Ensemble {
     /// The path from a follower to its leader, in an ensemble that was planned so.
     pub(crate) fn quorum_path(&self, follower: usize, leader: usize) -> &FaultRelay {
         &self.relays[follower][leader]
+    }
+
+    /// Parts a server from all others without a word, in an ensemble that was planned so.
+    pub(crate) fn part(&self, index: usize) {
+        for links in [&self.relays, &self.elections] {
+            for other in (0..SERVERS).filter(|&other| other != index) {
+                links[index][other].silence();
+                links[other][index].silence();
+            }
+        }
+    }
+
+    /// Ends every fault: paths are open, frozen servers go on, ended ones are started; waits until all serve.
+    pub(crate) fn restore(&mut self) {
+        self.relays.iter().chain(&self.elections).flatten().for_each(FaultRelay::heal);
+        for server in &mut self.servers {
+            match &server.process {
+                Some(process) => process.signal(Signal::Cont),
+                None => server.start(),
+            }
+        }
+        self.wait_serving();
     }
 
     /// Every transaction that server `index` has written down.

@@ -1,13 +1,14 @@
 //! A TCP relay between two parts of a test whose path can be slowed down, cut without a word, or reset.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::mem;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::ports;
 
@@ -44,7 +45,10 @@ const WAITING: usize = 256;
 #[derive(Debug)]
 pub(crate) struct FaultRelay {
     address: SocketAddr,
+    listener: Arc<Socket>,
     state: Arc<RelayState>,
+    /// Connects of its own that fill the backlog while it answers none.
+    fill: Mutex<Vec<Socket>>,
 }
 
 #[derive(Debug, Default)]
@@ -53,9 +57,22 @@ struct RelayState {
     changed: Condvar,
 }
 
+/// What connects meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// They are accepted.
+    Open,
+    /// They are not answered, as behind a network that drops packets.
+    Deaf,
+}
+
+/// Connects that may wait to be accepted.
+const BACKLOG: i32 = 64;
+
 #[derive(Debug)]
 struct PathPlan {
     paths: [Path; 2],
+    door: Door,
     /// Connections of an earlier count are reset.
     resets: u64,
     done: bool,
@@ -64,29 +81,29 @@ struct PathPlan {
 
 impl Default for PathPlan {
     fn default() -> Self {
-        Self { paths: [Path::Open; 2], resets: 0, done: false, streams: Vec::new() }
+        Self { paths: [Path::Open; 2], door: Door::Open, resets: 0, done: false, streams: Vec::new() }
     }
 }
 
 impl FaultRelay {
     /// Listens on a port of its own, and passes on to `target`.
     pub(crate) fn start(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::free())).expect("listen on loopback");
-        let address = listener.local_addr().expect("a listener has an address");
+        let listener = Arc::new(listen());
+        let address = listener.local_addr().ok().and_then(|address| address.as_socket()).expect("a listener's address");
         let state = Arc::new(RelayState::default());
-        let shared = Arc::clone(&state);
+        let (shared, door) = (Arc::clone(&state), Arc::clone(&listener));
         thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                if shared.plan().done {
+            while let Ok((client, _)) = door.accept() {
+                if !shared.wait_open() {
                     return;
                 }
                 // A target that refuses shows to the client as an end.
                 if let Ok(server) = TcpStream::connect(target) {
-                    shared.join([client, server]);
+                    shared.join([client.into(), server]);
                 }
             }
         });
-        Self { address, state }
+        Self { address, listener, state, fill: Mutex::default() }
     }
 
     /// Where it listens.
@@ -106,8 +123,28 @@ impl FaultRelay {
         self.set(Leg::Down, Path::Silent);
     }
 
-    /// Both directions are open again; what waited passes.
+    /// Connects are not answered either: the machine behind it is off the network.
+    pub(crate) fn deafen(&self) {
+        self.state.plan().door = Door::Deaf;
+        self.listener.listen(0).expect("shorten the backlog");
+        let mut fill = self.fill.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..BACKLOG {
+            let own = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            let answered = own.connect_timeout(&self.address.into(), Duration::from_millis(150));
+            fill.push(own);
+            if answered.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Both directions are open again; what waited passes, and connects are answered.
     pub(crate) fn heal(&self) {
+        let was = mem::replace(&mut self.state.plan().door, Door::Open);
+        if was == Door::Deaf {
+            self.fill.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.listener.listen(BACKLOG).expect("lengthen the backlog");
+        }
         self.set(Leg::Up, Path::Open);
         self.set(Leg::Down, Path::Open);
     }
@@ -125,10 +162,19 @@ impl FaultRelay {
 impl Drop for FaultRelay {
     fn drop(&mut self) {
         self.state.plan().done = true;
+        self.heal();
         self.reset();
         // Wakes the thread that waits for a connection; when that is gone already nothing needs waking.
         drop(TcpStream::connect(self.address));
     }
+}
+
+fn listen() -> Socket {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    listener.set_reuse_address(true).expect("use an address again");
+    listener.bind(&ports::loopback(ports::free()).into()).expect("listen on loopback");
+    listener.listen(BACKLOG).expect("listen on loopback");
+    listener
 }
 
 /// Lets every thread that reads look up; nothing of this shows outside.
@@ -156,6 +202,12 @@ fn gather(mut from: &TcpStream, sender: &SyncSender<Arrival>) {
 impl RelayState {
     fn plan(&self) -> MutexGuard<'_, PathPlan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until connects are answered; false when the relay is over.
+    fn wait_open(&self) -> bool {
+        let shut = |plan: &mut PathPlan| plan.door == Door::Deaf && !plan.done;
+        !self.changed.wait_while(self.plan(), shut).unwrap_or_else(PoisonError::into_inner).done
     }
 
     fn join(self: &Arc<Self>, pair: [TcpStream; 2]) {

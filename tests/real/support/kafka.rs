@@ -83,6 +83,11 @@ impl Broker {
         });
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("the broker runs").signal(signal);
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn sigterm(&mut self) {
         let mut process = self.process.take().expect("the broker runs");

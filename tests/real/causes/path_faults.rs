@@ -1,0 +1,113 @@
+//! What happens on the way from a client to zoogate, and from zoogate to a server.
+
+use std::time::Duration;
+
+use super::scene::FaultScene;
+use crate::support::client::{Client, Kind, Received};
+use crate::support::fault_relay::{FaultRelay, Leg, Path};
+
+const USUAL_MS: i32 = 6_000;
+
+pub(super) fn path_server_silent(scene: &mut FaultScene) {
+    scene.settle_everywhere(2, USUAL_MS);
+    let server = scene.a_follower();
+    scene.server_path(server).silence();
+    scene.pause(7_000..10_000);
+    scene.server_path(server).heal();
+    scene.live_on();
+}
+
+pub(super) fn path_server_deaf(scene: &mut FaultScene) {
+    scene.settle_everywhere(2, USUAL_MS);
+    let server = scene.chance.below(3);
+    scene.server_path(server).silence();
+    scene.server_path(server).deafen();
+    scene.pause(7_000..10_000);
+    scene.server_path(server).heal();
+    scene.live_on();
+}
+
+pub(super) fn path_server_reset(scene: &mut FaultScene) {
+    scene.settle_everywhere(3, USUAL_MS);
+    let server = scene.chance.below(3);
+    scene.server_path(server).reset();
+    scene.live_on();
+}
+
+/// Two clients on that server wait for a second and give up.
+pub(super) fn path_server_slow(scene: &mut FaultScene) {
+    let server = scene.chance.below(3);
+    let mut clients: Vec<Client> = (0..2).map(|_| scene.client_on(server)).collect();
+    for client in &mut clients {
+        assert_eq!(client.create(&format!("/slow-{}", client.credentials().id()), b"", Kind::Ephemeral), 0);
+    }
+    scene.settle_everywhere(1, 20_000);
+    let delay = scene.chance.millis(600..900);
+    for leg in [Leg::Up, Leg::Down] {
+        scene.server_path(server).set(leg, Path::Slow(delay));
+    }
+    scene.pause(4_000..5_000);
+    give_up(scene, clients, Duration::from_millis(500));
+    scene.pause(1_000..2_000);
+}
+
+/// Each asks, waits, and leaves without a word.
+fn give_up(scene: &mut FaultScene, clients: Vec<Client>, patience: Duration) {
+    for mut client in clients {
+        let path = format!("/slow-{}", client.credentials().id());
+        client.send_set_data(&path, b"waits");
+        assert_eq!(client.link().receive(patience), Received::Silence);
+        scene.is_about_client(client.local_address());
+        client.abandon();
+    }
+}
+
+/// Clients that come through one relay, spread over the servers.
+fn settle_behind(scene: &mut FaultScene, relays: &[FaultRelay]) {
+    for relay in relays {
+        let session = scene.settle_at(relay.address(), vec![relay.address()], USUAL_MS);
+        scene.is_about_session(session);
+    }
+    scene.settle_everywhere(1, USUAL_MS);
+}
+
+fn client_relays(scene: &FaultScene, count: usize) -> Vec<FaultRelay> {
+    (0..count).map(|_| FaultRelay::start(scene.gate().pooled())).collect()
+}
+
+pub(super) fn path_client_silent(scene: &mut FaultScene) {
+    let relays = client_relays(scene, 2);
+    settle_behind(scene, &relays);
+    relays.iter().for_each(FaultRelay::silence);
+    scene.pause(8_000..11_000);
+    relays.iter().for_each(FaultRelay::heal);
+    scene.wait_settled();
+    scene.keep_relays(relays);
+}
+
+pub(super) fn path_client_reset(scene: &mut FaultScene) {
+    let relays = client_relays(scene, 3);
+    settle_behind(scene, &relays);
+    relays.iter().for_each(FaultRelay::reset);
+    scene.live_on();
+    scene.wait_settled();
+    scene.keep_relays(relays);
+}
+
+/// What the client asks is answered at once, and the answer comes to it late.
+pub(super) fn path_client_slow(scene: &mut FaultScene) {
+    let relay = FaultRelay::start(scene.gate().pooled());
+    let mut client = Client::create_session(relay.address());
+    assert_eq!(client.create(&format!("/slow-{}", client.credentials().id()), b"", Kind::Ephemeral), 0);
+    scene.settle_everywhere(1, 20_000);
+    let session = client.credentials();
+    for leg in [Leg::Up, Leg::Down] {
+        relay.set(leg, Path::Slow(Duration::from_millis(1_200)));
+    }
+    client.send_set_data(&format!("/slow-{}", session.id()), b"waits");
+    assert_eq!(client.link().receive(Duration::from_secs(2)), Received::Silence);
+    client.abandon();
+    scene.is_about(&session);
+    scene.pause(3_000..4_000);
+    scene.keep_relays(vec![relay]);
+}
