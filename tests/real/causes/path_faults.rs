@@ -17,14 +17,29 @@ pub(super) fn path_server_silent(scene: &mut FaultScene) {
     scene.live_on();
 }
 
-pub(super) fn path_server_deaf(scene: &mut FaultScene) {
+pub(super) fn path_server_cut(scene: &mut FaultScene) {
+    cut_path(scene, |followers, _| followers);
+}
+
+pub(super) fn path_leader_cut(scene: &mut FaultScene) {
+    cut_path(scene, |_, leader| leader);
+}
+
+fn cut_path(scene: &mut FaultScene, which: fn(usize, usize) -> usize) {
     scene.settle_everywhere(2, USUAL_MS);
-    let server = scene.chance.below(3);
-    scene.server_path(server).silence();
-    scene.server_path(server).deafen();
+    let (follower, leader) = (scene.a_follower(), scene.ensemble.leader());
+    let server = which(follower, leader);
+    scene.server_path(server).cut();
     scene.pause(7_000..10_000);
     scene.server_path(server).heal();
     scene.live_on();
+}
+
+pub(super) fn path_server_forgets(scene: &mut FaultScene) {
+    scene.settle_everywhere(2, USUAL_MS);
+    let server = scene.chance.below(3);
+    scene.server_path(server).forget_connections();
+    scene.pause(6_000..8_000);
 }
 
 pub(super) fn path_server_reset(scene: &mut FaultScene) {
@@ -75,10 +90,10 @@ fn client_relays(scene: &FaultScene, count: usize) -> Vec<FaultRelay> {
     (0..count).map(|_| FaultRelay::start(scene.gate().pooled())).collect()
 }
 
-pub(super) fn path_client_silent(scene: &mut FaultScene) {
+pub(super) fn path_client_cut(scene: &mut FaultScene) {
     let relays = client_relays(scene, 2);
     settle_behind(scene, &relays);
-    relays.iter().for_each(FaultRelay::silence);
+    relays.iter().for_each(FaultRelay::cut);
     scene.pause(8_000..11_000);
     relays.iter().for_each(FaultRelay::heal);
     scene.wait_settled();

@@ -180,16 +180,30 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
     ),
     FaultScenario::new(
         "path_server_silent",
-        "the path from zoogate to a server passes nothing; connects are answered",
+        "connects to a server are answered on the way, and nothing passes",
         path_faults::path_server_silent,
         event(&["path_server"], &["path_server_cut"], &["server_unreachable"], ELSEWHERE),
     )
     .on_server_path(),
     FaultScenario::new(
-        "path_server_deaf",
-        "the path from zoogate to a server passes nothing; connects are not answered",
-        path_faults::path_server_deaf,
+        "path_server_cut",
+        "every packet between zoogate and a follower is dropped",
+        path_faults::path_server_cut,
         event(&["path_server"], &["path_server_cut", "server_unreachable"], &[], ELSEWHERE),
+    )
+    .on_server_path(),
+    FaultScenario::new(
+        "path_leader_cut",
+        "every packet between zoogate and the leader is dropped",
+        path_faults::path_leader_cut,
+        event(&["path_server"], &["path_server_cut", "leader_unreachable"], &["server_unreachable"], ELSEWHERE),
+    )
+    .on_server_path(),
+    FaultScenario::new(
+        "path_server_forgets",
+        "packets of the connections to a server are dropped, new connections get through",
+        path_faults::path_server_forgets,
+        event(&["path_server"], &["path_server_cut"], &[], ELSEWHERE),
     )
     .on_server_path(),
     FaultScenario::new(
@@ -207,9 +221,9 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
     )
     .on_server_path(),
     FaultScenario::new(
-        "path_client_silent",
-        "the path from two clients to zoogate passes nothing",
-        path_faults::path_client_silent,
+        "path_client_cut",
+        "every packet between two clients and zoogate is dropped",
+        path_faults::path_client_cut,
         event(&["path_client", "client"], &["path_client_cut"], &["client_paused", "session_expired"], ELSEWHERE),
     ),
     FaultScenario::new(
@@ -264,6 +278,18 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
             train: ELSEWHERE,
             first: &["client"],
             incidents: IncidentCount::UpTo(1),
+        },
+    ),
+    FaultScenario::new(
+        "server_pauses_too_long",
+        "a follower stands still again and again for longer than sessions of 4 s bear",
+        server_faults::server_pauses_too_long,
+        FaultTruth {
+            right: &["timeout_too_short"],
+            vague: &["server_frozen"],
+            train: ELSEWHERE,
+            first: &["server", "client"],
+            incidents: IncidentCount::UpTo(2),
         },
     ),
     FaultScenario::new(

@@ -28,6 +28,19 @@ fn follower_frozen(scene: &mut FaultScene, lasts: Range<u64>, timeout_ms: i32) {
     scene.live_on();
 }
 
+pub(super) fn server_pauses_too_long(scene: &mut FaultScene) {
+    scene.settle_everywhere(2, SHORT_MS);
+    let frozen = scene.a_follower();
+    for _ in 0..4 {
+        scene.ensemble.freeze(frozen);
+        scene.pause(2_700..3_300);
+        scene.ensemble.thaw(frozen);
+        scene.pause(1_500..2_500);
+        // Those that it has lost come back to it, as only those can notice the next one.
+        scene.settle_on(frozen, 1, SHORT_MS);
+    }
+}
+
 pub(super) fn follower_killed(scene: &mut FaultScene) {
     scene.settle_everywhere(2, USUAL_MS);
     let gone = scene.a_follower();

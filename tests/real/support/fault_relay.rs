@@ -1,14 +1,13 @@
 //! A TCP relay between two parts of a test whose path can be slowed down, cut without a word, or reset.
 
 use std::io::{Read, Write};
-use std::mem;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{SockFilter, SockRef};
 
 use super::ports;
 
@@ -45,11 +44,12 @@ const WAITING: usize = 256;
 #[derive(Debug)]
 pub(crate) struct FaultRelay {
     address: SocketAddr,
-    listener: Arc<Socket>,
+    listener: TcpListener,
     state: Arc<RelayState>,
-    /// Connects of its own that fill the backlog while it answers none.
-    fill: Mutex<Vec<Socket>>,
 }
+
+/// Returns at once, with nothing: a socket with this filter never sees what arrives, nor does its kernel acknowledge it.
+const DROP_ALL: (u16, u32) = (0x06, 0);
 
 #[derive(Debug, Default)]
 struct RelayState {
@@ -57,22 +57,9 @@ struct RelayState {
     changed: Condvar,
 }
 
-/// What connects meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    /// They are accepted.
-    Open,
-    /// They are not answered, as behind a network that drops packets.
-    Deaf,
-}
-
-/// Connects that may wait to be accepted.
-const BACKLOG: i32 = 64;
-
 #[derive(Debug)]
 struct PathPlan {
     paths: [Path; 2],
-    door: Door,
     /// Connections of an earlier count are reset.
     resets: u64,
     done: bool,
@@ -81,29 +68,30 @@ struct PathPlan {
 
 impl Default for PathPlan {
     fn default() -> Self {
-        Self { paths: [Path::Open; 2], door: Door::Open, resets: 0, done: false, streams: Vec::new() }
+        Self { paths: [Path::Open; 2], resets: 0, done: false, streams: Vec::new() }
     }
 }
 
 impl FaultRelay {
     /// Listens on a port of its own, and passes on to `target`.
     pub(crate) fn start(target: SocketAddr) -> Self {
-        let listener = Arc::new(listen());
-        let address = listener.local_addr().ok().and_then(|address| address.as_socket()).expect("a listener's address");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::free())).expect("listen on loopback");
+        let address = listener.local_addr().expect("a listener has an address");
         let state = Arc::new(RelayState::default());
-        let (shared, door) = (Arc::clone(&state), Arc::clone(&listener));
+        let shared = Arc::clone(&state);
+        let accepting = listener.try_clone().expect("share a listener");
         thread::spawn(move || {
-            while let Ok((client, _)) = door.accept() {
-                if !shared.wait_open() {
+            for client in accepting.incoming().flatten() {
+                if shared.plan().done {
                     return;
                 }
                 // A target that refuses shows to the client as an end.
                 if let Ok(server) = TcpStream::connect(target) {
-                    shared.join([client.into(), server]);
+                    shared.join([client, server]);
                 }
             }
         });
-        Self { address, listener, state, fill: Mutex::default() }
+        Self { address, listener, state }
     }
 
     /// Where it listens.
@@ -123,28 +111,23 @@ impl FaultRelay {
         self.set(Leg::Down, Path::Silent);
     }
 
-    /// Connects are not answered either: the machine behind it is off the network.
-    pub(crate) fn deafen(&self) {
-        self.state.plan().door = Door::Deaf;
-        self.listener.listen(0).expect("shorten the backlog");
-        let mut fill = self.fill.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..BACKLOG {
-            let own = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-            let answered = own.connect_timeout(&self.address.into(), Duration::from_millis(150));
-            fill.push(own);
-            if answered.is_err() {
-                return;
-            }
-        }
+    /// Packets of connections that stand are dropped, as by a firewall that has forgotten them; new ones get through.
+    pub(crate) fn forget_connections(&self) {
+        let plan = self.state.plan();
+        plan.streams.iter().for_each(|stream| set_dropping(&SockRef::from(&**stream), true));
     }
 
-    /// Both directions are open again; what waited passes, and connects are answered.
+    /// Every packet is dropped, connects included, as on a cable that is cut.
+    pub(crate) fn cut(&self) {
+        self.silence();
+        set_dropping(&SockRef::from(&self.listener), true);
+        self.forget_connections();
+    }
+
+    /// Every path is open again; what waited passes, or is sent again.
     pub(crate) fn heal(&self) {
-        let was = mem::replace(&mut self.state.plan().door, Door::Open);
-        if was == Door::Deaf {
-            self.fill.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            self.listener.listen(BACKLOG).expect("lengthen the backlog");
-        }
+        set_dropping(&SockRef::from(&self.listener), false);
+        self.state.plan().streams.iter().for_each(|stream| set_dropping(&SockRef::from(&**stream), false));
         self.set(Leg::Up, Path::Open);
         self.set(Leg::Down, Path::Open);
     }
@@ -169,12 +152,14 @@ impl Drop for FaultRelay {
     }
 }
 
-fn listen() -> Socket {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    listener.set_reuse_address(true).expect("use an address again");
-    listener.bind(&ports::loopback(ports::free()).into()).expect("listen on loopback");
-    listener.listen(BACKLOG).expect("listen on loopback");
-    listener
+fn set_dropping(socket: &SockRef<'_>, dropping: bool) {
+    let (code, value) = DROP_ALL;
+    if dropping {
+        socket.attach_filter(&[SockFilter::new(code, 0, 0, value)]).expect("attach a filter to a socket");
+    } else {
+        // There is nothing to detach where nothing was dropped.
+        let _ = socket.detach_filter();
+    }
 }
 
 /// Lets every thread that reads look up; nothing of this shows outside.
@@ -202,12 +187,6 @@ fn gather(mut from: &TcpStream, sender: &SyncSender<Arrival>) {
 impl RelayState {
     fn plan(&self) -> MutexGuard<'_, PathPlan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until connects are answered; false when the relay is over.
-    fn wait_open(&self) -> bool {
-        let shut = |plan: &mut PathPlan| plan.door == Door::Deaf && !plan.done;
-        !self.changed.wait_while(self.plan(), shut).unwrap_or_else(PoisonError::into_inner).done
     }
 
     fn join(self: &Arc<Self>, pair: [TcpStream; 2]) {
@@ -275,4 +254,52 @@ impl RelayState {
             plan = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+}
+
+#[test]
+fn a_path_that_is_cut_answers_no_connect_and_passes_nothing_until_it_is_healed() {
+    let target = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::free())).expect("listen on loopback");
+    let relay = FaultRelay::start(target.local_addr().expect("a listener has an address"));
+    let mut client = TcpStream::connect(relay.address()).expect("connect to a relay");
+    let (mut server, _) = target.accept().expect("the relay connects");
+    let mut byte = [0];
+    client.write_all(b"a").expect("write to a relay");
+    server.read_exact(&mut byte).expect("read from a relay");
+
+    relay.cut();
+    client.write_all(b"b").expect("write to a cut path");
+    server.set_read_timeout(Some(Duration::from_millis(300))).expect("set a read timeout");
+    assert!(server.read_exact(&mut byte).is_err(), "a byte came through a cut path");
+    let connect = TcpStream::connect_timeout(&relay.address(), Duration::from_millis(300));
+    assert_eq!(connect.expect_err("a connect was answered").kind(), std::io::ErrorKind::TimedOut);
+
+    relay.heal();
+    server.set_read_timeout(None).expect("set a read timeout");
+    server.read_exact(&mut byte).expect("what was cut is sent again");
+    assert_eq!(byte, *b"b");
+    TcpStream::connect(relay.address()).expect("connects are answered again");
+
+    relay.reset();
+    assert!(client.read(&mut byte).is_err(), "a connection was not reset");
+}
+
+#[test]
+fn a_forgotten_connection_passes_nothing_and_a_new_one_does() {
+    let target = TcpListener::bind((Ipv4Addr::LOCALHOST, ports::free())).expect("listen on loopback");
+    let relay = FaultRelay::start(target.local_addr().expect("a listener has an address"));
+    let mut old = TcpStream::connect(relay.address()).expect("connect to a relay");
+    let (mut forgotten, _) = target.accept().expect("the relay connects");
+    let mut byte = [0];
+    old.write_all(b"a").expect("write to a relay");
+    forgotten.read_exact(&mut byte).expect("read from a relay");
+
+    relay.forget_connections();
+    old.write_all(b"b").expect("write to a forgotten connection");
+    forgotten.set_read_timeout(Some(Duration::from_millis(300))).expect("set a read timeout");
+    assert!(forgotten.read_exact(&mut byte).is_err(), "a byte came through a forgotten connection");
+    let mut new = TcpStream::connect(relay.address()).expect("connect to a relay");
+    let (mut known, _) = target.accept().expect("the relay connects");
+    new.write_all(b"c").expect("write to a relay");
+    known.read_exact(&mut byte).expect("read from a relay");
+    assert_eq!(byte, *b"c");
 }
