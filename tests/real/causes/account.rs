@@ -105,6 +105,28 @@ impl ToldAccount {
         counts.into_iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
     }
 
+    /// What a log says of incidents: each as it was told last.
+    pub(super) fn of_log(log: &str) -> Self {
+        let mut incidents: BTreeMap<u64, ToldIncident> = BTreeMap::new();
+        for line in log.lines().filter(|line| line.contains("incident=") && line.contains("cause=")) {
+            let field = |name: &str| {
+                let value = line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+                value.unwrap_or_default().trim_matches('"').to_owned()
+            };
+            let (code, confidence) = (field("cause"), field("confidence"));
+            let told = incidents.entry(field("incident").parse().unwrap_or_default()).or_insert_with(|| ToldIncident {
+                cause: ToldCause::nothing(),
+                connections: 0,
+                certain: Vec::new(),
+                text: String::new(),
+            });
+            told.certain.extend((confidence == "certain").then(|| code.clone()));
+            told.cause = ToldCause { code, confidence, first: field("first") };
+            told.text = format!("{}{line}\n", told.text);
+        }
+        Self { incidents: incidents.into_values().collect(), ends: Vec::new() }
+    }
+
     /// An account of incidents alone: code, confidence, who was first, connections.
     pub(super) fn of_incidents(incidents: &[(&str, &str, &str, u64)]) -> Self {
         let made = incidents.iter().map(|&(code, confidence, first, connections)| ToldIncident {
@@ -143,4 +165,15 @@ fn read_end(told: &Value, victims: &[String]) -> ToldEnd {
         certain: certain_codes(told),
         text: told.to_string(),
     }
+}
+
+#[test]
+fn a_log_tells_of_incidents() {
+    let log = "WARN incident opened incident=1 cause=\"unknown\" confidence=\"weak\" first=\"unknown\" summary=x\n\
+        INFO something else incident=2\n\
+        INFO incident has another cause incident=1 cause=\"server_frozen\" confidence=\"certain\" first=\"server\"\n";
+    let account = ToldAccount::of_log(log);
+    assert_eq!(account.incidents.len(), 1);
+    assert_eq!(account.greatest_incident().map(|cause| cause.code), Some("server_frozen".into()));
+    assert_eq!(account.ever_certain(), ["server_frozen"]);
 }

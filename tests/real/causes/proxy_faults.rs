@@ -25,3 +25,8 @@ pub(super) fn zoogate_paused(scene: &mut FaultScene) {
     scene.gate().signal(Signal::Cont);
     scene.live_on();
 }
+
+pub(super) fn zoogate_stopped(scene: &mut FaultScene) {
+    scene.settle_everywhere(2, 6_000);
+    scene.stop_gate();
+}

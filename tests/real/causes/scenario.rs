@@ -370,6 +370,18 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         proxy_faults::zoogate_paused,
         event(&["zoogate"], &["zoogate_paused"], &["session_expired"], ELSEWHERE),
     ),
+    FaultScenario::new(
+        "zoogate_stopped",
+        "zoogate is asked to end; what it has to say stands in its log",
+        proxy_faults::zoogate_stopped,
+        FaultTruth {
+            right: &["zoogate_stopped"],
+            vague: &[],
+            train: &[],
+            first: &["zoogate"],
+            incidents: IncidentCount::UpTo(1),
+        },
+    ),
 ];
 
 #[test]

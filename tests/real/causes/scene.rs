@@ -39,6 +39,8 @@ pub(super) struct FaultScene<'a> {
     pub(super) chance: SeededChance,
     orders: Arc<Orders>,
     victims: Vec<String>,
+    /// Whether zoogate was stopped: then only its log tells anything.
+    stopped: bool,
 }
 
 impl<'a> FaultScene<'a> {
@@ -70,12 +72,19 @@ impl<'a> FaultScene<'a> {
             chance,
             orders: Arc::default(),
             victims: Vec::new(),
+            stopped: false,
         }
     }
 
     /// The zoogate.
     pub(super) fn gate(&self) -> &Gate {
         &self.gate
+    }
+
+    /// Asks zoogate to end, which it must do with success.
+    pub(super) fn stop_gate(&mut self) {
+        self.gate.end();
+        self.stopped = true;
     }
 
     /// The path from zoogate to a server.
@@ -192,6 +201,10 @@ impl<'a> FaultScene<'a> {
 
     /// Ends every fault and hears what zoogate has to say, as soon as that is right, or when it has had its time.
     pub(super) fn hear(&mut self, truth: &FaultTruth) -> (RunJudgement, ToldAccount) {
+        if self.stopped {
+            let account = ToldAccount::of_log(&self.gate.log_text());
+            return (truth.judge(&account), account);
+        }
         self.ensemble.restore();
         self.server_paths.iter().for_each(FaultRelay::heal);
         self.wait_settled();

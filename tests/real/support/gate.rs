@@ -83,6 +83,11 @@ impl Gate {
 
     /// Asks it to end, which it must do by itself and with success.
     pub(crate) fn stop(mut self) {
+        self.end();
+    }
+
+    /// The same, and its log can still be read.
+    pub(crate) fn end(&mut self) {
         self.process.signal(Signal::Term);
         let status = self.process.wait_end(PATIENCE);
         assert!(status.success(), "zoogate ended with {status}:\n{}", self.process.log_tail());
