@@ -37,8 +37,14 @@ impl ServerKind {
 
     /// An ensemble of this kind, with every path between its servers under control.
     pub(super) fn start(self) -> Ensemble {
+        self.start_with(&[])
+    }
+
+    /// The same with further settings.
+    pub(super) fn start_with(self, settings: &[&str]) -> Ensemble {
         let plan = Ensemble::of([self.version; 3]).relayed_elections().property("-Djute.maxbuffer=4194304");
         let plan = plan.setting(&format!("maxClientCnxns={CONNECTION_CAP}"));
+        let plan = settings.iter().fold(plan, |plan, line| plan.setting(line));
         if self.netty { plan.netty() } else { plan }.start()
     }
 }

@@ -6,6 +6,7 @@
 mod account;
 mod bench;
 mod chance;
+mod clickhouse;
 mod client_faults;
 mod combination;
 mod kafka;

@@ -62,18 +62,17 @@ pub(super) fn path_server_slow(scene: &mut FaultScene) {
         scene.server_path(server).set(leg, Path::Slow(delay));
     }
     scene.pause(4_000..5_000);
-    give_up(scene, clients, Duration::from_millis(500));
+    give_up(scene, server, clients, Duration::from_millis(500));
     scene.pause(1_000..2_000);
 }
 
-/// Each asks, waits, and leaves without a word.
-fn give_up(scene: &mut FaultScene, clients: Vec<Client>, patience: Duration) {
+/// Each asks, waits, and leaves.
+fn give_up(scene: &mut FaultScene, server: usize, clients: Vec<Client>, patience: Duration) {
     for mut client in clients {
         let path = format!("/slow-{}", client.credentials().id());
         client.send_set_data(&path, b"waits");
         assert_eq!(client.link().receive(patience), Received::Silence);
-        scene.is_about_client(client.local_address());
-        client.abandon();
+        scene.give_up(client, server);
     }
 }
 
@@ -121,8 +120,8 @@ pub(super) fn path_client_slow(scene: &mut FaultScene) {
     }
     client.send_set_data(&format!("/slow-{}", session.id()), b"waits");
     assert_eq!(client.link().receive(Duration::from_secs(2)), Received::Silence);
-    client.abandon();
     scene.is_about(&session);
+    scene.give_up(client, 0);
     scene.pause(3_000..4_000);
     scene.keep_relays(vec![relay]);
 }

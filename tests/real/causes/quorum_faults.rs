@@ -55,9 +55,8 @@ pub(super) fn quorum_slow(scene: &mut FaultScene) {
         client.send_ping();
         while let Received::Frame(_) = client.link().receive(Duration::from_millis(600)) {}
     }
-    for client in clients {
-        scene.is_about_client(client.local_address());
-        client.abandon();
+    for (server, client) in clients.into_iter().enumerate() {
+        scene.give_up(client, server);
     }
     scene.pause(1_000..2_000);
 }

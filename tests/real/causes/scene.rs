@@ -154,6 +154,16 @@ impl<'a> FaultScene<'a> {
         self.kept.push(client);
     }
 
+    /// A client has waited long enough: it leaves without a word, and comes back at the next server.
+    pub(super) fn give_up(&mut self, client: Client, server: usize) {
+        let session = client.credentials();
+        self.is_about_client(client.local_address());
+        client.abandon();
+        self.pause(50..400);
+        let again = Client::attach(self.gate.mirror((server + 1) % 3), &session);
+        self.keep(again);
+    }
+
     /// A real client in a process of its own, which comes back the way of this scene.
     pub(super) fn holder(&mut self, timeout_s: u32) -> KazooHolder {
         let servers = match self.way {

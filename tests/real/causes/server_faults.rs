@@ -91,7 +91,7 @@ pub(super) fn server_slow(scene: &mut FaultScene) {
     }
     scene.settle_everywhere(1, 10_000);
     let begun = Instant::now();
-    let mut given_up = false;
+    let (mut given_up, mut waiting) = (false, Vec::new());
     while begun.elapsed() < Duration::from_secs(6) || (!given_up && begun.elapsed() < Duration::from_secs(20)) {
         scene.ensemble.freeze(slow);
         if begun.elapsed() > Duration::from_secs(3) && !given_up {
@@ -99,12 +99,15 @@ pub(super) fn server_slow(scene: &mut FaultScene) {
             for mut client in clients.drain(..) {
                 let path = format!("/slow-{}", client.credentials().id());
                 client.send_set_data(&path, b"waits");
-                scene.is_about_client(client.local_address());
                 assert_eq!(client.link().receive(Duration::from_millis(400)), Received::Silence);
-                client.abandon();
+                waiting.push(client);
             }
         }
-        scene.pause(500..800);
+        // Those that have waited are gone before the server answers.
+        for client in waiting.drain(..) {
+            scene.give_up(client, slow);
+        }
+        scene.pause(300..600);
         scene.ensemble.thaw(slow);
         thread::sleep(Duration::from_millis(100));
     }

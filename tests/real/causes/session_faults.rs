@@ -37,7 +37,7 @@ pub(super) fn stale_connection(scene: &mut FaultScene) {
     scene.pause(50..900);
     scene.is_about_client(first.local_address());
     first.send_set_data(&path, b"late");
-    first.expect_fin();
+    first.expect_end();
     scene.keep(second);
 }
 
@@ -73,7 +73,7 @@ pub(super) fn session_closed(scene: &mut FaultScene) {
     scene.pause(100..900);
     scene.is_about_client(client.local_address());
     client.close_session();
-    client.expect_fin();
+    client.expect_end();
 }
 
 pub(super) fn closed_elsewhere(scene: &mut FaultScene) {
@@ -84,8 +84,8 @@ pub(super) fn closed_elsewhere(scene: &mut FaultScene) {
     scene.pause(100..900);
     scene.is_about_client(second.local_address());
     first.close_session();
-    first.expect_fin();
-    second.expect_fin();
+    first.expect_end();
+    second.expect_end();
 }
 
 pub(super) fn wrong_password(scene: &mut FaultScene) {

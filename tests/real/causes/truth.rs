@@ -11,19 +11,22 @@ pub(super) enum IncidentCount {
     None,
     /// None, or one: it concerns one client.
     Optional,
-    /// One event is one incident; none at all where nobody lost anything.
+    /// One event is one incident.
     One,
+    /// The same, and none where nobody lost anything by it.
+    OneIfNoticed,
     /// One at least and so many at most: several things happen, one after the other.
     UpTo(usize),
 }
 
 impl IncidentCount {
-    fn fits(self, count: usize, ends: usize) -> bool {
+    fn fits(self, count: usize, noticed: bool) -> bool {
         match self {
             Self::None => count == 0,
             Self::Optional => count <= 1,
-            Self::One => count == 1 || count + ends == 0,
-            Self::UpTo(most) => count <= most && (count > 0 || ends == 0),
+            Self::One => count == 1,
+            Self::OneIfNoticed => count == usize::from(noticed),
+            Self::UpTo(most) => (1..=most).contains(&count),
         }
     }
 }
@@ -106,7 +109,8 @@ impl FaultTruth {
         let told = self.main_cause(account);
         let untrue = account.ever_certain().into_iter().filter(|code| !self.holds(code)).collect();
         let incidents = account.incidents.len();
-        let nothing_to_tell = told.is_none() && account.ends.is_empty();
+        let noticed = incidents > 0 || !account.ends.is_empty();
+        let nothing_to_tell = self.incidents == IncidentCount::OneIfNoticed && !noticed;
         let judgement = match &told {
             Some(told) => self.judge_code(&told.code),
             None if nothing_to_tell => Judgement::Right,
@@ -120,7 +124,7 @@ impl FaultTruth {
             confidence: told.confidence,
             first: told.first,
             incidents,
-            counted_right: self.incidents.fits(incidents, account.ends.len()),
+            counted_right: self.incidents.fits(incidents, noticed),
             wrongly_certain: untrue,
         }
     }
@@ -131,7 +135,7 @@ impl FaultTruth {
         let incident = account.greatest_incident();
         let end = account.usual_victim_end();
         match self.incidents {
-            IncidentCount::One | IncidentCount::UpTo(_) => incident.or(end),
+            IncidentCount::One | IncidentCount::OneIfNoticed | IncidentCount::UpTo(_) => incident.or(end),
             IncidentCount::None | IncidentCount::Optional => {
                 let both = [end, incident].into_iter().flatten();
                 both.max_by_key(|told| self.judge_code(&told.code))
@@ -154,7 +158,9 @@ fn an_account_is_compared_with_the_truth() {
     assert_eq!(judged(&told("server_frozen", "certain")), Judgement::Right);
     assert_eq!(judged(&told("slow_server", "likely")), Judgement::Vague);
     assert_eq!(judged(&told("client_left", "certain")), Judgement::Wrong);
-    assert_eq!(judged(&ToldAccount::default()), Judgement::Right);
+    assert_eq!(judged(&ToldAccount::default()), Judgement::Wrong);
+    let unnoticed = FaultTruth { incidents: IncidentCount::OneIfNoticed, ..truth }.judge(&ToldAccount::default());
+    assert_eq!((unnoticed.judgement, unnoticed.counted_right), (Judgement::Right, true));
     assert!(truth.judge(&told("client_left", "certain")).wrongly_certain.is_empty());
     assert_eq!(truth.judge(&told("server_stopped", "certain")).wrongly_certain, ["server_stopped"]);
     assert!(truth.judge(&told("server_stopped", "likely")).wrongly_certain.is_empty());

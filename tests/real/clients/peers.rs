@@ -178,11 +178,16 @@ pub(crate) fn kazoo_program(file: &str) -> Start {
 /// The shared library alone: what else its package asks for is for other uses. `settings` are of its `<zookeeper>`
 /// section.
 pub(crate) fn clickhouse(settings: &[&str]) -> Start {
+    clickhouse_program("clickhouse.py", settings)
+}
+
+/// One of our programs for it.
+pub(crate) fn clickhouse_program(file: &str, settings: &[&str]) -> Start {
     let package = "chdb-core==26.9.0";
     let folder = made("chdb", package, |folder| {
         step(folder, "python3-pip", &["pip3", "install", "-q", "--no-deps", "--target", ".", package]);
     });
-    let mut start = Start::of(Path::new("python3"), &[&programs().join("clickhouse.py").display().to_string()]);
+    let mut start = Start::of(Path::new("python3"), &[&programs().join(file).display().to_string()]);
     start.arguments.extend(settings.iter().map(ToString::to_string));
     start.variable = Some(("PYTHONPATH", folder.display().to_string()));
     start

@@ -81,4 +81,5 @@ def main():
         client.session.close()
 
 
-main()
+if __name__ == "__main__":
+    main()
