@@ -157,7 +157,12 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "server_slow",
         "a follower runs in short spells only",
         server_faults::server_slow,
-        single(&["server"], &["slow_server", "server_overloaded"], &["client_left", "server_frozen"], ELSEWHERE),
+        single(
+            &["server"],
+            &["slow_server", "server_overloaded"],
+            &["client_left", "client_moved", "server_frozen"],
+            ELSEWHERE,
+        ),
     ),
     FaultScenario::new(
         "follower_parted",
@@ -180,7 +185,7 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "quorum_slow",
         "the paths between followers and leader are slow",
         quorum_faults::quorum_slow,
-        single(&["ensemble"], &["slow_quorum"], &["client_left", "slow_server"], ELSEWHERE),
+        single(&["ensemble"], &["slow_quorum"], &["client_left", "client_moved", "slow_server"], ELSEWHERE),
     ),
     FaultScenario::new(
         "server_lagging",
@@ -227,7 +232,7 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "path_server_slow",
         "the path from zoogate to a server is slow",
         path_faults::path_server_slow,
-        single(&["path_server", "server"], &["slow_path", "slow_server"], &["client_left"], ELSEWHERE),
+        single(&["path_server", "server"], &["slow_path", "slow_server"], &["client_left", "client_moved"], ELSEWHERE),
     )
     .on_server_path(),
     FaultScenario::new(
@@ -246,7 +251,12 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "path_client_slow",
         "the path from a client to zoogate is slow, and the client gives up",
         path_faults::path_client_slow,
-        single(&["path_client", "client"], &["slow_path", "path_client_cut"], &["client_left"], ELSEWHERE),
+        single(
+            &["path_client", "client"],
+            &["slow_path", "path_client_cut"],
+            &["client_left", "client_moved"],
+            ELSEWHERE,
+        ),
     ),
     FaultScenario::new(
         "client_paused",
