@@ -79,7 +79,7 @@ pub(super) fn client_moves(scene: &mut FaultScene) {
 }
 
 /// Most of its pauses are longer than the timeout, and shorter than those that others have.
-pub(super) fn timeout_too_short(scene: &mut FaultScene) {
+pub(super) fn client_pauses_too_long(scene: &mut FaultScene) {
     scene.settle_everywhere(1, 20_000);
     let holder = scene.holder(2);
     for _ in 0..4 {

@@ -289,12 +289,12 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         single(&["client"], &["client_moved"], &["client_left"], &[]),
     ),
     FaultScenario::new(
-        "timeout_too_short",
+        "client_pauses_too_long",
         "a client with a timeout of 2 s stands still for 2.5 s again and again",
-        client_faults::timeout_too_short,
+        client_faults::client_pauses_too_long,
         FaultTruth {
-            right: &["timeout_too_short"],
-            vague: &["client_paused", "session_expired"],
+            right: &["timeout_too_short", "client_paused"],
+            vague: &["session_expired"],
             train: ELSEWHERE,
             first: &["client"],
             incidents: IncidentCount::UpTo(1),
