@@ -50,6 +50,7 @@ fn play(rounds: usize) -> Vec<FaultRun> {
 
 /// Every scenario, on the combination that is its turn today.
 #[test]
+#[ignore = "takes minutes, and has not been played on an idle machine yet"]
 fn each_cause_once() {
     let sum = BenchSum::of_all(&play(1));
     assert_eq!(sum.broken, 0, "a scenario did not come off");
