@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiWord, AttachedTime, CauseView, ClaimedTime, EndedTime, FactView, NamedServer};
+use super::{ApiWord, AttachedTime, ClaimedTime, EndCauseView, EndedTime, FactView, NamedServer};
 
 /// A connection that claimed a session, open or ended.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -28,19 +28,9 @@ pub struct ConnectionView {
     pub why: Option<String>,
     /// How sure the reason is: `weak`, `likely` or `certain`.
     pub confidence: Option<ApiWord>,
-    /// Its cause, which looks further than the reason: at the ensemble, the paths and what happened later. Null while
-    /// it is open, and when it is no longer kept.
-    #[serde(default)]
-    pub cause: Option<CauseView>,
-    /// Who failed first.
-    #[serde(default)]
-    pub first: Option<ApiWord>,
-    /// Where in its life it was when it ended.
-    #[serde(default)]
-    pub phase: Option<ApiWord>,
-    /// The incident that its end belongs to.
-    #[serde(default)]
-    pub incident: Option<u64>,
+    /// Why the connection ended that it is about.
+    #[serde(flatten)]
+    pub diagnosed: EndCauseView,
     /// The evidence in values.
     pub facts: Vec<FactView>,
     /// Requests that it left unanswered.

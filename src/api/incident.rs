@@ -20,6 +20,21 @@ pub struct CauseView {
     pub capped_because: Option<ApiWord>,
 }
 
+/// Why a connection ended, which looks further than its reason: at the ensemble, the paths, and what happened later. All
+/// is null while the connection is open, and when it is no longer kept. To be flattened into what it belongs to.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct EndCauseView {
+    /// The cause.
+    pub cause: Option<CauseView>,
+    /// Who failed first: `client`, `server`, `path_client`, `path_server`, `ensemble`, `zoogate`, `operator` or
+    /// `unknown`.
+    pub first: Option<ApiWord>,
+    /// Where in its life the connection was: `handshake`, `idle`, `in_flight` or `closing`.
+    pub phase: Option<ApiWord>,
+    /// The incident that its end belongs to.
+    pub incident: Option<u64>,
+}
+
 /// Whom an incident is about. Members that make no difference are null.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct SubjectView {

@@ -22,8 +22,8 @@ pub use connection::ConnectionView;
 pub use disconnect::{DisconnectAnswer, DisconnectRequest, DisconnectedList};
 pub use fact::{FactView, RequestView};
 pub use incident::{
-    ActionView, CauseView, CompletenessView, EvidenceView, ImpactView, IncidentView, LostOperationView, OwnActionView,
-    RevisionView, RuledOutView, SeenBeforeView, SubjectView,
+    ActionView, CauseView, CompletenessView, EndCauseView, EvidenceView, ImpactView, IncidentView, LostOperationView,
+    OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
 pub use list::{ApiList, ConnectionList, IncidentList, ListParameters, MoveList, RefusalList, ServerList, SessionList};
 pub use moment::{

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiWord, AtTime, FactView, NamedServer, RequestView};
+use super::{ApiWord, AtTime, EndCauseView, FactView, NamedServer, RequestView};
 
 /// A session that attached to another server than before.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct MoveView {
     /// Its id, in hexadecimal.
     pub session: String,
@@ -34,6 +34,12 @@ pub struct MoveView {
     pub reason: ApiWord,
     /// Why the new server was asked.
     pub routed: ApiWord,
+    /// Why the connection ended that it is about.
+    #[serde(flatten)]
+    pub diagnosed: EndCauseView,
+    /// What shows why the last connection ended, in values.
+    #[serde(default)]
+    pub facts: Vec<FactView>,
 }
 
 /// A refusal of a session because it has moved.
@@ -59,6 +65,9 @@ pub struct RefusalView {
     pub evidence: ApiWord,
     /// How sure that is.
     pub confidence: ApiWord,
+    /// Why the connection ended that it is about.
+    #[serde(flatten)]
+    pub diagnosed: EndCauseView,
     /// The evidence in sentences.
     pub why: Vec<String>,
     /// The same in values.

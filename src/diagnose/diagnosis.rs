@@ -82,11 +82,10 @@ impl Diagnosis {
                 let chosen = matches!(one.routed, RouteReason::PinUnhealthy | RouteReason::Fallback);
                 self.book.moved(one.former.unwrap_or(one.session), chosen);
             }
-            LedgerFinding::SessionMoved(one) => self.book.refused(one.session),
             LedgerFinding::SharedSession { session, .. } => {
                 self.change_later(*session, |event| event.later.shared = true);
             }
-            LedgerFinding::MoveExplained(_) | LedgerFinding::ManyServers { .. } => {}
+            LedgerFinding::SessionMoved(_) | LedgerFinding::MoveExplained(_) | LedgerFinding::ManyServers { .. } => {}
         }
     }
 
@@ -200,6 +199,15 @@ impl Diagnosis {
             }
         }
         self.book.close_over(now, |incident| is_over(incident, watch, now));
+    }
+
+    /// Gives every cause that is waited for, and closes every incident: nothing more will be seen.
+    pub fn conclude(&mut self, now: Timestamp, watch: &EnsembleWatch) {
+        for (_, event) in std::mem::take(&mut self.waiting) {
+            let diagnosed = judge(&event, watch, now);
+            self.enter(now, event, diagnosed);
+        }
+        self.book.close_all(now);
     }
 
     /// First causes since this was asked last.

@@ -192,13 +192,18 @@ impl IncidentBook {
         let JudgedEnd { ended, close, .. } = &event;
         let session = ended.session;
         let is_back = ended.attached_at.is_none() && !follows;
-        let new = session.filter(|_| !is_back).is_some_and(|session| self.go_away(id, session, &event));
+        let lives_at = close.lives_at;
+        let loses = session.filter(|_| !is_back && lives_at.is_none());
+        let new = loses.is_some_and(|session| self.go_away(id, session, &event));
         // Why a connection ended is often known only when its session is back.
         let back_at = event.later.back.map(|back| back.at).filter(|_| new);
         let Some(incident) = self.get_mut(id) else { return };
         let impact = &mut incident.impact;
         impact.connections += 1;
-        impact.sessions += u32::from(new);
+        impact.sessions += u32::from(new || (lives_at.is_some() && session.is_some()));
+        impact.back += u32::from(lives_at.is_some());
+        impact.moved += u32::from(lives_at.is_some_and(|server| server != ended.server));
+        impact.refused += u32::from(ended.reason == EndReason::SessionMoved);
         impact.expired += u32::from(ended.reason == EndReason::SessionExpired);
         impact.ephemerals_at_risk += u32::from(new && close.identity.is_some());
         impact.add_unanswered(&close.unanswered, ended.unanswered_count);
@@ -251,14 +256,6 @@ impl IncidentBook {
         }
     }
 
-    /// A session was refused because it had moved.
-    pub(super) fn refused(&mut self, session: SessionId) {
-        let Some(incident) = self.away.get(&session).map(|away| away.incident) else { return };
-        if let Some(incident) = self.get_mut(incident) {
-            incident.impact.refused += 1;
-        }
-    }
-
     /// Changes what was seen later of the ends of this session by which incidents are judged.
     pub(super) fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
         let judged = self.open.iter_mut().filter_map(|incident| incident.judged.as_mut());
@@ -308,6 +305,13 @@ impl IncidentBook {
                 whole.own_actions.iter_mut().zip(other.own_actions).for_each(|(mine, its)| *mine += its);
             }
             self.keep(other);
+        }
+    }
+
+    /// Closes all incidents: nothing more will be seen.
+    pub(super) fn close_all(&mut self, now: Timestamp) {
+        while !self.open.is_empty() {
+            self.close(0, now);
         }
     }
 

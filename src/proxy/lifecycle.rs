@@ -191,6 +191,8 @@ impl Proxy {
         };
         ticking.abort();
         proxy.tick();
+        // What was waited for is decided with what is known, so that no end goes unsaid.
+        proxy.state.conclude(proxy.clock.now());
         outcome
     }
 }

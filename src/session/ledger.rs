@@ -243,6 +243,13 @@ impl SessionLedger {
         more || !self.over.is_empty()
     }
 
+    /// Decides a part of what waits, with what is known: nothing more will be seen. Whether there is more.
+    pub fn conclude_part(&mut self) -> bool {
+        let more = self.expire_deadlines(Timestamp(u64::MAX), RESOLVED_AT_ONCE);
+        self.resolve_finished_bursts(RESOLVED_AT_ONCE);
+        more || !self.over.is_empty()
+    }
+
     /// Whether something was found out and not polled yet.
     pub fn has_findings(&self) -> bool {
         !self.findings.is_empty()

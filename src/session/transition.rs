@@ -179,6 +179,8 @@ pub struct CloseDetails {
     pub closing: bool,
     /// Who holds the session, when that is known.
     pub identity: Option<HolderIdentity>,
+    /// The server of another connection that carries the session on; None where none does.
+    pub lives_at: Option<ServerId>,
     /// From the end of the session's last connection to the claim of this one; None where none is remembered.
     pub unheard: Option<Duration>,
 }

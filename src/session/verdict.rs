@@ -253,6 +253,8 @@ pub struct SessionMove {
     /// The session that it replaces, where its holder came back with a new one, as ClickHouse's servers do; None when
     /// it is the same as before.
     pub former: Option<SessionId>,
+    /// The connection that it left.
+    pub left: ConnectionId,
     /// The server that it was on.
     pub from: ServerId,
     /// The server that it is on now.

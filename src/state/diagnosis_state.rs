@@ -105,6 +105,15 @@ impl DiagnosisState {
         news.tell(told);
     }
 
+    /// Gives every cause that is waited for, and closes every incident.
+    pub(super) fn conclude(&self, now: Timestamp, watch: &Mutex<EnsembleWatch>, told: impl FnMut(StateChange<'_>)) {
+        let mut diagnosis = lock(&self.diagnosis);
+        diagnosis.conclude(now, &lock(watch));
+        let news = DiagnosisNews::take(&mut diagnosis);
+        drop(diagnosis);
+        news.tell(told);
+    }
+
     /// Reads of causes and incidents. Nothing is formatted meanwhile.
     pub(super) fn with<T>(&self, read: impl FnOnce(&Diagnosis) -> T) -> T {
         read(&lock(&self.diagnosis))

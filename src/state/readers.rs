@@ -1,11 +1,13 @@
 //! What readers copy out of the ledger. Each takes its lock for a short time and formats nothing meanwhile.
 
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use super::TrafficState;
 use super::rows::{ConnectionKey, ConnectionRow, ConnectionSummary, SessionPlace, SessionRow, SessionTimeline};
 use crate::ids::{ConnectionId, SessionId};
 use crate::session::ledger::{LedgerLosses, SessionLedger, SessionState};
+use crate::session::transition::EndedConnection;
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 use crate::time::Timestamp;
 
@@ -84,6 +86,22 @@ impl TrafficState {
     pub fn moves(&self, numbers: &[u64]) -> Vec<SessionMove> {
         let ledger = self.ledger();
         numbers.iter().filter_map(|number| ledger.move_numbered(*number).cloned()).collect()
+    }
+
+    /// Moves as [`TrafficState::moves`] copies them, each with the end of the connection that was left, while that is
+    /// kept.
+    pub fn explained_moves(&self, numbers: &[u64]) -> Vec<(SessionMove, Option<EndedConnection>)> {
+        let ledger = self.ledger();
+        let moves: Vec<SessionMove> =
+            numbers.iter().filter_map(|number| ledger.move_numbered(*number).cloned()).collect();
+        let wanted: HashSet<ConnectionId> = moves.iter().map(|one| one.left).collect();
+        let ends = ledger.ended_connections().filter(|ended| wanted.contains(&ended.connection));
+        let ends: HashMap<ConnectionId, &EndedConnection> = ends.map(|ended| (ended.connection, ended)).collect();
+        let explained = |one: SessionMove| {
+            let end = ends.get(&one.left).map(|ended| (*ended).clone());
+            (one, end)
+        };
+        moves.into_iter().map(explained).collect()
     }
 
     /// The numbers of the newest verdicts that are wanted, in order of time, and whether there are more.

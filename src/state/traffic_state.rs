@@ -136,6 +136,22 @@ impl TrafficState {
         inquiries
     }
 
+    /// Decides everything that waits and closes every incident, and publishes that: zoogate stops.
+    pub fn conclude(&self, now: Timestamp) {
+        loop {
+            let (outcome, more) = {
+                let mut ledger = self.ledger();
+                let more = ledger.conclude_part();
+                (StateOutcome::take(&mut ledger), more)
+            };
+            self.tell(now, outcome);
+            if !more {
+                break;
+            }
+        }
+        self.diagnosis.conclude(now, &self.watch, |change| self.changes.send(change));
+    }
+
     /// Tells the sinks what came of something, and then what there was more of.
     fn tell(&self, now: Timestamp, mut outcome: StateOutcome) -> Vec<ServerId> {
         let mut inquiries = Vec::new();

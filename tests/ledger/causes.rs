@@ -228,3 +228,35 @@ fn a_storm_is_one_incident() {
     let incident = only_incident(&story);
     assert_eq!((incident.cause().code, incident.impact.sessions), (CauseCode::ServerStopped, 10_000));
 }
+
+#[test]
+fn a_session_that_lives_on_elsewhere_is_not_away() {
+    let mut story = Story::diagnosed();
+    let (session, old) = story.create(A);
+    story.create(A);
+    story.wait(100);
+    story.attach(session, B);
+    story.wait(200);
+    story.write(old);
+    story.fin(old);
+    pass(&mut story, 3);
+    let incident = only_incident(&story);
+    assert_eq!(incident.cause().code, CauseCode::StaleConnection);
+    let impact = incident.impact;
+    assert_eq!((impact.sessions, impact.back, impact.moved, impact.refused), (1, 1, 1, 1));
+    assert_eq!(impact.ephemerals_at_risk, 0);
+}
+
+#[test]
+fn a_stop_leaves_no_end_undecided_and_no_incident_open() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(A);
+    story.write(link);
+    story.fin(link);
+    assert_eq!(cause(&story, link), None, "its server is still to be asked");
+    let state = story.diagnosed.take().expect("a story with causes");
+    state.conclude(story.now());
+    story.diagnosed = Some(state);
+    assert!(cause(&story, link).is_some());
+    assert!(incidents(&story).iter().all(|incident| incident.until.is_some()));
+}

@@ -2,7 +2,7 @@
 //! server has been asked for it.
 
 use super::fact::facts;
-use super::incidents::cause;
+use super::incidents::end_cause;
 use super::moment::moment;
 use super::named_server;
 use crate::admin::query::ListFilter;
@@ -76,8 +76,7 @@ fn connection(telemetry: &ProxyTelemetry, row: &ConnectionRow) -> ConnectionView
     let wall_clock = telemetry.wall_clock();
     let (known, phase) = (row.facts(), PhaseFields::of(telemetry, row));
     let ended = matches!(row, ConnectionRow::Ended { .. } | ConnectionRow::Undecided(_));
-    let diagnosed =
-        ended.then(|| telemetry.state().with_diagnosis(|diagnosis| diagnosis.cause(known.connection))).flatten();
+    let diagnosed = ended.then(|| end_cause(telemetry, known.connection)).unwrap_or_default();
     ConnectionView {
         connection: known.connection.0,
         client: known.client.to_string(),
@@ -89,10 +88,7 @@ fn connection(telemetry: &ProxyTelemetry, row: &ConnectionRow) -> ConnectionView
         reason: known.reason.map(ApiWord::from),
         why: phase.decided.map(|one| telemetry.wording(one.server, one.ended_at).sentence(&one.facts)),
         confidence: phase.decided.map(|one| one.confidence.label().into()),
-        cause: diagnosed.map(|one| cause(telemetry, one.cause)),
-        first: diagnosed.map(|one| one.first.label().into()),
-        phase: diagnosed.map(|one| one.phase.label().into()),
-        incident: diagnosed.and_then(|one| one.incident),
+        diagnosed,
         facts: phase.decided.map_or_else(Vec::new, |one| facts(telemetry, &one.facts, one.ended_at)),
         unanswered: phase.unanswered,
         in_flight: phase.in_flight,

@@ -5,18 +5,30 @@ use super::moment::moment;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{
-    ActionView, ApiList, CauseView, CompletenessView, EvidenceView, ImpactView, IncidentList, IncidentView,
-    LostOperationView, OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
+    ActionView, ApiList, CauseView, CompletenessView, EndCauseView, EvidenceView, ImpactView, IncidentList,
+    IncidentView, LostOperationView, OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
 use crate::diagnose::{
     CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, JudgedCause, OwnAction,
 };
+use crate::ids::ConnectionId;
 use crate::observe::{ProxyTelemetry, incident_summary};
 use crate::session::fact::{Fact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 
+/// Why a connection ended, while that is kept.
+pub(super) fn end_cause(telemetry: &ProxyTelemetry, connection: ConnectionId) -> EndCauseView {
+    let known = telemetry.state().with_diagnosis(|diagnosis| diagnosis.cause(connection));
+    known.map_or_else(EndCauseView::default, |known| EndCauseView {
+        cause: Some(cause(telemetry, known.cause)),
+        first: Some(known.first.label().into()),
+        phase: Some(known.phase.label().into()),
+        incident: known.incident,
+    })
+}
+
 /// A cause as the API shows it.
-pub(super) fn cause(telemetry: &ProxyTelemetry, one: JudgedCause) -> CauseView {
+fn cause(telemetry: &ProxyTelemetry, one: JudgedCause) -> CauseView {
     CauseView {
         code: one.code.label().into(),
         since: moment(&telemetry.wall_clock(), one.since),

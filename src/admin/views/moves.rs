@@ -1,6 +1,7 @@
 //! `/api/moves` and `/api/session-moved`: what happened to sessions, in order of time.
 
 use super::fact::facts;
+use super::incidents::end_cause;
 use super::moment::moment;
 use super::named_server;
 use super::request::request;
@@ -9,10 +10,11 @@ use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, MoveList, MoveView, RefusalList, RefusalView};
 use crate::observe::ProxyTelemetry;
+use crate::session::transition::EndedConnection;
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 use crate::state::PENDING;
 
-pub(super) fn session_move(telemetry: &ProxyTelemetry, one: &SessionMove) -> MoveView {
+pub(super) fn session_move(telemetry: &ProxyTelemetry, one: &SessionMove, end: Option<&EndedConnection>) -> MoveView {
     MoveView {
         session: one.session.to_string(),
         former_session: one.former.map(|former| former.to_string()),
@@ -27,6 +29,8 @@ pub(super) fn session_move(telemetry: &ProxyTelemetry, one: &SessionMove) -> Mov
         unanswered: one.unanswered_count,
         reason: one.reason.map_or(PENDING, |reason| reason.label()).into(),
         routed: one.routed.label().into(),
+        diagnosed: end_cause(telemetry, one.left),
+        facts: end.map_or_else(Vec::new, |end| facts(telemetry, &end.facts, end.ended_at)),
     }
 }
 
@@ -43,8 +47,10 @@ pub(in crate::admin) fn moves(telemetry: &ProxyTelemetry, filter: &ListFilter) -
             && filter.reason_fits(Some(one.reason.map_or(PENDING, |reason| reason.label())))
     };
     let numbers = telemetry.state().move_numbers(filter.limit, fits);
-    let view = |telemetry: &ProxyTelemetry, one: &SessionMove| row_text(&session_move(telemetry, one));
-    StreamedList::new(MoveList::MEMBER, numbers, |telemetry, some| telemetry.state().moves(some), view)
+    let view = |telemetry: &ProxyTelemetry, (one, end): &(SessionMove, Option<EndedConnection>)| {
+        row_text(&session_move(telemetry, one, end.as_ref()))
+    };
+    StreamedList::new(MoveList::MEMBER, numbers, |telemetry, some| telemetry.state().explained_moves(some), view)
 }
 
 pub(super) fn refusal(telemetry: &ProxyTelemetry, verdict: &SessionMovedRefusal) -> RefusalView {
@@ -59,6 +65,7 @@ pub(super) fn refusal(telemetry: &ProxyTelemetry, verdict: &SessionMovedRefusal)
         at: moment(&wall_clock, verdict.at),
         evidence: verdict.evidence.label().into(),
         confidence: verdict.confidence.label().into(),
+        diagnosed: end_cause(telemetry, verdict.connection),
         why: telemetry.wording(verdict.server, verdict.at).clauses(&verdict.facts),
         facts: facts(telemetry, &verdict.facts, verdict.at),
         unanswered: verdict.unanswered_count,

@@ -52,7 +52,8 @@ fn timeline(telemetry: &ProxyTelemetry, session_detail: &SessionTimeline) -> Vec
         happened.push((attachment.claim.claimed_at, TimelineEvent::Attach(attach(telemetry, attachment))));
     }
     for one in &session_detail.moves {
-        happened.push((one.at, TimelineEvent::Move(session_move(telemetry, one))));
+        let end = session_detail.ended.iter().find(|ended| ended.connection == one.left);
+        happened.push((one.at, TimelineEvent::Move(session_move(telemetry, one, end))));
     }
     for verdict in &session_detail.verdicts {
         happened.push((verdict.at, TimelineEvent::SessionMoved(refusal(telemetry, verdict))));

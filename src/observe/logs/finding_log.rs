@@ -226,6 +226,7 @@ mod tests {
             unanswered_pings: 0,
             closing: false,
             identity: None,
+            lives_at: None,
             unheard: None,
         }
     }
@@ -235,6 +236,7 @@ mod tests {
         let one = SessionMove {
             session: SESSION,
             former: None,
+            left: ConnectionId(3),
             from: ServerId(0),
             to: ServerId(1),
             at: Timestamp::ZERO,

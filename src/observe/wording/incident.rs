@@ -29,7 +29,8 @@ pub fn incident_summary(servers: &[String], incident: &Incident) -> String {
 
 /// What was lost, in numbers.
 fn cost(impact: &Impact) -> String {
-    let mut parts = vec![format!("{} connections of {} sessions ended", impact.connections, impact.sessions)];
+    let mut parts =
+        vec![format!("{} of {} ended", count(impact.connections, "connection"), count(impact.sessions, "session"))];
     let counts = [
         (impact.back, "back"),
         (impact.moved, "moved to another server"),
@@ -40,13 +41,19 @@ fn cost(impact: &Impact) -> String {
     if impact.unanswered > 0 {
         let ephemeral = impact.operations.iter().filter(|operation| operation.ephemeral).count();
         let made = if ephemeral > 0 { format!(", {ephemeral} of them ephemeral creates") } else { String::new() };
-        parts.push(format!("{} requests without a reply{made}", impact.unanswered));
+        parts.push(format!("{} without a reply{made}", count(impact.unanswered, "request")));
     }
     if !impact.longest_gap.is_zero() {
         parts.push(format!("longest without a connection {}", ms(impact.longest_gap)));
     }
     if impact.ephemerals_at_risk > 0 {
-        parts.push(format!("{} sessions with ephemeral nodes still away", impact.ephemerals_at_risk));
+        parts.push(format!("{} with ephemeral nodes still away", count(impact.ephemerals_at_risk, "session")));
     }
     parts.join(", ")
+}
+
+/// A number of things.
+fn count(number: u32, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
 }

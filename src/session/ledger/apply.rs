@@ -138,6 +138,7 @@ impl SessionLedger {
         let one = SessionMove {
             session,
             former: None,
+            left: before.connection,
             from: before.claim.server,
             to: claim.server,
             at: now,
@@ -148,14 +149,14 @@ impl SessionLedger {
             routed: claim.routed,
             identity: self.record(session).and_then(SessionRecord::identity),
         };
-        self.note_move(one, before.connection);
+        self.note_move(one);
     }
 
     /// Remembers a move, and that its reason follows when that is not known yet.
-    pub(super) fn note_move(&mut self, one: SessionMove, left: ConnectionId) {
+    pub(super) fn note_move(&mut self, one: SessionMove) {
         // The reason of the end is decided later; the move is reported now, and once more when its reason is known.
         if one.reason.is_none() {
-            self.unexplained.insert(left, self.moves.next_number());
+            self.unexplained.insert(one.left, self.moves.next_number());
         }
         self.moves.push(one.clone());
         self.findings.push(LedgerFinding::Moved(one));

@@ -261,6 +261,10 @@ impl SessionLedger {
             unanswered_pings: close.end.unanswered_pings,
             closing: close.end.closing,
             identity: record.and_then(SessionRecord::identity),
+            lives_at: record.into_iter().flat_map(SessionRecord::attachments).find_map(|other| {
+                let carries = other.connection != close.connection && other.is_attached();
+                carries.then_some(other.claim.server)
+            }),
             unheard: last.map(|at| close.claim.claimed_at.since(at)),
         }
     }

@@ -28,6 +28,7 @@ impl SessionLedger {
         let one = SessionMove {
             session,
             former: Some(former),
+            left: before.connection,
             from: before.claim.server,
             to: current.claim.server,
             at,
@@ -38,6 +39,6 @@ impl SessionLedger {
             routed: current.claim.routed,
             identity: self.session(session).and_then(SessionRecord::identity),
         };
-        self.note_move(one, before.connection);
+        self.note_move(one);
     }
 }
