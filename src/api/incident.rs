@@ -51,6 +51,9 @@ pub struct SubjectView {
 pub struct EvidenceView {
     /// The number by which it is cited.
     pub n: u32,
+    /// When, where it was at a moment.
+    #[serde(flatten)]
+    pub at: AtTime,
     /// Who saw it: `traffic`, `probe`, `server`, `kernel` or `zoogate`.
     pub source: ApiWord,
     /// What kind of fact it is.

@@ -18,7 +18,7 @@ use super::verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, Judge
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
-use crate::session::verdict::RouteReason;
+use crate::session::verdict::{EndReason, RouteReason};
 use crate::time::Timestamp;
 
 /// How long a first cause waits for more to be seen.
@@ -26,7 +26,7 @@ pub const FIRST_CAUSE: Duration = Duration::from_millis(1_500);
 /// Between two looks at what is open.
 const LOOKS: Duration = Duration::from_millis(250);
 /// Ends whose first cause waits, of each kind; further ones are judged at once.
-pub const WAITING_ENDS: usize = 4_096;
+pub const WAITING_ENDS: usize = 1_024;
 /// Causes of ended connections that are kept, the newest.
 pub const CAUSES_KEPT: usize = 10_000;
 
@@ -58,8 +58,10 @@ pub struct Diagnosis {
     book: IncidentBook,
     causes: HashMap<ConnectionId, EndCause, RandomState>,
     order: VecDeque<ConnectionId>,
-    /// Ends that are not decided, or whose client may come back in a moment, oldest first.
-    waiting: VecDeque<(Timestamp, JudgedEnd)>,
+    /// Ends that are not decided, or whose client may come back in a moment.
+    waiting: HashMap<ConnectionId, Box<JudgedEnd>, RandomState>,
+    /// When each of them is due, in order; those that are decided meanwhile are passed over.
+    due: VecDeque<(Timestamp, ConnectionId)>,
     looked_at: Timestamp,
     /// First causes that nobody has taken yet.
     entered: Vec<CauseCode>,
@@ -68,10 +70,19 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// A connection has ended and the ledger waits for more before it decides why.
     pub fn end_undecided(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails) {
-        let event = JudgedEnd { ended, close, later: LaterSigns::default(), undecided: true };
-        if self.waiting.len() < WAITING_ENDS {
-            self.waiting.push_back((now.after(FIRST_CAUSE), event));
+        // Without room its cause is found when its reason is decided.
+        let _ = self.wait(now, JudgedEnd { ended, close, later: LaterSigns::default(), undecided: true });
+    }
+
+    /// Keeps an end until its first cause is due; gives it back where there is no room.
+    fn wait(&mut self, now: Timestamp, event: JudgedEnd) -> Option<JudgedEnd> {
+        if self.waiting.len() >= WAITING_ENDS || self.due.len() >= 2 * WAITING_ENDS {
+            return Some(event);
         }
+        let connection = event.ended.connection;
+        self.due.push_back((now.after(FIRST_CAUSE), connection));
+        self.waiting.insert(connection, Box::new(event));
+        None
     }
 
     /// Takes what the ledger found out.
@@ -117,28 +128,35 @@ impl Diagnosis {
     }
 
     fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
-        let waiting = self.waiting.iter_mut().map(|(_, event)| event);
-        waiting.filter(|event| event.ended.session == Some(session)).for_each(&change);
+        let waiting = self.waiting.values_mut();
+        waiting.filter(|event| event.ended.session == Some(session)).for_each(|event| change(event));
         self.book.change_later(session, change);
     }
 
     fn ended(&mut self, now: Timestamp, ended: &EndedConnection, close: &CloseDetails, watch: &EnsembleWatch) {
         let connection = ended.connection;
+        if ended.reason == EndReason::Closed {
+            // By far the most ends are these, and they need no rule.
+            self.waiting.remove(&connection);
+            let (code, phase) = (CauseCode::SessionClosed, ConnectionPhase::Closing);
+            let (since, confidence) = (ended.ended_at, ended.confidence);
+            let cause = JudgedCause { code, since, confidence, capped_because: None };
+            let known = self.causes.get(&connection).and_then(|known| known.incident);
+            return self
+                .note_cause(connection, EndCause { cause, first: FailureOrigin::of(code), phase, incident: known });
+        }
         let mut event =
             JudgedEnd { ended: ended.clone(), close: close.clone(), later: LaterSigns::default(), undecided: false };
         // What it waited for has come; what was seen of its session meanwhile stays.
-        if let Some(place) = self.waiting.iter().position(|(_, event)| event.ended.connection == connection) {
-            event.later = self.waiting.remove(place).map(|(_, event)| event.later).unwrap_or_default();
-        }
+        event.later = self.waiting.remove(&connection).map(|event| event.later).unwrap_or_default();
         let diagnosed = judge(&event, watch, now);
         if let Some(known) = self.causes.get(&connection).copied() {
             return self.decided(now, known, event, diagnosed);
         }
         let (code, capped) = (diagnosed.cause.code, diagnosed.cause.capped_because);
         let may_return = code == CauseCode::ClientCrashed && capped == Some(CapReason::EvidencePending);
-        if may_return && self.waiting.len() < WAITING_ENDS {
-            self.waiting.push_back((now.after(FIRST_CAUSE), event));
-        } else {
+        let event = if may_return { self.wait(now, event) } else { Some(event) };
+        if let Some(event) = event {
             self.enter(now, event, diagnosed);
         }
     }
@@ -160,11 +178,15 @@ impl Diagnosis {
 
     fn enter(&mut self, now: Timestamp, event: JudgedEnd, diagnosed: Diagnosed) {
         let (connection, cause) = (event.ended.connection, diagnosed.cause);
-        self.entered.push(cause.code);
         let phase = phase(&event);
         let incident = self.book.enter(now, event, diagnosed, phase);
         let cause = EndCause { cause, first: FailureOrigin::of(cause.code), phase, incident };
+        self.note_cause(connection, cause);
+    }
+
+    fn note_cause(&mut self, connection: ConnectionId, cause: EndCause) {
         if self.causes.insert(connection, cause).is_none() {
+            self.entered.push(cause.cause.code);
             self.order.push_back(connection);
         }
         if self.order.len() > CAUSES_KEPT
@@ -176,10 +198,12 @@ impl Diagnosis {
 
     /// Gives first causes that are due, looks at the open incidents again, and closes those that are over.
     pub fn tick(&mut self, now: Timestamp, watch: &EnsembleWatch) {
-        while self.waiting.front().is_some_and(|(due, _)| *due <= now) {
-            let Some((_, event)) = self.waiting.pop_front() else { break };
+        while self.due.front().is_some_and(|(due, _)| *due <= now) {
+            let Some(event) = self.due.pop_front().and_then(|(_, connection)| self.waiting.remove(&connection)) else {
+                continue;
+            };
             let diagnosed = judge(&event, watch, now);
-            self.enter(now, event, diagnosed);
+            self.enter(now, *event, diagnosed);
         }
         if now.since(self.looked_at) < LOOKS {
             return;
@@ -203,9 +227,10 @@ impl Diagnosis {
 
     /// Gives every cause that is waited for, and closes every incident: nothing more will be seen.
     pub fn conclude(&mut self, now: Timestamp, watch: &EnsembleWatch) {
-        for (_, event) in std::mem::take(&mut self.waiting) {
+        for (_, connection) in std::mem::take(&mut self.due) {
+            let Some(event) = self.waiting.remove(&connection) else { continue };
             let diagnosed = judge(&event, watch, now);
-            self.enter(now, event, diagnosed);
+            self.enter(now, *event, diagnosed);
         }
         self.book.close_all(now);
     }

@@ -44,9 +44,9 @@ impl IncidentKey {
         }
     }
 
-    /// Whether it is about the whole ensemble.
+    /// Whether it is about the ensemble's leader or quorum, which explains the states of single servers.
     pub(super) fn is_ensemble(&self) -> bool {
-        self.scope == CauseScope::Ensemble
+        self.family == CauseCode::QuorumLost
     }
 
     /// Whether it is about a server's state, which the ensemble's trouble explains as well.
@@ -73,6 +73,8 @@ fn family(code: CauseCode) -> CauseCode {
         C::ClientPaused | C::ClientCrashed | C::PathClientCut | C::PathClientReset | C::ClientLeft | C::ClientMoved => {
             C::ClientPaused
         }
+        // Slow writes say nothing of servers that are down.
+        C::SlowQuorum => C::SlowQuorum,
         _ if code.scope() == CauseScope::Ensemble => C::QuorumLost,
         _ if code.scope() == CauseScope::Zoogate => C::ZoogateStopped,
         other => other,

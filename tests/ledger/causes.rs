@@ -260,3 +260,19 @@ fn a_stop_leaves_no_end_undecided_and_no_incident_open() {
     assert!(cause(&story, link).is_some());
     assert!(incidents(&story).iter().all(|incident| incident.until.is_some()));
 }
+
+#[test]
+fn slow_writes_at_one_server_and_another_that_stopped_are_two_incidents() {
+    let mut story = Story::diagnosed();
+    let (_, slow) = story.create(A);
+    let (_, stopped) = story.create(B);
+    story.write(slow);
+    pass(&mut story, 2);
+    story.set(B, ServerHealth::Refusing);
+    story.look_around();
+    story.fin(stopped);
+    story.leave(slow);
+    pass(&mut story, 3);
+    let codes: Vec<CauseCode> = incidents(&story).iter().map(|incident| incident.cause().code).collect();
+    assert_eq!(codes, [CauseCode::SlowQuorum, CauseCode::ServerStopped]);
+}

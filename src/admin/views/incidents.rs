@@ -13,8 +13,9 @@ use crate::diagnose::{
 };
 use crate::ids::ConnectionId;
 use crate::observe::{ProxyTelemetry, incident_summary};
-use crate::session::fact::{Fact, WatchFact};
+use crate::session::fact::{Fact, FactValue, WatchFact};
 use crate::session::probe_result::ServerHealth;
+use crate::time::Timestamp;
 
 /// Why a connection ended, while that is kept.
 pub(super) fn end_cause(telemetry: &ProxyTelemetry, connection: ConnectionId) -> EndCauseView {
@@ -49,11 +50,20 @@ fn source(fact: &Fact) -> &'static str {
     }
 }
 
+/// The moment that a fact is about, where it is about one.
+fn moment_of(fact: &Fact, ended_at: Timestamp) -> Option<Timestamp> {
+    fact.values().into_iter().find_map(|(_, value)| match value {
+        FactValue::Offset(offset) => Some(offset.from(ended_at)),
+        _ => None,
+    })
+}
+
 fn evidence(telemetry: &ProxyTelemetry, incident: &Incident) -> Vec<EvidenceView> {
     let facts = &incident.diagnosed.facts;
     let sentences = telemetry.wording(incident.server, incident.judged_at).clauses(facts);
     let view = |((n, fact), text): ((u32, &Fact), String)| EvidenceView {
         n,
+        at: moment(&telemetry.wall_clock(), moment_of(fact, incident.judged_at)),
         source: source(fact).into(),
         kind: fact.kind().into(),
         text,

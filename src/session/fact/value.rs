@@ -23,6 +23,14 @@ impl EndOffset {
     }
 }
 
+impl EndOffset {
+    /// The moment that lies so far from an end.
+    pub fn from(self, end: Timestamp) -> Timestamp {
+        let nanos = self.0.unsigned_abs().saturating_mul(1_000_000);
+        if self.0 > 0 { end.after(Duration::from_nanos(nanos)) } else { Timestamp(end.0.saturating_sub(nanos)) }
+    }
+}
+
 /// A fact's value, with its unit.
 #[derive(Clone, PartialEq, Debug)]
 pub enum FactValue {
