@@ -7,14 +7,14 @@ mod quantity;
 
 use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
 use crate::control::connection_control;
-use crate::diagnose::{diagnosis, impact, incident, incident_book};
+use crate::diagnose::{diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline};
 use crate::observe::logs::{finding_log, log_throttle, logging};
 use crate::observe::wall_clock;
 use crate::proxy::accept::client_listener;
 use crate::proxy::claim::{older_connections, upstream_connect};
 use crate::proxy::network::socket;
 use crate::proxy::opening::{first_frame, read_ahead};
-use crate::proxy::probe::{loop_suspect, prober};
+use crate::proxy::probe::{details_prober, loop_suspect, path_sampler, prober};
 use crate::proxy::relay::{half_pipe, live_sink};
 use crate::proxy::shared::{claim_registry, descriptors, loop_detector, own_pause, proxy_state};
 use crate::proxy::{connection, relay};
@@ -100,6 +100,23 @@ bounds! {
         "one at a time, and a new one at most every {apart}; a server that does not answer is probed again on a new \
          one after `probe.timeout`, then after twice as long each time, up to {longest}",
         "`zoogate_probe_results_total`";
+    "questions about a server's details" [
+        apart: time details_prober::DETAILS_EVERY, refused: time details_prober::REFUSED_FOR, read: bytes details_prober::DETAILS_CAP,
+        version: bytes server_details::VERSION_BYTES,
+    ]
+        "one connection at a time, beside the probe's, every {apart} while the server serves; a word that it does not \
+         allow is not asked again for {refused}. {read} of an answer are read, and {version} kept of a server's version",
+        "";
+    "connections to servers whose round trips and retransmissions are sampled" [
+        sampled: count path_sampler::CONNECTIONS_SAMPLED, apart: time path_sampler::PATHS_EVERY, trouble: time path_sampler::PATHS_IN_TROUBLE,
+    ]
+        "{sampled} to each port, every {apart}, or every {trouble} while a server does not answer",
+        "";
+    "history of the ensemble" [
+        events: count timeline::EVENTS_KEPT, spans: count health_span::SPANS_KEPT, leaders: count leader_history::LEADERS_KEPT,
+    ]
+        "the newest {events} events, {spans} states of each server, {leaders} changes of the leader",
+        "`forgotten` in `/api/ensemble`";
     "a server that leads back to zoogate" [
         waits: time loop_detector::RECENT, words: count loop_suspect::TRIAL_WORDS, pause: time loop_suspect::AFTER_TRIAL,
         enough: count loop_suspect::ENOUGH, again: time loop_suspect::AFTER_PROOF,

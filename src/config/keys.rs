@@ -146,6 +146,15 @@ pub struct ProbeKeys {
     /// Time limit of a probe, connecting included.
     #[arg(id = "probe.timeout", long = "probe-timeout", value_name = "TIME", help_heading = HEADING)]
     pub timeout: Option<Period>,
+
+    /// Whether servers are asked for details too (`mntr`, `conf`, `cons`), every half a minute.
+    ///
+    /// Nothing depends on it: a server that does not allow a word is not asked it again for ten minutes.
+    #[arg(
+        id = "probe.details", long = "probe-details", value_name = "BOOL", help_heading = HEADING,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub details: Option<bool>,
 }
 
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
@@ -207,7 +216,7 @@ impl ConfigKeys {
             },
             metrics: MetricsKeys { sessions: Some(100) },
             ledger: LedgerKeys { sessions: Some(100_000), keep_ended: seconds(15 * 60) },
-            probe: ProbeKeys { interval: seconds(1), timeout: seconds(1) },
+            probe: ProbeKeys { interval: seconds(1), timeout: seconds(1), details: Some(true) },
             connections: ConnectionKeys {
                 max: Some(65_536),
                 per_address: Some(0),

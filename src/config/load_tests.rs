@@ -130,7 +130,7 @@ fn errors_in_the_file_name_their_place() {
     let unknown = error(&format!("{LEAST}\n[probe]\nintervall = \"2s\"\n"));
     assert_eq!(
         unknown,
-        "z.toml:5:1: probe.intervall: unknown key `intervall`, expected `interval` or `timeout`\n  \
+        "z.toml:5:1: probe.intervall: unknown key `intervall`, expected one of `interval`, `timeout`, `details`\n  \
          5 | intervall = \"2s\"\n      ^^^^^^^^^"
     );
     let unit = error(&format!("{LEAST}[probe]\ninterval = \"2\"\n"));

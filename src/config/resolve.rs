@@ -54,6 +54,7 @@ pub(super) fn resolve(keys: &ConfigKeys) -> Result<Settings, KeyProblem> {
         probe: ProbeSettings {
             interval: time("probe.interval", keys.probe.interval, SHORTEST_PROBE)?,
             timeout: time("probe.timeout", keys.probe.timeout, SHORTEST_PROBE)?,
+            details: set("probe.details", keys.probe.details)?,
         },
         connections: ConnectionSettings {
             max: at_least_one("connections.max", keys.connections.max)?,

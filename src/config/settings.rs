@@ -110,6 +110,8 @@ pub struct ProbeSettings {
     pub interval: Duration,
     /// How long a probe may take, connecting included.
     pub timeout: Duration,
+    /// Whether servers are asked for details too.
+    pub details: bool,
 }
 
 /// What one connection may use.

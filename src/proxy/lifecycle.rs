@@ -13,7 +13,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::accept::host_monitor;
 use super::clock::Clock;
 use super::network::socket::Reservation;
+use super::probe::details_prober::DetailsProber;
 use super::probe::loop_suspect::LoopSuspect;
+use super::probe::path_sampler::PathSampler;
 use super::probe::prober::Prober;
 use super::shared::proxy_state::ProxyState;
 use super::worker::Worker;
@@ -159,8 +161,13 @@ impl Proxy {
             tokio::spawn(prober.run());
             let suspect = LoopSuspect { proxy: Arc::clone(proxy), server: ServerId(place as u16) };
             tokio::spawn(suspect.run());
+            if proxy.settings.probe.details {
+                let details = DetailsProber { proxy: Arc::clone(proxy), server: ServerId(place as u16) };
+                tokio::spawn(details.run());
+            }
         }
         let ticking = tokio::spawn(every(TICK, Arc::clone(proxy), ProxyState::tick));
+        tokio::spawn(PathSampler::new(Arc::clone(proxy)).run());
         tokio::spawn(host_monitor::monitor_host(Arc::clone(proxy), self.addresses()));
         // A relay sleeps while nothing moves, so a server that is silent would never wake it: it has to be woken from
         // here.

@@ -208,7 +208,7 @@ impl<S: EventSink> RecordVisitor for RequestReader<'_, S> {
     fn head(&mut self, head: RequestHead, len: u32) -> BodyPlan {
         self.talk.request = RequestFrame { head, len, parts: 0 };
         if head.xid == Xid::PING && head.op == OpCode::PING {
-            self.talk.pings.push(self.now);
+            self.talk.pings.push(self.now, self.talk.pending.len() > 0);
             // A client pings when it has nothing else to do: the time to give memory back, unless a reply is half
             // read whose request has its path there.
             if self.talk.reply.request.is_none() {

@@ -26,6 +26,12 @@ pub trait EventSink {
     /// Something happened.
     fn on_event(&mut self, event: Event<'_>);
 
+    /// A ping was answered that was sent at that moment while no request waited: how long the server itself takes.
+    #[inline]
+    fn on_ping(&mut self, sent_at: Timestamp) {
+        let _ = sent_at;
+    }
+
     /// A turn is over, in which either side's bytes were read as far as they had come.
     #[inline]
     fn on_turn(&mut self, turn: InspectedTurn) {

@@ -13,13 +13,17 @@ pub(super) struct PendingPings {
     sent_at: [Timestamp; TIMED],
     /// Place of the oldest; < TIMED.
     first: u8,
+    /// Whether one of them was sent while a request waited: servers answer a connection's frames in order, so its answer
+    /// says nothing of its own.
+    is_behind: bool,
     waiting: u32,
 }
 
 impl PendingPings {
-    /// A ping passed.
+    /// A ping passed, perhaps behind a request that waits for its answer.
     #[inline]
-    pub(super) fn push(&mut self, now: Timestamp) {
+    pub(super) fn push(&mut self, now: Timestamp, is_behind: bool) {
+        self.is_behind = is_behind || (self.is_behind && self.waiting > 0);
         if (self.waiting as usize) < TIMED {
             self.sent_at[(usize::from(self.first) + self.waiting as usize) % TIMED] = now;
         }
@@ -37,6 +41,12 @@ impl PendingPings {
         let sent_at = self.sent_at[usize::from(self.first)];
         self.first = (self.first + 1) % TIMED as u8;
         (sent_at != Timestamp::ZERO).then_some(sent_at)
+    }
+
+    /// Whether one of those that wait was sent behind a request, or the last one was.
+    #[inline]
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     /// When the oldest that waits was sent; None when none waits. Zero where that was not kept.
@@ -60,8 +70,8 @@ mod tests {
         let mut pings = PendingPings::default();
         assert_eq!(pings.pop(), None);
         for round in 1..10 {
-            pings.push(Timestamp(round));
-            pings.push(Timestamp(round + 100));
+            pings.push(Timestamp(round), false);
+            pings.push(Timestamp(round + 100), false);
             assert_eq!(pings.pop(), Some(Timestamp(round)));
             assert_eq!(pings.pop(), Some(Timestamp(round + 100)));
         }
@@ -71,13 +81,24 @@ mod tests {
     fn a_flood_is_counted_and_never_mistimed() {
         let mut pings = PendingPings::default();
         for at in 1..=1_000_000 {
-            pings.push(Timestamp(at));
+            pings.push(Timestamp(at), false);
         }
         for _ in 0..1_000_000 {
             assert_eq!(pings.pop(), None);
         }
         assert_eq!(pings.waiting(), 0);
-        pings.push(Timestamp(5));
+        pings.push(Timestamp(5), false);
         assert_eq!(pings.pop(), Some(Timestamp(5)));
+    }
+
+    #[test]
+    fn pings_behind_a_request_are_told_from_others() {
+        let mut pings = PendingPings::default();
+        pings.push(Timestamp(1), true);
+        pings.push(Timestamp(2), false);
+        assert_eq!((pings.is_behind(), pings.pop()), (true, Some(Timestamp(1))));
+        assert_eq!((pings.is_behind(), pings.pop()), (true, Some(Timestamp(2))));
+        pings.push(Timestamp(3), false);
+        assert_eq!((pings.is_behind(), pings.pop()), (false, Some(Timestamp(3))));
     }
 }

@@ -3,24 +3,18 @@
 //!
 //! A client that finds the queue full is not refused: its kernel knocks again, a second later at first. Nothing of
 //! that reaches the listener; `ListenOverflows` of `/proc/net/netstat` counts it for all sockets in the network
-//! namespace together. So the sockets themselves are asked for, through `sock_diag(7)`, which takes no privilege.
+//! namespace together. So the sockets themselves are asked for.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, AF_NETLINK, IPPROTO_TCP};
+use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
-use netlink_packet_sock_diag::message::SockDiagMessage;
-use socket2::{Domain, Protocol, Socket, Type};
 
-/// `NETLINK_SOCK_DIAG`
-const SOCK_DIAG: i32 = 4;
-/// Largest datagram that the kernel sends.
-const LARGEST_DATAGRAM: usize = 32 * 1024;
+use crate::proxy::network::socket_diag::SocketDiag;
 
 /// What was found at one address since it was last looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +31,7 @@ pub(super) struct QueueOverflow {
 #[derive(Debug)]
 pub(super) struct AcceptQueues {
     addresses: Vec<SocketAddr>,
-    kernel: Socket,
+    kernel: SocketDiag,
     /// What each socket had dropped when it was last looked at, by its inode.
     seen: HashMap<u32, u32>,
 }
@@ -48,10 +42,7 @@ impl AcceptQueues {
     /// # Errors
     /// The kernel's, where it was built without `sock_diag` or does not allow it.
     pub(in crate::proxy) fn of(addresses: Vec<SocketAddr>) -> io::Result<Self> {
-        let kernel = Socket::new(Domain::from(i32::from(AF_NETLINK)), Type::DGRAM, Some(Protocol::from(SOCK_DIAG)))?;
-        // What is asked for is there when the question has been taken: nothing is ever waited for.
-        kernel.set_nonblocking(true)?;
-        Ok(Self { addresses, kernel, seen: HashMap::new() })
+        Ok(Self { addresses, kernel: SocketDiag::open()?, seen: HashMap::new() })
     }
 
     /// Looks at every address. What sockets have dropped that were closed meanwhile is not known.
@@ -85,52 +76,17 @@ impl AcceptQueues {
     fn ask(&self, address: SocketAddr, mut look: impl FnMut(&InetResponse)) -> io::Result<()> {
         let (family, any) =
             if address.is_ipv4() { (AF_INET, SocketId::new_v4()) } else { (AF_INET6, SocketId::new_v6()) };
-        let mut question = NetlinkMessage::from(SockDiagMessage::InetRequest(InetRequest {
+        let question = InetRequest {
             family,
             protocol: IPPROTO_TCP,
             extensions: ExtensionFlags::SKMEMINFO,
             states: StateFlags::LISTEN,
             socket_id: SocketId { source_port: address.port(), ..any },
-        }));
-        question.header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        question.finalize();
-        let mut bytes = vec![0; question.buffer_len()];
-        question.serialize(&mut bytes);
-        let mut kernel = &self.kernel;
-        kernel.write_all(&bytes)?;
-        bytes.resize(LARGEST_DATAGRAM, 0);
-        loop {
-            match kernel.read(&mut bytes) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => {
-                    if read_messages(&bytes[..read?], &mut look)?.is_break() {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Has `look` look at the sockets in a piece of an answer; Break where the answer ends.
-///
-/// # Errors
-/// The kernel's, which it may give instead of an answer or at its end, and bytes that are no messages.
-fn read_messages(mut piece: &[u8], look: &mut impl FnMut(&InetResponse)) -> io::Result<ControlFlow<()>> {
-    loop {
-        let strange = |error| io::Error::new(ErrorKind::InvalidData, error);
-        let message = NetlinkMessage::deserialize(piece).map_err(strange)?;
-        match message.payload {
-            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => look(&socket),
-            NetlinkPayload::Error(error) => return Err(error.to_io()),
-            NetlinkPayload::Done(end) if end.code == 0 => return Ok(ControlFlow::Break(())),
-            NetlinkPayload::Done(end) => return Err(io::Error::from_raw_os_error(end.code.wrapping_neg())),
-            _ => {}
-        }
-        match piece.get((message.header.length as usize).next_multiple_of(4)..) {
-            None | Some([]) => return Ok(ControlFlow::Continue(())),
-            Some(rest) => piece = rest,
-        }
+        };
+        self.kernel.ask(question, |socket| {
+            look(socket);
+            ControlFlow::Continue(())
+        })
     }
 }
 
@@ -138,6 +94,8 @@ fn read_messages(mut piece: &[u8], look: &mut impl FnMut(&InetResponse)) -> io::
 mod tests {
     use std::net::TcpStream;
     use std::time::{Duration, Instant};
+
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
 
@@ -212,46 +170,5 @@ mod tests {
             assert!(both.times > 0, "{both:?} of {rooms:?}");
             assert_eq!(both.waiting as usize, clients.len(), "{both:?} of {rooms:?}");
         }
-    }
-
-    #[test]
-    fn bytes_that_are_cut_or_strange_are_no_queue() {
-        let socket = [&[AF_INET][..], &[0; 71]].concat();
-        let body = [&socket[..], &40_u16.to_ne_bytes(), &7_u16.to_ne_bytes(), &[9; 36]].concat();
-        let whole = message(20, &body);
-        let mut seen = Vec::new();
-        let mut look = |socket: &InetResponse| seen.push(socket.nlas.clone());
-        assert!(read_messages(&whole, &mut look).unwrap().is_continue());
-        for len in 0..whole.len() {
-            assert!(read_messages(&whole[..len], &mut look).is_err(), "{len} bytes");
-        }
-        // Messages that are whole, with less in them.
-        for len in (0..body.len()).filter(|len| *len != socket.len()) {
-            assert!(read_messages(&message(20, &body[..len]), &mut look).is_err(), "{len} bytes");
-        }
-        let other_family = [&[77], &body[1..]].concat();
-        for strange in [message(20, &other_family), vec![0; 15], vec![0; 16], vec![255; 99]] {
-            assert!(read_messages(&strange, &mut look).is_err(), "{strange:?}");
-        }
-        let [nlas] = &seen[..] else { panic!("{seen:?}") };
-        assert!(matches!(&nlas[..], [Nla::MemInfo(memory)] if memory.drops == 0x0909_0909));
-    }
-
-    #[test]
-    fn what_the_kernel_refuses_is_an_error_wherever_it_says_so() {
-        let nobody = &mut |_: &InetResponse| panic!("there is no socket");
-        for kind in [2, 3] {
-            let error = read_messages(&message(kind, &(-2_i32).to_ne_bytes()), nobody).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotFound, "message type {kind}");
-        }
-        assert!(read_messages(&message(3, &[0; 4]), nobody).unwrap().is_break());
-        // Messages begin at multiples of four bytes; the first of these has nothing to say and ends between two.
-        let both = [&message(1, &[0; 5])[..], &[0; 3], &message(3, &[0; 4])].concat();
-        assert!(read_messages(&both, nobody).unwrap().is_break());
-    }
-
-    /// A message of the kernel's: its length, its type, what is in it.
-    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
-        [&(body.len() as u32 + 16).to_ne_bytes()[..], &kind.to_ne_bytes(), &[0; 10], body].concat()
     }
 }

@@ -3,3 +3,4 @@
 pub(in crate::proxy) mod name_lookup;
 pub(in crate::proxy) mod own_address;
 pub(crate) mod socket;
+pub(in crate::proxy) mod socket_diag;

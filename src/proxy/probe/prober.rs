@@ -9,17 +9,20 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::diagnose::ServerDetails;
 use crate::ids::{ServerId, Zxid};
 use crate::proxy::network::socket::{self, ConnectError};
 use crate::proxy::shared::proxy_state::ProxyState;
 use crate::session::probe_question::{ProbeQuestion, ProbeReply};
-use crate::session::probe_result::{ProbeResult, ServerHealth};
+use crate::session::probe_result::{ProbeResult, ProbeTiming, ServerHealth, ServerRole};
+use crate::session::transition::SessionTransition;
 use crate::time::Timestamp;
 
 /// Pause before a server that refuses is tried again: a mirror port has to open within 100 ms of its server's.
@@ -33,6 +36,22 @@ const WHILE_NOT_SERVING: Duration = Duration::from_millis(200);
 pub(crate) const LONGEST_PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of an answer that are read; `srvr` answers with some 200.
 const ANSWER_CAP: u64 = 4096;
+
+/// The connection of a probe.
+#[derive(Clone, Copy, Debug)]
+struct ProbeConnection {
+    /// Since when the server has been held by such connections without a break.
+    held_since: Timestamp,
+    /// How long its connect took; None when there was none.
+    connect: Option<Duration>,
+}
+
+impl ProbeConnection {
+    /// None was made.
+    fn none(asked_at: Timestamp) -> Self {
+        Self { held_since: asked_at, connect: None }
+    }
+}
 
 /// The prober of one server.
 pub(in crate::proxy) struct Prober {
@@ -78,7 +97,12 @@ impl Prober {
                     if matches!(health, ServerHealth::Refusing | ServerHealth::Unreachable) {
                         // The port is open again; whether the server serves is asked next. Where nothing was known
                         // before this would be a rumour: it takes the server for one that is just starting.
-                        self.seen(asked_at, asked_at, ProbeResult::of(ServerHealth::NotServing));
+                        self.seen(
+                            ProbeConnection::none(asked_at),
+                            asked_at,
+                            None,
+                            ProbeResult::of(ServerHealth::NotServing),
+                        );
                     }
                     self.ask_in_time(stream, health, began, patience, &mut question, &mut held_since).await
                 }
@@ -113,7 +137,7 @@ impl Prober {
         } else {
             self.answered(asked_at, None);
         }
-        self.seen(asked_at, asked_at, ProbeResult::of(seen));
+        self.seen(ProbeConnection::none(asked_at), asked_at, None, ProbeResult::of(seen));
         sleep(if seen == ServerHealth::Refusing { AFTER_REFUSAL } else { AFTER_UNREACHABLE }).await;
         seen
     }
@@ -129,7 +153,9 @@ impl Prober {
         held_since: &mut Option<Timestamp>,
     ) -> ServerHealth {
         let settings = self.proxy.settings.probe;
-        let connected_at = *held_since.get_or_insert(self.proxy.clock.now());
+        let now = self.proxy.clock.now();
+        let connect = self.net_time(Timestamp(now.0.saturating_sub(began.elapsed().as_nanos() as u64)), now);
+        let connection = ProbeConnection { held_since: *held_since.get_or_insert(now), connect: Some(connect) };
         let pause = match health {
             ServerHealth::Serving => settings.interval,
             ServerHealth::NotServing | ServerHealth::HangingUp | ServerHealth::Unresponsive => {
@@ -147,7 +173,7 @@ impl Prober {
         }
         let word = question.word();
         let asked = self.proxy.loops.ask(self.server, word, self.proxy.clock.now());
-        let health = self.await_answer(connected_at, &mut pin!(ask(stream, word)), patience, question).await;
+        let health = self.await_answer(connection, &mut pin!(ask(stream, word)), patience, question).await;
         drop(asked);
         health
     }
@@ -156,7 +182,7 @@ impl Prober {
     /// `patience` says, however often it is reported unresponsive meanwhile.
     async fn await_answer(
         &self,
-        connected_at: Timestamp,
+        connection: ProbeConnection,
         asking: &mut (impl Future<Output = Vec<u8>> + Unpin),
         patience: Duration,
         question: &mut ProbeQuestion,
@@ -167,7 +193,7 @@ impl Prober {
             let asked_at = self.proxy.clock.now();
             self.proxy.activity(self.server).question_sent(asked_at);
             match timeout(self.proxy.settings.probe.timeout, &mut *asking).await {
-                Ok(answer) if in_time => return self.heard(connected_at, asked_at, &answer, question),
+                Ok(answer) if in_time => return self.heard(connection, asked_at, &answer, question),
                 // An answer from long ago shows that the server is awake, and nothing of what it is now.
                 Ok(_late) => {
                     self.proxy.activity(self.server).awakes();
@@ -178,9 +204,9 @@ impl Prober {
                 Err(_) if in_time && *question == ProbeQuestion::Second && self.is_well().await => {
                     *question = ProbeQuestion::Only;
                     self.answered(asked_at, None);
-                    return self.seen(connected_at, asked_at, ProbeResult::of(ServerHealth::Serving));
+                    return self.seen(connection, asked_at, None, ProbeResult::of(ServerHealth::Serving));
                 }
-                Err(_) => self.seen(connected_at, asked_at, ProbeResult::of(ServerHealth::Unresponsive)),
+                Err(_) => self.seen(connection, asked_at, None, ProbeResult::of(ServerHealth::Unresponsive)),
             };
             in_time = false;
             if began.elapsed() >= patience {
@@ -192,7 +218,7 @@ impl Prober {
     /// What a server said that answered in time.
     fn heard(
         &self,
-        connected_at: Timestamp,
+        connection: ProbeConnection,
         asked_at: Timestamp,
         answer: &[u8],
         question: &mut ProbeQuestion,
@@ -201,7 +227,11 @@ impl Prober {
             ProbeReply::Seen(probe_result, next) => {
                 *question = next;
                 self.answered(asked_at, probe_result.zxid);
-                self.seen(connected_at, asked_at, probe_result)
+                if probe_result.role != ServerRole::Unknown {
+                    self.note_details(answer);
+                }
+                let took = self.net_time(asked_at, self.proxy.clock.now());
+                self.seen(connection, asked_at, Some(took), probe_result)
             }
             ProbeReply::Next(next) => {
                 *question = next;
@@ -232,8 +262,33 @@ impl Prober {
         self.proxy.activity(self.server).probe_answered(asked_at, self.proxy.clock.now(), zxid);
     }
 
-    fn seen(&self, connected_at: Timestamp, asked_at: Timestamp, probe_result: ProbeResult) -> ServerHealth {
-        self.proxy.server_seen(self.server, connected_at, asked_at, probe_result);
+    /// What an answer to `srvr` tells beside the state: among it the server's own count of its connections, of which this
+    /// probe's is one.
+    fn note_details(&self, answer: &[u8]) {
+        let (state, details) = (&self.proxy.state, ServerDetails::read_srvr(answer));
+        if let Some(theirs) = details.connections {
+            let own = u64::from(state.load(self.server).load(Ordering::Relaxed)) + 1;
+            state.note_connections(self.server, theirs, own);
+        }
+        state.note_details(self.server, self.proxy.clock.now(), details);
+    }
+
+    /// The time between two moments, less zoogate's own pauses.
+    fn net_time(&self, from: Timestamp, to: Timestamp) -> Duration {
+        to.since(from).saturating_sub(self.proxy.paused_within(from, to))
+    }
+
+    fn seen(
+        &self,
+        connection: ProbeConnection,
+        asked_at: Timestamp,
+        answer: Option<Duration>,
+        probe_result: ProbeResult,
+    ) -> ServerHealth {
+        let (server, connected_at) = (self.server, connection.held_since);
+        let timing = ProbeTiming { connect: connection.connect, answer };
+        let seen = SessionTransition::ServerSeen { server, asked_at, connected_at, timing, probe_result };
+        self.proxy.server_seen(seen);
         self.proxy.probed();
         probe_result.health
     }

@@ -231,6 +231,15 @@ impl EventSink for LiveSink {
         }
     }
 
+    /// Rare, so that it may take a lock; some of a server's pings a second are enough.
+    #[cold]
+    fn on_ping(&mut self, sent_at: Timestamp) {
+        let (server, now) = (self.link.server, self.recorder.now());
+        if !self.ended && self.proxy.activity(server).takes_ping(now) {
+            self.proxy.state.note_ping(server, now, self.lasted(sent_at, now));
+        }
+    }
+
     #[inline]
     fn on_turn(&mut self, turn: InspectedTurn) {
         self.recorder.write_turn(turn);

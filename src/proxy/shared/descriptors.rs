@@ -16,8 +16,8 @@ pub(crate) const RESERVED_DESCRIPTORS: u64 = 48;
 pub(crate) const LEFT_CLAIMS_SHARE: u64 = 256;
 /// A worker's event queue, its wake-up, its signals.
 pub(crate) const PER_WORKER: u64 = 4;
-/// A prober's connection, and the next one while the last one closes.
-pub(crate) const PER_SERVER: u64 = 2;
+/// A prober's connection, the next one while the last one closes, and one that asks for details.
+pub(crate) const PER_SERVER: u64 = 3;
 
 /// What there is room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -25,7 +25,7 @@ use crate::observe::ProxyTelemetry;
 use crate::proxy::clock::Clock;
 use crate::proxy::network::name_lookup::ServerName;
 use crate::route::ComplaintLog;
-use crate::session::probe_result::{ProbeResult, ServerHealth};
+use crate::session::probe_result::ServerHealth;
 use crate::session::transition::SessionTransition;
 use crate::state::TrafficState;
 use crate::time::Timestamp;
@@ -129,14 +129,8 @@ impl ProxyState {
     }
 
     /// Records a probe of a server in the ledger, and opens or closes listeners by it.
-    pub(in crate::proxy) fn server_seen(
-        &self,
-        server: ServerId,
-        connected_at: Timestamp,
-        asked_at: Timestamp,
-        probe_result: ProbeResult,
-    ) {
-        self.apply(self.clock.now(), SessionTransition::server_seen(server, asked_at, connected_at, probe_result));
+    pub(in crate::proxy) fn server_seen(&self, seen: SessionTransition) {
+        self.apply(self.clock.now(), seen);
         let roster = self.state.roster();
         for (listener, open_listener) in self.settings.listeners.iter().zip(&self.open_listeners) {
             let open = match listener.kind {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{self, ConfigKeys, ConfigSources, FileText};
+use crate::session::probe_result::ProbeResult;
 
 /// A proxy with these settings.
 pub(in crate::proxy) fn proxy(text: &str) -> ProxyState {
@@ -18,7 +19,8 @@ fn doors_that_are_to_be_open_listen_at_every_worker() {
     let proxy = proxy(&format!("servers = \"a:1,b:1\"\nworkers = 2\nlisten = {listeners}"));
     assert!(proxy.all_listen(), "none is to be open");
     let now = proxy.clock.now();
-    proxy.server_seen(ServerId(0), now, now, ProbeResult::of(ServerHealth::NotServing));
+    let probe_result = ProbeResult::of(ServerHealth::NotServing);
+    proxy.server_seen(SessionTransition::server_seen(ServerId(0), now, now, probe_result));
     // The pooled address and the mirror of the server that was seen.
     for _ in 0..4 {
         assert!(!proxy.all_listen());

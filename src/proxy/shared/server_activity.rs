@@ -2,12 +2,16 @@
 //! answered a write, how many claims wait for it. Written by the prober and by every worker, read by every search.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::ids::{ServerId, Zxid};
 use crate::observe::ProxyTelemetry;
 use crate::route::{ServerEntry, ServerSnapshot, ServerWork};
 use crate::time::Timestamp;
 use crate::wire::{OpClass, OpCode};
+
+/// Pause between two answers to pings of one server that are measured.
+const PINGS_APART: Duration = Duration::from_millis(100);
 
 /// The signs of life of one server. Moments are nanoseconds of the proxy's clock; 0 stands for never.
 #[derive(Debug, Default)]
@@ -32,6 +36,8 @@ pub(in crate::proxy) struct ServerActivity {
     operations: AtomicU64,
     /// When that was; what was counted anew was answered after it.
     counted_at: AtomicU64,
+    /// When a ping's answer was measured last.
+    pinged_at: AtomicU64,
     waiting: AtomicU32,
     set_aside: AtomicBool,
 }
@@ -86,6 +92,14 @@ impl ServerActivity {
     /// When it answered a probe last.
     pub(super) fn told_at(&self) -> Timestamp {
         Timestamp(self.told_at.load(Relaxed))
+    }
+
+    /// Whether a ping's answer is to be measured: a few of each second's are.
+    pub(in crate::proxy) fn takes_ping(&self, now: Timestamp) -> bool {
+        let last = self.pinged_at.load(Relaxed);
+        // Of two workers at the same moment one takes it.
+        now.since(Timestamp(last)) >= PINGS_APART
+            && self.pinged_at.compare_exchange(last, now.0, Relaxed, Relaxed).is_ok()
     }
 
     /// It gave a session.

@@ -72,6 +72,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
     #[inline]
     fn ping(&mut self, head: ReplyHead, reply_len: u32) {
         let ReplyHead { xid, zxid, error } = head;
+        let is_behind = self.talk.pings.is_behind();
         let sent_at = self.talk.pings.pop().unwrap_or_default();
         let op = Some(OpCode::PING);
         self.sink.on_event(Event::Reply(Reply {
@@ -85,6 +86,9 @@ impl<S: EventSink> ReplyReader<'_, S> {
             request_len: 8,
             reply_len,
         }));
+        if sent_at != Timestamp::ZERO && !is_behind {
+            self.sink.on_ping(sent_at);
+        }
         if error == ErrorCode::SESSION_MOVED {
             // Servers of 3.2 refuse the pings of a moved session too.
             let refused = Some(RefusedRequest { xid, op: OpCode::PING, path: &[], sent_at });
