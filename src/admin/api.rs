@@ -19,8 +19,9 @@ use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
-    ApiList, ApiWord, ConnectionList, DisconnectRequest, IncidentList, IncidentView, ListParameters, LivenessAnswer,
-    LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, ServerList, SessionDetail, SessionList,
+    ApiList, ApiWord, ConnectionList, DisconnectRequest, EnsembleView, IncidentList, IncidentView, ListParameters,
+    LivenessAnswer, LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, ServerList, SessionDetail,
+    SessionList,
 };
 use crate::control::ConnectionControl;
 use crate::ids::SessionId;
@@ -46,6 +47,7 @@ pub(super) fn routes(
         .route(MoveList::PATH, get(moves))
         .route(RefusalList::PATH, get(session_moved))
         .route(ServerList::PATH, get(servers))
+        .route(EnsembleView::PATH, get(ensemble))
         .route(ConnectionList::PATH, get(connections))
         .route(IncidentList::PATH, get(incidents))
         .route(&IncidentView::path("{id}"), get(incident))
@@ -136,6 +138,11 @@ async fn servers(
     api.list(query, views::SERVER_FILTERS, views::servers).await
 }
 
+async fn ensemble(State(api): State<ApiState>) -> Result<Response, ApiError> {
+    let make = |telemetry: &ProxyTelemetry| Ok(text::json(&row_text(&views::ensemble(telemetry))).into_owned());
+    api.whole("application/json", make).await
+}
+
 async fn connections(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
@@ -185,7 +192,8 @@ async fn set_log_level(
 
 async fn no_such_path() -> ApiError {
     let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
-                  /api/session-moved, /api/servers, /api/connections, /api/connections/N/disconnect, /api/incidents, /api/incidents/N and /api/log-level";
+                  /api/session-moved, /api/servers, /api/ensemble, /api/connections, /api/connections/N/disconnect, \
+                  /api/incidents, /api/incidents/N and /api/log-level";
     ApiError::not_found("there is no such path", reason)
 }
 

@@ -6,6 +6,7 @@
 
 mod connection;
 mod disconnect;
+mod ensemble;
 mod fact;
 mod incident;
 mod list;
@@ -20,6 +21,7 @@ use std::borrow::Cow;
 
 pub use connection::ConnectionView;
 pub use disconnect::{DisconnectAnswer, DisconnectRequest, DisconnectedList};
+pub use ensemble::{BaselineView, DetailsView, EnsembleEventView, EnsembleView, PathView, WatchedServerView};
 pub use fact::{FactView, RequestView};
 pub use incident::{
     ActionView, CauseView, CompletenessView, EndCauseView, EvidenceView, ImpactView, IncidentView, LostOperationView,

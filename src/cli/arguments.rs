@@ -94,6 +94,14 @@ pub enum Command {
     #[command(after_help = ASKING)]
     Servers(ListOptions),
 
+    /// Show the ensemble over time: each server's state, latencies and own count of connections, and what happened.
+    ///
+    /// Latencies are what is usual, and in brackets the last one: of probes, of connects, and of clients' pings. RTT and
+    /// RESENT are the kernel's: the longest round trip, and the segments sent again since the sample before. BYPASSING
+    /// are connections that do not come through zoogate.
+    #[command(after_help = ASKING)]
+    Ensemble(QueryOptions),
+
     /// List connections, open and ended, newest first.
     #[command(after_help = ASKING)]
     Connections(ListOptions),

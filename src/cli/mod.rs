@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod disconnect;
 mod disconnect_target;
+mod ensemble;
 mod explain;
 mod incident;
 mod lists;
@@ -72,6 +73,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Moves(list) => lists::MOVES.print(list, out),
         Command::SessionMoved(list) => lists::SESSION_MOVED.print(list, out),
         Command::Servers(list) => lists::SERVERS.print(list, out),
+        Command::Ensemble(asking) => ensemble::ensemble(asking, out),
         Command::Connections(list) => lists::CONNECTIONS.print(list, out),
         Command::Incidents(list) => lists::INCIDENTS.print(list, out),
         Command::Incident { id, asking } => incident::incident(asking, *id, out),

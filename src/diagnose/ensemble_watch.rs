@@ -123,7 +123,7 @@ impl EnsembleWatch {
             health => matches!(health, ServerHealth::NotServing | ServerHealth::Refusing),
         };
         if stopped && leader == Some(server) {
-            self.leaders.stopped();
+            self.leaders.stopped(at);
             self.tell_leader(at, leader, None);
         }
     }
@@ -239,6 +239,24 @@ impl EnsembleWatch {
     /// Events of all time: the number that the next one gets.
     pub fn told(&self) -> u64 {
         self.timeline.told()
+    }
+
+    /// The events since there had been that many, oldest first, as far as they are kept.
+    pub fn told_since(&self, told: u64) -> impl Iterator<Item = &TimelineEvent> {
+        let known = usize::try_from(told.saturating_sub(self.forgotten())).unwrap_or(usize::MAX);
+        self.timeline.events().skip(known)
+    }
+
+    /// For how long a server had not served that serves again by the last event about it, or nobody had led before the
+    /// leader that the last event about that names.
+    pub fn lasted(&self, event: &TimelineEvent) -> Option<Duration> {
+        match event.change {
+            EnsembleChange::Health { now: ServerHealth::Serving, .. } => {
+                Some(event.at.since(self.server(event.server?).absent_since()?))
+            }
+            EnsembleChange::LeaderChanged { now: Some(_), .. } => self.leaders.vacancy(),
+            _ => None,
+        }
     }
 
     fn tell(&mut self, at: Timestamp, server: ServerId, change: EnsembleChange) {

@@ -1,6 +1,7 @@
 //! Who led when.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::ids::ServerId;
 use crate::time::Timestamp;
@@ -13,14 +14,16 @@ pub const LEADERS_KEPT: usize = 64;
 pub(super) struct LeaderHistory {
     /// `len() <= LEADERS_KEPT`, in order of time.
     leaders: VecDeque<(Timestamp, ServerId)>,
-    /// Whether the last of them leads still, as far as is known.
-    leads: bool,
+    /// Since when the last of them leads no longer; None while it does, as far as is known.
+    stopped_at: Option<Timestamp>,
+    /// For how long nobody led before the one who leads now; None when that was not seen.
+    vacancy: Option<Duration>,
 }
 
 impl LeaderHistory {
     /// Who leads now, as far as is known.
     pub(super) fn leader(&self) -> Option<ServerId> {
-        self.last().filter(|_| self.leads)
+        self.last().filter(|_| self.stopped_at.is_none())
     }
 
     /// Who was the last to lead.
@@ -35,7 +38,7 @@ impl LeaderHistory {
 
     /// A server leads since that moment.
     pub(super) fn leads(&mut self, server: ServerId, since: Timestamp) {
-        self.leads = true;
+        self.vacancy = self.stopped_at.take().map(|stopped_at| since.since(stopped_at));
         if self.last() != Some(server) {
             if self.leaders.len() >= LEADERS_KEPT {
                 self.leaders.pop_front();
@@ -44,9 +47,14 @@ impl LeaderHistory {
         }
     }
 
-    /// The leader leads no longer.
-    pub(super) fn stopped(&mut self) {
-        self.leads = false;
+    /// The leader leads no longer, since that moment.
+    pub(super) fn stopped(&mut self, at: Timestamp) {
+        self.stopped_at = Some(at);
+    }
+
+    /// For how long nobody led before the one who leads now; None when that was not seen.
+    pub(super) fn vacancy(&self) -> Option<Duration> {
+        self.vacancy
     }
 }
 
@@ -59,12 +67,13 @@ mod tests {
         let mut history = LeaderHistory::default();
         assert_eq!((history.leader(), history.at(Timestamp(9))), (None, None));
         history.leads(ServerId(1), Timestamp(10));
-        history.stopped();
+        history.stopped(Timestamp(15));
         assert_eq!(
             (history.leader(), history.last(), history.at(Timestamp(20))),
             (None, Some(ServerId(1)), Some(ServerId(1)))
         );
         history.leads(ServerId(2), Timestamp(30));
+        assert_eq!(history.vacancy(), Some(Duration::from_nanos(15)));
         let at = [9, 10, 29, 30].map(|moment| history.at(Timestamp(moment)));
         assert_eq!(at, [None, Some(ServerId(1)), Some(ServerId(1)), Some(ServerId(2))]);
         for at in 0..1_000 {

@@ -41,6 +41,9 @@ pub struct ServerWatch {
     /// When the way to it was told to lose segments last.
     lossy_at: Option<Timestamp>,
     restarted_at: Option<Timestamp>,
+    restarts: u64,
+    /// Segments that were sent again, of all samples.
+    retransmissions: u64,
     /// What it told as its last transaction, and when; `len() <= ZXIDS_KEPT`.
     zxids: VecDeque<(Timestamp, Zxid)>,
     /// By how much it is behind, as last compared; None where nothing could be.
@@ -114,6 +117,21 @@ impl ServerWatch {
     /// When its process was started last, as far as that is known.
     pub fn restarted_at(&self) -> Option<Timestamp> {
         self.restarted_at
+    }
+
+    /// How often its process was started again, as far as that is known.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// Segments to it that were sent again, in all samples.
+    pub fn retransmissions(&self) -> u64 {
+        self.retransmissions
+    }
+
+    /// Since when it had not served, when it does not serve or has just begun to again.
+    pub(super) fn absent_since(&self) -> Option<Timestamp> {
+        self.history.last_absence().map(|(since, _)| since)
     }
 
     /// The last probe.
@@ -206,6 +224,7 @@ impl ServerWatch {
             return None;
         }
         self.restarted_at = Some(at);
+        self.restarts += 1;
         Some(since)
     }
 
@@ -225,6 +244,7 @@ impl ServerWatch {
     /// Takes a sample of the way to it. Returns whether that way loses segments, when that is news.
     pub(super) fn see_path(&mut self, at: Timestamp, sample: PathSample) -> bool {
         self.path = Some((at, sample));
+        self.retransmissions += u64::from(sample.retransmissions);
         let told = self.lossy_at.is_some_and(|lossy_at| at.since(lossy_at) < LOSSY_AGAIN);
         let is_news = sample.retransmissions >= LOSSY_FROM && !told;
         if is_news {

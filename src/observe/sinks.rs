@@ -49,8 +49,7 @@ impl ChangeSink for CounterSink {
             StateChange::Found(finding) => self.count(finding),
             StateChange::Incident(IncidentChange::Closed, incident) => self.0.incident(incident.cause().code),
             StateChange::Caused(code) => self.0.caused(code),
-            StateChange::Incident(..) => {}
-            StateChange::Forgotten(_) => {}
+            StateChange::Incident(..) | StateChange::Forgotten(_) | StateChange::EnsembleChanged { .. } => {}
         }
         SinkOutcome::Taken
     }
@@ -78,11 +77,11 @@ impl ChangeSink for LogSink {
     fn take(&self, change: StateChange<'_>) -> SinkOutcome {
         match change {
             StateChange::Found(finding) => self.findings.tell(finding),
+            StateChange::EnsembleChanged { event, lasted } => self.findings.tell_ensemble(&event, lasted),
             StateChange::Incident(change, incident) => {
                 self.incidents.write(change, incident);
                 SinkOutcome::Taken
             }
-
             _ => SinkOutcome::Taken,
         }
     }

@@ -1,5 +1,6 @@
 //! Facts in words: one clause for each, for the log and for people who read lists.
 
+mod ensemble;
 mod incident;
 mod phrases;
 mod watch;
@@ -13,6 +14,7 @@ use crate::session::fact::{
 use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
 
+pub use ensemble::EnsembleWording;
 pub use incident::incident_summary;
 use phrases::{disconnected, full, in_flight, ms, refused, relative, request, unknown_version, words};
 

@@ -275,6 +275,11 @@ impl SessionLedger {
         self.ensemble.get(server).is_some_and(|view| view.many)
     }
 
+    /// The number (`myid`) of the server that new sessions were born on here; None before there was one.
+    pub fn born_on(&self, server: ServerId) -> Option<u8> {
+        self.ensemble.get(server)?.born_on
+    }
+
     /// Where a session is, or was last.
     pub fn placement(&self, session: SessionId) -> Option<Placement> {
         self.session(session)?.placement()

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::diagnose::{CauseCode, Incident, IncidentChange};
+use crate::diagnose::{CauseCode, Incident, IncidentChange, TimelineEvent};
 use crate::ids::{ServerId, SessionId};
 use crate::session::ledger::OpenConnection;
 use crate::session::probe_result::ServerHealth;
@@ -45,6 +46,13 @@ pub enum StateChange<'a> {
     Incident(IncidentChange, &'a Incident),
     /// A connection's end has its first cause.
     Caused(CauseCode),
+    /// Something happened in the ensemble.
+    EnsembleChanged {
+        /// What, and when.
+        event: TimelineEvent,
+        /// For how long a server had not served that serves again, or nobody had led.
+        lasted: Option<Duration>,
+    },
     /// The ledger has found something out.
     Found(&'a LedgerFinding),
     /// A session is no longer remembered: whoever keeps something of it lets go of that.

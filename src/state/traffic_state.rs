@@ -15,7 +15,7 @@ use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
 use super::diagnosis_state::DiagnosisState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
-use crate::diagnose::{Diagnosis, EnsembleWatch, PathSample, ServerDetails, ServerSighting};
+use crate::diagnose::{Diagnosis, EnsembleWatch, PathSample, ServerDetails, ServerSighting, TimelineEvent};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
@@ -96,7 +96,7 @@ impl TrafficState {
         {
             self.roster.rcu(|roster| roster.seen(server, result, now));
             let sighting = ServerSighting { server, asked_at, told_at: now, connected_at, timing, result };
-            lock(&self.watch).see(sighting);
+            self.watch_changes(|watch| watch.see(sighting));
         }
         let ended = transition.ended();
         let (change, news, outcome) = {
@@ -176,6 +176,17 @@ impl TrafficState {
         lock(&self.ledger)
     }
 
+    /// Changes what is known of the ensemble, and tells the sinks what that shows.
+    fn watch_changes(&self, change: impl FnOnce(&mut EnsembleWatch)) {
+        let news: SmallVec<[(TimelineEvent, Option<Duration>); 4]> = {
+            let mut watch = lock(&self.watch);
+            let before = watch.told();
+            change(&mut watch);
+            watch.told_since(before).map(|event| (*event, watch.lasted(event))).collect()
+        };
+        news.into_iter().for_each(|(event, lasted)| self.changes.send(StateChange::EnsembleChanged { event, lasted }));
+    }
+
     /// Reads of the ensemble over time. Nothing is formatted meanwhile, for probes wait for it.
     pub fn with_watch<T>(&self, read: impl FnOnce(&EnsembleWatch) -> T) -> T {
         read(&lock(&self.watch))
@@ -193,7 +204,7 @@ impl TrafficState {
 
     /// Takes what the kernel knows of the way to a server.
     pub fn note_path(&self, server: ServerId, at: Timestamp, sample: PathSample) {
-        lock(&self.watch).note_path(server, at, sample);
+        self.watch_changes(|watch| watch.note_path(server, at, sample));
     }
 
     /// Takes the time from a client's ping to its reply.
@@ -233,6 +244,11 @@ impl TrafficState {
     /// Whether a server's name was seen to stand for several servers.
     pub fn stands_for_many(&self, server: ServerId) -> bool {
         self.ledger().stands_for_many(server)
+    }
+
+    /// The number (`myid`) of the server that new sessions were born on here; None before there was one.
+    pub fn born_on(&self, server: ServerId) -> Option<u8> {
+        self.ledger().born_on(server)
     }
 
     /// Where a session is, or was last.

@@ -3,6 +3,7 @@
 //! Views are made from rows that were copied out; nothing here holds a lock while it formats.
 
 mod connections;
+mod ensemble;
 mod fact;
 mod incidents;
 mod moment;
@@ -17,6 +18,7 @@ use crate::ids::ServerId;
 use crate::observe::ProxyTelemetry;
 
 pub(super) use connections::{CONNECTION_FILTERS, connections};
+pub(super) use ensemble::ensemble;
 pub(super) use incidents::{INCIDENT_FILTERS, incident_detail, incidents};
 pub(super) use moves::{MOVE_FILTERS, REFUSAL_FILTERS, moves, session_moved};
 pub(super) use servers::{SERVER_FILTERS, servers};

@@ -126,6 +126,20 @@ catalog! {
         "1 if the server was serving at the last probe.";
     SERVER_LEADER: Gauge "zoogate_server_leader" ["server"]
         "1 if the server was leading at the last probe.";
+    SERVER_LATENCY: Gauge "zoogate_server_latency_milliseconds" ["server", "of", "which"]
+        "How long probes (question to answer), TCP connects, and clients' pings (ping to reply) take at the server: a median that moves slowly (`usual`), the last one, and the worst of the last half a minute or minute.";
+    SERVER_RESTARTS: Counter "zoogate_server_restarts_total" ["server"]
+        "Times that the server refused connections and then served again.";
+    BEHIND: Gauge "zoogate_server_behind_transactions" ["server"]
+        "Transactions that the server lacked, as last compared with what another one had reached before.";
+    BYPASSING: Gauge "zoogate_server_bypassing_connections" ["server"]
+        "Connections of the server's own count that do not come through this zoogate.";
+    RETRANSMISSIONS: Counter "zoogate_server_retransmissions_total" ["server"]
+        "Segments that the kernel sent again on the connections to the server that are sampled, 64 for each port.";
+    LEADER_CHANGES: Counter "zoogate_leader_changes_total" []
+        "Times that another server than before was seen leading.";
+    EPOCH: Gauge "zoogate_ensemble_epoch" []
+        "The highest epoch that was seen in a zxid; every elected leader begins a new one.";
     REJECTED: Counter "zoogate_rejected_connections_total" ["reason"]
         "Client connections that zoogate closed instead of relaying.";
     LISTENER_ERRORS: Counter "zoogate_listener_errors_total" ["operation", "reason"]

@@ -90,6 +90,7 @@ impl MetricsExporter {
             self.pour(place, from);
         }
         self.state(from, &sessions);
+        self.ensemble(from.state);
         metrics::with_local_recorder(&self.recorder, || self.process.collect());
         let handle = self.recorder.handle();
         // Without it the exporter keeps every sample of its own histograms until it is asked.
@@ -109,11 +110,11 @@ impl MetricsExporter {
         self.recorder.register_counter(&key(&catalog::PUT_OFF, &[listener]), &METADATA).increment(times);
     }
 
-    fn counter(&self, metric: &Metric, values: &[&str], total: u64) {
+    pub(super) fn counter(&self, metric: &Metric, values: &[&str], total: u64) {
         self.recorder.register_counter(&key(metric, values), &METADATA).absolute(total);
     }
 
-    fn gauge(&self, metric: &Metric, values: &[&str], value: f64) {
+    pub(super) fn gauge(&self, metric: &Metric, values: &[&str], value: f64) {
         self.recorder.register_gauge(&key(metric, values), &METADATA).set(value);
     }
 

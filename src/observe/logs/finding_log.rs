@@ -53,6 +53,14 @@ impl FindingLog {
         }
     }
 
+    /// Whether to write a line of this kind about a server now, and if so, how many were suppressed.
+    pub(super) fn pass(&self, kind: &'static str, server: Option<ServerId>) -> Option<u64> {
+        match server {
+            Some(server) => self.log_throttle.pass_server(kind, server),
+            None => self.log_throttle.pass(kind),
+        }
+    }
+
     /// The address of a server as configured.
     pub(in crate::observe) fn name(&self, server: ServerId) -> &str {
         self.servers.get(server.index()).map_or("unknown", String::as_str)

@@ -96,7 +96,7 @@ pub(super) struct ServerRecord {
     /// Whether its name stands for several servers.
     pub(super) many: bool,
     /// The server that new sessions were born on here.
-    born_on: Option<u8>,
+    pub(super) born_on: Option<u8>,
     known_role: Option<ServerRole>,
     probe_requested_at: Option<Timestamp>,
     queued: bool,
