@@ -7,7 +7,9 @@ mod quantity;
 
 use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
 use crate::control::connection_control;
-use crate::diagnose::{diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline};
+use crate::diagnose::{
+    diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
+};
 use crate::observe::logs::{finding_log, log_throttle, logging};
 use crate::observe::wall_clock;
 use crate::proxy::accept::client_listener;

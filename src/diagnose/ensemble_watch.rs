@@ -4,32 +4,17 @@
 
 use std::time::Duration;
 
+use super::close_burst::FinishedBurst;
 use super::latency_baseline::LatencyStep;
 use super::leader_history::LeaderHistory;
 use super::path_sample::PathSample;
 use super::server_details::ServerDetails;
+use super::server_sighting::ServerSighting;
 use super::server_watch::ServerWatch;
 use super::timeline::{EnsembleChange, EnsembleEvent, EnsembleTimeline};
 use crate::ids::{ServerId, Zxid};
-use crate::session::probe_result::{ProbeResult, ProbeTiming, ServerHealth, ServerRole};
+use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::time::Timestamp;
-
-/// One probe of a server with its times.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ServerSighting {
-    /// The server.
-    pub server: ServerId,
-    /// When the question was sent.
-    pub asked_at: Timestamp,
-    /// When the answer came, or was given up.
-    pub told_at: Timestamp,
-    /// Since when the server has been held by connections for questions without a break.
-    pub connected_at: Timestamp,
-    /// How long it took.
-    pub timing: ProbeTiming,
-    /// What was seen.
-    pub result: ProbeResult,
-}
 
 /// The ensemble over time.
 #[derive(Clone, Debug)]
@@ -67,10 +52,12 @@ impl EnsembleWatch {
         let (server, at, result) = (sighting.server, sighting.asked_at, sighting.result);
         let Some(watch) = self.servers.get_mut(server.index()) else { return };
         let serves = result.health == ServerHealth::Serving;
+        let burst = watch.finish_burst(sighting.told_at);
         let step = watch.see_times(&sighting);
         let health = watch.see_health(sighting);
         let role = watch.see_role(result.role);
         let back = if health.is_some() && serves { watch.see_return(at) } else { None };
+        self.note_finished(server, burst);
         if let Some(before) = health {
             self.tell(at, server, EnsembleChange::Health { before, now: result.health });
         }
@@ -169,6 +156,19 @@ impl EnsembleWatch {
         }
     }
 
+    /// A server closed a client's connection. Many of them together are told as a burst when it is over, which the
+    /// server's next probe shows at the latest.
+    pub fn note_close(&mut self, server: ServerId, at: Timestamp) {
+        let finished = self.servers.get_mut(server.index()).and_then(|watch| watch.see_close(at));
+        self.note_finished(server, finished);
+    }
+
+    fn note_finished(&mut self, server: ServerId, finished: Option<FinishedBurst>) {
+        if let Some(FinishedBurst { began_at, connections, within }) = finished {
+            self.note_burst(server, began_at, connections, within);
+        }
+    }
+
     /// A server ended many connections together.
     pub fn note_burst(&mut self, server: ServerId, at: Timestamp, connections: u32, within: Duration) {
         if self.servers.get(server.index()).is_some() {
@@ -242,14 +242,14 @@ impl EnsembleWatch {
     }
 
     /// The events since there had been that many, oldest first, as far as they are kept.
-    pub fn told_since(&self, told: u64) -> impl Iterator<Item = &TimelineEvent> {
+    pub fn told_since(&self, told: u64) -> impl Iterator<Item = &EnsembleEvent> {
         let known = usize::try_from(told.saturating_sub(self.forgotten())).unwrap_or(usize::MAX);
         self.timeline.events().skip(known)
     }
 
     /// For how long a server had not served that serves again by the last event about it, or nobody had led before the
     /// leader that the last event about that names.
-    pub fn lasted(&self, event: &TimelineEvent) -> Option<Duration> {
+    pub fn lasted(&self, event: &EnsembleEvent) -> Option<Duration> {
         match event.change {
             EnsembleChange::Health { now: ServerHealth::Serving, .. } => {
                 Some(event.at.since(self.server(event.server?).absent_since()?))

@@ -1,6 +1,7 @@
 use super::*;
 use crate::session::probe_result::ServerHealth::{HangingUp, NotServing, Refusing, Serving, Unreachable, Unresponsive};
 use crate::session::probe_result::ServerRole::{Follower, Leader};
+use crate::session::probe_result::{ProbeResult, ProbeTiming};
 
 const A: ServerId = ServerId(0);
 const B: ServerId = ServerId(1);
@@ -215,6 +216,18 @@ fn a_server_that_is_not_configured_changes_nothing() {
     assert_eq!((told.0.told(), told.0.leader(), told.0.epoch()), (0, None, None));
     assert_eq!(told.0.server(nobody).health(), ServerHealth::Unknown);
     assert_eq!(told.0.servers().count(), 3);
+}
+
+#[test]
+fn connections_that_a_server_closes_together_are_told_at_its_next_probe() {
+    let mut told = Told::nothing();
+    told.serves(0, A, Follower, 1);
+    (0..20).for_each(|number| told.0.note_close(A, ms(1_000 + number)));
+    told.down(1_025, A, NotServing);
+    assert_eq!(told.told("disconnects"), [], "more may come");
+    told.down(1_300, A, NotServing);
+    let burst = EnsembleChange::Disconnects { connections: 20, within: Duration::from_millis(19) };
+    assert_eq!(told.told("disconnects"), [(1_000, burst)]);
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::ensemble_watch::ServerSighting;
+use super::close_burst::{CloseBurst, FinishedBurst};
 use super::health_span::{HealthHistory, HealthSpan};
 use super::latency_baseline::{LatencyBaseline, LatencyStep, LatencyTracker};
 use super::path_sample::PathSample;
 use super::server_details::ServerDetails;
+use super::server_sighting::ServerSighting;
 use crate::ids::Zxid;
 use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::time::Timestamp;
@@ -44,6 +45,7 @@ pub struct ServerWatch {
     restarts: u64,
     /// Segments that were sent again, of all samples.
     retransmissions: u64,
+    burst: CloseBurst,
     /// What it told as its last transaction, and when; `len() <= ZXIDS_KEPT`.
     zxids: VecDeque<(Timestamp, Zxid)>,
     /// By how much it is behind, as last compared; None where nothing could be.
@@ -226,6 +228,16 @@ impl ServerWatch {
         self.restarted_at = Some(at);
         self.restarts += 1;
         Some(since)
+    }
+
+    /// It closed a connection. Returns a burst that is over by that.
+    pub(super) fn see_close(&mut self, at: Timestamp) -> Option<FinishedBurst> {
+        self.burst.add(at)
+    }
+
+    /// The burst of closes that is over by now.
+    pub(super) fn finish_burst(&mut self, now: Timestamp) -> Option<FinishedBurst> {
+        self.burst.finish(now)
     }
 
     /// Takes details; what is not told anew stays.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::diagnose::{CauseCode, Incident, IncidentChange, TimelineEvent};
+use crate::diagnose::{CauseCode, EnsembleEvent, Incident, IncidentChange};
 use crate::ids::{ServerId, SessionId};
 use crate::session::ledger::OpenConnection;
 use crate::session::probe_result::ServerHealth;
@@ -49,7 +49,7 @@ pub enum StateChange<'a> {
     /// Something happened in the ensemble.
     EnsembleChanged {
         /// What, and when.
-        event: TimelineEvent,
+        event: EnsembleEvent,
         /// For how long a server had not served that serves again, or nobody had led.
         lasted: Option<Duration>,
     },

@@ -15,10 +15,11 @@ use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
 use super::diagnosis_state::DiagnosisState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
-use crate::diagnose::{Diagnosis, EnsembleWatch, PathSample, ServerDetails, ServerSighting, TimelineEvent};
+use crate::diagnose::{Diagnosis, EnsembleEvent, EnsembleWatch, PathSample, ServerDetails, ServerSighting};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
+use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::ledger::{LedgerLimits, PARTS_OF_A_TICK, SessionLedger, SessionRecord};
 use crate::session::own_pause::ThreadPlace;
 use crate::session::transition::{LedgerFinding, SessionTransition};
@@ -99,6 +100,7 @@ impl TrafficState {
             self.watch_changes(|watch| watch.see(sighting));
         }
         let ended = transition.ended();
+        let by_server = is_server_close(&transition);
         let (change, news, outcome) = {
             let mut ledger = self.ledger();
             let connection = transition.connection().and_then(|connection| ledger.open_connection(connection));
@@ -110,6 +112,9 @@ impl TrafficState {
             (change, news, StateOutcome::take(&mut ledger))
         };
         if let Some(change) = change {
+            if let (StateChange::ConnectionEnded { server, .. }, true) = (change, by_server) {
+                self.watch_changes(|watch| watch.note_close(server, now));
+            }
             self.changes.send(change);
         }
         if let Some(news) = news {
@@ -178,7 +183,7 @@ impl TrafficState {
 
     /// Changes what is known of the ensemble, and tells the sinks what that shows.
     fn watch_changes(&self, change: impl FnOnce(&mut EnsembleWatch)) {
-        let news: SmallVec<[(TimelineEvent, Option<Duration>); 4]> = {
+        let news: SmallVec<[(EnsembleEvent, Option<Duration>); 4]> = {
             let mut watch = lock(&self.watch);
             let before = watch.told();
             change(&mut watch);
@@ -285,6 +290,13 @@ impl TrafficState {
     pub(super) fn servers(&self) -> usize {
         self.loads.len()
     }
+}
+
+/// Whether a connection ended because its server closed it.
+fn is_server_close(transition: &SessionTransition) -> bool {
+    let by_server = ConnectionCloser::Server;
+    matches!(transition, SessionTransition::Ended { end, .. }
+        if end.closer == by_server(CloseKind::Fin) || end.closer == by_server(CloseKind::Reset))
 }
 
 impl StateOutcome {

@@ -4,6 +4,7 @@
 
 mod bytes;
 mod claims;
+mod details;
 mod dialects;
 mod disconnect;
 mod ends;

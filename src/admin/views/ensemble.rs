@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::moment::moment;
 use super::named_server;
 use crate::api::{AtTime, BaselineView, DetailsView, EnsembleEventView, EnsembleView, PathView, WatchedServerView};
-use crate::diagnose::{EnsembleChange, LatencyBaseline, PathSample, ServerDetails, ServerWatch, TimelineEvent};
+use crate::diagnose::{EnsembleChange, EnsembleEvent, LatencyBaseline, PathSample, ServerDetails, ServerWatch};
 use crate::ids::ServerId;
 use crate::observe::{EnsembleWording, ProxyTelemetry, WallClock};
 
@@ -18,7 +18,7 @@ pub(in crate::admin) fn ensemble(telemetry: &ProxyTelemetry) -> EnsembleView {
     let watch = telemetry.state().with_watch(Clone::clone);
     let wall_clock = telemetry.wall_clock();
     let wording = EnsembleWording::new(telemetry.server_names());
-    let event = |event: &TimelineEvent| EnsembleEventView {
+    let event = |event: &EnsembleEvent| EnsembleEventView {
         at: moment(&wall_clock, event.at),
         server: named_server(telemetry, event.server),
         change: event.change.label().into(),
@@ -30,9 +30,16 @@ pub(in crate::admin) fn ensemble(telemetry: &ProxyTelemetry) -> EnsembleView {
         leader: watch.leader().map(|leader| telemetry.server_name(leader).to_owned()),
         epoch: watch.epoch(),
         leader_changes: watch.leader_changes(),
-        timeline: watch.timeline().map(event).collect(),
+        timeline: in_order(watch.timeline()).map(event).collect(),
         forgotten: watch.forgotten(),
     }
+}
+
+/// By the moment when it was seen: a burst is told when it is over, and some probes are answered late.
+fn in_order<'a>(events: impl Iterator<Item = &'a EnsembleEvent>) -> impl Iterator<Item = &'a EnsembleEvent> {
+    let mut events: Vec<_> = events.collect();
+    events.sort_by_key(|event| event.at);
+    events.into_iter()
 }
 
 fn watched(

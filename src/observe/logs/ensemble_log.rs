@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::finding_log::FindingLog;
-use crate::diagnose::{EnsembleChange, TimelineEvent};
+use crate::diagnose::{EnsembleChange, EnsembleEvent};
 use crate::ids::ServerId;
 use crate::observe::wording::EnsembleWording;
 use crate::session::probe_result::ServerHealth;
@@ -16,7 +16,7 @@ const RESTARTED: &str = "server_restarted";
 impl FindingLog {
     /// Writes what operators wait for at level info, at most one line of a kind and server in a while, and all else at
     /// level debug. `lasted` is for how long a server had not served that serves again, or nobody had led.
-    pub(in crate::observe) fn tell_ensemble(&self, event: &TimelineEvent, lasted: Option<Duration>) -> SinkOutcome {
+    pub(in crate::observe) fn tell_ensemble(&self, event: &EnsembleEvent, lasted: Option<Duration>) -> SinkOutcome {
         let what = EnsembleWording::new(self.names()).sentence(event);
         let server = event.server.map(|server| self.name(server));
         let change = event.change.label();
@@ -39,7 +39,7 @@ impl FindingLog {
 }
 
 /// The kind of line that an event is at level info; None for what is not written there.
-fn line_kind(event: &TimelineEvent) -> Option<(&'static str, Option<ServerId>)> {
+fn line_kind(event: &EnsembleEvent) -> Option<(&'static str, Option<ServerId>)> {
     let kind = match event.change {
         // That a server serves is what is expected of it at the start.
         EnsembleChange::Health { before: ServerHealth::Unknown, now: ServerHealth::Serving } => return None,
@@ -82,7 +82,7 @@ mod tests {
         let log = FindingLog::new(["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec());
         let text = written(LogFormat::Json, level, |_| {
             for (server, change, lasted) in events {
-                let event = TimelineEvent { at: Timestamp(1), server: Some(ServerId(*server)), change: *change };
+                let event = EnsembleEvent { at: Timestamp(1), server: Some(ServerId(*server)), change: *change };
                 log.tell_ensemble(&event, lasted.map(Duration::from_millis));
             }
         });

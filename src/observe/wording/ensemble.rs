@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::phrases::{ms, words};
-use crate::diagnose::{EnsembleChange, TimelineEvent};
+use crate::diagnose::{EnsembleChange, EnsembleEvent};
 use crate::ids::ServerId;
 use crate::session::probe_result::{ServerHealth, ServerRole};
 
@@ -21,7 +21,7 @@ impl<'a> EnsembleWording<'a> {
     }
 
     /// One event as a sentence.
-    pub fn sentence(&self, event: &TimelineEvent) -> String {
+    pub fn sentence(&self, event: &EnsembleEvent) -> String {
         let server = event.server.map_or("the ensemble".to_owned(), |server| format!("server {}", self.name(server)));
         match event.change {
             EnsembleChange::Health { before, now } => health(&server, before, now),
@@ -118,7 +118,7 @@ mod tests {
 
     fn said(server: Option<u16>, change: EnsembleChange) -> String {
         let servers = ["zk1:2181", "zk2:2181"].map(str::to_owned);
-        let event = TimelineEvent { at: Timestamp(1), server: server.map(ServerId), change };
+        let event = EnsembleEvent { at: Timestamp(1), server: server.map(ServerId), change };
         EnsembleWording::new(&servers).sentence(&event)
     }
 

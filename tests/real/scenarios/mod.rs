@@ -5,6 +5,7 @@
 
 mod claims;
 mod clients;
+mod ensemble;
 mod operators;
 mod pooled;
 mod servers;
