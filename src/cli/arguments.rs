@@ -94,7 +94,7 @@ pub enum Command {
     #[command(after_help = ASKING)]
     Servers(ListOptions),
 
-    /// Show the ensemble over time: each server's state, latencies and own count of connections, and what happened.
+    /// Show the ensemble over time: states, latencies, leaders, and who bypasses zoogate.
     ///
     /// Latencies are what is usual, and in brackets the last one: of probes, of connects, and of clients' pings. RTT and
     /// RESENT are the kernel's: the longest round trip, and the segments sent again since the sample before. BYPASSING

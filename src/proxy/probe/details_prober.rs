@@ -102,7 +102,7 @@ impl DetailsProber {
             if !needed || !schedule.may_ask(word, Instant::now()) || !self.serves() {
                 continue;
             }
-            let Some((answer, is_whole)) = self.ask(word).await else { return };
+            let Some((answer, is_whole)) = self.ask(word).await else { continue };
             match word.read(&answer, is_whole) {
                 DetailAnswer::Told(details) => {
                     has_count |= details.connections.is_some();
