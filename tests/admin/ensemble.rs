@@ -40,10 +40,11 @@ fn after_an_election() -> Stage {
 
 fn events(ensemble: &Value) -> Vec<(&str, &str)> {
     let timeline = ensemble["timeline"].as_array().expect("a timeline");
-    let word = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
-    assert!(timeline.iter().all(|event| !word(event, "text").is_empty()), "{ensemble}");
-    let words = |event: &'_ Value| (event["change"].as_str(), event["server"].as_str());
-    timeline.iter().map(words).map(|(change, server)| (change.unwrap_or("-"), server.unwrap_or("-"))).collect()
+    assert!(timeline.iter().all(|event| event["text"].as_str().is_some_and(|text| !text.is_empty())), "{ensemble}");
+    timeline
+        .iter()
+        .map(|event| (event["change"].as_str().unwrap_or("-"), event["server"].as_str().unwrap_or("-")))
+        .collect()
 }
 
 #[test]
