@@ -18,7 +18,7 @@ use crate::proxy::network::socket;
 use crate::proxy::opening::{first_frame, read_ahead};
 use crate::proxy::probe::{details_prober, loop_suspect, path_sampler, prober};
 use crate::proxy::relay::{half_pipe, live_sink};
-use crate::proxy::shared::{claim_registry, descriptors, loop_detector, own_pause, proxy_state};
+use crate::proxy::shared::{claim_registry, descriptors, loop_detector, mirror_gate, own_pause, proxy_state};
 use crate::proxy::{connection, relay};
 use crate::route;
 use crate::session::ledger::{self, controller_roles, decision_queue, retention};
@@ -121,12 +121,15 @@ bounds! {
         "`forgotten` in `/api/ensemble`";
     "a server that leads back to zoogate" [
         waits: time loop_detector::RECENT, words: count loop_suspect::TRIAL_WORDS, pause: time loop_suspect::AFTER_TRIAL,
-        enough: count loop_suspect::ENOUGH, again: time loop_suspect::AFTER_PROOF,
+        enough: count loop_suspect::ENOUGH, again: time loop_suspect::AFTER_PROOF, freely: count mirror_gate::WAITING_FREELY,
+        held: time mirror_gate::HELD_WITHIN, slow: time mirror_gate::WORD_HELD,
     ]
         "zoogate's own address is an error at the start and in `zoogate check`, and is not used if a name resolves to \
          it later. Through something else: a `srvr` that comes in while one is out waits {waits} at most, and the \
          server is asked up to {words} words every {pause}; if {enough} of them come back here it is not used, and \
-         tried again every {again}",
+         tried again every {again}. The same is done when more than {freely} clients of mirrored addresses wait for a \
+         first word of one server, and again for twice as many; those beyond wait for the outcome, {held} at most, and \
+         four-letter words {slow}",
         "log, `zoogate_probe_results_total{health=\"unreachable\"}`, `zoogate_connect_failures_total{reason=\"leads_back\"}`";
     "time for a client's first frame" []
         "`connections.first_frame`",

@@ -76,6 +76,10 @@ impl DownstreamClient {
         let found = match kind {
             ListenerKind::Pooled => self.pooled(&mut client).await?,
             ListenerKind::Mirror(id) => {
+                let _waiting = self.proxy.enter_mirror(id);
+                if !self.proxy.passes_mirror(id, &client).await {
+                    return None;
+                }
                 let Ok(server) = connect_upstream(&self.proxy, id, Instant::now() + MIRROR_CONNECT).await else {
                     socket::reset(client);
                     return None;

@@ -10,7 +10,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 
-use super::event::{Reply, Request, WatchEvent};
+use super::event::{Request, WatchEvent};
 use crate::ids::Xid;
 use crate::wire::{ErrorCode, OpCode, PATH_CAP};
 
@@ -95,6 +95,10 @@ enum WatchChange {
 impl WatchChange {
     fn of(request: &Request<'_>) -> Option<Self> {
         let flag = request.flags != 0;
+        // Nearly all requests: they set no watch, remove none and carry none over.
+        if !flag && request.op != OpCode::ADD_WATCH {
+            return None;
+        }
         match request.op {
             OpCode::GET_DATA => flag.then_some(Self::Add(WatchKind::Data)),
             OpCode::EXISTS => flag.then_some(Self::AddExists),
@@ -170,18 +174,20 @@ impl WatchTable {
         }
     }
 
-    /// Notes a reply. Returns whether the counts have changed.
+    /// Notes a reply by its request's number and operation, where that is known. Returns whether the counts have
+    /// changed. Not by the whole [`Reply`](super::event::Reply): most replies need not be built anywhere.
     #[inline]
-    pub fn on_reply(&mut self, reply: &Reply<'_>) -> bool {
-        match &mut self.0 {
-            Some(watched) if !watched.waiting.is_empty() && reply.op.is_none_or(may_concern_watches) => {
-                let changed = watched.settle(reply);
-                // Most clients set no watch for most of their lives: an empty table is freed at once.
-                self.give_back();
-                changed
-            }
-            _ => false,
-        }
+    pub fn on_reply(&mut self, xid: Xid, op: Option<OpCode>, error: ErrorCode) -> bool {
+        self.0.is_some() && op.is_none_or(may_concern_watches) && self.settle(xid, error)
+    }
+
+    #[inline(never)]
+    fn settle(&mut self, xid: Xid, error: ErrorCode) -> bool {
+        let Some(watched) = self.0.as_mut().filter(|watched| !watched.waiting.is_empty()) else { return false };
+        let changed = watched.settle(xid, error);
+        // Most clients set no watch for most of their lives: an empty table is freed at once.
+        self.give_back();
+        changed
     }
 
     /// Notes a watch that fired. Returns whether the counts have changed.
@@ -214,17 +220,17 @@ impl WatchedPath {
 
     /// Carries out what the replied request was to do; requests that were sent before it and skipped are
     /// dropped with it, because their replies will not come.
-    fn settle(&mut self, reply: &Reply<'_>) -> bool {
-        let Some(place) = self.waiting.iter().position(|waiting| waiting.xid == reply.xid) else { return false };
+    fn settle(&mut self, xid: Xid, error: ErrorCode) -> bool {
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.xid == xid) else { return false };
         let Some(waiting) = self.waiting.drain(..=place).next_back() else { return false };
         match waiting.change {
             // Servers register a watch only with a successful answer; only exists also watches a node that is
             // missing.
-            WatchChange::Add(kind) if reply.error.is_ok() => self.add(waiting.path, kind),
-            WatchChange::AddExists if reply.error.is_ok() => self.add(waiting.path, WatchKind::Data),
-            WatchChange::AddExists if reply.error == ErrorCode::NO_NODE => self.add(waiting.path, WatchKind::Exist),
-            WatchChange::Remove(kinds) if reply.error.is_ok() => self.remove(waiting.path, kinds),
-            WatchChange::Carry(number) if reply.error.is_ok() => {
+            WatchChange::Add(kind) if error.is_ok() => self.add(waiting.path, kind),
+            WatchChange::AddExists if error.is_ok() => self.add(waiting.path, WatchKind::Data),
+            WatchChange::AddExists if error == ErrorCode::NO_NODE => self.add(waiting.path, WatchKind::Exist),
+            WatchChange::Remove(kinds) if error.is_ok() => self.remove(waiting.path, kinds),
+            WatchChange::Carry(number) if error.is_ok() => {
                 // A set-watches is answered after the events of those watches that would have fired meanwhile.
                 let still_set = number.saturating_sub(std::mem::take(&mut self.fired_early));
                 let carried = &mut self.counts[WatchKind::Carried as usize];

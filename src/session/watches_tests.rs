@@ -1,7 +1,4 @@
 use super::*;
-use crate::ids::Zxid;
-use crate::session::RequestPath;
-use crate::time::Timestamp;
 
 fn ask(table: &mut WatchTable, xid: i32, op: OpCode, flags: i32, path: &str) {
     let path = path.as_bytes();
@@ -13,17 +10,7 @@ fn answer(table: &mut WatchTable, xid: i32, error: ErrorCode) -> bool {
 }
 
 fn answer_to(table: &mut WatchTable, xid: i32, op: Option<OpCode>, error: ErrorCode) -> bool {
-    table.on_reply(&Reply {
-        xid: Xid(xid.into()),
-        op,
-        zxid: Zxid(1),
-        error,
-        path: RequestPath::NONE,
-        sent_at: Timestamp::ZERO,
-        flags: 0,
-        request_len: 20,
-        reply_len: 16,
-    })
+    table.on_reply(Xid(xid.into()), op, error)
 }
 
 fn fire(table: &mut WatchTable, kind: i32, path: &str) -> bool {

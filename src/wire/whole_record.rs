@@ -9,7 +9,11 @@ use super::record::{DecodedRecord, RecordVisitor, capped};
 use super::{DecodeFault, ErrorCode, OpCode};
 
 /// Reads the fields of a frame's only record and shows it; `body` is the rest of the frame behind its head.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "it is called in one loop for each kind of frame: there the record stays in registers"
+)]
+#[inline(always)]
 pub(super) fn read_record<V: RecordVisitor>(
     op: OpCode,
     fields: &[RecordField],

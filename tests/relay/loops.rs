@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 use tokio::net::TcpStream;
 
 use crate::support::fake::Fake;
+use crate::support::frames;
 use crate::support::pair::Pair;
 use crate::support::ports;
 use crate::support::sockets::{connect, rest, send};
@@ -85,6 +86,51 @@ async fn a_way_round_through_a_mirror_is_found() {
     assert_eq!(front.lines_with(FOUND), 0, "the other one leads to a server");
     let open = [front.descriptors(), back.descriptors()];
     assert!(open.iter().all(|&open| open < FEW), "{open:?} descriptors");
+}
+
+/// Nothing but addresses of one server's own, which pass a client on before it has said a word. It comes to be while all
+/// of them are open, and clients of every kind are there at once.
+#[tokio::test]
+async fn a_way_round_of_mirrors_alone_is_found_before_it_takes_every_descriptor() {
+    let (first, second) = (ports::free(), ports::free());
+    let mut fake = Fake::at(SocketAddr::from(([127, 0, 0, 77], second.port()))).await;
+    let hosts = NamedTempFile::new().expect("a file");
+    let lead_to = |ip: &str| {
+        fs::write(hosts.path(), format!("127.0.0.1 localhost\n{ip} zk.test\n")).expect("a file of names");
+    };
+    lead_to("127.0.0.77");
+    let name = format!("zk.test:{}", second.port());
+    let plan = Plan::before_names(&name).with("--listen", &format!("{first}={name}")).hosts(hosts.path());
+    let front = plan.descriptors(1024).start().await;
+    let back = Plan::before(&[first]).mirror(second, first).descriptors(1024).start().await;
+    for (round, address) in [first, second].into_iter().enumerate() {
+        Pair::attach(&mut fake, address, SESSION + round as i64).await.heartbeat().await;
+    }
+    lead_to("127.0.0.1");
+    let mut clients = Vec::new();
+    for said in [&b""[..], b"stat", &frames::connect(6_000), &frames::reconnect(6_000, SESSION), &[0x16, 3, 1, 0]] {
+        let mut client = connect(first).await;
+        send(&mut client, said).await;
+        clients.push(client);
+    }
+    until("one of them to find it", async || (front.lines_with(FOUND) + back.lines_with(FOUND) > 0).then_some(()))
+        .await;
+    until("what went round to end", async || (front.descriptors() < FEW && back.descriptors() < FEW).then_some(()))
+        .await;
+    for zoogate in [&front, &back] {
+        assert_eq!(zoogate.metric("zoogate_rejected_connections_total", &["reason=\"too_many\""]).await, 0);
+        assert_eq!(zoogate.metric("zoogate_listener_errors_total", &[]).await, 0);
+        assert_eq!(zoogate.metric("zoogate_connect_failures_total", &["reason=\"descriptors\""]).await, 0);
+    }
+    // Once it leads to a server again, clients come through. What that is asked beside zoogate's own question it answers
+    // with an end.
+    lead_to("127.0.0.77");
+    let _answering = tokio::spawn(async move {
+        loop {
+            drop(fake.visit().await);
+        }
+    });
+    until("the address to be open", async || TcpStream::connect(first).await.ok()).await;
 }
 
 /// One that leads elsewhere again is used again.

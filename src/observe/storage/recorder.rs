@@ -107,7 +107,11 @@ impl Recorder {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "as [`Recorder::record`]: a reply that is not handed on in memory need not be put there"
+    )]
+    #[inline(always)]
     fn reply(&mut self, reply: &Reply<'_>) {
         if !self.run.take_in(reply) {
             self.write_run();
@@ -119,10 +123,10 @@ impl Recorder {
         }
         self.counters.note_frame(Direction::Request, reply.request_len);
         self.counters.note_frame(Direction::Reply, reply.reply_len);
-        if matches!(self.run.op, OpCode::MULTI | OpCode::MULTI_READ) {
-            self.results_of = self.run.op;
+        if let Some(op @ (OpCode::MULTI | OpCode::MULTI_READ)) = reply.op {
+            self.results_of = op;
         }
-        if self.watches.on_reply(reply) {
+        if self.watches.on_reply(reply.xid, reply.op, reply.error) {
             self.meter.set_watches(self.watches.counts());
         }
     }

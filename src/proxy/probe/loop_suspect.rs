@@ -56,11 +56,12 @@ impl LoopSuspect {
 
     async fn watch_server(&self) {
         let name = &self.proxy.names[self.server.index()];
+        let mut overfull = false;
         loop {
             if name.leads_back() {
                 sleep(AFTER_PROOF).await;
-            } else {
-                self.proxy.loops.suspicion(self.server).await;
+            } else if !overfull {
+                self.suspicion().await;
             }
             let mut found = self.trial().await;
             if found == Some(true) && !name.leads_back() && !self.others_serve() {
@@ -71,7 +72,25 @@ impl LoopSuspect {
             if let Some(leads_back) = found {
                 self.settle(leads_back);
             }
-            sleep(AFTER_TRIAL).await;
+            self.proxy.judge_mirror(self.server);
+            overfull = tokio::select! {
+                () = sleep(AFTER_TRIAL) => false,
+                // Twice as many wait as when it was tried.
+                () = self.proxy.overfull_mirror(self.server) => true,
+            };
+        }
+    }
+
+    /// Waits until the server is to be tried.
+    async fn suspicion(&self) {
+        loop {
+            tokio::select! {
+                () = self.proxy.loops.suspicion(self.server) => return,
+                () = self.proxy.overfull_mirror(self.server) => return,
+                () = sleep(AFTER_TRIAL), if self.proxy.mirrors.is_widened(self.server) => {
+                    self.proxy.narrow_mirror(self.server);
+                }
+            }
         }
     }
 

@@ -2,16 +2,18 @@
 //! where sessions are to the ledger and to the signs of life of their server.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, SessionId};
 use crate::observe::{ConnectionMeter, Direction, Recorder};
-use crate::proxy::shared::proxy_state::{LoadGuard, ProxyState, claim_lasts};
+use crate::proxy::shared::proxy_state::{ProxyState, claim_lasts};
 use crate::route::{ServerComplaint, UNANSWERED_COUNTS};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose};
 use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation};
 use crate::session::transition::SessionTransition;
+use crate::session::verdict::RouteReason;
 use crate::session::{ConnectionLink, Inspector};
 use crate::time::Timestamp;
 use crate::wire::first_frame::ConnectionOpening;
@@ -24,6 +26,17 @@ pub(crate) const REFUSALS_AT_ONCE: u16 = 16;
 /// An inspector of live traffic.
 pub(in crate::proxy) type LiveInspector = Inspector<LiveSink>;
 
+/// Where a connection is counted among its server's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum CountedAmong {
+    /// Nowhere: it is not known yet what the client speaks.
+    None,
+    /// Among the connections that are its load.
+    Connections,
+    /// And among those that wait at its mirrored address, as what no session begins with is until its end.
+    WaitingToo,
+}
+
 /// The receiver of one connection's events.
 #[derive(Debug)]
 pub(in crate::proxy) struct LiveSink {
@@ -31,13 +44,13 @@ pub(in crate::proxy) struct LiveSink {
     recorder: Recorder,
     link: ConnectionLink,
     /// The worker that carries it.
-    worker: usize,
+    worker: u16,
     /// The session that is claimed, and then the one that was given.
     session: Option<SessionId>,
     /// What distinguishes its claim from others; None for a new session until it is given.
     key: Option<ClaimKey>,
-    /// Negotiated timeout, once the session was given.
-    timeout: Option<Duration>,
+    /// Negotiated timeout in milliseconds, once the session was given; 0 before.
+    timeout_ms: u32,
     /// When its claim went out; zero before that and once it is answered.
     unanswered_since: Timestamp,
     /// Whether a claim has gone out: what never claimed a session has no place in the ledger.
@@ -48,8 +61,8 @@ pub(in crate::proxy) struct LiveSink {
     refusals: u16,
     /// Whether the client does not take what its server said.
     client_is_full: bool,
-    /// Its share of the server's load, from the moment when it is known what the client speaks.
-    load: Option<LoadGuard>,
+    /// Where it is counted among its server's.
+    counted: CountedAmong,
 }
 
 impl LiveSink {
@@ -64,16 +77,16 @@ impl LiveSink {
             proxy: Arc::clone(proxy),
             recorder: Recorder::new(Arc::new(ConnectionMeter::default()), counters),
             link,
-            worker,
+            worker: worker as u16,
             session: None,
             key: None,
-            timeout: None,
+            timeout_ms: 0,
             unanswered_since: Timestamp::ZERO,
             claimed: false,
             ended: false,
             refusals: 0,
             client_is_full: false,
-            load: None,
+            counted: CountedAmong::None,
         };
         let maxbuffer = u32::try_from(proxy.settings.jute_maxbuffer).unwrap_or(u32::MAX);
         Box::new(Inspector::new(maxbuffer, sink))
@@ -127,7 +140,7 @@ impl LiveSink {
         if self.key.is_none() {
             let key = self.proxy.claim_registry.key(response.session, secret.bytes());
             self.key = Some(key);
-            self.proxy.control.registries()[self.worker].hold(self.link.connection, key);
+            self.proxy.control.registries()[usize::from(self.worker)].hold(self.link.connection, key);
         }
         let meters = self.proxy.telemetry.meters();
         if response.own_password && self.session != Some(response.session) {
@@ -135,7 +148,7 @@ impl LiveSink {
             meters.drop_dormant(response.session);
         }
         self.session = Some(response.session);
-        self.timeout = u64::try_from(response.timeout_ms).ok().map(Duration::from_millis);
+        self.timeout_ms = u32::try_from(response.timeout_ms).unwrap_or(0);
         self.proxy.activity(self.link.server).gave(self.recorder.now());
         meters.begin(response.session, self.link.connection, Arc::clone(self.recorder.meter()));
     }
@@ -165,7 +178,8 @@ impl LiveSink {
         }
         let owed = !self.client_is_full && (end.unanswered_count > 0 || end.unanswered_pings > 0);
         let silence = self.lasted(end.server_heard_at, now);
-        let waited_out = gave_up && owed && self.timeout.is_some_and(|timeout| silence * 3 >= timeout * 2);
+        let timeout = Duration::from_millis(self.timeout_ms.into());
+        let waited_out = gave_up && owed && self.timeout_ms > 0 && silence * 3 >= timeout * 2;
         if waited_out || end.closer == ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) {
             self.proxy.complain(self.link.server, ServerComplaint::NoAnswer, self.link.client);
         }
@@ -178,7 +192,10 @@ impl LiveSink {
             return;
         }
         let (server, client) = (self.link.server, self.link.client);
-        self.load.get_or_insert_with(|| LoadGuard::add(&self.proxy.state, server));
+        if self.counted == CountedAmong::None {
+            self.counted = CountedAmong::Connections;
+            self.proxy.state.load(server).fetch_add(1, Ordering::Relaxed);
+        }
         match event {
             Event::ConnectRequested(request, secret) => self.send_claim(&request, secret),
             Event::ConnectResponded(response, secret) => self.answer_claim(&response, secret),
@@ -189,6 +206,10 @@ impl LiveSink {
             Event::Unread(opening) => {
                 if let ConnectionOpening::Word(word) = opening {
                     self.proxy.loops.note(word, self.recorder.now());
+                }
+                if self.link.routed == RouteReason::Mirror {
+                    self.counted = CountedAmong::WaitingToo;
+                    self.proxy.mirrors.enter(server);
                 }
                 self.proxy.telemetry.note_opening(server, client, opening);
             }
@@ -249,6 +270,10 @@ impl EventSink for LiveSink {
         self.ended = true;
         let (connection, now) = (self.link.connection, self.proxy.clock.now());
         self.recorder.write_end(end.unanswered_count);
+        if self.counted == CountedAmong::WaitingToo {
+            self.counted = CountedAmong::Connections;
+            self.proxy.mirrors.leave(self.link.server);
+        }
         if !self.claimed {
             return;
         }
@@ -259,6 +284,14 @@ impl EventSink for LiveSink {
         self.proxy.apply(now, SessionTransition::Ended { connection, end });
         if let Some(session) = self.session {
             self.proxy.telemetry.meters().finish(session, connection);
+        }
+    }
+}
+
+impl Drop for LiveSink {
+    fn drop(&mut self) {
+        if self.counted != CountedAmong::None {
+            self.proxy.state.load(self.link.server).fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

@@ -37,13 +37,13 @@ fn what_a_connection_has_done_stays_with_its_session_and_nothing_of_it_lives_on(
     inspector.read_client(now, &question);
     inspector.read_server(now, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
     let meters = proxy.telemetry.meters();
-    assert_eq!((meters.dormant(), load.load(std::sync::atomic::Ordering::Relaxed)), (vec![], 1));
+    assert_eq!((meters.dormant(), load.load(Ordering::Relaxed)), (vec![], 1));
     inspector.close(ConnectionCloser::Client(CloseKind::Fin));
     assert_eq!(meters.dormant(), [SESSION]);
     let reading = meters.reading(SESSION);
     assert_eq!((reading.operations, reading.unanswered, reading.in_flight), (1, 1, 0));
     drop(inspector);
-    assert_eq!(load.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(load.load(Ordering::Relaxed), 0);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_claim_that_is_refused_is_measured_for_nobody() {
 #[test]
 fn who_speaks_is_told_by_the_first_bytes_and_counts_as_load_from_then_on() {
     let proxy = one_server();
-    let load = || proxy.telemetry.state().load(ServerId(0)).load(std::sync::atomic::Ordering::Relaxed);
+    let load = || proxy.telemetry.state().load(ServerId(0)).load(Ordering::Relaxed);
     let now = proxy.clock.now();
     let (mut session, mut word, silent) = (inspect(&proxy), inspect(&proxy), inspect(&proxy));
     let [claim, _] = handshake(30_000);

@@ -4,6 +4,7 @@ pub(crate) mod claim_registry;
 pub(crate) mod descriptors;
 pub(in crate::proxy) mod hand_over;
 pub(crate) mod loop_detector;
+pub(crate) mod mirror_gate;
 pub(crate) mod own_pause;
 pub(in crate::proxy) mod permit;
 pub(crate) mod proxy_state;

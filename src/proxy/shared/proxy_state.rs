@@ -1,6 +1,7 @@
 //! What all threads of a running proxy share.
 
 mod claims;
+mod mirrors;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ use super::claim_registry::ClaimRegistry;
 use super::descriptors;
 use super::hand_over::WorkerQueues;
 use super::loop_detector::LoopDetector;
+use super::mirror_gate::MirrorGate;
 use super::own_pause::ThreadHeartbeats;
 use super::permit::{ClientPlaces, ConnectionLimit, Permit};
 use super::server_activity::ServerActivity;
@@ -40,6 +42,8 @@ pub(in crate::proxy) struct ProxyState {
     pub(in crate::proxy) names: Vec<ServerName>,
     /// What may go round.
     pub(in crate::proxy) loops: LoopDetector,
+    /// Who waits at mirrored addresses.
+    pub(in crate::proxy) mirrors: MirrorGate,
     /// What it has seen.
     pub(in crate::proxy) telemetry: Arc<ProxyTelemetry>,
     /// What it decides by.
@@ -89,6 +93,7 @@ impl ProxyState {
         Self {
             settings,
             loops: LoopDetector::new(names.len()),
+            mirrors: MirrorGate::new(names.len()),
             names,
             state: Arc::clone(telemetry.state()),
             telemetry,

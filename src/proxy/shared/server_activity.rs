@@ -117,6 +117,11 @@ impl ServerActivity {
         self.waiting.fetch_sub(1, Relaxed);
     }
 
+    /// Claims that wait for it.
+    pub(in crate::proxy) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed) as usize
+    }
+
     /// Says whether what it did to clients speaks against it.
     pub(super) fn set_aside(&self, aside: bool) {
         self.set_aside.store(aside, Relaxed);
