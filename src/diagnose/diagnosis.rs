@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use super::cause_code::{CauseCode, CauseScope};
-use super::end_case::{EndCase, LaterSigns, SessionReturn};
+use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn};
 use super::ensemble_watch::EnsembleWatch;
 use super::incident::{Incident, JudgedEnd, SeenBefore};
 use super::incident_book::{IncidentBook, IncidentChange};
@@ -35,12 +35,19 @@ pub const CAUSES_KEPT: usize = 10_000;
 pub struct EndCause {
     /// The cause.
     pub cause: JudgedCause,
-    /// Who failed first.
-    pub first: FailureOrigin,
+    /// When the connection ended.
+    pub ended_at: Timestamp,
     /// Where in its life the connection was.
     pub phase: ConnectionPhase,
     /// The incident that it belongs to.
     pub incident: Option<u64>,
+}
+
+impl EndCause {
+    /// Who failed first.
+    pub fn first(&self) -> FailureOrigin {
+        FailureOrigin::of(self.cause.code)
+    }
 }
 
 /// An incident with what is known of those like it.
@@ -64,7 +71,7 @@ pub struct Diagnosis {
     due: VecDeque<(Timestamp, ConnectionId)>,
     looked_at: Timestamp,
     /// First causes that nobody has taken yet.
-    entered: Vec<CauseCode>,
+    entered: Vec<(ConnectionId, CauseCode)>,
 }
 
 impl Diagnosis {
@@ -142,8 +149,7 @@ impl Diagnosis {
             let (since, confidence) = (ended.ended_at, ended.confidence);
             let cause = JudgedCause { code, since, confidence, capped_because: None };
             let known = self.causes.get(&connection).and_then(|known| known.incident);
-            return self
-                .note_cause(connection, EndCause { cause, first: FailureOrigin::of(code), phase, incident: known });
+            return self.note_cause(connection, EndCause { cause, ended_at: since, phase, incident: known });
         }
         let mut event =
             JudgedEnd { ended: ended.clone(), close: close.clone(), later: LaterSigns::default(), undecided: false };
@@ -164,7 +170,7 @@ impl Diagnosis {
     /// An end that had a first cause has been decided by the ledger.
     fn decided(&mut self, now: Timestamp, known: EndCause, event: JudgedEnd, diagnosed: Diagnosed) {
         let connection = event.ended.connection;
-        let cause = EndCause { cause: diagnosed.cause, first: FailureOrigin::of(diagnosed.cause.code), ..known };
+        let cause = EndCause { cause: diagnosed.cause, ..known };
         self.causes.insert(connection, cause);
         let judged_by = known.incident.filter(|id| {
             let incident = self.book.open().iter().find(|incident| incident.id == *id);
@@ -177,16 +183,16 @@ impl Diagnosis {
     }
 
     fn enter(&mut self, now: Timestamp, event: JudgedEnd, diagnosed: Diagnosed) {
-        let (connection, cause) = (event.ended.connection, diagnosed.cause);
+        let (connection, cause, ended_at) = (event.ended.connection, diagnosed.cause, event.ended.ended_at);
         let phase = phase(&event);
         let incident = self.book.enter(now, event, diagnosed, phase);
-        let cause = EndCause { cause, first: FailureOrigin::of(cause.code), phase, incident };
+        let cause = EndCause { cause, ended_at, phase, incident };
         self.note_cause(connection, cause);
     }
 
     fn note_cause(&mut self, connection: ConnectionId, cause: EndCause) {
         if self.causes.insert(connection, cause).is_none() {
-            self.entered.push(cause.cause.code);
+            self.entered.push((connection, cause.cause.code));
             self.order.push_back(connection);
         }
         if self.order.len() > CAUSES_KEPT
@@ -235,8 +241,8 @@ impl Diagnosis {
         self.book.close_all(now);
     }
 
-    /// First causes since this was asked last.
-    pub fn take_entered(&mut self) -> Vec<CauseCode> {
+    /// First causes since this was asked last, each with its connection.
+    pub fn take_entered(&mut self) -> Vec<(ConnectionId, CauseCode)> {
         std::mem::take(&mut self.entered)
     }
 
@@ -255,8 +261,9 @@ impl Diagnosis {
         }
         if let Some(incident) = incident {
             let was = incident.revisions.iter().any(|earlier| earlier.cause.code == one.cause.code);
-            if was {
-                (one.cause, one.first) = (incident.cause(), incident.origin());
+            // What began only later cannot have ended it, although it is the same incident.
+            if was && one.ended_at.after(AROUND) >= incident.cause().since {
+                one.cause = incident.cause();
             }
         }
         Some(one)

@@ -214,7 +214,9 @@ impl IncidentBook {
         }
         // The one that says most is what it is judged by.
         let says_more = diagnosed.cause.code.rank() < incident.cause().code.rank();
-        if says_more && !follows {
+        // What one server did is part of what the ensemble did, and not the other way round.
+        let narrower = incident.key.is_ensemble() && !IncidentKey::of(diagnosed.cause.code, &event.ended).is_ensemble();
+        if says_more && !narrower && !follows {
             (incident.phase, incident.judged_at, incident.server) = (phase, ended.ended_at, ended.server);
             incident.judged = Some(Box::new(event));
             self.revise(now, id, diagnosed);

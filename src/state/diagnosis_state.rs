@@ -122,7 +122,7 @@ impl DiagnosisState {
 
 /// What the diagnosis has to say; nobody is told under its lock.
 struct DiagnosisNews {
-    causes: Vec<CauseCode>,
+    causes: Vec<(ConnectionId, CauseCode)>,
     changes: Vec<(IncidentChange, Incident)>,
 }
 
@@ -133,7 +133,7 @@ impl DiagnosisNews {
     }
 
     fn tell(self, mut told: impl FnMut(StateChange<'_>)) {
-        self.causes.into_iter().for_each(|code| told(StateChange::Caused(code)));
+        self.causes.into_iter().for_each(|(_, code)| told(StateChange::Caused(code)));
         self.changes.iter().for_each(|(change, incident)| told(StateChange::Incident(*change, incident)));
     }
 }

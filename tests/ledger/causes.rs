@@ -75,7 +75,7 @@ fn a_frozen_leader_is_the_cause_of_what_ends_at_its_followers() {
     story.give_up(link);
     story.wait(2_000);
     let one = cause(&story, link).expect("a cause");
-    assert_eq!((one.cause.code, one.first), (CauseCode::LeaderFrozen, FailureOrigin::Server));
+    assert_eq!((one.cause.code, one.first()), (CauseCode::LeaderFrozen, FailureOrigin::Server));
     assert_ne!(one.cause.confidence, Confidence::Certain);
 }
 
@@ -148,7 +148,7 @@ fn a_client_that_leaves_while_a_write_waits_leaves_because_of_that() {
     story.leave(link);
     story.wait(2_000);
     let one = cause(&story, link).expect("a cause");
-    assert_eq!((one.cause.code, one.first), (CauseCode::SlowQuorum, FailureOrigin::Ensemble));
+    assert_eq!((one.cause.code, one.first()), (CauseCode::SlowQuorum, FailureOrigin::Ensemble));
 }
 
 #[test]

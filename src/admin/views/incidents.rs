@@ -22,7 +22,7 @@ pub(super) fn end_cause(telemetry: &ProxyTelemetry, connection: ConnectionId) ->
     let known = telemetry.state().with_diagnosis(|diagnosis| diagnosis.cause(connection));
     known.map_or_else(EndCauseView::default, |known| EndCauseView {
         cause: Some(cause(telemetry, known.cause)),
-        first: Some(known.first.label().into()),
+        first: Some(known.first().label().into()),
         phase: Some(known.phase.label().into()),
         incident: known.incident,
     })

@@ -6,6 +6,7 @@
 //! reason, there are no others, and how often each is given and made use of is counted.
 
 mod blame;
+mod causes;
 mod end;
 mod freedom;
 mod paused;
@@ -53,6 +54,7 @@ pub(crate) fn complaints(played: &PlayedStory) -> Vec<OracleComplaint> {
         };
         judge_words(played, told, &mut complain);
         judge_end(played, told, &mut complain);
+        found.extend(causes::cause_complaints(played, told));
     }
     found
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::client::CloseMotive;
+use zoogate::diagnose::EndCause;
 use zoogate::ids::ServerId;
 use zoogate::session::connection_end::{ConnectionCloser, ConnectionEnd};
 use zoogate::session::own_pause::OwnPause;
@@ -47,6 +48,8 @@ pub(crate) struct KnownConnection {
     pub(crate) answered_late: Option<Timestamp>,
     /// Whether its claim was answered when nobody watched it any more.
     pub(crate) unheard: bool,
+    /// The cause of its end, with the moment of the first one that was found.
+    pub(crate) cause: Option<(Timestamp, EndCause)>,
     /// What the server knew of it.
     pub(crate) truths: Vec<TruthEntry>,
 }
@@ -60,6 +63,8 @@ pub(crate) struct PlayedStory {
     pub(crate) shifts: Vec<ServingShift>,
     /// Servers that were cut from their leader.
     pub(crate) parted: Vec<ServerId>,
+    /// When which server stood still, from when to when.
+    pub(crate) frozen: Vec<(ServerId, Timestamp, Timestamp)>,
     /// When which server was asked and found not to serve.
     pub(crate) seen_down: Vec<(Timestamp, ServerId)>,
     /// When the proxy itself stood still, in order.

@@ -1,15 +1,17 @@
 //! The proxy's part in a story: the same inspectors and the same ledger that the live relay feeds, over virtual time.
 
+use std::collections::HashMap;
 use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::known::KnownServers;
+use zoogate::diagnose::{Diagnosis, EndCause, EnsembleWatch, ServerSighting};
 use zoogate::ids::{ConnectionId, ServerId, SessionId};
 use zoogate::session::connection_end::{ConnectionCloser, ConnectionEnd};
 use zoogate::session::event::{Event, EventSink};
 use zoogate::session::own_pause::{OwnPause, OwnPauseLog};
-use zoogate::session::probe_result::ProbeResult;
+use zoogate::session::probe_result::{ProbeResult, ProbeTiming};
 use zoogate::session::transition::{LedgerFinding, SessionTransition};
 use zoogate::session::verdict::RouteReason;
 use zoogate::session::{ConnectionLink, Inspector, LedgerLimits, SessionLedger};
@@ -109,6 +111,10 @@ pub(super) struct SimulatedRelay {
     pub(super) known: KnownServers,
     own_pauses: OwnPauseLog,
     pub(super) findings: Vec<(Timestamp, LedgerFinding)>,
+    watch: EnsembleWatch,
+    diagnosis: Diagnosis,
+    /// When the first cause of each end was found.
+    first_causes: HashMap<ConnectionId, Timestamp>,
 }
 
 impl SimulatedRelay {
@@ -118,20 +124,54 @@ impl SimulatedRelay {
             own_pauses: OwnPauseLog::default(),
             ledger: SessionLedger::new(LedgerLimits { sessions: 1000, ..LedgerLimits::default() }),
             findings: Vec::new(),
+            watch: EnsembleWatch::new(servers),
+            diagnosis: Diagnosis::default(),
+            first_causes: HashMap::new(),
         }
     }
 
     fn tell(&mut self, now: Timestamp, told: Vec<SessionTransition>) {
         for transition in told {
+            let ended = transition.ended();
+            self.note_return(now, &transition);
             self.ledger.apply(now, transition);
+            if let Some((ended, close)) = ended.and_then(|ended| self.ledger.undecided_end(ended)) {
+                self.diagnosis.end_undecided(now, ended, close);
+            }
+            self.collect(now);
         }
-        self.collect(now);
     }
 
     fn collect(&mut self, now: Timestamp) {
         while let Some(finding) = self.ledger.poll_finding() {
+            self.diagnosis.take(now, &finding, &self.watch);
             self.findings.push((now, finding));
         }
+        for (connection, _) in self.diagnosis.take_entered() {
+            self.first_causes.entry(connection).or_insert(now);
+        }
+    }
+
+    /// What a claim or an answer says of an end before it.
+    fn note_return(&mut self, now: Timestamp, transition: &SessionTransition) {
+        match transition {
+            SessionTransition::Claimed { request, .. } if !request.session.is_new() => {
+                self.diagnosis.session_claimed(now, request.session);
+            }
+            SessionTransition::Answered { connection, response } if response.accepted() => {
+                let Some(open) = self.ledger.open_connection(*connection).filter(|open| !open.session.is_new()) else {
+                    return;
+                };
+                let claim = open.claim;
+                self.diagnosis.session_given(now, response.session, claim.server, claim.client, claim.routed);
+            }
+            _ => {}
+        }
+    }
+
+    /// The cause of an end, with the moment of the first one that was found.
+    pub(super) fn cause(&self, connection: ConnectionId) -> Option<(Timestamp, EndCause)> {
+        Some((*self.first_causes.get(&connection)?, self.diagnosis.cause(connection)?))
     }
 
     pub(super) fn client_bytes(&mut self, now: Timestamp, relayed: &mut RelayedPair, bytes: &[u8]) {
@@ -178,6 +218,8 @@ impl SimulatedRelay {
     pub(super) fn saw(&mut self, now: Timestamp, server: ServerId, since: [Timestamp; 2], probe_result: ProbeResult) {
         let [connected_at, asked_at] = since;
         self.known.saw(server, asked_at, now, probe_result);
+        let (told_at, timing) = (now, ProbeTiming::default());
+        self.watch.see(ServerSighting { server, asked_at, told_at, connected_at, timing, result: probe_result });
         self.tell(now, vec![SessionTransition::server_seen(server, asked_at, connected_at, probe_result)]);
     }
 
@@ -194,6 +236,7 @@ impl SimulatedRelay {
 
     pub(super) fn tick(&mut self, now: Timestamp) {
         self.ledger.tick(now);
+        self.diagnosis.tick(now, &self.watch);
         self.collect(now);
     }
 

@@ -160,6 +160,7 @@ impl<'a> StoryStage<'a> {
                 continue;
             }
             let Some(relayed) = wire.relayed else { continue };
+            let cause = self.relay.cause(relayed.id());
             connections.push(KnownConnection {
                 connection: relayed.id().0,
                 client: wire.actor,
@@ -177,12 +178,14 @@ impl<'a> StoryStage<'a> {
                 front: wire.front,
                 answered_late: wire.answered_late,
                 unheard: relayed.unheard,
+                cause,
                 truths: wire.truths,
             });
         }
         let (shifts, seen_down, curtain) = (self.shifts, self.prober.seen_down, self.now);
         let (parted, findings, own_pauses) = (self.story.parted(), self.relay.findings, self.own_pauses);
-        PlayedStory { connections, shifts, parted, seen_down, own_pauses, curtain, findings }
+        let frozen = self.story.frozen();
+        PlayedStory { connections, shifts, parted, frozen, seen_down, own_pauses, curtain, findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.

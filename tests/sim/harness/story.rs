@@ -164,6 +164,18 @@ impl SimulatedStory {
         self.steps.iter().filter_map(parted).collect()
     }
 
+    /// When which server stood still, until it ran on or was ended.
+    pub(super) fn frozen(&self) -> Vec<(ServerId, Timestamp, Timestamp)> {
+        let frozen = self.steps.iter().enumerate().filter_map(|(place, step)| {
+            let StoryDeed::Freeze(server) = step.deed else { return None };
+            let over = self.steps[place..]
+                .iter()
+                .find(|later| matches!(later.deed, StoryDeed::Thaw(other) | StoryDeed::Stop(other) if other == server));
+            Some((server, step.at, over.map_or(Timestamp(u64::MAX), |later| later.at)))
+        });
+        frozen.collect()
+    }
+
     /// The same story with all its clients at pooled addresses.
     #[must_use]
     pub(crate) fn pooled(mut self) -> Self {
