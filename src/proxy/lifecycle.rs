@@ -221,7 +221,7 @@ async fn every(period: Duration, proxy: Arc<ProxyState>, act: fn(&ProxyState)) {
 /// Waits until every server was probed once and the listeners that this opens are open, or for [`FIRST_PROBE`].
 async fn first_probe(proxy: &ProxyState) {
     let deadline = tokio::time::Instant::now() + FIRST_PROBE;
-    let unseen = || proxy.state.roster().servers.iter().any(|server| server.seen_at.0 == 0);
+    let unseen = || proxy.state.roster().servers.iter().any(|server| server.seen_at.is_none());
     while (unseen() || !proxy.all_listen()) && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -54,12 +54,14 @@ enum ClaimAttempt {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct TriedServer {
     attempt: ClaimAttempt,
-    /// When a claim of this session was first sent there, by this connection or an earlier one of its client; zero
+    /// When a claim of this session was first sent there, by this connection or an earlier one of its client; None
     /// when none was.
-    out_since: Timestamp,
+    out_since: Option<Timestamp>,
     /// Paths that broke under the claim.
     broken: u8,
-    /// The probe that it had answered last when it was seen to be over.
+    /// Whether it was seen to be over.
+    over_seen: bool,
+    /// When the probe was begun that it had answered last by then, if it had answered one.
     over_since_probe: Option<Timestamp>,
 }
 
@@ -70,7 +72,7 @@ pub struct ClaimSearch {
     began_at: Timestamp,
     tried: SmallVec<[TriedServer; 5]>,
     /// Since when another server is seen to work and the asked one is not.
-    evidence_since: Timestamp,
+    evidence_since: Option<Timestamp>,
     /// Whether a server was left, by whatever rule: once is often enough where time alone decides.
     halved: bool,
     /// Whether what the client sent behind its claim may be sent twice.
@@ -82,15 +84,16 @@ impl ClaimSearch {
     pub fn new(terms: ClaimTerms, servers: usize, now: Timestamp) -> Self {
         let tried = TriedServer {
             attempt: ClaimAttempt::Untried,
-            out_since: Timestamp::ZERO,
+            out_since: None,
             broken: 0,
+            over_seen: false,
             over_since_probe: None,
         };
         Self {
             terms,
             began_at: now,
             tried: smallvec![tried; servers],
-            evidence_since: Timestamp::ZERO,
+            evidence_since: None,
             halved: false,
             repeatable: true,
         }
@@ -100,12 +103,12 @@ impl ClaimSearch {
     /// server can be asked again without harm, as it stays the owner (protocol.md §5.3, §5.4).
     pub fn follow(&mut self, out: Option<(ServerId, Timestamp)>) {
         for tried in self.tried.iter_mut().filter(|tried| tried.attempt == ClaimAttempt::Untried) {
-            tried.out_since = Timestamp::ZERO;
+            tried.out_since = None;
         }
         if let Some((server, sent_at)) = out {
             self.change(server, |tried| {
                 if tried.attempt == ClaimAttempt::Untried {
-                    tried.out_since = sent_at;
+                    tried.out_since = Some(sent_at);
                 }
             });
         }
@@ -113,12 +116,10 @@ impl ClaimSearch {
 
     /// The claim was sent.
     pub fn asked(&mut self, server: ServerId, now: Timestamp) {
-        self.evidence_since = Timestamp::ZERO;
+        self.evidence_since = None;
         self.change(server, |tried| {
             tried.attempt = ClaimAttempt::Asked;
-            if tried.out_since == Timestamp::ZERO {
-                tried.out_since = now;
-            }
+            tried.out_since = tried.out_since.or(Some(now));
         });
     }
 
@@ -131,7 +132,7 @@ impl ClaimSearch {
     pub fn unreached(&mut self, server: ServerId) {
         self.change(server, |tried| {
             if tried.attempt == ClaimAttempt::Untried {
-                tried.out_since = Timestamp::ZERO;
+                tried.out_since = None;
             }
             tried.attempt = ClaimAttempt::Over;
         });
@@ -148,7 +149,7 @@ impl ClaimSearch {
 
     /// The claim at this server was left behind.
     pub fn left(&mut self, server: ServerId) {
-        self.evidence_since = Timestamp::ZERO;
+        self.evidence_since = None;
         self.halved = true;
         self.change(server, |tried| tried.attempt = ClaimAttempt::Left);
     }
@@ -194,7 +195,7 @@ impl ClaimSearch {
 
     /// A server was asked and has not answered.
     fn while_asked(&mut self, server: ServerId, view: SearchView<'_>) -> ClaimStep {
-        let Some(since) = self.tried.get(server.index()).map(|tried| tried.out_since) else {
+        let Some(since) = self.tried.get(server.index()).and_then(|tried| tried.out_since) else {
             return ClaimStep::Wait;
         };
         // Leaving a claim has a price: it may be carried out late. Without a better server there is nothing to pay it
@@ -214,7 +215,7 @@ impl ClaimSearch {
     fn next(&mut self, view: SearchView<'_>) -> ClaimStep {
         // What has effects has reached one server at most, and must not reach a second one, whatever became of the
         // first.
-        let sent = |tried: &TriedServer| tried.attempt != ClaimAttempt::Untried && tried.out_since > Timestamp::ZERO;
+        let sent = |tried: &TriedServer| tried.attempt != ClaimAttempt::Untried && tried.out_since.is_some();
         if !self.repeatable && self.servers().any(|(_, tried)| sent(tried)) {
             return ClaimStep::TurnAway(TurnedAway::NobodyTook);
         }
@@ -255,8 +256,10 @@ impl ClaimSearch {
             let snapshot = view.snapshot(ServerId(place as u16));
             // Only what was asked after the refusal shows a change; the answer before may already have said
             // "serving".
-            let last_probe = *tried.over_since_probe.get_or_insert(snapshot.asked_at);
-            found |= snapshot.asked_at > last_probe
+            if !tried.over_seen {
+                (tried.over_seen, tried.over_since_probe) = (true, snapshot.asked_at);
+            }
+            found |= snapshot.asked_at > tried.over_since_probe
                 && snapshot.health == ServerHealth::Serving
                 && snapshot.role != ServerRole::ReadOnly;
         }
@@ -268,11 +271,10 @@ impl ClaimSearch {
     fn in_order(&mut self, view: SearchView<'_>) -> SmallVec<[ServerCandidate; 5]> {
         let out = self
             .servers()
-            .filter(|(_, tried)| tried.out_since > Timestamp::ZERO)
             .filter(|(_, tried)| matches!(tried.attempt, ClaimAttempt::Untried | ClaimAttempt::Broken))
+            .filter_map(|(server, tried)| Some((server, tried.out_since?)))
             // The youngest claim is the one that will be carried out last, and so decides who owns the session.
-            .max_by_key(|(_, tried)| tried.out_since)
-            .map(|(server, tried)| (server, tried.out_since));
+            .max_by_key(|(_, since)| *since);
         let followed = out.map(|(server, since)| {
             let leave = self.alternative(server, view).is_some() && self.may_leave(server, since, view);
             (server, leave)
@@ -335,7 +337,7 @@ impl ClaimSearch {
         }
         // Where claims wait elsewhere too, or did until a moment ago, the ensemble is slow and not this server. What
         // waits for a server that is silent by itself shows nothing.
-        let just_gave = |at: Timestamp| at > Timestamp::ZERO && (view.elapsed)(at) < EVIDENCE_SETTLES;
+        let just_gave = |at: Option<Timestamp>| at.is_some_and(|at| (view.elapsed)(at) < EVIDENCE_SETTLES);
         let waits = |other: ServerId| view.snapshot(other).waiting > 0 && !view.is_silent_follower(other);
         let busy = |other: ServerId| waits(other) || just_gave(view.snapshot(other).gave_at);
         let alone = !self.servers().any(|(other, _)| other != server && busy(other));
@@ -343,8 +345,8 @@ impl ClaimSearch {
             return alone && !self.halved && waited >= third.max(SHORTEST_WAIT);
         }
         let worked_at = view.snapshot(server).worked_at();
-        let idle = (view.elapsed)(worked_at) >= SHORTEST_WAIT;
-        if !idle && worked_at >= since.after(SHORTEST_WAIT) {
+        let idle = worked_at.is_none_or(|at| (view.elapsed)(at) >= SHORTEST_WAIT);
+        if !idle && worked_at >= Some(since.after(SHORTEST_WAIT)) {
             // It works, and answers what came later: this claim, or its answer, was lost on the way.
             return !self.halved && waited >= two_thirds;
         }
@@ -356,16 +358,13 @@ impl ClaimSearch {
         let own = view.snapshot(server);
         // A zxid that the asked server has not reached counts like work: the quorum goes on without this server.
         let evidence = |other: &ServerSnapshot| other.worked_at().max(other.ahead_of(own));
-        let seen = view.others(server).map(evidence).max().unwrap_or(Timestamp::ZERO);
-        if seen <= since || own.worked_at() > since {
-            self.evidence_since = Timestamp::ZERO;
+        let seen = view.others(server).filter_map(evidence).max().filter(|seen| *seen > since);
+        let Some(seen) = seen.filter(|_| own.worked_at() <= Some(since)) else {
+            self.evidence_since = None;
             return false;
-        }
+        };
         // The evidence must hold for a while, because the asked server may be just about to show the same.
-        if self.evidence_since == Timestamp::ZERO {
-            self.evidence_since = seen;
-        }
-        (view.elapsed)(self.evidence_since) >= EVIDENCE_SETTLES
+        (view.elapsed)(*self.evidence_since.get_or_insert(seen)) >= EVIDENCE_SETTLES
     }
 }
 

@@ -45,16 +45,14 @@ impl Scene {
     /// The server answers a probe now.
     fn answers(&mut self, server: ServerId) {
         let snapshot = &mut self.seen[server.index()];
-        (snapshot.asked_at, snapshot.answered_at, snapshot.unanswered_since) = (self.now, self.now, Timestamp::ZERO);
+        (snapshot.asked_at, snapshot.answered_at, snapshot.unanswered_since) = (Some(self.now), Some(self.now), None);
     }
 
     /// Time passes; all servers but those named answer probes.
     fn pass(&mut self, ms: u64, silent: &[ServerId]) {
         for server in silent {
             let snapshot = &mut self.seen[server.index()];
-            if snapshot.unanswered_since == Timestamp::ZERO {
-                snapshot.unanswered_since = self.now;
-            }
+            snapshot.unanswered_since = snapshot.unanswered_since.or(Some(self.now));
         }
         self.now = self.now.after(Duration::from_millis(ms));
         for server in [A, B, C].into_iter().filter(|server| !silent.contains(server)) {
@@ -116,7 +114,7 @@ fn a_server_that_answers_no_probe_is_passed_over_and_one_that_was_never_probed_i
     let mut scene = Scene::new(7, 6_000);
     scene.seen[1] = ServerSnapshot { health: ServerHealth::Unknown, ..ServerSnapshot::UNSEEN };
     assert_eq!(scene.decide(), ClaimStep::Probe(B));
-    scene.seen[1].unanswered_since = at(0);
+    scene.seen[1].unanswered_since = Some(at(0));
     scene.now = at(0).after(UNRESPONSIVE_AFTER);
     scene.answers(A);
     scene.answers(C);
@@ -156,10 +154,10 @@ fn when_a_leader_thaws_and_others_answer_first_nobody_is_left() {
     let mut scene = Scene::new(7, 6_000);
     scene.ask();
     assert_eq!(scene.wait(2_300, &[A]).0, ClaimStep::Wait);
-    scene.seen[2].gave_at = scene.now;
+    scene.seen[2].gave_at = Some(scene.now);
     scene.pass(200, &[]);
     assert_eq!(scene.decide(), ClaimStep::Wait);
-    scene.seen[1].gave_at = scene.now;
+    scene.seen[1].gave_at = Some(scene.now);
     assert_eq!(scene.wait(700, &[]).0, ClaimStep::Wait, "it has given a session itself: it is not slow alone");
 }
 
@@ -172,9 +170,9 @@ fn a_server_that_is_slow_alone_is_left_after_a_third_of_the_timeout() {
         scene.pass(300, &[]);
         let (now, other) = (scene.now, &mut scene.seen[2]);
         match evidence {
-            "gave" => other.gave_at = now,
-            "wrote" => other.wrote_at = now,
-            _ => (other.zxid, other.zxid_since) = (Some(Zxid(6)), now),
+            "gave" => other.gave_at = Some(now),
+            "wrote" => other.wrote_at = Some(now),
+            _ => (other.zxid, other.zxid_since) = (Some(Zxid(6)), Some(now)),
         }
         let (step, waited) = scene.wait(5_000, &[]);
         assert_eq!((step, waited), (ClaimStep::Leave(B), 1_700), "{evidence}");
@@ -186,7 +184,7 @@ fn a_server_that_is_slow_alone_is_left_after_a_third_of_the_timeout() {
 #[test]
 fn evidence_from_before_the_claim_counts_for_nothing() {
     let mut scene = Scene::new(7, 6_000);
-    scene.seen[2].gave_at = scene.now;
+    scene.seen[2].gave_at = Some(scene.now);
     scene.ask();
     let (step, waited) = scene.wait(5_000, &[]);
     assert_eq!((step, waited), (ClaimStep::Leave(B), 3_000), "only half of the timeout decides");
@@ -222,7 +220,7 @@ fn a_server_is_left_only_for_one_that_was_just_probed() {
     let mut scene = Scene::new(7, 6_000);
     scene.ask();
     scene.pass(2_000, &[B]);
-    scene.seen[2].answered_at = at(0);
+    scene.seen[2].answered_at = Some(at(0));
     assert_eq!(scene.decide(), ClaimStep::Probe(C));
     scene.seen[0].health = ServerHealth::NotServing;
     scene.seen[2].health = ServerHealth::NotServing;
@@ -246,7 +244,7 @@ fn for_a_new_session_one_more_server_is_asked_after_a_third() {
     slow.ask();
     slow.seen[2].waiting = 3;
     assert_eq!(slow.wait(9_000, &[]).0, ClaimStep::Wait, "all are slow");
-    (slow.seen[2].waiting, slow.seen[2].gave_at) = (0, slow.now);
+    (slow.seen[2].waiting, slow.seen[2].gave_at) = (0, Some(slow.now));
     assert_eq!(slow.wait(9_000, &[]), (ClaimStep::Leave(B), 500), "the others were just given theirs");
 }
 
@@ -316,7 +314,7 @@ fn the_proxys_own_pauses_count_in_none_of_this() {
 fn patience_ends_when_the_clients_does() {
     for (timeout, patience) in [(6_000, 30_000), (45_000, 45_000)] {
         let mut scene = Scene::new(7, timeout);
-        scene.seen.iter_mut().for_each(|snapshot| snapshot.unanswered_since = at(0));
+        scene.seen.iter_mut().for_each(|snapshot| snapshot.unanswered_since = Some(at(0)));
         scene.now = at(1_000);
         assert_eq!(scene.decide(), ClaimStep::Wait);
         scene.now = at(patience - 1);
@@ -348,8 +346,11 @@ fn when_those_that_refused_serve_again_an_unresponsive_one_is_not_waited_for() {
 fn servers_that_know_no_four_letter_word_take_turns_all_the_same() {
     let mut scene = Scene::new(7, 6_000);
     for snapshot in &mut scene.seen {
-        *snapshot =
-            ServerSnapshot { health: ServerHealth::Unresponsive, unanswered_since: at(0), ..ServerSnapshot::UNSEEN };
+        *snapshot = ServerSnapshot {
+            health: ServerHealth::Unresponsive,
+            unanswered_since: Some(at(0)),
+            ..ServerSnapshot::UNSEEN
+        };
     }
     scene.now = at(600);
     assert_eq!(scene.ask(), B);

@@ -43,10 +43,10 @@ pub struct ComplaintLog {
 /// When a server last did its work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ServerWork {
-    /// When it gave a session last; zero when it never did.
-    pub gave_at: Timestamp,
-    /// When it answered a request last; zero when it never did.
-    pub answered_at: Timestamp,
+    /// When it gave a session last, if it ever did.
+    pub gave_at: Option<Timestamp>,
+    /// When it answered a request last, if it ever did.
+    pub answered_at: Option<Timestamp>,
 }
 
 impl ComplaintLog {
@@ -91,8 +91,8 @@ impl ComplaintLog {
                 ServerComplaint::NoAnswer => work.answered_at,
             };
             let since = Timestamp(one.at.0.saturating_sub(COMPLAINT_COUNTS.as_nanos() as u64));
-            let own = work.get(place).is_some_and(|work| did(work) > one.at);
-            let others = work.iter().enumerate().any(|(other, work)| other != place && did(work) > since);
+            let own = work.get(place).is_some_and(|work| did(work) > Some(one.at));
+            let others = work.iter().enumerate().any(|(other, work)| other != place && did(work) > Some(since));
             now.since(one.at) < COMPLAINT_COUNTS && !own && others
         };
         self.servers[place].iter().filter(stands).count()
@@ -114,7 +114,7 @@ mod tests {
     }
 
     fn works(gave: [u64; 3], answered: [u64; 3]) -> Vec<ServerWork> {
-        let moment = |second: u64| if second == 0 { Timestamp::ZERO } else { at(second) };
+        let moment = |second: u64| (second > 0).then(|| at(second));
         gave.into_iter()
             .zip(answered)
             .map(|(gave, answered)| ServerWork { gave_at: moment(gave), answered_at: moment(answered) })

@@ -6,7 +6,7 @@ use crate::route::UNREACHED_COUNTS;
 impl Scene {
     /// Looks at a server begin and do not connect from now on.
     fn loses_probes(&mut self, server: ServerId) {
-        self.seen[server.index()].probed_since = self.now;
+        self.seen[server.index()].probed_since = Some(self.now);
     }
 
     /// This many probes of a server have not connected.
@@ -30,7 +30,7 @@ fn a_claim_that_waits_outlasts_one_look_that_does_not_connect_and_a_new_one_goes
     let mut other = Scene::new(7, 30_000);
     other.loses_probes(B);
     other.pass(600, &[]);
-    other.seen[1].answered_at = at(0);
+    other.seen[1].answered_at = Some(at(0));
     assert_eq!(other.ask(), C, "nothing was sent there yet");
 }
 
@@ -50,7 +50,7 @@ fn a_leader_that_only_zoogate_does_not_reach_holds_nobody_longer_than_half_of_th
         let mut scene = Scene::new(7, 6_000);
         scene.order = [asked, C].map(candidate).to_vec();
         scene.not_reached(A, 2);
-        scene.seen[0].unanswered_since = at(0);
+        scene.seen[0].unanswered_since = Some(at(0));
         if asked == A {
             // The path broke under a claim that waits.
             scene.search.asked(A, scene.now);
@@ -69,13 +69,13 @@ fn a_leader_that_is_silent_here_while_others_work_stands_still_for_nobody() {
     let mut scene = Scene::new(7, 6_000);
     scene.pass(600, &[A]);
     scene.pass(600, &[A]);
-    scene.seen[2].wrote_at = scene.now;
+    scene.seen[2].wrote_at = Some(scene.now);
     scene.pass(100, &[A]);
     assert_eq!(scene.ask(), B);
     assert_eq!(scene.wait(9_000, &[A]), (ClaimStep::Leave(B), 3_000));
     let mut frozen = Scene::new(7, 6_000);
     frozen.pass(100, &[A]);
-    frozen.seen[2].wrote_at = frozen.now;
+    frozen.seen[2].wrote_at = Some(frozen.now);
     frozen.pass(900, &[A]);
     assert_eq!(frozen.ask(), B);
     assert_eq!(frozen.wait(9_000, &[A]).0, ClaimStep::Wait, "what was under way is still carried out");
@@ -97,15 +97,15 @@ fn a_server_that_works_for_others_and_owes_only_this_answer_is_left_after_two_th
     assert_eq!(scene.ask(), B);
     for second in 0..4 {
         scene.seen[2].waiting = 1;
-        scene.seen[1].gave_at = scene.now;
+        scene.seen[1].gave_at = Some(scene.now);
         assert_eq!(scene.wait(900, &[]).0, ClaimStep::Wait, "second {second}");
     }
-    scene.seen[1].wrote_at = scene.now;
+    scene.seen[1].wrote_at = Some(scene.now);
     assert_eq!(scene.decide(), ClaimStep::Leave(B));
     scene.search.left(B);
     assert_eq!(scene.ask(), C);
     for _ in 0..9 {
-        scene.seen[2].wrote_at = scene.now;
+        scene.seen[2].wrote_at = Some(scene.now);
         assert_eq!(scene.wait(900, &[]).0, ClaimStep::Wait, "once");
     }
 }
@@ -115,7 +115,7 @@ fn what_a_server_did_right_after_the_claim_came_does_not_show_that_it_goes_on() 
     let mut scene = Scene::new(7, 1_000);
     assert_eq!(scene.ask(), B);
     scene.pass(900, &[A]);
-    scene.seen[1].gave_at = scene.now;
+    scene.seen[1].gave_at = Some(scene.now);
     scene.seen[2].waiting = 1;
     assert_eq!(scene.wait(900, &[A]).0, ClaimStep::Wait);
 }

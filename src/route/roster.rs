@@ -17,10 +17,10 @@ pub struct ServerEntry {
     pub role: ServerRole,
     /// Its last processed zxid, as it last reported it.
     pub zxid: Option<Zxid>,
-    /// When it was last probed.
-    pub seen_at: Timestamp,
+    /// When it was last probed, if it ever was.
+    pub seen_at: Option<Timestamp>,
     /// Since when its health is what it is.
-    pub since: Timestamp,
+    pub since: Option<Timestamp>,
 }
 
 /// All configured servers, by [`ServerId`].
@@ -39,8 +39,8 @@ impl ServerRoster {
             health: ServerHealth::Unknown,
             role: ServerRole::Unknown,
             zxid: None,
-            seen_at: Timestamp::ZERO,
-            since: Timestamp::ZERO,
+            seen_at: None,
+            since: None,
         });
         Self { servers: servers.collect() }
     }
@@ -56,10 +56,10 @@ impl ServerRoster {
         let mut next = self.clone();
         if let Some(entry) = next.servers.get_mut(server.index()) {
             if entry.health != probe_result.health {
-                entry.since = now;
+                entry.since = Some(now);
             }
             entry.health = probe_result.health;
-            entry.seen_at = now;
+            entry.seen_at = Some(now);
             if probe_result.role != ServerRole::Unknown {
                 entry.role = probe_result.role;
             }
@@ -103,11 +103,11 @@ mod tests {
             Timestamp(3),
         );
         let entry = roster.get(A).expect("a configured server");
-        assert_eq!((entry.since, entry.seen_at), (Timestamp(2), Timestamp(3)));
+        assert_eq!((entry.since, entry.seen_at), (Some(Timestamp(2)), Some(Timestamp(3))));
         assert_eq!((entry.role, entry.zxid), (ServerRole::Leader, Some(Zxid(7))));
         let follows = ProbeResult { role: ServerRole::Follower, zxid: Some(Zxid(8)), ..told };
         let entry = roster.seen(A, follows, Timestamp(4)).get(A).cloned().expect("a configured server");
-        assert_eq!((entry.role, entry.zxid, entry.since), (ServerRole::Follower, Some(Zxid(8)), Timestamp(2)));
+        assert_eq!((entry.role, entry.zxid, entry.since), (ServerRole::Follower, Some(Zxid(8)), Some(Timestamp(2))));
         assert_eq!(roster.get(ServerId(2)), None);
         assert_eq!(roster.seen(ServerId(2), told, Timestamp(4)), roster);
     }

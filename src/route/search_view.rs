@@ -56,7 +56,7 @@ impl<'a> SearchView<'a> {
             self.seen.iter().filter(|snapshot| snapshot.role == ServerRole::Leader && !down.contains(&snapshot.health));
         let Some(leader) = leaders.max_by_key(|snapshot| snapshot.answered_at) else { return false };
         // What others do without it they cannot do when it stands still.
-        let stood_still = leader.unanswered_since.after(EVIDENCE_SETTLES);
+        let stood_still = leader.unanswered_since.map(|since| since.after(EVIDENCE_SETTLES));
         let works = |other: &ServerSnapshot| other.worked_at() > stood_still;
         leader.is_unresponsive(self.elapsed) && !self.seen.iter().any(works)
     }

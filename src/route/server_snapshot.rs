@@ -17,31 +17,31 @@ pub const UNREACHED_COUNTS: u32 = 2;
 /// How much later than another server a follower may apply a transaction without being cut off.
 const APPLY_LAG: Duration = Duration::from_millis(100);
 
-/// One server at one moment. A moment that never came is [`Timestamp::ZERO`].
+/// One server at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ServerSnapshot {
     /// Whether it can be given a session, as last seen.
     pub health: ServerHealth,
     /// Its role, as it last reported it.
     pub role: ServerRole,
-    /// When the last probe that it answered was begun.
-    pub asked_at: Timestamp,
+    /// When the last probe that it answered was begun; None when it never answered one.
+    pub asked_at: Option<Timestamp>,
     /// When that answer came.
-    pub answered_at: Timestamp,
-    /// Since when a probe is under way, its connect included; zero when none is.
-    pub probed_since: Timestamp,
-    /// Since when the question of a probe, sent on a connection, waits for its answer; zero when none does.
-    pub unanswered_since: Timestamp,
+    pub answered_at: Option<Timestamp>,
+    /// Since when a probe is under way, its connect included; None when none is.
+    pub probed_since: Option<Timestamp>,
+    /// Since when the question of a probe, sent on a connection, waits for its answer; None when none does.
+    pub unanswered_since: Option<Timestamp>,
     /// Looks in a row that did not connect in their time.
     pub unreached: u32,
     /// The last processed zxid that it reported.
     pub zxid: Option<Zxid>,
     /// When it first reported this zxid.
-    pub zxid_since: Timestamp,
-    /// When it last gave a session.
-    pub gave_at: Timestamp,
-    /// When it was last seen to answer a write.
-    pub wrote_at: Timestamp,
+    pub zxid_since: Option<Timestamp>,
+    /// When it last gave a session, if it ever did.
+    pub gave_at: Option<Timestamp>,
+    /// When it was last seen to answer a write, if it ever was.
+    pub wrote_at: Option<Timestamp>,
     /// Claims of other sessions that wait for its answer.
     pub waiting: u32,
 }
@@ -51,53 +51,51 @@ impl ServerSnapshot {
     pub const UNSEEN: Self = Self {
         health: ServerHealth::Unknown,
         role: ServerRole::Unknown,
-        asked_at: Timestamp::ZERO,
-        answered_at: Timestamp::ZERO,
-        probed_since: Timestamp::ZERO,
-        unanswered_since: Timestamp::ZERO,
+        asked_at: None,
+        answered_at: None,
+        probed_since: None,
+        unanswered_since: None,
         unreached: 0,
         zxid: None,
-        zxid_since: Timestamp::ZERO,
-        gave_at: Timestamp::ZERO,
-        wrote_at: Timestamp::ZERO,
+        zxid_since: None,
+        gave_at: None,
+        wrote_at: None,
         waiting: 0,
     };
 
     /// Whether it answered a probe not long ago. `elapsed` measures the time since a moment.
     pub fn is_fresh(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
-        self.answered_at > Timestamp::ZERO && elapsed(self.answered_at) <= PROBE_FRESH
+        self.answered_at.is_some_and(|at| elapsed(at) <= PROBE_FRESH)
     }
 
     /// Whether it leaves the question of a probe unanswered for longer than [`UNRESPONSIVE_AFTER`], or was not reached
     /// [`UNREACHED_COUNTS`] times in a row.
     pub fn is_unresponsive(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
-        let unanswered =
-            self.unanswered_since > Timestamp::ZERO && elapsed(self.unanswered_since) >= UNRESPONSIVE_AFTER;
+        let unanswered = self.unanswered_since.is_some_and(|since| elapsed(since) >= UNRESPONSIVE_AFTER);
         unanswered || self.unreached >= UNREACHED_COUNTS
     }
 
     /// Whether a probe of it takes longer than [`UNRESPONSIVE_AFTER`], if only to connect. That is enough not to send
     /// it a claim, and not enough to leave one that waits there.
     pub fn keeps_waiting(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
-        let probe_is_late = self.probed_since > Timestamp::ZERO && elapsed(self.probed_since) >= UNRESPONSIVE_AFTER;
+        let probe_is_late = self.probed_since.is_some_and(|since| elapsed(since) >= UNRESPONSIVE_AFTER);
         probe_is_late || self.is_unresponsive(elapsed)
     }
 
     /// Whether it has ever answered a probe. What speaks ZooKeeper's protocol need not know the four-letter words.
     pub fn answers_probes(&self) -> bool {
-        self.answered_at > Timestamp::ZERO
+        self.answered_at.is_some()
     }
 
-    /// When it last did what only a server with a quorum can do.
-    pub fn worked_at(&self) -> Timestamp {
+    /// When it last did what only a server with a quorum can do, if it ever did.
+    pub fn worked_at(&self) -> Option<Timestamp> {
         self.gave_at.max(self.wrote_at)
     }
 
-    /// When it was seen to have a zxid that `other` does not have although it was probed later; zero when it was
+    /// When it was seen to have a zxid that `other` does not have although it was probed later; None when it was
     /// not.
-    pub fn ahead_of(&self, other: &Self) -> Timestamp {
+    pub fn ahead_of(&self, other: &Self) -> Option<Timestamp> {
         let ahead = self.zxid.is_some_and(|zxid| other.zxid.is_some_and(|others| zxid > others));
-        let seen_later = other.asked_at >= self.zxid_since.after(APPLY_LAG);
-        if ahead && seen_later { self.zxid_since } else { Timestamp::ZERO }
+        self.zxid_since.filter(|since| ahead && other.asked_at >= Some(since.after(APPLY_LAG)))
     }
 }

@@ -9,11 +9,9 @@ use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, ServerList, ServerView};
 use crate::observe::ProxyTelemetry;
 use crate::route::ServerEntry;
-use crate::time::Timestamp;
 
 fn server(telemetry: &ProxyTelemetry, entry: &ServerEntry, sessions: usize) -> ServerView {
     let wall_clock = telemetry.wall_clock();
-    let seen = entry.seen_at > Timestamp::ZERO;
     ServerView {
         server: named_server(telemetry, entry.id),
         state: entry.health.label().into(),
@@ -21,8 +19,8 @@ fn server(telemetry: &ProxyTelemetry, entry: &ServerEntry, sessions: usize) -> S
         last_zxid: entry.zxid.map(|zxid| zxid.to_string()),
         sessions,
         connections: telemetry.state().load(entry.id).load(Ordering::Relaxed),
-        seen_at: moment(&wall_clock, seen.then_some(entry.seen_at)),
-        since: moment(&wall_clock, seen.then_some(entry.since)),
+        seen_at: moment(&wall_clock, entry.seen_at),
+        since: moment(&wall_clock, entry.since),
     }
 }
 

@@ -89,9 +89,9 @@ impl ServerActivity {
         self.probed_since.load(Relaxed) > 0
     }
 
-    /// When it answered a probe last.
-    pub(super) fn told_at(&self) -> Timestamp {
-        Timestamp(self.told_at.load(Relaxed))
+    /// When it answered a probe last, if it ever did.
+    pub(super) fn told_at(&self) -> Option<Timestamp> {
+        moment(&self.told_at)
     }
 
     /// Whether a ping's answer is to be measured: a few of each second's are.
@@ -147,15 +147,11 @@ impl ServerActivity {
 
     /// What it last did for clients.
     pub(super) fn work(&self) -> ServerWork {
-        ServerWork {
-            gave_at: Timestamp(self.gave_at.load(Relaxed)),
-            answered_at: Timestamp(self.answered_at.load(Relaxed)),
-        }
+        ServerWork { gave_at: moment(&self.gave_at), answered_at: moment(&self.answered_at) }
     }
 
     /// All that a claim's search looks at.
     pub(in crate::proxy) fn snapshot(&self, entry: &ServerEntry) -> ServerSnapshot {
-        let moment = |at: &AtomicU64| Timestamp(at.load(Relaxed));
         ServerSnapshot {
             health: entry.health,
             role: entry.role,
@@ -173,6 +169,11 @@ impl ServerActivity {
     }
 }
 
+/// The moment that is kept there, if it has ever come.
+fn moment(at: &AtomicU64) -> Option<Timestamp> {
+    Some(at.load(Relaxed)).filter(|at| *at > 0).map(Timestamp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,19 +186,19 @@ mod tests {
         let snapshot = || activity.snapshot(&roster.servers[0]);
         activity.question_sent(Timestamp(5));
         activity.question_sent(Timestamp(9));
-        assert_eq!((snapshot().unanswered_since, activity.is_probed()), (Timestamp(5), true));
+        assert_eq!((snapshot().unanswered_since, activity.is_probed()), (Some(Timestamp(5)), true));
         activity.probe_answered(Timestamp(9), Timestamp(11), Some(Zxid(3)));
         let seen = snapshot();
         assert_eq!(
             (seen.unanswered_since, seen.asked_at, seen.answered_at),
-            (Timestamp(0), Timestamp(9), Timestamp(11))
+            (None, Some(Timestamp(9)), Some(Timestamp(11)))
         );
-        assert_eq!(seen.zxid_since, Timestamp(11));
+        assert_eq!(seen.zxid_since, Some(Timestamp(11)));
         activity.probe_answered(Timestamp(19), Timestamp(21), Some(Zxid(3)));
-        assert_eq!(snapshot().zxid_since, Timestamp(11), "the same zxid");
+        assert_eq!(snapshot().zxid_since, Some(Timestamp(11)), "the same zxid");
         activity.question_sent(Timestamp(30));
         activity.awakes();
-        assert_eq!((snapshot().unanswered_since, snapshot().answered_at), (Timestamp(0), Timestamp(21)));
+        assert_eq!((snapshot().unanswered_since, snapshot().answered_at), (None, Some(Timestamp(21))));
     }
 
     #[test]
@@ -205,7 +206,8 @@ mod tests {
         let activity = ServerActivity::default();
         let roster = ServerRoster::new(["a:1".to_owned()]);
         let snapshot = || activity.snapshot(&roster.servers[0]);
-        let state = || (snapshot().probed_since.0, snapshot().unanswered_since.0, snapshot().unreached);
+        let nanos = |at: Option<Timestamp>| at.map_or(0, |at| at.0);
+        let state = || (nanos(snapshot().probed_since), nanos(snapshot().unanswered_since), snapshot().unreached);
         activity.probe_begins(Timestamp(5));
         assert_eq!((state(), activity.is_probed()), ((5, 0, 0), true));
         activity.probe_rests();

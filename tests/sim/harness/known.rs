@@ -30,14 +30,11 @@ impl KnownServers {
 
     /// A probe begins.
     pub(super) fn probe_begins(&mut self, server: ServerId, now: Timestamp) {
-        let snapshot = &mut self.snapshots[server.index()];
-        if snapshot.unanswered_since == Timestamp::ZERO {
-            snapshot.unanswered_since = now;
-        }
+        self.snapshots[server.index()].unanswered_since.get_or_insert(now);
     }
 
-    /// When a probe was last answered.
-    pub(super) fn told_at(&self, server: ServerId) -> Timestamp {
+    /// When a probe was last answered, if one ever was.
+    pub(super) fn told_at(&self, server: ServerId) -> Option<Timestamp> {
         self.snapshots[server.index()].answered_at
     }
 
@@ -53,18 +50,18 @@ impl KnownServers {
             return;
         }
         if probe_result.zxid.is_some() && probe_result.zxid != snapshot.zxid {
-            (snapshot.zxid, snapshot.zxid_since) = (probe_result.zxid, now);
+            (snapshot.zxid, snapshot.zxid_since) = (probe_result.zxid, Some(now));
         }
-        (snapshot.asked_at, snapshot.answered_at, snapshot.unanswered_since) = (asked_at, now, Timestamp::ZERO);
+        (snapshot.asked_at, snapshot.answered_at, snapshot.unanswered_since) = (Some(asked_at), Some(now), None);
     }
 
     /// A server gave a session.
     pub(super) fn gave(&mut self, server: ServerId, now: Timestamp) {
-        self.snapshots[server.index()].gave_at = now;
+        self.snapshots[server.index()].gave_at = Some(now);
     }
 
     /// A server answered a write.
     pub(super) fn wrote(&mut self, server: ServerId, now: Timestamp) {
-        self.snapshots[server.index()].wrote_at = now;
+        self.snapshots[server.index()].wrote_at = Some(now);
     }
 }

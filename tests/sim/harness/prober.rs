@@ -64,7 +64,7 @@ impl StoryStage<'_> {
 
     /// Begins a probe of a server whose last answer is older than that.
     pub(super) fn probe_if_older(&mut self, server: ServerId, age: Duration) {
-        if self.now.since(self.relay.known.told_at(server)) > age {
+        if self.relay.known.told_at(server).is_none_or(|at| self.now.since(at) > age) {
             self.probe(server, false);
         }
     }

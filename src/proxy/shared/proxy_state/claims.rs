@@ -34,7 +34,7 @@ impl ProxyState {
     /// Has a server probed when its last answer is older than that and no probe is under way.
     pub(in crate::proxy) fn probe_if_older(&self, server: ServerId, age: Duration) {
         let activity = self.activity(server);
-        if !activity.is_probed() && self.clock.now().since(activity.told_at()) > age {
+        if !activity.is_probed() && activity.told_at().is_none_or(|at| self.clock.now().since(at) > age) {
             self.probe_soon(server);
         }
     }
