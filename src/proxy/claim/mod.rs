@@ -1,5 +1,7 @@
 //! How a claim finds its server: servers are asked in turn, and what is left behind at one of them is watched.
 
+mod asked_claims;
+mod claiming_client;
 mod left_claim;
 pub(crate) mod older_connections;
 pub(in crate::proxy) mod server_search;

@@ -9,34 +9,35 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::asked_claims::AskedClaims;
+use super::claiming_client::ClaimingClient;
 use super::left_claim::LeftClaim;
 use super::older_connections::{OLDER_ENDS_WITHIN, end_older_connections};
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::upstream_connect::{connect_upstream, connect_within};
-use crate::control::{ClaimKey, RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
-use crate::ids::{ConnectionId, ServerId};
+use crate::control::{RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
+use crate::ids::ServerId;
 use crate::proxy::opening::client_end::ClientEnd;
 use crate::proxy::opening::read_ahead::ReadAhead;
 use crate::proxy::relay::live_sink::LiveSink;
-use crate::proxy::shared::claim_registry::ClaimPlace;
 use crate::proxy::shared::proxy_state::{ClientOrigin, LoadGuard, ProxyState, asked_timeout};
 use crate::route::{
-    ClaimSearch, ClaimStep, ClaimTerms, ConnectIntent, PROBE_FRESH, RECHECK, ServerCandidate, ServerComplaint,
-    TurnedAway, UNANSWERED_COUNTS,
+    ClaimSearch, ClaimStep, ClaimTerms, PROBE_FRESH, RECHECK, ServerCandidate, ServerComplaint, TurnedAway,
+    UNANSWERED_COUNTS,
 };
 use crate::session::ConnectionLink;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
 use crate::state::{SeekingClaim, SeekingClient};
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal, PasswordCheck};
+use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal};
 
 /// How long a probe is waited for before what was seen is decided upon again.
 const PROBE_WAIT: Duration = Duration::from_millis(50);
+
 /// A claim that a server has answered.
 pub(in crate::proxy) struct AnsweredClaim {
     /// The server's connection, with what it said so far; the client has seen none of that yet.
@@ -59,21 +60,11 @@ pub(in crate::proxy) enum SearchError {
 /// The search for the server of one claim.
 pub(in crate::proxy) struct ServerSearch<'a> {
     proxy: &'a Arc<ProxyState>,
-    origin: ClientOrigin,
-    request: ConnectRequest,
-    key: Option<ClaimKey>,
-    /// By which the client's connection is commanded, whatever is asked for it.
-    handle: RelayHandle,
+    client: ClaimingClient,
     /// The client's first frame, and what it has sent behind it.
     ahead: ReadAhead,
     search: ClaimSearch,
-    turn: usize,
-    /// The claims that wait for an answer; the youngest last. More than one only for a new session.
-    asked: SmallVec<[UpstreamClaim; 1]>,
-    /// Places for more of them than one.
-    places: SmallVec<[ClaimPlace; 1]>,
-    /// The connections that this search has used.
-    own: SmallVec<[ConnectionId; 2]>,
+    asked: AskedClaims,
     left_behind: bool,
     complained: bool,
     /// Whether older connections of the session were waited for once.
@@ -105,16 +96,10 @@ impl<'a> ServerSearch<'a> {
         let search = ClaimSearch::new(terms, proxy.settings.servers.len(), began_at);
         let mut this = Self {
             proxy,
-            origin,
-            request,
-            key: proxy.claim_key(&request, &first.0),
-            handle: RelayHandle::new(),
+            client: ClaimingClient::new(proxy, origin, request, &first.0),
             ahead: ReadAhead::new(request, first),
             search,
-            turn: proxy.next_turn(),
-            asked: SmallVec::new(),
-            places: SmallVec::new(),
-            own: SmallVec::new(),
+            asked: AskedClaims::default(),
             left_behind: false,
             complained: false,
             older_waited_for: false,
@@ -170,11 +155,12 @@ impl<'a> ServerSearch<'a> {
         if !self.asked.is_empty() {
             self.seeking = None;
         } else if self.seeking.is_none() {
-            let (proxy, session, connection) = (self.proxy, self.request.session, self.proxy.next_connection());
-            let registered = self.registry().enter(connection, None, SessionHolder::Claiming, self.handle.clone());
+            let (proxy, session, connection) = (self.proxy, self.client.request.session, self.proxy.next_connection());
+            let registered =
+                self.registry().enter(connection, None, SessionHolder::Claiming, self.client.handle.clone());
             let listed = proxy.state.seeking_claim(SeekingClient {
                 connection,
-                client: self.origin.client,
+                client: self.client.origin.client,
                 session: (!session.is_new()).then_some(session),
                 claimed_at: self.began_at,
             });
@@ -184,18 +170,17 @@ impl<'a> ServerSearch<'a> {
 
     /// The connections of the worker that carries the client.
     fn registry(&self) -> &'a Arc<RelayRegistry> {
-        &self.proxy.control.registries()[self.origin.worker]
+        &self.proxy.control.registries()[self.client.origin.worker]
     }
 
     /// By which the client's connection is commanded.
     pub(in crate::proxy) fn handle(&self) -> &RelayHandle {
-        &self.handle
+        &self.client.handle
     }
 
     /// Ends it as an operator wants: claims that were sent are watched on, as any that are left.
     pub(in crate::proxy) fn disconnect(&mut self) {
-        let taken = |claim: &mut UpstreamClaim| claim.registered.take();
-        let mut registered: SmallVec<[RegisteredConnection; 1]> = self.asked.iter_mut().filter_map(taken).collect();
+        let mut registered = self.asked.take_registered();
         registered.extend(self.seeking.take().map(|(_, registered)| registered));
         self.keep_asked(ConnectionCloser::Proxy(ProxyClose::Operator(DisconnectPoint::Claim)));
         registered.iter().for_each(|one| one.disconnected_at(DisconnectPoint::Claim));
@@ -216,40 +201,15 @@ impl<'a> ServerSearch<'a> {
 
     fn decide(&mut self) -> ClaimStep {
         let now = self.proxy.clock.now();
-        if let Some(key) = self.key {
-            let out = self.proxy.claim_registry.latest(key, &self.own, now);
+        if let Some(key) = self.client.key {
+            let out = self.proxy.claim_registry.latest(key, self.asked.used(), now);
             // What is answered late is looked for once another server has answered, whoever left it behind.
             self.left_behind |= out.is_some();
             self.search.follow(out);
         }
-        let (order, seen) = (self.proxy.candidates(self.intent(), self.turn), self.proxy.snapshots());
+        let (order, seen) = (self.client.candidates(self.proxy), self.proxy.snapshots());
         let elapsed = |since: Timestamp| now.since(since).saturating_sub(self.proxy.paused_within(since, now));
         self.search.decide(&order, &seen, elapsed)
-    }
-
-    fn intent(&self) -> ConnectIntent {
-        let read_only = self.request.read_only.unwrap_or(false);
-        let mut intent = ConnectIntent { session: self.request.session, placed_on: None, avoids: None, read_only };
-        if !intent.session.is_new() {
-            let home = self.proxy.state.home(intent.session);
-            // Whoever claims an open session without its password must not disturb it: another server refuses it as
-            // well.
-            let intrudes = home.is_some_and(|home| home.is_open && !self.proves(home.connection));
-            if intrudes {
-                intent.avoids = home.map(|home| home.server);
-            } else if self.proxy.pins() {
-                // A server that fell silent on this session is not where the session should go back to.
-                intent.placed_on = home.filter(|home| !home.fell_silent).map(|home| home.server);
-            }
-        }
-        intent
-    }
-
-    /// Whether the claim proves that it belongs to the session of an open connection. How that came to its session says
-    /// it best; where that is not known, ZooKeeper's own passwords follow from the id.
-    fn proves(&self, connection: ConnectionId) -> bool {
-        let known = self.proxy.control.key(connection);
-        known.map_or(self.request.password != PasswordCheck::Wrong, |known| Some(known) == self.key)
     }
 
     /// Connects to a server and sends it the claim, unless the client has gone by then.
@@ -261,12 +221,12 @@ impl<'a> ServerSearch<'a> {
         let id = candidate.server;
         // Counted from the choice on, so that claims of one moment do not all choose the same server.
         let _chosen = LoadGuard::add(&self.proxy.state, id);
-        let within = connect_within(asked_timeout(self.request.timeout_ms));
+        let within = connect_within(asked_timeout(self.client.request.timeout_ms));
         let Ok(stream) = connect_upstream(self.proxy, id, Instant::now() + within).await else {
             self.search.unreached(id);
             return Ok(None);
         };
-        if let Some(key) = self.key {
+        if let Some(key) = self.client.key {
             let within = if self.older_waited_for { Duration::ZERO } else { OLDER_ENDS_WITHIN };
             if end_older_connections(self.proxy, key, within).await > PROBE_FRESH {
                 // What was known of the server is too old by now.
@@ -278,13 +238,14 @@ impl<'a> ServerSearch<'a> {
         let outcome = self.ahead.catch_up(client);
         self.after_client(known, outcome)?;
         let (now, connection) = (self.proxy.clock.now(), self.proxy.next_connection());
-        let link = ConnectionLink { connection, client: self.origin.client, server: id, routed: candidate.reason };
-        let mut inspector = LiveSink::inspect(self.proxy, link, self.origin.worker);
+        let link =
+            ConnectionLink { connection, client: self.client.origin.client, server: id, routed: candidate.reason };
+        let mut inspector = LiveSink::inspect(self.proxy, link, self.client.origin.worker);
         inspector.start(now, self.ahead.opening(), self.ahead.bytes());
         // Remembered as ours, so that the claim does not wait for itself as one that is already out.
-        self.own.push(connection);
-        let registered = self.registry().enter(connection, id, SessionHolder::Claiming, self.handle.clone());
-        self.asked.push(UpstreamClaim::new(id, now, stream, inspector, registered));
+        self.asked.note_used(connection);
+        let registered = self.registry().enter(connection, id, SessionHolder::Claiming, self.client.handle.clone());
+        self.asked.add(UpstreamClaim::new(id, now, stream, inspector, registered));
         self.search.asked(id, now);
         self.complained = false;
         // The bytes go out with the first poll, and the answer is seldom there before the next wake-up.
@@ -308,9 +269,7 @@ impl<'a> ServerSearch<'a> {
     /// Notes what the client has sent beyond what was known.
     fn heard(&mut self, known: usize) {
         let now = self.proxy.clock.now();
-        for claim in &mut self.asked {
-            claim.inspector.read_client(now, &self.ahead.bytes()[known..]);
-        }
+        self.asked.read_client(now, &self.ahead.bytes()[known..]);
         if !self.ahead.is_repeatable() {
             self.search.cannot_repeat();
         }
@@ -320,16 +279,15 @@ impl<'a> ServerSearch<'a> {
     /// yet: its first answer is as good as any, and is still waited for, which takes one connection more than a client
     /// has.
     fn leave(&mut self, server: ServerId) -> bool {
-        if self.request.session.is_new() {
+        if self.client.request.session.is_new() {
             // Both connections stay open, so the second one needs a descriptor that was counted.
             let Some(place) = self.proxy.claim_registry.place(false) else { return false };
-            self.places.push(place);
+            self.asked.add_place(place);
             self.search.left(server);
             return true;
         }
         self.search.left(server);
-        if let Some(place) = self.asked.iter().position(|claim| claim.server == server) {
-            let claim = self.asked.remove(place);
+        if let Some(claim) = self.asked.take_at(server) {
             self.left_behind = true;
             self.keep(claim, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
         }
@@ -338,15 +296,14 @@ impl<'a> ServerSearch<'a> {
 
     /// As [`keep`](Self::keep), all claims that still wait.
     fn keep_asked(&mut self, closer: ConnectionCloser) {
-        self.places.clear();
-        for claim in std::mem::take(&mut self.asked) {
+        for claim in self.asked.take_all() {
             self.keep(claim, closer);
         }
     }
 
     /// Goes on watching a claim that no client waits for.
     fn keep(&self, claim: UpstreamClaim, closer: ConnectionCloser) {
-        LeftClaim::new(self.proxy, claim, self.request, self.ahead.bytes().to_vec()).keep(closer);
+        LeftClaim::new(self.proxy, claim, self.client.request, self.ahead.bytes().to_vec()).keep(closer);
     }
 
     /// Has the servers probed while a claim waits, and says that one keeps a client waiting.
@@ -355,12 +312,17 @@ impl<'a> ServerSearch<'a> {
             // All of them, because every rule of the search compares the asked server with the others.
             self.proxy.probe_if_older(ServerId(place as u16), RECHECK);
         }
-        let Some(claim) = self.asked.last() else { return };
+        let Some(claim) = self.asked.youngest() else { return };
         let now = self.proxy.clock.now();
         let waited = now.since(claim.sent_at).saturating_sub(self.proxy.paused_within(claim.sent_at, now));
         if waited >= UNANSWERED_COUNTS && !std::mem::replace(&mut self.complained, true) {
-            self.proxy.complain(claim.server, ServerComplaint::NoSession, self.origin.client);
-            self.proxy.telemetry.note_waiting(claim.server, self.origin.client, self.request.session, waited);
+            self.proxy.complain(claim.server, ServerComplaint::NoSession, self.client.origin.client);
+            self.proxy.telemetry.note_waiting(
+                claim.server,
+                self.client.origin.client,
+                self.client.request.session,
+                waited,
+            );
         }
     }
 
@@ -396,10 +358,8 @@ impl<'a> ServerSearch<'a> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<WaitEvent> {
-        for (place, claim) in self.asked.iter_mut().enumerate() {
-            if let Poll::Ready(event) = claim.poll(cx, self.ahead.bytes()) {
-                return Poll::Ready(WaitEvent::Claim(place, event));
-            }
+        if let Poll::Ready((place, event)) = self.asked.poll(cx, self.ahead.bytes()) {
+            return Poll::Ready(WaitEvent::Claim(place, event));
         }
         let known = self.ahead.bytes().len();
         self.ahead.poll(cx, client).map(|outcome| WaitEvent::Client(known, outcome))
@@ -407,7 +367,7 @@ impl<'a> ServerSearch<'a> {
 
     /// A claim was answered or has ended; returns it when it is the client's from now on.
     fn claim_event(&mut self, place: usize, event: ClaimEvent) -> Option<AnsweredClaim> {
-        let mut claim = self.asked.remove(place);
+        let mut claim = self.asked.take(place);
         let (server, now) = (claim.server, self.proxy.clock.now());
         if let ClaimEvent::Ended(how) = event {
             claim.inspector.close(ConnectionCloser::Server(how));
@@ -436,7 +396,7 @@ impl<'a> ServerSearch<'a> {
         let mut then = self.search.clone();
         then.over(server);
         let now = self.proxy.clock.now();
-        let (order, seen) = (self.proxy.candidates(self.intent(), self.turn), self.proxy.snapshots());
+        let (order, seen) = (self.client.candidates(self.proxy), self.proxy.snapshots());
         matches!(then.decide(&order, &seen, |since| now.since(since)), ClaimStep::TurnAway(_))
     }
 }
