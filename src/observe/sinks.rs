@@ -76,8 +76,8 @@ impl ChangeSink for LogSink {
 
     fn take(&self, change: StateChange<'_>) -> SinkOutcome {
         match change {
-            StateChange::Found(finding) => self.findings.tell(finding),
-            StateChange::EnsembleChanged { event, lasted } => self.findings.tell_ensemble(&event, lasted),
+            StateChange::Found(finding) => self.findings.write_finding(finding),
+            StateChange::EnsembleChanged { event, lasted } => self.findings.write_ensemble_change(&event, lasted),
             StateChange::Incident(change, incident) => {
                 self.incidents.write(change, incident);
                 SinkOutcome::Taken

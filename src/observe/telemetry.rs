@@ -69,7 +69,7 @@ pub struct ProxyTelemetry {
     meters: Arc<MeterRegistry>,
     /// By worker, then by server.
     counters: Vec<Vec<Arc<ServerCounters>>>,
-    journal: Arc<FindingLog>,
+    finding_log: Arc<FindingLog>,
     events: Arc<EventCounters>,
     exporter: MetricsExporter,
     log: OnceLock<LogControl>,
@@ -89,24 +89,28 @@ impl ProxyTelemetry {
 
     /// For a scope that was made by hand.
     pub fn of_scope(scope: &TelemetryScope, wall_clock: WallClock, now: Timestamp) -> Self {
-        let server_counters =
-            || scope.servers.iter().map(|_| Arc::new(ServerCounters::new(scope.jute_maxbuffer))).collect();
         let (exporter, events) = MetricsExporter::new(&scope.servers, scope.series);
         let meters = Arc::<MeterRegistry>::default();
-        let journal = Arc::new(FindingLog::new(scope.servers.clone()));
+        let finding_log = Arc::new(FindingLog::new(scope.servers.clone()));
         let sinks: Vec<Box<dyn ChangeSink>> = vec![
             Box::new(CounterSink::new(Arc::clone(&events))),
-            Box::new(LogSink::new(Arc::clone(&journal), IncidentLog::new(scope.servers.clone()))),
+            Box::new(LogSink::new(Arc::clone(&finding_log), IncidentLog::new(scope.servers.clone()))),
             Box::new(MeterSink::new(Arc::clone(&meters))),
         ];
+        let state = Arc::new(TrafficState::new(&scope.servers, scope.limits, sinks));
+        let counters = |server: usize| {
+            let work = Arc::clone(state.answered_work(ServerId(server as u16)));
+            Arc::new(ServerCounters::new(scope.jute_maxbuffer, work))
+        };
+        let counters = (0..scope.workers).map(|_| (0..scope.servers.len()).map(counters).collect()).collect();
         Self {
-            state: Arc::new(TrafficState::new(&scope.servers, scope.limits, sinks)),
+            state,
             wall_clock: ArcSwap::from_pointee(wall_clock),
             started_at: now,
             meters,
-            counters: (0..scope.workers).map(|_| server_counters()).collect(),
+            counters,
             claims: ClaimCounts::new(scope.servers.len()),
-            journal,
+            finding_log,
             events,
             exporter,
             log: OnceLock::new(),
@@ -135,7 +139,7 @@ impl ProxyTelemetry {
     /// Does what time brings: says how many lines were left out, and forgets the meters of sessions that the ledger never
     /// knew for want of room.
     pub fn tick(&self, now: Timestamp) {
-        self.journal.tell_left_out();
+        self.finding_log.write_suppressed();
         if now.0.saturating_sub(self.swept_at.load(Ordering::Relaxed)) >= SWEEP_INTERVAL {
             self.swept_at.store(now.0, Ordering::Relaxed);
             self.state.unknown_sessions(&self.meters.dormant()).into_iter().for_each(|session| {
@@ -155,20 +159,6 @@ impl ProxyTelemetry {
     /// When there is no such worker or server.
     pub fn counters(&self, worker: usize, server: ServerId) -> Arc<ServerCounters> {
         Arc::clone(&self.counters[worker][server.index()])
-    }
-
-    /// How many operations a server has answered through all workers, and how many of those `wanted` picks by
-    /// [`OpCode::slot`](crate::wire::OpCode::slot).
-    pub fn answered(&self, server: ServerId, wanted: impl Fn(usize) -> bool) -> (u64, u64) {
-        let mut sums = (0, 0);
-        for counters in self.counters.iter().filter_map(|servers| servers.get(server.index())) {
-            for (slot, op) in counters.ops().iter().enumerate() {
-                let operations = op.operations();
-                sums.0 += operations;
-                sums.1 += if wanted(slot) { operations } else { 0 };
-            }
-        }
-        sums
     }
 
     /// Gives the log whose level may be changed.
@@ -193,17 +183,17 @@ impl ProxyTelemetry {
 
     /// The address of a server as configured.
     pub fn server_name(&self, server: ServerId) -> &str {
-        self.journal.name(server)
+        self.finding_log.name(server)
     }
 
     /// The addresses of all servers as configured, by [`ServerId`].
     pub fn server_names(&self) -> &[String] {
-        self.journal.names()
+        self.finding_log.names()
     }
 
     /// The words for facts about a connection to this server that ended at that moment.
     pub fn wording(&self, server: ServerId, ended_at: Timestamp) -> FactWording<'_> {
-        self.journal.wording(server, ended_at)
+        self.finding_log.wording(server, ended_at)
     }
 
     fn events(&self) -> &EventCounters {

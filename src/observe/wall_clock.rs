@@ -112,7 +112,7 @@ mod tests {
         assert!(wall_clock.checked(second(102), &slewed).is_none(), "slewing is no step");
         let (forward, wall_clock) = wall_clock.checked(second(110), &date(110, 1_003_610)).unwrap();
         assert_eq!(forward, 3_600_000);
-        assert!(wall_clock.checked(second(111), &date(111, 1_003_611)).is_none(), "told twice");
+        assert!(wall_clock.checked(second(111), &date(111, 1_003_611)).is_none(), "reported twice");
         let (back, wall_clock) = wall_clock.checked(second(120), &date(120, 999_020)).unwrap();
         assert_eq!(back, -4_600_000);
         let shown = [105, 109, 110, 119, 120, 130].map(|at| wall_clock.unix_millis(second(at)) / 1000);

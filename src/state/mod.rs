@@ -3,6 +3,7 @@
 //! The proxy writes here and asks here before it decides; readers copy rows out. Everything that is found out goes
 //! through one stream to sinks (log, counters, meters), which decide nothing.
 
+mod answered_work;
 mod change_stream;
 mod diagnosis_state;
 pub(crate) mod readers;
@@ -10,6 +11,7 @@ mod rows;
 mod seeking;
 mod traffic_state;
 
+pub use answered_work::{AnsweredKinds, AnsweredWork};
 pub use change_stream::{ChangeSink, SinkDrops, SinkOutcome, StateChange};
 pub use rows::{
     ConnectionKey, ConnectionRow, ConnectionSummary, PENDING, SeekingClient, SessionPlace, SessionRow, SessionTimeline,

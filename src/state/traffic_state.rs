@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
 
+use super::answered_work::AnsweredWork;
 use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
 use super::diagnosis_state::DiagnosisState;
 use super::rows::SeekingClient;
@@ -37,6 +38,8 @@ pub struct TrafficState {
     roster: ArcSwap<ServerRoster>,
     /// Client connections that are open towards each server.
     loads: Vec<AtomicU32>,
+    /// What each server has answered of late.
+    answered: Vec<Arc<AnsweredWork>>,
     ready: AtomicBool,
     seeking: SeekingClients,
     changes: ChangeStream,
@@ -79,6 +82,7 @@ impl TrafficState {
             diagnosis: DiagnosisState::default(),
             roster: ArcSwap::from_pointee(ServerRoster::new(servers.iter().cloned())),
             loads: servers.iter().map(|_| AtomicU32::new(0)).collect(),
+            answered: servers.iter().map(|_| Arc::default()).collect(),
             ready: AtomicBool::new(false),
             seeking: SeekingClients::default(),
             changes: ChangeStream::new(sinks),
@@ -120,7 +124,7 @@ impl TrafficState {
         if let Some(news) = news {
             self.diagnosis.take_news(now, news);
         }
-        self.tell(now, outcome)
+        self.publish(now, outcome)
     }
 
     /// Decides what is due and publishes what is found. Returns the servers to probe.
@@ -132,7 +136,7 @@ impl TrafficState {
                 let more = ledger.tick_part(now);
                 (StateOutcome::take(&mut ledger), more)
             };
-            inquiries.append(&mut self.tell(now, outcome));
+            inquiries.append(&mut self.publish(now, outcome));
             if !more {
                 break;
             }
@@ -149,7 +153,7 @@ impl TrafficState {
                 let more = ledger.conclude_part();
                 (StateOutcome::take(&mut ledger), more)
             };
-            self.tell(now, outcome);
+            self.publish(now, outcome);
             if !more {
                 break;
             }
@@ -157,8 +161,8 @@ impl TrafficState {
         self.diagnosis.conclude(now, &self.watch, |change| self.changes.send(change));
     }
 
-    /// Tells the sinks what came of something, and then what there was more of.
-    fn tell(&self, now: Timestamp, mut outcome: StateOutcome) -> Vec<ServerId> {
+    /// Publishes to the sinks what came of something, and then what there was more of.
+    fn publish(&self, now: Timestamp, mut outcome: StateOutcome) -> Vec<ServerId> {
         let mut inquiries = Vec::new();
         loop {
             outcome.forgotten.iter().for_each(|session| self.changes.send(StateChange::Forgotten(*session)));
@@ -237,6 +241,14 @@ impl TrafficState {
     /// When there is no such server.
     pub fn load(&self, server: ServerId) -> &AtomicU32 {
         &self.loads[server.index()]
+    }
+
+    /// What a server has answered of late; its relays note it there.
+    ///
+    /// # Panics
+    /// When there is no such server.
+    pub fn answered_work(&self, server: ServerId) -> &Arc<AnsweredWork> {
+        &self.answered[server.index()]
     }
 
     /// The open connections that carry a session.

@@ -24,7 +24,7 @@ pub(super) struct SessionSeries {
     /// What sessions recorded while they had series that are gone now.
     gone: ClassHistograms,
     /// `other` as it was exported last.
-    told: ClassHistograms,
+    reported: ClassHistograms,
 }
 
 /// A session with series of its own.
@@ -51,7 +51,7 @@ pub(super) struct SeriesCandidate {
 impl SessionSeries {
     /// Series for at most this many sessions.
     pub(in crate::observe) fn new(places: usize) -> Self {
-        Self { places, own: HashMap::new(), gone: ClassHistograms::default(), told: ClassHistograms::default() }
+        Self { places, own: HashMap::new(), gone: ClassHistograms::default(), reported: ClassHistograms::default() }
     }
 
     /// Whether there are to be any series at all.
@@ -99,14 +99,14 @@ impl SessionSeries {
         for session in self.own.values_mut().filter(|session| session.new) {
             session.new = false;
             // What `other` has not exported yet can be taken out of it.
-            let untold: ClassHistograms = std::array::from_fn(|class| other[class].since(&self.told[class]));
-            if (0..untold.len()).all(|class| untold[class].covers(&session.last[class])) {
+            let unreported: ClassHistograms = std::array::from_fn(|class| other[class].since(&self.reported[class]));
+            if (0..unreported.len()).all(|class| unreported[class].covers(&session.last[class])) {
                 other = std::array::from_fn(|class| other[class].since(&session.last[class]));
             } else {
                 session.before.clone_from(&session.last);
             }
         }
-        self.told.clone_from(&other);
+        self.reported.clone_from(&other);
         other
     }
 }
@@ -230,12 +230,12 @@ mod tests {
         let mut traffic = Traffic::default();
         let mut series = SessionSeries::new(1);
         traffic.read(1, 10, 50_000);
-        assert_eq!(traffic.scrape(&mut series), (vec![1], 0), "its past was never told as another's");
+        assert_eq!(traffic.scrape(&mut series), (vec![1], 0), "its past was never reported as another's");
         traffic.read(1, 5, 50_000);
         traffic.read(2, 3, 50_000);
         assert_eq!(traffic.scrape(&mut series), (vec![1], 3));
         traffic.read(2, 97, 50_000);
-        assert_eq!(traffic.scrape(&mut series), (vec![2], 100), "three of the hundred were told already: all stay");
+        assert_eq!(traffic.scrape(&mut series), (vec![2], 100), "three of the hundred were reported already: all stay");
         traffic.read(1, 7, 50_000);
         assert_eq!(traffic.scrape(&mut series), (vec![2], 107));
     }

@@ -16,7 +16,7 @@ const RESTARTED: &str = "server_restarted";
 impl FindingLog {
     /// Writes what operators wait for at level info, at most one line of a kind and server in a while, and all else at
     /// level debug. `lasted` is for how long a server had not served that serves again, or nobody had led.
-    pub(in crate::observe) fn tell_ensemble(&self, event: &EnsembleEvent, lasted: Option<Duration>) -> SinkOutcome {
+    pub(in crate::observe) fn write_ensemble_change(&self, event: &EnsembleEvent, lasted: Option<Duration>) -> SinkOutcome {
         let what = EnsembleWording::new(self.names()).sentence(event);
         let server = event.server.map(|server| self.name(server));
         let change = event.change.label();
@@ -83,7 +83,7 @@ mod tests {
         let text = written(LogFormat::Json, level, |_| {
             for (server, change, lasted) in events {
                 let event = EnsembleEvent { at: Timestamp(1), server: Some(ServerId(*server)), change: *change };
-                log.tell_ensemble(&event, lasted.map(Duration::from_millis));
+                log.write_ensemble_change(&event, lasted.map(Duration::from_millis));
             }
         });
         text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()

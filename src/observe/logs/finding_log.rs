@@ -46,7 +46,7 @@ impl FindingLog {
     }
 
     /// Writes how many lines were suppressed of kinds that have had no line since.
-    pub(in crate::observe) fn tell_left_out(&self) {
+    pub(in crate::observe) fn write_suppressed(&self) {
         for ((kind, server), suppressed) in self.log_throttle.overdue() {
             let server = server.map(|server| self.name(server));
             tracing::info!(kind, server, suppressed, "lines of this kind were suppressed");
@@ -76,13 +76,13 @@ impl FindingLog {
     }
 
     /// Writes one finding; it is dropped while lines of its kind are suppressed.
-    pub(in crate::observe) fn tell(&self, finding: &LedgerFinding) -> SinkOutcome {
+    pub(in crate::observe) fn write_finding(&self, finding: &LedgerFinding) -> SinkOutcome {
         let written = match finding {
-            LedgerFinding::Moved(one) => self.tell_move(one, "session moved to another server"),
-            LedgerFinding::MoveExplained(one) => self.tell_move(one, "the reason of a move was found"),
-            LedgerFinding::ManyServers { server, sign } => self.tell_many(*server, *sign),
-            LedgerFinding::SessionMoved(verdict) => self.tell_verdict(verdict),
-            LedgerFinding::Ended(ended, _) => self.tell_end(ended),
+            LedgerFinding::Moved(one) => self.write_move(one, "session moved to another server"),
+            LedgerFinding::MoveExplained(one) => self.write_move(one, "the reason of a move was found"),
+            LedgerFinding::ManyServers { server, sign } => self.write_shared_name(*server, *sign),
+            LedgerFinding::SessionMoved(verdict) => self.write_refusal(verdict),
+            LedgerFinding::Ended(ended, _) => self.write_end(ended),
             LedgerFinding::SharedSession { session, clients: [first, second], .. } => {
                 let suppressed = self.log_throttle.pass(SHARED);
                 spared!(suppressed, warn, %session, %first, %second, "two clients use one session in turn")
@@ -91,7 +91,7 @@ impl FindingLog {
         if written { SinkOutcome::Taken } else { SinkOutcome::Dropped }
     }
 
-    fn tell_move(&self, one: &SessionMove, what: &'static str) -> bool {
+    fn write_move(&self, one: &SessionMove, what: &'static str) -> bool {
         spared!(
             self.log_throttle.pass_server(MOVED, one.to),
             info,
@@ -109,7 +109,7 @@ impl FindingLog {
         )
     }
 
-    fn tell_many(&self, server: ServerId, sign: SharedNameSign) -> bool {
+    fn write_shared_name(&self, server: ServerId, sign: SharedNameSign) -> bool {
         tracing::warn!(
             server = self.name(server),
             sign = sign.label(),
@@ -120,7 +120,7 @@ impl FindingLog {
         true
     }
 
-    fn tell_verdict(&self, verdict: &SessionMovedRefusal) -> bool {
+    fn write_refusal(&self, verdict: &SessionMovedRefusal) -> bool {
         spared!(
             self.log_throttle.pass_server(REFUSED, verdict.server),
             warn,
@@ -139,7 +139,7 @@ impl FindingLog {
         )
     }
 
-    fn tell_end(&self, ended: &EndedConnection) -> bool {
+    fn write_end(&self, ended: &EndedConnection) -> bool {
         spared!(
             self.log_throttle.pass_server(ended.reason.label(), ended.server),
             info,
@@ -206,13 +206,13 @@ mod tests {
     const SESSION: SessionId = SessionId(7);
 
     /// The log line of a finding, and what is counted.
-    fn told(finding: &LedgerFinding) -> (serde_json::Value, String) {
+    fn logged(finding: &LedgerFinding) -> (serde_json::Value, String) {
         let servers = ["zk1:2181", "zk2:2181"].map(str::to_owned);
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let counters = CounterSink::new(Arc::new(EventCounters::new(&recorder, &servers)));
-        let journal = FindingLog::new(servers.to_vec());
+        let log = FindingLog::new(servers.to_vec());
         let line = written(LogFormat::Json, LogLevel::Info, |_| {
-            assert_eq!(journal.tell(finding), SinkOutcome::Taken);
+            assert_eq!(log.write_finding(finding), SinkOutcome::Taken);
         });
         counters.take(StateChange::Found(finding));
         let page = recorder.handle().render();
@@ -255,7 +255,7 @@ mod tests {
             routed: RouteReason::PinUnhealthy,
             identity: None,
         };
-        let (line, counted) = told(&LedgerFinding::Moved(one));
+        let (line, counted) = logged(&LedgerFinding::Moved(one));
         assert_eq!((&line["from"], &line["to"]), (&"zk1:2181".into(), &"zk2:2181".into()), "{line}");
         assert_eq!((&line["reason"], &line["routed"]), (&"server_leaving".into(), &"pin_unhealthy".into()), "{line}");
         assert_eq!((&line["gap_ms"], &line["unanswered"], &line["session"]), (&30.into(), &2.into(), &"0x7".into()));
@@ -281,7 +281,7 @@ mod tests {
             unanswered: vec![lost],
             unanswered_count: 1,
         };
-        let (line, counted) = told(&LedgerFinding::SessionMoved(verdict));
+        let (line, counted) = logged(&LedgerFinding::SessionMoved(verdict));
         assert_eq!((&line["level"], &line["message"]), (&"WARN".into(), &"SESSION_MOVED".into()), "{line}");
         assert_eq!((&line["server"], &line["claimed_by"]), (&"zk2:2181".into(), &"zk1:2181".into()), "{line}");
         assert_eq!(line["refused"], "create /a\\nb (xid 9)", "{line}");
@@ -309,7 +309,7 @@ mod tests {
             unanswered_count: 4,
             traffic: ConnectionTraffic { operations: 11, errors: 2, client_bytes: 33, server_bytes: 44 },
         };
-        let (line, counted) = told(&LedgerFinding::Ended(ended, close()));
+        let (line, counted) = logged(&LedgerFinding::Ended(ended, close()));
         let numbers = ["operations", "errors", "client_bytes", "server_bytes", "unanswered", "lasted_ms"];
         assert_eq!(numbers.map(|name| line[name].as_u64()), [11, 2, 33, 44, 4, 5].map(Some), "{line}");
         assert_eq!((&line["reason"], &line["attached"]), (&"client_gone".into(), &false.into()), "{line}");
@@ -337,25 +337,25 @@ mod tests {
             };
             LedgerFinding::Ended(ended, close())
         };
-        let tell = |level| {
-            let journal = FindingLog::new(vec!["zk1:2181".to_owned(), "zk2:2181".to_owned()]);
+        let lines_at = |level| {
+            let log = FindingLog::new(vec!["zk1:2181".to_owned(), "zk2:2181".to_owned()]);
             written(LogFormat::Text, level, |_| {
                 for _ in 0..100 {
                     for (server, reason) in [(0, EndReason::Closed), (1, EndReason::Closed), (1, EndReason::ClientGone)]
                     {
-                        journal.tell(&end(server, reason));
+                        log.write_finding(&end(server, reason));
                     }
                 }
             })
         };
-        assert_eq!(tell(LogLevel::Info).lines().count(), 3);
-        assert_eq!(tell(LogLevel::Debug).lines().count(), 300);
+        assert_eq!(lines_at(LogLevel::Info).lines().count(), 3);
+        assert_eq!(lines_at(LogLevel::Debug).lines().count(), 300);
     }
 
     #[test]
     fn two_clients_of_one_session_are_told_and_counted() {
         let clients = [client(), ([10, 0, 0, 2], 4000).into()];
-        let (line, counted) = told(&LedgerFinding::SharedSession { session: SESSION, clients, at: Timestamp::ZERO });
+        let (line, counted) = logged(&LedgerFinding::SharedSession { session: SESSION, clients, at: Timestamp::ZERO });
         assert_eq!((&line["first"], &line["second"]), (&"10.0.0.1:4000".into(), &"10.0.0.2:4000".into()), "{line}");
         assert_eq!(counted, "zoogate_shared_sessions_total 1");
     }

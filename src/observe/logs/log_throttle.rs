@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_of_a_kind_passes_in_a_while_and_says_what_was_left_out() {
+    fn one_line_of_a_kind_passes_in_a_while_and_says_what_was_suppressed() {
         let (log_throttle, begin) = (LogThrottle::default(), Instant::now());
         let passes = |kind, seconds| log_throttle.pass_at((kind, None), begin + Duration::from_secs(seconds));
         assert_eq!(passes("accept", 0), Some(0));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_is_told_though_nothing_more_comes() {
+    fn what_was_suppressed_is_said_though_nothing_more_comes() {
         let (log_throttle, begin) = (LogThrottle::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
         let (one, other) = (("moved", Some(ServerId(1))), ("moved", Some(ServerId(2))));

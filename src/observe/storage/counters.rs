@@ -4,13 +4,14 @@
 //! workers up. Tables are indexed by [`OpCode::slot`] and [`ErrorCode::slot`]; what is rare is allocated when it
 //! is first seen.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::histogram::LatencyHistogram;
 use super::histogram_snapshot::HistogramSnapshot;
 use super::single_writer_counter::SingleWriterCounter;
-use crate::wire::{ErrorCode, OpCode};
+use crate::state::AnsweredWork;
+use crate::wire::{ErrorCode, OpClass, OpCode};
 
 /// Names of the sizes from which on frames are counted as large: half of the servers' limit, nine tenths of it,
 /// the limit itself, and the limit of older clients and of Kafka's.
@@ -109,18 +110,21 @@ pub struct ServerCounters {
     pauses: [SingleWriterCounter; 2],
     claim_waits: LatencyHistogram,
     blocks: [SingleWriterCounter; 2],
+    /// Decisions are made by that, and not by what is counted here.
+    work: Arc<AnsweredWork>,
 }
 
 impl Default for ServerCounters {
     /// For servers with the limit that they have when it is not configured: 0xfffff bytes (protocol.md §1.5).
     fn default() -> Self {
-        Self::new(0xf_ffff)
+        Self::new(0xf_ffff, Arc::default())
     }
 }
 
 impl ServerCounters {
-    /// Nothing counted yet. `jute_maxbuffer` is the servers' limit for a frame, in bytes.
-    pub fn new(jute_maxbuffer: u32) -> Self {
+    /// Nothing counted yet. `jute_maxbuffer` is the servers' limit for a frame, in bytes; `work` is where it is noted that
+    /// this server answers.
+    pub fn new(jute_maxbuffer: u32, work: Arc<AnsweredWork>) -> Self {
         Self {
             ops: std::array::from_fn(|_| OpCounters::default()),
             events: Default::default(),
@@ -131,7 +135,14 @@ impl ServerCounters {
             pauses: Default::default(),
             claim_waits: LatencyHistogram::default(),
             blocks: Default::default(),
+            work,
         }
+    }
+
+    /// Notes that the server has answered operations of this class.
+    #[inline]
+    pub fn note_work(&self, class: OpClass) {
+        self.work.note(class);
     }
 
     /// The counts of an operation; those that we do not know share one place.
@@ -248,7 +259,7 @@ mod tests {
 
     #[test]
     fn large_frames_are_counted_from_each_limit_on() {
-        let counters = ServerCounters::new(1000);
+        let counters = ServerCounters::new(1000, Arc::default());
         for len in [100, 499, 500, 1001, 1000] {
             counters.note_frame(Direction::Reply, len);
         }

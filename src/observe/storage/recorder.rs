@@ -140,11 +140,13 @@ impl Recorder {
         }
         let counters = self.counters.op(op);
         counters.count(replies, request_bytes, reply_bytes);
+        let class = op.class();
+        self.counters.note_work(class);
         self.meter.count_replies(replies, zxid);
         if sent_at > Timestamp::ZERO {
             let nanos = self.now.0.saturating_sub(sent_at.0);
             counters.record_latency(nanos, replies);
-            if let Some(class) = LatencyClass::of(op.class()) {
+            if let Some(class) = LatencyClass::of(class) {
                 self.meter.record_latency(class, nanos, replies);
             }
         }

@@ -166,7 +166,7 @@ fn series_of_a_dead_session_disappear() {
     let page = telemetry.metrics();
     assert!(!page.contains("0x100000000000007"), "{page}");
     let other = r#"zoogate_session_latency_seconds_count{session="other",class="read"}"#;
-    assert_eq!(value(&page, other), None, "it was told under its own name");
+    assert_eq!(value(&page, other), None, "it was reported under its own name");
     let mut late = Recorder::new(Arc::default(), telemetry.counters(0, ServerId(0)));
     reply(&mut late, 30, OpCode::GET_DATA);
     assert_eq!(value(&telemetry.metrics(), other), Some(1.0));

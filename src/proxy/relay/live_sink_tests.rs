@@ -54,17 +54,17 @@ fn a_write_is_a_sign_of_work_from_the_moment_that_it_was_not_yet_counted_at() {
     let [claim, answer] = handshake(30_000);
     inspector.read_client(now, &claim);
     inspector.read_server(now, &answer);
-    let (activity, server) = (proxy.activity(ServerId(0)), ServerId(0));
+    let (activity, work) = (proxy.activity(ServerId(0)), proxy.state.answered_work(ServerId(0)));
     let [first, second, third] = [1, 200, 400].map(|ms| now.after(Duration::from_millis(ms)));
     let wrote_at = || activity.snapshot(&proxy.telemetry.state().roster().servers[0]).wrote_at;
-    activity.count(&proxy.telemetry, server, first);
+    activity.take_work(work, first);
     let write = JuteWriter::new().request(1, OpCode::DELETE).buffer(b"/a").int(-1).end().into_bytes();
     inspector.read_client(first, &write);
     inspector.read_server(first, &JuteWriter::new().reply(1, 7, ErrorCode(0)).end().into_bytes());
     inspector.finish_turn();
-    activity.count(&proxy.telemetry, server, second);
+    activity.take_work(work, second);
     assert_eq!(wrote_at(), Some(first));
-    activity.count(&proxy.telemetry, server, third);
+    activity.take_work(work, third);
     assert_eq!(wrote_at(), Some(first), "nothing was written since");
     inspector.close(ConnectionCloser::Client(CloseKind::Fin));
 }

@@ -4,11 +4,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::ids::{ServerId, Zxid};
-use crate::observe::ProxyTelemetry;
+use crate::ids::Zxid;
 use crate::route::{ServerEntry, ServerSnapshot, ServerWork};
+use crate::state::AnsweredWork;
 use crate::time::Timestamp;
-use crate::wire::{OpClass, OpCode};
 
 /// Pause between two answers to pings of one server that are measured.
 const PINGS_APART: Duration = Duration::from_millis(100);
@@ -31,11 +30,8 @@ pub(in crate::proxy) struct ServerActivity {
     gave_at: AtomicU64,
     wrote_at: AtomicU64,
     answered_at: AtomicU64,
-    /// Writes and all operations that it had answered when that was last counted.
-    writes: AtomicU64,
-    operations: AtomicU64,
-    /// When that was; what was counted anew was answered after it.
-    counted_at: AtomicU64,
+    /// When it was last asked what it has answered; what is new was answered after that.
+    judged_at: AtomicU64,
     /// When a ping's answer was measured last.
     pinged_at: AtomicU64,
     waiting: AtomicU32,
@@ -132,15 +128,15 @@ impl ServerActivity {
         self.set_aside.load(Relaxed)
     }
 
-    /// Looks at what the workers have counted of it. A write counts as answered when it can have been answered at the
-    /// earliest: where a claim was sent since the last count, it is no sign that others work while that waits.
-    pub(in crate::proxy) fn count(&self, telemetry: &ProxyTelemetry, server: ServerId, now: Timestamp) {
-        let (operations, writes) = telemetry.answered(server, |slot| OpCode::slot_class(slot) == OpClass::Write);
-        if self.operations.swap(operations, Relaxed) < operations {
+    /// Takes what it has answered since the last time. A write counts as answered when it can have been answered at the
+    /// earliest: where a claim was sent since the last time, it is no sign that others work while that waits.
+    pub(in crate::proxy) fn take_work(&self, work: &AnsweredWork, now: Timestamp) {
+        let answered = work.take();
+        if answered.any {
             self.answered_at.store(now.0, Relaxed);
         }
-        let since = self.counted_at.swap(now.0, Relaxed);
-        if self.writes.swap(writes, Relaxed) < writes {
+        let since = self.judged_at.swap(now.0, Relaxed);
+        if answered.writes {
             self.wrote_at.store(since, Relaxed);
         }
     }

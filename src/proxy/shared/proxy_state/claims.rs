@@ -68,7 +68,7 @@ impl ProxyState {
     pub(in crate::proxy) fn judge_servers(&self) {
         let now = self.clock.now();
         for (place, activity) in self.activities.iter().enumerate() {
-            activity.count(&self.telemetry, ServerId(place as u16), now);
+            activity.take_work(self.state.answered_work(ServerId(place as u16)), now);
         }
         let work: Vec<_> = self.activities.iter().map(ServerActivity::work).collect();
         // All servers at once: one is set aside only in comparison with what the others did meanwhile.
