@@ -2,7 +2,7 @@
 
 mod claim_search;
 mod claim_step;
-mod complaint_log;
+mod passive_health;
 mod policy;
 mod roster;
 mod search_view;
@@ -10,7 +10,7 @@ mod server_snapshot;
 
 pub use claim_search::{ClaimSearch, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
 pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
-pub use complaint_log::{COMPLAINT_COUNTS, COMPLAINTS, ComplaintLog, ServerComplaint, ServerWork, UNANSWERED_COUNTS};
+pub use passive_health::{COMPLAINT_COUNTS, COMPLAINTS, PassiveHealth, ServerComplaint, ServerWork, UNANSWERED_COUNTS};
 pub use policy::{CandidateOrder, ConnectIntent, ServerCandidate, choose};
 pub use roster::{ServerEntry, ServerRoster};
 pub use search_view::EVIDENCE_SETTLES;

@@ -199,6 +199,28 @@ pub struct ConnectionEnd {
 }
 
 #[cfg(test)]
+impl ConnectionEnd {
+    /// An end at which nothing was owed, right after both sides were heard.
+    pub(crate) fn nothing_owed(closer: ConnectionCloser, now: Timestamp) -> Self {
+        Self {
+            closer,
+            unanswered: Vec::new(),
+            unanswered_count: 0,
+            unanswered_pings: 0,
+            skipped: 0,
+            fatal_error: None,
+            closing: false,
+            oversized: None,
+            long_reply: None,
+            client_heard_at: now,
+            server_heard_at: now,
+            server_pause: None,
+            traffic: ConnectionTraffic::default(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

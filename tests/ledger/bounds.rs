@@ -22,7 +22,7 @@ use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use zoogate::wire::{ErrorCode, OpCode};
 
-use crate::story::{A, B, LEADER, PROBE, Story};
+use crate::story::{A, B, LEADER, PROBE, Story, nothing_owed};
 
 const CONNECTIONS: u64 = 24;
 /// No end waits longer than for a look and then for the session's return.
@@ -256,19 +256,9 @@ fn what_there_is_no_room_for_waits_for_no_tick() {
         dialect: Dialect::ZOOKEEPER,
     };
     let end = ConnectionEnd {
-        closer: ConnectionCloser::Server(CloseKind::Fin),
         unanswered: vec![UnansweredRequest { path: "x".repeat(LONG), ..unanswered(1) }],
         unanswered_count: 1,
-        unanswered_pings: 0,
-        skipped: 0,
-        fatal_error: None,
-        closing: false,
-        oversized: None,
-        long_reply: None,
-        client_heard_at: now,
-        server_heard_at: now,
-        server_pause: None,
-        traffic: ConnectionTraffic::default(),
+        ..nothing_owed(ConnectionCloser::Server(CloseKind::Fin), now)
     };
     for number in 0..2 * (UNDECIDED_BYTES / LONG) as u64 {
         let (connection, routed) = (ConnectionId(number), RouteReason::Spread);

@@ -234,13 +234,7 @@ fn a_question_that_stood_unanswered_when_the_claim_came() {
 #[test]
 fn a_younger_claim_at_a_server_that_serves_pushes_the_older_one_aside() {
     let mut story = Story::new();
-    let (session, first) = story.create(B);
-    story.leave(first);
-    let older = story.claim(session, A);
-    story.wait(10);
-    let younger = story.claim(session, A);
-    story.wait(1);
-    story.fin(older);
+    let (session, older, younger) = story.claim_twice(A);
     assert_eq!(story.decided(older), None);
     assert_eq!(story.reason(older, quiet()), EndReason::ReattachedSameServer, "not answered, and the server serves");
     story.accept(younger, session);

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::session::SessionLedger;
 use zoogate::session::connection_end::{
-    CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, UNANSWERED_PATHS, UNANSWERED_SHOWN,
-    UnansweredRequest,
+    CloseKind, ConnectionCloser, ConnectionEnd, UNANSWERED_PATHS, UNANSWERED_SHOWN, UnansweredRequest,
 };
 use zoogate::session::identity::HolderIdentity;
 use zoogate::session::ledger::LedgerLimits;
@@ -16,6 +15,8 @@ use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
 use zoogate::wire::OpCode;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
+
+use crate::story::nothing_owed;
 
 /// Bytes for a live session with one attachment, its open connection and the room in the maps included.
 const SESSION_BYTES: u64 = 500;
@@ -71,19 +72,9 @@ fn worst_end(now: Timestamp) -> ConnectionEnd {
         sent_at: now,
     };
     ConnectionEnd {
-        closer: ConnectionCloser::Client(CloseKind::Fin),
         unanswered: (0..UNANSWERED_SHOWN).map(request).collect(),
         unanswered_count: 1_000,
-        unanswered_pings: 0,
-        skipped: 0,
-        fatal_error: None,
-        closing: false,
-        oversized: None,
-        long_reply: None,
-        client_heard_at: now,
-        server_heard_at: now,
-        server_pause: None,
-        traffic: ConnectionTraffic::default(),
+        ..nothing_owed(ConnectionCloser::Client(CloseKind::Fin), now)
     }
 }
 

@@ -422,13 +422,7 @@ fn a_client_that_is_answered_and_leaves() {
 #[test]
 fn the_younger_of_two_claims_at_one_server_wins() {
     let mut story = Story::new();
-    let (session, first) = story.create(B);
-    story.leave(first);
-    let older = story.claim(session, A);
-    story.wait(10);
-    let younger = story.claim(session, A);
-    story.wait(1);
-    story.fin(older);
+    let (session, older, younger) = story.claim_twice(A);
     story.accept(younger, session);
     assert_eq!(story.reason(older, 0), EndReason::ReattachedSameServer);
 }

@@ -37,6 +37,25 @@ pub(crate) const A: u16 = 1;
 /// The other one.
 pub(crate) const B: u16 = 2;
 
+/// An end at which nothing was owed, right after both sides were heard.
+pub(crate) fn nothing_owed(closer: ConnectionCloser, now: Timestamp) -> ConnectionEnd {
+    ConnectionEnd {
+        closer,
+        unanswered: Vec::new(),
+        unanswered_count: 0,
+        unanswered_pings: 0,
+        skipped: 0,
+        fatal_error: None,
+        closing: false,
+        oversized: None,
+        long_reply: None,
+        client_heard_at: now,
+        server_heard_at: now,
+        server_pause: None,
+        traffic: ConnectionTraffic::default(),
+    }
+}
+
 /// A connection of the story.
 pub(crate) type Link = ConnectionId;
 
@@ -256,21 +275,7 @@ impl Story {
         self.next_link += 1;
         let client = SocketAddr::new(client.ip(), 4_000 + link.0 as u16);
         let now = self.now();
-        let end = ConnectionEnd {
-            closer: ConnectionCloser::Client(CloseKind::Fin),
-            unanswered: Vec::new(),
-            unanswered_count: 0,
-            unanswered_pings: 0,
-            skipped: 0,
-            fatal_error: None,
-            closing: false,
-            oversized: None,
-            long_reply: None,
-            client_heard_at: now,
-            server_heard_at: now,
-            server_pause: None,
-            traffic: ConnectionTraffic::default(),
-        };
+        let end = nothing_owed(ConnectionCloser::Client(CloseKind::Fin), now);
         self.links.insert(link, LinkState { end });
         let (server, routed) = (ServerId(server), RouteReason::Mirror);
         self.tell(SessionTransition::Claimed { connection: link, client, server, request, routed });
@@ -313,6 +318,19 @@ impl Story {
         };
         self.hear_server(link);
         self.tell(SessionTransition::Answered { connection: link, response });
+    }
+
+    /// A session whose client claims it twice at another server, of which the older claim is closed unanswered: the
+    /// session, the older and the younger.
+    pub(crate) fn claim_twice(&mut self, server: u16) -> (SessionId, Link, Link) {
+        let (session, first) = self.create(if server == A { B } else { A });
+        self.leave(first);
+        let older = self.claim(session, server);
+        self.wait(10);
+        let younger = self.claim(session, server);
+        self.wait(1);
+        self.fin(older);
+        (session, older, younger)
     }
 
     /// A new session on a server, accepted after a millisecond.

@@ -7,7 +7,7 @@ use crate::lock::lock;
 use crate::observe::logs::logging::tests::written;
 use crate::observe::{ConnectionMeter, Recorder};
 use crate::session::RequestPath;
-use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongRequest};
+use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, LongRequest};
 use crate::session::event::{Event, InspectedTurn, Reply};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use crate::session::transition::{LedgerFinding, SessionTransition};
@@ -81,21 +81,8 @@ fn end(telemetry: &ProxyTelemetry, millis: u64, connection: u64, closing: bool) 
 /// Ends a connection as it is changed here.
 fn end_with(telemetry: &ProxyTelemetry, millis: u64, connection: u64, change: impl FnOnce(&mut ConnectionEnd)) {
     let connection = ConnectionId(connection);
-    let mut end = ConnectionEnd {
-        closer: ConnectionCloser::Client(CloseKind::Fin),
-        unanswered: Vec::new(),
-        unanswered_count: 3,
-        unanswered_pings: 0,
-        skipped: 0,
-        fatal_error: None,
-        closing: false,
-        oversized: None,
-        long_reply: None,
-        client_heard_at: at(millis),
-        server_heard_at: at(millis),
-        server_pause: None,
-        traffic: ConnectionTraffic::default(),
-    };
+    let closer = ConnectionCloser::Client(CloseKind::Fin);
+    let mut end = ConnectionEnd { unanswered_count: 3, ..ConnectionEnd::nothing_owed(closer, at(millis)) };
     change(&mut end);
     telemetry.state().apply(at(millis), SessionTransition::Ended { connection, end });
     telemetry.meters().finish(SESSION, connection);

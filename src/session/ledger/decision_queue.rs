@@ -96,9 +96,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{ServerId, SessionId, Xid, Zxid};
-    use crate::session::connection_end::{
-        CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, UnansweredRequest,
-    };
+    use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
     use crate::session::ledger::attachment::{Claim, ClaimOutcome};
     use crate::session::ledger::claim_dialect::ClaimDialect;
     use crate::session::own_pause::ThreadPlace;
@@ -110,21 +108,7 @@ mod tests {
     const MANY: usize = 100_000;
 
     fn close(number: u64) -> UnexplainedClose {
-        let end = ConnectionEnd {
-            closer: ConnectionCloser::Server(CloseKind::Fin),
-            unanswered: Vec::new(),
-            unanswered_count: 0,
-            unanswered_pings: 0,
-            skipped: 0,
-            fatal_error: None,
-            closing: false,
-            oversized: None,
-            long_reply: None,
-            client_heard_at: Timestamp::ZERO,
-            server_heard_at: Timestamp::ZERO,
-            server_pause: None,
-            traffic: ConnectionTraffic::default(),
-        };
+        let end = ConnectionEnd::nothing_owed(ConnectionCloser::Server(CloseKind::Fin), Timestamp::ZERO);
         let claim = Claim {
             client: SocketAddr::from(([10, 0, 0, 1], 4000)),
             server: ServerId(0),

@@ -1,6 +1,6 @@
 //! A session has moved, and something still arrives on the link that it has left.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{COMPANIES, Crowd};
 use crate::support::client::{Client, Greeting, Kind, Received, multi_codes};
@@ -10,6 +10,17 @@ use crate::support::gate::{Expected, Gate};
 use crate::support::wait::PATIENCE;
 
 const ALL: [usize; 3] = [0, 1, 2];
+
+/// A refusal of this client's session at a server, shown for certain by this evidence.
+fn certain(client: &Client, server: SocketAddr, evidence: &'static str) -> Expected {
+    Expected { session: client.credentials(), server, evidence, confidence: "certain" }
+}
+
+/// Its connection has ended because its session had moved, and nothing else was flagged.
+fn expect_moved(gate: &Gate, client: &Client, server: SocketAddr) {
+    gate.expect_ends(&[(client.local_address(), "session_moved")]);
+    gate.expect_flags(&[certain(client, server, "attach_elsewhere")]);
+}
 
 #[test]
 fn late_write_on_a_stale_follower_link() {
@@ -34,13 +45,7 @@ fn late_write(ensemble: &Ensemble) {
         first.send_set_data(&path, b"late");
         first.expect_fin();
 
-        gate.expect_ends(&[(first.local_address(), "session_moved")]);
-        gate.expect_flags(&[Expected {
-            session: first.credentials(),
-            server: ensemble.address(old),
-            evidence: "attach_elsewhere",
-            confidence: "certain",
-        }]);
+        expect_moved(&gate, &first, ensemble.address(old));
         gate.expect_moves(&[(first.credentials(), ensemble.address(old), ensemble.address(new))]);
         second.sync(&path);
         assert_eq!(second.get_data(&path), b"before");
@@ -63,12 +68,11 @@ fn replies_that_overtake_the_refused_write() {
         let path = format!("/overtaken-{round}");
         let mut first = Client::create_session(gate.mirror(old));
         assert_eq!(first.create(&path, b"before", Kind::Persistent), 0);
-        let session = first.credentials();
-        let _second = Client::attach(gate.mirror(new), &session);
+        let _second = Client::attach(gate.mirror(new), &first.credentials());
 
         let evidence = if pipelined_write_is_overtaken(&mut first, &path) { "xid_gap" } else { "attach_elsewhere" };
         gaps += usize::from(evidence == "xid_gap");
-        expected.push(Expected { session, server: ensemble.address(old), evidence, confidence: "certain" });
+        expected.push(certain(&first, ensemble.address(old), evidence));
         gate.expect_ends(&[(first.local_address(), "session_moved")]);
         if gaps == 2 {
             break;
@@ -112,12 +116,7 @@ fn late_multi_on_a_stale_old_follower() {
         first.send_multi(&path, b"late");
         assert_eq!(multi_codes(&first.reply()), [-118, -2, -2]);
 
-        gate.expect_flags(&[Expected {
-            session: first.credentials(),
-            server: ensemble.address(old),
-            evidence: "multi",
-            confidence: "certain",
-        }]);
+        gate.expect_flags(&[certain(&first, ensemble.address(old), "multi")]);
         first.ping();
         assert_eq!(gate.end_of(first.local_address()), None, "the refusal does not end the connection");
         assert_eq!(second.get_data(&path), b"before");
@@ -138,13 +137,7 @@ fn ping_on_a_stale_leader_link() {
         first.send_ping();
         first.expect_fin();
 
-        gate.expect_ends(&[(first.local_address(), "session_moved")]);
-        gate.expect_flags(&[Expected {
-            session: first.credentials(),
-            server: ensemble.address(old),
-            evidence: "attach_elsewhere",
-            confidence: "certain",
-        }]);
+        expect_moved(&gate, &first, ensemble.address(old));
         second.ping();
         crowd.expect_unhurt(&gate);
     }
@@ -170,13 +163,7 @@ fn write_on_a_link_that_outlived_its_successor() {
         first.send_set_data(&path, b"late");
         first.expect_fin();
 
-        gate.expect_ends(&[(first.local_address(), "session_moved")]);
-        gate.expect_flags(&[Expected {
-            session: first.credentials(),
-            server: ensemble.address(old),
-            evidence: "attach_elsewhere",
-            confidence: "certain",
-        }]);
+        expect_moved(&gate, &first, ensemble.address(old));
         crowd.expect_unhurt(&gate);
     }
 }
@@ -223,13 +210,7 @@ fn two_clients_share_one_session() {
             holder.send_set_data(&path, b"mine");
             holder.expect_fin();
             gate.expect_ends(&[(holder.local_address(), "session_moved")]);
-            let left_behind = ensemble.address(sides[round % 2].0);
-            expected.push(Expected {
-                session: session.clone(),
-                server: left_behind,
-                evidence: "attach_elsewhere",
-                confidence: "certain",
-            });
+            expected.push(certain(&holder, ensemble.address(sides[round % 2].0), "attach_elsewhere"));
             holder = next;
         }
         gate.expect_flags(&expected);

@@ -60,8 +60,8 @@ impl ProxyState {
 
     /// Files what a client met at a server.
     pub(in crate::proxy) fn complain(&self, server: ServerId, complaint: ServerComplaint, client: SocketAddr) {
-        let mut standing = lock(&self.standing);
-        standing.complain(server, complaint, client.ip(), self.clock.now());
+        let mut health = lock(&self.passive_health);
+        health.complain(server, complaint, client.ip(), self.clock.now());
     }
 
     /// Looks at what the servers have done for clients since, and judges them by it.
@@ -72,7 +72,7 @@ impl ProxyState {
         }
         let work: Vec<_> = self.activities.iter().map(ServerActivity::work).collect();
         // All servers at once: one is set aside only in comparison with what the others did meanwhile.
-        let aside = lock(&self.standing).set_aside(&work, now);
+        let aside = lock(&self.passive_health).set_aside(&work, now);
         for ((place, activity), aside) in self.activities.iter().enumerate().zip(aside) {
             if activity.is_set_aside() != aside {
                 activity.set_aside(aside);

@@ -1,5 +1,5 @@
-//! What servers did to clients, as far as it speaks against sending them more: a server that answers probes and gives
-//! no session, or gives sessions and answers nothing, is no place for the next one. Pure.
+//! The passive health check: what servers did to live clients, as far as it speaks against sending them more. A server
+//! that answers probes and gives no session, or gives sessions and answers nothing, is no place for the next one. Pure.
 //!
 //! It is only relative: while no other server does better, none is set aside. At most half of the servers are at
 //! once, never the last, and one client alone cannot do that to a server that works.
@@ -34,9 +34,9 @@ struct FiledComplaint {
     at: Timestamp,
 }
 
-/// The complaints about each server.
+/// What speaks against each server: the complaints of its clients.
 #[derive(Clone, Debug)]
-pub struct ComplaintLog {
+pub struct PassiveHealth {
     servers: Vec<VecDeque<FiledComplaint>>,
 }
 
@@ -49,7 +49,7 @@ pub struct ServerWork {
     pub answered_at: Option<Timestamp>,
 }
 
-impl ComplaintLog {
+impl PassiveHealth {
     /// Nothing is known of this many servers.
     pub fn new(servers: usize) -> Self {
         Self { servers: vec![VecDeque::new(); servers] }
@@ -123,50 +123,50 @@ mod tests {
 
     #[test]
     fn a_server_that_gives_nothing_while_another_does_is_set_aside_for_a_while() {
-        let mut standing = ComplaintLog::new(3);
-        standing.complain(A, ServerComplaint::NoSession, client(1), at(10));
+        let mut health = PassiveHealth::new(3);
+        health.complain(A, ServerComplaint::NoSession, client(1), at(10));
         let others_give = works([0, 8, 0], [0; 3]);
-        assert_eq!(standing.set_aside(&others_give, at(11)), [true, false, false]);
-        assert_eq!(standing.set_aside(&others_give, at(70)), [false; 3], "it is over after a minute");
-        assert_eq!(standing.set_aside(&works([0; 3], [0, 9, 9]), at(11)), [false; 3], "nobody gave a session");
-        assert_eq!(standing.set_aside(&works([11, 8, 0], [0; 3]), at(12)), [false; 3], "it has given one since");
+        assert_eq!(health.set_aside(&others_give, at(11)), [true, false, false]);
+        assert_eq!(health.set_aside(&others_give, at(70)), [false; 3], "it is over after a minute");
+        assert_eq!(health.set_aside(&works([0; 3], [0, 9, 9]), at(11)), [false; 3], "nobody gave a session");
+        assert_eq!(health.set_aside(&works([11, 8, 0], [0; 3]), at(12)), [false; 3], "it has given one since");
     }
 
     #[test]
     fn one_that_answers_no_requests_is_judged_by_answers() {
-        let mut standing = ComplaintLog::new(3);
-        standing.complain(A, ServerComplaint::NoAnswer, client(1), at(10));
-        assert_eq!(standing.set_aside(&works([11, 11, 11], [9, 10, 0]), at(12)), [true, false, false]);
-        assert_eq!(standing.set_aside(&works([0; 3], [11, 11, 0]), at(12)), [false; 3]);
+        let mut health = PassiveHealth::new(3);
+        health.complain(A, ServerComplaint::NoAnswer, client(1), at(10));
+        assert_eq!(health.set_aside(&works([11, 11, 11], [9, 10, 0]), at(12)), [true, false, false]);
+        assert_eq!(health.set_aside(&works([0; 3], [11, 11, 0]), at(12)), [false; 3]);
     }
 
     #[test]
     fn at_most_half_are_set_aside_the_worst_first() {
-        let mut standing = ComplaintLog::new(3);
+        let mut health = PassiveHealth::new(3);
         for (server, clients) in [(0, 1..=1), (1, 2..=3), (2, 4..=4)] {
             for number in clients {
-                standing.complain(ServerId(server), ServerComplaint::NoSession, client(number), at(10));
+                health.complain(ServerId(server), ServerComplaint::NoSession, client(number), at(10));
             }
         }
-        assert_eq!(standing.set_aside(&works([0, 0, 5], [0; 3]), at(11)), [false, true, false]);
-        let mut alone = ComplaintLog::new(1);
+        assert_eq!(health.set_aside(&works([0, 0, 5], [0; 3]), at(11)), [false, true, false]);
+        let mut alone = PassiveHealth::new(1);
         alone.complain(A, ServerComplaint::NoSession, client(1), at(10));
         assert_eq!(alone.set_aside(&works([0, 5, 5], [0; 3])[..1], at(11)), [false]);
     }
 
     #[test]
     fn a_client_counts_once_a_minute_and_memory_is_bounded() {
-        let mut standing = ComplaintLog::new(2);
+        let mut health = PassiveHealth::new(2);
         for second in 0..59 {
-            standing.complain(A, ServerComplaint::NoSession, client(1), at(second));
+            health.complain(A, ServerComplaint::NoSession, client(1), at(second));
         }
-        assert_eq!(standing.servers[0].len(), 1);
-        standing.complain(A, ServerComplaint::NoSession, client(1), at(60));
-        assert_eq!(standing.servers[0].len(), 1, "the first one is over");
+        assert_eq!(health.servers[0].len(), 1);
+        health.complain(A, ServerComplaint::NoSession, client(1), at(60));
+        assert_eq!(health.servers[0].len(), 1, "the first one is over");
         for number in 0..255 {
-            standing.complain(A, ServerComplaint::NoAnswer, client(number), at(61));
+            health.complain(A, ServerComplaint::NoAnswer, client(number), at(61));
         }
-        assert_eq!(standing.servers[0].len(), COMPLAINTS);
-        standing.complain(ServerId(9), ServerComplaint::NoAnswer, client(1), at(61));
+        assert_eq!(health.servers[0].len(), COMPLAINTS);
+        health.complain(ServerId(9), ServerComplaint::NoAnswer, client(1), at(61));
     }
 }
