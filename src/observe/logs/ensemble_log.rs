@@ -16,7 +16,11 @@ const RESTARTED: &str = "server_restarted";
 impl FindingLog {
     /// Writes what operators wait for at level info, at most one line of a kind and server in a while, and all else at
     /// level debug. `lasted` is for how long a server had not served that serves again, or nobody had led.
-    pub(in crate::observe) fn write_ensemble_change(&self, event: &EnsembleEvent, lasted: Option<Duration>) -> SinkOutcome {
+    pub(in crate::observe) fn write_ensemble_change(
+        &self,
+        event: &EnsembleEvent,
+        lasted: Option<Duration>,
+    ) -> SinkOutcome {
         let what = EnsembleWording::new(self.names()).sentence(event);
         let server = event.server.map(|server| self.name(server));
         let change = event.change.label();
