@@ -9,6 +9,7 @@ use super::server_watch::ServerWatch;
 use super::verdict::ConnectionPhase;
 use crate::ids::ServerId;
 use crate::session::fact::{EndOffset, Fact, WatchFact};
+use crate::session::probe_result::ServerHealth;
 use crate::session::transition::{CloseDetails, EndedConnection};
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
@@ -83,10 +84,21 @@ impl<'a> EndCase<'a> {
     /// A state other than serving that this server was in as the trouble began, or as the connection ended.
     pub(super) fn trouble_of(&self, server: ServerId) -> Option<HealthSpan> {
         let watch = self.watch.server(server);
-        watch.not_serving_around(self.ended.ended_at, AROUND).or_else(|| {
+        let found = watch.not_serving_around(self.ended.ended_at, AROUND).or_else(|| {
             // What was over long before the end has not ended it, unless the server has said nothing since.
             watch.not_serving_around(self.began_at(), AROUND).filter(|_| self.owed())
-        })
+        })?;
+        if found.health != ServerHealth::HangingUp {
+            return Some(found);
+        }
+        // A server that ends, starts or loses its leader hangs up for a moment: what it did beside that says more.
+        let says_more = |span: &HealthSpan| {
+            let until = |span: HealthSpan| span.until.unwrap_or(self.now).after(AROUND);
+            let is_other =
+                !matches!(span.health, ServerHealth::Serving | ServerHealth::Unknown | ServerHealth::HangingUp);
+            is_other && span.from <= until(found) && found.from <= until(*span)
+        };
+        watch.spans().rev().find(|span| says_more(span)).copied().or(Some(found))
     }
 
     /// That state as facts: since when, and for how long where it is over.

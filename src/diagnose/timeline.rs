@@ -97,9 +97,9 @@ impl EnsembleChange {
         self.into()
     }
 
-    /// Whether it is about who leads.
+    /// Whether it is about who leads. That a leader is seen for the first time changes nothing.
     pub fn is_about_leader(self) -> bool {
-        matches!(self, Self::LeaderChanged { .. } | Self::NewEpoch { .. })
+        matches!(self, Self::LeaderChanged { before: Some(_), .. } | Self::NewEpoch { .. })
     }
 }
 
@@ -163,11 +163,14 @@ mod tests {
         let mut timeline = EnsembleTimeline::default();
         timeline.push(event(100, EnsembleChange::NewEpoch { before: 1, now: 2 }));
         timeline.push(event(150, EnsembleChange::CaughtUp {}));
-        timeline.push(event(200, EnsembleChange::LeaderChanged { before: None, now: Some(ServerId(1)) }));
+        let change = |before| EnsembleChange::LeaderChanged { before, now: Some(ServerId(1)) };
+        timeline.push(event(200, change(Some(ServerId(0)))));
+        timeline.push(event(400, change(None)));
         let around = |moment, within| {
             timeline.leader_change_around(Timestamp(moment), Duration::from_nanos(within)).map(|event| event.at.0)
         };
         assert_eq!([around(149, 500), around(150, 50), around(151, 48)], [Some(100), Some(200), None]);
+        assert_eq!(around(400, 50), None, "the first sight of a leader");
     }
 
     #[test]

@@ -276,3 +276,21 @@ fn slow_writes_at_one_server_and_another_that_stopped_are_two_incidents() {
     let codes: Vec<CauseCode> = incidents(&story).iter().map(|incident| incident.cause().code).collect();
     assert_eq!(codes, [CauseCode::SlowQuorum, CauseCode::ServerStopped]);
 }
+
+#[test]
+fn a_server_that_hangs_up_as_it_leaves_is_not_full() {
+    for (then, expected) in
+        [(ServerHealth::NotServing, CauseCode::ServerParted), (ServerHealth::Refusing, CauseCode::ServerStopped)]
+    {
+        let mut story = Story::diagnosed();
+        let (_, link) = story.create(B);
+        story.set(B, ServerHealth::HangingUp);
+        story.look_around();
+        story.fin(link);
+        story.wait(200);
+        story.set(B, then);
+        story.look_around();
+        pass(&mut story, 3);
+        assert_eq!(code(&story, link), Some(expected));
+    }
+}

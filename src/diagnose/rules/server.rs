@@ -102,8 +102,9 @@ pub(super) fn own(case: EndCase<'_>) -> Option<Diagnosed> {
                 None => found.capped(Confidence::Weak, CapReason::NoProbe),
             }
         }
-        ServerHealth::HangingUp => found(CauseCode::ConnectionCap, facts),
-        ServerHealth::Serving | ServerHealth::Unknown => return None,
+        ServerHealth::HangingUp if case.ended.attached_at.is_none() => found(CauseCode::ConnectionCap, facts),
+        // A full server keeps what it carries.
+        ServerHealth::HangingUp | ServerHealth::Serving | ServerHealth::Unknown => return None,
     };
     Some(repeated(case, server, with_ledger(case, found)))
 }

@@ -116,7 +116,7 @@ pub(super) fn path_client_slow(scene: &mut FaultScene) {
     scene.settle_everywhere(1, 20_000);
     let session = client.credentials();
     for leg in [Leg::Up, Leg::Down] {
-        relay.set(leg, Path::Slow(Duration::from_millis(1_200)));
+        relay.set(leg, Path::Slow(Duration::from_millis(2_500)));
     }
     client.send_set_data(&format!("/slow-{}", session.id()), b"waits");
     assert_eq!(client.link().receive(Duration::from_secs(2)), Received::Silence);
