@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use zoogate::diagnose::{PathSample, ServerDetails};
-use zoogate::ids::{ServerId, Zxid};
+use zoogate::ids::{ConnectionId, ServerId, SessionId, Zxid};
 use zoogate::session::probe_result::{ProbeResult, ProbeTiming, ServerHealth, ServerRole};
 use zoogate::session::transition::SessionTransition;
+use zoogate::session::verdict::RouteReason;
+use zoogate::wire::Dialect;
+use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 
 use crate::stage::{BROKER, Stage, at};
 
@@ -106,7 +109,21 @@ fn each_server_shows_what_was_measured_of_it_and_null_for_the_rest() {
 
 #[test]
 fn the_number_of_a_server_shows_in_the_sessions_that_it_gave() {
-    let stage = Stage::after_a_move();
+    let stage = Stage::empty();
+    let (connection, server) = (ConnectionId(1), ServerId(0));
+    let request = ConnectRequest {
+        last_zxid: Zxid(0),
+        timeout_ms: 30_000,
+        session: SessionId::NEW,
+        password: PasswordCheck::NotNeeded,
+        read_only: None,
+        dialect: Dialect::ZOOKEEPER,
+    };
+    let client = ([127, 0, 0, 1], 4000).into();
+    let claimed = SessionTransition::Claimed { connection, client, server, request, routed: RouteReason::Spread };
+    stage.telemetry.state().apply(at(0), claimed);
+    let response = ConnectResponse { timeout_ms: 18_000, session: BROKER, ..ConnectResponse::default() };
+    stage.telemetry.state().apply(at(1), SessionTransition::Answered { connection, response });
     let first = &stage.json("/api/ensemble")["servers"][0];
     assert_eq!(first["myid"], u64::from(BROKER.born_on()), "{first}");
 }

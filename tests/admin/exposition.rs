@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use serde::Deserialize;
-use zoogate::ids::{ConnectionId, SessionId};
+use zoogate::ids::{ConnectionId, ServerId, SessionId};
 use zoogate::observe::exposition::catalog::{CATALOG, MetricKind};
 use zoogate::session::identity::HolderIdentity;
 use zoogate::session::short_path::ShortPath;
@@ -122,6 +122,10 @@ fn a_real_parser_reads_the_whole_page() {
     stage.telemetry.state().apply(at(81), SessionTransition::Identified { connection: ConnectionId(9), identity });
     for took in [0, 1, 2, 50, 70, 90_000] {
         reply(&mut recorder, 100_000, OpCode::SET_DATA, took);
+    }
+    stage.telemetry.state().note_ping(ServerId(1), at(90), Duration::from_millis(2));
+    for _ in 0..3 {
+        stage.telemetry.state().note_connections(ServerId(1), 9, 4);
     }
     for times in [0, 2, 3] {
         stage.telemetry.note_put_off(([127, 0, 0, 1], 2181).into(), times, 7);
