@@ -98,7 +98,9 @@ impl<'a> EndCase<'a> {
                 !matches!(span.health, ServerHealth::Serving | ServerHealth::Unknown | ServerHealth::HangingUp);
             is_other && span.from <= until(found) && found.from <= until(*span)
         };
-        watch.spans().rev().find(|span| says_more(span)).copied().or(Some(found))
+        // One that is started again is not serving for a moment as well.
+        let telling = |span: &&HealthSpan| (span.health != ServerHealth::Refusing, span.distance(self.ended.ended_at));
+        watch.spans().filter(|span| says_more(span)).min_by_key(telling).copied().or(Some(found))
     }
 
     /// That state as facts: since when, and for how long where it is over.

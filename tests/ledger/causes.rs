@@ -294,3 +294,19 @@ fn a_server_that_hangs_up_as_it_leaves_is_not_full() {
         assert_eq!(code(&story, link), Some(expected));
     }
 }
+
+#[test]
+fn a_server_that_hangs_up_refuses_and_is_not_serving_before_it_serves_was_started_again() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(B);
+    story.set(B, ServerHealth::HangingUp);
+    story.look_around();
+    story.fin(link);
+    for health in [ServerHealth::Refusing, ServerHealth::NotServing, ServerHealth::Serving] {
+        story.wait(100);
+        story.set(B, health);
+        story.look_around();
+    }
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::ServerRestarted));
+}

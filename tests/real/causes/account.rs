@@ -44,6 +44,8 @@ pub(super) struct ToldIncident {
 pub(super) struct ToldEnd {
     pub(super) reason: String,
     pub(super) cause: Option<ToldCause>,
+    /// When, in milliseconds since 1970.
+    ended_ms: u64,
     /// Whether it is one of those that the scenario is about.
     victim: bool,
     certain: Vec<String>,
@@ -76,13 +78,10 @@ impl ToldAccount {
         self.incidents.iter().find(|incident| incident.connections == most).map(|incident| incident.cause.clone())
     }
 
-    /// The cause that most of those ends have that the scenario is about.
-    pub(super) fn usual_victim_end(&self) -> Option<ToldCause> {
-        let mut counts: BTreeMap<&str, (usize, &ToldCause)> = BTreeMap::new();
-        for cause in self.ends.iter().filter(|end| end.victim).filter_map(|end| end.cause.as_ref()) {
-            counts.entry(&cause.code).or_insert((0, cause)).0 += 1;
-        }
-        counts.into_values().max_by_key(|(count, _)| *count).map(|(_, cause)| cause.clone())
+    /// The cause of the first of those ends that the scenario is about; what follows it is what it led to.
+    pub(super) fn first_victim_end(&self) -> Option<ToldCause> {
+        let victims = self.ends.iter().filter(|end| end.victim && end.cause.is_some());
+        victims.min_by_key(|end| end.ended_ms).and_then(|end| end.cause.clone())
     }
 
     /// Every code that was ever called certain.
@@ -161,6 +160,7 @@ fn read_end(told: &Value, victims: &[String]) -> ToldEnd {
     ToldEnd {
         reason: told["reason"].as_str().unwrap_or_default().into(),
         cause: ToldCause::read(told),
+        ended_ms: told["ended_at_ms"].as_u64().unwrap_or(u64::MAX),
         victim: victims.is_empty() || named("session") || named("client"),
         certain: certain_codes(told),
         text: told.to_string(),

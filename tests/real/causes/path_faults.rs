@@ -115,9 +115,7 @@ pub(super) fn path_client_slow(scene: &mut FaultScene) {
     assert_eq!(client.create(&format!("/slow-{}", client.credentials().id()), b"", Kind::Ephemeral), 0);
     scene.settle_everywhere(1, 20_000);
     let session = client.credentials();
-    for leg in [Leg::Up, Leg::Down] {
-        relay.set(leg, Path::Slow(Duration::from_millis(2_500)));
-    }
+    relay.set(Leg::Down, Path::Slow(Duration::from_secs(10)));
     client.send_set_data(&format!("/slow-{}", session.id()), b"waits");
     assert_eq!(client.link().receive(Duration::from_secs(2)), Received::Silence);
     scene.is_about(&session);

@@ -30,7 +30,8 @@ pub(super) fn quorum_lost(scene: &mut FaultScene) {
     scene.ensemble.kill9(one);
     scene.pause(20..600);
     scene.ensemble.kill9(other);
-    scene.pause(4_000..6_000);
+    // The leader may look for its followers once in syncLimit only.
+    scene.pause(7_000..9_000);
 }
 
 /// Three clients, one on each server, wait for two seconds and give up. Pings, which no quorum answers, go on.

@@ -334,7 +334,13 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "late_claim",
         "a frozen server carries a claim out when the client has gone on to another one",
         session_faults::late_claim,
-        single(&["server"], &["late_claim"], &["server_frozen"], &["client_moved", "client_left"]),
+        FaultTruth {
+            right: &["late_claim"],
+            vague: &["server_frozen"],
+            train: &["client_moved", "client_left", "server_frozen"],
+            first: &["server"],
+            incidents: IncidentCount::Beside(2),
+        },
     ),
     FaultScenario::new(
         "session_closed",

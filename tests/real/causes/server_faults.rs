@@ -1,8 +1,9 @@
 //! A follower stands still, ends, or is slow.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::scene::FaultScene;
 use crate::support::client::{Client, Kind, Received};
@@ -81,35 +82,50 @@ pub(super) fn rolling_restart(scene: &mut FaultScene) {
     }
 }
 
-/// The server works for 100 ms and stands still for several times as long; a client that waits for half a second gives
-/// up.
+/// The server works in spells of some 20 ms and stands still for most of a second between them; a client that has waited
+/// for more than a second gives up.
 pub(super) fn server_slow(scene: &mut FaultScene) {
     let slow = scene.a_follower();
     let mut clients: Vec<Client> = (0..2).map(|_| scene.client_on(slow)).collect();
-    for (number, client) in clients.iter_mut().enumerate() {
-        assert_eq!(client.create(&format!("/slow-{}", client.credentials().id()), b"", Kind::Ephemeral), 0, "{number}");
+    for client in &mut clients {
+        assert_eq!(client.create(&slow_path(client), b"", Kind::Ephemeral), 0);
     }
-    scene.settle_everywhere(1, 10_000);
-    let begun = Instant::now();
-    let (mut given_up, mut waiting) = (false, Vec::new());
-    while begun.elapsed() < Duration::from_secs(6) || (!given_up && begun.elapsed() < Duration::from_secs(20)) {
-        scene.ensemble.freeze(slow);
-        if begun.elapsed() > Duration::from_secs(3) && !given_up {
-            given_up = true;
-            for mut client in clients.drain(..) {
-                let path = format!("/slow-{}", client.credentials().id());
-                client.send_set_data(&path, b"waits");
-                assert_eq!(client.link().receive(Duration::from_millis(400)), Received::Silence);
-                waiting.push(client);
+    scene.settle_everywhere(1, 20_000);
+    let sessions: Vec<_> = clients.iter().map(|client| (client.local_address(), client.credentials())).collect();
+    let (ensemble, chance, over) = (&*scene.ensemble, &mut scene.chance, AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                ensemble.freeze(slow);
+                chance.pause(600..850);
+                ensemble.thaw(slow);
+                thread::sleep(Duration::from_millis(20));
             }
-        }
-        // Those that have waited are gone before the server answers.
-        for client in waiting.drain(..) {
-            scene.give_up(client, slow);
-        }
-        scene.pause(300..600);
-        scene.ensemble.thaw(slow);
-        thread::sleep(Duration::from_millis(100));
+        });
+        thread::sleep(Duration::from_secs(4));
+        clients.into_iter().for_each(leave_when_kept_waiting);
+        over.store(true, Ordering::Relaxed);
+    });
+    for (address, session) in sessions {
+        scene.is_about_client(address);
+        let again = Client::attach(scene.gate().mirror((slow + 1) % 3), &session);
+        scene.keep(again);
     }
     scene.live_on();
+}
+
+fn slow_path(client: &Client) -> String {
+    format!("/slow-{}", client.credentials().id())
+}
+
+/// Writes until an answer does not come in time.
+fn leave_when_kept_waiting(mut client: Client) {
+    let path = slow_path(&client);
+    for _ in 0..30 {
+        client.send_set_data(&path, b"waits");
+        if client.link().receive(Duration::from_millis(1_200)) == Received::Silence {
+            break;
+        }
+    }
+    client.abandon();
 }

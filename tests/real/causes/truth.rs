@@ -11,6 +11,8 @@ pub(super) enum IncidentCount {
     None,
     /// None, or one: it concerns one client.
     Optional,
+    /// It concerns one client, whose end counts; so many incidents at most are told beside it of what led to it.
+    Beside(usize),
     /// One event is one incident.
     One,
     /// The same, and none where nobody lost anything by it.
@@ -24,6 +26,7 @@ impl IncidentCount {
         match self {
             Self::None => count == 0,
             Self::Optional => count <= 1,
+            Self::Beside(most) => count <= most,
             Self::One => count == 1,
             Self::OneIfNoticed => count == usize::from(noticed),
             Self::UpTo(most) => (1..=most).contains(&count),
@@ -133,9 +136,10 @@ impl FaultTruth {
     /// incident that was made of it.
     fn main_cause(&self, account: &ToldAccount) -> Option<ToldCause> {
         let incident = account.greatest_incident();
-        let end = account.usual_victim_end();
+        let end = account.first_victim_end();
         match self.incidents {
             IncidentCount::One | IncidentCount::OneIfNoticed | IncidentCount::UpTo(_) => incident.or(end),
+            IncidentCount::Beside(_) => end,
             IncidentCount::None | IncidentCount::Optional => {
                 let both = [end, incident].into_iter().flatten();
                 both.max_by_key(|told| self.judge_code(&told.code))
@@ -168,4 +172,6 @@ fn an_account_is_compared_with_the_truth() {
         ToldAccount::of_incidents(&[("server_stopped", "weak", "server", 1), ("server_frozen", "weak", "server", 3)]);
     let judged = truth.judge(&two);
     assert_eq!((judged.judgement, judged.counted_right, judged.first_right), (Judgement::Right, false, true));
+    let beside = FaultTruth { incidents: IncidentCount::Beside(2), ..truth }.judge(&two);
+    assert_eq!((beside.judgement, beside.counted_right), (Judgement::Wrong, true), "no end was told");
 }
