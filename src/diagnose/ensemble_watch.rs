@@ -51,12 +51,12 @@ impl EnsembleWatch {
     pub fn see(&mut self, sighting: ServerSighting) {
         let (server, at, result) = (sighting.server, sighting.asked_at, sighting.result);
         let Some(watch) = self.servers.get_mut(server.index()) else { return };
-        let serves = result.health == ServerHealth::Serving;
+        let is_up = result.health == ServerHealth::Serving;
         let burst = watch.finish_burst(sighting.told_at);
         let step = watch.see_times(&sighting);
         let health = watch.see_health(sighting);
         let role = watch.see_role(result.role);
-        let back = if health.is_some() && serves { watch.see_return(at) } else { None };
+        let back = if health.is_some() && is_up { watch.see_return(at) } else { None };
         self.note_finished(server, burst);
         if let Some(before) = health {
             self.tell(at, server, EnsembleChange::Health { before, now: result.health });
@@ -72,7 +72,7 @@ impl EnsembleWatch {
             Some(LatencyStep::Usual { usual }) => self.tell(at, server, EnsembleChange::ProbeUsual { usual }),
             None => {}
         }
-        if serves {
+        if is_up {
             self.see_epoch(at, server, result.zxid);
         }
         self.see_leader(&sighting);
@@ -92,8 +92,8 @@ impl EnsembleWatch {
 
     fn see_leader(&mut self, sighting: &ServerSighting) {
         let (server, at, result) = (sighting.server, sighting.asked_at, sighting.result);
-        let (serves, leader) = (result.health == ServerHealth::Serving, self.leaders.leader());
-        if serves && result.role == ServerRole::Leader {
+        let (is_up, leader) = (result.health == ServerHealth::Serving, self.leaders.leader());
+        if is_up && result.role == ServerRole::Leader {
             // A leader that was frozen says so for a moment although another one has been elected.
             let is_former = leader != Some(server) && result.zxid.is_some_and(|zxid| Some(epoch(zxid)) < self.epoch);
             if leader != Some(server) && !is_former {

@@ -123,7 +123,7 @@ impl LatencyTracker {
         self.first = Vec::new();
         let Some(usual) = &mut self.seen.usual else { return };
         let most = (*usual / DRIFT_SHARE).max(SHORTEST);
-        *usual = if sample > *usual { *usual + most.min(sample - *usual) } else { *usual - most.min(*usual - sample) };
+        *usual = sample.clamp(usual.saturating_sub(most), usual.saturating_add(most));
     }
 }
 

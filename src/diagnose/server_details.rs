@@ -45,7 +45,7 @@ impl ServerDetails {
         for (name, value) in values(answer, ':') {
             match name {
                 "Zookeeper version" | "ClickHouse Keeper version" | "RaftKeeper version" => {
-                    details.version = version(value)
+                    details.version = version(value);
                 }
                 "Connections" => details.connections = number(value),
                 "Outstanding" => details.outstanding_requests = number(value),

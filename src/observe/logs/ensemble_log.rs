@@ -29,16 +29,12 @@ impl FindingLog {
             tracing::debug!(server, change, lasted_ms, "{what}");
             return SinkOutcome::Taken;
         };
-        match self.pass(kind, of) {
-            Some(suppressed) => {
-                tracing::info!(server, change, lasted_ms, suppressed, "{what}");
-                SinkOutcome::Taken
-            }
-            None => {
-                tracing::debug!(server, change, lasted_ms, "{what}");
-                SinkOutcome::Dropped
-            }
-        }
+        let Some(suppressed) = self.pass(kind, of) else {
+            tracing::debug!(server, change, lasted_ms, "{what}");
+            return SinkOutcome::Dropped;
+        };
+        tracing::info!(server, change, lasted_ms, suppressed, "{what}");
+        SinkOutcome::Taken
     }
 }
 
@@ -46,18 +42,18 @@ impl FindingLog {
 fn line_kind(event: &EnsembleEvent) -> Option<(&'static str, Option<ServerId>)> {
     let kind = match event.change {
         // That a server serves is what is expected of it at the start.
-        EnsembleChange::Health { before: ServerHealth::Unknown, now: ServerHealth::Serving } => return None,
-        EnsembleChange::Health { now, .. } => state_kind(now),
-        EnsembleChange::LeaderChanged { before: None, .. } => return None,
-        EnsembleChange::LeaderChanged { .. } => return Some((LEADER, event.server)),
-        EnsembleChange::Restarted { .. } => RESTARTED,
-        EnsembleChange::Lagging { .. } | EnsembleChange::CaughtUp {} => event.change.label(),
-        EnsembleChange::Role { .. }
+        EnsembleChange::Health { before: ServerHealth::Unknown, now: ServerHealth::Serving }
+        | EnsembleChange::LeaderChanged { before: None, .. }
+        | EnsembleChange::Role { .. }
         | EnsembleChange::NewEpoch { .. }
         | EnsembleChange::Disconnects { .. }
         | EnsembleChange::ProbeSlow { .. }
         | EnsembleChange::ProbeUsual { .. }
         | EnsembleChange::PathLossy { .. } => return None,
+        EnsembleChange::Health { now, .. } => state_kind(now),
+        EnsembleChange::LeaderChanged { before: Some(_), .. } => LEADER,
+        EnsembleChange::Restarted { .. } => RESTARTED,
+        EnsembleChange::Lagging { .. } | EnsembleChange::CaughtUp {} => event.change.label(),
     };
     Some((kind, event.server))
 }

@@ -73,10 +73,8 @@ fn read_messages(
         let strange = |error| io::Error::new(ErrorKind::InvalidData, error);
         let message = NetlinkMessage::deserialize(piece).map_err(strange)?;
         match message.payload {
-            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) => {
-                if look(&socket).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
+            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(socket)) if look(&socket).is_break() => {
+                return Ok(ControlFlow::Break(()));
             }
             NetlinkPayload::Error(error) => return Err(error.to_io()),
             NetlinkPayload::Done(end) if end.code == 0 => return Ok(ControlFlow::Break(())),

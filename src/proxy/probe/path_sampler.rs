@@ -120,7 +120,9 @@ impl PathSampler {
         }
         self.seen = seen;
         let now = self.proxy.clock.now();
-        samples.into_iter().for_each(|(server, sample)| self.proxy.state.note_path(server, now, sample));
+        for (server, sample) in samples {
+            self.proxy.state.note_path(server, now, sample);
+        }
         Ok(())
     }
 }
