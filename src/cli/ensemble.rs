@@ -125,7 +125,7 @@ mod tests {
         let expected = [
             "SERVER STATE SINCE ROLE MYID ZXID BEHIND PROBE MS CONNECT MS PING MS RTT MS RESENT CONNECTIONS BYPASSING",
             "zk1:2181 serving - leader 1 - - 1.2 (2.0) - (3.0) 0.5 4 2 7",
-            "- version=3.9.3 tick_ms=2000",
+            "version=3.9.3 tick_ms=2000",
             "",
             "leader zk1:2181",
             "epoch 3",

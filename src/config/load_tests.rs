@@ -97,6 +97,7 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_LEDGER_KEEP_ENDED", "2h"),
         ("ZOOGATE_PROBE_INTERVAL", "20ms"),
         ("ZOOGATE_PROBE_TIMEOUT", "30ms"),
+        ("ZOOGATE_PROBE_DETAILS", "false"),
         ("ZOOGATE_CONNECTIONS_MAX", "8"),
         ("ZOOGATE_CONNECTIONS_PER_ADDRESS", "3"),
         ("ZOOGATE_CONNECTIONS_FIRST_FRAME", "4s"),
@@ -120,7 +121,7 @@ fn every_key_has_a_variable_that_works() {
         ("127.0.0.1:12", mirror(2)),
     ];
     assert_eq!(listeners, expected.map(|(address, kind)| (address.to_owned(), kind)));
-    assert_eq!((settings.connections.buffer, settings.busy_poll), (5 << 10, false));
+    assert_eq!((settings.connections.buffer, settings.busy_poll, settings.probe.details), (5 << 10, false, false));
     assert_eq!(settings.connections.per_address, NonZeroUsize::new(3));
     assert_eq!(settings.shutdown_grace, Duration::from_mins(1));
 }
