@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use super::cause_code::{CauseCode, CauseScope};
-use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn};
+use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, phase_of};
 use super::ensemble_watch::EnsembleWatch;
 use super::incident::{Incident, JudgedEnd, SeenBefore};
 use super::incident_book::{IncidentBook, IncidentChange};
@@ -66,7 +66,7 @@ pub struct Diagnosis {
     causes: HashMap<ConnectionId, EndCause, RandomState>,
     order: VecDeque<ConnectionId>,
     /// Ends that are not decided, or whose client may come back in a moment.
-    waiting: HashMap<ConnectionId, Box<JudgedEnd>, RandomState>,
+    waiting: HashMap<ConnectionId, JudgedEnd, RandomState>,
     /// When each of them is due, in order; those that are decided meanwhile are passed over.
     due: VecDeque<(Timestamp, ConnectionId)>,
     looked_at: Timestamp,
@@ -88,12 +88,12 @@ impl Diagnosis {
         }
         let connection = event.ended.connection;
         self.due.push_back((now.after(FIRST_CAUSE), connection));
-        self.waiting.insert(connection, Box::new(event));
+        self.waiting.insert(connection, event);
         None
     }
 
     /// Takes what the ledger found out.
-    pub fn take(&mut self, now: Timestamp, finding: &LedgerFinding, watch: &EnsembleWatch) {
+    pub fn take(&mut self, now: Timestamp, finding: LedgerFinding, watch: &EnsembleWatch) {
         match finding {
             LedgerFinding::Ended(ended, close) => self.ended(now, ended, close, watch),
             LedgerFinding::Moved(one) => {
@@ -101,7 +101,7 @@ impl Diagnosis {
                 self.book.moved(one.former.unwrap_or(one.session), chosen);
             }
             LedgerFinding::SharedSession { session, .. } => {
-                self.change_later(*session, |event| event.later.shared = true);
+                self.change_later(session, |event| event.later.shared = true);
             }
             LedgerFinding::SessionMoved(_) | LedgerFinding::MoveExplained(_) | LedgerFinding::ManyServers { .. } => {}
         }
@@ -140,7 +140,7 @@ impl Diagnosis {
         self.book.change_later(session, change);
     }
 
-    fn ended(&mut self, now: Timestamp, ended: &EndedConnection, close: &CloseDetails, watch: &EnsembleWatch) {
+    fn ended(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails, watch: &EnsembleWatch) {
         let connection = ended.connection;
         if ended.reason == EndReason::Closed {
             // By far the most ends are these, and they need no rule.
@@ -151,19 +151,18 @@ impl Diagnosis {
             let known = self.causes.get(&connection).and_then(|known| known.incident);
             return self.note_cause(connection, EndCause { cause, ended_at: since, phase, incident: known });
         }
-        let mut event =
-            JudgedEnd { ended: ended.clone(), close: close.clone(), later: LaterSigns::default(), undecided: false };
         // What it waited for has come; what was seen of its session meanwhile stays.
-        event.later = self.waiting.remove(&connection).map(|event| event.later).unwrap_or_default();
-        let diagnosed = judge(&event, watch, now);
-        if let Some(known) = self.causes.get(&connection).copied() {
-            return self.decided(now, known, event, diagnosed);
-        }
-        let (code, capped) = (diagnosed.cause.code, diagnosed.cause.capped_because);
-        let may_return = code == CauseCode::ClientCrashed && capped == Some(CapReason::EvidencePending);
+        let later = self.waiting.remove(&connection).map(|event| event.later).unwrap_or_default();
+        let known = self.causes.get(&connection).copied();
+        // A client that leaves may be back in a moment, and then there is nothing to tell.
+        let may_return = ended.reason == EndReason::ClientGone && ended.attached_at.is_some() && known.is_none();
+        let event = JudgedEnd { ended, close, later, undecided: false };
         let event = if may_return { self.wait(now, event) } else { Some(event) };
-        if let Some(event) = event {
-            self.enter(now, event, diagnosed);
+        let Some(event) = event else { return };
+        let diagnosed = judge(&event, watch, now);
+        match known {
+            Some(known) => self.decided(now, known, event, diagnosed),
+            None => self.enter(now, event, diagnosed),
         }
     }
 
@@ -184,7 +183,7 @@ impl Diagnosis {
 
     fn enter(&mut self, now: Timestamp, event: JudgedEnd, diagnosed: Diagnosed) {
         let (connection, cause, ended_at) = (event.ended.connection, diagnosed.cause, event.ended.ended_at);
-        let phase = phase(&event);
+        let phase = phase_of(&event.ended, &event.close);
         let incident = self.book.enter(now, event, diagnosed, phase);
         let cause = EndCause { cause, ended_at, phase, incident };
         self.note_cause(connection, cause);
@@ -209,7 +208,7 @@ impl Diagnosis {
                 continue;
             };
             let diagnosed = judge(&event, watch, now);
-            self.enter(now, *event, diagnosed);
+            self.enter(now, event, diagnosed);
         }
         if now.since(self.looked_at) < LOOKS {
             return;
@@ -236,14 +235,14 @@ impl Diagnosis {
         for (_, connection) in std::mem::take(&mut self.due) {
             let Some(event) = self.waiting.remove(&connection) else { continue };
             let diagnosed = judge(&event, watch, now);
-            self.enter(now, *event, diagnosed);
+            self.enter(now, event, diagnosed);
         }
         self.book.close_all(now);
     }
 
     /// First causes since this was asked last, each with its connection.
-    pub fn take_entered(&mut self) -> Vec<(ConnectionId, CauseCode)> {
-        std::mem::take(&mut self.entered)
+    pub fn take_entered(&mut self) -> impl Iterator<Item = (ConnectionId, CauseCode)> {
+        self.entered.drain(..)
     }
 
     /// The next change of an incident.
@@ -305,11 +304,6 @@ fn case<'a>(event: &'a JudgedEnd, watch: &'a EnsembleWatch, now: Timestamp) -> E
 
 fn judge(event: &JudgedEnd, watch: &EnsembleWatch, now: Timestamp) -> Diagnosed {
     rules::diagnose(case(event, watch, now))
-}
-
-fn phase(event: &JudgedEnd) -> ConnectionPhase {
-    let watch = EnsembleWatch::new(0);
-    case(event, &watch, event.ended.ended_at).phase()
 }
 
 /// Whether a later verdict on the same end says more than the one before.

@@ -61,7 +61,14 @@ impl<'a> EndCase<'a> {
 
     /// Whether the server owed something.
     pub(super) fn owed(&self) -> bool {
-        self.ended.unanswered_count > 0 || self.close.unanswered_pings > 0 || self.ended.attached_at.is_none()
+        is_owed(self.ended, self.close) || self.ended.attached_at.is_none()
+    }
+
+    /// What the ledger saw, with room for what is added to it.
+    pub(super) fn facts(&self) -> Vec<Fact> {
+        let mut facts = Vec::with_capacity(self.ended.facts.len() + ROOM_FOR_FACTS);
+        facts.extend_from_slice(&self.ended.facts);
+        facts
     }
 
     /// When the trouble began: the server's last byte where it owed something, else the end.
@@ -129,17 +136,25 @@ impl<'a> EndCase<'a> {
         let writes = self.close.unanswered.iter().filter(|request| request.op.is_write()).count() as u32;
         (writes, self.ended.unanswered_count.saturating_sub(writes) + self.close.unanswered_pings)
     }
+}
 
-    /// Where in its life the connection was.
-    pub(super) fn phase(&self) -> ConnectionPhase {
-        if self.ended.attached_at.is_none() {
-            ConnectionPhase::Handshake
-        } else if self.close.closing {
-            ConnectionPhase::Closing
-        } else if self.owed() {
-            ConnectionPhase::InFlight
-        } else {
-            ConnectionPhase::Idle
-        }
+/// Facts that rules add to those of the ledger, most often.
+const ROOM_FOR_FACTS: usize = 2;
+
+/// Whether a reply was owed on a connection as it ended.
+fn is_owed(ended: &EndedConnection, close: &CloseDetails) -> bool {
+    ended.unanswered_count > 0 || close.unanswered_pings > 0
+}
+
+/// Where in its life a connection was.
+pub(super) fn phase_of(ended: &EndedConnection, close: &CloseDetails) -> ConnectionPhase {
+    if ended.attached_at.is_none() {
+        ConnectionPhase::Handshake
+    } else if close.closing {
+        ConnectionPhase::Closing
+    } else if is_owed(ended, close) {
+        ConnectionPhase::InFlight
+    } else {
+        ConnectionPhase::Idle
     }
 }

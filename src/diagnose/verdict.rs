@@ -1,6 +1,8 @@
 //! The one shape of an answer to "why": the cause, who failed first, when in the connection's life, what shows it, and
 //! what it cannot have been.
 
+use smallvec::SmallVec;
+
 use super::cause_code::CauseCode;
 use crate::session::fact::Fact;
 use crate::session::verdict::Confidence;
@@ -141,16 +143,16 @@ pub struct Diagnosed {
     /// What shows it, strongest first; moments are relative to the end.
     pub facts: Vec<Fact>,
     /// What it cannot be, and by which of the facts, counted from 0.
-    pub ruled_out: Vec<(CauseCode, usize)>,
+    pub ruled_out: SmallVec<[(CauseCode, usize); 4]>,
     /// What else it may still be.
-    pub remaining: Vec<CauseCode>,
+    pub remaining: SmallVec<[CauseCode; 4]>,
 }
 
 impl Diagnosed {
     /// A cause that follows from these facts.
     pub(super) fn new(code: CauseCode, since: Timestamp, confidence: Confidence, facts: Vec<Fact>) -> Self {
         let cause = JudgedCause { code, since, confidence, capped_because: None };
-        Self { cause, facts, ruled_out: Vec::new(), remaining: Vec::new() }
+        Self { cause, facts, ruled_out: SmallVec::new(), remaining: SmallVec::new() }
     }
 
     /// The same, no surer than that.

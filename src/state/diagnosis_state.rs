@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use smallvec::SmallVec;
+
 use super::change_stream::StateChange;
 use crate::diagnose::{CauseCode, Diagnosis, EnsembleWatch, Incident, IncidentChange};
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -77,17 +79,17 @@ impl DiagnosisState {
     pub(super) fn take(
         &self,
         now: Timestamp,
-        findings: &[LedgerFinding],
+        findings: impl ExactSizeIterator<Item = LedgerFinding>,
         watch: &Mutex<EnsembleWatch>,
         told: impl FnMut(StateChange<'_>),
     ) {
-        if findings.is_empty() {
+        if findings.len() == 0 {
             return;
         }
         let mut diagnosis = lock(&self.diagnosis);
         {
             let watch = lock(watch);
-            findings.iter().for_each(|finding| diagnosis.take(now, finding, &watch));
+            findings.for_each(|finding| diagnosis.take(now, finding, &watch));
         }
         self.waits.store(diagnosis.is_waiting(), Ordering::Relaxed);
         let news = DiagnosisNews::take(&mut diagnosis);
@@ -122,18 +124,18 @@ impl DiagnosisState {
 
 /// What the diagnosis has to say; nobody is told under its lock.
 struct DiagnosisNews {
-    causes: Vec<(ConnectionId, CauseCode)>,
+    causes: SmallVec<[CauseCode; 8]>,
     changes: Vec<(IncidentChange, Incident)>,
 }
 
 impl DiagnosisNews {
     fn take(diagnosis: &mut Diagnosis) -> Self {
-        let causes = diagnosis.take_entered();
+        let causes = diagnosis.take_entered().map(|(_, code)| code).collect();
         Self { causes, changes: std::iter::from_fn(|| diagnosis.poll_change()).collect() }
     }
 
     fn tell(self, mut told: impl FnMut(StateChange<'_>)) {
-        self.causes.into_iter().for_each(|(_, code)| told(StateChange::Caused(code)));
+        self.causes.into_iter().for_each(|code| told(StateChange::Caused(code)));
         self.changes.iter().for_each(|(change, incident)| told(StateChange::Incident(*change, incident)));
     }
 }

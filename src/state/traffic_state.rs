@@ -167,7 +167,7 @@ impl TrafficState {
         loop {
             outcome.forgotten.iter().for_each(|session| self.changes.send(StateChange::Forgotten(*session)));
             outcome.findings.iter().for_each(|finding| self.changes.send(StateChange::Found(finding)));
-            self.diagnosis.take(now, &outcome.findings, &self.watch, |change| self.changes.send(change));
+            self.diagnosis.take(now, outcome.findings.drain(..), &self.watch, |change| self.changes.send(change));
             inquiries.append(&mut outcome.inquiries);
             if !outcome.more {
                 return inquiries;

@@ -91,7 +91,7 @@ fn a_frozen_server_is_its_own_cause_and_what_looks_alike_is_said() {
     let incident = only_incident(&story);
     assert_eq!(incident.cause().code, CauseCode::ServerFrozen);
     assert_eq!(incident.key.server, Some(ServerId(B)));
-    assert_eq!(incident.diagnosed.remaining, [CauseCode::PathServerCut]);
+    assert_eq!(incident.diagnosed.remaining[..], [CauseCode::PathServerCut]);
     assert_eq!(incident.cause().capped_because, None, "likely is as sure as it gets");
     assert!(incident.diagnosed.ruled_out.iter().any(|(code, _)| *code == CauseCode::ServerStopped));
     assert_eq!(incident.impact.unanswered, 1);

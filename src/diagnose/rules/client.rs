@@ -42,7 +42,7 @@ pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
         _ => CloseKind::Fin,
     };
     let found = |code| {
-        let facts = case.ended.facts.clone();
+        let facts = case.facts();
         Diagnosed::new(code, case.ended.ended_at, Confidence::Likely, facts)
     };
     if how == CloseKind::Timeout {

@@ -58,7 +58,7 @@ pub(super) fn diagnose(case: EndCase<'_>) -> Diagnosed {
 
 /// What the ledger's reason says by itself.
 fn stated(case: EndCase<'_>, code: CauseCode) -> Diagnosed {
-    Diagnosed::new(code, case.began_at().min(case.ended.ended_at), case.ended.confidence, case.ended.facts.clone())
+    Diagnosed::new(code, case.began_at().min(case.ended.ended_at), case.ended.confidence, case.facts())
 }
 
 /// The cause of an end whose reason is still looked for: by who ended it, and by what its server is seen doing.
@@ -88,6 +88,5 @@ fn unknown(case: EndCase<'_>) -> Diagnosed {
         ConnectionCloser::Client(_) => &[CauseCode::ClientLeft, CauseCode::ClientCrashed, CauseCode::PathClientReset],
         ConnectionCloser::Proxy(_) => &[],
     };
-    Diagnosed::new(CauseCode::Unknown, case.ended.ended_at, Confidence::Weak, case.ended.facts.clone())
-        .or_else_may_be(remaining)
+    Diagnosed::new(CauseCode::Unknown, case.ended.ended_at, Confidence::Weak, case.facts()).or_else_may_be(remaining)
 }

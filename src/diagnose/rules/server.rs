@@ -23,12 +23,12 @@ pub(super) fn left(case: EndCase<'_>) -> Diagnosed {
     match case.ended.reason {
         EndReason::ServerGone => path(case),
         EndReason::LeaderLost => changed(case).unwrap_or_else(|| {
-            let (code, facts) = (CauseCode::LeaderLost, case.ended.facts.clone());
+            let (code, facts) = (CauseCode::LeaderLost, case.facts());
             Diagnosed::new(code, case.began_at(), case.ended.confidence, facts)
         }),
         _ => changed(case).or_else(|| by_ledger(case)).unwrap_or_else(|| {
             let others = [CauseCode::ServerRestarted, CauseCode::ServerParted, CauseCode::ServerFrozen];
-            let facts = case.ended.facts.clone();
+            let facts = case.facts();
             Diagnosed::new(CauseCode::Unknown, case.ended.ended_at, Confidence::Weak, facts).or_else_may_be(&others)
         }),
     }
@@ -47,7 +47,7 @@ fn by_ledger(case: EndCase<'_>) -> Option<Diagnosed> {
         }
         _ => None,
     })?;
-    Some(Diagnosed::new(code, case.began_at(), Confidence::Likely, case.ended.facts.clone()))
+    Some(Diagnosed::new(code, case.began_at(), Confidence::Likely, case.facts()))
 }
 
 /// The server itself was out of service.
@@ -122,7 +122,7 @@ pub(super) fn stood(case: EndCase<'_>) -> Diagnosed {
 
 /// The connection broke, and the server served on.
 fn path(case: EndCase<'_>) -> Diagnosed {
-    let facts = case.ended.facts.clone();
+    let facts = case.facts();
     let timed_out = matches!(case.close.closer, ConnectionCloser::Server(CloseKind::Timeout));
     let code = if timed_out { CauseCode::PathServerCut } else { CauseCode::PathServerReset };
     let found = Diagnosed::new(code, case.began_at(), case.ended.confidence, facts);

@@ -144,8 +144,8 @@ impl SimulatedRelay {
 
     fn collect(&mut self, now: Timestamp) {
         while let Some(finding) = self.ledger.poll_finding() {
-            self.diagnosis.take(now, &finding, &self.watch);
-            self.findings.push((now, finding));
+            self.findings.push((now, finding.clone()));
+            self.diagnosis.take(now, finding, &self.watch);
         }
         for (connection, _) in self.diagnosis.take_entered() {
             self.first_causes.entry(connection).or_insert(now);
