@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::account::ToldAccount;
 use super::chance::SeededChance;
 use super::combination::{ClientWay, ServerKind, combination};
-use super::scenario::FaultScenario;
+use super::fault_scenario::FaultScenario;
 use super::scene::FaultScene;
 use super::table::FaultRun;
 use crate::support::ensemble::Ensemble;
@@ -39,6 +39,7 @@ impl CauseBench {
             for (number, scenario) in scenarios.iter().enumerate() {
                 // Seven has no factor in common with the number of combinations: rounds meet different ones.
                 let (kind, way) = combination(number + 7 * round, day);
+                let kind = kind.parting(scenario.elections);
                 let planned = PlannedRun { scenario, way, round };
                 match groups.iter_mut().find(|(known, _)| *known == kind) {
                     Some((_, runs)) => runs.push(planned),

@@ -27,22 +27,31 @@ pub(super) enum ClientWay {
 pub(super) struct ServerKind {
     version: Version,
     netty: bool,
+    /// Whether elections go through relays as well. Servers that are down seem to accept there, which can make an
+    /// election long: only for scenarios that part a server from all others.
+    elections_relayed: bool,
 }
 
 impl ServerKind {
     /// The current line.
     pub(super) const fn current() -> Self {
-        Self { version: Version::V3_9_3, netty: false }
+        Self { version: Version::V3_9_3, netty: false, elections_relayed: false }
     }
 
-    /// An ensemble of this kind, with every path between its servers under control.
+    /// The same where servers are to be parted from all others.
+    pub(super) fn parting(self, parting: bool) -> Self {
+        Self { elections_relayed: parting, ..self }
+    }
+
+    /// An ensemble of this kind, with the paths between its servers under control.
     pub(super) fn start(self) -> Ensemble {
         self.start_with(&[])
     }
 
     /// The same with further settings.
     pub(super) fn start_with(self, settings: &[&str]) -> Ensemble {
-        let plan = Ensemble::of([self.version; 3]).relayed_elections().property("-Djute.maxbuffer=4194304");
+        let plan = Ensemble::of([self.version; 3]).property("-Djute.maxbuffer=4194304");
+        let plan = if self.elections_relayed { plan.relayed_elections() } else { plan.relayed_quorum() };
         let plan = plan.setting(&format!("maxClientCnxns={CONNECTION_CAP}"));
         let plan = settings.iter().fold(plan, |plan, line| plan.setting(line));
         if self.netty { plan.netty() } else { plan }.start()
@@ -59,7 +68,7 @@ impl fmt::Display for ServerKind {
 pub(super) fn combination(number: usize, day: usize) -> (ServerKind, ClientWay) {
     let turn = (number + day) % COMBINATIONS;
     let way = if turn / 6 == 0 { ClientWay::Pooled } else { ClientWay::Mirrored };
-    (ServerKind { version: VERSIONS[turn % 3], netty: turn / 3 % 2 == 1 }, way)
+    (ServerKind { version: VERSIONS[turn % 3], netty: turn / 3 % 2 == 1, elections_relayed: false }, way)
 }
 
 /// Days since 1970.

@@ -9,6 +9,7 @@ mod chance;
 mod clickhouse;
 mod client_faults;
 mod combination;
+mod fault_scenario;
 mod kafka;
 mod kazoo_holder;
 mod leader_faults;
@@ -27,7 +28,8 @@ use std::env;
 use std::hash::{BuildHasher, RandomState};
 
 use bench::CauseBench;
-use scenario::{FaultScenario, SCENARIOS};
+use fault_scenario::FaultScenario;
+use scenario::SCENARIOS;
 use table::{BenchSum, FaultRun};
 
 fn number(name: &str) -> Option<u64> {

@@ -1,63 +1,11 @@
-//! Every scenario: its name, what happens, and what is true of it.
+//! Every scenario.
 
-use super::scene::FaultScene;
+use super::fault_scenario::{FaultScenario, brief_event, event, single};
 use super::truth::{FaultTruth, IncidentCount};
 use super::{
     client_faults, leader_faults, path_faults, proxy_faults, quorum_faults, request_faults, server_faults,
     session_faults,
 };
-
-/// One thing that happens to an ensemble, its clients, or the paths between them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FaultScenario {
-    pub(super) name: &'static str,
-    /// The fault, in plain words.
-    pub(super) fault: &'static str,
-    pub(super) play: fn(&mut FaultScene),
-    /// Whether relays stand between zoogate and the servers.
-    pub(super) server_paths: bool,
-    pub(super) truth: FaultTruth,
-}
-
-impl FaultScenario {
-    const fn new(name: &'static str, fault: &'static str, play: fn(&mut FaultScene), truth: FaultTruth) -> Self {
-        Self { name, fault, play, server_paths: false, truth }
-    }
-
-    const fn on_server_path(self) -> Self {
-        Self { server_paths: true, ..self }
-    }
-}
-
-/// An event for the whole of the ensemble or for one of its servers.
-const fn event(
-    first: &'static [&'static str],
-    right: &'static [&'static str],
-    vague: &'static [&'static str],
-    train: &'static [&'static str],
-) -> FaultTruth {
-    FaultTruth { right, vague, train, first, incidents: IncidentCount::One }
-}
-
-/// The same, so short that nobody need lose anything by it.
-const fn brief_event(
-    first: &'static [&'static str],
-    right: &'static [&'static str],
-    vague: &'static [&'static str],
-    train: &'static [&'static str],
-) -> FaultTruth {
-    FaultTruth { incidents: IncidentCount::OneIfNoticed, ..event(first, right, vague, train) }
-}
-
-/// Something that concerns one client.
-const fn single(
-    first: &'static [&'static str],
-    right: &'static [&'static str],
-    vague: &'static [&'static str],
-    train: &'static [&'static str],
-) -> FaultTruth {
-    FaultTruth { right, vague, train, first, incidents: IncidentCount::Optional }
-}
 
 /// What clients meet that come back while there is no leader, and what becomes of their sessions.
 const ELECTION: &[&str] = &["election_running", "session_expired", "client_left", "client_moved", "late_claim"];
@@ -122,7 +70,8 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
             &["leader_lost", "election_running"],
             ELECTION,
         ),
-    ),
+    )
+    .parting(),
     FaultScenario::new(
         "follower_killed",
         "a follower's process is killed",
@@ -169,7 +118,8 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "a follower is parted from the other servers without a word",
         quorum_faults::follower_parted,
         event(&["server", "ensemble"], &["server_parted"], &["server_unreachable"], ELSEWHERE),
-    ),
+    )
+    .parting(),
     FaultScenario::new(
         "quorum_lost",
         "both followers are killed",
