@@ -1,7 +1,7 @@
 //! Clients that stand still, crash, move, or are too many.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::combination::CONNECTION_CAP;
 use super::scene::FaultScene;
@@ -96,23 +96,18 @@ pub(super) fn connection_cap(scene: &mut FaultScene) {
     scene.settle_everywhere(1, 20_000);
     let full = scene.a_follower();
     let fresh = Credentials { session: 0, password: vec![0; 16], last_zxid: 0, timeout_ms: TIMEOUT_MS };
-    let (mut taken, mut pinged_at) = (0, Instant::now());
+    let mut held: Vec<Client> = Vec::new();
     // The server's refusal may come before zoogate is through to it; then there is no claim to judge.
     wait::until_true("a refusal that met a claim", PATIENCE, || {
-        if pinged_at.elapsed() > Duration::from_secs(5) {
-            scene.ping_kept();
-            pinged_at = Instant::now();
-        }
         let Ok(link) = Client::claim(scene.gate().mirror(full), &fresh) else { return false };
         let address = link.local_address();
         match Client::hear(link, &fresh) {
-            Greeting::Accepted(client) => {
-                taken += 1;
-                scene.keep(client);
-            }
+            Greeting::Accepted(client) => held.push(client),
             _ => scene.is_about_client(address),
         }
-        assert!(taken <= CONNECTION_CAP, "the server takes {CONNECTION_CAP} connections from one address");
+        assert!(held.len() <= CONNECTION_CAP, "the server takes {CONNECTION_CAP} connections from one address");
         scene.gate().reasons().contains_key("connection_cap")
     });
+    // While it is full the server does not say either that it serves.
+    assert!(held.into_iter().all(Client::try_close_session), "the sessions are closed in order");
 }

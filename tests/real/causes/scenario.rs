@@ -266,7 +266,7 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "connection_cap",
         "a server takes no more connections from one address",
         client_faults::connection_cap,
-        single(&["server"], &["connection_cap"], &[], &["client_left"]),
+        single(&["server"], &["connection_cap"], &[], &["client_left", "session_closed"]),
     ),
     FaultScenario::new(
         "session_shared",

@@ -154,11 +154,6 @@ impl<'a> FaultScene<'a> {
         self.kept.push(client);
     }
 
-    /// Those that stay say that they are there: they do nothing by themselves.
-    pub(super) fn ping_kept(&mut self) {
-        self.kept.iter_mut().for_each(Client::ping);
-    }
-
     /// A client has waited long enough: it leaves without a word, and comes back at the next server.
     pub(super) fn give_up(&mut self, client: Client, server: usize) {
         let session = client.credentials();

@@ -82,8 +82,8 @@ pub(super) fn rolling_restart(scene: &mut FaultScene) {
     }
 }
 
-/// The server works in spells of some 20 ms and stands still for most of a second between them; a client that has waited
-/// for more than a second gives up.
+/// The server works in spells of some 20 ms and stands still for more than a second between them; a client that has waited
+/// for a second gives up.
 pub(super) fn server_slow(scene: &mut FaultScene) {
     let slow = scene.a_follower();
     let mut clients: Vec<Client> = (0..2).map(|_| scene.client_on(slow)).collect();
@@ -92,20 +92,22 @@ pub(super) fn server_slow(scene: &mut FaultScene) {
     }
     scene.settle_everywhere(1, 20_000);
     let sessions: Vec<_> = clients.iter().map(|client| (client.local_address(), client.credentials())).collect();
+    let mut left = 0;
     let (ensemble, chance, over) = (&*scene.ensemble, &mut scene.chance, AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 ensemble.freeze(slow);
-                chance.pause(600..850);
+                chance.pause(1_200..1_500);
                 ensemble.thaw(slow);
                 thread::sleep(Duration::from_millis(20));
             }
         });
         thread::sleep(Duration::from_secs(4));
-        clients.into_iter().for_each(leave_when_kept_waiting);
+        left = clients.into_iter().map(leave_when_kept_waiting).filter(|waited| *waited).count();
         over.store(true, Ordering::Relaxed);
     });
+    assert!(left > 0, "no client was kept waiting");
     for (address, session) in sessions {
         scene.is_about_client(address);
         let again = Client::attach(scene.gate().mirror((slow + 1) % 3), &session);
@@ -118,14 +120,13 @@ fn slow_path(client: &Client) -> String {
     format!("/slow-{}", client.credentials().id())
 }
 
-/// Writes until an answer does not come in time.
-fn leave_when_kept_waiting(mut client: Client) {
+/// Writes until an answer does not come in time, and leaves; whether that was so.
+fn leave_when_kept_waiting(mut client: Client) -> bool {
     let path = slow_path(&client);
-    for _ in 0..30 {
+    let waited = (0..200).any(|_| {
         client.send_set_data(&path, b"waits");
-        if client.link().receive(Duration::from_millis(1_200)) == Received::Silence {
-            break;
-        }
-    }
+        client.link().receive(Duration::from_millis(1_050)) == Received::Silence
+    });
     client.abandon();
+    waited
 }
