@@ -310,3 +310,20 @@ fn a_server_that_hangs_up_refuses_and_is_not_serving_before_it_serves_was_starte
     pass(&mut story, 3);
     assert_eq!(code(&story, link), Some(CauseCode::ServerRestarted));
 }
+
+#[test]
+fn a_rolling_restart_loses_no_quorum() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(A);
+    pass(&mut story, 1);
+    story.set(B, ServerHealth::Refusing);
+    pass(&mut story, 1);
+    story.set(B, ServerHealth::Serving);
+    pass(&mut story, 1);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.set(A, ServerHealth::NotServing);
+    story.look_around();
+    story.fin(link);
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::LeaderStopped));
+}

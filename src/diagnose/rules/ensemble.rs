@@ -26,18 +26,20 @@ pub(super) fn quorum(case: EndCase<'_>) -> Option<Diagnosed> {
     let servers: Vec<ServerId> = case.watch.servers().map(|(server, _)| server).collect();
     let troubled: Vec<(ServerId, HealthSpan)> =
         servers.iter().filter_map(|server| Some((*server, case.trouble_of(*server)?))).collect();
-    let away: Vec<&(ServerId, HealthSpan)> = troubled.iter().filter(|(_, span)| is_away(*span)).collect();
+    let away = troubled.iter().filter(|(_, span)| is_away(*span));
+    // One that was back before the next one went has done its part.
+    let last = away.clone().map(|(_, span)| span.from).max()?;
+    let away: Vec<_> = away.filter(|(_, span)| span.until.is_none_or(|until| until > last)).collect();
     // An ensemble of two has no quorum to lose that its leader does not stand for.
     if servers.len() < 3 || troubled.len() < servers.len() || (servers.len() - away.len()) * 2 > servers.len() {
         return None;
     }
-    let since = away.iter().map(|(_, span)| span.from).max()?;
     let of = servers.len() as u32;
     let mut facts: Vec<Fact> = vec![WatchFact::ServingCount { serving: 0, of }.into()];
     let leader = case.leader();
     facts.extend(away.iter().flat_map(|(server, span)| case.state_facts(*server, *span, leader == Some(*server))));
     facts.extend(case.ended.facts.iter().cloned());
-    Some(Diagnosed::new(CauseCode::QuorumLost, since, Confidence::Likely, facts))
+    Some(Diagnosed::new(CauseCode::QuorumLost, last, Confidence::Likely, facts))
 }
 
 /// The one that led is out of order.
