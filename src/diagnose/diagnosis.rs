@@ -136,7 +136,7 @@ impl Diagnosis {
 
     fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
         let waiting = self.waiting.values_mut();
-        waiting.filter(|event| event.ended.session == Some(session)).for_each(|event| change(event));
+        waiting.filter(|event| event.ended.session == Some(session)).for_each(&change);
         self.book.change_later(session, change);
     }
 

@@ -49,13 +49,13 @@ impl FailureOrigin {
             | C::ServerLagging
             | C::ServerOverloaded
             | C::SlowServer
-            | C::ConnectionCap => Self::Server,
+            | C::ConnectionCap
+            | C::LateClaim => Self::Server,
             C::QuorumLost | C::LeaderLost | C::ElectionRunning | C::SlowQuorum => Self::Ensemble,
             C::LeaderUnreachable | C::ServerUnreachable | C::SlowPath | C::PathServerCut | C::PathServerReset => {
                 Self::PathServer
             }
             C::PathClientCut | C::PathClientReset => Self::PathClient,
-            C::LateClaim => Self::Server,
             C::StaleConnection
             | C::SharedSession
             | C::ClientPaused

@@ -353,7 +353,7 @@ impl<S> Inspector<S> {
         let shown = pending.waiting().take(UNANSWERED_SHOWN).map(|request| {
             let mut path = UnansweredRequest::path_of(pending.path(request));
             if path.len() > room {
-                path = beginning(&path, room).to_owned();
+                path = String::from(beginning(&path, room));
             }
             room -= path.len();
             UnansweredRequest {

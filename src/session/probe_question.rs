@@ -57,6 +57,7 @@ impl ProbeQuestion {
     }
 
     /// What is asked once another server may stand there.
+    #[must_use]
     pub fn afresh(self) -> Self {
         if self == Self::Only { Self::First } else { self }
     }

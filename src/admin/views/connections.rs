@@ -7,7 +7,7 @@ use super::moment::moment;
 use super::named_server;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
-use crate::api::{ApiList, ApiWord, ConnectionList, ConnectionView};
+use crate::api::{ApiList, ApiWord, ConnectionList, ConnectionView, EndCauseView};
 use crate::observe::ProxyTelemetry;
 use crate::session::connection_end::ConnectionTraffic;
 use crate::session::transition::EndedConnection;
@@ -76,7 +76,7 @@ fn connection(telemetry: &ProxyTelemetry, row: &ConnectionRow) -> ConnectionView
     let wall_clock = telemetry.wall_clock();
     let (known, phase) = (row.facts(), PhaseFields::of(telemetry, row));
     let ended = matches!(row, ConnectionRow::Ended { .. } | ConnectionRow::Undecided(_));
-    let diagnosed = ended.then(|| end_cause(telemetry, known.connection)).unwrap_or_default();
+    let diagnosed = if ended { end_cause(telemetry, known.connection) } else { EndCauseView::default() };
     ConnectionView {
         connection: known.connection.0,
         client: known.client.to_string(),

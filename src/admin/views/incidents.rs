@@ -42,10 +42,9 @@ fn cause(telemetry: &ProxyTelemetry, one: JudgedCause) -> CauseView {
 fn source(fact: &Fact) -> &'static str {
     match fact {
         Fact::Proxy(_) => "zoogate",
-        Fact::Ensemble(_) => "probe",
         Fact::Watch(WatchFact::Unacknowledged { .. }) => "kernel",
         Fact::Watch(WatchFact::SyncedFollowers { .. }) => "server",
-        Fact::Watch(_) => "probe",
+        Fact::Ensemble(_) | Fact::Watch(_) => "probe",
         _ => "traffic",
     }
 }

@@ -45,8 +45,8 @@ pub(super) fn quorum(case: EndCase<'_>) -> Option<Diagnosed> {
 /// The one that led is out of order.
 pub(super) fn leader(case: EndCase<'_>) -> Option<Diagnosed> {
     let before = case.watch.leader_at(case.before_end(ELECTION).min(case.began_at()));
-    let led = [before, case.leader()].into_iter().flatten();
-    let (leader, span) = led.filter_map(|leader| Some((leader, case.trouble_of(leader)?))).next()?;
+    let mut led = [before, case.leader()].into_iter().flatten();
+    let (leader, span) = led.find_map(|leader| Some((leader, case.trouble_of(leader)?)))?;
     let mut facts = case.state_facts(leader, span, true);
     facts.extend(change(case));
     let found = |code, facts| Diagnosed::new(code, span.from, Confidence::Likely, facts);

@@ -20,10 +20,10 @@ use crate::session::verdict::{Confidence, EndReason};
 
 /// The cause of an end, with what is known by now.
 pub(super) fn diagnose(case: EndCase<'_>) -> Diagnosed {
+    use CauseCode as C;
     if case.undecided {
         return first_guess(case).capped(Confidence::Weak, CapReason::EvidencePending);
     }
-    use CauseCode as C;
     let found = match case.ended.reason {
         EndReason::SessionMoved => session::moved(case),
         EndReason::LateClaim => stated(case, C::LateClaim),

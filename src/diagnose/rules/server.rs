@@ -37,10 +37,12 @@ pub(super) fn left(case: EndCase<'_>) -> Diagnosed {
 /// What the ledger's facts say of a server that the watch has not caught out of service.
 fn by_ledger(case: EndCase<'_>) -> Option<Diagnosed> {
     let code = case.ended.facts.iter().find_map(|fact| match fact {
-        Fact::Server(ServerFact::Thawed { .. }) => Some(CauseCode::ServerFrozen),
+        Fact::Server(ServerFact::Thawed { .. })
+        | Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::Unresponsive, .. }) => {
+            Some(CauseCode::ServerFrozen)
+        }
         Fact::Server(ServerFact::KeeperStops { .. })
         | Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::Refusing, .. }) => Some(CauseCode::ServerStopped),
-        Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::Unresponsive, .. }) => Some(CauseCode::ServerFrozen),
         Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::NotServing, .. }) => Some(CauseCode::ServerParted),
         Fact::Ensemble(EnsembleFact::Down { health: ServerHealth::Unreachable, .. }) => {
             Some(CauseCode::ServerUnreachable)
@@ -90,11 +92,11 @@ pub(super) fn own(case: EndCase<'_>) -> Option<Diagnosed> {
             if let Some(found) = changed(case) {
                 return Some(found);
             }
-            let serves = case.watch.servers().find(|(other, watch)| {
+            let another = case.watch.servers().find(|(other, watch)| {
                 *other != server && watch.health_at(case.ended.ended_at) == ServerHealth::Serving
             });
             let found = found(CauseCode::ServerParted, facts);
-            match serves {
+            match another {
                 Some((other, _)) => found.ruling_out(
                     &[CauseCode::ElectionRunning, CauseCode::QuorumLost],
                     WatchFact::ServedThrough { server: other },
@@ -126,7 +128,7 @@ fn path(case: EndCase<'_>) -> Diagnosed {
     let timed_out = matches!(case.close.closer, ConnectionCloser::Server(CloseKind::Timeout));
     let code = if timed_out { CauseCode::PathServerCut } else { CauseCode::PathServerReset };
     let found = Diagnosed::new(code, case.began_at(), case.ended.confidence, facts);
-    let serves = has(case, |fact| {
+    let served_on = has(case, |fact| {
         matches!(
             fact,
             Fact::Ensemble(
@@ -134,7 +136,7 @@ fn path(case: EndCase<'_>) -> Diagnosed {
             )
         )
     });
-    if serves {
+    if served_on {
         let server = case.ended.server;
         return found
             .ruling_out(&[CauseCode::ServerStopped, CauseCode::ServerFrozen], WatchFact::ServedThrough { server });
