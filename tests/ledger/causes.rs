@@ -27,7 +27,7 @@ fn incidents(story: &Story) -> Vec<Incident> {
 
 fn only_incident(story: &Story) -> Incident {
     let mut all = incidents(story);
-    assert_eq!(all.len(), 1, "{:?}", all.iter().map(|one| one.cause()).collect::<Vec<_>>());
+    assert_eq!(all.len(), 1, "{:?}", all.iter().map(Incident::cause).collect::<Vec<_>>());
     all.remove(0)
 }
 
@@ -45,8 +45,12 @@ fn a_leader_whose_port_refuses_has_stopped_and_all_ends_are_one_incident() {
     let links: Vec<Link> = [A, B].into_iter().flat_map(|server| story.crowd(server, 5)).collect();
     story.wait(500);
     story.set(LEADER, ServerHealth::Refusing);
-    [A, B].into_iter().for_each(|server| story.set(server, ServerHealth::NotServing));
-    links.iter().for_each(|link| story.fin(*link));
+    for server in [A, B] {
+        story.set(server, ServerHealth::NotServing);
+    }
+    for link in &links {
+        story.fin(*link);
+    }
     story.look_around();
     pass(&mut story, 1);
     story.set(A, ServerHealth::Serving);
@@ -120,7 +124,9 @@ fn two_of_three_servers_down_is_a_lost_quorum_and_not_the_leaders_fault() {
 fn clients_that_vanish_together_are_one_incident_and_one_that_returns_is_none() {
     let mut story = Story::diagnosed();
     let gone: Vec<Link> = (0..3).map(|_| story.create(A).1).collect();
-    gone.iter().for_each(|link| story.leave(*link));
+    for link in gone.iter().copied() {
+        story.leave(link);
+    }
     story.wait(1_900);
     let first = cause(&story, gone[0]).expect("a first cause within two seconds");
     assert_eq!(first.cause.code, CauseCode::ClientCrashed);
@@ -223,7 +229,9 @@ fn a_storm_is_one_incident() {
     let links = story.crowd(A, 10_000);
     story.set(A, ServerHealth::Refusing);
     story.look_around();
-    links.iter().for_each(|link| story.fin(*link));
+    for link in &links {
+        story.fin(*link);
+    }
     pass(&mut story, 4);
     let incident = only_incident(&story);
     assert_eq!((incident.cause().code, incident.impact.sessions), (CauseCode::ServerStopped, 10_000));

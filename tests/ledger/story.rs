@@ -128,7 +128,9 @@ impl Story {
 
     /// The prober looks at all servers.
     pub(crate) fn look_around(&mut self) {
-        [LEADER, A, B].into_iter().for_each(|server| self.look(server));
+        for server in [LEADER, A, B] {
+            self.look(server);
+        }
     }
 
     /// As [`Story::new`], with other limits.
