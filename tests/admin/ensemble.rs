@@ -92,11 +92,11 @@ fn each_server_shows_what_was_measured_of_it_and_null_for_the_rest() {
         (&one["ping_ms"], &one["path"], &one["details"], &one["bypassing"]),
         (&nothing, &Value::Null, &Value::Null, &Value::Null)
     );
-    let state = stage.telemetry.state();
-    state.note_ping(ServerId(0), at(3_000), Duration::from_millis(2));
+    let traffic = stage.telemetry.state();
+    traffic.note_ping(ServerId(0), at(3_000), Duration::from_millis(2));
     let sample = PathSample { rtt: Duration::from_micros(700), retransmissions: 5, unacked: 1, lost: 2 };
-    state.note_path(ServerId(0), at(3_000), sample);
-    state.note_details(ServerId(0), at(3_000), ServerDetails::read_conf(b"tickTime=2000\nserverId=7\n"));
+    traffic.note_path(ServerId(0), at(3_000), sample);
+    traffic.note_details(ServerId(0), at(3_000), ServerDetails::read_conf(b"tickTime=2000\nserverId=7\n"));
     let ensemble = stage.json("/api/ensemble");
     let one = &ensemble["servers"][0];
     assert_eq!(one["path"], json!({ "rtt_ms": 0.7, "retransmissions": 5, "unacked": 1, "lost": 2 }));

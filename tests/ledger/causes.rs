@@ -124,7 +124,7 @@ fn two_of_three_servers_down_is_a_lost_quorum_and_not_the_leaders_fault() {
 fn clients_that_vanish_together_are_one_incident_and_one_that_returns_is_none() {
     let mut story = Story::diagnosed();
     let gone: Vec<Link> = (0..3).map(|_| story.create(A).1).collect();
-    for link in gone.iter().copied() {
+    for &link in &gone {
         story.leave(link);
     }
     story.wait(1_900);
