@@ -24,6 +24,12 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(later.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// This moment and `earlier` less; the epoch at the earliest.
+    #[must_use]
+    pub fn before(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(earlier.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// Whole milliseconds since the epoch.
     pub fn as_millis(self) -> u64 {
         self.0 / 1_000_000
@@ -33,6 +39,12 @@ impl Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_moment_is_before_the_epoch() {
+        assert_eq!(Timestamp(9).before(Duration::from_nanos(4)), Timestamp(5));
+        assert_eq!(Timestamp(9).before(Duration::MAX), Timestamp::ZERO);
+    }
 
     #[test]
     fn moments_are_told_in_whole_milliseconds() {

@@ -88,9 +88,10 @@ impl ConnectionControl {
         sent.find(|sent| *sent != CommandDelivery::NotHere).unwrap_or(CommandDelivery::NotHere)
     }
 
-    /// What the client of a pooled connection holds its session by; None where that is not known.
-    pub(crate) fn key(&self, number: ConnectionId) -> Option<ClaimKey> {
-        self.registries.iter().find_map(|registry| registry.key(number))
+    /// What the client of a pooled connection proves that its session is its own by ([`ClaimKey::proof`]); None where
+    /// that is not known.
+    pub(crate) fn proof(&self, number: ConnectionId) -> Option<u64> {
+        self.registries.iter().find_map(|registry| registry.proof(number))
     }
 
     /// Ends a connection: at its next frame boundary, or after [`BOUNDARY_WITHIN`] wherever it stands. It is ended

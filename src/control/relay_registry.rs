@@ -25,22 +25,38 @@ pub(crate) enum SessionHolder {
     Mirrored,
 }
 
-/// One connection of a worker.
+/// One connection of a worker. There are as many as sessions, and their table has room for twice as many.
 #[derive(Debug)]
 struct RegistryEntry {
     handle: RelayHandle,
     /// None while no server has been asked for it.
     server: Option<ServerId>,
-    holder: SessionHolder,
-    /// Those who wait to hear how an operator's wish has ended it. Boxed, as there is hardly ever one.
-    #[expect(clippy::box_collection, reason = "an entry lives as long as its connection, and few are ever awaited")]
-    awaited: Option<Box<Vec<oneshot::Sender<DisconnectPoint>>>>,
+    held: HeldBy,
+    /// What its client proves that the session is its own by, where it is held by that.
+    proof: u64,
+}
+
+/// A [`SessionHolder`] without its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum HeldBy {
+    Claiming,
+    Unproven,
+    Proven,
+    Mirrored,
+}
+
+/// All of a worker.
+#[derive(Debug, Default)]
+struct RegistryEntries {
+    connections: HashMap<ConnectionId, RegistryEntry, RandomState>,
+    /// Those who wait to hear how an operator's wish has ended a connection; there is hardly ever one.
+    awaited: HashMap<ConnectionId, Vec<oneshot::Sender<DisconnectPoint>>, RandomState>,
 }
 
 /// The connections of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct RelayRegistry {
-    entries: Mutex<HashMap<ConnectionId, RegistryEntry, RandomState>>,
+    entries: Mutex<RegistryEntries>,
 }
 
 impl RelayRegistry {
@@ -52,20 +68,22 @@ impl RelayRegistry {
         holder: SessionHolder,
         handle: RelayHandle,
     ) -> RegisteredConnection {
-        self.lock()
-            .insert(number, RegistryEntry { handle: handle.clone(), server: server.into(), holder, awaited: None });
+        let mut entry =
+            RegistryEntry { handle: handle.clone(), server: server.into(), held: HeldBy::Claiming, proof: 0 };
+        entry.hold(holder);
+        self.lock().connections.insert(number, entry);
         RegisteredConnection { registry: Arc::clone(self), number, handle }
     }
 
     /// Connections that are relayed; claims that wait are not among them.
     pub(crate) fn len(&self) -> usize {
-        self.lock().values().filter(|entry| entry.is_relayed()).count()
+        self.lock().connections.values().filter(|entry| entry.is_relayed()).count()
     }
 
     /// Has the connections to a server check it.
     pub(crate) fn check(&self, server: ServerId) {
         let entries = self.lock();
-        for entry in entries.values().filter(|entry| entry.server == Some(server) && entry.is_relayed()) {
+        for entry in entries.connections.values().filter(|entry| entry.server == Some(server) && entry.is_relayed()) {
             entry.handle.send(RelayCommand::CheckServer);
         }
     }
@@ -73,31 +91,30 @@ impl RelayRegistry {
     /// Sends a command to one pooled connection; with a key it only concerns a client's own connections.
     pub(crate) fn send(&self, number: ConnectionId, command: RelayCommand, key: Option<ClaimKey>) -> CommandDelivery {
         let entries = self.lock();
-        let Some(entry) = entries.get(&number).filter(|entry| entry.is_relayed()) else {
+        let Some(entry) = entries.connections.get(&number).filter(|entry| entry.is_relayed()) else {
             return CommandDelivery::NotHere;
         };
-        match entry.holder {
-            SessionHolder::Pooled(own) if key.is_none() || own == key => {
-                entry.handle.send(command);
-                CommandDelivery::Delivered
-            }
-            _ => CommandDelivery::NotConcerned,
+        let is_pooled = matches!(entry.held, HeldBy::Proven | HeldBy::Unproven);
+        if !is_pooled || key.is_some_and(|key| entry.proof() != Some(key.proof)) {
+            return CommandDelivery::NotConcerned;
         }
+        entry.handle.send(command);
+        CommandDelivery::Delivered
     }
 
     /// Says by what the client of a pooled connection holds its session, where that was not known when it was entered.
     pub(crate) fn hold(&self, number: ConnectionId, key: ClaimKey) {
-        if let Some(RegistryEntry { holder: SessionHolder::Pooled(held @ None), .. }) = self.lock().get_mut(&number) {
-            *held = Some(key);
+        let mut entries = self.lock();
+        let unproven = entries.connections.get_mut(&number).filter(|entry| entry.held == HeldBy::Unproven);
+        if let Some(entry) = unproven {
+            entry.hold(SessionHolder::Pooled(Some(key)));
         }
     }
 
-    /// What the client of a pooled connection holds its session by; None where that is not known here.
-    pub(crate) fn key(&self, number: ConnectionId) -> Option<ClaimKey> {
-        match self.lock().get(&number)?.holder {
-            SessionHolder::Pooled(key) => key,
-            SessionHolder::Claiming | SessionHolder::Mirrored => None,
-        }
+    /// What the client of a pooled connection proves that its session is its own by ([`ClaimKey::proof`]); None where
+    /// that is not known here.
+    pub(crate) fn proof(&self, number: ConnectionId) -> Option<u64> {
+        self.lock().connections.get(&number)?.proof()
     }
 
     /// Tells up to `most` relayed connections that were not told so before to end.
@@ -105,7 +122,7 @@ impl RelayRegistry {
         let entries = self.lock();
         // Commands are ordered by urgency, so a connection that was told to end sooner is not told again.
         let untold = |entry: &&RegistryEntry| entry.is_relayed() && entry.handle.command() < command;
-        for entry in entries.values().filter(untold).take(most) {
+        for entry in entries.connections.values().filter(untold).take(most) {
             entry.handle.send(command);
         }
     }
@@ -115,20 +132,19 @@ impl RelayRegistry {
     pub(crate) fn disconnect(&self, number: ConnectionId) -> Option<oneshot::Receiver<DisconnectPoint>> {
         let (sender, receiver) = oneshot::channel();
         let mut entries = self.lock();
-        let entry = entries.get_mut(&number)?;
-        entry.awaited.get_or_insert_default().push(sender);
-        entry.handle.send(RelayCommand::DisconnectAtBoundary);
+        entries.connections.get(&number)?.handle.send(RelayCommand::DisconnectAtBoundary);
+        entries.awaited.entry(number).or_default().push(sender);
         Some(receiver)
     }
 
     /// Tells a connection that an operator does not wait for a frame boundary any longer.
     pub(super) fn disconnect_now(&self, number: ConnectionId) {
-        if let Some(entry) = self.lock().get(&number) {
+        if let Some(entry) = self.lock().connections.get(&number) {
             entry.handle.send(RelayCommand::DisconnectNow);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, RegistryEntry, RandomState>> {
+    fn lock(&self) -> MutexGuard<'_, RegistryEntries> {
         lock(&self.entries)
     }
 }
@@ -136,7 +152,20 @@ impl RelayRegistry {
 impl RegistryEntry {
     /// Whether its claim was answered, or it has none.
     fn is_relayed(&self) -> bool {
-        self.holder != SessionHolder::Claiming
+        self.held != HeldBy::Claiming
+    }
+
+    fn hold(&mut self, holder: SessionHolder) {
+        (self.held, self.proof) = match holder {
+            SessionHolder::Claiming => (HeldBy::Claiming, 0),
+            SessionHolder::Pooled(None) => (HeldBy::Unproven, 0),
+            SessionHolder::Pooled(Some(key)) => (HeldBy::Proven, key.proof),
+            SessionHolder::Mirrored => (HeldBy::Mirrored, 0),
+        };
+    }
+
+    fn proof(&self) -> Option<u64> {
+        (self.held == HeldBy::Proven).then_some(self.proof)
     }
 }
 
@@ -152,8 +181,8 @@ impl RegisteredConnection {
     /// The connection is relayed from now on, by this task.
     pub(crate) fn relayed(&self, holder: SessionHolder, waker: &Waker) {
         self.handle.wakes(waker);
-        if let Some(entry) = self.registry.lock().get_mut(&self.number) {
-            entry.holder = holder;
+        if let Some(entry) = self.registry.lock().connections.get_mut(&self.number) {
+            entry.hold(holder);
         }
     }
 
@@ -171,8 +200,8 @@ impl RegisteredConnection {
 
     /// An operator's wish has ended it there.
     pub(crate) fn disconnected_at(&self, point: DisconnectPoint) {
-        let awaited = self.registry.lock().get_mut(&self.number).and_then(|entry| entry.awaited.take());
-        for sender in awaited.into_iter().flat_map(|all| *all) {
+        let awaited = self.registry.lock().awaited.remove(&self.number);
+        for sender in awaited.into_iter().flatten() {
             // Whoever asked may wait no longer.
             let _ = sender.send(point);
         }
@@ -181,7 +210,11 @@ impl RegisteredConnection {
 
 impl Drop for RegisteredConnection {
     fn drop(&mut self) {
-        self.registry.lock().remove(&self.number);
+        let mut entries = self.registry.lock();
+        entries.connections.remove(&self.number);
+        if !entries.awaited.is_empty() {
+            entries.awaited.remove(&self.number);
+        }
     }
 }
 

@@ -44,7 +44,7 @@ fn only_a_clients_own_pooled_connections_are_told_that_it_came_back() {
     assert_eq!((send(1, 5), own.handle().command()), (Delivered, RelayCommand::Superseded));
     assert_eq!(registry.send(ConnectionId(2), RelayCommand::EndForLateClaim, None), NotConcerned);
     claim.relayed(SessionHolder::Pooled(Some(key(5))), Waker::noop());
-    assert_eq!((send(4, 5), registry.key(ConnectionId(4))), (Delivered, Some(key(5))));
+    assert_eq!((send(4, 5), registry.proof(ConnectionId(4))), (Delivered, Some(5)));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_session_that_was_given_late_is_its_clients_from_then_on() {
     }
     assert_eq!((send(1), send(2), send(3)), (Delivered, NotConcerned, NotHere));
     registry.hold(ConnectionId(1), key(6));
-    assert_eq!(registry.key(ConnectionId(1)), Some(key(5)), "it is given once");
+    assert_eq!(registry.proof(ConnectionId(1)), Some(5), "it is given once");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn ends_are_commanded_to_so_many_at_a_time() {
     registry.end(RelayCommand::EndAtBoundary, usize::MAX);
     assert_eq!(told(RelayCommand::EndAtBoundary), 10);
     drop(all);
-    assert_eq!((registry.len(), registry.lock().len()), (0, 0));
+    assert_eq!((registry.len(), registry.lock().connections.len()), (0, 0));
 }
 
 #[test]
@@ -97,6 +97,7 @@ fn an_operators_wish_reaches_every_kind_of_connection_and_is_answered_by_its_end
         );
     }
     assert!(registry.disconnect(ConnectionId(1)).is_none(), "it has gone");
+    assert!(registry.lock().awaited.is_empty());
     let one = enter(&registry, 9, 0, SessionHolder::Mirrored);
     let mut unanswered = registry.disconnect(ConnectionId(9)).unwrap();
     drop(one);

@@ -89,7 +89,8 @@ impl DownstreamClient {
         };
         let UpstreamConnection { server, id, registered, up, down, inspector, holder, left_behind } = found;
         let registration = RelayRegistration { registered, server: id, holder, left_behind };
-        Some(Relay::new((client, up), (server, down), inspector, self.proxy.clock, registration, self.permit))
+        let begun = registration.begin().await;
+        Some(Relay::new((client, up), (server, down), inspector, self.proxy.clock, begun, self.permit))
     }
 
     /// As the server's own port would: at once, or with the server's own refusal. Only a claim whose client has gone

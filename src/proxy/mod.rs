@@ -4,6 +4,7 @@
 //! it are `probe`, which keeps what is known of servers fresh, and what all of these use: `shared` and `network`.
 
 pub(crate) mod accept;
+mod carried_client;
 pub(crate) mod claim;
 mod clock;
 pub(crate) mod connection;

@@ -8,7 +8,7 @@ pub(crate) mod half_pipe;
 pub(crate) mod live_sink;
 mod relay_stream;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,16 +65,27 @@ pub(super) struct RelayRegistration {
     pub(super) left_behind: Option<LeftClaims>,
 }
 
+/// The registration of a relay that has begun.
+pub(super) struct BegunRelay {
+    registered: RegisteredConnection,
+    /// Whether its server is given up when it owes an answer for too long.
+    gives_up: bool,
+}
+
 impl RelayRegistration {
-    /// The connection is relayed by this task from now on.
-    #[cold]
-    fn begin(&mut self, cx: &Context<'_>) {
-        self.registered.relayed(self.holder, cx.waker());
-        if let Some(LeftClaims { proxy, session, since }) = self.left_behind.take()
+    /// The connection is relayed by the calling task from now on.
+    pub(super) async fn begin(self) -> BegunRelay {
+        poll_fn(|cx| {
+            self.registered.relayed(self.holder, cx.waker());
+            Poll::Ready(())
+        })
+        .await;
+        if let Some(LeftClaims { proxy, session, since }) = self.left_behind
             && proxy.claim_registry.was_answered_late(session, self.server, since)
         {
             self.registered.handle().send(RelayCommand::EndForLateClaim);
         }
+        BegunRelay { registered: self.registered, gives_up: self.holder != SessionHolder::Mirrored }
     }
 }
 
@@ -103,9 +114,7 @@ pub(super) struct Relay<C, S> {
     linger: Option<Pin<Box<Sleep>>>,
     /// Whether bytes have moved since the time was last looked at for lingering.
     stirred: bool,
-    registration: RelayRegistration,
-    /// Whether its task is known to the registry.
-    relayed: bool,
+    begun: BegunRelay,
     _permit: Permit,
 }
 
@@ -128,7 +137,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
         (server, down): (S, HalfPipe),
         inspector: Box<LiveInspector>,
         clock: Clock,
-        registration: RelayRegistration,
+        begun: BegunRelay,
         permit: Permit,
     ) -> Self {
         Self {
@@ -142,8 +151,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
             broken: None,
             linger: None,
             stirred: false,
-            registration,
-            relayed: false,
+            begun,
             _permit: permit,
         }
     }
@@ -186,7 +194,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
             self.up.set_in_flight(in_flight);
             self.down.set_in_flight(in_flight);
             self.stirred = true;
-            busy_poll::note_activity(self.registration.registered.number().0);
+            busy_poll::note_activity(self.begun.registered.number().0);
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {
@@ -256,14 +264,13 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
             RelayCommand::GoOn => None,
             RelayCommand::CheckServer => {
                 // Taken back before it is looked at, so that a check which comes meanwhile is not lost.
-                self.registration.registered.handle().checked();
+                self.begun.registered.handle().checked();
                 let silence = self.inspector.server_silence();
                 let lasted = |since| self.inspector.sink().lasted(since, now);
                 // Of a server that is not read, as its client takes nothing, it is unknown whether it is silent.
                 let read = self.down.is_empty();
                 let waited = read && silence.is_some_and(|(since, timeout)| lasted(since) >= patience(timeout));
-                (self.registration.holder != SessionHolder::Mirrored && waited)
-                    .then_some(ProxyClose::UnresponsiveServer)
+                (self.begun.gives_up && waited).then_some(ProxyClose::UnresponsiveServer)
             }
             RelayCommand::EndWhenIdle => (settled && self.inspector.is_idle()).then_some(ProxyClose::Shutdown),
             RelayCommand::EndAtBoundary => (settled && self.inspector.at_boundary()).then_some(ProxyClose::Shutdown),
@@ -330,7 +337,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
             server.abort();
         }
         if let RelayShutdown::Disconnected(point) = shutdown {
-            self.registration.registered.disconnected_at(*point);
+            self.begun.registered.disconnected_at(*point);
         }
     }
 }
@@ -340,10 +347,7 @@ impl<C: RelayStream, S: RelayStream> Future for Relay<C, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if !mem::replace(&mut this.relayed, true) {
-            this.registration.begin(cx);
-        }
-        let command = this.registration.registered.handle().command();
+        let command = this.begun.registered.handle().command();
         // One reading of the clock for the whole wake-up: all that is seen in it happened at one moment as far as is
         // known.
         let now = this.clock.now();

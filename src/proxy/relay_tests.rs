@@ -61,8 +61,12 @@ impl<K: StreamKind> Joined<K> {
         };
         let permit = proxy.admit(link.client.ip(), 0).unwrap();
         let (up, down) = (HalfPipe::new(READ_BUFFER), HalfPipe::new(READ_BUFFER));
-        let relay = Relay::new((client_side, up), (server_side, down), inspector, proxy.clock, registration, permit);
-        Self { proxy, client, server, relay: tokio::spawn(relay) }
+        let clock = proxy.clock;
+        let relay = tokio::spawn(async move {
+            let begun = registration.begin().await;
+            Relay::new((client_side, up), (server_side, down), inspector, clock, begun, permit).await;
+        });
+        Self { proxy, client, server, relay }
     }
 
     /// The session was given.

@@ -47,8 +47,8 @@ pub(super) struct Conversation {
     pub(super) fatal_error: Option<ErrorCode>,
     /// The longest reply that clients take by default, in bytes.
     reply_limit: u32,
-    /// The last one that was longer.
-    pub(super) long_reply: Option<LongReply>,
+    /// The last one that was longer; boxed, as hardly any connection has one.
+    pub(super) long_reply: Option<Box<LongReply>>,
     request: RequestFrame,
     reply: ReplyFrame,
 }

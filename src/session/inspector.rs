@@ -52,11 +52,12 @@ pub struct Inspector<S> {
     dialect: Dialect,
     talk: Conversation,
     jute_maxbuffer: u32,
-    /// Negotiated session timeout, once the session was given.
-    timeout: Option<Duration>,
+    /// Negotiated session timeout in milliseconds, once the session was given; 0 before.
+    timeout_ms: u32,
     client_heard_at: Timestamp,
     server_heard_at: Timestamp,
-    server_pause: Option<ServerSilence>,
+    /// Boxed, as few servers are ever silent for so long.
+    server_pause: Option<Box<ServerSilence>>,
     /// What has been read since the last turn.
     turn: InspectedTurn,
     sink: S,
@@ -73,7 +74,7 @@ impl<S: EventSink> Inspector<S> {
             dialect: Dialect::ZOOKEEPER,
             talk: Conversation::new(jute_maxbuffer),
             jute_maxbuffer,
-            timeout: None,
+            timeout_ms: 0,
             client_heard_at: Timestamp::ZERO,
             server_heard_at: Timestamp::ZERO,
             server_pause: None,
@@ -223,8 +224,8 @@ impl<S: EventSink> Inspector<S> {
             let (frame, behind) = begun.split_at(4 + len);
             if !is_early_answer(&frame[4..]) {
                 let response = ConnectResponse::read(&frame[4..])?;
-                let timeout = u64::try_from(response.timeout_ms).ok().filter(|_| response.accepted());
-                self.timeout = timeout.map(Duration::from_millis);
+                let timeout = u32::try_from(response.timeout_ms).ok().filter(|_| response.accepted());
+                self.timeout_ms = timeout.unwrap_or(0);
                 self.sink.on_event(Event::ConnectResponded(response, ClaimSecret::of_answer(frame, &response)));
                 self.agree(self.dialect.agreed(response.version), now)?;
                 return self.read_other_server(now, behind);
@@ -256,7 +257,8 @@ impl<S: EventSink> Inspector<S> {
     #[cold]
     fn note_pause(&mut self, now: Timestamp) {
         if self.is_owed() {
-            self.server_pause = Some(ServerSilence { lasted: now.since(self.server_heard_at), over_at: now });
+            let lasted = now.since(self.server_heard_at);
+            self.server_pause = Some(Box::new(ServerSilence { lasted, over_at: now }));
         }
     }
 
@@ -337,8 +339,8 @@ impl<S> Inspector<S> {
     /// Since when the server has been silent while it owes the client an answer, and the negotiated session timeout;
     /// None when it owes nothing or there is no session.
     pub fn server_silence(&self) -> Option<(Timestamp, Duration)> {
-        let timeout = self.timeout.filter(|_| self.is_owed())?;
-        Some((self.server_heard_at, timeout))
+        let owed = self.timeout_ms > 0 && self.is_owed();
+        owed.then(|| (self.server_heard_at, Duration::from_millis(self.timeout_ms.into())))
     }
 
     /// Requests that could not be tracked because too many were in flight.
@@ -376,7 +378,7 @@ impl<S> Inspector<S> {
             long_reply: self.long_reply(),
             client_heard_at: self.client_heard_at,
             server_heard_at: self.server_heard_at,
-            server_pause: self.server_pause,
+            server_pause: self.server_pause.as_deref().copied(),
             traffic: ConnectionTraffic::default(),
         }
     }
@@ -396,7 +398,7 @@ impl<S> Inspector<S> {
             StreamSide::Dialect(frames) => !frames.at_boundary(),
             StreamSide::First(_) | StreamSide::Held(_) | StreamSide::Unread => false,
         };
-        Some(LongReply { whole: reply.whole || !inside, ..reply })
+        Some(LongReply { whole: reply.whole || !inside, ..*reply })
     }
 }
 

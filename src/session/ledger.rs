@@ -255,6 +255,11 @@ impl SessionLedger {
         !self.findings.is_empty()
     }
 
+    /// Whether there is anything to poll: a finding, a forgotten session, a server to probe.
+    pub fn has_news(&self) -> bool {
+        self.has_findings() || !self.gone.is_empty() || self.ensemble.has_probe_requests()
+    }
+
     /// The next thing that was found out.
     pub fn poll_finding(&mut self) -> Option<LedgerFinding> {
         self.findings.pop()

@@ -113,7 +113,7 @@ impl TrafficState {
             let news = self.diagnosis.news(&transition, connection);
             ledger.apply_from(thread, now, transition);
             let news = news.or_else(|| DiagnosisState::undecided(&ledger, ended));
-            (change, news, StateOutcome::take(&mut ledger))
+            (change, news, ledger.has_news().then(|| StateOutcome::take(&mut ledger)))
         };
         if let Some(change) = change {
             if let (StateChange::ConnectionEnded { server, .. }, true) = (change, by_server) {
@@ -124,7 +124,7 @@ impl TrafficState {
         if let Some(news) = news {
             self.diagnosis.take_news(now, news);
         }
-        self.publish(now, outcome)
+        outcome.map_or_else(Vec::new, |outcome| self.publish(now, outcome))
     }
 
     /// Decides what is due and publishes what is found. Returns the servers to probe.

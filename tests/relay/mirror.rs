@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::support::fake;
@@ -111,6 +112,42 @@ async fn whoever_is_told_that_it_is_ready_is_let_in() {
         let _zoogate = plan.start().await;
         for address in addresses {
             assert!(!refuses(address).await, "{address} refuses although it is ready");
+        }
+    }
+}
+
+/// Beyond some that wait for a first word of their server, others wait until it is known that it does not lead back. It
+/// may take claims and give no session for a while, and it may say nothing at all.
+#[tokio::test]
+async fn a_crowd_that_a_server_keeps_waiting_gets_through_to_it() {
+    const CROWD: usize = 150;
+    for answers_words in [true, false] {
+        let (mut fake, mirror) = (Fake::start().await, ports::free());
+        let zoogate = Plan::before(&[fake.address()]).mirror(mirror, fake.address()).start().await;
+        let claim = frames::connect(60_000);
+        let mut clients = Vec::new();
+        for _ in 0..CROWD {
+            let mut client = connect(mirror).await;
+            send(&mut client, &claim).await;
+            clients.push(client);
+        }
+        let (mut claims, mut words) = (Vec::new(), Vec::new());
+        while claims.len() < CROWD {
+            let visit = fake.visit().await;
+            if &visit.opening == claim.first_chunk().expect("a claim") {
+                claims.push(visit.stream);
+            } else if !answers_words {
+                words.push(visit);
+            }
+        }
+        assert_eq!(zoogate.lines_with("leads back"), 0);
+        for (number, server) in (0..).zip(&mut claims) {
+            send(server, &frames::connected(60_000, 0x0100_0000_0000_0900 + number)).await;
+        }
+        for client in &mut clients {
+            let mut length = [0; 4];
+            within("an answer", client.read_exact(&mut length)).await.expect("an answer");
+            assert_eq!(length, frames::connected(60_000, 1)[..4]);
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::config::ListenerKind;
+use crate::proxy::carried_client::CarriedClient;
 use crate::proxy::connection::DownstreamClient;
 use crate::proxy::network::socket::{self, Reservation};
 use crate::proxy::shared::hand_over::HandedClient;
@@ -133,12 +134,7 @@ fn carry(
 ) {
     let (proxy, registry) = (Arc::clone(proxy), Arc::clone(&proxy.control.registries()[worker]));
     let downstream = DownstreamClient { proxy, registry, origin: ClientOrigin { client: address, worker }, permit };
-    tokio::spawn(async move {
-        // A task of its own for the relay: what the handshake needed is given back.
-        if let Some(relay) = downstream.receive(client, kind).await {
-            tokio::spawn(relay);
-        }
-    });
+    tokio::spawn(CarriedClient::Receiving(Box::pin(downstream.receive(client, kind))));
 }
 
 /// Waits until the listener is to be closed.

@@ -53,7 +53,9 @@ impl ClaimingClient {
     /// Whether its claim proves that it belongs to the session of an open connection. How that came to its session says
     /// it best; where that is not known, ZooKeeper's own passwords follow from the id.
     fn proves(&self, proxy: &ProxyState, connection: ConnectionId) -> bool {
-        let known = proxy.control.key(connection);
-        known.map_or(self.request.password != PasswordCheck::Wrong, |known| Some(known) == self.key)
+        let known = proxy.control.proof(connection);
+        known.map_or(self.request.password != PasswordCheck::Wrong, |known| {
+            self.key.is_some_and(|key| key.proof == known)
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! One claim at one server: the connection that carries it, from its first byte to the server's answer.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -108,8 +109,8 @@ impl UpstreamClaim {
             return Poll::Ready(ClaimEvent::Ended(socket::how(&error)));
         }
         loop {
-            let mut piece = [0; ANSWER];
-            let mut piece = ReadBuf::new(&mut piece);
+            let mut piece = [MaybeUninit::uninit(); ANSWER];
+            let mut piece = ReadBuf::uninit(&mut piece);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece)) {
                 Ok(()) if piece.filled().is_empty() => return Poll::Ready(ClaimEvent::Ended(CloseKind::Fin)),
                 Ok(()) => self.answer.extend_from_slice(piece.filled()),

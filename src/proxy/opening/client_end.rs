@@ -9,6 +9,9 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+/// Bytes of a client that has more to say which are read at once.
+const LONG_PIECE: usize = 2048;
+
 /// How a client ended its side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::proxy) enum ClientEnd {
@@ -21,12 +24,17 @@ pub(in crate::proxy) enum ClientEnd {
 /// Adds to `bytes` what the client has sent by now, up to `most` in all, without waiting; Some when its end stands
 /// behind that, or has overtaken it.
 pub(in crate::proxy) fn take_ready(client: &TcpStream, bytes: &mut Vec<u8>, most: usize) -> Option<ClientEnd> {
-    let mut piece = [0; 2048];
+    // Nearly always there is nothing more, and a short piece is made ready in no time.
+    let (mut short, mut long) = ([0; 64], None);
     while bytes.len() < most {
+        let piece: &mut [u8] = long.as_deref_mut().unwrap_or(&mut short);
         let room = piece.len().min(most - bytes.len());
         match client.try_read(&mut piece[..room]) {
             Ok(0) => return Some(ClientEnd::Fin),
-            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Ok(count) => {
+                bytes.extend_from_slice(&piece[..count]);
+                long.get_or_insert_with(|| vec![0; LONG_PIECE].into_boxed_slice());
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
             Err(_) => return Some(ClientEnd::Broken),
         }

@@ -1,5 +1,6 @@
 //! What a client sends while a server for its claim is looked for, and how it ends.
 
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -102,9 +103,9 @@ impl ReadAhead {
         if self.half_closed || room == 0 {
             return Poll::Pending;
         }
-        let mut piece = [0; 2048];
+        let mut piece = [MaybeUninit::uninit(); 2048];
         let most = room.min(piece.len());
-        let mut piece = ReadBuf::new(&mut piece[..most]);
+        let mut piece = ReadBuf::uninit(&mut piece[..most]);
         match Pin::new(client).poll_read(cx, &mut piece) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(self.ended_by(match socket::how(&error) {

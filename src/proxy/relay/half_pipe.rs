@@ -55,12 +55,12 @@ pub(in crate::proxy) struct HalfPipe {
     stage: PipeStage,
     /// Bytes that the sink did not take yet, from `start` on; empty (and without memory) otherwise.
     held: Vec<u8>,
-    /// 0 <= start <= held.len()
-    start: usize,
+    /// 0 <= start <= held.len(), which is what one read brings at most, or what was put in front.
+    start: u32,
     /// Most bytes that one read may bring: 1 <= limit <= READ_BUFFER.
-    limit: usize,
+    limit: u32,
     /// Bytes that it may move before other connections get their turn.
-    turn: usize,
+    turn: u32,
     /// Whether bytes had to be held since that was asked last.
     paused: bool,
 }
@@ -79,13 +79,21 @@ impl HalfPipe {
     /// sink that takes none.
     pub(in crate::proxy) fn new(limit: usize) -> Self {
         let limit = limit.clamp(1, READ_BUFFER);
-        Self { stage: PipeStage::Open, held: Vec::new(), start: 0, limit, turn: BYTES_PER_TURN, paused: false }
+        Self {
+            stage: PipeStage::Open,
+            held: Vec::new(),
+            start: 0,
+            limit: limit as u32,
+            turn: BYTES_PER_TURN as u32,
+            paused: false,
+        }
     }
 
     /// Makes its turns as long as others can wait for with so many requests in flight.
     #[inline]
     pub(in crate::proxy) fn set_in_flight(&mut self, requests: usize) {
-        self.turn = if requests > MANY_IN_FLIGHT { BYTES_PER_SHORT_TURN } else { BYTES_PER_TURN };
+        let bytes = if requests > MANY_IN_FLIGHT { BYTES_PER_SHORT_TURN } else { BYTES_PER_TURN };
+        self.turn = bytes as u32;
     }
 
     /// Puts bytes in front of what will be read; before the first turn.
@@ -158,7 +166,7 @@ impl HalfPipe {
         BUFFER.with_borrow_mut(|buffer| {
             let mut moved = 0;
             for _ in 0..READS_PER_TURN {
-                let mut space = ReadBuf::new(&mut buffer[..self.limit.min(self.turn)]);
+                let mut space = ReadBuf::new(&mut buffer[..self.limit.min(self.turn) as usize]);
                 ready!(Pin::new(&mut *source).poll_read(cx, &mut space)).map_err(PipeError::Source)?;
                 let bytes = space.filled();
                 if bytes.is_empty() {
@@ -185,7 +193,7 @@ impl HalfPipe {
                     ready!(self.poll_flush(cx, sink)).map_err(PipeError::Sink)?;
                 }
                 moved += bytes.len();
-                if moved >= self.turn {
+                if moved >= self.turn as usize {
                     break;
                 }
             }
@@ -198,8 +206,8 @@ impl HalfPipe {
 
     /// Writes what is held and gives its memory back when all is gone.
     fn poll_flush(&mut self, cx: &mut Context<'_>, sink: &mut (impl AsyncWrite + Unpin)) -> Poll<io::Result<()>> {
-        while self.start < self.held.len() {
-            self.start += ready!(Pin::new(&mut *sink).poll_write(cx, &self.held[self.start..]))?;
+        while (self.start as usize) < self.held.len() {
+            self.start += ready!(Pin::new(&mut *sink).poll_write(cx, &self.held[self.start as usize..]))? as u32;
         }
         self.held = Vec::new();
         self.start = 0;

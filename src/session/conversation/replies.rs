@@ -201,7 +201,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
         });
         let (limit, began_at) = (talk.reply_limit, self.now);
         let earlier = talk.long_reply.as_ref().map_or(0, |last| last.earlier.saturating_add(1));
-        talk.long_reply = Some(LongReply { length, limit, request, began_at, whole: false, earlier });
+        talk.long_reply = Some(Box::new(LongReply { length, limit, request, began_at, whole: false, earlier }));
     }
 
     #[cold]

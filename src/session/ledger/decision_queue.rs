@@ -35,14 +35,17 @@ pub(super) enum WaitsFor {
 #[derive(Debug, Default)]
 pub(super) struct DecisionQueue {
     closes: HashMap<ConnectionId, (UnexplainedClose, WaitsFor, Timestamp), RandomState>,
-    /// The same closes by the moment when they must be decided.
+    /// The same closes by the moment when they would have to be decided had zoogate never stood still.
     due: BTreeSet<(Timestamp, ConnectionId)>,
+    /// How long zoogate itself has stood still: each close has that much longer.
+    paused: Duration,
     /// What the closes weigh.
     bytes: usize,
 }
 
 impl DecisionQueue {
     pub(super) fn put(&mut self, close: UnexplainedClose, stage: WaitsFor, due: Timestamp) {
+        let due = due.before(self.paused);
         self.due.insert((due, close.connection));
         self.bytes += close_weight(&close);
         self.closes.insert(close.connection, (close, stage, due));
@@ -52,16 +55,12 @@ impl DecisionQueue {
         let (close, stage, due) = self.closes.remove(&connection)?;
         self.due.remove(&(due, connection));
         self.bytes -= close_weight(&close);
-        Some((close, stage, due))
+        Some((close, stage, due.after(self.paused)))
     }
 
-    /// Gives every close that much longer.
+    /// Gives every close that much longer, however many there are.
     pub(super) fn postpone(&mut self, more: Duration) {
-        for (_, _, due) in self.closes.values_mut() {
-            *due = due.after(more);
-        }
-        // Rebuilt as a whole, which is as dear as the queue is long; but zoogate's own pauses are rare.
-        self.due = self.due.iter().map(|(due, connection)| (due.after(more), *connection)).collect();
+        self.paused += more;
     }
 
     pub(super) fn get(&self, connection: ConnectionId) -> Option<&UnexplainedClose> {
@@ -78,7 +77,7 @@ impl DecisionQueue {
 
     /// The next one whose time has run out.
     pub(super) fn overdue(&self, now: Timestamp) -> Option<ConnectionId> {
-        self.due.first().filter(|(due, _)| *due <= now).map(|(_, connection)| *connection)
+        self.due.first().filter(|(due, _)| due.after(self.paused) <= now).map(|(_, connection)| *connection)
     }
 
     /// The one whose time runs out first, where more wait than there is room for with this many sessions.

@@ -239,6 +239,11 @@ impl EnsembleState {
         }
     }
 
+    /// Whether a server is to be probed.
+    pub(super) fn has_probe_requests(&self) -> bool {
+        !self.probe_requests.is_empty()
+    }
+
     pub(super) fn poll_probe_request(&mut self) -> Option<ServerId> {
         let server = self.probe_requests.pop_front()?;
         self.view(server).queued = false;

@@ -73,8 +73,9 @@ impl SessionEnd {
 pub struct SessionRecord {
     id: SessionId,
     state: SessionState,
-    /// Time in which zoogate itself stood still since it may come back.
-    allowed: Duration,
+    /// How long zoogate itself had stood still when it came to its state, in nanoseconds: what came after that it is
+    /// allowed.
+    paused_before: u64,
     /// Claims, oldest first, at most as many as the limits say. The newest accepted one is always among them.
     history: VecDeque<Attachment>,
     /// How many of `history` are attached.
@@ -82,8 +83,8 @@ pub struct SessionRecord {
     moves: u32,
     verdicts: u32,
     forgotten: u32,
-    /// When the client asked to close the session through a connection of ours.
-    closed_at: Option<Timestamp>,
+    /// When the client asked to close the session through a connection of ours; zero when it did not.
+    closed_at: Timestamp,
     identity: Option<Box<HolderIdentity>>,
     last_unanswered: Box<[UnansweredRequest]>,
     /// How its last connection speaks.
@@ -91,7 +92,7 @@ pub struct SessionRecord {
     /// Whether its server makes ids and passwords of its own.
     own_id: bool,
     /// Pairs of clients that were reported to share this session, and when; at most [`SHARED_PAIRS`].
-    shared: Vec<([SocketAddr; 2], Timestamp)>,
+    shared: Box<[([SocketAddr; 2], Timestamp)]>,
 }
 
 /// Fewest claims that are kept of a session: the current one and the newest.
@@ -105,18 +106,18 @@ impl SessionRecord {
         Self {
             id,
             state: SessionState::Pending { since: now },
-            allowed: Duration::ZERO,
+            paused_before: 0,
             history: VecDeque::with_capacity(1),
             attached: 0,
             moves: 0,
             verdicts: 0,
             forgotten: 0,
-            closed_at: None,
+            closed_at: Timestamp::ZERO,
             identity: None,
             last_unanswered: Box::default(),
             dialect: Dialect::ZOOKEEPER,
             own_id: false,
-            shared: Vec::new(),
+            shared: Box::default(),
         }
     }
 
@@ -222,24 +223,28 @@ impl SessionRecord {
 
     /// When the client asked to close the session, if it did.
     pub fn closed_at(&self) -> Option<Timestamp> {
-        self.closed_at
+        (self.closed_at > Timestamp::ZERO).then_some(self.closed_at)
     }
 
-    /// When a session that is not live leaves that state: it lapses.
+    /// When a session that is not live leaves that state: it lapses, if zoogate does not stand still meanwhile.
     pub(super) fn lapses_at(&self, since: Timestamp) -> Timestamp {
         // Twice the timeout: the server counts from the last byte that it got, and only it knows when that was.
         let timeout = self.current().or(self.history.back()).map_or(Duration::ZERO, |entry| entry.claim.timeout());
-        since.after(timeout * 2 + self.allowed)
+        since.after(timeout * 2)
     }
 
-    /// Gives it that much longer to come back.
-    pub(super) fn allow(&mut self, more: Duration) {
-        self.allowed += more;
+    /// How long zoogate itself had stood still when it came to its state.
+    pub(super) fn paused_before(&self) -> Duration {
+        Duration::from_nanos(self.paused_before)
+    }
+
+    /// It came to its state just now, when zoogate had stood still for so long.
+    pub(super) fn set_paused_before(&mut self, paused: Duration) {
+        self.paused_before = paused.as_nanos() as u64;
     }
 
     pub(super) fn set_state(&mut self, state: SessionState) {
         self.state = state;
-        self.allowed = Duration::ZERO;
         if matches!(state, SessionState::Ended { .. }) {
             self.end_role();
         }
@@ -253,7 +258,7 @@ impl SessionRecord {
     }
 
     pub(super) fn set_closed(&mut self, at: Timestamp) {
-        self.closed_at = Some(at);
+        self.closed_at = at;
     }
 
     pub(super) fn join_identity(&mut self, identity: HolderIdentity) -> HolderIdentity {
@@ -340,10 +345,8 @@ impl SessionRecord {
             *known = (clients, if due { now } else { known.1 });
             return due;
         }
-        if self.shared.len() >= SHARED_PAIRS {
-            self.shared.remove(0);
-        }
-        self.shared.push((clients, now));
+        let oldest_goes = usize::from(self.shared.len() >= SHARED_PAIRS);
+        self.shared = self.shared.iter().skip(oldest_goes).copied().chain([(clients, now)]).collect();
         true
     }
 

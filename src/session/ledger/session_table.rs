@@ -18,10 +18,12 @@ use crate::time::Timestamp;
 pub(super) struct SessionTable {
     /// `records.len() <= cap`
     records: HashMap<SessionId, Box<SessionRecord>, RandomState>,
-    /// The pending ones, by the moment when they lapse.
+    /// The pending ones, by the moment when they would lapse had zoogate never stood still.
     pending: BTreeSet<(Timestamp, SessionId)>,
     /// The ended ones, by the moment when they ended.
     ended: BTreeSet<(Timestamp, SessionId)>,
+    /// How long zoogate itself has stood still: what is pending has that much longer.
+    paused: Duration,
     cap: usize,
     keep_ended: Duration,
     turned_away: u64,
@@ -44,6 +46,7 @@ impl SessionTable {
             records: HashMap::default(),
             pending: BTreeSet::new(),
             ended: BTreeSet::new(),
+            paused: Duration::ZERO,
             cap,
             keep_ended,
             turned_away: 0,
@@ -86,7 +89,12 @@ impl SessionTable {
 
     /// Sees to it that there is a record of this session, pending when it is new; false when there is no room.
     pub(super) fn ensure(&mut self, id: SessionId, now: Timestamp) -> bool {
-        self.contains(id) || self.adopt(Box::new(SessionRecord::new(id, now)))
+        if self.contains(id) {
+            return true;
+        }
+        let mut record = SessionRecord::new(id, now);
+        record.set_paused_before(self.paused);
+        self.adopt(Box::new(record))
     }
 
     /// Whether there is a record of this session.
@@ -94,7 +102,8 @@ impl SessionTable {
         self.records.contains_key(&id)
     }
 
-    /// Takes in a record that is not here yet; false when there is no room.
+    /// Takes in a record that is not here yet; false when there is no room. It may come from another table, if that has
+    /// been postponed as this one.
     pub(super) fn adopt(&mut self, record: Box<SessionRecord>) -> bool {
         if self.records.len() >= self.cap && !self.make_room() {
             self.turned_away += 1;
@@ -121,8 +130,11 @@ impl SessionTable {
     pub(super) fn change<R>(&mut self, id: SessionId, change: impl FnOnce(&mut SessionRecord) -> R) -> Option<R> {
         let record = self.records.get_mut(&id)?;
         // The place is taken before and after, so that no change can leave a record in the wrong order.
-        let before = place(record);
+        let (state, before) = (record.state(), place(record));
         let result = change(record);
+        if record.state() != state {
+            record.set_paused_before(self.paused);
+        }
         let after = place(record);
         if before != after {
             Self::unlist(&mut self.pending, &mut self.ended, id, before);
@@ -137,14 +149,15 @@ impl SessionTable {
 
     /// Ends those that lapsed and forgets those that have been over for long enough.
     pub(super) fn tick(&mut self, now: Timestamp) {
-        while let Some(&(due, id)) = self.pending.first() {
+        while let Some(&(unpaused, id)) = self.pending.first() {
+            let due = unpaused.after(self.paused);
             if due > now {
                 break;
             }
             self.change(id, |record| record.set_state(SessionState::Ended { at: due, how: SessionEnd::Lapsed }));
             // The change has done it already; this keeps the loop from running on for ever should the two ever
             // disagree.
-            self.pending.remove(&(due, id));
+            self.pending.remove(&(unpaused, id));
         }
         while let Some(&(at, id)) = self.ended.first() {
             if at.after(self.keep_ended) > now {
@@ -156,15 +169,10 @@ impl SessionTable {
         }
     }
 
-    /// Gives every session that may come back that much longer: zoogate itself stood still.
+    /// Gives every session that may come back that much longer: zoogate itself stood still. As cheap as it is for one,
+    /// because a busy machine makes many pauses.
     pub(super) fn postpone(&mut self, more: Duration) {
-        for (_, id) in std::mem::take(&mut self.pending) {
-            let Some(record) = self.records.get_mut(&id) else { continue };
-            record.allow(more);
-            if let QueuePlace::Pending(due) = place(record) {
-                self.pending.insert((due, id));
-            }
-        }
+        self.paused += more;
     }
 
     /// Forgets what is known under an id that a server has given anew.
@@ -204,6 +212,7 @@ impl SessionTable {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum QueuePlace {
     Live,
+    /// When it would lapse had zoogate never stood still.
     Pending(Timestamp),
     Ended(Timestamp),
 }
@@ -211,7 +220,7 @@ enum QueuePlace {
 fn place(record: &SessionRecord) -> QueuePlace {
     match record.state() {
         SessionState::Live => QueuePlace::Live,
-        SessionState::Pending { since } => QueuePlace::Pending(record.lapses_at(since)),
+        SessionState::Pending { since } => QueuePlace::Pending(record.lapses_at(since).before(record.paused_before())),
         SessionState::Ended { at, .. } => QueuePlace::Ended(at),
     }
 }
@@ -287,6 +296,23 @@ mod tests {
         assert_eq!(ids(&table), [2]);
         assert_eq!((table.pending.len(), table.ended.len()), (0, 0));
         assert_eq!((table.evicted(), table.take_forgotten().len()), (0, 1), "its time had come");
+    }
+
+    #[test]
+    fn who_is_away_has_longer_by_what_zoogate_stood_still_since() {
+        let mut table = table(1..=2);
+        let is_pending = |table: &SessionTable, id| table.get(SessionId(id)).unwrap().state().label() == "pending";
+        set(&mut table, 1, SessionState::Pending { since: Timestamp(50) });
+        table.postpone(Duration::from_nanos(7));
+        set(&mut table, 2, SessionState::Pending { since: Timestamp(54) });
+        table.tick(Timestamp(56));
+        assert_eq!((is_pending(&table, 1), is_pending(&table, 2)), (true, false), "its own time was not paused");
+        table.postpone(Duration::from_nanos(2));
+        table.tick(Timestamp(58));
+        assert!(is_pending(&table, 1));
+        table.tick(Timestamp(59));
+        let lapsed = SessionState::Ended { at: Timestamp(59), how: SessionEnd::Lapsed };
+        assert_eq!((table.get(SessionId(1)).map(SessionRecord::state), table.pending.len()), (Some(lapsed), 0));
     }
 
     #[test]
