@@ -29,6 +29,9 @@ pub(crate) const PATHS_IN_TROUBLE: Duration = Duration::from_secs(1);
 /// Connections to one port that are looked at in a sample.
 pub(crate) const CONNECTIONS_SAMPLED: usize = 64;
 
+/// The kernel's number for a connection, which lasts longer than its descriptor.
+type SocketCookie = [u8; 8];
+
 /// What the kernel counts for one connection (linux/tcp.h, `struct tcp_info`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct KernelCounts {
@@ -51,9 +54,9 @@ impl KernelCounts {
 /// Samples the paths to all servers.
 pub(in crate::proxy) struct PathSampler {
     proxy: Arc<ProxyState>,
-    /// Segments that were sent again in each connection when it was last looked at, by its inode. As many as were looked
-    /// at in the last sample.
-    seen: HashMap<u32, u32>,
+    /// Segments that were sent again in each connection when it was last looked at, by the kernel's number for it. As many
+    /// as were looked at in the last sample.
+    seen: HashMap<SocketCookie, u32>,
 }
 
 impl PathSampler {
@@ -105,9 +108,9 @@ impl PathSampler {
         let mut seen = HashMap::new();
         let mut samples: HashMap<ServerId, PathSample> = HashMap::new();
         for (is_ipv4, port) in ports {
-            look_at(is_ipv4, port, |inode, peer, counts| {
-                let before = self.seen.get(&inode).copied();
-                seen.insert(inode, counts.resent);
+            look_at(is_ipv4, port, |cookie, peer, counts| {
+                let before = self.seen.get(&cookie).copied();
+                seen.insert(cookie, counts.resent);
                 let Some((_, server)) = servers.iter().find(|(address, _)| *address == peer) else { return };
                 let sample = samples.entry(*server).or_default();
                 // What a connection had sent again before it was first looked at may be long ago.
@@ -127,15 +130,16 @@ impl PathSampler {
     }
 }
 
-/// Looks at established connections to a port, by their inodes and peers: at [`CONNECTIONS_SAMPLED`] at most. The kernel
-/// goes through them in the same order each time.
-fn look_at(is_ipv4: bool, port: u16, mut look: impl FnMut(u32, SocketAddr, KernelCounts)) -> io::Result<()> {
+/// Looks at connections to a port, by their cookies and peers: at [`CONNECTIONS_SAMPLED`] at most. The kernel goes through
+/// them in the same order each time. Those that are closed here and not acknowledged are among them: a question that was
+/// given up is.
+fn look_at(is_ipv4: bool, port: u16, mut look: impl FnMut(SocketCookie, SocketAddr, KernelCounts)) -> io::Result<()> {
     let (family, any) = if is_ipv4 { (AF_INET, SocketId::new_v4()) } else { (AF_INET6, SocketId::new_v6()) };
     let question = InetRequest {
         family,
         protocol: IPPROTO_TCP,
         extensions: ExtensionFlags::INFO,
-        states: StateFlags::ESTABLISHED,
+        states: StateFlags::ESTABLISHED | StateFlags::FIN_WAIT1,
         socket_id: SocketId { destination_port: port, ..any },
     };
     let mut looked = 0;
@@ -144,7 +148,7 @@ fn look_at(is_ipv4: bool, port: u16, mut look: impl FnMut(u32, SocketAddr, Kerne
         let info = nlas.iter().find_map(|nla| if let Nla::TcpInfo(info) = nla { Some(info) } else { None });
         if let Some(counts) = info.and_then(|info| KernelCounts::read(info)) {
             let id = &header.socket_id;
-            look(header.inode, SocketAddr::new(id.destination_address, id.destination_port), counts);
+            look(id.cookie, SocketAddr::new(id.destination_address, id.destination_port), counts);
         }
         looked += 1;
         if looked < CONNECTIONS_SAMPLED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -158,9 +162,9 @@ mod tests {
 
     use super::*;
 
-    fn counts_to(address: SocketAddr) -> Vec<(u32, SocketAddr, KernelCounts)> {
+    fn counts_to(address: SocketAddr) -> Vec<(SocketCookie, SocketAddr, KernelCounts)> {
         let mut found = Vec::new();
-        look_at(address.is_ipv4(), address.port(), |inode, peer, counts| found.push((inode, peer, counts))).unwrap();
+        look_at(address.is_ipv4(), address.port(), |cookie, peer, counts| found.push((cookie, peer, counts))).unwrap();
         found
     }
 
@@ -188,10 +192,10 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let open = || (TcpStream::connect(address).unwrap(), listener.accept().unwrap());
         let _open: Vec<_> = (0..CONNECTIONS_SAMPLED + 9).map(|_| open()).collect();
-        let inodes = || counts_to(address).into_iter().map(|(inode, ..)| inode).collect::<Vec<_>>();
-        let first = inodes();
+        let cookies = || counts_to(address).into_iter().map(|(cookie, ..)| cookie).collect::<Vec<_>>();
+        let first = cookies();
         assert_eq!(first.len(), CONNECTIONS_SAMPLED);
-        assert_eq!(inodes(), first, "the same ones each time");
+        assert_eq!(cookies(), first, "the same ones each time");
     }
 
     #[test]
