@@ -15,7 +15,6 @@ use crate::support::wait;
 const GIVES_UP: Duration = Duration::from_mins(2);
 
 #[test]
-#[ignore = "has not been played on an idle machine yet"]
 fn an_insert_that_no_quorum_carries_out() {
     // The follower is to stay one, cut off as it is.
     let mut ensemble = ServerKind::current().start_with(&["syncLimit=90"]);
