@@ -16,7 +16,8 @@ use crate::{fake, ports};
 /// Sessions of the two runs that are compared.
 const FEW: u64 = 50;
 const MANY: u64 = 350;
-/// Allocations for one session: two tasks, two sockets, the ledger's record, meters, what waits for replies.
+/// Allocations for one session: a task and what its handshake needs, two sockets, the ledger's record, meters, what
+/// waits for replies.
 const ALLOCATIONS: u64 = 24;
 /// Instructions for one session.
 const INSTRUCTIONS: u64 = if cfg!(debug_assertions) { 120_000 } else { 52_000 };
