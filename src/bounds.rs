@@ -281,8 +281,8 @@ bounds! {
     "open incidents" [open: count incident_book::OPEN_INCIDENTS]
         "{open}; for a further one the oldest is closed",
         "`/api/incidents`, `zoogate_incidents_open`";
-    "incidents that are over" [kept: count incident_book::CLOSED_INCIDENTS, operations: count impact::OPERATIONS_SHOWN, revisions: count incident::REVISIONS]
-        "the newest {kept}; of each the first {operations} operations without a reply and {revisions} earlier causes",
+    "incidents that are over" [kept: count incident_book::CLOSED_INCIDENTS, operations: count impact::OPERATIONS_SHOWN, holders: count impact::HOLDERS_SHOWN, revisions: count incident::REVISIONS]
+        "the newest {kept}; of each the first {operations} operations without a reply, {holders} holders and {revisions} earlier causes",
         "`/api/incidents`, log";
     "sessions whose return is credited to an incident" [away: count incident_book::AWAY_SESSIONS]
         "{away}; further ones count as away until the incident is over",

@@ -99,6 +99,9 @@ pub struct ImpactView {
     pub expired: u32,
     /// Refusals because a session had moved.
     pub refused: u32,
+    /// Who holds those sessions, as far as that is known: the first of them.
+    #[serde(default)]
+    pub holders: Vec<String>,
     /// Requests that never got a reply.
     pub unanswered: u32,
     /// The first of them.

@@ -43,6 +43,9 @@ fn print(one: &IncidentView, out: &mut dyn Write) -> anyhow::Result<()> {
             members!(impact; connections, sessions, back, moved, expired, refused, unanswered, gap_ms, ephemerals_at_risk),
         ),
     );
+    if !impact.holders.is_empty() {
+        row("held by", impact.holders.join(", "));
+    }
     if !one.own_actions.is_empty() {
         let actions = one.own_actions.iter().map(|action| format!("{} {}", action.what, action.count));
         row("zoogate itself", actions.collect::<Vec<_>>().join(", "));

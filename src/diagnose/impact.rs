@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use crate::session::connection_end::UnansweredRequest;
+use crate::session::identity::HolderIdentity;
 use crate::wire::OpCode;
 
 /// Unanswered operations of one incident that are described; the rest are counted.
 pub const OPERATIONS_SHOWN: usize = 16;
+
+/// Holders of sessions of one incident that are named.
+pub const HOLDERS_SHOWN: usize = 16;
 
 /// An operation that never got its reply: it may have been carried out, or not.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,6 +38,8 @@ pub struct Impact {
     pub expired: u32,
     /// Refusals because a session had moved.
     pub refused: u32,
+    /// Who holds those sessions, as far as that is known: the first of them.
+    pub holders: Vec<HolderIdentity>,
     /// Requests that never got a reply.
     pub unanswered: u32,
     /// The first of them.
@@ -56,6 +62,13 @@ impl Impact {
         }));
     }
 
+    /// Adds who holds a session.
+    pub(super) fn add_holder(&mut self, holder: HolderIdentity) {
+        if self.holders.len() < HOLDERS_SHOWN && !self.holders.contains(&holder) {
+            self.holders.push(holder);
+        }
+    }
+
     /// Adds what another incident cost that turned out to be the same.
     pub(super) fn add(&mut self, other: &Self) {
         self.connections += other.connections;
@@ -64,6 +77,7 @@ impl Impact {
         self.moved += other.moved;
         self.expired += other.expired;
         self.refused += other.refused;
+        other.holders.iter().for_each(|holder| self.add_holder(*holder));
         self.unanswered += other.unanswered;
         let room = OPERATIONS_SHOWN.saturating_sub(self.operations.len());
         self.operations.extend(other.operations.iter().take(room).cloned());
@@ -121,5 +135,8 @@ mod tests {
         let mut both = impact.clone();
         both.add(&impact);
         assert_eq!((both.unanswered, both.operations.len()), (6_000, OPERATIONS_SHOWN));
+        (0..40).for_each(|number| both.add_holder(HolderIdentity::broker(number / 2)));
+        assert_eq!(both.holders.len(), HOLDERS_SHOWN);
+        assert_eq!(both.holders[1], HolderIdentity::broker(1), "each once");
     }
 }

@@ -206,6 +206,9 @@ impl IncidentBook {
         impact.refused += u32::from(ended.reason == EndReason::SessionMoved);
         impact.expired += u32::from(ended.reason == EndReason::SessionExpired);
         impact.ephemerals_at_risk += u32::from(new && close.identity.is_some());
+        if let Some(holder) = close.identity {
+            impact.add_holder(holder);
+        }
         impact.add_unanswered(&close.unanswered, ended.unanswered_count);
         incident.away += u32::from(new);
         incident.last_at = incident.last_at.max(ended.ended_at);

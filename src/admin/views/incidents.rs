@@ -87,6 +87,7 @@ fn impact(one: &Impact) -> ImpactView {
         moved: one.moved,
         expired: one.expired,
         refused: one.refused,
+        holders: one.holders.iter().map(ToString::to_string).collect(),
         unanswered: one.unanswered,
         operations: one
             .operations
