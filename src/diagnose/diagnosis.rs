@@ -259,7 +259,10 @@ impl Diagnosis {
             one.incident = Some(whole);
         }
         if let Some(incident) = incident {
-            let was = incident.revisions.iter().any(|earlier| earlier.cause.code == one.cause.code);
+            let was = incident
+                .revisions
+                .iter()
+                .any(|earlier| earlier.cause.code == one.cause.code && earlier.at >= one.ended_at);
             // What began only later cannot have ended it, although it is the same incident.
             if was && one.ended_at.after(AROUND) >= incident.cause().since {
                 one.cause = incident.cause();

@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// given up after another.
 pub(super) const AROUND: Duration = Duration::from_secs(3);
 
+/// How much later than it happened a probe may have seen it.
+const BETWEEN_PROBES: Duration = Duration::from_secs(1);
+
 /// What was seen of the session after the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct LaterSigns {
@@ -93,7 +96,10 @@ impl<'a> EndCase<'a> {
         let watch = self.watch.server(server);
         let found = watch.not_serving_around(self.ended.ended_at, AROUND).or_else(|| {
             // What was over long before the end has not ended it, unless the server has said nothing since.
-            watch.not_serving_around(self.began_at(), AROUND).filter(|_| self.owed())
+            let began_at = self.began_at();
+            let lasted_into =
+                |span: &HealthSpan| span.until.is_none_or(|until| until.after(BETWEEN_PROBES) >= began_at);
+            watch.not_serving_around(began_at, AROUND).filter(|span| self.owed() && lasted_into(span))
         })?;
         if found.health != ServerHealth::HangingUp {
             return Some(found);

@@ -121,6 +121,8 @@ pub struct Incident {
     pub last_at: Timestamp,
     /// When it was over; None while it is open.
     pub until: Option<Timestamp>,
+    /// Since when what caused it lasts no longer; None while it does.
+    pub(super) healed_at: Option<Timestamp>,
     /// How often it came again shortly after it was over; 1 when it did not.
     pub times: u32,
     /// The cause, with the facts that show it, as of now.

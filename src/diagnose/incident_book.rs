@@ -113,7 +113,7 @@ impl IncidentBook {
         }
         let key = IncidentKey::of(code, &event.ended);
         let id = follows.filter(|id| self.get(*id).is_some()).unwrap_or_else(|| {
-            let open = self.open_for(key, event.ended.ended_at);
+            let open = self.open_for(key, event.ended.ended_at, diagnosed.cause.since);
             open.unwrap_or_else(|| self.begin(now, key, &event, diagnosed.clone(), phase))
         });
         self.add_event(now, id, event, diagnosed, phase, follows.is_some());
@@ -121,9 +121,11 @@ impl IncidentBook {
     }
 
     /// The open incident that an end with that key belongs to; one that is just over is opened again.
-    fn open_for(&mut self, key: IncidentKey, at: Timestamp) -> Option<u64> {
+    fn open_for(&mut self, key: IncidentKey, at: Timestamp, since: Timestamp) -> Option<u64> {
+        // What befalls a server after the ensemble has recovered is another matter.
         let ensemble = |incident: &&Incident| {
-            key.is_server_state() && incident.key.is_ensemble() && at <= incident.last_at.after(TOGETHER)
+            let lasts = incident.healed_at.is_none_or(|healed_at| since <= healed_at);
+            key.is_server_state() && incident.key.is_ensemble() && lasts && at <= incident.last_at.after(TOGETHER)
         };
         let open = self.open.iter().find(|incident| incident.key == key);
         if let Some(incident) = open.or_else(|| self.open.iter().find(ensemble)) {
@@ -162,6 +164,7 @@ impl IncidentBook {
             opened_at: at.min(diagnosed.cause.since),
             last_at: at,
             until: None,
+            healed_at: None,
             times: 1,
             diagnosed,
             phase,
@@ -323,10 +326,12 @@ impl IncidentBook {
     /// Closes the incidents that are over.
     pub(super) fn close_over(&mut self, now: Timestamp, is_over: impl Fn(&Incident) -> bool) {
         for place in (0..self.open.len()).rev() {
-            let incident = &self.open[place];
+            let incident = &mut self.open[place];
+            let over = is_over(incident);
+            incident.healed_at = incident.healed_at.filter(|_| over).or(over.then_some(now));
             let quiet = now.since(incident.last_at);
             let waits = incident.away > 0 && quiet < WAITS_FOR_SESSIONS;
-            if quiet >= QUIET && !waits && is_over(incident) {
+            if quiet >= QUIET && !waits && over {
                 self.close(place, now);
             }
         }

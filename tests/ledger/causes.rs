@@ -335,3 +335,24 @@ fn a_rolling_restart_loses_no_quorum() {
     pass(&mut story, 3);
     assert_eq!(code(&story, link), Some(CauseCode::LeaderStopped));
 }
+
+#[test]
+fn a_server_that_freezes_after_the_ensemble_has_recovered_is_another_incident() {
+    let mut story = Story::diagnosed();
+    let (session, link) = story.create(A);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.fin(link);
+    story.look_around();
+    pass(&mut story, 1);
+    story.elect(B);
+    story.set(LEADER, ServerHealth::Refusing);
+    let link = story.attach(session, A);
+    pass(&mut story, 1);
+    story.set(A, ServerHealth::Unresponsive);
+    story.write(link);
+    pass(&mut story, 3);
+    story.end(link, ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer));
+    pass(&mut story, 1);
+    let codes: Vec<CauseCode> = incidents(&story).iter().map(|incident| incident.cause().code).collect();
+    assert_eq!(codes, [CauseCode::ServerFrozen, CauseCode::LeaderStopped]);
+}

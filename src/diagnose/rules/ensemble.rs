@@ -42,11 +42,24 @@ pub(super) fn quorum(case: EndCase<'_>) -> Option<Diagnosed> {
     Some(Diagnosed::new(CauseCode::QuorumLost, last, Confidence::Likely, facts))
 }
 
+/// Whether another server led and served already when the trouble of the connection's own server began.
+fn was_replaced(case: EndCase<'_>, leader: ServerId) -> bool {
+    let Some(own) = case.trouble_of(case.ended.server).filter(|_| leader != case.ended.server) else { return false };
+    let next = case.watch.leader_at(own.from).filter(|next| *next != leader);
+    next.is_some_and(|next| case.watch.server(next).health_at(own.from) == ServerHealth::Serving)
+}
+
 /// The one that led is out of order.
 pub(super) fn leader(case: EndCase<'_>) -> Option<Diagnosed> {
     let before = case.watch.leader_at(case.before_end(ELECTION).min(case.began_at()));
-    let mut led = [before, case.leader()].into_iter().flatten();
-    let (leader, span) = led.find_map(|leader| Some((leader, case.trouble_of(leader)?)))?;
+    let own = case.trouble_of(case.ended.server);
+    let mut led = [before, case.leader()].into_iter().flatten().filter(|leader| !was_replaced(case, *leader));
+    let (leader, span) = led.find_map(|leader| {
+        let span = case.trouble_of(leader)?;
+        // What was over before the connection's own server fell out has not brought that about.
+        let over = own.is_some_and(|own| span.until.is_some_and(|until| until < own.from));
+        (leader == case.ended.server || !over).then_some((leader, span))
+    })?;
     let mut facts = case.state_facts(leader, span, true);
     facts.extend(change(case));
     let found = |code, facts| Diagnosed::new(code, span.from, Confidence::Likely, facts);

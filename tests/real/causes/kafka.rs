@@ -25,7 +25,6 @@ struct KafkaScene {
 }
 
 #[test]
-#[ignore = "incidents do not name the brokers whose sessions they cost yet"]
 fn brokers_and_their_requests_are_named() {
     let ensemble = ServerKind::current().start();
     let gate = Gate::start(&ensemble);
