@@ -26,9 +26,9 @@ pub const FIRST_CAUSE: Duration = Duration::from_millis(1_500);
 /// Between two looks at what is open.
 const LOOKS: Duration = Duration::from_millis(250);
 /// Ends whose first cause waits, of each kind; further ones are judged at once.
-pub const WAITING_ENDS: usize = 1_024;
+pub const WAITING_ENDS: usize = 448;
 /// Causes of ended connections that are kept, the newest.
-pub const CAUSES_KEPT: usize = 10_000;
+pub const CAUSES_KEPT: usize = 3_584;
 
 /// The cause of one connection's end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
