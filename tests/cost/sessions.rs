@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ const INSTRUCTIONS: u64 = if cfg!(debug_assertions) { 120_000 } else { 52_000 };
 /// Long enough for anything that a loaded machine does in the end.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Held by the one that measures.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_session_takes_few_allocations() {
     expect(Tool::Allocations, ALLOCATIONS);
@@ -38,6 +42,8 @@ fn expect(tool: Tool, bound: u64) {
     if !has_valgrind() {
         return;
     }
+    // Two programs under valgrind would take time and ports from each other.
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let each = of_run(tool, MANY).saturating_sub(of_run(tool, FEW)) / (MANY - FEW);
     println!("{tool:?}: {each} for each session, bound {bound}");
     assert!(each > 0, "nothing was counted");
