@@ -79,8 +79,8 @@ impl ChangeSink for LogSink {
             StateChange::Found(finding) => self.findings.write_finding(finding),
             StateChange::EnsembleChanged { event, lasted } => self.findings.write_ensemble_change(&event, lasted),
             StateChange::Incident(change, incident) => {
-                self.incidents.write(change, incident);
-                SinkOutcome::Taken
+                let written = self.incidents.write(change, incident);
+                if written { SinkOutcome::Taken } else { SinkOutcome::Dropped }
             }
             _ => SinkOutcome::Taken,
         }
@@ -107,5 +107,67 @@ impl ChangeSink for MeterSink {
             self.0.drop_dormant(session);
         }
         SinkOutcome::Taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LogFormat, LogLevel};
+    use crate::ids::{ConnectionId, ServerId, SessionId};
+    use crate::observe::logs::logging::tests::written;
+    use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionTraffic};
+    use crate::session::transition::{CloseDetails, EndedConnection};
+    use crate::session::verdict::{Confidence, EndReason};
+    use crate::time::Timestamp;
+    use std::time::Duration;
+
+    /// Takes everything and writes incidents only.
+    fn incident_lines(addresses: u8) -> String {
+        use crate::diagnose::{Diagnosis, EnsembleWatch};
+        let sink = IncidentLog::new(vec!["zk1:2181".to_owned()]);
+        written(LogFormat::Text, LogLevel::Info, |_| {
+            let (mut diagnosis, watch) = (Diagnosis::default(), EnsembleWatch::new(1));
+            for number in 0..addresses {
+                let now = Timestamp(u64::from(number) * 1_000_000);
+                let ended = EndedConnection {
+                    connection: ConnectionId(number.into()),
+                    session: Some(SessionId(number.into())),
+                    server: ServerId(0),
+                    client: ([10, 0, 0, number], 4_000).into(),
+                    claimed_at: Timestamp(1),
+                    attached_at: Some(Timestamp(2)),
+                    ended_at: now,
+                    reason: EndReason::OversizedFrame,
+                    confidence: Confidence::Certain,
+                    facts: Vec::new(),
+                    unanswered_count: 0,
+                    traffic: ConnectionTraffic::default(),
+                };
+                let close = CloseDetails {
+                    closer: ConnectionCloser::Server(CloseKind::Fin),
+                    timeout: Duration::from_secs(6),
+                    client_silence: Duration::ZERO,
+                    server_silence: Duration::ZERO,
+                    unanswered: Vec::new(),
+                    unanswered_pings: 0,
+                    closing: false,
+                    identity: None,
+                    lives_at: None,
+                    unheard: None,
+                };
+                diagnosis.take(now, LedgerFinding::Ended(ended, close), &watch);
+                while let Some((change, incident)) = diagnosis.poll_change() {
+                    sink.write(change, &incident);
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn incidents_of_many_strangers_are_not_a_line_each() {
+        // One that opened, and one that was closed for a further one.
+        assert_eq!(incident_lines(200).lines().count(), 2);
+        assert_eq!(incident_lines(1).lines().count(), 1);
     }
 }

@@ -1,5 +1,7 @@
-//! Logs incidents: one line when one opens, one when its cause is held to be another, one when it is over.
+//! Logs incidents: one line when one opens, one when its cause is held to be another, one when it is over. Of one cause
+//! and server a line of each kind every ten seconds: strangers can make incidents by the thousand.
 
+use super::log_throttle::LogThrottle;
 use crate::diagnose::{Incident, IncidentChange};
 use crate::observe::wording::incident_summary;
 use crate::text::one_line;
@@ -9,30 +11,45 @@ use crate::text::one_line;
 pub(in crate::observe) struct IncidentLog {
     /// Addresses by [`ServerId`](crate::ids::ServerId).
     servers: Vec<String>,
+    opened: LogThrottle,
+    revised: LogThrottle,
+    closed: LogThrottle,
 }
 
 impl IncidentLog {
     pub(in crate::observe) fn new(servers: Vec<String>) -> Self {
-        Self { servers }
+        let [opened, revised, closed] = [(); 3].map(|()| LogThrottle::default());
+        Self { servers, opened, revised, closed }
     }
 
-    /// Writes what happened to one. They are few: a storm is one incident.
-    pub(in crate::observe) fn write(&self, change: IncidentChange, incident: &Incident) {
+    /// Writes what happened to one; false while lines like it are suppressed.
+    pub(in crate::observe) fn write(&self, change: IncidentChange, incident: &Incident) -> bool {
         let (id, cause) = (incident.id, incident.cause());
         let (code, confidence, first) = (cause.code.label(), cause.confidence.label(), incident.origin().label());
+        let throttle = match change {
+            IncidentChange::Opened => &self.opened,
+            IncidentChange::Revised => &self.revised,
+            IncidentChange::Closed => &self.closed,
+        };
+        let passed = match incident.key.server {
+            Some(server) => throttle.pass_server(code, server),
+            None => throttle.pass(code),
+        };
+        let Some(suppressed) = passed else { return false };
         let summary = incident_summary(&self.servers, incident);
         let summary = one_line(&summary);
         match change {
             IncidentChange::Opened => {
-                tracing::warn!(incident = id, cause = code, confidence, first, %summary, "incident opened");
+                tracing::warn!(incident = id, cause = code, confidence, first, suppressed, %summary, "incident opened");
             }
             IncidentChange::Revised => {
-                tracing::info!(incident = id, cause = code, confidence, first, %summary, "incident has another cause");
+                tracing::info!(incident = id, cause = code, confidence, first, suppressed, %summary, "incident has another cause");
             }
             IncidentChange::Closed => {
                 let lasted_ms = incident.last_at.since(incident.opened_at).as_millis() as u64;
-                tracing::warn!(incident = id, cause = code, confidence, first, lasted_ms, %summary, "incident closed");
+                tracing::warn!(incident = id, cause = code, confidence, first, lasted_ms, suppressed, %summary, "incident closed");
             }
         }
+        true
     }
 }
