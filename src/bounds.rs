@@ -283,7 +283,7 @@ bounds! {
         "`/api/incidents`, `zoogate_incidents_open`";
     "incidents that are over" [kept: count incident_book::CLOSED_INCIDENTS, operations: count impact::OPERATIONS_SHOWN, holders: count impact::HOLDERS_SHOWN, revisions: count incident::REVISIONS]
         "the newest {kept}; of each the first {operations} operations without a reply, {holders} holders and {revisions} earlier causes",
-        "`/api/incidents`, log";
+        "`/api/incidents`, log, `zoogate_dropped_total{queue=\"incidents\"}`";
     "sessions whose return is credited to an incident" [away: count incident_book::AWAY_SESSIONS]
         "{away}; further ones count as away until the incident is over",
         "";

@@ -47,7 +47,7 @@ const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 6] = ["log", "findings", "sessions", "evicted_sessions", "claims", "left_claims"];
+const QUEUES: [&str; 7] = ["log", "findings", "sessions", "evicted_sessions", "claims", "left_claims", "incidents"];
 /// The place of every word that a table does not have.
 const OTHER: &str = "other";
 

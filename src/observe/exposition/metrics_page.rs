@@ -80,8 +80,9 @@ impl MetricsExporter {
         let sessions = from.state.session_places(&from.state.session_ids());
         let losses = from.state.losses();
         let unwatched = from.claims.unwatched();
-        let losses =
-            [from.dropped_lines, losses.findings, losses.sessions, losses.evicted, losses.claimants, unwatched];
+        let incidents = from.state.with_diagnosis(Diagnosis::forgotten);
+        let lines = from.dropped_lines;
+        let losses = [lines, losses.findings, losses.sessions, losses.evicted, losses.claimants, unwatched, incidents];
         self.events.set_dropped(losses);
         for SinkDrops { sink, dropped } in from.state.sink_drops() {
             self.counter(&catalog::SINK_DROPS, &[sink], dropped);
