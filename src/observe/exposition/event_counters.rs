@@ -331,7 +331,7 @@ mod tests {
             events.fault(DecodeFault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11, 12]);
+            events.set_dropped([7, 8, 9, 10, 11, 12, 13]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &Errno::MFILE.into());
         });
@@ -352,6 +352,7 @@ mod tests {
             r#"zoogate_dropped_total{queue="evicted_sessions"} 10"#,
             r#"zoogate_dropped_total{queue="claims"} 11"#,
             r#"zoogate_dropped_total{queue="left_claims"} 12"#,
+            r#"zoogate_dropped_total{queue="incidents"} 13"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
@@ -359,7 +360,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 18, "{counted:#?}");
+        assert_eq!(counted.len(), 19, "{counted:#?}");
     }
 
     #[test]
