@@ -9,11 +9,11 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use super::cause_code::{CauseCode, CauseScope};
+use super::cause_rules;
 use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, phase_of};
 use super::ensemble_watch::EnsembleWatch;
 use super::incident::{Incident, JudgedEnd, SeenBefore};
 use super::incident_book::{IncidentBook, IncidentChange};
-use super::rules;
 use super::verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::probe_result::ServerHealth;
@@ -306,7 +306,7 @@ fn case<'a>(event: &'a JudgedEnd, watch: &'a EnsembleWatch, now: Timestamp) -> E
 }
 
 fn judge(event: &JudgedEnd, watch: &EnsembleWatch, now: Timestamp) -> Diagnosed {
-    rules::diagnose(case(event, watch, now))
+    cause_rules::diagnose(case(event, watch, now))
 }
 
 /// Whether a later verdict on the same end says more than the one before.

@@ -3,6 +3,7 @@
 
 pub mod cause_code;
 pub mod cause_meaning;
+mod cause_rules;
 pub mod close_burst;
 pub mod detail_word;
 pub mod diagnosis;
@@ -15,7 +16,6 @@ pub mod incident_book;
 pub mod latency_baseline;
 pub mod leader_history;
 pub mod path_sample;
-mod rules;
 pub mod server_details;
 pub mod server_sighting;
 pub mod server_watch;

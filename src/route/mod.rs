@@ -2,16 +2,18 @@
 
 mod claim_search;
 mod claim_step;
-mod passive_health;
 mod policy;
 mod roster;
 mod search_view;
 mod server_snapshot;
+mod unresponsive_to_clients;
 
 pub use claim_search::{ClaimSearch, LONGEST_OUT, RECHECK, SHORTEST_PATIENCE, SHORTEST_WAIT, claim_lasts};
 pub use claim_step::{ClaimStep, ClaimTerms, TurnedAway};
-pub use passive_health::{COMPLAINT_COUNTS, COMPLAINTS, PassiveHealth, ServerComplaint, ServerWork, UNANSWERED_COUNTS};
 pub use policy::{CandidateOrder, ConnectIntent, ServerCandidate, choose};
 pub use roster::{ServerEntry, ServerRoster};
 pub use search_view::EVIDENCE_SETTLES;
 pub use server_snapshot::{PROBE_FRESH, ServerSnapshot, UNREACHED_COUNTS, UNRESPONSIVE_AFTER};
+pub use unresponsive_to_clients::{
+    COMPLAINT_COUNTS, COMPLAINTS, ServerComplaint, ServerWork, UNANSWERED_COUNTS, UnresponsiveToClients,
+};

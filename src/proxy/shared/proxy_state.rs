@@ -26,7 +26,7 @@ use crate::ids::{ConnectionId, ServerId};
 use crate::observe::ProxyTelemetry;
 use crate::proxy::clock::Clock;
 use crate::proxy::network::name_lookup::ServerName;
-use crate::route::PassiveHealth;
+use crate::route::UnresponsiveToClients;
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::SessionTransition;
 use crate::state::TrafficState;
@@ -61,7 +61,7 @@ pub(in crate::proxy) struct ProxyState {
     activities: Vec<ServerActivity>,
     /// Sent after each probe of a server.
     probes: watch::Sender<()>,
-    passive_health: Mutex<PassiveHealth>,
+    unresponsive_to_clients: Mutex<UnresponsiveToClients>,
     /// The claims that are out.
     pub(in crate::proxy) claim_registry: Arc<ClaimRegistry>,
     heartbeats: ThreadHeartbeats,
@@ -87,7 +87,7 @@ impl ProxyState {
         let open_listeners = settings.listeners.iter().map(|_| watch::Sender::new(false)).collect();
         let probe_now = settings.servers.iter().map(|_| Notify::new()).collect();
         let activities = settings.servers.iter().map(|_| ServerActivity::default()).collect();
-        let passive_health = PassiveHealth::new(settings.servers.len());
+        let unresponsive_to_clients = UnresponsiveToClients::new(settings.servers.len());
         // The workers, and the thread beside the traffic.
         let heartbeats = ThreadHeartbeats::new(settings.workers.get() + 1);
         Self {
@@ -105,7 +105,7 @@ impl ProxyState {
             probe_now,
             activities,
             probes: watch::Sender::new(()),
-            passive_health: Mutex::new(passive_health),
+            unresponsive_to_clients: Mutex::new(unresponsive_to_clients),
             claim_registry: Arc::new(ClaimRegistry::new(room.left_claims)),
             heartbeats,
             connections: AtomicU64::new(1),

@@ -9,7 +9,7 @@ use super::open_connection::OpenConnection;
 use super::session_record::{SessionEnd, SessionRecord, SessionState};
 use super::shared_sessions::{SHARED_PAUSE, sharers};
 use super::unexplained_close::UnexplainedClose;
-use super::{CLAIMANT_HISTORY, SessionLedger, rules};
+use super::{CLAIMANT_HISTORY, SessionLedger, reason_rules};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::connection_end::{ConnectionEnd, UnansweredRequest};
 use crate::session::event::MovedCodeLocation;
@@ -232,7 +232,8 @@ impl SessionLedger {
         let (session, claim) = (open.session, open.claim);
         let own = Attachment { connection, claim, end: None };
         let unanswered: Vec<_> = refused.iter().cloned().collect();
-        let explanation = rules::refused_in_words(form, refused, self.record(session), &own, &self.ensemble, now);
+        let explanation =
+            reason_rules::refused_in_words(form, refused, self.record(session), &own, &self.ensemble, now);
         let Some(RefusalEvidence { evidence, claimed_by }) = explanation.refusal else { return };
         self.record_refusal(SessionMovedRefusal {
             session,

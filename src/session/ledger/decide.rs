@@ -6,7 +6,7 @@ use super::attachment::Attachment;
 use super::burst_cause::{BurstCause, BurstOutcome};
 use super::decision_queue::WaitsFor;
 use super::disconnect_burst::{DisconnectBurst, PROBE_BOUND};
-use super::rules::{self, RuleInput};
+use super::reason_rules::{self, RuleInput};
 use super::session_record::{SessionEnd, SessionRecord, SessionState};
 use super::unexplained_close::UnexplainedClose;
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -21,8 +21,8 @@ impl SessionLedger {
     pub(super) fn close_ended(&mut self, now: Timestamp, close: UnexplainedClose) {
         let (server, session, closing) = (close.claim.server, close.session, close.end.closing);
         // Most ends explain themselves, and so cost no wait and no entry in a queue.
-        let explanation = rules::at_once(self.input(&close));
-        let explained = explanation.is_some() || rules::has_own_reason(self.input(&close));
+        let explanation = reason_rules::at_once(self.input(&close));
+        let explained = explanation.is_some() || reason_rules::has_own_reason(self.input(&close));
         // Before the decision: an end counts for its server's burst whatever its own reason turns out to be.
         self.leave_server(&close, explanation.is_none(), explained, now);
         match explanation {
@@ -31,7 +31,7 @@ impl SessionLedger {
                 // The leader is asked too, because a server that drops its clients most often does so for want of
                 // one.
                 self.ensemble.request_probes_around(server, now);
-                for rival in rules::rival_servers(self.input(&close)) {
+                for rival in reason_rules::rival_servers(self.input(&close)) {
                     // Whether the server of a rival claim serves again decides whether a claim was carried out late.
                     self.ensemble.request_probe(rival, now);
                 }
@@ -87,9 +87,9 @@ impl SessionLedger {
         for connection in waiting {
             let Some((close, stage, due)) = self.queue.take(connection) else { continue };
             let explanation = match stage {
-                WaitsFor::Return(outcome) => rules::after_return(self.input(&close), outcome),
-                WaitsFor::Burst => rules::explained_by_sibling(self.input(&close)),
-                WaitsFor::Probe => rules::pushed_aside_unanswered(self.input(&close)),
+                WaitsFor::Return(outcome) => reason_rules::after_return(self.input(&close), outcome),
+                WaitsFor::Burst => reason_rules::explained_by_sibling(self.input(&close)),
+                WaitsFor::Probe => reason_rules::pushed_aside_unanswered(self.input(&close)),
             };
             match explanation {
                 Some(explanation) => self.decide(close, explanation),
@@ -124,10 +124,10 @@ impl SessionLedger {
         let Some((close, stage, _)) = self.queue.take(connection) else { return };
         let input = self.input(&close);
         let explanation = match stage {
-            WaitsFor::Probe => rules::after_probe(input),
-            WaitsFor::Burst => rules::after_burst(input, &BurstCause::Stays(BurstOutcome::UNKNOWN))
-                .unwrap_or_else(|| rules::without_return(input, BurstOutcome::UNKNOWN)),
-            WaitsFor::Return(outcome) => rules::without_return(input, outcome),
+            WaitsFor::Probe => reason_rules::after_probe(input),
+            WaitsFor::Burst => reason_rules::after_burst(input, &BurstCause::Stays(BurstOutcome::UNKNOWN))
+                .unwrap_or_else(|| reason_rules::without_return(input, BurstOutcome::UNKNOWN)),
+            WaitsFor::Return(outcome) => reason_rules::without_return(input, outcome),
         };
         self.decide(close, explanation);
     }
@@ -182,7 +182,7 @@ impl SessionLedger {
 
     fn resolve_after_burst(&mut self, connection: ConnectionId, cause: &BurstCause) {
         let Some((close, _, _)) = self.queue.take(connection) else { return };
-        if let Some(explanation) = rules::after_burst(self.input(&close), cause) {
+        if let Some(explanation) = reason_rules::after_burst(self.input(&close), cause) {
             return self.decide(close, explanation);
         }
         let paused = self.own_pauses.all().within(close.ended_at, Timestamp(u64::MAX));
@@ -194,7 +194,7 @@ impl SessionLedger {
     fn resolve_unanswered(&mut self, server: ServerId, connection: ConnectionId) {
         let Some((close, stage, due)) = self.queue.take(connection) else { return };
         if self.ensemble.get(server).is_some_and(|view| view.tells_about(close.claim.claimed_at, close.ended_at)) {
-            let explanation = rules::after_probe(self.input(&close));
+            let explanation = reason_rules::after_probe(self.input(&close));
             self.decide(close, explanation);
         } else {
             self.queue.put(close, stage, due);

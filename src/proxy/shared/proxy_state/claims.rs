@@ -60,7 +60,7 @@ impl ProxyState {
 
     /// Files what a client met at a server.
     pub(in crate::proxy) fn complain(&self, server: ServerId, complaint: ServerComplaint, client: SocketAddr) {
-        let mut health = lock(&self.passive_health);
+        let mut health = lock(&self.unresponsive_to_clients);
         health.complain(server, complaint, client.ip(), self.clock.now());
     }
 
@@ -72,7 +72,7 @@ impl ProxyState {
         }
         let work: Vec<_> = self.activities.iter().map(ServerActivity::work).collect();
         // All servers at once: one is set aside only in comparison with what the others did meanwhile.
-        let aside = lock(&self.passive_health).set_aside(&work, now);
+        let aside = lock(&self.unresponsive_to_clients).set_aside(&work, now);
         for ((place, activity), aside) in self.activities.iter().enumerate().zip(aside) {
             if activity.is_set_aside() != aside {
                 activity.set_aside(aside);

@@ -36,7 +36,7 @@ struct FiledComplaint {
 
 /// What speaks against each server: the complaints of its clients.
 #[derive(Clone, Debug)]
-pub struct PassiveHealth {
+pub struct UnresponsiveToClients {
     servers: Vec<VecDeque<FiledComplaint>>,
 }
 
@@ -49,7 +49,7 @@ pub struct ServerWork {
     pub answered_at: Option<Timestamp>,
 }
 
-impl PassiveHealth {
+impl UnresponsiveToClients {
     /// Nothing is known of this many servers.
     pub fn new(servers: usize) -> Self {
         Self { servers: vec![VecDeque::new(); servers] }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_server_that_gives_nothing_while_another_does_is_set_aside_for_a_while() {
-        let mut health = PassiveHealth::new(3);
+        let mut health = UnresponsiveToClients::new(3);
         health.complain(A, ServerComplaint::NoSession, client(1), at(10));
         let others_give = works([0, 8, 0], [0; 3]);
         assert_eq!(health.set_aside(&others_give, at(11)), [true, false, false]);
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn one_that_answers_no_requests_is_judged_by_answers() {
-        let mut health = PassiveHealth::new(3);
+        let mut health = UnresponsiveToClients::new(3);
         health.complain(A, ServerComplaint::NoAnswer, client(1), at(10));
         assert_eq!(health.set_aside(&works([11, 11, 11], [9, 10, 0]), at(12)), [true, false, false]);
         assert_eq!(health.set_aside(&works([0; 3], [11, 11, 0]), at(12)), [false; 3]);
@@ -142,21 +142,21 @@ mod tests {
 
     #[test]
     fn at_most_half_are_set_aside_the_worst_first() {
-        let mut health = PassiveHealth::new(3);
+        let mut health = UnresponsiveToClients::new(3);
         for (server, clients) in [(0, 1..=1), (1, 2..=3), (2, 4..=4)] {
             for number in clients {
                 health.complain(ServerId(server), ServerComplaint::NoSession, client(number), at(10));
             }
         }
         assert_eq!(health.set_aside(&works([0, 0, 5], [0; 3]), at(11)), [false, true, false]);
-        let mut alone = PassiveHealth::new(1);
+        let mut alone = UnresponsiveToClients::new(1);
         alone.complain(A, ServerComplaint::NoSession, client(1), at(10));
         assert_eq!(alone.set_aside(&works([0, 5, 5], [0; 3])[..1], at(11)), [false]);
     }
 
     #[test]
     fn a_client_counts_once_a_minute_and_memory_is_bounded() {
-        let mut health = PassiveHealth::new(2);
+        let mut health = UnresponsiveToClients::new(2);
         for second in 0..59 {
             health.complain(A, ServerComplaint::NoSession, client(1), at(second));
         }
