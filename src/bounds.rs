@@ -7,6 +7,7 @@ mod quantity;
 
 use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
 use crate::control::connection_control;
+use crate::diagnose::risk::risk_book;
 use crate::diagnose::{
     diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
 };
@@ -23,7 +24,7 @@ use crate::proxy::{connection, relay};
 use crate::route;
 use crate::session::ledger::{self, controller_roles, decision_queue, retention};
 use crate::session::{connection_end, inspector, own_pause as known_pauses, path_ring, pending, short_path, watches};
-use crate::state::readers;
+use crate::state::{readers, risk_state};
 pub use quantity::BoundQuantity;
 
 /// Resident bytes that zoogate may need whatever it carries.
@@ -293,6 +294,21 @@ bounds! {
     "causes of ended connections" [kept: count diagnosis::CAUSES_KEPT]
         "the newest {kept}",
         "`/api/connections`";
+    "risks that stand" [open: count risk_book::RISKS_OPEN]
+        "{open}; further ones are counted only",
+        "`/api/risks`, `zoogate_dropped_total{queue=\"risks\"}`";
+    "risks that went out" [past: count risk_book::RISKS_PAST]
+        "the newest {past}",
+        "`/api/risks`, log";
+    "sessions without a connection that are watched for a risk" [away: count risk_book::AWAY_WATCHED]
+        "{away}; further ones are counted only",
+        "`zoogate_dropped_total{queue=\"watched_absences\"}`";
+    "outages of clients by which timeouts are measured" [kept: count risk_book::OUTAGES_KEPT]
+        "the newest {kept}",
+        "`timeout_advice` of `/api/sessions/ID`";
+    "registrations that met a node and wait for its owner" [waiting: count risk_state::REGISTRATIONS]
+        "the newest {waiting}",
+        "";
     "one direction stays open after the other has ended" [linger: time relay::LINGER]
         "{linger} without a byte",
         "`zoogate_connection_ends_total`";

@@ -24,6 +24,12 @@ impl SessionId {
         self.0 == 0
     }
 
+    /// Whether it can be a session when it stands in a `Stat` as `ephemeralOwner`: 0 is no owner, and containers and
+    /// nodes with a time to live use numbers of their own there (`EphemeralType`).
+    pub fn may_own_nodes(self) -> bool {
+        self.0 != 0 && self.0 != i64::MIN && self.born_on() != 0xff
+    }
+
     /// The myid of the server that created the session; standalone servers use 1 whatever their myid.
     pub fn born_on(self) -> u8 {
         (self.0 >> 56) as u8

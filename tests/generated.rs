@@ -9,6 +9,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use zoogate::cli::Arguments;
 use zoogate::diagnose::CauseCode;
+use zoogate::diagnose::risk::RiskCode;
 use zoogate::observe::exposition::catalog::CATALOG;
 use zoogate::session::verdict::{EndReason, Evidence};
 
@@ -78,6 +79,14 @@ fn causes() -> String {
     table
 }
 
+fn risks() -> String {
+    let mut table = String::from("| risk | what it means | what to do |\n|---|---|---|\n");
+    for risk in RiskCode::ALL {
+        let _ = writeln!(table, "| `{}` | {} | {} |", risk.label(), risk.meaning(), risk.advice());
+    }
+    table
+}
+
 fn evidence() -> String {
     let mut table = String::from("| evidence | what was seen |\n|---|---|\n");
     for evidence in Evidence::ALL {
@@ -111,6 +120,7 @@ fn tables_of_the_readme() {
         ("reasons", reasons()),
         ("causes", causes()),
         ("evidence", evidence()),
+        ("risks", risks()),
         ("settings", zoogate::config::settings_table()),
         ("metrics", metrics()),
         ("bounds", bounds()),

@@ -20,8 +20,8 @@ use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
     ApiList, ApiWord, ConnectionList, DisconnectRequest, EnsembleView, IncidentList, IncidentView, ListParameters,
-    LivenessAnswer, LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, ServerList, SessionDetail,
-    SessionList,
+    LivenessAnswer, LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, RiskList, ServerList,
+    SessionDetail, SessionList,
 };
 use crate::control::ConnectionControl;
 use crate::ids::SessionId;
@@ -50,6 +50,7 @@ pub(super) fn routes(
         .route(EnsembleView::PATH, get(ensemble))
         .route(ConnectionList::PATH, get(connections))
         .route(IncidentList::PATH, get(incidents))
+        .route(RiskList::PATH, get(risks))
         .route(&IncidentView::path("{id}"), get(incident))
         .route(&DisconnectRequest::path("{connection}"), post(disconnect))
         .route(LogLevelRequest::PATH, get(log_level).put(set_log_level))
@@ -157,6 +158,13 @@ async fn incidents(
     api.list(query, views::INCIDENT_FILTERS, views::incidents).await
 }
 
+async fn risks(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListParameters>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::RISK_FILTERS, views::risks).await
+}
+
 async fn incident(State(api): State<ApiState>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let wrong = |_| ApiError::bad_request("the path names no incident", format!("{id:?} is not a number"));
     let id: u64 = id.parse().map_err(wrong)?;
@@ -193,7 +201,7 @@ async fn set_log_level(
 async fn no_such_path() -> ApiError {
     let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
                   /api/session-moved, /api/servers, /api/ensemble, /api/connections, /api/connections/N/disconnect, \
-                  /api/incidents, /api/incidents/N and /api/log-level";
+                  /api/incidents, /api/incidents/N, /api/risks and /api/log-level";
     ApiError::not_found("there is no such path", reason)
 }
 

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionView, IncidentView, MoveView, RefusalView, ServerView, SessionView};
+use super::{ConnectionView, IncidentView, MoveView, RefusalView, RiskView, ServerView, SessionView};
 
 /// A list of the API.
 pub trait ApiList: DeserializeOwned {
@@ -48,6 +48,7 @@ lists! {
     RefusalList: "/api/session-moved" session_moved RefusalView, "The newest refusals of moved sessions, in order of time.";
     ServerList: "/api/servers" servers ServerView, "The servers, in configured order.";
     IncidentList: "/api/incidents" incidents IncidentView, "Incidents, newest first.";
+    RiskList: "/api/risks" risks RiskView, "What may soon be lost and what nearly was, newest first.";
     ConnectionList: "/api/connections" connections ConnectionView, "Connections, newest first.";
 }
 

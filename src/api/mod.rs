@@ -12,6 +12,7 @@ mod incident;
 mod list;
 mod moment;
 mod moves;
+mod risk;
 mod server;
 mod session;
 mod session_detail;
@@ -27,11 +28,14 @@ pub use incident::{
     ActionView, CauseView, CompletenessView, EndCauseView, EvidenceView, ImpactView, IncidentView, LostOperationView,
     OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
-pub use list::{ApiList, ConnectionList, IncidentList, ListParameters, MoveList, RefusalList, ServerList, SessionList};
+pub use list::{
+    ApiList, ConnectionList, IncidentList, ListParameters, MoveList, RefusalList, RiskList, ServerList, SessionList,
+};
 pub use moment::{
     ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, SeenTime, SentTime, SinceTime, UntilTime,
 };
 pub use moves::{MoveView, RefusalView};
+pub use risk::{HeartbeatView, RiskView, TimeoutAdviceView};
 pub use server::{NamedServer, ServerView};
 pub use session::{SessionView, WatchesView};
 pub use session_detail::{

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ApiWord, AtTime, AttachedTime, FactView, MoveView, NamedServer, RefusalView, RequestView, SessionView};
+use super::{
+    ApiWord, AtTime, AttachedTime, FactView, HeartbeatView, MoveView, NamedServer, RefusalView, RequestView,
+    SessionView, TimeoutAdviceView,
+};
 
 /// One session.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +22,12 @@ pub struct SessionDetail {
     pub forgotten: u32,
     /// How long operations took.
     pub latency: LatencyByClass,
+    /// How long both sides have been silent; null without a connection.
+    #[serde(default)]
+    pub heartbeat: Option<HeartbeatView>,
+    /// How its timeout fits what was seen; null where that is not known.
+    #[serde(default)]
+    pub timeout_advice: Option<TimeoutAdviceView>,
 }
 
 impl SessionDetail {

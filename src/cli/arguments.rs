@@ -126,6 +126,13 @@ pub enum Command {
         asking: QueryOptions,
     },
 
+    /// List what may soon be lost, and what nearly was: sessions near their timeout, nodes of older sessions.
+    ///
+    /// A session is at risk when one side has been silent, or the session has had no connection, for half of its timeout.
+    /// STATE is `open`, `passed` when nothing was lost, or `lost`. `zoogate explain` says what each risk means.
+    #[command(after_help = ASKING)]
+    Risks(ListOptions),
+
     /// Disconnect a client: end one connection, or all open connections of a session. The client reconnects.
     ///
     /// Use it to move a client off a server, to free a connection that hangs, or to test how a client reconnects.

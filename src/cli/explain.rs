@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::CommandOutcome;
 use crate::diagnose::CauseCode;
+use crate::diagnose::risk::RiskCode;
 use crate::session::verdict::{EndReason, Evidence};
 
 /// The words that can be asked for.
@@ -13,6 +14,7 @@ pub(super) fn words() -> Vec<&'static str> {
         .map(|reason| reason.label())
         .chain(Evidence::ALL.iter().map(|evidence| evidence.label()))
         .chain(CauseCode::ALL.iter().map(|cause| cause.label()))
+        .chain(RiskCode::ALL.iter().map(|risk| risk.label()))
         .collect();
     // Some words name a reason and a cause.
     words.sort_unstable();
@@ -43,6 +45,12 @@ pub(super) fn explain(word: Option<&str>, out: &mut dyn Write) -> anyhow::Result
         for action in cause.actions() {
             writeln!(out, "    to do: {}: {}", action.text, action.why)?;
         }
+    }
+    if word.is_none() {
+        writeln!(out, "\nWhat may soon be lost (risk):\n")?;
+    }
+    for risk in RiskCode::ALL.iter().filter(|risk| asked(risk.label())) {
+        writeln!(out, "{}\n    {}\n    to do: {}", risk.label(), risk.meaning(), risk.advice())?;
     }
     Ok(CommandOutcome::Success)
 }

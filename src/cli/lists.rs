@@ -7,7 +7,7 @@ use super::admin_client::AdminClient;
 use super::arguments::ListOptions;
 use super::cell::CellValue as _;
 use super::table::{Column, TextTable};
-use crate::api::{ApiList, ConnectionList, IncidentList, MoveList, RefusalList, ServerList, SessionList};
+use crate::api::{ApiList, ConnectionList, IncidentList, MoveList, RefusalList, RiskList, ServerList, SessionList};
 
 /// How one list of the API is shown: a row for each element, and below it what it has to say in whole lines.
 pub(super) struct ListTable<L: ApiList> {
@@ -102,6 +102,20 @@ pub(super) const INCIDENTS: ListTable<IncidentList> = ListTable {
         ("MOVED", |one| one.impact.moved.cell()),
         ("EXPIRED", |one| one.impact.expired.cell()),
         ("UNANSWERED", |one| one.impact.unanswered.cell()),
+    ],
+    lines: |one| std::slice::from_ref(&one.summary),
+};
+
+pub(super) const RISKS: ListTable<RiskList> = ListTable {
+    columns: &[
+        ("RISK", |one| one.id.cell()),
+        ("SINCE", |one| one.at.at.cell()),
+        ("STATE", |one| one.state.cell()),
+        ("CODE", |one| one.code.cell()),
+        ("SESSION", |one| one.session.cell()),
+        ("IDENTITY", |one| one.identity.cell()),
+        ("CLIENT", |one| one.client.cell()),
+        ("SERVER", |one| one.server.server.cell()),
     ],
     lines: |one| std::slice::from_ref(&one.summary),
 };

@@ -76,6 +76,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Ensemble(asking) => ensemble::ensemble(asking, out),
         Command::Connections(list) => lists::CONNECTIONS.print(list, out),
         Command::Incidents(list) => lists::INCIDENTS.print(list, out),
+        Command::Risks(list) => lists::RISKS.print(list, out),
         Command::Incident { id, asking } => incident::incident(asking, *id, out),
         Command::Disconnect { target, asking } => disconnect::disconnect(asking, *target, out),
         Command::Explain { word } => explain::explain(word.as_deref(), out),

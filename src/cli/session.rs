@@ -11,7 +11,9 @@ use super::admin_client::AdminClient;
 use super::arguments::QueryOptions;
 use super::cell::{CellValue as _, in_line, members};
 use super::table::TextTable;
-use crate::api::{LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent};
+use crate::api::{
+    HeartbeatView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent, TimeoutAdviceView, UnknownEvent,
+};
 use crate::ids::SessionId;
 
 pub(super) fn session(asking: &QueryOptions, id: SessionId, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
@@ -53,11 +55,29 @@ fn values(detail: &SessionDetail) -> TextTable {
         server_bytes, moves, session_moved, last_zxid, watches, attached_at.attached_at, active_at.active_at,
     );
     shown.extend(members!(detail; forgotten));
+    let heartbeat = detail.heartbeat.as_ref().map(heartbeat);
+    let advice = detail.timeout_advice.as_ref().map(advice);
     let mut table = TextTable::without_titles();
     for (name, value) in shown {
         table.row([title(name), value.cell()]);
     }
+    table.row(["silent now".to_owned(), heartbeat.cell()]);
+    table.row(["timeout advice".to_owned(), advice.cell()]);
     table
+}
+
+/// How long both sides have been silent, in words.
+fn heartbeat(one: &HeartbeatView) -> String {
+    let owed = if one.owed { ", an answer is owed" } else { "" };
+    format!("client {} ms of {} ms, server {} ms{owed}", one.client_silent_ms, one.timeout_ms, one.server_silent_ms)
+}
+
+/// How the timeout fits what was seen, in words.
+fn advice(one: &TimeoutAdviceView) -> String {
+    let longest = one.longest_ms.map_or_else(String::new, |longest| format!(", the longest {longest} ms"));
+    let seen = format!("{} of {} outages lasted longer than the client bears{longest}", one.exceeded, one.outages);
+    let bear = one.would_bear_ms.map_or_else(String::new, |bear| format!("; {bear} ms would have borne all"));
+    format!("{} ({seen}{bear})", one.fit.replace('_', " "))
 }
 
 /// An event: when, what, its values, and its evidence in lines below.

@@ -16,6 +16,7 @@ pub mod incident_book;
 pub mod latency_baseline;
 pub mod leader_history;
 pub mod path_sample;
+pub mod risk;
 pub mod server_details;
 pub mod server_sighting;
 pub mod server_watch;

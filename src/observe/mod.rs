@@ -29,4 +29,4 @@ pub use storage::recorder::Recorder;
 pub use storage::single_writer_counter::SingleWriterCounter;
 pub use telemetry::{ProxyTelemetry, TelemetryScope};
 pub use wall_clock::WallClock;
-pub use wording::{EnsembleWording, FactWording, incident_summary};
+pub use wording::{EnsembleWording, FactWording, incident_summary, risk_summary};

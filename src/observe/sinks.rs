@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::exposition::event_counters::EventCounters;
 use super::logs::finding_log::FindingLog;
 use super::logs::incident_log::IncidentLog;
+use super::logs::risk_log::RiskLog;
 use super::storage::meters::MeterRegistry;
 use crate::diagnose::IncidentChange;
+use crate::diagnose::risk::RiskOutcome;
 use crate::session::transition::LedgerFinding;
 use crate::state::{ChangeSink, SinkOutcome, StateChange};
 
@@ -49,7 +51,11 @@ impl ChangeSink for CounterSink {
             StateChange::Found(finding) => self.count(finding),
             StateChange::Incident(IncidentChange::Closed, incident) => self.0.incident(incident.cause().code),
             StateChange::Caused(code) => self.0.caused(code),
-            StateChange::Incident(..) | StateChange::Forgotten(_) | StateChange::EnsembleChanged { .. } => {}
+            StateChange::Risk(risk) if risk.outcome == RiskOutcome::Open => self.0.risk(risk.code),
+            StateChange::Incident(..)
+            | StateChange::Risk(_)
+            | StateChange::Forgotten(_)
+            | StateChange::EnsembleChanged { .. } => {}
         }
         SinkOutcome::Taken
     }
@@ -61,11 +67,12 @@ impl ChangeSink for CounterSink {
 pub(super) struct LogSink {
     findings: Arc<FindingLog>,
     incidents: IncidentLog,
+    risks: RiskLog,
 }
 
 impl LogSink {
-    pub(super) fn new(findings: Arc<FindingLog>, incidents: IncidentLog) -> Self {
-        Self { findings, incidents }
+    pub(super) fn new(findings: Arc<FindingLog>, incidents: IncidentLog, risks: RiskLog) -> Self {
+        Self { findings, incidents, risks }
     }
 }
 
@@ -80,6 +87,10 @@ impl ChangeSink for LogSink {
             StateChange::EnsembleChanged { event, lasted } => self.findings.write_ensemble_change(&event, lasted),
             StateChange::Incident(change, incident) => {
                 let written = self.incidents.write(change, incident);
+                if written { SinkOutcome::Taken } else { SinkOutcome::Dropped }
+            }
+            StateChange::Risk(risk) => {
+                let written = self.risks.write(risk);
                 if written { SinkOutcome::Taken } else { SinkOutcome::Dropped }
             }
             _ => SinkOutcome::Taken,

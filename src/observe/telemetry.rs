@@ -17,6 +17,7 @@ use super::logs::finding_log::FindingLog;
 use super::logs::incident_log::IncidentLog;
 use super::logs::log_throttle::LogThrottle;
 use super::logs::logging::LogControl;
+use super::logs::risk_log::RiskLog;
 use super::sinks::{CounterSink, LogSink, MeterSink};
 use super::storage::claim_counts::ClaimCounts;
 use super::storage::counters::ServerCounters;
@@ -94,7 +95,11 @@ impl ProxyTelemetry {
         let finding_log = Arc::new(FindingLog::new(scope.servers.clone()));
         let sinks: Vec<Box<dyn ChangeSink>> = vec![
             Box::new(CounterSink::new(Arc::clone(&events))),
-            Box::new(LogSink::new(Arc::clone(&finding_log), IncidentLog::new(scope.servers.clone()))),
+            Box::new(LogSink::new(
+                Arc::clone(&finding_log),
+                IncidentLog::new(scope.servers.clone()),
+                RiskLog::new(scope.servers.clone()),
+            )),
             Box::new(MeterSink::new(Arc::clone(&meters))),
         ];
         let state = Arc::new(TrafficState::new(&scope.servers, scope.limits, sinks));

@@ -3,6 +3,7 @@
 mod ensemble;
 mod incident;
 mod phrases;
+mod risk;
 mod watch;
 
 use crate::ids::ServerId;
@@ -17,6 +18,7 @@ use crate::time::Timestamp;
 pub use ensemble::EnsembleWording;
 pub use incident::incident_summary;
 use phrases::{disconnected, full, in_flight, ms, refused, relative, request, unknown_version, words};
+pub use risk::risk_summary;
 
 /// The words for the facts about one server's connection.
 #[derive(Clone, Copy, Debug)]

@@ -17,6 +17,7 @@ use super::probe::details_prober::DetailsProber;
 use super::probe::loop_suspect::LoopSuspect;
 use super::probe::path_sampler::PathSampler;
 use super::probe::prober::Prober;
+use super::probe::risk_watcher::watch_risks;
 use super::shared::proxy_state::ProxyState;
 use super::worker::Worker;
 use crate::config::{ServerAddress, Settings};
@@ -168,6 +169,7 @@ impl Proxy {
         }
         let ticking = tokio::spawn(every(TICK, Arc::clone(proxy), ProxyState::tick));
         tokio::spawn(PathSampler::new(Arc::clone(proxy)).run());
+        tokio::spawn(watch_risks(Arc::clone(proxy)));
         tokio::spawn(host_monitor::monitor_host(Arc::clone(proxy), self.addresses()));
         // A relay sleeps while nothing moves, so a server that is silent would never wake it: it has to be woken from
         // here.

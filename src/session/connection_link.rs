@@ -46,6 +46,8 @@ impl ConnectionLink {
             | Event::Watch(_)
             | Event::Gap { .. }
             | Event::Untracked
+            | Event::NodeExists(_)
+            | Event::NodeOwned { .. }
             | Event::UnknownPart(_)
             | Event::Compressed
             | Event::Blocks { .. }

@@ -20,6 +20,12 @@ const NAMING_RECORDS: u8 = 16;
 /// Ephemeral creations in flight whose outcome is awaited for the session's identity.
 const HINTS_CAP: usize = 8;
 
+/// First replies of a connection in which the owners of nodes are looked at: a client that has just begun looks for
+/// what an earlier session of its own has left.
+const OWNERS_AT_FIRST: u8 = 32;
+/// Replies in which they are looked at behind a registration that met a node.
+const OWNERS_BEHIND: u8 = 8;
+
 /// The kind of a watch event for a deleted node.
 const DELETED: i32 = 2;
 
@@ -41,6 +47,8 @@ pub(super) struct Conversation {
     hints: Vec<SuccessHint>,
     /// Whether an identity was reported already.
     named: bool,
+    /// Replies whose `Stat` is still looked at for a node's owner.
+    owners_wanted: u8,
     /// How many of the [`NAMING_RECORDS`] are still to come.
     naming: u8,
     pub(super) closing: bool,
@@ -90,8 +98,25 @@ struct ReplyFrame {
     /// Results read of it.
     results: u32,
     failed: bool,
-    /// Whether it gives the name of a sequential node that was made.
-    names: bool,
+    /// What the record that is read of it says; None where it is a result or nothing is read.
+    tells: Option<ReplyRecord>,
+    /// The first result that said that a node exists: its place.
+    exists: Option<u32>,
+}
+
+impl ReplyFrame {
+    fn of(xid: Xid, request: Option<Pending>) -> Self {
+        Self { xid, request, results: 0, failed: false, tells: None, exists: None }
+    }
+}
+
+/// What one record of a reply that is no multi's says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ReplyRecord {
+    /// The name of a sequential node that was made.
+    Name,
+    /// The owner of the node that was asked for.
+    Owner,
 }
 
 impl Conversation {
@@ -102,13 +127,14 @@ impl Conversation {
             pings: PendingPings::default(),
             hints: Vec::new(),
             named: false,
+            owners_wanted: OWNERS_AT_FIRST,
             naming: NAMING_RECORDS,
             closing: false,
             fatal_error: None,
             reply_limit,
             long_reply: None,
             request: RequestFrame { head, len: 0, parts: 0 },
-            reply: ReplyFrame { xid: Xid(0), request: None, results: 0, failed: false, names: false },
+            reply: ReplyFrame::of(Xid(0), None),
         }
     }
 
@@ -127,6 +153,12 @@ impl Conversation {
         if let Some(chroot) = controller_chroot(path) {
             self.await_success(false, SuccessEvent::ControllerGone(ShortPath::new(chroot)));
         }
+    }
+
+    /// Whether more is wanted of a reply than that it came.
+    #[inline]
+    fn wants_reply(&self) -> bool {
+        self.owners_wanted > 0 || !self.hints.is_empty()
     }
 
     fn await_success(&mut self, sequential: bool, tells: SuccessEvent) {
@@ -155,13 +187,19 @@ impl Conversation {
         }
     }
 
-    /// Reports the identities that a request's success proves, or drops them with its failure.
+    /// Reports the identities that a request's success proves, or drops them with its failure. `exists` is the place of
+    /// the operation that failed because its node exists.
     #[cold]
-    fn settle_hints(&mut self, xid: Xid, success: bool, sink: &mut impl EventSink) {
-        let named = &mut self.named;
+    fn settle_hints(&mut self, xid: Xid, success: bool, exists: Option<u32>, sink: &mut impl EventSink) {
+        let (named, owners) = (&mut self.named, &mut self.owners_wanted);
         self.hints.retain(|hint| {
             match &hint.tells {
-                _ if hint.xid != xid || !success => {}
+                _ if hint.xid != xid => {}
+                SuccessEvent::Maker(identity) if !success && exists == Some(hint.part) && !hint.sequential => {
+                    *owners = (*owners).max(OWNERS_BEHIND);
+                    sink.on_event(Event::NodeExists(*identity));
+                }
+                _ if !success => {}
                 SuccessEvent::Maker(identity) => {
                     *named = true;
                     sink.on_event(Event::Identified(*identity));

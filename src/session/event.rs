@@ -5,7 +5,7 @@
 use super::RequestPath;
 use super::connection_end::ConnectionEnd;
 use super::identity::HolderIdentity;
-use crate::ids::{Xid, Zxid};
+use crate::ids::{SessionId, Xid, Zxid};
 use crate::time::Timestamp;
 use crate::wire::first_frame::ConnectionOpening;
 use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
@@ -93,6 +93,16 @@ pub enum Event<'a> {
     },
     /// The session's holder was recognised.
     Identified(HolderIdentity),
+    /// The session's holder wanted to register an ephemeral node that exists already: whom that node tells of.
+    NodeExists(HolderIdentity),
+    /// A reply's `Stat` named the session that owns an ephemeral node; only the first replies of a connection and those
+    /// behind a [`Event::NodeExists`] are looked at.
+    NodeOwned {
+        /// The node's path, perhaps cut at [`PATH_CAP`](crate::wire::PATH_CAP).
+        path: &'a [u8],
+        /// Its `ephemeralOwner`.
+        owner: SessionId,
+    },
     /// A node by which Kafka's controllers are known is gone.
     ControllerGone {
         /// The cluster's chroot.

@@ -51,6 +51,17 @@ impl HolderIdentity {
         Self::Broker { chroot: ShortPath::new(b""), number }
     }
 
+    /// The node that tells of it, as far as one does.
+    pub fn node(&self) -> ShortPath {
+        let below = |chroot: &ShortPath, rest: &str| ShortPath::new(&[chroot.as_bytes(), rest.as_bytes()].concat());
+        match self {
+            Self::Ephemeral(path) => *path,
+            Self::ClickHouse(server) => ShortPath::new(server.to_string().as_bytes()),
+            Self::Broker { chroot, number } => below(chroot, &format!("/brokers/ids/{number}")),
+            Self::Controller { chroot, .. } => below(chroot, "/controller"),
+        }
+    }
+
     /// What is left of it when it is a controller no longer.
     #[must_use]
     pub fn without_role(self) -> Self {

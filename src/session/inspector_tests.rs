@@ -29,6 +29,8 @@ impl EventSink for Words {
                 format!("moved {form} {path:?}")
             }
             Event::Identified(identity) => format!("identity {identity}"),
+            Event::NodeExists(identity) => format!("exists {identity}"),
+            Event::NodeOwned { path, owner } => format!("owner of {} {owner}", String::from_utf8_lossy(path)),
             Event::ControllerGone { chroot, watched } => {
                 format!("controller gone {:?} {watched}", String::from_utf8_lossy(chroot))
             }
@@ -692,4 +694,90 @@ fn a_watch_event_is_no_answer_to_a_request_of_its_number() {
     assert!(inspector.sink.0.contains(&"watch 3 /a".to_owned()), "{:?}", inspector.sink.0);
     inspector.read_server(Timestamp(7), &reply(-1, ErrorCode(-101)));
     assert!(inspector.is_idle());
+}
+
+#[test]
+fn a_registration_that_meets_a_node_says_so_and_names_whom_it_tells_of() {
+    let exists = ErrorCode::NODE_EXISTS;
+    let mut inspector = attached();
+    inspector.read_client(Timestamp(5), &create(1, OpCode::CREATE, "/brokers/ids/4", 1));
+    inspector.read_server(Timestamp(6), &reply(1, exists));
+    assert_eq!(inspector.sink.0.last().map(String::as_str), Some("exists broker-4"));
+
+    inspector.read_client(Timestamp(7), &kafka_multi(2, "/kafka/brokers/ids/5"));
+    let failed = JuteWriter::new().reply(2, 9, ErrorCode::OK).multi_header(-1, false, 0).int(0);
+    let failed = failed.multi_header(-1, false, exists.0).int(exists.0).multi_end().end().into_bytes();
+    failed.chunks(1).for_each(|byte| inspector.read_server(Timestamp(8), byte));
+    assert_eq!(inspector.sink.0.last().map(String::as_str), Some("exists broker-5 in /kafka"));
+
+    // Another operation of the multi failed, or for another reason: nothing is known of the node.
+    for (xid, first, second) in [(3, exists, ErrorCode(-2)), (4, ErrorCode::OK, ErrorCode::NO_AUTH)] {
+        inspector.sink.0.clear();
+        inspector.read_client(Timestamp(9), &kafka_multi(xid, "/kafka/brokers/ids/5"));
+        let failed = JuteWriter::new().reply(xid, 9, ErrorCode::OK).multi_header(-1, false, first.0).int(first.0);
+        let failed = failed.multi_header(-1, false, second.0).int(second.0).multi_end().end().into_bytes();
+        inspector.read_server(Timestamp(10), &failed);
+        assert!(!inspector.sink.0.iter().any(|word| word.starts_with("exists")), "{:?}", inspector.sink.0);
+    }
+}
+
+/// The reply to a read of a node with this owner; exists has no data.
+fn node(xid: i32, op: OpCode, owner: i64) -> Vec<u8> {
+    let reply = JuteWriter::new().reply(xid, 9, ErrorCode::OK);
+    let reply = if op == OpCode::GET_DATA { reply.buffer(b"data") } else { reply };
+    reply.stat(7, 1, owner, 4).end().into_bytes()
+}
+
+fn owners(inspector: &Inspector<Words>) -> Vec<&str> {
+    inspector.sink.0.iter().map(String::as_str).filter(|word| word.starts_with("owner")).collect()
+}
+
+#[test]
+fn the_owner_of_a_node_that_is_read_at_first_is_told_in_any_pieces() {
+    let ask = |xid, op| JuteWriter::new().request(xid, op).buffer(b"/latch/a").bool(true).end().into_bytes();
+    for op in [OpCode::GET_DATA, OpCode::EXISTS] {
+        for piece in [1, 7, 1_000] {
+            let mut inspector = attached();
+            inspector.read_client(Timestamp(5), &ask(1, op));
+            node(1, op, 0x0100_0000_0000_0abc).chunks(piece).for_each(|part| inspector.read_server(Timestamp(6), part));
+            assert_eq!(owners(&inspector), ["owner of /latch/a 0x100000000000abc"], "{op} in pieces of {piece}");
+            assert!(inspector.is_idle() && !inspector.is_opaque());
+        }
+    }
+    // No owner, a container, a node with a time to live.
+    for none in [0, i64::MIN, 0xff00_0000_0000_1388_u64 as i64] {
+        let mut inspector = attached();
+        inspector.read_client(Timestamp(5), &ask(1, OpCode::EXISTS));
+        inspector.read_server(Timestamp(6), &node(1, OpCode::EXISTS, none));
+        assert_eq!(owners(&inspector), [""; 0], "{none:#x}");
+    }
+    // A reply that is too short to hold one, or that cannot be read, is passed over.
+    for unreadable in [&[][..], &[0xff; 100]] {
+        for piece in [1, 9, 1_000] {
+            let mut inspector = attached();
+            inspector.read_client(Timestamp(5), &ask(1, OpCode::GET_DATA));
+            let odd = JuteWriter::new().reply(1, 9, ErrorCode::OK).int(-7).raw(unreadable).end().into_bytes();
+            odd.chunks(piece).for_each(|part| inspector.read_server(Timestamp(6), part));
+            inspector.read_client(Timestamp(7), &ask(2, OpCode::EXISTS));
+            inspector.read_server(Timestamp(8), &node(2, OpCode::EXISTS, 5));
+            assert!(!inspector.is_opaque() && inspector.is_idle(), "in pieces of {piece}");
+            assert_eq!(owners(&inspector), ["owner of /latch/a 0x5"]);
+        }
+    }
+}
+
+#[test]
+fn owners_are_looked_at_in_the_first_replies_and_behind_a_node_that_was_met() {
+    let mut inspector = attached();
+    let read = |inspector: &mut Inspector<Words>, xid| {
+        inspector.read_client(Timestamp(5), &get(xid, "/a"));
+        inspector.read_server(Timestamp(6), &node(xid, OpCode::GET_DATA, 5));
+    };
+    (1..=100).for_each(|xid| read(&mut inspector, xid));
+    assert_eq!(owners(&inspector).len(), 32);
+    inspector.sink.0.clear();
+    inspector.read_client(Timestamp(7), &create(101, OpCode::CREATE, "/brokers/ids/4", 1));
+    inspector.read_server(Timestamp(8), &reply(101, ErrorCode::NODE_EXISTS));
+    (102..=200).for_each(|xid| read(&mut inspector, xid));
+    assert_eq!(owners(&inspector).len(), 8);
 }

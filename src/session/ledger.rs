@@ -46,6 +46,7 @@ pub use session_record::{SessionEnd, SessionRecord, SessionState};
 pub use shared_sessions::SHARED_PAUSE;
 pub use unexplained_close::{RETURN_BOUND, UndecidedConnection};
 
+use super::identity::HolderIdentity;
 use super::own_pause::{ThreadPauses, ThreadPlace};
 use super::transition::{EndedConnection, LedgerFinding, SessionTransition};
 use super::verdict::{SessionMove, SessionMovedRefusal};
@@ -283,6 +284,11 @@ impl SessionLedger {
     /// The number (`myid`) of the server that new sessions were born on here; None before there was one.
     pub fn born_on(&self, server: ServerId) -> Option<u8> {
         self.ensemble.get(server)?.born_on
+    }
+
+    /// The latest session of a holder that keeps its name over its sessions.
+    pub fn holder(&self, identity: &HolderIdentity) -> Option<SessionId> {
+        self.holders.session(identity)
     }
 
     /// Where a session is, or was last.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::diagnose::risk::SessionRisk;
 use crate::diagnose::{CauseCode, EnsembleEvent, Incident, IncidentChange};
 use crate::ids::{ServerId, SessionId};
 use crate::session::ledger::OpenConnection;
@@ -44,6 +45,8 @@ pub enum StateChange<'a> {
     },
     /// An incident was opened, revised or closed.
     Incident(IncidentChange, &'a Incident),
+    /// A risk was seen, or went out.
+    Risk(&'a SessionRisk),
     /// A connection's end has its first cause.
     Caused(CauseCode),
     /// Something happened in the ensemble.

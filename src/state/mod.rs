@@ -7,12 +7,15 @@ mod answered_work;
 mod change_stream;
 mod diagnosis_state;
 pub(crate) mod readers;
+mod risk_changes;
+pub(crate) mod risk_state;
 mod rows;
 mod seeking;
 mod traffic_state;
 
 pub use answered_work::{AnsweredKinds, AnsweredWork};
 pub use change_stream::{ChangeSink, SinkDrops, SinkOutcome, StateChange};
+pub use risk_state::{LateConnection, NodeMeeting};
 pub use rows::{
     ConnectionKey, ConnectionRow, ConnectionSummary, PENDING, SeekingClient, SessionPlace, SessionRow, SessionTimeline,
 };

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::answered_work::AnsweredWork;
 use super::change_stream::{ChangeSink, ChangeStream, SinkDrops, StateChange};
 use super::diagnosis_state::DiagnosisState;
+use super::risk_state::RiskState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
 use crate::diagnose::{Diagnosis, EnsembleEvent, EnsembleWatch, PathSample, ServerDetails, ServerSighting};
@@ -34,6 +35,7 @@ pub struct TrafficState {
     /// The ensemble over time. Its lock is never taken together with the ledger's.
     watch: Mutex<EnsembleWatch>,
     diagnosis: DiagnosisState,
+    risks: RiskState,
     /// The servers as routes are chosen by them: what looks at them have shown.
     roster: ArcSwap<ServerRoster>,
     /// Client connections that are open towards each server.
@@ -80,6 +82,7 @@ impl TrafficState {
             ledger: Mutex::new(SessionLedger::new(limits)),
             watch: Mutex::new(EnsembleWatch::new(servers.len())),
             diagnosis: DiagnosisState::default(),
+            risks: RiskState::default(),
             roster: ArcSwap::from_pointee(ServerRoster::new(servers.iter().cloned())),
             loads: servers.iter().map(|_| AtomicU32::new(0)).collect(),
             answered: servers.iter().map(|_| Arc::default()).collect(),
@@ -167,6 +170,7 @@ impl TrafficState {
         loop {
             outcome.forgotten.iter().for_each(|session| self.changes.send(StateChange::Forgotten(*session)));
             outcome.findings.iter().for_each(|finding| self.changes.send(StateChange::Found(finding)));
+            self.risks.take(&outcome.findings);
             self.diagnosis.take(now, outcome.findings.drain(..), &self.watch, |change| self.changes.send(change));
             inquiries.append(&mut outcome.inquiries);
             if !outcome.more {
@@ -179,6 +183,14 @@ impl TrafficState {
     /// Reads of causes and incidents. Nothing is formatted meanwhile, for connections that end wait for it.
     pub fn with_diagnosis<T>(&self, read: impl FnOnce(&Diagnosis) -> T) -> T {
         self.diagnosis.with(read)
+    }
+
+    pub(super) fn risks(&self) -> &RiskState {
+        &self.risks
+    }
+
+    pub(super) fn tell(&self, change: StateChange<'_>) {
+        self.changes.send(change);
     }
 
     pub(super) fn ledger(&self) -> MutexGuard<'_, SessionLedger> {

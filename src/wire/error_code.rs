@@ -26,6 +26,8 @@ impl ErrorCode {
     pub const NO_NODE: Self = Self(-101);
     /// `NOAUTH`.
     pub const NO_AUTH: Self = Self(-102);
+    /// `NODEEXISTS`.
+    pub const NODE_EXISTS: Self = Self(-110);
     /// `SESSIONEXPIRED`.
     pub const SESSION_EXPIRED: Self = Self(-112);
     /// `INVALIDACL`.
@@ -143,6 +145,7 @@ mod tests {
             (ErrorCode::UNIMPLEMENTED, "UNIMPLEMENTED"),
             (ErrorCode::NO_NODE, "NONODE"),
             (ErrorCode::NO_AUTH, "NOAUTH"),
+            (ErrorCode::NODE_EXISTS, "NODEEXISTS"),
             (ErrorCode::SESSION_EXPIRED, "SESSIONEXPIRED"),
             (ErrorCode::INVALID_ACL, "INVALIDACL"),
             (ErrorCode::AUTH_FAILED, "AUTHFAILED"),

@@ -27,8 +27,16 @@ pub enum RecordField {
 
 use RecordField::{Acls, Flag, Int, Opaque, Skip, Strings, Text};
 
-/// Bytes of a `Stat`.
-const STAT: RecordField = Skip(68);
+/// Bytes of a reply's head.
+const REPLY_HEAD: u32 = 16;
+/// Bytes of a `Stat`: czxid, mzxid, ctime, mtime, version, cversion, aversion, ephemeralOwner, dataLength, numChildren,
+/// pzxid.
+const STAT_LEN: u32 = 68;
+/// Longest reply whose `Stat` is looked at for an owner, in bytes.
+const OWNER_WITHIN: u32 = 64 * 1024;
+const STAT: RecordField = Skip(STAT_LEN);
+const BEFORE_OWNER: RecordField = Skip(44);
+const BEHIND_OWNER: RecordField = Skip(STAT_LEN - 44 - 8);
 
 /// How to read what follows a head.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +45,8 @@ pub enum BodyPlan {
     Skip,
     /// One record of the given operation.
     Record(OpCode, &'static [RecordField]),
+    /// As [`BodyPlan::Record`], of a body that was passed over until now: one that cannot be read is passed over still.
+    Glance(OpCode, &'static [RecordField]),
     /// A sequence of `MultiHeader`s and sub-requests.
     MultiRequest,
     /// A sequence of `MultiHeader`s and results.
@@ -56,6 +66,22 @@ pub const EVENT_PLAN: BodyPlan = BodyPlan::Record(OpCode::NOTIFICATION, &[Int(0)
 
 /// The name of the node that was made, behind the reply's header.
 pub const CREATED_PLAN: BodyPlan = BodyPlan::Record(OpCode::CREATE, &[Text]);
+
+/// Where a `Stat` stands in the reply to exists and getData, read for its `ephemeralOwner` alone, which comes in two
+/// halves. None where a reply of this length has none, and where it is so long that it is no node by which anybody is
+/// registered.
+pub fn owner_plan(op: OpCode, reply_len: u32) -> Option<BodyPlan> {
+    match op {
+        _ if reply_len > OWNER_WITHIN => None,
+        OpCode::EXISTS if reply_len >= REPLY_HEAD + STAT_LEN => {
+            Some(BodyPlan::Glance(op, &[BEFORE_OWNER, Int(0), Int(1), BEHIND_OWNER]))
+        }
+        OpCode::GET_DATA if reply_len >= REPLY_HEAD + 4 + STAT_LEN => {
+            Some(BodyPlan::Glance(op, &[Opaque, BEFORE_OWNER, Int(0), Int(1), BEHIND_OWNER]))
+        }
+        _ => None,
+    }
+}
 
 /// The fields of a request, or of a sub-request inside a multi.
 pub(super) fn request_fields(op: OpCode) -> Option<&'static [RecordField]> {

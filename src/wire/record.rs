@@ -108,6 +108,8 @@ pub(super) struct RecordWalk {
     data_len: u32,
     items: u32,
     error: ErrorCode,
+    /// Whether a body that cannot be read is passed over.
+    is_glance: bool,
 }
 
 /// The bytes at hand: the chunk, and how many bytes the frame still has (here and in later chunks).
@@ -147,6 +149,7 @@ impl RecordWalk {
             data_len: 0,
             items: 0,
             error: ErrorCode::OK,
+            is_glance: false,
         }
     }
 
@@ -154,8 +157,9 @@ impl RecordWalk {
     pub(super) fn of(plan: BodyPlan) -> Option<Self> {
         match plan {
             BodyPlan::Skip => None,
-            BodyPlan::Record(op, fields) => {
+            BodyPlan::Record(op, fields) | BodyPlan::Glance(op, fields) => {
                 let mut walk = Self::new(MultiSeries::Single);
+                walk.is_glance = matches!(plan, BodyPlan::Glance(..));
                 walk.begin_record(op, fields, ErrorCode::OK);
                 Some(walk)
             }
@@ -173,6 +177,18 @@ impl RecordWalk {
     /// Walks on as far as the chunk reaches.
     #[inline]
     pub(super) fn walk<V: RecordVisitor>(
+        &mut self,
+        input: &mut WalkInput<'_>,
+        visitor: &mut V,
+    ) -> Result<WalkProgress, DecodeFault> {
+        match self.walk_on(input, visitor) {
+            Err(_) if self.is_glance => Ok(WalkProgress::Done),
+            progress => progress,
+        }
+    }
+
+    #[inline]
+    fn walk_on<V: RecordVisitor>(
         &mut self,
         input: &mut WalkInput<'_>,
         visitor: &mut V,

@@ -243,6 +243,7 @@ fn whole_frames<'a, F: FrameForm, V: RecordVisitor<Head = F::Head>>(
         match visitor.head(F::read(&head[LENGTH..]), len) {
             BodyPlan::Skip => {}
             BodyPlan::Record(op, fields) => read_record(op, fields, body, visitor)?,
+            BodyPlan::Glance(op, fields) => drop(read_record(op, fields, body, visitor)),
             plan @ (BodyPlan::MultiRequest | BodyPlan::MultiReply) => {
                 if let Some(mut walk) = RecordWalk::of(plan) {
                     walk.walk(&mut WalkInput { chunk: body, left: body.len() as u32 }, visitor)?;

@@ -11,6 +11,7 @@ mod keeper;
 mod parity;
 mod replicas;
 mod returning;
+mod risks;
 mod scenarios;
 mod soak;
 mod support;

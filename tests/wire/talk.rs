@@ -124,6 +124,8 @@ impl EventSink for Words {
                 format!("session moved, said in {form} to {refused:?}")
             }
             Event::Identified(identity) => format!("identity: {identity}"),
+            Event::NodeExists(identity) => format!("exists already: {identity}"),
+            Event::NodeOwned { path, owner } => format!("owner of {}: {owner}", text(path)),
             Event::ControllerGone { chroot, watched } => {
                 format!("controller gone: {} watched {watched}", text(chroot))
             }

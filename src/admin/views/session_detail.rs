@@ -4,8 +4,9 @@ use super::fact::facts;
 use super::moment::moment;
 use super::moves::{refusal, session_move};
 use super::request::request;
-use super::{named_server, sessions};
-use crate::api::{AttachView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent};
+use super::{named_server, risks, sessions};
+use crate::api::{AttachView, EndView, HeartbeatView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent};
+use crate::diagnose::risk::HeartbeatBudget;
 use crate::ids::SessionId;
 use crate::observe::{HistogramSnapshot, LatencyClass, ProxyTelemetry};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
@@ -43,7 +44,20 @@ pub(in crate::admin) fn session_detail(telemetry: &ProxyTelemetry, session: Sess
             write: latency(LatencyClass::Write),
             ping: latency(LatencyClass::Ping),
         },
+        heartbeat: current_heartbeat(telemetry, &session_detail),
+        timeout_advice: session_detail
+            .row
+            .timeout_ms
+            .map(|timeout_ms| risks::timeout_advice(telemetry, session, timeout_ms)),
     })
+}
+
+/// How long both sides of the session's connection have been silent.
+fn current_heartbeat(telemetry: &ProxyTelemetry, detail: &SessionTimeline) -> Option<HeartbeatView> {
+    let place = detail.record.placement().filter(|place| place.live)?;
+    let sample = telemetry.meters().heartbeat(detail.row.session, place.connection)?;
+    let budget = HeartbeatBudget::of(&sample, telemetry.state().risks_looked_at(), |_| std::time::Duration::ZERO);
+    Some(risks::heartbeat(&budget))
 }
 
 fn timeline(telemetry: &ProxyTelemetry, session_detail: &SessionTimeline) -> Vec<TimelineEvent> {

@@ -98,6 +98,10 @@ catalog! {
         "Incidents that are over, by cause.";
     INCIDENTS_OPEN: Gauge "zoogate_incidents_open" []
         "Incidents that are open now.";
+    RISKS: Counter "zoogate_risks_total" ["code"]
+        "Times that something was about to be lost: a session near its timeout, a node of an older session, two holders of one name.";
+    RISKS_OPEN: Gauge "zoogate_risks_open" ["code"]
+        "Risks that stand now, of those that are kept.";
     END_CAUSES: Counter "zoogate_end_causes_total" ["cause"]
         "Ended connections by the first cause that was found. `zoogate incident` has what it was revised to.";
     UNANSWERED: Counter "zoogate_unanswered_requests_total" ["server"]

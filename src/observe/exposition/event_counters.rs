@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::catalog::{self, Metric};
 use crate::diagnose::CauseCode;
+use crate::diagnose::risk::RiskCode;
 use crate::ids::ServerId;
 use crate::session::own_pause::AddedPause;
 use crate::session::probe_result::ServerHealth;
@@ -47,7 +48,17 @@ const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 7] = ["log", "findings", "sessions", "evicted_sessions", "claims", "left_claims", "incidents"];
+const QUEUES: [&str; 9] = [
+    "log",
+    "findings",
+    "sessions",
+    "evicted_sessions",
+    "claims",
+    "left_claims",
+    "incidents",
+    "risks",
+    "watched_absences",
+];
 /// The place of every word that a table does not have.
 const OTHER: &str = "other";
 
@@ -104,6 +115,7 @@ pub(in crate::observe) struct EventCounters {
     shared: CounterGrid,
     ends: CounterGrid,
     incidents: CounterGrid,
+    risks: CounterGrid,
     causes: CounterGrid,
     unanswered: CounterGrid,
     oversized: CounterGrid,
@@ -142,6 +154,7 @@ impl EventCounters {
             shared: grid(&catalog::SHARED_SESSIONS, &[]),
             ends: grid(&catalog::CONNECTION_ENDS, &[servers, &labels(EndReason::ALL)]),
             incidents: grid(&catalog::INCIDENTS, &[&labels(CauseCode::ALL)]),
+            risks: grid(&catalog::RISKS, &[&labels(RiskCode::ALL)]),
             causes: grid(&catalog::END_CAUSES, &[&labels(CauseCode::ALL)]),
             unanswered: grid(&catalog::UNANSWERED, &[servers]),
             oversized: grid(&catalog::OVERSIZED_FRAMES, &[servers]),
@@ -272,6 +285,11 @@ impl EventCounters {
         self.incidents.add(&[cause as usize], 1);
     }
 
+    /// Something is at risk.
+    pub(in crate::observe) fn risk(&self, code: RiskCode) {
+        self.risks.add(&[code as usize], 1);
+    }
+
     /// A connection's end has its first cause.
     pub(in crate::observe) fn caused(&self, cause: CauseCode) {
         self.causes.add(&[cause as usize], 1);
@@ -331,7 +349,7 @@ mod tests {
             events.fault(DecodeFault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11, 12, 13]);
+            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &Errno::MFILE.into());
         });
@@ -353,6 +371,8 @@ mod tests {
             r#"zoogate_dropped_total{queue="claims"} 11"#,
             r#"zoogate_dropped_total{queue="left_claims"} 12"#,
             r#"zoogate_dropped_total{queue="incidents"} 13"#,
+            r#"zoogate_dropped_total{queue="risks"} 14"#,
+            r#"zoogate_dropped_total{queue="watched_absences"} 15"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
@@ -360,7 +380,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 19, "{counted:#?}");
+        assert_eq!(counted.len(), 21, "{counted:#?}");
     }
 
     #[test]

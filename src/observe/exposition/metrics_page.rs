@@ -10,6 +10,7 @@ use super::event_counters::{EventCounters, METADATA};
 use super::prometheus_text::{COARSE, FINE, PrometheusText};
 use super::session_series::{ClassHistograms, SeriesCandidate, SessionSeries};
 use crate::diagnose::Diagnosis;
+use crate::diagnose::risk::{RiskBook, RiskCode};
 use crate::ids::SessionId;
 use crate::lock::lock;
 use crate::observe::storage::claim_counts::ClaimCounts;
@@ -82,7 +83,18 @@ impl MetricsExporter {
         let unwatched = from.claims.unwatched();
         let incidents = from.state.with_diagnosis(Diagnosis::forgotten);
         let lines = from.dropped_lines;
-        let losses = [lines, losses.findings, losses.sessions, losses.evicted, losses.claimants, unwatched, incidents];
+        let risks = from.state.with_risks(RiskBook::losses);
+        let losses = [
+            lines,
+            losses.findings,
+            losses.sessions,
+            losses.evicted,
+            losses.claimants,
+            unwatched,
+            incidents,
+            risks.risks,
+            risks.away,
+        ];
         self.events.set_dropped(losses);
         for SinkDrops { sink, dropped } in from.state.sink_drops() {
             self.counter(&catalog::SINK_DROPS, &[sink], dropped);
@@ -185,6 +197,10 @@ impl MetricsExporter {
         }
         let open = from.state.with_diagnosis(Diagnosis::open_incidents);
         self.gauge(&catalog::INCIDENTS_OPEN, &[], open as f64);
+        let risks = from.state.with_risks(RiskBook::standing);
+        for (code, count) in RiskCode::ALL.iter().zip(risks) {
+            self.gauge(&catalog::RISKS_OPEN, &[code.label()], count as f64);
+        }
         self.gauge(&catalog::READY, &[], flag(from.state.unready().is_none()));
         self.gauge(&catalog::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     }

@@ -5,3 +5,4 @@ pub(crate) mod finding_log;
 pub(in crate::observe) mod incident_log;
 pub(crate) mod log_throttle;
 pub(crate) mod logging;
+pub(in crate::observe) mod risk_log;

@@ -4,11 +4,13 @@
 //! once there are some.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::histogram::LatencyHistogram;
 use super::histogram_snapshot::HistogramSnapshot;
 use super::single_writer_counter::SingleWriterCounter;
-use crate::ids::Zxid;
+use crate::diagnose::risk::HeartbeatSample;
+use crate::ids::{ConnectionId, ServerId, SessionId, Zxid};
 use crate::session::connection_end::ConnectionTraffic;
 use crate::session::watches::{WatchCounts, WatchKind};
 use crate::time::Timestamp;
@@ -54,16 +56,42 @@ pub struct ConnectionMeter {
     errors: SingleWriterCounter,
     client_bytes: SingleWriterCounter,
     server_bytes: SingleWriterCounter,
-    /// Nanoseconds since the epoch.
-    active_at: SingleWriterCounter,
+    /// When the client's last byte came, and the server's; nanoseconds since the epoch.
+    client_heard_at: SingleWriterCounter,
+    server_heard_at: SingleWriterCounter,
     last_zxid: AtomicI64,
     in_flight: AtomicU32,
     unanswered: AtomicU32,
+    /// Negotiated session timeout in milliseconds; 0 before the session was given.
+    timeout_ms: AtomicU32,
+    server: AtomicU32,
     watches: [AtomicU32; WatchKind::ALL.len()],
     latency: [LatencyHistogram; LatencyClass::ALL.len()],
 }
 
 impl ConnectionMeter {
+    /// The session was given by a server, with this timeout in milliseconds.
+    pub fn begin(&self, server: ServerId, timeout_ms: u32) {
+        self.server.store(server.index() as u32, Ordering::Relaxed);
+        self.timeout_ms.store(timeout_ms, Ordering::Relaxed);
+    }
+
+    /// The connection's signs of life; `session` and `connection` are whose it is.
+    pub fn heartbeat(&self, session: SessionId, connection: ConnectionId) -> HeartbeatSample {
+        let [client_heard_at, server_heard_at] =
+            [&self.client_heard_at, &self.server_heard_at].map(|heard_at| Timestamp(heard_at.get()));
+        HeartbeatSample {
+            session,
+            connection,
+            server: ServerId(self.server.load(Ordering::Relaxed) as u16),
+            client_heard_at,
+            server_heard_at,
+            timeout: Duration::from_millis(self.timeout_ms.load(Ordering::Relaxed).into()),
+            // Pings are not among those in flight; every request is answered, so who spoke last waits.
+            is_owed: client_heard_at > server_heard_at || self.in_flight.load(Ordering::Relaxed) > 0,
+        }
+    }
+
     /// Counts replies, of which `zxid` was the highest.
     #[inline]
     pub fn count_replies(&self, replies: u64, zxid: Zxid) {
@@ -90,7 +118,12 @@ impl ConnectionMeter {
     pub fn add_turn(&self, now: Timestamp, client_bytes: u64, server_bytes: u64, in_flight: u32) {
         self.client_bytes.add(client_bytes);
         self.server_bytes.add(server_bytes);
-        self.active_at.set(now.0);
+        if client_bytes > 0 {
+            self.client_heard_at.set(now.0);
+        }
+        if server_bytes > 0 {
+            self.server_heard_at.set(now.0);
+        }
         self.in_flight.store(in_flight, Ordering::Relaxed);
     }
 
@@ -115,7 +148,7 @@ impl ConnectionMeter {
             errors: self.errors.get(),
             client_bytes: self.client_bytes.get(),
             server_bytes: self.server_bytes.get(),
-            active_at: Timestamp(self.active_at.get()),
+            active_at: Timestamp(self.client_heard_at.get().max(self.server_heard_at.get())),
             last_zxid: Zxid(self.last_zxid.load(Ordering::Relaxed)),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             unanswered: self.unanswered.load(Ordering::Relaxed),

@@ -10,8 +10,10 @@ use smallvec::SmallVec;
 
 use super::histogram_snapshot::HistogramSnapshot;
 use super::meter::{ConnectionMeter, LatencyClass, MeterReading};
+use crate::diagnose::risk::HeartbeatSample;
 use crate::ids::{ConnectionId, SessionId};
 use crate::session::watches::WatchCounts;
+use crate::time::Timestamp;
 
 /// Meters by session.
 #[derive(Debug, Default)]
@@ -92,6 +94,26 @@ impl MeterRegistry {
     /// All of a session's numbers; None when it is not known.
     pub fn session(&self, session: SessionId) -> Option<SessionMeters> {
         self.sessions.get(&session).map(|entry| entry.meters())
+    }
+
+    /// The signs of life of every live connection that the test wants; it is shown each of them.
+    pub fn heartbeats<T>(&self, wanted: impl Fn(HeartbeatSample) -> Option<T>) -> Vec<T> {
+        let live = |entry: &MeterEntry, session: SessionId| -> SmallVec<[T; 1]> {
+            entry.live.iter().filter_map(|(connection, meter)| wanted(meter.heartbeat(session, *connection))).collect()
+        };
+        self.sessions.iter().flat_map(|entry| live(&entry, *entry.key())).collect()
+    }
+
+    /// When a session's client was heard last, over its live connections; None when it has none.
+    pub fn client_heard_at(&self, session: SessionId) -> Option<Timestamp> {
+        let entry = self.sessions.get(&session)?;
+        entry.live.iter().map(|(connection, meter)| meter.heartbeat(session, *connection).client_heard_at).max()
+    }
+
+    /// The signs of life of one live connection.
+    pub fn heartbeat(&self, session: SessionId, connection: ConnectionId) -> Option<HeartbeatSample> {
+        let entry = self.sessions.get(&session)?;
+        entry.live.iter().find(|(live, _)| *live == connection).map(|(_, meter)| meter.heartbeat(session, connection))
     }
 
     /// How many replies a session got, and its longest latency in nanoseconds; None when it is not known.

@@ -100,6 +100,8 @@ impl Recorder {
             | Event::Gap { .. }
             | Event::MoveRefused { .. }
             | Event::Identified(_)
+            | Event::NodeExists(_)
+            | Event::NodeOwned { .. }
             | Event::ControllerGone { .. }
             | Event::UnknownPart(_)
             | Event::Compressed

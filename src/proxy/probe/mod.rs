@@ -4,3 +4,4 @@ pub(crate) mod details_prober;
 pub(crate) mod loop_suspect;
 pub(crate) mod path_sampler;
 pub(crate) mod prober;
+pub(crate) mod risk_watcher;

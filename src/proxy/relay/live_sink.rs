@@ -15,6 +15,7 @@ use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation};
 use crate::session::transition::SessionTransition;
 use crate::session::verdict::RouteReason;
 use crate::session::{ConnectionLink, Inspector};
+use crate::state::NodeMeeting;
 use crate::time::Timestamp;
 use crate::wire::first_frame::ConnectionOpening;
 use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
@@ -150,6 +151,7 @@ impl LiveSink {
         self.session = Some(response.session);
         self.timeout_ms = u32::try_from(response.timeout_ms).unwrap_or(0);
         self.proxy.activity(self.link.server).gave(self.recorder.now());
+        self.recorder.meter().begin(self.link.server, self.timeout_ms);
         meters.begin(response.session, self.link.connection, Arc::clone(self.recorder.meter()));
     }
 
@@ -213,10 +215,21 @@ impl LiveSink {
                 }
                 self.proxy.telemetry.note_opening(server, client, opening);
             }
+            Event::NodeExists(names) => self.meet(NodeMeeting::Registered(names)),
+            Event::NodeOwned { path, owner } => self.meet(NodeMeeting::Read { path, owner }),
             _ => self.recorder.record(&event),
         }
         if let Some(transition) = self.link.transition(event) {
             self.proxy.apply(self.recorder.now(), transition);
+        }
+    }
+
+    /// The client met a node that may be an older session's of its own.
+    fn meet(&self, meeting: NodeMeeting<'_>) {
+        let (now, meters) = (self.recorder.now(), self.proxy.telemetry.meters());
+        let silent = |session| meters.client_heard_at(session).map(|heard_at| self.lasted(heard_at, now));
+        if let Some(session) = self.session {
+            self.proxy.state.note_meeting(now, session, meeting, silent);
         }
     }
 

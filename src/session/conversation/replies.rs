@@ -1,15 +1,15 @@
 //! The way down: replies are matched to their requests, results and watch events are reported, and what they say about
 //! the session's holder.
 
-use super::{BARE_REPLY, Conversation, DELETED, ReplyFrame, SHORTEST_EVENT, SHORTEST_NAME};
-use crate::ids::{Xid, Zxid};
+use super::{BARE_REPLY, Conversation, DELETED, ReplyFrame, ReplyRecord, SHORTEST_EVENT, SHORTEST_NAME};
+use crate::ids::{SessionId, Xid, Zxid};
 use crate::session::RequestPath;
 use crate::session::connection_end::{LongReply, UnansweredRequest};
 use crate::session::event::{Event, EventSink, MovedCodeLocation, RefusedRequest, Reply, WatchEvent};
 use crate::session::identity::controller_chroot;
 use crate::session::pending::{Pending, ReplyMatch};
 use crate::time::Timestamp;
-use crate::wire::layout::{CREATED_PLAN, EVENT_PLAN};
+use crate::wire::layout::{CREATED_PLAN, EVENT_PLAN, owner_plan};
 use crate::wire::{BodyPlan, DecodedRecord, ErrorCode, OpCode, RecordVisitor, ReplyHead};
 
 /// Reads the server's frames into the conversation.
@@ -121,11 +121,12 @@ impl<S: EventSink> ReplyReader<'_, S> {
     #[cold]
     fn unusual(&mut self, head: ReplyHead, request: Option<Pending>) -> BodyPlan {
         if head.error.is_ok() && request.is_some_and(|request| is_multi(request.op)) {
-            self.talk.reply = ReplyFrame { xid: head.xid, request, results: 0, failed: false, names: false };
+            self.talk.reply = ReplyFrame::of(head.xid, request);
             return BodyPlan::MultiReply;
         }
         if !self.talk.hints.is_empty() {
-            self.talk.settle_hints(head.xid, head.error.is_ok(), self.sink);
+            let exists = (head.error == ErrorCode::NODE_EXISTS).then_some(0);
+            self.talk.settle_hints(head.xid, head.error.is_ok(), exists, self.sink);
         }
         if is_fatal(head.error, head.zxid) {
             // The first one stays: what follows a fatal error is only its consequence.
@@ -143,9 +144,19 @@ impl<S: EventSink> ReplyReader<'_, S> {
     /// The reply to a create gave the node's name.
     #[cold]
     fn named(&mut self, path: &[u8]) {
-        self.talk.reply.names = false;
         self.talk.name_made(self.talk.reply.xid, 0, path);
-        self.talk.settle_hints(self.talk.reply.xid, true, self.sink);
+        self.talk.settle_hints(self.talk.reply.xid, true, None, self.sink);
+    }
+
+    /// The reply to a read gave the session that owns the node; most nodes have none.
+    #[cold]
+    fn owned(&mut self, halves: [i32; 2]) {
+        let owner = SessionId((i64::from(halves[0]) << 32) | i64::from(halves[1] as u32));
+        let talk = &*self.talk;
+        let path = talk.reply.request.as_ref().map_or(&[][..], |request| talk.pending.path(request));
+        if owner.may_own_nodes() && !path.is_empty() {
+            self.sink.on_event(Event::NodeOwned { path, owner });
+        }
     }
 
     /// A watch says that a node was deleted.
@@ -169,16 +180,24 @@ impl<S: EventSink> ReplyReader<'_, S> {
         !head.error.is_ok() || len < SHORTEST_EVENT || head.zxid != Zxid(-1)
     }
 
-    /// The answer to a request that may show who its client is.
+    /// The answer to a request that may show who its client is, or who owns a node.
     #[cold]
-    fn settle_reply(&mut self, xid: Xid, len: u32) -> BodyPlan {
+    fn settle_reply(&mut self, xid: Xid, len: u32, request: Pending) -> BodyPlan {
+        let wanted = &mut self.talk.owners_wanted;
+        if *wanted > 0 {
+            *wanted -= 1;
+            if let Some(plan) = owner_plan(request.op, len) {
+                self.talk.reply = ReplyFrame { tells: Some(ReplyRecord::Owner), ..ReplyFrame::of(xid, Some(request)) };
+                return plan;
+            }
+        }
         let named_by_reply = self.talk.hints.iter().any(|hint| hint.xid == xid && hint.sequential);
         if named_by_reply && len >= SHORTEST_NAME {
             self.talk.reply.xid = xid;
-            self.talk.reply.names = true;
+            self.talk.reply.tells = Some(ReplyRecord::Name);
             return CREATED_PLAN;
         }
-        self.talk.settle_hints(xid, true, self.sink);
+        self.talk.settle_hints(xid, true, None, self.sink);
         BodyPlan::Skip
     }
 
@@ -251,10 +270,12 @@ impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
             self.talk.pending.drop_first();
             return self.unusual(head, Some(request));
         }
-        self.talk.pending.drop_first();
-        if !self.talk.hints.is_empty() {
-            return self.settle_reply(head.xid, len);
+        if self.talk.wants_reply() {
+            let request = *request;
+            self.talk.pending.drop_first();
+            return self.settle_reply(head.xid, len, request);
         }
+        self.talk.pending.drop_first();
         BodyPlan::Skip
     }
 
@@ -268,8 +289,10 @@ impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
             self.sink.on_event(Event::Watch(WatchEvent { kind, state, path: record.path }));
             return;
         }
-        if self.talk.reply.names {
-            return self.named(record.path);
+        match self.talk.reply.tells.take() {
+            Some(ReplyRecord::Name) => return self.named(record.path),
+            Some(ReplyRecord::Owner) => return self.owned(record.ints),
+            None => {}
         }
         if !self.talk.hints.is_empty() {
             self.talk.name_made(self.talk.reply.xid, self.talk.reply.results, record.path);
@@ -277,6 +300,9 @@ impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
         let error = if record.op == OpCode::ERROR { ErrorCode(record.ints[0]) } else { record.error };
         self.sink.on_event(Event::Result { op: record.op, error });
         self.talk.reply.failed |= !error.is_ok();
+        if error == ErrorCode::NODE_EXISTS {
+            self.talk.reply.exists.get_or_insert(self.talk.reply.results);
+        }
         if self.talk.reply.results == 0 && error == ErrorCode::SESSION_MOVED {
             self.refused(MovedCodeLocation::Multi);
         }
@@ -290,9 +316,14 @@ impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
 
     #[inline]
     fn end(&mut self) {
-        if self.talk.reply.request.take().is_some() && !self.talk.hints.is_empty() {
-            let (xid, success) = (self.talk.reply.xid, !self.talk.reply.failed);
-            self.talk.settle_hints(xid, success, self.sink);
+        if self.talk.reply.request.take().is_none() {
+            return;
+        }
+        // What could not be read of a reply says nothing about the next one.
+        self.talk.reply.tells = None;
+        if !self.talk.hints.is_empty() {
+            let (xid, success, exists) = (self.talk.reply.xid, !self.talk.reply.failed, self.talk.reply.exists);
+            self.talk.settle_hints(xid, success, exists, self.sink);
         }
     }
 }

@@ -47,6 +47,11 @@ impl HolderSessions {
         self.0.insert(name?, session).filter(|former| *former != session)
     }
 
+    /// The session that a holder has, as far as its name lasts.
+    pub(super) fn session(&self, identity: &HolderIdentity) -> Option<SessionId> {
+        self.0.get(&lasting(Some(*identity))?).copied()
+    }
+
     /// A session of this identity is no longer remembered.
     pub(super) fn forget(&mut self, session: SessionId, identity: Option<HolderIdentity>) {
         if let Some(name) = lasting(identity)

@@ -88,6 +88,11 @@ impl Broker {
         self.process.as_ref().expect("the broker runs").signal(signal);
     }
 
+    /// Kills it, which closes its connections and leaves its session to expire.
+    pub(crate) fn kill9(&mut self) {
+        self.process.take().expect("the broker runs").kill();
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn sigterm(&mut self) {
         let mut process = self.process.take().expect("the broker runs");

@@ -1,0 +1,293 @@
+//! The risks that stand, and the newest of those that stood.
+//!
+//! It has no clock and looks nothing up: the driver tells it the connections' signs of life, what became of sessions that
+//! are away, and nodes that clients met.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use foldhash::quality::RandomState;
+
+use super::heartbeat_budget::HeartbeatBudget;
+use super::risk_code::RiskCode;
+use super::session_risk::{RiskDetail, RiskOutcome, RiskSubject, SessionRisk};
+use crate::ids::{ConnectionId, SessionId};
+use crate::time::Timestamp;
+
+/// Risks that stand and are kept; further ones are counted.
+pub const RISKS_OPEN: usize = 256;
+/// Risks that went out and are kept, the newest.
+pub const RISKS_PAST: usize = 256;
+/// Sessions without a connection that are watched; further ones are counted.
+pub const AWAY_WATCHED: usize = 2_048;
+/// Clients' silences and absences that are kept to measure timeouts by, the newest.
+pub const OUTAGES_KEPT: usize = 256;
+/// How long past its earliest expiry an owner's node may still be there: servers expire sessions a tick late.
+const EXPIRY_LATE: Duration = Duration::from_secs(4);
+
+/// A session that lost its connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AwaySession {
+    /// Its id.
+    pub session: SessionId,
+    /// Since when it has none.
+    pub since: Timestamp,
+    /// When its client was heard last.
+    pub heard_at: Timestamp,
+    /// Its timeout.
+    pub timeout: Duration,
+}
+
+impl AwaySession {
+    /// When it is at risk.
+    fn due(&self) -> Timestamp {
+        self.since.after(self.timeout / 2)
+    }
+}
+
+/// One that is watched.
+#[derive(Clone, Copy, Debug)]
+struct WatchedAway {
+    session: AwaySession,
+    /// Whether its risk was counted, told or not.
+    counted: bool,
+}
+
+/// What became of a session that is away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AwayState {
+    /// It has no connection still.
+    Away,
+    /// A connection carries it again.
+    Back,
+    /// It is over.
+    Over,
+}
+
+/// What could not be kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RiskLosses {
+    /// Risks that stood while there was no room.
+    pub risks: u64,
+    /// Sessions without a connection that were not watched.
+    pub away: u64,
+}
+
+/// Whose risk of which kind stands.
+type RiskKey = (RiskCode, SessionId);
+
+/// The risks.
+#[derive(Debug, Default)]
+pub struct RiskBook {
+    /// `len() <= RISKS_OPEN`
+    open: HashMap<RiskKey, (SessionRisk, Option<ConnectionId>), RandomState>,
+    /// `len() <= RISKS_PAST`
+    past: VecDeque<SessionRisk>,
+    /// In order of coming; `len() <= AWAY_WATCHED`.
+    away: VecDeque<WatchedAway>,
+    /// `len() <= OUTAGES_KEPT`
+    outages: VecDeque<(SessionId, Duration)>,
+    /// Risks seen so far, by code.
+    told: [u64; RiskCode::ALL.len()],
+    /// Risks that stand or went out since the driver asked.
+    changed: Vec<SessionRisk>,
+    losses: RiskLosses,
+    next_id: u64,
+}
+
+impl RiskBook {
+    /// A connection's side is late. Returns whether that is new.
+    pub fn late(
+        &mut self,
+        now: Timestamp,
+        code: RiskCode,
+        connection: ConnectionId,
+        budget: HeartbeatBudget,
+        subject: impl FnOnce() -> RiskSubject,
+        session: SessionId,
+    ) -> bool {
+        if let Some((risk, carrier)) = self.open.get_mut(&(code, session)) {
+            (risk.detail, *carrier) = (RiskDetail::Heartbeat(budget), Some(connection));
+            return false;
+        }
+        self.open(now, code, subject, session, RiskDetail::Heartbeat(budget), Some(connection))
+    }
+
+    /// A client met a node at risk. Returns whether that is new.
+    pub fn met(
+        &mut self,
+        now: Timestamp,
+        code: RiskCode,
+        session: SessionId,
+        detail: RiskDetail,
+        subject: impl FnOnce() -> RiskSubject,
+    ) -> bool {
+        !self.open.contains_key(&(code, session)) && self.open(now, code, subject, session, detail, None)
+    }
+
+    fn open(
+        &mut self,
+        now: Timestamp,
+        code: RiskCode,
+        subject: impl FnOnce() -> RiskSubject,
+        session: SessionId,
+        detail: RiskDetail,
+        connection: Option<ConnectionId>,
+    ) -> bool {
+        if self.open.len() >= RISKS_OPEN {
+            self.losses.risks += 1;
+            return false;
+        }
+        self.next_id += 1;
+        self.told[code as usize] += 1;
+        let (outcome, until) = (RiskOutcome::Open, None);
+        let risk = SessionRisk { id: self.next_id, code, subject: subject(), since: now, until, outcome, detail };
+        self.note_change(&risk);
+        self.open.insert((code, session), (risk, connection));
+        true
+    }
+
+    fn note_change(&mut self, risk: &SessionRisk) {
+        if self.changed.len() < RISKS_OPEN {
+            self.changed.push(risk.clone());
+        }
+    }
+
+    fn close(&mut self, now: Timestamp, key: RiskKey, outcome: RiskOutcome) {
+        let Some((mut risk, _)) = self.open.remove(&key) else { return };
+        (risk.until, risk.outcome) = (Some(now), outcome);
+        self.note_change(&risk);
+        if self.past.len() >= RISKS_PAST {
+            self.past.pop_front();
+        }
+        self.past.push_back(risk);
+    }
+
+    /// Connections whose side was late and whose state the driver is to tell.
+    pub fn late_connections(&self) -> Vec<(RiskKey, ConnectionId)> {
+        self.open.iter().filter_map(|(key, (_, connection))| Some((*key, (*connection)?))).collect()
+    }
+
+    /// A side that was late is in time again, or its connection has ended.
+    pub fn settle_late(&mut self, now: Timestamp, key: RiskKey, ended: bool) {
+        if let Some((risk, _)) = self.open.get(&key)
+            && let RiskDetail::Heartbeat(budget) = risk.detail
+            && key.0 == RiskCode::ClientSilent
+        {
+            let more = now.since(risk.since);
+            self.note_outage(key.1, budget.timeout / 2 + more);
+        }
+        self.close(now, key, if ended { RiskOutcome::Lost } else { RiskOutcome::Passed });
+    }
+
+    /// A session lost its connection.
+    pub fn lost_connection(&mut self, session: AwaySession) {
+        if self.away.len() >= AWAY_WATCHED {
+            self.losses.away += 1;
+            return;
+        }
+        self.away.push_back(WatchedAway { session, counted: false });
+    }
+
+    /// What became of the sessions that are away; `state` and `subject` look one up.
+    pub fn look_at_away(
+        &mut self,
+        now: Timestamp,
+        state: impl Fn(SessionId) -> AwayState,
+        subject: impl Fn(SessionId) -> RiskSubject,
+    ) {
+        let mut away = std::mem::take(&mut self.away);
+        away.retain_mut(|watched| {
+            let one = watched.session;
+            if one.due() > now {
+                return true;
+            }
+            let key = (RiskCode::SessionAway, one.session);
+            match state(one.session) {
+                AwayState::Away => {
+                    // Once: while there is no room, each further look would count it again.
+                    if !std::mem::replace(&mut watched.counted, true) {
+                        let detail = RiskDetail::Away { since: one.since, expires_at: one.heard_at.after(one.timeout) };
+                        self.open(now, key.0, || subject(one.session), one.session, detail, None);
+                    }
+                    true
+                }
+                AwayState::Back => {
+                    self.note_outage(one.session, now.since(one.since));
+                    self.close(now, key, RiskOutcome::Passed);
+                    false
+                }
+                AwayState::Over => {
+                    self.close(now, key, RiskOutcome::Lost);
+                    false
+                }
+            }
+        });
+        self.away = away;
+    }
+
+    /// Closes what concerns a node once its owner has gone, as `is_over` knows, or must have.
+    pub fn look_at_nodes(&mut self, now: Timestamp, is_over: impl Fn(SessionId) -> bool) {
+        let gone = self.open.iter().filter(|(key, (risk, _))| match &risk.detail {
+            RiskDetail::Node { owner, expires_at, .. } => {
+                let known = owner.is_some_and(&is_over) || is_over(key.1);
+                known || expires_at.is_some_and(|at| now >= at.after(EXPIRY_LATE))
+            }
+            RiskDetail::Heartbeat(_) | RiskDetail::Away { .. } => false,
+        });
+        let gone: Vec<RiskKey> = gone.map(|(key, _)| *key).collect();
+        for key in gone {
+            self.close(now, key, RiskOutcome::Passed);
+        }
+    }
+
+    fn note_outage(&mut self, session: SessionId, lasted: Duration) {
+        if self.outages.len() >= OUTAGES_KEPT {
+            self.outages.pop_front();
+        }
+        self.outages.push_back((session, lasted));
+    }
+
+    /// Silences and absences of a session's client that were seen, the newest.
+    pub fn outages(&self, session: SessionId) -> impl Iterator<Item = Duration> {
+        self.outages.iter().filter(move |(whose, _)| *whose == session).map(|(_, lasted)| *lasted)
+    }
+
+    /// All risks that are kept, newest first.
+    pub fn risks(&self) -> Vec<SessionRisk> {
+        let mut all: Vec<SessionRisk> = self.open.values().map(|(risk, _)| risk).chain(&self.past).cloned().collect();
+        all.sort_unstable_by_key(|risk| std::cmp::Reverse(risk.id));
+        all
+    }
+
+    /// How many stand, by code.
+    pub fn standing(&self) -> [u64; RiskCode::ALL.len()] {
+        let mut counts = [0; RiskCode::ALL.len()];
+        self.open.keys().for_each(|(code, _)| counts[*code as usize] += 1);
+        counts
+    }
+
+    /// How many were seen so far, by code.
+    pub fn told(&self) -> [u64; RiskCode::ALL.len()] {
+        self.told
+    }
+
+    /// What could not be kept.
+    pub fn losses(&self) -> RiskLosses {
+        self.losses
+    }
+
+    /// Risks that are new or went out since the last call.
+    pub fn take_changes(&mut self) -> Vec<SessionRisk> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Whether there is anything to look at.
+    pub fn is_waiting(&self) -> bool {
+        !self.open.is_empty() || !self.away.is_empty()
+    }
+}
+
+#[cfg(test)]
+#[path = "risk_book_tests.rs"]
+mod tests;

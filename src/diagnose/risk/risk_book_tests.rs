@@ -1,0 +1,119 @@
+use super::*;
+
+const SESSION: SessionId = SessionId(7);
+const CONNECTION: ConnectionId = ConnectionId(3);
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::ZERO.after(Duration::from_secs(seconds))
+}
+
+fn subject(session: SessionId) -> RiskSubject {
+    RiskSubject { session, server: None, client: None, identity: None }
+}
+
+fn budget(client: u64) -> HeartbeatBudget {
+    let [client_silent, timeout] = [client, 6].map(Duration::from_secs);
+    HeartbeatBudget { client_silent, server_silent: client_silent, is_owed: false, timeout }
+}
+
+fn late(book: &mut RiskBook, now: u64, session: SessionId, silent: u64) -> bool {
+    book.late(at(now), RiskCode::ClientSilent, CONNECTION, budget(silent), || subject(session), session)
+}
+
+fn outcomes(book: &RiskBook) -> Vec<(RiskCode, RiskOutcome)> {
+    book.risks().iter().map(|risk| (risk.code, risk.outcome)).collect()
+}
+
+#[test]
+fn a_late_client_is_told_once_and_its_silence_is_kept_when_it_is_back() {
+    let mut book = RiskBook::default();
+    assert!(late(&mut book, 10, SESSION, 3));
+    assert!(!late(&mut book, 11, SESSION, 4), "it stands already");
+    assert_eq!(book.standing()[RiskCode::ClientSilent as usize], 1);
+    assert_eq!(book.risks()[0].detail, RiskDetail::Heartbeat(budget(4)), "the numbers are the newest");
+    assert_eq!(book.late_connections(), [((RiskCode::ClientSilent, SESSION), CONNECTION)]);
+    book.settle_late(at(12), (RiskCode::ClientSilent, SESSION), false);
+    assert_eq!(outcomes(&book), [(RiskCode::ClientSilent, RiskOutcome::Passed)]);
+    assert_eq!(book.outages(SESSION).collect::<Vec<_>>(), [Duration::from_secs(5)]);
+    assert_eq!(book.outages(SessionId(8)).count(), 0);
+
+    assert!(late(&mut book, 20, SESSION, 3), "it is late again");
+    book.settle_late(at(23), (RiskCode::ClientSilent, SESSION), true);
+    assert_eq!(outcomes(&book)[0], (RiskCode::ClientSilent, RiskOutcome::Lost));
+    let told: Vec<RiskOutcome> = book.take_changes().iter().map(|risk| risk.outcome).collect();
+    assert_eq!(told, [RiskOutcome::Open, RiskOutcome::Passed, RiskOutcome::Open, RiskOutcome::Lost]);
+    assert_eq!((book.take_changes().len(), book.told()[RiskCode::ClientSilent as usize]), (0, 2));
+}
+
+#[test]
+fn a_session_that_is_away_is_at_risk_behind_half_of_its_timeout() {
+    for (became, outcome, outages) in
+        [(AwayState::Back, RiskOutcome::Passed, 1), (AwayState::Over, RiskOutcome::Lost, 0)]
+    {
+        let mut book = RiskBook::default();
+        let timeout = Duration::from_secs(6);
+        book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
+        book.look_at_away(at(12), |_| AwayState::Away, subject);
+        assert_eq!(outcomes(&book), []);
+        for now in [13, 14] {
+            book.look_at_away(at(now), |_| AwayState::Away, subject);
+            assert_eq!(outcomes(&book), [(RiskCode::SessionAway, RiskOutcome::Open)]);
+        }
+        assert_eq!(book.risks()[0].detail, RiskDetail::Away { since: at(10), expires_at: at(15) });
+        book.look_at_away(at(15), |_| became, subject);
+        assert_eq!((outcomes(&book), book.is_waiting()), (vec![(RiskCode::SessionAway, outcome)], false));
+        assert_eq!(book.outages(SESSION).count(), outages);
+    }
+}
+
+#[test]
+fn who_is_back_in_time_was_at_no_risk() {
+    let mut book = RiskBook::default();
+    let timeout = Duration::from_secs(6);
+    book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
+    book.look_at_away(at(13), |_| AwayState::Back, subject);
+    assert_eq!((outcomes(&book), book.is_waiting()), (vec![], false));
+}
+
+#[test]
+fn a_node_is_at_risk_until_its_owner_must_be_gone() {
+    let detail = |expires_at| RiskDetail::Node {
+        path: Box::new(crate::session::short_path::ShortPath::new(b"/a")),
+        owner: Some(SessionId(1)),
+        expires_at,
+    };
+    let code = RiskCode::OrphanEphemeral;
+    let mut book = RiskBook::default();
+    assert!(book.met(at(1), code, SESSION, detail(Some(at(10))), || subject(SESSION)));
+    assert!(!book.met(at(2), code, SESSION, detail(Some(at(10))), || subject(SESSION)));
+    book.look_at_nodes(at(13), |_| false);
+    assert_eq!(outcomes(&book), [(code, RiskOutcome::Open)]);
+    book.look_at_nodes(at(14), |_| false);
+    assert_eq!(outcomes(&book), [(code, RiskOutcome::Passed)]);
+
+    assert!(book.met(at(20), code, SESSION, detail(None), || subject(SESSION)));
+    book.look_at_nodes(at(1_000), |_| false);
+    assert_eq!(book.standing()[code as usize], 1, "nobody knows when");
+    book.look_at_nodes(at(1_001), |session| session == SessionId(1));
+    assert_eq!(book.standing()[code as usize], 0);
+}
+
+#[test]
+fn a_storm_stays_within_bounds_and_is_counted() {
+    let mut book = RiskBook::default();
+    let all = 3 * AWAY_WATCHED as i64;
+    for id in 1..=all {
+        let (since, timeout) = (at(10), Duration::from_secs(6));
+        book.lost_connection(AwaySession { session: SessionId(id), since, heard_at: since, timeout });
+    }
+    for now in 13..18 {
+        book.look_at_away(at(now), |_| AwayState::Away, subject);
+        book.take_changes();
+    }
+    assert_eq!((book.risks().len(), book.away.len()), (RISKS_OPEN, AWAY_WATCHED));
+    let losses = book.losses();
+    assert_eq!(losses, RiskLosses { risks: (AWAY_WATCHED - RISKS_OPEN) as u64, away: 2 * AWAY_WATCHED as u64 });
+    book.look_at_away(at(20), |_| AwayState::Back, subject);
+    assert_eq!((book.risks().len(), book.outages.len(), book.is_waiting()), (RISKS_PAST, OUTAGES_KEPT, false));
+    assert!(book.take_changes().len() <= RISKS_OPEN);
+}
