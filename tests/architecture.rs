@@ -8,7 +8,7 @@ mod code_lines;
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -19,6 +19,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("route", &["session", "wire", "text", "ids", "time"]),
     ("sim", &["route", "session", "wire", "text", "ids", "time"]),
     ("diagnose", &["route", "session", "wire", "text", "ids", "time"]),
+    ("doctor", &["diagnose", "config", "session", "text", "ids"]),
+    ("measure", &["doctor", "diagnose", "config", "session", "text", "ids"]),
     ("state", &["diagnose", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("observe", &["diagnose", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("control", &["session", "lock", "ids"]),
@@ -41,14 +43,14 @@ const LAYERS: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
-            "proxy", "admin", "api", "control", "observe", "sim", "diagnose", "config", "route", "session", "wire",
-            "text", "lock", "ids", "time",
+            "proxy", "admin", "api", "control", "observe", "measure", "doctor", "sim", "diagnose", "config", "route",
+            "session", "wire", "text", "lock", "ids", "time",
         ],
     ),
 ];
 
 /// Layers that take bytes and a timestamp and give back facts, nothing else.
-const PURE: [&str; 8] = ["ids", "time", "text", "wire", "session", "route", "sim", "diagnose"];
+const PURE: [&str; 9] = ["ids", "time", "text", "wire", "session", "route", "sim", "diagnose", "doctor"];
 
 /// What a pure layer must not mention.
 const IMPURE: [&str; 16] = [
@@ -77,7 +79,7 @@ const RESERVED: [(&str, &[&str]); 7] = [
     ("axum", &["admin"]),
     ("ureq", &["cli"]),
     ("TcpListener", &["proxy", "admin", "cli"]),
-    ("TcpStream", &["proxy", "admin", "cli"]),
+    ("TcpStream", &["proxy", "admin", "measure", "cli"]),
     ("println!", &["cli", "main"]),
 ];
 

@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::disconnect_target::DisconnectTarget;
+use super::doctor_options::DoctorOptions;
 use super::explain;
 use crate::api::ListParameters;
 use crate::config::{self, ConfigKeys, LogLevel};
@@ -57,6 +58,14 @@ pub enum Command {
     /// Exits with 1 if it is invalid, with 2 if it cannot be read.
     #[command(after_help = SOURCES)]
     Check(SettingsSource),
+
+    /// Look at a network, an ensemble and a client's settings, and say what to change. Needs no running zoogate.
+    ///
+    /// It looks the servers' names up, connects to them and asks them four-letter words for a few seconds; nothing is
+    /// written, and no session is made. Each finding has a code, says why it matters, what it can cause, and which setting
+    /// to change. Exits with 0 if all is in order, with 1 if something was found, with 2 if it could not look.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorOptions),
 
     /// Print the effective configuration, and which source set each key.
     ///
@@ -157,7 +166,7 @@ pub enum Command {
         asking: QueryOptions,
     },
 
-    /// Explain the reasons and kinds of evidence that lists and metrics show.
+    /// Explain the reasons and kinds of evidence that lists and metrics show, and the findings of the doctor.
     Explain {
         /// One word, such as lagging_server or xid_gap. Default: all.
         #[arg(value_parser = PossibleValuesParser::new(explain::words()), hide_possible_values = true)]
@@ -195,6 +204,16 @@ Examples:
   zoogate run --servers zk1,zk2,zk3 --mirror 127.0.0.1:2191        one address for each server
   zoogate run --listen 127.0.0.1:2191=zk1 --listen 127.0.0.1:2192=zk2
   zoogate run zoogate.toml --log-level debug";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  zoogate doctor --servers zk1,zk2,zk3
+  zoogate doctor --kafka server.properties            a broker's file: its servers, and its settings against theirs
+  zoogate doctor --servers zk1,zk2,zk3 --kafka env    the KAFKA_ variables of an image, such as in a pod
+  zoogate doctor --servers zk1,zk2,zk3 --session-timeout 18s --clients 200
+  zoogate doctor --admin 127.0.0.1:9180               the servers of a running zoogate, and what it measured
+
+The marks are ✓ in order, ! works but may surprise, ✗ does not work. `zoogate explain CODE` says what a code means.";
 
 const SOURCES: &str = "\
 Every setting is a flag (--probe-interval 2s), a variable (ZOOGATE_PROBE_INTERVAL=2s) and a key of the file \

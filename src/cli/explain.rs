@@ -5,6 +5,7 @@ use std::io::Write;
 use super::CommandOutcome;
 use crate::diagnose::CauseCode;
 use crate::diagnose::risk::RiskCode;
+use crate::doctor::DoctorCode;
 use crate::session::verdict::{EndReason, Evidence};
 
 /// The words that can be asked for.
@@ -15,6 +16,7 @@ pub(super) fn words() -> Vec<&'static str> {
         .chain(Evidence::ALL.iter().map(|evidence| evidence.label()))
         .chain(CauseCode::ALL.iter().map(|cause| cause.label()))
         .chain(RiskCode::ALL.iter().map(|risk| risk.label()))
+        .chain(DoctorCode::ALL.iter().map(|code| code.label()))
         .collect();
     // Some words name a reason and a cause.
     words.sort_unstable();
@@ -52,5 +54,24 @@ pub(super) fn explain(word: Option<&str>, out: &mut dyn Write) -> anyhow::Result
     for risk in RiskCode::ALL.iter().filter(|risk| asked(risk.label())) {
         writeln!(out, "{}\n    {}\n    to do: {}", risk.label(), risk.meaning(), risk.advice())?;
     }
+    if word.is_none() {
+        writeln!(out, "\nWhat the doctor found (code):\n")?;
+    }
+    for code in DoctorCode::ALL.iter().filter(|code| asked(code.label())) {
+        explain_finding(*code, out)?;
+    }
     Ok(CommandOutcome::Success)
+}
+
+fn explain_finding(code: DoctorCode, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (area, mark) = (code.area().label(), code.mark().sign());
+    writeln!(out, "{}\n    {mark} {area}: {}\n    why: {}", code.label(), code.meaning(), code.why())?;
+    if let Some(consequence) = code.consequence() {
+        writeln!(out, "    can cause: {consequence}")?;
+    }
+    if let Some(change) = code.change() {
+        let setting = code.setting().map_or_else(String::new, |setting| format!(" ({setting})"));
+        writeln!(out, "    to change: {change}{setting}")?;
+    }
+    Ok(())
 }

@@ -11,6 +11,9 @@ mod check;
 mod demo;
 mod disconnect;
 mod disconnect_target;
+mod doctor;
+mod doctor_options;
+mod doctor_page;
 mod ensemble;
 mod explain;
 mod incident;
@@ -67,6 +70,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Run(source) => run::run(source),
         Command::Demo { keep } => demo::demo(*keep, out),
         Command::Check(source) => check::check(source, out),
+        Command::Doctor(options) => doctor::doctor(options, out),
         Command::PrintConfig(source) => print_config::print_config(source, out),
         Command::Sessions(list) => lists::SESSIONS.print(list, out),
         Command::Session { id, asking } => session::session(asking, *id, out),

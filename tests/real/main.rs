@@ -5,6 +5,7 @@
 mod causes;
 mod clients;
 mod direct;
+mod doctor;
 mod golden;
 mod kafka_pair;
 mod keeper;

@@ -334,6 +334,20 @@ impl Ensemble {
         self.wait_mode(index);
     }
 
+    /// Adds lines to the configuration file of server `index`, which hold from its next start; the last of a key counts.
+    pub(crate) fn configure(&self, index: usize, lines: &str) {
+        let file = self.servers[index].arguments.last().expect("the configuration of a server");
+        let known = fs::read_to_string(file).expect("read the configuration of a server");
+        fs::write(file, format!("{known}{lines}\n")).expect("write the configuration of a server");
+    }
+
+    /// Has server `index` run another release from its next start.
+    pub(crate) fn change_version(&mut self, index: usize, version: Version) {
+        let arguments = &mut self.servers[index].arguments;
+        let place = arguments.iter().position(|argument| argument == "-cp").expect("a class path");
+        arguments[place + 1] = version.peer().class_path();
+    }
+
     /// Starts all servers after all were ended, and waits until they serve.
     pub(crate) fn restart_all(&mut self) {
         self.servers.iter_mut().for_each(Server::start);

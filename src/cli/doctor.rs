@@ -1,0 +1,157 @@
+//! `zoogate doctor`: what is wrong with a network, an ensemble and a client's settings, and what to change.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::admin_client::AdminClient;
+use super::doctor_options::DoctorOptions;
+use super::{CommandOutcome, doctor_page, source};
+use crate::api::{ApiList, EnsembleView, IncidentList, SessionList};
+use crate::config::{Period, ServerAddress};
+use crate::doctor::{
+    self, ClientSettings, ConnectReading, DoctorEvidence, DoctorFinding, DoctorMark, DoctorReport, KafkaSettings,
+    RunningMeasurement, RunningServer, RunningSession,
+};
+use crate::measure;
+use crate::text;
+
+/// Longest time of measuring.
+const LONGEST: Duration = Duration::from_hours(1);
+/// Sessions and incidents that a running zoogate is asked for.
+const MOST_ELEMENTS: usize = 10_000;
+
+pub(super) fn doctor(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
+    let running = options.admin.as_deref().map(ask_running).transpose()?;
+    let (client, read_findings) = client_settings(options)?;
+    let connect = client.as_ref().and_then(|client| client.connect.as_ref());
+    let of_client = connect.map(|connect| connect.addresses.clone()).unwrap_or_default();
+    let servers = servers(options, running.as_ref(), &of_client)?;
+    if servers.is_empty() && client.is_none() {
+        bail!("there is nothing to look at: give --servers, --kafka, --connect or --admin");
+    }
+    if servers.len() > measure::MOST_SERVERS {
+        bail!("{} servers are too many: {} at most", servers.len(), measure::MOST_SERVERS);
+    }
+    // What clients connect to beside the servers, such as zoogate itself.
+    let mut others: Vec<ServerAddress> = of_client.into_iter().filter(|address| !servers.contains(address)).collect();
+    others.dedup();
+    others.truncate(measure::MOST_SERVERS);
+    let all: Vec<ServerAddress> = servers.iter().chain(&others).cloned().collect();
+    let mut measured = measure::measure(&all, options.time.0.min(LONGEST)).context("cannot measure")?;
+    let entries = measured.split_off(servers.len());
+    let evidence =
+        DoctorEvidence { servers: measured, entries, client, read_findings, clients: options.clients, running };
+    let findings = doctor::judge(&evidence);
+    let all: Vec<_> = evidence.servers.iter().chain(&evidence.entries).cloned().collect();
+    let report = DoctorReport::of(&all, &findings);
+    if options.json {
+        writeln!(out, "{}", text::json(&serde_json::to_string_pretty(&report)?))?;
+    } else {
+        doctor_page::print(&report, &findings, out)?;
+    }
+    let is_fine = findings.iter().all(|finding| finding.mark() == DoctorMark::Ok);
+    Ok(if is_fine { CommandOutcome::Success } else { CommandOutcome::Negative })
+}
+
+/// The servers that are given, or those of a running zoogate, or those of the client.
+fn servers(
+    options: &DoctorOptions,
+    running: Option<&RunningMeasurement>,
+    of_client: &[ServerAddress],
+) -> anyhow::Result<Vec<ServerAddress>> {
+    if let Some(servers) = &options.servers {
+        return Ok(servers.servers.clone());
+    }
+    let Some(running) = running else {
+        let mut servers: Vec<ServerAddress> = Vec::new();
+        servers.extend(
+            of_client
+                .iter()
+                .enumerate()
+                .filter(|(at, one)| !of_client[..*at].contains(one))
+                .map(|(_, one)| one.clone()),
+        );
+        return Ok(servers);
+    };
+    let parsed = running.servers.iter().map(|server| server.server.parse());
+    parsed.collect::<Result<_, _>>().context("the servers of the running zoogate cannot be read")
+}
+
+/// The client's settings, and what reading them showed; None where nothing was said of a client.
+fn client_settings(options: &DoctorOptions) -> anyhow::Result<(Option<ClientSettings>, Vec<DoctorFinding>)> {
+    let millis = |period: Period| u64::try_from(period.0.as_millis()).unwrap_or(u64::MAX);
+    let (mut client, findings) = match options.kafka.as_deref() {
+        Some(from) => {
+            let (client, findings) = KafkaSettings::read(&kafka_entries(from)?, options.kafka_opts.as_deref());
+            (client, findings)
+        }
+        None => (ClientSettings::default(), Vec::new()),
+    };
+    let is_told = options.kafka.is_some()
+        || options.connect.is_some()
+        || options.session_timeout.is_some()
+        || options.connection_timeout.is_some()
+        || options.max_buffer.is_some();
+    if !is_told {
+        return Ok((None, findings));
+    }
+    if let Some(connect) = &options.connect {
+        client.connect = Some(ConnectReading::of(connect));
+    } else if let Some(servers) = options.servers.as_ref().filter(|_| options.kafka.is_none()) {
+        client.connect = Some(ConnectReading::of(&servers.to_string()));
+    }
+    client.session_timeout_ms = options.session_timeout.map(millis).or(client.session_timeout_ms);
+    client.connection_timeout_ms = options.connection_timeout.map(millis).or(client.connection_timeout_ms);
+    client.max_buffer = options.max_buffer.map(|size| size.0 as u64).or(client.max_buffer);
+    Ok((Some(client), findings))
+}
+
+/// A broker's settings: from a file, from standard input, or from variables.
+fn kafka_entries(from: &str) -> anyhow::Result<Vec<doctor::SettingEntry>> {
+    let bytes = match from {
+        "env" => {
+            let variables: Vec<_> = std::env::vars_os()
+                .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+                .collect();
+            return Ok(doctor::of_variables(&variables));
+        }
+        "-" => source::read_whole(io::stdin()).context("cannot read standard input")?,
+        path => File::open(path).and_then(source::read_whole).with_context(|| format!("cannot read {path}"))?,
+    };
+    doctor::of_properties(&bytes).with_context(|| format!("{from} is no file of properties"))
+}
+
+/// Asks a running zoogate for what it measured.
+fn ask_running(admin: &str) -> anyhow::Result<RunningMeasurement> {
+    let client = AdminClient::new(admin);
+    let limit = [("limit", MOST_ELEMENTS.to_string())];
+    let ensemble: EnsembleView = client.get(EnsembleView::PATH, &[])?.good()?;
+    let sessions: SessionList = client.get(SessionList::PATH, &limit)?.good()?;
+    let incidents: IncidentList = client.get(IncidentList::PATH, &limit)?.good()?;
+    let millis = |value: Option<i32>| value.and_then(|value| u64::try_from(value).ok());
+    Ok(RunningMeasurement {
+        servers: ensemble
+            .servers
+            .into_iter()
+            .map(|one| RunningServer {
+                server: one.server.server.unwrap_or_default(),
+                state: one.state.into_owned(),
+                bypassing: one.bypassing,
+                sent_again: one.path.map_or(0, |path| u64::from(path.retransmissions)),
+            })
+            .collect(),
+        sessions: sessions
+            .sessions
+            .iter()
+            .map(|one| RunningSession {
+                is_attached: one.state == "attached",
+                asked_ms: millis(one.requested_timeout_ms),
+                granted_ms: millis(one.timeout_ms),
+            })
+            .collect(),
+        causes: incidents.incidents.into_iter().map(|one| one.cause.code.into_owned()).collect(),
+    })
+}

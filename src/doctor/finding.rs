@@ -1,0 +1,134 @@
+//! One finding: its code, whom it is about, and the values that it was judged by.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::code::{DoctorCode, DoctorMark};
+use super::code_table::ITSELF;
+use crate::text::one_line;
+
+/// A value of a finding.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FindingValue {
+    /// A count.
+    Count(u64),
+    /// A time, in milliseconds.
+    Millis(f64),
+    /// A name, an address or a word. It may come from elsewhere: it is made harmless here already.
+    Word(String),
+}
+
+impl From<u64> for FindingValue {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<usize> for FindingValue {
+    fn from(count: usize) -> Self {
+        Self::Count(count as u64)
+    }
+}
+
+impl From<Duration> for FindingValue {
+    fn from(time: Duration) -> Self {
+        Self::Millis((time.as_secs_f64() * 10_000.0).round() / 10.0)
+    }
+}
+
+impl From<&str> for FindingValue {
+    fn from(word: &str) -> Self {
+        Self::Word(one_line(word).into_owned())
+    }
+}
+
+impl From<String> for FindingValue {
+    fn from(word: String) -> Self {
+        Self::from(word.as_str())
+    }
+}
+
+impl fmt::Display for FindingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Millis(millis) => millis.fmt(f),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+/// Something that was found, good or bad.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DoctorFinding {
+    /// What it is.
+    pub code: DoctorCode,
+    /// Whom it is about: a server, a setting, or empty for all servers together.
+    pub subject: String,
+    /// The values that it was judged by, each with its name.
+    pub values: Vec<(&'static str, FindingValue)>,
+}
+
+impl DoctorFinding {
+    /// A finding without values.
+    pub fn of(code: DoctorCode, subject: impl fmt::Display) -> Self {
+        Self { code, subject: one_line(&subject.to_string()).into_owned(), values: Vec::new() }
+    }
+
+    /// The same with one value more.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<FindingValue>) -> Self {
+        self.values.push((name, value.into()));
+        self
+    }
+
+    /// How it is to be taken.
+    pub fn mark(&self) -> DoctorMark {
+        self.code.mark()
+    }
+
+    /// The setting to change: that of its code, or the one that it is about itself.
+    pub fn setting(&self) -> Option<String> {
+        match self.code.setting() {
+            Some(ITSELF) => Some(self.subject.clone()),
+            other => other.map(str::to_owned),
+        }
+    }
+
+    /// The sentence of its code with the values in their places.
+    pub fn text(&self) -> String {
+        let (mut text, mut rest) = (String::new(), self.code.sentence());
+        while let Some((before, (name, behind))) =
+            rest.split_once('{').and_then(|(before, inner)| Some((before, inner.split_once('}')?)))
+        {
+            text.push_str(before);
+            match self.values.iter().find(|(known, _)| *known == name) {
+                Some((_, value)) => text.push_str(&value.to_string()),
+                None => text.push('?'),
+            }
+            rest = behind;
+        }
+        text.push_str(rest);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stand_in_the_sentence_and_are_harmless() {
+        let finding = DoctorFinding::of(DoctorCode::ServerRefuses, "zk1\u{1b}[2J:2181")
+            .with("address", "10.0.0.1:2181\n")
+            .with("failures", 3_usize)
+            .with("tries", 4_u64);
+        assert_eq!(finding.subject, "zk1\\u{1b}[2J:2181");
+        assert_eq!(finding.text(), "10.0.0.1:2181\\n refuses connections: 3 of 4 connects failed");
+        assert_eq!(FindingValue::from(Duration::from_micros(1_260)).to_string(), "1.3");
+        assert_eq!(
+            DoctorFinding::of(DoctorCode::ServerRefuses, "").text(),
+            "? refuses connections: ? of ? connects failed"
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! What names, connects and answers show.
+
+use std::time::Duration;
+
+use super::address_measurement::{AddressMeasurement, AttemptTimes, ServerMeasurement, answering};
+use super::code::DoctorCode;
+use super::finding::DoctorFinding;
+use crate::session::probe_result::ServerHealth;
+
+/// A look-up or an attempt that takes this long is slow: a lost first packet is sent again after a second.
+const SLOW_ONCE: Duration = Duration::from_secs(1);
+/// What is slow when it is usual, for a connect.
+const SLOW_CONNECT: Duration = Duration::from_millis(100);
+/// The same for an answer.
+const SLOW_ANSWER: Duration = Duration::from_millis(200);
+
+/// Judges the servers of the ensemble.
+pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
+    let mut findings = Vec::new();
+    for server in servers {
+        judge_server(server, &mut findings);
+    }
+    let found = |codes: &[DoctorCode]| findings.iter().any(|finding| codes.contains(&finding.code));
+    let mut fine = Vec::new();
+    let addresses: Vec<&AddressMeasurement> = servers.iter().flat_map(|server| &server.addresses).collect();
+    if !found(&[DoctorCode::NameUnresolved, DoctorCode::NameSlow]) && !servers.is_empty() {
+        let took = servers.iter().map(|server| server.lookup.took).max().unwrap_or_default();
+        fine.push(
+            DoctorFinding::of(DoctorCode::NamesResolve, "")
+                .with("names", servers.len())
+                .with("addresses", addresses.len())
+                .with("took_ms", took),
+        );
+    }
+    let answers = addresses.iter().all(|address| address.has_answered() && failures(address) == 0);
+    if answers && !addresses.is_empty() && servers.iter().all(|server| server.lookup.failure.is_none()) {
+        let tries: usize = addresses.iter().map(|address| address.answers.tries()).sum();
+        fine.push(DoctorFinding::of(DoctorCode::ServersAnswer, "").with("servers", servers.len()).with("tries", tries));
+    }
+    if !found(&[DoctorCode::ConnectSlow, DoctorCode::AnswerSlow]) && answering(servers).next().is_some() {
+        let longest = |of: fn(&AddressMeasurement) -> Option<Duration>| {
+            answering(servers).filter_map(|(_, address)| of(address)).max().unwrap_or_default()
+        };
+        fine.push(
+            DoctorFinding::of(DoctorCode::PathsQuick, "")
+                .with("connect_ms", longest(|address| address.connects.median()))
+                .with("connect_worst_ms", longest(|address| address.connects.worst()))
+                .with("answer_ms", longest(|address| address.answers.median()))
+                .with("answer_worst_ms", longest(|address| address.answers.worst())),
+        );
+    }
+    fine.extend(findings);
+    fine
+}
+
+/// Judges addresses that clients use beside the servers; only what is wrong is told.
+pub(super) fn judge_entries(entries: &[ServerMeasurement]) -> Vec<DoctorFinding> {
+    let mut findings = Vec::new();
+    for entry in entries {
+        judge_server(entry, &mut findings);
+    }
+    findings
+}
+
+/// The longest that a connect and its answer took together, of all servers.
+pub(super) fn worst_exchange(servers: &[ServerMeasurement]) -> Option<Duration> {
+    let worst =
+        answering(servers).filter_map(|(_, address)| Some(address.connects.worst()? + address.answers.worst()?));
+    worst.max()
+}
+
+fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
+    let of = |code| DoctorFinding::of(code, &server.server);
+    if let Some(failure) = &server.lookup.failure {
+        findings.push(of(DoctorCode::NameUnresolved).with("error", failure.as_str()));
+        return;
+    }
+    if server.lookup.took >= SLOW_ONCE {
+        findings.push(of(DoctorCode::NameSlow).with("took_ms", server.lookup.took));
+    }
+    let one_answers = server.addresses.iter().any(AddressMeasurement::has_answered);
+    for address in &server.addresses {
+        if address.has_answered() {
+            judge_answering(server, address, findings);
+        } else if one_answers {
+            findings.push(
+                of(DoctorCode::AddressFailing)
+                    .with("address", address.address.to_string())
+                    .with("state", address.last.health.label()),
+            );
+        } else {
+            findings.push(failing(server, address));
+        }
+    }
+}
+
+/// What an address that never answered shows.
+fn failing(server: &ServerMeasurement, address: &AddressMeasurement) -> DoctorFinding {
+    let (code, attempts) = match address.last.health {
+        _ if address.is_tls => (DoctorCode::AnswerTls, &address.answers),
+        _ if address.is_strange => (DoctorCode::AnswerStrange, &address.answers),
+        ServerHealth::Refusing => (DoctorCode::ServerRefuses, &address.connects),
+        ServerHealth::HangingUp => (DoctorCode::ServerHangsUp, &address.answers),
+        ServerHealth::Unknown | ServerHealth::Unreachable => (DoctorCode::ServerOutOfReach, &address.connects),
+        ServerHealth::Serving | ServerHealth::NotServing | ServerHealth::Unresponsive => {
+            (DoctorCode::ServerSilent, &address.answers)
+        }
+    };
+    DoctorFinding::of(code, &server.server)
+        .with("address", address.address.to_string())
+        .with("failures", attempts.failures)
+        .with("tries", attempts.tries())
+}
+
+fn failures(address: &AddressMeasurement) -> usize {
+    address.connects.failures + address.answers.failures
+}
+
+fn judge_answering(server: &ServerMeasurement, address: &AddressMeasurement, findings: &mut Vec<DoctorFinding>) {
+    let of = |code| DoctorFinding::of(code, &server.server).with("address", address.address.to_string());
+    if failures(address) > 0 {
+        findings.push(
+            of(DoctorCode::ServerUnsteady).with("failures", failures(address)).with("tries", address.connects.tries()),
+        );
+    }
+    let slow = |attempts: &AttemptTimes, usual: Duration| {
+        let (median, worst) = (attempts.median()?, attempts.worst()?);
+        (median >= usual || worst >= SLOW_ONCE).then_some((median, worst))
+    };
+    for (code, attempts, usual) in [
+        (DoctorCode::ConnectSlow, &address.connects, SLOW_CONNECT),
+        (DoctorCode::AnswerSlow, &address.answers, SLOW_ANSWER),
+    ] {
+        if let Some((median, worst)) = slow(attempts, usual) {
+            findings.push(of(code).with("median_ms", median).with("worst_ms", worst));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a running zoogate measured.
+
+use std::collections::BTreeMap;
+
+use super::address_measurement::ServerMeasurement;
+use super::code::DoctorCode;
+use super::finding::DoctorFinding;
+
+/// One server as a running zoogate has it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RunningServer {
+    /// Its name.
+    pub server: String,
+    /// Its state, as lists show it.
+    pub state: String,
+    /// Connections to it that do not come through zoogate; None where that is not known.
+    pub bypassing: Option<u64>,
+    /// Segments that were sent again, as sampled last.
+    pub sent_again: u64,
+}
+
+/// One session as a running zoogate has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RunningSession {
+    /// Whether a connection carries it now.
+    pub is_attached: bool,
+    /// The timeout that its client asked for, in milliseconds.
+    pub asked_ms: Option<u64>,
+    /// The one that it got.
+    pub granted_ms: Option<u64>,
+}
+
+/// All that was asked of a running zoogate.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RunningMeasurement {
+    /// The servers, in its order.
+    pub servers: Vec<RunningServer>,
+    /// The sessions, the newest.
+    pub sessions: Vec<RunningSession>,
+    /// The causes of the incidents that it remembers, one for each incident.
+    pub causes: Vec<String>,
+}
+
+impl RunningMeasurement {
+    /// Sessions that have a connection now.
+    pub(super) fn attached(&self) -> u64 {
+        self.sessions.iter().filter(|session| session.is_attached).count() as u64
+    }
+}
+
+pub(super) fn judge(running: &RunningMeasurement, given: &[ServerMeasurement]) -> Vec<DoctorFinding> {
+    let mut findings = Vec::new();
+    let names: Vec<String> = given.iter().map(|server| server.server.to_string()).collect();
+    let is_known = |server: &RunningServer| names.contains(&server.server);
+    if running.servers.len() != names.len() || !running.servers.iter().all(is_known) {
+        findings.push(
+            DoctorFinding::of(DoctorCode::ZoogateServersDiffer, "")
+                .with("servers", running.servers.len())
+                .with("given", names.len()),
+        );
+    }
+    for server in &running.servers {
+        let of = |code| DoctorFinding::of(code, &server.server);
+        if server.state != "serving" {
+            findings.push(of(DoctorCode::ZoogateServerDown).with("state", server.state.as_str()));
+        }
+        if let Some(connections) = server.bypassing.filter(|bypassing| *bypassing > 0) {
+            findings.push(of(DoctorCode::ClientsBypass).with("connections", connections));
+        }
+        if server.sent_again > 0 {
+            findings.push(of(DoctorCode::PathLossy).with("segments", server.sent_again));
+        }
+    }
+    if running.servers.iter().all(|server| server.state == "serving") {
+        findings.insert(
+            0,
+            DoctorFinding::of(DoctorCode::ZoogateServes, "")
+                .with("servers", running.servers.len())
+                .with("sessions", running.attached()),
+        );
+    }
+    judge_sessions(running, &mut findings);
+    judge_incidents(running, &mut findings);
+    findings
+}
+
+fn judge_sessions(running: &RunningMeasurement, findings: &mut Vec<DoctorFinding>) {
+    let cut: Vec<(u64, u64)> = running
+        .sessions
+        .iter()
+        .filter(|session| session.is_attached)
+        .filter_map(|session| Some((session.asked_ms?, session.granted_ms?)))
+        .filter(|(asked, granted)| granted < asked)
+        .collect();
+    if let Some((asked, granted)) = cut.first() {
+        findings.push(
+            DoctorFinding::of(DoctorCode::SessionsCut, "")
+                .with("sessions", cut.len())
+                .with("asked_ms", *asked)
+                .with("granted_ms", *granted),
+        );
+    }
+}
+
+fn judge_incidents(running: &RunningMeasurement, findings: &mut Vec<DoctorFinding>) {
+    let mut by_cause: BTreeMap<&str, usize> = BTreeMap::new();
+    for cause in &running.causes {
+        *by_cause.entry(cause).or_default() += 1;
+    }
+    findings.push(match by_cause.into_iter().max_by_key(|(_, count)| *count) {
+        Some((cause, _)) => DoctorFinding::of(DoctorCode::IncidentsSeen, "")
+            .with("incidents", running.causes.len())
+            .with("cause", cause),
+        None => DoctorFinding::of(DoctorCode::NoIncidents, ""),
+    });
+}

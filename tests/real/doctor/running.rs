@@ -1,0 +1,38 @@
+//! What a running zoogate measured is added.
+
+use super::DoctorRun;
+use crate::support::client::Client;
+use crate::support::ensemble::{Ensemble, Version};
+use crate::support::gate::Gate;
+use crate::support::wait;
+
+#[test]
+fn what_a_running_zoogate_measured_is_added() {
+    let mut ensemble = Ensemble::start(Version::V3_9_3);
+    let gate = Gate::start(&ensemble);
+    let admin = gate.admin().to_string();
+    let look = || DoctorRun::of(&["--admin", &admin, "--for", "10ms"], None);
+    let until = |what: &str, is_so: &dyn Fn(&DoctorRun) -> bool| {
+        wait::until(what, wait::PATIENCE, || Some(look()).filter(|run| is_so(run)))
+    };
+    let run = until("nothing but order", &|run| run.code == 0);
+    assert!(run.text.contains("zoogate_serves") && run.text.contains("no_incidents"), "{}", run.text);
+
+    // A session that got less than it asked for, until its client leaves.
+    let greedy = Client::create_session_with_timeout(gate.mirror(0), 90_000);
+    let run = until("a session that was cut", &|run| run.has("sessions_cut"));
+    assert_eq!(run.code, 1, "{}", run.text);
+    greedy.abandon();
+    until("the client to be gone", &|run| !run.has("sessions_cut"));
+
+    let follower = ensemble.followers()[0];
+    ensemble.sigterm(follower);
+    until("a server that is down", &|run| run.has("zoogate_server_down") && run.has("server_refuses"));
+    ensemble.restart(follower);
+    until("the server to be back", &|run| !run.has("zoogate_server_down") && !run.has("server_refuses"));
+
+    let others =
+        DoctorRun::of(&["--admin", &admin, "--servers", &ensemble.address(0).to_string(), "--for", "10ms"], None);
+    assert!(others.has("zoogate_servers_differ"), "{}", others.text);
+    assert!(!look().has("zoogate_servers_differ"));
+}
