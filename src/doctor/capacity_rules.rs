@@ -4,6 +4,7 @@ use super::DoctorEvidence;
 use super::address_measurement::{ServerMeasurement, answering};
 use super::code::DoctorCode;
 use super::finding::DoctorFinding;
+use super::running_rules::RunningMeasurement;
 
 /// Requests that wait at a server which is loaded; it stops reading from its clients at a thousand.
 const MANY_WAITING: u64 = 100;
@@ -15,7 +16,7 @@ pub(super) fn clients(evidence: &DoctorEvidence) -> u64 {
         server.best()?.details.connections.map(|connections| connections.saturating_sub(1))
     };
     let connections: u64 = evidence.servers.iter().filter_map(open).sum();
-    let sessions = evidence.running.as_ref().map_or(0, |running| running.attached());
+    let sessions = evidence.running.as_ref().map_or(0, RunningMeasurement::attached);
     connections.max(sessions).max(evidence.clients.unwrap_or(0))
 }
 

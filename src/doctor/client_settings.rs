@@ -1,7 +1,6 @@
 //! The settings of a client that matter for ZooKeeper.
 
 use super::connect_reading::ConnectReading;
-use super::kafka_settings::KafkaSettings;
 
 /// What kind of client has the settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,4 +48,34 @@ impl ClientSettings {
         let addresses = self.addresses() as u64;
         self.session_timeout_ms.filter(|_| addresses > 0).map(|timeout| timeout / addresses)
     }
+}
+
+/// What only a Kafka broker has. No value that may be a secret is kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch that Kafka has, or whether a setting is there")]
+pub struct KafkaSettings {
+    /// Settings for ZooKeeper that were read.
+    pub settings: usize,
+    /// `zookeeper.set.acl`.
+    pub set_acl: bool,
+    /// Whether a JAAS file is named in KAFKA_OPTS and SASL is not turned off there.
+    pub has_login: bool,
+    /// `zookeeper.ssl.client.enable`.
+    pub tls: bool,
+    /// Whether `zookeeper.clientCnxnSocket` names the class that can do TLS.
+    pub has_netty: bool,
+    /// Whether a key store is given.
+    pub has_keystore: bool,
+    /// TLS settings beside the switch.
+    pub tls_settings: usize,
+    /// `zookeeper.max.in.flight.requests`.
+    pub max_in_flight: Option<u64>,
+    /// `zookeeper.metadata.migration.enable`.
+    pub migration: bool,
+    /// Whether `process.roles` is set: a node in KRaft mode.
+    pub has_roles: bool,
+    /// Whether the KRaft controllers are named.
+    pub has_quorum: bool,
+    /// Whether their listeners are.
+    pub has_controller_listeners: bool,
 }

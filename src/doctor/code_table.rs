@@ -53,9 +53,16 @@ impl DoctorCode {
         entry(self).sentence
     }
 
-    /// Its sentence with the names of values instead of values: `(failures) of (tries)`.
+    /// Its sentence with the names of values in capitals: `FAILURES of TRIES`.
     pub fn meaning(self) -> String {
-        self.sentence().replace('{', "(").replace('}', ")")
+        let mut parts = self.sentence().split(['{', '}']);
+        let mut meaning = parts.next().unwrap_or_default().to_owned();
+        while let (Some(name), Some(text)) = (parts.next(), parts.next()) {
+            let name = name.strip_suffix("_ms").unwrap_or(name);
+            meaning.push_str(&name.replace('_', " ").to_ascii_uppercase());
+            meaning.push_str(text);
+        }
+        meaning
     }
 
     /// Why it matters.
@@ -93,19 +100,19 @@ code_table! {
         by "/etc/resolv.conf";
     ServersAnswer Network Ok "{servers} servers answered all of {tries} questions":
         "a server that answers a four-letter word runs and has connections to give";
-    ServerRefuses Network Problem "{address} refuses connections: {failures} of {tries} connects failed":
+    ServerRefuses Network Problem "{address} refuses connections: {failures} of {tries} attempts failed":
         "the machine is there and nothing listens on the port: the server is down, or listens elsewhere"
         causes "one server fewer for the quorum; clients lose a moment at each attempt"
         change "start the server, or correct the port or the address that it listens on" by "clientPort, clientPortAddress";
-    ServerOutOfReach Network Problem "{address} cannot be reached: {failures} of {tries} connects failed":
+    ServerOutOfReach Network Problem "{address} cannot be reached: {failures} of {tries} attempts failed":
         "nothing comes back: the machine is down, or a firewall drops what is sent to it"
         causes "clients wait for the whole share of their timeout at each attempt"
         change "check the machine, routes and firewalls between here and the server";
-    ServerSilent Network Problem "{address} accepts connections and answers nothing: {failures} of {tries} questions":
+    ServerSilent Network Problem "{address} accepts connections and answers nothing: {failures} of {tries} attempts failed":
         "a process that stands still: its kernel goes on accepting connections in its name"
         causes "clients that come to it lose up to two thirds of their session timeout, and some of them their session"
         change "look at the server's process: stopped, swapped out, in a long garbage collection, or waiting for a disk";
-    ServerHangsUp Network Problem "{address} closes connections without an answer: {failures} of {tries} questions":
+    ServerHangsUp Network Problem "{address} closes connections without an answer: {failures} of {tries} attempts failed":
         "the server has no more connections to give to this address, it just starts, or the port expects TLS"
         causes "clients behind this address are turned away"
         change "allow more connections from one address, or name the port for plain clients" by "maxClientCnxns";
@@ -404,6 +411,14 @@ mod tests {
             assert!(!code.why().is_empty() && !code.sentence().is_empty());
             assert!(!is_ok || code.setting().is_none(), "{}", code.label());
         }
+    }
+
+    #[test]
+    fn a_meaning_names_its_values() {
+        let slow = DoctorCode::NameSlow.meaning();
+        assert_eq!(slow, "the look-up of the name took TOOK ms");
+        assert_eq!(DoctorCode::NoIncidents.meaning(), "no incident is remembered");
+        assert!(DoctorCode::ALL.iter().all(|code| !code.meaning().contains(['{', '}'])));
     }
 
     #[test]

@@ -124,11 +124,11 @@ mod tests {
             .with("failures", 3_usize)
             .with("tries", 4_u64);
         assert_eq!(finding.subject, "zk1\\u{1b}[2J:2181");
-        assert_eq!(finding.text(), "10.0.0.1:2181\\n refuses connections: 3 of 4 connects failed");
+        assert_eq!(finding.text(), "10.0.0.1:2181\\n refuses connections: 3 of 4 attempts failed");
         assert_eq!(FindingValue::from(Duration::from_micros(1_260)).to_string(), "1.3");
         assert_eq!(
             DoctorFinding::of(DoctorCode::ServerRefuses, "").text(),
-            "? refuses connections: ? of ? connects failed"
+            "? refuses connections: ? of ? attempts failed"
         );
     }
 }

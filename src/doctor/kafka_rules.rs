@@ -2,10 +2,9 @@
 
 use super::DoctorEvidence;
 use super::address_measurement::answering;
-use super::client_settings::ClientSettings;
+use super::client_settings::{ClientSettings, KafkaSettings};
 use super::code::{DoctorCode, DoctorMark};
 use super::finding::DoctorFinding;
-use super::kafka_settings::KafkaSettings;
 
 /// Fewer requests in flight than this make a controller slow.
 const FEW_IN_FLIGHT: u64 = 5;

@@ -96,20 +96,18 @@ fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
 
 /// What an address that never answered shows.
 fn failing(server: &ServerMeasurement, address: &AddressMeasurement) -> DoctorFinding {
-    let (code, attempts) = match address.last.health {
-        _ if address.is_tls => (DoctorCode::AnswerTls, &address.answers),
-        _ if address.is_strange => (DoctorCode::AnswerStrange, &address.answers),
-        ServerHealth::Refusing => (DoctorCode::ServerRefuses, &address.connects),
-        ServerHealth::HangingUp => (DoctorCode::ServerHangsUp, &address.answers),
-        ServerHealth::Unknown | ServerHealth::Unreachable => (DoctorCode::ServerOutOfReach, &address.connects),
-        ServerHealth::Serving | ServerHealth::NotServing | ServerHealth::Unresponsive => {
-            (DoctorCode::ServerSilent, &address.answers)
-        }
+    let code = match address.last.health {
+        _ if address.is_tls => DoctorCode::AnswerTls,
+        _ if address.is_strange => DoctorCode::AnswerStrange,
+        ServerHealth::Refusing => DoctorCode::ServerRefuses,
+        ServerHealth::HangingUp => DoctorCode::ServerHangsUp,
+        ServerHealth::Unknown | ServerHealth::Unreachable => DoctorCode::ServerOutOfReach,
+        ServerHealth::Serving | ServerHealth::NotServing | ServerHealth::Unresponsive => DoctorCode::ServerSilent,
     };
     DoctorFinding::of(code, &server.server)
         .with("address", address.address.to_string())
-        .with("failures", attempts.failures)
-        .with("tries", attempts.tries())
+        .with("failures", failures(address))
+        .with("tries", address.connects.tries())
 }
 
 fn failures(address: &AddressMeasurement) -> usize {

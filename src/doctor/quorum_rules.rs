@@ -44,7 +44,7 @@ pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
         // With a member that was not given, or not found, it is not known how many serve.
         let all_found = servers.iter().all(|server| server.lookup.failure.is_none());
         let at_edge = members.is_some_and(|members| {
-            members.voters > 2 && members.all() <= servers.len() as u64 && voting == members.needed()
+            members.voters > 2 && members.all() <= servers.len() as u64 && voting <= members.needed()
         }) && all_found;
         findings.push(counted(if at_edge { DoctorCode::QuorumAtEdge } else { DoctorCode::QuorumStands }));
         judge_leaders(servers, serving, members, is_untold, &mut findings);

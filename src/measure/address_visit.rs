@@ -139,7 +139,7 @@ impl AddressVisit {
         match word {
             DetailWord::Conf => measurement.members = read_members(&answer.bytes).or(measurement.members),
             DetailWord::Cons if answer.is_whole => {
-                measurement.most_of_one = Some(most_connections_of_one(&answer.bytes, answer.asker));
+                measurement.most_of_one = Some(most_connections_of_one(&answer.bytes, answer.own_address));
             }
             DetailWord::Mntr | DetailWord::Cons => {}
         }
@@ -155,8 +155,11 @@ const TLS_ALERT: &[u8] = &[0x15, 0x03];
 fn health_without_connection(kind: io::ErrorKind) -> ServerHealth {
     match kind {
         io::ErrorKind::ConnectionRefused => ServerHealth::Refusing,
-        // Reset before it stood: a server at its limit of connections does that.
-        io::ErrorKind::ConnectionReset => ServerHealth::HangingUp,
+        // Ended before this end knew that it stood: a server at its limit of connections does that. An end and a reset
+        // behind it are told as a broken pipe.
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+            ServerHealth::HangingUp
+        }
         _ => ServerHealth::Unreachable,
     }
 }

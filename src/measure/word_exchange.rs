@@ -36,7 +36,7 @@ pub(super) struct WordAnswer {
     /// From the question to its end.
     pub(super) took: Duration,
     /// This end of the connection.
-    pub(super) asker: SocketAddr,
+    pub(super) own_address: SocketAddr,
 }
 
 /// Asks one word; the time of the connect comes with the outcome where there was one.
@@ -52,7 +52,7 @@ pub(super) async fn ask(address: SocketAddr, word: &str) -> (Option<Duration>, W
 }
 
 async fn exchange(mut stream: TcpStream, word: &str, asked: Instant) -> WordOutcome {
-    let Ok(asker) = stream.local_addr() else { return WordOutcome::Closed };
+    let Ok(own_address) = stream.local_addr() else { return WordOutcome::Closed };
     let mut bytes = Vec::new();
     let answered = timeout(PATIENCE, async {
         stream.write_all(word.as_bytes()).await?;
@@ -65,7 +65,7 @@ async fn exchange(mut stream: TcpStream, word: &str, asked: Instant) -> WordOutc
         Ok(_) => {
             let is_whole = bytes.len() as u64 <= ANSWER_CAP;
             bytes.truncate(ANSWER_CAP as usize);
-            WordOutcome::Answered(WordAnswer { bytes, is_whole, took: asked.elapsed(), asker })
+            WordOutcome::Answered(WordAnswer { bytes, is_whole, took: asked.elapsed(), own_address })
         }
     }
 }

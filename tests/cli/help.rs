@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use zoogate::diagnose::CauseCode;
+use zoogate::doctor::DoctorCode;
 use zoogate::session::verdict::{EndReason, Evidence};
 
 use super::{stderr, stdout, zoogate};
@@ -41,6 +42,11 @@ fn of_a_list() {
 }
 
 #[test]
+fn of_the_doctor() {
+    check("doctor.txt", &["doctor", "--help"]);
+}
+
+#[test]
 fn of_what_changes_something() {
     check("disconnect.txt", &["disconnect", "--help"]);
 }
@@ -64,6 +70,12 @@ fn every_word_is_explained_alone_and_with_all_others() {
         let actions = cause.actions().iter().map(|action| format!("    to do: {}: {}\n", action.text, action.why));
         let text = format!("{}\n    {}\n{}", cause.label(), cause.meaning(), actions.collect::<String>());
         assert!(one.ends_with(&text) && all.contains(&text), "{one}");
+    }
+    for code in DoctorCode::ALL {
+        let one = stdout(&zoogate(&["explain", code.label()], &[]));
+        assert!(one.starts_with(&format!("{}\n    {} ", code.label(), code.mark().sign())), "{one}");
+        let says = [Some(code.why()), code.consequence(), code.change(), code.setting()];
+        assert!(says.into_iter().flatten().all(|part| one.contains(part)) && all.contains(&one), "{one}");
     }
     let wrong = zoogate(&["explain", "lagging"], &[]);
     assert_eq!(wrong.status.code(), Some(64));

@@ -1,6 +1,7 @@
 //! The binary as people meet it: help, exit codes, sources of settings, tables from an admin address.
 
 mod admin_stub;
+mod doctor;
 mod help;
 mod lists;
 mod run;

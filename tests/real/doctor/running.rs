@@ -1,6 +1,6 @@
 //! What a running zoogate measured is added.
 
-use super::DoctorRun;
+use super::{DoctorRun, found_only, found_whole};
 use crate::support::client::Client;
 use crate::support::ensemble::{Ensemble, Version};
 use crate::support::gate::Gate;
@@ -35,4 +35,11 @@ fn what_a_running_zoogate_measured_is_added() {
         DoctorRun::of(&["--admin", &admin, "--servers", &ensemble.address(0).to_string(), "--for", "10ms"], None);
     assert!(others.has("zoogate_servers_differ"), "{}", others.text);
     assert!(!look().has("zoogate_servers_differ"));
+
+    // One of three runs on: it says that it does not serve.
+    ensemble.sigterm(0);
+    ensemble.sigterm(1);
+    found_only(&ensemble.connect_string(), &["server_refuses", "server_not_serving", "no_quorum"], "500ms");
+    ensemble.restore();
+    found_whole(&ensemble);
 }

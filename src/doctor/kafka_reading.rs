@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::client_settings::{ClientKind, ClientSettings};
+use super::client_settings::{ClientKind, ClientSettings, KafkaSettings};
 use super::code::DoctorCode;
 use super::connect_reading::ConnectReading;
 use super::finding::DoctorFinding;
@@ -39,35 +39,6 @@ const KNOWN: [&str; 21] = [
     "zookeeper.ssl.crl.enable",
     "zookeeper.ssl.ocsp.enable",
 ];
-
-/// What only a Kafka broker has. No value that may be a secret is kept.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct KafkaSettings {
-    /// Settings for ZooKeeper that were read.
-    pub settings: usize,
-    /// `zookeeper.set.acl`.
-    pub set_acl: bool,
-    /// Whether a JAAS file is named in KAFKA_OPTS and SASL is not turned off there.
-    pub has_login: bool,
-    /// `zookeeper.ssl.client.enable`.
-    pub tls: bool,
-    /// Whether `zookeeper.clientCnxnSocket` names the class that can do TLS.
-    pub has_netty: bool,
-    /// Whether a key store is given.
-    pub has_keystore: bool,
-    /// TLS settings beside the switch.
-    pub tls_settings: usize,
-    /// `zookeeper.max.in.flight.requests`.
-    pub max_in_flight: Option<u64>,
-    /// `zookeeper.metadata.migration.enable`.
-    pub migration: bool,
-    /// Whether `process.roles` is set: a node in KRaft mode.
-    pub has_roles: bool,
-    /// Whether the KRaft controllers are named.
-    pub has_quorum: bool,
-    /// Whether their listeners are.
-    pub has_controller_listeners: bool,
-}
 
 /// Reads values and keeps what is wrong with them.
 struct SettingReader {
