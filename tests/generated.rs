@@ -9,11 +9,8 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use zoogate::cli::Arguments;
 use zoogate::diagnose::CauseCode;
-<<<<<<< HEAD
 use zoogate::diagnose::risk::RiskCode;
-=======
 use zoogate::doctor::DoctorCode;
->>>>>>> a3c44ae (zoogate doctor is shown with real ensembles that are broken and mended, and before hostile servers; README section and table of codes)
 use zoogate::observe::exposition::catalog::CATALOG;
 use zoogate::session::verdict::{EndReason, Evidence};
 
@@ -83,12 +80,14 @@ fn causes() -> String {
     table
 }
 
-<<<<<<< HEAD
 fn risks() -> String {
     let mut table = String::from("| risk | what it means | what to do |\n|---|---|---|\n");
     for risk in RiskCode::ALL {
         let _ = writeln!(table, "| `{}` | {} | {} |", risk.label(), risk.meaning(), risk.advice());
-=======
+    }
+    table
+}
+
 fn findings() -> String {
     let mut table =
         String::from("| code | | what was found | what it can cause | what to change |\n|---|---|---|---|---|\n");
@@ -97,7 +96,6 @@ fn findings() -> String {
         let change = code.change().map_or_else(String::new, |change| format!("{change}{setting}"));
         let (sign, meaning, consequence) = (code.mark().sign(), code.meaning(), code.consequence().unwrap_or_default());
         let _ = writeln!(table, "| `{}` | {sign} | {meaning} | {consequence} | {change} |", code.label());
->>>>>>> a3c44ae (zoogate doctor is shown with real ensembles that are broken and mended, and before hostile servers; README section and table of codes)
     }
     table
 }
@@ -135,11 +133,8 @@ fn tables_of_the_readme() {
         ("reasons", reasons()),
         ("causes", causes()),
         ("evidence", evidence()),
-<<<<<<< HEAD
         ("risks", risks()),
-=======
         ("findings", findings()),
->>>>>>> a3c44ae (zoogate doctor is shown with real ensembles that are broken and mended, and before hostile servers; README section and table of codes)
         ("settings", zoogate::config::settings_table()),
         ("metrics", metrics()),
         ("bounds", bounds()),

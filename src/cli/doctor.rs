@@ -24,6 +24,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 const MOST_ELEMENTS: usize = 10_000;
 
 pub(super) fn doctor(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
+    // First what can fail at once: nobody waits for measurements that lead nowhere.
     let running = options.admin.as_deref().map(ask_running).transpose()?;
     let (client, read_findings) = client_settings(options)?;
     let connect = client.as_ref().and_then(|client| client.connect.as_ref());
@@ -98,6 +99,7 @@ fn client_settings(options: &DoctorOptions) -> anyhow::Result<(Option<ClientSett
     if !is_told {
         return Ok((None, findings));
     }
+    // What is said on the command line holds before what a file says.
     if let Some(connect) = &options.connect {
         client.connect = Some(ConnectReading::of(connect));
     } else if let Some(servers) = options.servers.as_ref().filter(|_| options.kafka.is_none()) {

@@ -15,6 +15,7 @@ pub(super) fn clients(evidence: &DoctorEvidence) -> u64 {
         // The one that asks is one of them.
         server.best()?.details.connections.map(|connections| connections.saturating_sub(1))
     };
+    // A session has one connection; who has none now comes back to some server.
     let connections: u64 = evidence.servers.iter().filter_map(open).sum();
     let sessions = evidence.running.as_ref().map_or(0, RunningMeasurement::attached);
     connections.max(sessions).max(evidence.clients.unwrap_or(0))
@@ -29,6 +30,7 @@ pub(super) fn judge(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
             // None at all is more than any number.
             let bound = if limit == 0 { u64::MAX } else { limit };
             least = Some(least.map_or(bound, |least| least.min(bound)));
+            // Near is four fifths: the last places are needed by probes and by whoever looks for the cause.
             let most = address.most_of_one.unwrap_or(0);
             if bound < clients {
                 is_low = true;

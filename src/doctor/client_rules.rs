@@ -40,6 +40,7 @@ pub(super) fn judge(client: &ClientSettings, servers: &[ServerMeasurement]) -> V
         findings.push(of(DoctorCode::SessionTimeoutCut).with("max_ms", most));
     }
     let given = asked.max(least.unwrap_or(0)).min(most.unwrap_or(u64::MAX));
+    // What counts is what the servers give, whatever was asked for.
     let (third, worst) = (given / 3, worst_exchange(servers).unwrap_or_default());
     if worst >= Duration::from_millis(third) {
         findings.push(of(DoctorCode::SessionTimeoutTooShort).with("third_ms", third).with("worst_ms", worst));
@@ -61,6 +62,7 @@ fn judge_connecting(client: &ClientSettings, given: u64, worst: Duration, findin
     if addresses == 0 {
         return;
     }
+    // `ClientCnxn`: the connect timeout is the session timeout divided by the number of addresses.
     let share = given / addresses;
     if share < SHARE_MS || Duration::from_millis(share) < worst * 3 {
         findings.push(

@@ -78,7 +78,7 @@ pub enum DoctorCode {
     /// A server cannot be reached.
     ServerOutOfReach,
     /// A server accepts and answers nothing.
-    ServerSilent,
+    ServerUnanswering,
     /// A server closes without an answer.
     ServerHangsUp,
     /// What answers is no ZooKeeper.

@@ -108,7 +108,7 @@ code_table! {
         "nothing comes back: the machine is down, or a firewall drops what is sent to it"
         causes "clients wait for the whole share of their timeout at each attempt"
         change "check the machine, routes and firewalls between here and the server";
-    ServerSilent Network Problem "{address} accepts connections and answers nothing: {failures} of {tries} attempts failed":
+    ServerUnanswering Network Problem "{address} accepts connections and answers nothing: {failures} of {tries} attempts failed":
         "a process that stands still: its kernel goes on accepting connections in its name"
         causes "clients that come to it lose up to two thirds of their session timeout, and some of them their session"
         change "look at the server's process: stopped, swapped out, in a long garbage collection, or waiting for a disk";

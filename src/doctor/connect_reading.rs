@@ -32,6 +32,7 @@ impl ConnectReading {
             reading.chroot_fault = chroot_fault(chroot);
         }
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            // A chroot in the wrong place hides addresses from the client, and not from a look at what was meant.
             let host = part.split('/').next().unwrap_or_default();
             reading.parts += 1;
             match host.parse() {

@@ -94,6 +94,7 @@ impl KafkaSettings {
             Some(SESSION_TIMEOUT_MS)
         };
         let connection_timeout = reader.number("zookeeper.connection.timeout.ms", 1);
+        // The values of these are secrets or files of no interest here: that they are there is enough.
         let ssl = |key: &&String| key.starts_with("zookeeper.ssl.") && *key != "zookeeper.ssl.client.enable";
         let kafka = Self {
             settings: reader.values.keys().filter(|key| key.starts_with("zookeeper.")).count(),
@@ -152,6 +153,7 @@ fn gathered(entries: &[SettingEntry]) -> (BTreeMap<String, String>, Vec<DoctorFi
             findings.push(DoctorFinding::of(DoctorCode::SettingUnknown, beginning(&key, 80)));
         }
         *times.entry(key.clone()).or_default() += 1;
+        // As in Java, the last one holds.
         values.insert(key, entry.value.clone());
     }
     let repeated = times.into_iter().filter(|(_, times)| *times > 1).take(MOST_TOLD);

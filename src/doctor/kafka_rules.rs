@@ -15,6 +15,7 @@ pub(super) fn judge(client: &ClientSettings, evidence: &DoctorEvidence) -> Vec<D
     let Some(kafka) = &client.kafka else { return Vec::new() };
     let mut findings = Vec::new();
     judge_tls(kafka, evidence, &mut findings);
+    // Kafka checks the same before it starts (`KafkaServer.initZkClient`).
     let by_certificate = kafka.tls && kafka.has_netty && kafka.has_keystore;
     if kafka.set_acl && !kafka.has_login && !by_certificate {
         findings.push(DoctorFinding::of(DoctorCode::AclWithoutLogin, "zookeeper.set.acl"));

@@ -63,6 +63,7 @@ fn many_servers(server: &ServerMeasurement) -> Option<String> {
     seen.sort_by_key(|sighting| sighting.asked);
     seen.windows(2).find_map(|pair| {
         let (before, after) = (pair[0], pair[1]);
+        // Questions that overlap say nothing of what came first.
         let (old, new) = (before.zxid?, after.zxid?);
         if epoch(old) != epoch(new) || before.answered > after.asked {
             return None;
@@ -81,6 +82,7 @@ fn many_servers(server: &ServerMeasurement) -> Option<String> {
 
 /// What shows that two names are one server.
 fn same_server(one: &ServerMeasurement, other: &ServerMeasurement) -> Option<String> {
+    // Two names of one address need no look at what answers there.
     let shared =
         one.addresses.iter().find(|address| other.addresses.iter().any(|known| known.address == address.address));
     if let Some(shared) = shared {
@@ -144,6 +146,7 @@ fn judge_versions(servers: &[ServerMeasurement], findings: &mut Vec<DoctorFindin
 
 /// The highest zxid that another server than this one showed long enough before.
 fn shown_before(servers: &[ServerMeasurement], than: &AddressMeasurement, asked: Duration) -> Option<Zxid> {
+    // Other addresses of the same name count too: they may be other servers.
     let others = servers.iter().flat_map(|server| &server.addresses).filter(|other| other.address != than.address);
     let early = others.flat_map(|other| &other.sightings).filter(|sighting| sighting.answered + MARGIN <= asked);
     early.filter_map(|sighting| sighting.zxid).max()
@@ -155,6 +158,7 @@ fn judge_steps(servers: &[ServerMeasurement], findings: &mut Vec<DoctorFinding>)
         let Some(last) = address.sightings.last() else { continue };
         let Some(zxid) = last.zxid else { continue };
         newest = newest.max(Some(zxid));
+        // Only what another server had shown before this one was asked is something that it lacks.
         if let Some(shown) = shown_before(servers, address, last.asked).filter(|shown| *shown > zxid) {
             let behind = if epoch(shown) == epoch(zxid) {
                 counter(shown).saturating_sub(counter(zxid)).to_string()

@@ -67,6 +67,7 @@ pub fn judge(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
     if let Some(running) = &evidence.running {
         findings.extend(running_rules::judge(running, &evidence.servers));
     }
+    // A stable sort: within an area the order above says what comes first.
     findings.sort_by_key(|finding| finding.code.area());
     findings
 }

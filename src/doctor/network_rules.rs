@@ -32,6 +32,7 @@ pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
                 .with("took_ms", took),
         );
     }
+    // One that failed once is told below, and then not all answered.
     let answers = addresses.iter().all(|address| address.has_answered() && failures(address) == 0);
     if answers && !addresses.is_empty() && servers.iter().all(|server| server.lookup.failure.is_none()) {
         let tries: usize = addresses.iter().map(|address| address.answers.tries()).sum();
@@ -71,6 +72,7 @@ pub(super) fn worst_exchange(servers: &[ServerMeasurement]) -> Option<Duration> 
 
 fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
     let of = |code| DoctorFinding::of(code, &server.server);
+    // Without an address there is nothing else to be said of it.
     if let Some(failure) = &server.lookup.failure {
         findings.push(of(DoctorCode::NameUnresolved).with("error", failure.as_str()));
         return;
@@ -97,12 +99,13 @@ fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
 /// What an address that never answered shows.
 fn failing(server: &ServerMeasurement, address: &AddressMeasurement) -> DoctorFinding {
     let code = match address.last.health {
+        // What it said tells more than the state that follows from it.
         _ if address.is_tls => DoctorCode::AnswerTls,
         _ if address.is_strange => DoctorCode::AnswerStrange,
         ServerHealth::Refusing => DoctorCode::ServerRefuses,
         ServerHealth::HangingUp => DoctorCode::ServerHangsUp,
         ServerHealth::Unknown | ServerHealth::Unreachable => DoctorCode::ServerOutOfReach,
-        ServerHealth::Serving | ServerHealth::NotServing | ServerHealth::Unresponsive => DoctorCode::ServerSilent,
+        ServerHealth::Serving | ServerHealth::NotServing | ServerHealth::Unresponsive => DoctorCode::ServerUnanswering,
     };
     DoctorFinding::of(code, &server.server)
         .with("address", address.address.to_string())
@@ -123,6 +126,7 @@ fn judge_answering(server: &ServerMeasurement, address: &AddressMeasurement, fin
     }
     let slow = |attempts: &AttemptTimes, usual: Duration| {
         let (median, worst) = (attempts.median()?, attempts.worst()?);
+        // One lost packet makes one attempt slow; a long way makes all of them so.
         (median >= usual || worst >= SLOW_ONCE).then_some((median, worst))
     };
     for (code, attempts, usual) in [

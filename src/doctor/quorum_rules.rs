@@ -37,9 +37,11 @@ pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
     // A server that does not allow `srvr` tells nothing of its role.
     let is_untold = servers.iter().any(|server| server.role() == Some(ServerRole::Unknown));
     let members = members(servers);
+    // The configuration of a server before 3.5 does not tell its members.
     let total = members.map_or(servers.len() as u64, MemberCount::all).max(servers.len() as u64);
     let counted = |code| DoctorFinding::of(code, "").with("serving", serving).with("members", total);
     if serving > 0 {
+        // A server serves as leader or follower only while a majority of voters does; observers add nothing to that.
         let voting = in_role(servers, &[Leader, Follower]).len() as u64;
         // With a member that was not given, or not found, it is not known how many serve.
         let all_found = servers.iter().all(|server| server.lookup.failure.is_none());

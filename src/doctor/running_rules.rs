@@ -50,6 +50,7 @@ impl RunningMeasurement {
 
 pub(super) fn judge(running: &RunningMeasurement, given: &[ServerMeasurement]) -> Vec<DoctorFinding> {
     let mut findings = Vec::new();
+    // By the names that it was given: a name here and its address there are two servers to clients as well.
     let names: Vec<String> = given.iter().map(|server| server.server.to_string()).collect();
     let is_known = |server: &RunningServer| names.contains(&server.server);
     if running.servers.len() != names.len() || !running.servers.iter().all(is_known) {

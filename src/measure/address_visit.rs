@@ -61,6 +61,7 @@ impl AddressVisit {
             let outcome = self.ask(self.question.word()).await;
             let answer = match outcome {
                 WordOutcome::NoConnection(kind) => return self.failed(health_without_connection(kind)),
+                // Its kernel accepted: the process stands still.
                 WordOutcome::NoAnswer => return self.failed(ServerHealth::Unresponsive),
                 WordOutcome::Closed => return self.failed(ServerHealth::HangingUp),
                 WordOutcome::Answered(answer) => answer,
@@ -119,6 +120,7 @@ impl AddressVisit {
 
     async fn ask_details(&mut self) {
         for &word in DetailWord::ALL {
+            // Refused once is refused: each question costs the server a connection and a line in its log.
             if self.measurement.refused.contains(word.word()) {
                 continue;
             }

@@ -66,7 +66,7 @@ fn bytes_that_drip_are_not_waited_for() {
             thread::sleep(Duration::from_millis(50));
         }
     });
-    assert!(judged(dripping).0.contains(&"server_silent".to_owned()));
+    assert!(judged(dripping).0.contains(&"server_unanswering".to_owned()));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn silence_and_hanging_up_are_told_apart() {
     let silent = server(|stream| {
         let _ = (&stream).read_to_end(&mut Vec::new());
     });
-    assert!(judged(silent).0.contains(&"server_silent".to_owned()));
+    assert!(judged(silent).0.contains(&"server_unanswering".to_owned()));
     let closing = server(drop);
     assert!(judged(closing).0.contains(&"server_hangs_up".to_owned()));
 }

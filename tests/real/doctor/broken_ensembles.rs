@@ -24,8 +24,8 @@ fn a_broken_ensemble_is_found_and_a_mended_one_is_not() {
     let follower = ensemble.followers()[0];
     let subject = ensemble.address(follower).to_string();
     ensemble.freeze(follower);
-    let run = found_only(&connect, &["server_silent", "quorum_at_edge"], "500ms");
-    assert!(run.findings.contains(&("server_silent".into(), subject.clone())), "{:?}", run.findings);
+    let run = found_only(&connect, &["server_unanswering", "quorum_at_edge"], "500ms");
+    assert!(run.findings.contains(&("server_unanswering".into(), subject.clone())), "{:?}", run.findings);
     ensemble.thaw(follower);
     found_whole(&ensemble);
 
