@@ -11,6 +11,9 @@ use crate::diagnose::risk::risk_book;
 use crate::diagnose::{
     diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
 };
+use crate::history::{
+    change_queue, history_reader, history_summary, history_writer, latency_hours, later_rows, week_file, week_files,
+};
 use crate::observe::logs::{finding_log, log_throttle, logging};
 use crate::observe::wall_clock;
 use crate::proxy::accept::client_listener;
@@ -327,8 +330,37 @@ bounds! {
     "Kafka clusters whose controller is known" [clusters: count controller_roles::CONTROLLERS]
         "{clusters}",
         "";
-    "resident memory" [base: bytes RESIDENT_BASE, session: bytes RESIDENT_PER_SESSION]
+    "changes that wait to be written to the history" [
+        changes: count change_queue::CHANGES_WAITING, held: bytes change_queue::BYTES_WAITING, every: time history_writer::WRITES_EVERY,
+        rows: count history_writer::ROWS_WAITING, pause: time history_writer::LONGEST_PAUSE,
+    ]
+        "{changes}, or {held} of them, written every {every}. A disk that fails is tried again, every {pause} in the end; \
+         meanwhile they wait, with {rows} rows made of them and of open incidents, and further ones are dropped",
+        "`zoogate_findings_dropped_total{sink=\"history\"}`, `zoogate_history_write_failures_total`, log";
+    "files of the history" [
+        open: count week_files::FILES_OPEN, memory: bytes week_file::SQLITE_MEMORY, rows: count week_files::ROWS_REMOVED,
+    ]
+        "`state.keep` and `state.max_size`: the oldest weeks are deleted, then up to {rows} of the oldest rows at a time. \
+         {open} are open for writing; SQLite uses {memory} of memory for all at most",
+        "`zoogate_history_bytes`, log";
+    "moves and refusals whose cause is added to the history" [awaited: count later_rows::CAUSES_AWAITED]
+        "{awaited} at a time; further ones have their reason only",
+        "";
+    "latencies in the history" [
+        sessions: count latency_hours::SESSIONS_BY_NAME, sums: count latency_hours::SUMS_KEPT, every: time history_writer::LATENCIES_EVERY,
+    ]
+        "looked at every {every}; {sessions} sessions with a named holder, and {sums} servers and holders in an hour; others \
+         count for their server alone",
+        "";
+    "answers out of the history" [within: time history_reader::ANSWERED_WITHIN, names: count history_summary::NAMES_COUNTED]
+        "one at a time, within {within}; what takes longer is cut short and says so. A summary counts the {names} most \
+         frequent holders of each week",
+        "`unread` in `/api/history`";
+    "resident memory" [
+        base: bytes RESIDENT_BASE, session: bytes RESIDENT_PER_SESSION, database: bytes week_file::SQLITE_MEMORY, queue: bytes change_queue::BYTES_WAITING,
+    ]
         "{base} and {session} for each session, including its history after a reconnect storm, plus the buffers of \
-         peers that do not read",
+         peers that do not read. With a state directory {database} for SQLite and {queue} for the queue come on top, at \
+         most",
         "`process_resident_memory_bytes`";
 }

@@ -8,7 +8,7 @@ mod code_lines;
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -32,19 +32,20 @@ const LAYERS: [(&str, &[&str]); 20] = [
         ],
     ),
     ("api", &["config"]),
+    ("history", &["api", "observe", "state", "diagnose", "config", "session", "text", "lock", "ids", "time"]),
     (
         "admin",
         &[
-            "api", "control", "observe", "diagnose", "state", "config", "route", "session", "wire", "text", "lock",
-            "ids", "time",
+            "api", "history", "control", "observe", "diagnose", "state", "config", "route", "session", "wire", "text",
+            "lock", "ids", "time",
         ],
     ),
-    ("bounds", &["proxy", "admin", "control", "observe", "diagnose", "state", "route", "session"]),
+    ("bounds", &["proxy", "admin", "history", "control", "observe", "diagnose", "state", "route", "session"]),
     (
         "cli",
         &[
-            "proxy", "admin", "api", "control", "observe", "measure", "doctor", "sim", "diagnose", "config", "route",
-            "session", "wire", "text", "lock", "ids", "time",
+            "proxy", "admin", "history", "api", "control", "observe", "measure", "doctor", "sim", "diagnose", "config",
+            "route", "session", "wire", "text", "lock", "ids", "time",
         ],
     ),
 ];
@@ -73,10 +74,11 @@ const IMPURE: [&str; 16] = [
 ];
 
 /// What only some layers may mention: the word, and the layers.
-const RESERVED: [(&str, &[&str]); 7] = [
+const RESERVED: [(&str, &[&str]); 8] = [
     ("anyhow", &["cli", "main"]),
     ("clap", &["cli", "config", "main"]),
     ("axum", &["admin"]),
+    ("rusqlite", &["history"]),
     ("ureq", &["cli"]),
     ("TcpListener", &["proxy", "admin", "cli"]),
     ("TcpStream", &["proxy", "admin", "measure", "cli"]),

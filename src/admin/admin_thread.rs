@@ -13,6 +13,7 @@ use super::api::routes;
 use super::connections::AdminConnections;
 use super::error::AdminError;
 use crate::control::ConnectionControl;
+use crate::history::HistoryReader;
 use crate::observe::ProxyTelemetry;
 
 /// An admin address that is taken and not yet served.
@@ -20,6 +21,7 @@ use crate::observe::ProxyTelemetry;
 pub struct AdminListener {
     listener: TcpListener,
     address: SocketAddr,
+    history: Option<HistoryReader>,
 }
 
 impl AdminListener {
@@ -32,7 +34,13 @@ impl AdminListener {
         let listener = TcpListener::bind(address).map_err(wrong)?;
         listener.set_nonblocking(true).map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, history: None })
+    }
+
+    /// With a history to answer from.
+    #[must_use]
+    pub fn with_history(self, history: Option<HistoryReader>) -> Self {
+        Self { history, ..self }
     }
 
     /// The address, with the port that the kernel chose if it was to choose.
@@ -53,7 +61,7 @@ impl AdminListener {
         let stop = CancellationToken::new();
         let (stopped, listener, address) = (stop.clone(), self.listener, self.address);
         let clients = Arc::new(AdminConnections::default());
-        let routes = routes((telemetry, control), AllowedHosts::of(address.ip()), Arc::clone(&clients));
+        let routes = routes((telemetry, control), self.history, AllowedHosts::of(address.ip()), Arc::clone(&clients));
         let serve = async move {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => accept::serve(listener, routes, clients, stopped).await,

@@ -15,15 +15,17 @@ use super::change::ChangeRequest;
 use super::connections::AdminConnections;
 use super::disconnect::disconnect;
 use super::error::ApiError;
+use super::history::history;
 use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
-    ApiList, ApiWord, ConnectionList, DisconnectRequest, EnsembleView, IncidentList, IncidentView, ListParameters,
-    LivenessAnswer, LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, RiskList, ServerList,
-    SessionDetail, SessionList,
+    ApiList, ApiWord, ConnectionList, DisconnectRequest, EnsembleView, HistoryAnswer, IncidentList, IncidentView,
+    ListParameters, LivenessAnswer, LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, RiskList,
+    ServerList, SessionDetail, SessionList,
 };
 use crate::control::ConnectionControl;
+use crate::history::HistoryReader;
 use crate::ids::SessionId;
 use crate::observe::ProxyTelemetry;
 use crate::text;
@@ -34,10 +36,11 @@ const BODY: usize = 1024;
 /// All paths.
 pub(super) fn routes(
     proxy: (Arc<ProxyTelemetry>, Arc<ConnectionControl>),
+    kept: Option<HistoryReader>,
     names: AllowedHosts,
     clients: Arc<AdminConnections>,
 ) -> Router {
-    let api = ApiState::new(proxy, names, clients);
+    let api = ApiState::new(proxy, kept, names, clients);
     Router::new()
         .route("/livez", get(livez))
         .route(READY, get(readyz))
@@ -52,6 +55,7 @@ pub(super) fn routes(
         .route(IncidentList::PATH, get(incidents))
         .route(RiskList::PATH, get(risks))
         .route(&IncidentView::path("{id}"), get(incident))
+        .route(HistoryAnswer::PATH, get(history))
         .route(&DisconnectRequest::path("{connection}"), post(disconnect))
         .route(LogLevelRequest::PATH, get(log_level).put(set_log_level))
         .fallback(no_such_path)
@@ -201,7 +205,7 @@ async fn set_log_level(
 async fn no_such_path() -> ApiError {
     let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
                   /api/session-moved, /api/servers, /api/ensemble, /api/connections, /api/connections/N/disconnect, \
-                  /api/incidents, /api/incidents/N, /api/risks and /api/log-level";
+                  /api/incidents, /api/incidents/N, /api/history, /api/risks and /api/log-level";
     ApiError::not_found("there is no such path", reason)
 }
 

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 
 use super::allowed_hosts::AllowedHosts;
@@ -19,6 +19,7 @@ use super::query::ListFilter;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
 use crate::control::ConnectionControl;
+use crate::history::HistoryReader;
 use crate::observe::ProxyTelemetry;
 
 /// Answers that are made or on their way at one time; further requests wait.
@@ -38,17 +39,23 @@ pub(super) struct ApiState {
     throttle: Arc<CpuThrottle>,
     answer_permits: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    /// What there is on disk, where something is kept.
+    history: Option<HistoryReader>,
+    /// One question at a time reads the disk.
+    history_turn: Arc<Semaphore>,
 }
 
 impl ApiState {
     pub(super) fn new(
         (telemetry, control): (Arc<ProxyTelemetry>, Arc<ConnectionControl>),
+        history: Option<HistoryReader>,
         names: AllowedHosts,
         clients: Arc<AdminConnections>,
     ) -> Self {
         let (answer_permits, queue) =
             (Arc::new(Semaphore::new(ANSWERS_AT_ONCE)), Arc::new(Semaphore::new(REQUESTS_WAITING)));
-        Self { telemetry, control, names, clients, throttle: Arc::new(CpuThrottle::new()), answer_permits, queue }
+        let (throttle, history_turn) = (Arc::new(CpuThrottle::new()), Arc::new(Semaphore::new(1)));
+        Self { telemetry, control, names, clients, throttle, answer_permits, queue, history, history_turn }
     }
 
     /// Makes a whole answer at its turn.
@@ -95,6 +102,38 @@ impl ApiState {
         Ok(([(header::CONTENT_TYPE, "application/json")], Body::new(PieceBody { pieces })).into_response())
     }
 
+    /// Reads the history: first what stands before its entries, then those. On a thread of its own, for a disk may take
+    /// its time, and one question at a time.
+    pub(super) async fn history(
+        &self,
+        begin: impl FnOnce(&HistoryReader) -> Result<String, ApiError> + Send + 'static,
+        go_on: impl FnOnce(&HistoryReader, &mut dyn FnMut(String) -> bool) + Send + 'static,
+    ) -> Result<Response, ApiError> {
+        let reader = self.history.clone().ok_or_else(|| {
+            let reason = "zoogate was started without state.dir";
+            ApiError::new(StatusCode::CONFLICT, "no history is kept", reason)
+        })?;
+        let queued = self.queued()?;
+        // First the turn, then the permit: who waits for the disk takes no place from those who do not need it.
+        let turn = Arc::clone(&self.history_turn).acquire_owned().await.map_err(stopping)?;
+        let answer_permit = self.answer_permit().await?;
+        drop(queued);
+        let read = tokio::task::spawn_blocking(move || begin(&reader).map(|head| (head, reader)));
+        let (head, reader) = read.await.map_err(|error| {
+            let reason = error.to_string();
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the history was not read", reason)
+        })??;
+        let (next, pieces) = mpsc::channel(1);
+        tokio::task::spawn_blocking(move || {
+            let mut send = |piece| next.blocking_send(piece).is_ok();
+            if send(head) {
+                go_on(&reader, &mut send);
+            }
+            drop((turn, answer_permit));
+        });
+        Ok(([(header::CONTENT_TYPE, "application/json")], Body::new(PieceBody { pieces })).into_response())
+    }
+
     /// A place among those that wait.
     fn queued(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         if self.throttle.is_busy() || self.answer_permits.available_permits() == 0 {
@@ -108,9 +147,6 @@ impl ApiState {
 
     /// A place among those whose answers are made or on their way.
     async fn answer_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        let stopping = |_| {
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "zoogate is shutting down", "it answers no more requests")
-        };
         loop {
             match timeout(PATIENCE, Arc::clone(&self.answer_permits).acquire_owned()).await {
                 Ok(answer_permit) => return answer_permit.map_err(stopping),
@@ -118,6 +154,10 @@ impl ApiState {
             }
         }
     }
+}
+
+fn stopping(_: AcquireError) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "zoogate is shutting down", "it answers no more requests")
 }
 
 /// An answer that is there, on its way.

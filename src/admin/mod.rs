@@ -18,6 +18,7 @@ pub(crate) mod connections;
 pub(crate) mod cpu_throttle;
 mod disconnect;
 mod error;
+mod history;
 mod query;
 mod session_holder;
 pub(crate) mod streamed_list;
@@ -25,3 +26,4 @@ mod views;
 
 pub use admin_thread::{AdminListener, AdminThread};
 pub use error::AdminError;
+pub use views::HISTORY_VIEWS;

@@ -146,7 +146,7 @@ pub struct CompletenessView {
 /// That it happened before.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct SeenBeforeView {
-    /// Incidents of the same cause before this one, since zoogate started.
+    /// Incidents of the same cause before this one: since zoogate started, and those that its state directory had then.
     pub count: u32,
     /// When the last of them began.
     pub last: Option<String>,

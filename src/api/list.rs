@@ -53,15 +53,15 @@ lists! {
 }
 
 macro_rules! parameters {
-    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
-        /// What a list is asked for. What is not given narrows nothing down.
+    ($what:ident $about:literal $($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        #[doc = $about]
         #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub struct ListParameters {
+        pub struct $what {
             $($(#[$doc])* pub $name: Option<$type>,)*
         }
 
-        impl ListParameters {
+        impl $what {
             /// Names and values of those that are given.
             pub fn pairs(&self) -> Vec<(&'static str, String)> {
                 let all = [$((stringify!($name), self.$name.as_ref().map(ToString::to_string)),)*];
@@ -72,6 +72,7 @@ macro_rules! parameters {
 }
 
 parameters! {
+    ListParameters "What a list is asked for. What is not given narrows nothing down."
     /// How many elements at most.
     limit: usize,
     /// A server, by its address or its number.
@@ -88,4 +89,24 @@ parameters! {
     reason: String,
     /// Whether the session was moved or refused at least once.
     moved: bool,
+}
+
+parameters! {
+    HistoryParameters "What the history is asked for. What is not given narrows nothing down."
+    /// How many entries at most.
+    limit: usize,
+    /// A part of the holder's name.
+    identity: String,
+    /// The cause, the change of the ensemble, or the code of a risk.
+    cause: String,
+    /// `move`, `refusal`, `incident`, `ensemble`, `risk` or `latency`; without it all but the last.
+    kind: String,
+    /// A server, by its address.
+    server: String,
+    /// A session id.
+    session: String,
+    /// From when on: how long ago (`7d`), a date, or a time with its zone.
+    since: String,
+    /// Until when, likewise.
+    until: String,
 }

@@ -8,6 +8,7 @@ mod connection;
 mod disconnect;
 mod ensemble;
 mod fact;
+mod history;
 mod incident;
 mod list;
 mod moment;
@@ -24,15 +25,18 @@ pub use connection::ConnectionView;
 pub use disconnect::{DisconnectAnswer, DisconnectRequest, DisconnectedList};
 pub use ensemble::{BaselineView, DetailsView, EnsembleEventView, EnsembleView, PathView, WatchedServerView};
 pub use fact::{FactView, RequestView};
+pub use history::{HistoryAnswer, HistoryEntryView, HistorySummaryView, NamedCount, UnreadFile};
 pub use incident::{
     ActionView, CauseView, CompletenessView, EndCauseView, EvidenceView, ImpactView, IncidentView, LostOperationView,
     OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
 pub use list::{
-    ApiList, ConnectionList, IncidentList, ListParameters, MoveList, RefusalList, RiskList, ServerList, SessionList,
+    ApiList, ConnectionList, HistoryParameters, IncidentList, ListParameters, MoveList, RefusalList, RiskList,
+    ServerList, SessionList,
 };
 pub use moment::{
-    ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, SeenTime, SentTime, SinceTime, UntilTime,
+    ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, FirstTime, LastTime, SeenTime, SentTime,
+    SinceTime, UntilTime,
 };
 pub use moves::{MoveView, RefusalView};
 pub use risk::{HeartbeatView, RiskView, TimeoutAdviceView};

@@ -40,6 +40,8 @@ moments! {
     ClaimedTime: claimed_at claimed_at_ms "When the session was claimed.";
     EndedTime: ended_at ended_at_ms "When it ended.";
     SentTime: sent_at sent_at_ms "When it was sent.";
+    FirstTime: first first_ms "When the first of them was.";
+    LastTime: last last_ms "When the last of them was.";
     SeenTime: seen_at seen_at_ms "When it was last seen.";
     SinceTime: since since_ms "Since when it is so.";
     UntilTime: until until_ms "When it was over.";

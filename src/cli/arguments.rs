@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::disconnect_target::DisconnectTarget;
 use super::doctor_options::DoctorOptions;
 use super::explain;
+use super::history_words as history;
 use crate::api::ListParameters;
 use crate::config::{self, ConfigKeys, LogLevel};
 use crate::ids::SessionId;
@@ -142,6 +143,24 @@ pub enum Command {
     #[command(after_help = ASKING)]
     Risks(ListOptions),
 
+    /// Ask what happened earlier: was it seen before, how often, since when, and what was different?
+    ///
+    /// A running zoogate with a state directory (state.dir) answers, or with --dir the directory itself. Above are all
+    /// rows that fit, by cause: how often, the first and the last, at which servers, whom it met, and how long it took.
+    /// Below are the newest of them.
+    ///
+    /// Exits with 1 if nothing fits.
+    #[command(after_help = HISTORY_EXAMPLES, args_conflicts_with_subcommands = true)]
+    History {
+        /// What is asked, and whom.
+        #[command(flatten)]
+        asked: HistoryOptions,
+
+        /// What else to do.
+        #[command(subcommand)]
+        action: Option<HistoryAction>,
+    },
+
     /// Disconnect a client: end one connection, or all open connections of a session. The client reconnects.
     ///
     /// Use it to move a client off a server, to free a connection that hangs, or to test how a client reconnects.
@@ -227,6 +246,15 @@ Examples:
 How each connection ended: at_boundary (between two frames), by_time (no frame ended within 1 s), opaque (its frames are \
 not understood), while_waiting (its claim had no answer yet), by_itself (before zoogate could end it). \
 `zoogate explain disconnected_by_operator` is the reason that lists show.";
+
+const HISTORY_EXAMPLES: &str = "\
+Examples:
+  zoogate history --identity broker-3 --since 7d          what met broker 3 within a week?
+  zoogate history --cause leader_frozen --kind incident   did this happen before?
+  zoogate history --dir /var/lib/zoogate                  without a running zoogate
+  zoogate history export --format csv --since 30d > history.csv
+
+--since and --until take how long ago (7d, 12h), a date (2026-11-20) or a time with its zone (2026-11-20T10:00:00Z).";
 
 const ASKING: &str = "Asks a running zoogate through its admin address.";
 
@@ -321,6 +349,75 @@ impl ListOptions {
             moved: self.moved.then_some(true),
         }
     }
+}
+
+/// What the history is asked, and who answers.
+#[derive(Clone, PartialEq, Eq, Debug, Args)]
+pub struct HistoryOptions {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub asking: QueryOptions,
+
+    /// Read this state directory, whether or not a zoogate runs.
+    #[arg(long, value_name = "PATH")]
+    pub dir: Option<PathBuf>,
+
+    /// Only holders with this in their name, such as broker-3.
+    #[arg(long, value_name = "NAME")]
+    pub identity: Option<String>,
+
+    /// Only this cause, change of the ensemble, or code of a risk.
+    #[arg(long, value_name = "CAUSE")]
+    pub cause: Option<String>,
+
+    /// Only this kind. Latencies are shown only when they are asked for.
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(history::kinds()))]
+    pub kind: Option<String>,
+
+    /// Only this server, by its address as the history has it.
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<String>,
+
+    /// Only this session.
+    #[arg(long, value_name = "ID", value_parser = SessionId::parse)]
+    pub session: Option<SessionId>,
+
+    /// From when on.
+    #[arg(long, value_name = "WHEN", value_parser = history::moment)]
+    pub since: Option<String>,
+
+    /// Until when.
+    #[arg(long, value_name = "WHEN", value_parser = history::moment)]
+    pub until: Option<String>,
+
+    /// Maximum number of rows [default: 1000; export: all].
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// What else can be done with the history.
+#[derive(Clone, PartialEq, Eq, Debug, Subcommand)]
+pub enum HistoryAction {
+    /// Write all rows that fit to standard output, newest first.
+    #[command(after_help = HISTORY_EXAMPLES)]
+    Export {
+        /// How rows are written: with commas and a head, or a JSON object each.
+        #[arg(long, value_enum, default_value = "csv")]
+        format: ExportFormat,
+
+        /// What is asked, and whom.
+        #[command(flatten)]
+        asked: HistoryOptions,
+    },
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ExportFormat {
+    /// A table with a head, fields parted by commas (RFC 4180).
+    Csv,
+    /// A JSON object on each line.
+    Jsonl,
 }
 
 /// The command line, with defaults and variables added to the help of every setting.

@@ -16,6 +16,10 @@ mod doctor_options;
 mod doctor_page;
 mod ensemble;
 mod explain;
+mod history;
+mod history_export;
+mod history_question;
+mod history_words;
 mod incident;
 mod lists;
 mod print_config;
@@ -82,6 +86,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Incidents(list) => lists::INCIDENTS.print(list, out),
         Command::Risks(list) => lists::RISKS.print(list, out),
         Command::Incident { id, asking } => incident::incident(asking, *id, out),
+        Command::History { asked, action } => history::history(asked, action.as_ref(), out),
         Command::Disconnect { target, asking } => disconnect::disconnect(asking, *target, out),
         Command::Explain { word } => explain::explain(word.as_deref(), out),
         Command::Ready(at) => state::ready(&at.admin, out),

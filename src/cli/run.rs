@@ -2,8 +2,9 @@
 
 use super::arguments::SettingsSource;
 use super::{CommandOutcome, source};
-use crate::admin::AdminListener;
+use crate::admin::{AdminListener, HISTORY_VIEWS};
 use crate::config::{self, Settings};
+use crate::history::{HistoryStore, RunningHistory};
 use crate::observe::begin_log;
 use crate::proxy::Proxy;
 
@@ -12,9 +13,15 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     // The guard writes what waits when it is dropped: behind everything that may still log.
     let (log, _guard) = begin_log(settings.log.format, settings.log.level)?;
     greet(&settings);
+    let history = settings.state.as_ref().map(HistoryStore::open).transpose()?;
+    let sinks = history.as_ref().map(HistoryStore::sink).into_iter().collect();
     let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
-    let server = Proxy::bind(settings)?;
+    let server = Proxy::bind_with(settings, sinks)?;
     server.telemetry().set_log(log);
+    // It outlives the traffic: what is found out at the stop is written too.
+    let history = history.map(|history| history.start(server.telemetry(), HISTORY_VIEWS)).transpose()?;
+    let reader = history.as_ref().map(RunningHistory::reader);
+    let admin = admin.map(|admin| admin.with_history(reader));
     let admin = admin.map(|admin| admin.start(server.telemetry(), server.control())).transpose()?;
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address(), "serving metrics and the API");

@@ -261,6 +261,7 @@ macro_rules! written_as_a_string {
     )+};
 }
 
+pub(super) use written_as_a_string;
 written_as_a_string!(ConnectString, ListenValue, ListenAddress, AdminAddress);
 
 #[cfg(test)]

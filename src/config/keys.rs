@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{AdminAddress, ConnectString, ListenAddress, ListenValue};
 use super::choice::{LogFormat, LogLevel, PinMode};
+use super::state_path::StatePath;
 use super::units::{ByteSize, Period};
 
 /// What one source says; a key that it does not mention is `None`.
@@ -84,6 +85,10 @@ pub struct ConfigKeys {
     /// What one connection may use.
     #[command(flatten)]
     pub connections: ConnectionKeys,
+
+    /// What is kept on disk: moves, refusals, incidents and what else `zoogate history` shows.
+    #[command(flatten)]
+    pub state: StateKeys,
 
     /// What is written to standard error.
     #[command(flatten)]
@@ -185,6 +190,26 @@ pub struct ConnectionKeys {
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
+pub struct StateKeys {
+    /// The directory for the history, of this zoogate alone. "off": nothing is kept on disk.
+    ///
+    /// It is created if it is missing, and holds one SQLite file for each week. It holds session ids, so only zoogate's
+    /// user may read it. A full or broken disk delays no traffic.
+    #[arg(id = "state.dir", long = "state-dir", value_name = "PATH|off", help_heading = HEADING)]
+    pub dir: Option<StatePath>,
+
+    /// How long the history is kept. Whole weeks are deleted.
+    #[arg(id = "state.keep", long = "state-keep", value_name = "TIME", help_heading = HEADING)]
+    pub keep: Option<Period>,
+
+    /// Maximum size of the history on disk. The oldest weeks make room, then the oldest rows of this week.
+    #[arg(id = "state.max_size", long = "state-max-size", value_name = "SIZE", help_heading = HEADING)]
+    pub max_size: Option<ByteSize>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
 pub struct LogKeys {
     /// One line per event: readable text, or a JSON object.
     #[arg(id = "log.format", long = "log-format", value_name = "FORMAT", help_heading = HEADING)]
@@ -222,6 +247,11 @@ impl ConfigKeys {
                 per_address: Some(0),
                 first_frame: seconds(10),
                 buffer: Some(ByteSize(64 << 10)),
+            },
+            state: StateKeys {
+                dir: Some(StatePath::Off),
+                keep: seconds(30 * 24 * 60 * 60),
+                max_size: Some(ByteSize(512 << 20)),
             },
             log: LogKeys { format: Some(LogFormat::Text), level: Some(LogLevel::Info) },
         }

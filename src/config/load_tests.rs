@@ -102,6 +102,9 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_CONNECTIONS_PER_ADDRESS", "3"),
         ("ZOOGATE_CONNECTIONS_FIRST_FRAME", "4s"),
         ("ZOOGATE_CONNECTIONS_BUFFER", "5KiB"),
+        ("ZOOGATE_STATE_DIR", "/var/lib/z"),
+        ("ZOOGATE_STATE_KEEP", "7d"),
+        ("ZOOGATE_STATE_MAX_SIZE", "64MiB"),
         ("ZOOGATE_LOG_FORMAT", "json"),
         ("ZOOGATE_LOG_LEVEL", "error"),
     ];
@@ -124,6 +127,9 @@ fn every_key_has_a_variable_that_works() {
     assert_eq!((settings.connections.buffer, settings.busy_poll, settings.probe.details), (5 << 10, false, false));
     assert_eq!(settings.connections.per_address, NonZeroUsize::new(3));
     assert_eq!(settings.shutdown_grace, Duration::from_mins(1));
+    let state = settings.state.unwrap();
+    assert_eq!((state.dir.to_str(), state.max_size), (Some("/var/lib/z"), 64 << 20));
+    assert_eq!(state.keep, Duration::from_hours(7 * 24));
 }
 
 #[test]
@@ -137,7 +143,7 @@ fn errors_in_the_file_name_their_place() {
     let unit = error(&format!("{LEAST}[probe]\ninterval = \"2\"\n"));
     assert_eq!(
         unit.lines().next().unwrap(),
-        "z.toml:4:12: probe.interval: \"2\" is not a time: expected a whole number and its unit (ms, s, m, h), such as \"10s\""
+        "z.toml:4:12: probe.interval: \"2\" is not a time: expected a whole number and its unit (ms, s, m, h, d), such as \"10s\""
     );
     let kind = error(&format!("{LEAST}[probe]\ninterval = 2\n"));
     assert_eq!(
@@ -250,7 +256,7 @@ fn errors_in_variables_name_the_variable() {
     assert_eq!(
         with("ZOOGATE_PROBE_INTERVAL", "soon"),
         "variable ZOOGATE_PROBE_INTERVAL: probe.interval: \"soon\" is not a time: \
-         expected a whole number and its unit (ms, s, m, h), such as \"10s\""
+         expected a whole number and its unit (ms, s, m, h, d), such as \"10s\""
     );
     assert_eq!(
         with("ZOOGATE_PIN", "hard"),

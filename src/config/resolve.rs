@@ -12,8 +12,9 @@ use super::keys::ConfigKeys;
 use super::own_listeners::OwnListeners;
 use super::settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
-    ProbeSettings, Settings,
+    ProbeSettings, Settings, StateSettings,
 };
+use super::state_path::StatePath;
 use super::units::{ByteSize, Period};
 use crate::ids::ServerId;
 
@@ -29,6 +30,10 @@ const SHORTEST_PROBE: Duration = Duration::from_millis(10);
 const SMALLEST_BUFFER: usize = 4 << 10;
 /// No read brings more, so that more is never held.
 const LARGEST_BUFFER: usize = 64 << 10;
+/// Only whole weeks are deleted, and the running one never.
+const SHORTEST_KEEP: Duration = Duration::from_hours(24);
+/// An eighth of it is kept free for what is written at once, which may be some MiB and as much again in the log beside it.
+const SMALLEST_HISTORY: usize = 64 << 20;
 
 /// A key and what is wrong with its value.
 type KeyProblem = (&'static str, ValueProblem);
@@ -62,6 +67,7 @@ pub(super) fn resolve(keys: &ConfigKeys) -> Result<Settings, KeyProblem> {
             first_frame: time("connections.first_frame", keys.connections.first_frame, SHORTEST_PROBE)?,
             buffer: size("connections.buffer", keys.connections.buffer, SMALLEST_BUFFER..=LARGEST_BUFFER)?,
         },
+        state: state(keys)?,
         log: LogSettings { format: set("log.format", keys.log.format)?, level: set("log.level", keys.log.level)? },
     };
     distinct_addresses(&settings)?;
@@ -137,6 +143,16 @@ fn admin(keys: &ConfigKeys) -> Result<Option<AdminSettings>, KeyProblem> {
         AdminAddress::Off => Ok(None),
         AdminAddress::At(address) if address.ip().is_loopback() || allow_remote => Ok(Some(AdminSettings { address })),
         AdminAddress::At(address) => Err(("admin.address", ValueProblem::RemoteAdmin { address })),
+    }
+}
+
+fn state(keys: &ConfigKeys) -> Result<Option<StateSettings>, KeyProblem> {
+    let keep = time("state.keep", keys.state.keep, SHORTEST_KEEP)?;
+    let max_size = size("state.max_size", keys.state.max_size, SMALLEST_HISTORY..=usize::MAX)? as u64;
+    match keys.state.dir.clone() {
+        Some(StatePath::At(dir)) => Ok(Some(StateSettings { dir, keep, max_size })),
+        Some(StatePath::Off) => Ok(None),
+        None => Err(("state.dir", ValueProblem::Unreadable("has no value".to_owned()))),
     }
 }
 

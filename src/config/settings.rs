@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{LogFormat, LogLevel, PinMode, ServerAddress};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub probe: ProbeSettings,
     /// What one connection may use.
     pub connections: ConnectionSettings,
+    /// What is kept on disk; `None` when nothing is.
+    pub state: Option<StateSettings>,
     /// What is written to standard error.
     pub log: LogSettings,
 }
@@ -126,6 +129,17 @@ pub struct ConnectionSettings {
     /// Bytes held for a peer that does not take them, per direction, before the other side is no longer read;
     /// from 4 KiB to 64 KiB.
     pub buffer: usize,
+}
+
+/// What is kept on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StateSettings {
+    /// The directory.
+    pub dir: PathBuf,
+    /// For how long.
+    pub keep: Duration,
+    /// Bytes at most.
+    pub max_size: u64,
 }
 
 /// What is written to standard error.

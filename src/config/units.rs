@@ -17,19 +17,19 @@ use thiserror::Error;
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum UnitError {
     /// Not a time.
-    #[error("{0:?} is not a time: expected a whole number and its unit (ms, s, m, h), such as \"10s\"")]
+    #[error("{0:?} is not a time: expected a whole number and its unit (ms, s, m, h, d), such as \"10s\"")]
     Period(String),
     /// Not a size.
     #[error("{0:?} is not a size: expected bytes as a whole number, or with a unit (KiB, MiB, GiB), such as \"64KiB\"")]
     Size(String),
 }
 
-/// A length of time, written as `250ms`, `10s`, `5m` or `2h`.
+/// A length of time, written as `250ms`, `10s`, `5m`, `2h` or `30d`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Period(pub Duration);
 
 /// Unit and its milliseconds, largest first.
-const PERIOD_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const PERIOD_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl FromStr for Period {
     type Err = UnitError;
@@ -126,7 +126,7 @@ impl JsonSchema for Period {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h)$" })
+        json_schema!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$" })
     }
 }
 
@@ -194,6 +194,7 @@ mod tests {
             ("90s", 90_000, "90s"),
             ("60s", 60_000, "1m"),
             ("0s", 0, "0s"),
+            ("48h", 172_800_000, "2d"),
         ] {
             let period: Period = text.parse().unwrap();
             assert_eq!((period.0.as_millis(), period.to_string().as_str()), (millis, shown));

@@ -12,7 +12,7 @@ use super::cause_code::{CauseCode, CauseScope};
 use super::cause_rules;
 use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, phase_of};
 use super::ensemble_watch::EnsembleWatch;
-use super::incident::{Incident, JudgedEnd, SeenBefore};
+use super::incident::{EarlierIncidents, Incident, JudgedEnd, SeenBefore};
 use super::incident_book::{IncidentBook, IncidentChange};
 use super::verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -287,6 +287,12 @@ impl Diagnosis {
 
     fn report(&self, incident: &Incident) -> IncidentReport {
         IncidentReport { incident: incident.clone(), seen_before: self.book.seen_before(incident) }
+    }
+
+    /// Takes how often there was an incident of a cause, at a server where that makes the difference, in earlier runs. To
+    /// be called once for each, as there are as many as causes and servers.
+    pub fn remember(&mut self, code: CauseCode, server: Option<ServerId>, earlier: EarlierIncidents) {
+        self.book.remember(code, server, earlier);
     }
 
     /// How many incidents are open.

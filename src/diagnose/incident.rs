@@ -90,13 +90,31 @@ pub struct CauseRevision {
     pub cause: JudgedCause,
 }
 
+/// Incidents of earlier runs of zoogate with one cause, as whoever remembers them tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct EarlierIncidents {
+    /// How many.
+    pub count: u32,
+    /// When the last of them began, in milliseconds since 1970.
+    pub last_ms: u64,
+}
+
+/// When the last incident of a cause began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LastSeen {
+    /// Since zoogate started.
+    Here(Timestamp),
+    /// In an earlier run, in milliseconds since 1970.
+    Earlier(u64),
+}
+
 /// That there were incidents of the same cause before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SeenBefore {
-    /// How many.
+    /// How many, those of earlier runs that are known included.
     pub count: u32,
     /// When the last of them began.
-    pub last: Timestamp,
+    pub last: LastSeen,
 }
 
 /// The end that an incident is judged by.

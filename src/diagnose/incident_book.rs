@@ -7,7 +7,7 @@ use foldhash::quality::RandomState;
 
 use super::cause_code::CauseCode;
 use super::impact::{Impact, OwnAction};
-use super::incident::{Incident, IncidentKey, JudgedEnd, SeenBefore};
+use super::incident::{EarlierIncidents, Incident, IncidentKey, JudgedEnd, LastSeen, SeenBefore};
 use super::verdict::{ConnectionPhase, Diagnosed};
 use crate::ids::{ServerId, SessionId};
 use crate::session::connection_end::{ConnectionCloser, ProxyClose};
@@ -343,13 +343,22 @@ impl IncidentBook {
         incident.judged = None;
         let (id, code) = (incident.id, incident.cause().code);
         self.away.retain(|_, away| away.incident != id);
-        let seen = SeenBefore { count: 1, last: incident.opened_at };
+        let last = LastSeen::Here(incident.opened_at);
         // As many as there are causes and servers.
-        let before = self.seen.entry((code, incident.key.server)).or_insert(SeenBefore { count: 0, ..seen });
+        let before = self.seen.entry((code, incident.key.server)).or_insert(SeenBefore { count: 0, last });
         incident.seen_before = Some(*before).filter(|before| before.count > 0);
-        *before = SeenBefore { count: before.count + 1, ..seen };
+        *before = SeenBefore { count: before.count.saturating_add(1), last };
         self.keep(incident);
         self.change(IncidentChange::Closed, id);
+    }
+
+    /// Takes what is remembered of earlier runs. What was seen since the start is newer.
+    pub(super) fn remember(&mut self, code: CauseCode, server: Option<ServerId>, earlier: EarlierIncidents) {
+        if earlier.count > 0 {
+            let last = LastSeen::Earlier(earlier.last_ms);
+            let seen = self.seen.entry((code, server)).or_insert(SeenBefore { count: 0, last });
+            seen.count = seen.count.saturating_add(earlier.count);
+        }
     }
 
     /// What is known of earlier incidents like this one.

@@ -30,7 +30,7 @@ pub use diagnosis::{Diagnosis, EndCause, IncidentReport};
 pub use ensemble_watch::EnsembleWatch;
 pub use health_span::HealthSpan;
 pub use impact::{Impact, LostOperation, OwnAction};
-pub use incident::{CauseRevision, Incident, IncidentKey, SeenBefore};
+pub use incident::{CauseRevision, EarlierIncidents, Incident, IncidentKey, LastSeen, SeenBefore};
 pub use incident_book::IncidentChange;
 pub use latency_baseline::LatencyBaseline;
 pub use path_sample::PathSample;

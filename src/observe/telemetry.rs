@@ -2,6 +2,7 @@
 //! of. Nothing is decided by what is here.
 
 mod claims;
+mod latencies;
 mod notes;
 #[cfg(test)]
 mod tests;
@@ -85,15 +86,30 @@ pub struct ProxyTelemetry {
 impl ProxyTelemetry {
     /// For what is configured; it is `now` by the driver's clock.
     pub fn new(settings: &Settings, now: Timestamp) -> Self {
-        Self::of_scope(&TelemetryScope::of(settings), WallClock::start(now), now)
+        Self::with_sinks(settings, now, Vec::new())
+    }
+
+    /// The same, with further sinks for what changes or is found out.
+    pub fn with_sinks(settings: &Settings, now: Timestamp, others: Vec<Box<dyn ChangeSink>>) -> Self {
+        Self::of_scope_with(&TelemetryScope::of(settings), WallClock::start(now), now, others)
     }
 
     /// For a scope that was made by hand.
     pub fn of_scope(scope: &TelemetryScope, wall_clock: WallClock, now: Timestamp) -> Self {
+        Self::of_scope_with(scope, wall_clock, now, Vec::new())
+    }
+
+    /// The same, with further sinks.
+    pub fn of_scope_with(
+        scope: &TelemetryScope,
+        wall_clock: WallClock,
+        now: Timestamp,
+        others: Vec<Box<dyn ChangeSink>>,
+    ) -> Self {
         let (exporter, events) = MetricsExporter::new(&scope.servers, scope.series);
         let meters = Arc::<MeterRegistry>::default();
         let finding_log = Arc::new(FindingLog::new(scope.servers.clone()));
-        let sinks: Vec<Box<dyn ChangeSink>> = vec![
+        let mut sinks: Vec<Box<dyn ChangeSink>> = vec![
             Box::new(CounterSink::new(Arc::clone(&events))),
             Box::new(LogSink::new(
                 Arc::clone(&finding_log),
@@ -102,6 +118,7 @@ impl ProxyTelemetry {
             )),
             Box::new(MeterSink::new(Arc::clone(&meters))),
         ];
+        sinks.extend(others);
         let state = Arc::new(TrafficState::new(&scope.servers, scope.limits, sinks));
         let counters = |server: usize| {
             let work = Arc::clone(state.answered_work(ServerId(server as u16)));
@@ -189,6 +206,11 @@ impl ProxyTelemetry {
     /// The address of a server as configured.
     pub fn server_name(&self, server: ServerId) -> &str {
         self.finding_log.name(server)
+    }
+
+    /// The server with this address as configured.
+    pub fn server_id(&self, name: &str) -> Option<ServerId> {
+        self.server_names().iter().position(|known| known == name).map(|place| ServerId(place as u16))
     }
 
     /// The addresses of all servers as configured, by [`ServerId`].

@@ -24,6 +24,7 @@ use crate::config::{ServerAddress, Settings};
 use crate::control::ConnectionControl;
 use crate::ids::ServerId;
 use crate::observe::{LogThrottle, ProxyTelemetry};
+use crate::state::ChangeSink;
 
 /// How often the deadlines of undecided closes are checked.
 const TICK: Duration = Duration::from_millis(25);
@@ -84,6 +85,14 @@ impl Proxy {
     /// # Errors
     /// [`ServeError::Listen`] names the address that could not be had.
     pub fn bind(settings: Settings) -> Result<Self, ServeError> {
+        Self::bind_with(settings, Vec::new())
+    }
+
+    /// The same, with further sinks for what changes or is found out.
+    ///
+    /// # Errors
+    /// As [`Proxy::bind`].
+    pub fn bind_with(settings: Settings, sinks: Vec<Box<dyn ChangeSink>>) -> Result<Self, ServeError> {
         let mut reservations = Vec::new();
         for listener in &settings.listeners {
             let address = listener.address;
@@ -91,7 +100,7 @@ impl Proxy {
             reservations.push(Arc::new(taken));
         }
         let clock = Clock::start();
-        let telemetry = Arc::new(ProxyTelemetry::new(&settings, clock.now()));
+        let telemetry = Arc::new(ProxyTelemetry::with_sinks(&settings, clock.now(), sinks));
         Ok(Self { proxy: Arc::new(ProxyState::new(settings, telemetry, clock)), reservations })
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::change_stream::StateChange;
-use crate::diagnose::{CauseCode, Diagnosis, EnsembleWatch, Incident, IncidentChange};
+use crate::diagnose::{CauseCode, Diagnosis, EarlierIncidents, EnsembleWatch, Incident, IncidentChange};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::session::ledger::{OpenConnection, SessionLedger};
@@ -114,6 +114,12 @@ impl DiagnosisState {
         let news = DiagnosisNews::take(&mut diagnosis);
         drop(diagnosis);
         news.tell(told);
+    }
+
+    /// Takes how often there were incidents in earlier runs.
+    pub(super) fn remember(&self, earlier: impl Iterator<Item = (CauseCode, Option<ServerId>, EarlierIncidents)>) {
+        let mut diagnosis = lock(&self.diagnosis);
+        earlier.for_each(|(code, server, seen)| diagnosis.remember(code, server, seen));
     }
 
     /// Reads of causes and incidents. Nothing is formatted meanwhile.

@@ -17,7 +17,9 @@ use super::diagnosis_state::DiagnosisState;
 use super::risk_state::RiskState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
-use crate::diagnose::{Diagnosis, EnsembleEvent, EnsembleWatch, PathSample, ServerDetails, ServerSighting};
+use crate::diagnose::{
+    CauseCode, Diagnosis, EarlierIncidents, EnsembleEvent, EnsembleWatch, PathSample, ServerDetails, ServerSighting,
+};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::route::ServerRoster;
@@ -178,6 +180,11 @@ impl TrafficState {
             }
             outcome = StateOutcome::take(&mut self.ledger());
         }
+    }
+
+    /// Takes how often there was an incident of a cause, at a server where that makes the difference, in earlier runs.
+    pub fn remember_incidents(&self, earlier: impl Iterator<Item = (CauseCode, Option<ServerId>, EarlierIncidents)>) {
+        self.diagnosis.remember(earlier);
     }
 
     /// Reads of causes and incidents. Nothing is formatted meanwhile, for connections that end wait for it.

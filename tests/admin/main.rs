@@ -6,5 +6,6 @@ mod crowd;
 mod ensemble;
 mod exposition;
 mod filters;
+mod history;
 mod stage;
 mod unseen;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use zoogate::admin::{AdminListener, AdminThread};
 use zoogate::control::ConnectionControl;
+use zoogate::history::RunningHistory;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::{ConnectionMeter, ProxyTelemetry, Recorder, TelemetryScope, WallClock};
 use zoogate::session::LedgerLimits;
@@ -20,6 +21,7 @@ use zoogate::session::identity::HolderIdentity;
 use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::RouteReason;
+use zoogate::state::ChangeSink;
 use zoogate::time::Timestamp;
 use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
@@ -44,6 +46,15 @@ fn client(port: u16) -> SocketAddr {
 
 impl Stage {
     pub(crate) fn empty() -> Self {
+        let (stage, _) = Self::telling(Vec::new(), |_| None);
+        stage
+    }
+
+    /// An empty one that tells these of what it finds out, and answers out of that history.
+    pub(crate) fn telling(
+        sinks: Vec<Box<dyn ChangeSink>>,
+        history: impl FnOnce(&Arc<ProxyTelemetry>) -> Option<RunningHistory>,
+    ) -> (Self, Option<RunningHistory>) {
         let scope = TelemetryScope {
             servers: ["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec(),
             workers: 1,
@@ -51,18 +62,27 @@ impl Stage {
             series: 100,
             jute_maxbuffer: 0xf_ffff,
         };
-        let telemetry = Arc::new(ProxyTelemetry::of_scope(&scope, WallClock::start(at(0)), at(0)));
+        let telemetry = Arc::new(ProxyTelemetry::of_scope_with(&scope, WallClock::start(at(0)), at(0), sinks));
+        let history = history(&telemetry);
         let admin = AdminListener::bind(([127, 0, 0, 1], 0).into())
             .expect("a free port")
+            .with_history(history.as_ref().map(RunningHistory::reader))
             .start(Arc::clone(&telemetry), Arc::new(ConnectionControl::new(1)))
             .expect("a thread");
-        Self { telemetry, admin }
+        (Self { telemetry, admin }, history)
     }
 
     /// The broker's session attached to zk1, left three requests unanswered there, moved to zk2 and was told
     /// there, in words, that it had moved. The other one is idle on zk1.
     pub(crate) fn after_a_move() -> Self {
         let stage = Self::empty();
+        stage.play_a_move();
+        stage
+    }
+
+    /// Has that happen.
+    pub(crate) fn play_a_move(&self) {
+        let stage = self;
         let mut first = stage.attach(BROKER, 1, 0, 4001, 0);
         let broker = SessionTransition::Identified { connection: ConnectionId(1), identity: HolderIdentity::broker(7) };
         stage.telemetry.state().apply(at(1), broker);
@@ -81,7 +101,6 @@ impl Stage {
         });
         stage.telemetry.state().apply(at(62), SessionTransition::MoveRefused { connection, form, refused });
         stage.attach(OTHER, 3, 0, 4003, 40);
-        stage
     }
 
     pub(crate) fn attach(&self, session: SessionId, connection: u64, server: u16, port: u16, millis: u64) -> Recorder {

@@ -8,6 +8,7 @@ mod details;
 mod dialects;
 mod disconnect;
 mod ends;
+mod history;
 mod hostile;
 mod limits;
 mod loops;

@@ -9,10 +9,10 @@ use crate::api::{
     IncidentView, LostOperationView, OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
 use crate::diagnose::{
-    CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, JudgedCause, OwnAction,
+    CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, JudgedCause, LastSeen, OwnAction,
 };
 use crate::ids::ConnectionId;
-use crate::observe::{ProxyTelemetry, incident_summary};
+use crate::observe::{ProxyTelemetry, WallClock, incident_summary};
 use crate::session::fact::{Fact, FactValue, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
@@ -122,10 +122,17 @@ fn completeness(watch: &EnsembleWatch) -> CompletenessView {
     }
 }
 
-fn incident(telemetry: &ProxyTelemetry, report: &IncidentReport) -> IncidentView {
+/// An incident as the API shows it.
+pub(super) fn incident(telemetry: &ProxyTelemetry, report: &IncidentReport) -> IncidentView {
     let IncidentReport { incident: one, seen_before } = report;
     let wall_clock = telemetry.wall_clock();
-    let last = |at| crate::observe::WallClock::text(wall_clock.unix_millis(at));
+    let last = |last| {
+        let unix_millis = match last {
+            LastSeen::Here(at) => wall_clock.unix_millis(at),
+            LastSeen::Earlier(unix_millis) => unix_millis,
+        };
+        WallClock::text(unix_millis)
+    };
     IncidentView {
         id: one.id,
         kind: "incident".into(),

@@ -15,6 +15,7 @@ mod session_detail;
 mod sessions;
 
 use crate::api::NamedServer;
+use crate::history::HistoryViews;
 use crate::ids::ServerId;
 use crate::observe::ProxyTelemetry;
 
@@ -26,6 +27,9 @@ pub(super) use risks::{RISK_FILTERS, risks};
 pub(super) use servers::{SERVER_FILTERS, servers};
 pub(super) use session_detail::session_detail;
 pub(super) use sessions::{SESSION_FILTERS, sessions};
+
+/// How the history keeps incidents and risks: as the API shows them.
+pub const HISTORY_VIEWS: HistoryViews = HistoryViews { incident: incidents::incident, risk: risks::risk };
 
 /// A server as lists show it.
 fn named_server(telemetry: &ProxyTelemetry, server: impl Into<Option<ServerId>>) -> NamedServer {

@@ -59,7 +59,8 @@ pub(super) fn timeout_advice(telemetry: &ProxyTelemetry, session: SessionId, tim
     }
 }
 
-fn risk(telemetry: &ProxyTelemetry, one: &SessionRisk) -> RiskView {
+/// A risk as the API shows it.
+pub(super) fn risk(telemetry: &ProxyTelemetry, one: &SessionRisk) -> RiskView {
     let wall_clock = telemetry.wall_clock();
     let subject = &one.subject;
     let (beat, expires_at, path, owner) = match &one.detail {

@@ -162,6 +162,10 @@ catalog! {
         "Items dropped because a queue or table was full, or evicted early to make room.";
     SINK_DROPS: Counter "zoogate_findings_dropped_total" ["sink"]
         "Findings that a sink had no room for. `log_lines`: lines that were suppressed; the next line of that kind says how many.";
+    HISTORY_SIZE: Gauge "zoogate_history_bytes" []
+        "Bytes of the files in the state directory; 0 without one.";
+    HISTORY_FAILURES: Counter "zoogate_history_write_failures_total" []
+        "Attempts to write the history that failed. They are repeated; what finds no room meanwhile counts as dropped by the sink `history`.";
     READY: Gauge "zoogate_ready" []
         "1 while zoogate is ready.";
     BUILD_INFO: Gauge "zoogate_build_info" ["version"]

@@ -133,6 +133,7 @@ pub(in crate::observe) struct EventCounters {
     late_claims: CounterGrid,
     orphans: CounterGrid,
     admin_waits: CounterGrid,
+    history_failures: CounterGrid,
     dropped: CounterGrid,
 }
 
@@ -171,6 +172,7 @@ impl EventCounters {
             late_claims: grid(&catalog::LATE_CLAIMS, &[servers]),
             orphans: grid(&catalog::ORPHANS, &[servers]),
             admin_waits: grid(&catalog::ADMIN_WAITS, &[]),
+            history_failures: grid(&catalog::HISTORY_FAILURES, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
         }
     }
@@ -274,6 +276,10 @@ impl EventCounters {
 
     pub(in crate::observe) fn admin_waited(&self) {
         self.admin_waits.add(&[], 1);
+    }
+
+    pub(in crate::observe) fn history_failed(&self) {
+        self.history_failures.add(&[], 1);
     }
 
     pub(in crate::observe) fn ended(&self, server: ServerId, reason: EndReason) {

@@ -72,6 +72,7 @@ impl MetricsExporter {
             servers: servers.to_vec(),
             series: Mutex::new(SessionSeries::new(series)),
         };
+        exporter.history_size(0);
         (exporter, events)
     }
 
@@ -121,6 +122,11 @@ impl MetricsExporter {
     /// Counts how often the kernel has put clients of a listener off.
     pub(in crate::observe) fn put_off(&self, listener: &str, times: u64) {
         self.recorder.register_counter(&key(&catalog::PUT_OFF, &[listener]), &METADATA).increment(times);
+    }
+
+    /// Sets how many bytes the files of the history have.
+    pub(in crate::observe) fn history_size(&self, bytes: u64) {
+        self.gauge(&catalog::HISTORY_SIZE, &[], bytes as f64);
     }
 
     pub(super) fn counter(&self, metric: &Metric, values: &[&str], total: u64) {

@@ -158,6 +158,16 @@ impl ProxyTelemetry {
         self.events().admin_waited();
     }
 
+    /// The history could not be written.
+    pub fn note_history_failure(&self) {
+        self.events().history_failed();
+    }
+
+    /// The files of the history have this many bytes.
+    pub fn note_history_size(&self, bytes: u64) {
+        self.exporter.history_size(bytes);
+    }
+
     /// Looks whether the machine's date was stepped. Nothing but the times that are shown depends on it.
     pub fn check_date(&self, now: Timestamp) {
         if let Some((stepped_ms, wall_clock)) = self.wall_clock().checked(now, &WallClock::start(now)) {

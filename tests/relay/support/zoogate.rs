@@ -29,6 +29,7 @@ pub(crate) struct Plan {
     arguments: Vec<String>,
     descriptors: Option<u32>,
     hosts: Option<PathBuf>,
+    small_disk: Option<PathBuf>,
     variables: Vec<(&'static str, String)>,
     log: Option<PipeWriter>,
     admin: SocketAddr,
@@ -47,7 +48,7 @@ impl Plan {
         let arguments = ["run", "--servers", servers, "--log-level", "debug"].map(str::to_owned).to_vec();
         // Servers of the tests count their connections: one that is asked for details says so.
         let variables = vec![("ZOOGATE_PROBE_DETAILS", "false".to_owned())];
-        Self { arguments, descriptors: None, hosts: None, variables, log: None, admin }
+        Self { arguments, descriptors: None, hosts: None, small_disk: None, variables, log: None, admin }
             .with("--admin", &admin.to_string())
     }
 
@@ -79,6 +80,13 @@ impl Plan {
         self
     }
 
+    /// With a disk of one MiB at this folder, in a mount namespace of its own; others find it by
+    /// [`Zoogate::own_path`].
+    pub(crate) fn small_disk(mut self, folder: &Path) -> Self {
+        self.small_disk = Some(folder.to_path_buf());
+        self
+    }
+
     /// With a variable in its environment.
     pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.push((name, value.into()));
@@ -106,6 +114,10 @@ impl Plan {
             let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
             command.args(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(hosts);
         }
+        if let Some(folder) = &self.small_disk {
+            let script = "mount -t tmpfs -o size=1m,mode=700 none \"$0\" && exec \"$@\"";
+            command.args(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(folder);
+        }
         let child = command
             .arg(env!("CARGO_BIN_EXE_zoogate"))
             .args(&self.arguments)
@@ -129,6 +141,12 @@ impl Zoogate {
     /// Its process.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// Where a path of its own mount namespace is found from here.
+    pub(crate) fn own_path(&self, path: &Path) -> PathBuf {
+        let inside = path.strip_prefix("/").expect("a whole path");
+        PathBuf::from(format!("/proc/{}/root", self.child.id())).join(inside)
     }
 
     /// Asks it to stop.

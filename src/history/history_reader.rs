@@ -1,0 +1,248 @@
+//! Reads a state directory, beside the zoogate that writes to it or without one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+
+use super::calendar_week::CalendarWeek;
+use super::history_error::HistoryError;
+use super::history_filter::{HistoryFilter, bound};
+use super::history_kind::HistoryKind;
+use super::history_summary::{HistorySummary, NewestOne, ServerCount};
+use super::state_directory::{has_log, weeks_of};
+use crate::api::{CalendarMoment, HistoryEntryView, HistorySummaryView, UnreadFile};
+use crate::diagnose::{CauseCode, EarlierIncidents};
+use crate::observe::WallClock;
+
+/// How long a question to a running zoogate may take.
+pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+/// Steps of SQLite's between two looks at the time.
+const STEPS: i32 = 10_000;
+/// How long a writer may be in the way.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Incidents of earlier runs with one cause at one server, by its address.
+pub(super) type EarlierCount = (CauseCode, Option<String>, EarlierIncidents);
+
+/// A directory to read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryReader {
+    path: PathBuf,
+    /// How long one question may take.
+    within: Option<Duration>,
+}
+
+/// What was read besides entries.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ReadOutcome {
+    /// Whether there is more than was asked for.
+    pub more: bool,
+    /// Files that could not be read.
+    pub unread: Vec<UnreadFile>,
+}
+
+impl HistoryReader {
+    /// Of that directory. Nothing is opened yet.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), within: None }
+    }
+
+    /// The same, where no question takes longer than this.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        Self { within: Some(most), ..self }
+    }
+
+    /// The files that may hold what is asked for, newest first.
+    fn weeks(&self, filter: &HistoryFilter) -> Result<Vec<CalendarWeek>, HistoryError> {
+        let unreadable = |error: io::Error| {
+            let path = self.path.clone();
+            HistoryError::Directory { path, operation: "read it", error }
+        };
+        let mut weeks = weeks_of(&self.path).map_err(unreadable)?;
+        weeks.retain(|week| week.begins_at() < filter.until && week.ends_at() > filter.since);
+        weeks.reverse();
+        Ok(weeks)
+    }
+
+    /// Reads each file that may hold what is asked for, newest first; those that cannot be read are named.
+    fn each_file(
+        &self,
+        filter: &HistoryFilter,
+        mut read: impl FnMut(&Connection) -> rusqlite::Result<ControlFlow<()>>,
+    ) -> Result<Vec<UnreadFile>, HistoryError> {
+        let (mut unread, by) = (Vec::new(), self.within.map(|most| Instant::now() + most));
+        for week in self.weeks(filter)? {
+            let name = week.file_name();
+            match open(&self.path.join(&name), by).and_then(|connection| read(&connection)) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(error) => {
+                    let late = error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted);
+                    let error = if late { "the time for an answer was over".to_owned() } else { error.to_string() };
+                    unread.push(UnreadFile { file: name, error });
+                }
+            }
+        }
+        Ok(unread)
+    }
+
+    /// How often there was what of that which fits.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn summary(&self, filter: &HistoryFilter) -> Result<(Vec<HistorySummaryView>, Vec<UnreadFile>), HistoryError> {
+        let (mut summary, values) = (HistorySummary::default(), filter.values());
+        let unread = self.each_file(filter, |file| {
+            for &kind in filter.kinds().iter().filter(|kind| **kind != HistoryKind::Latency) {
+                let mut found = file.prepare(&filter.servers_sql(kind))?;
+                let mut rows = found.query(&*bound(&values))?;
+                while let Some(row) = rows.next()? {
+                    summary.add_server(kind, row.get(0)?, server_count(row)?);
+                }
+                let mut found = file.prepare(&filter.newest_sql(kind))?;
+                let mut rows = found.query(&*bound(&values))?;
+                while let Some(row) = rows.next()? {
+                    let newest = NewestOne { at_ms: number(row, 1)?, server: row.get(2)?, lasted_ms: length(row, 3)? };
+                    summary.add_newest(kind, row.get(0)?, newest);
+                }
+                if kind.has_identity() {
+                    let mut found = file.prepare(&filter.identities_sql(kind))?;
+                    let mut rows = found.query(&*bound(&values))?;
+                    while let Some(row) = rows.next()? {
+                        summary.add_identity(kind, row.get(0)?, row.get(1)?, number(row, 2)?);
+                    }
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok((summary.views(), unread))
+    }
+
+    /// Gives the entries that fit, newest first, as long as they are taken.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn entries(
+        &self,
+        filter: &HistoryFilter,
+        mut take: impl FnMut(HistoryEntryView) -> ControlFlow<()>,
+    ) -> Result<ReadOutcome, HistoryError> {
+        let (mut outcome, values) = (ReadOutcome::default(), filter.values());
+        if filter.kinds().is_empty() {
+            return Ok(outcome);
+        }
+        let sql = filter.entries_sql();
+        // Weeks do not overlap: what comes first in the newest file comes first of all.
+        let mut left = filter.limit;
+        outcome.unread = self.each_file(filter, |file| {
+            let mut found = file.prepare(&sql)?;
+            let mut rows = found.query(&*bound(&values))?;
+            while let Some(row) = rows.next()? {
+                if left == 0 {
+                    outcome.more = true;
+                    return Ok(ControlFlow::Break(()));
+                }
+                left -= 1;
+                if take(entry(row)?).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(outcome)
+    }
+
+    /// How often there was an incident of each cause at each server, in all files that can be read.
+    pub(super) fn earlier_incidents(&self) -> Vec<EarlierCount> {
+        let Ok(everything) = HistoryFilter::of(&crate::api::HistoryParameters::default(), 0) else { return Vec::new() };
+        let mut counts: BTreeMap<(CauseCode, Option<String>), EarlierIncidents> = BTreeMap::new();
+        let sql = "SELECT cause, server, count(*), max(at_ms) FROM incidents GROUP BY 1, 2";
+        // A file that cannot be read says nothing; it is named where somebody asks for what is in it.
+        let _ = self.each_file(&everything, |file| {
+            let mut found = file.prepare(sql)?;
+            let mut rows = found.query([])?;
+            while let Some(row) = rows.next()? {
+                let cause: String = row.get(0)?;
+                // A cause of another version is none of ours.
+                let Some(&cause) = CauseCode::ALL.iter().find(|known| known.label() == cause) else { continue };
+                let seen = counts.entry((cause, row.get(1)?)).or_default();
+                seen.count = seen.count.saturating_add(u32::try_from(number(row, 2)?).unwrap_or(u32::MAX));
+                seen.last_ms = seen.last_ms.max(number(row, 3)?);
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        counts.into_iter().map(|((cause, server), seen)| (cause, server, seen)).collect()
+    }
+}
+
+/// Opens a file for reading; questions fail after that moment.
+fn open(path: &Path, by: Option<Instant>) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let prepared = |mut connection: Connection| -> rusqlite::Result<Connection> {
+        connection.busy_timeout(BUSY)?;
+        connection.progress_handler(STEPS, by.map(|by| move || Instant::now() > by))?;
+        // The first read is what opens the file.
+        connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
+        Ok(connection)
+    };
+    match Connection::open_with_flags(path, flags).and_then(prepared) {
+        Ok(connection) => Ok(connection),
+        // In a directory that cannot be written to, SQLite reads a file only when it is told that nobody else writes.
+        Err(_) if !has_log(path) => {
+            let escaped: String = path.to_string_lossy().chars().map(escape).collect();
+            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).and_then(prepared)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A letter of a path as it stands in a URI.
+fn escape(letter: char) -> String {
+    if matches!(letter, '?' | '#' | '%') { format!("%{:02X}", u32::from(letter)) } else { letter.to_string() }
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get::<_, i64>(column).map(|value| value.max(0) as u64)
+}
+
+fn length(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    row.get::<_, Option<i64>>(column).map(|value| value.map(|value| value.max(0) as u64))
+}
+
+fn server_count(row: &Row<'_>) -> rusqlite::Result<ServerCount> {
+    Ok(ServerCount {
+        server: row.get(1)?,
+        count: number(row, 2)?,
+        first: number(row, 3)?,
+        shortest: length(row, 5)?,
+        longest: length(row, 6)?,
+        lengths: row.get(7)?,
+        with_length: number(row, 8)?,
+    })
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<HistoryEntryView> {
+    let moment = |unix_millis| CalendarMoment { text: WallClock::text(unix_millis), unix_millis };
+    let values: String = row.get(12)?;
+    Ok(HistoryEntryView {
+        kind: row.get::<_, String>(0)?.into(),
+        at: Some(moment(number(row, 1)?)).into(),
+        until: length(row, 2)?.map(moment).into(),
+        lasted_ms: length(row, 3)?,
+        cause: row.get::<_, Option<String>>(4)?.map(Into::into),
+        confidence: row.get::<_, Option<String>>(5)?.map(Into::into),
+        identity: row.get(6)?,
+        session: row.get(7)?,
+        client: row.get(8)?,
+        server: row.get(9)?,
+        from: row.get(10)?,
+        text: row.get(11)?,
+        // It was made by this program, or by a later one.
+        values: serde_json::from_str(&values).unwrap_or_default(),
+    })
+}

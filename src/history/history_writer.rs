@@ -1,0 +1,159 @@
+//! The thread that writes the history: what waits, twice a second, in one transaction for each file.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::change_queue::{ChangeQueue, TakenRoom};
+use super::history_error::{FailureKind, HistoryError};
+use super::history_reader::HistoryReader;
+use super::history_row::HistoryRow;
+use super::latency_hours::LatencyHours;
+use super::later_rows::LaterRows;
+use super::row_maker::RowMaker;
+use super::week_files::WeekFiles;
+use crate::text::one_line;
+
+/// Between two transactions: what is lost when the process is killed.
+pub(crate) const WRITES_EVERY: Duration = Duration::from_millis(500);
+/// Between two looks at the latencies.
+pub(crate) const LATENCIES_EVERY: Duration = Duration::from_mins(5);
+/// Between two looks at age and size while nothing is written.
+const BOUNDS_EVERY: Duration = Duration::from_mins(1);
+/// After a failure, the time until the next attempt; doubled each time up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Rows that wait for the disk while it fails; what the queue holds comes on top.
+pub(crate) const ROWS_WAITING: usize = 32_768;
+
+/// What the thread works with.
+#[derive(Debug)]
+pub(super) struct HistoryWriter {
+    queue: Arc<ChangeQueue>,
+    files: WeekFiles,
+    maker: RowMaker,
+    later: LaterRows,
+    latencies: LatencyHours,
+    /// Not written yet, with the room that it takes in the queue.
+    rows: Vec<HistoryRow>,
+    room: TakenRoom,
+    /// When the disk is tried again after a failure, and how long the pause was.
+    again: Option<(Instant, Duration)>,
+    latencies_at: Instant,
+    bounds_at: Instant,
+}
+
+/// Milliseconds since 1970, by which files are chosen and age is counted.
+fn unix_millis() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+}
+
+impl HistoryWriter {
+    pub(super) fn new(queue: Arc<ChangeQueue>, files: WeekFiles, maker: RowMaker) -> Self {
+        let now = Instant::now();
+        Self {
+            queue,
+            files,
+            maker,
+            later: LaterRows::default(),
+            latencies: LatencyHours::default(),
+            rows: Vec::new(),
+            room: TakenRoom::default(),
+            again: None,
+            latencies_at: now + LATENCIES_EVERY,
+            bounds_at: now,
+        }
+    }
+
+    /// Writes until nothing more comes.
+    pub(super) fn run(mut self) {
+        self.files.look_through(unix_millis());
+        self.remember();
+        loop {
+            let is_end = self.queue.wait(WRITES_EVERY);
+            self.turn(is_end);
+            if is_end {
+                return;
+            }
+        }
+    }
+
+    /// Tells the diagnosis what there was before.
+    fn remember(&self) {
+        let telemetry = self.maker.telemetry();
+        let earlier = HistoryReader::new(self.files.directory().path()).earlier_incidents();
+        telemetry.state().remember_incidents(earlier.into_iter().filter_map(|(cause, server, seen)| {
+            let place = server.map(|name| telemetry.server_id(&name));
+            // A server that is not in the ensemble any more is nobody's past.
+            if place == Some(None) { None } else { Some((cause, place.flatten(), seen)) }
+        }));
+    }
+
+    fn turn(&mut self, is_end: bool) {
+        let now = Instant::now();
+        let is_paused = self.again.is_some_and(|(at, _)| at > now) && !is_end;
+        if is_paused {
+            // What waits stays in the queue, which counts what it has no room for.
+            return;
+        }
+        // Its room stays taken until all of it is on the disk: the bound holds for what is being written too.
+        let taken = self.queue.take();
+        self.room.add(taken.room);
+        for change in &taken.changes {
+            let row = self.maker.row(change);
+            self.later.note(&row);
+            self.rows.push(row);
+        }
+        // While the disk fails only what was told is kept; what can be looked up is looked up later.
+        if self.rows.len() < ROWS_WAITING {
+            self.rows.extend(self.later.take(&self.maker, is_end));
+            if now >= self.latencies_at || is_end {
+                self.latencies_at = now + LATENCIES_EVERY;
+                self.rows.extend(self.latencies.look(&self.maker, unix_millis()));
+            }
+        }
+        let had_rows = !self.rows.is_empty();
+        match self.files.write(&mut self.rows) {
+            Ok(()) => self.written(),
+            Err(error) => self.failed(&error),
+        }
+        if self.again.is_none() && (had_rows || now >= self.bounds_at) {
+            self.bounds_at = now + BOUNDS_EVERY;
+            let size = self.files.bound(unix_millis());
+            self.maker.telemetry().note_history_size(size);
+        }
+    }
+
+    fn written(&mut self) {
+        self.queue.give_back(std::mem::take(&mut self.room));
+        if self.again.take().is_some() {
+            tracing::info!(directory = %self.shown_path(), "the history is written again");
+        }
+    }
+
+    fn failed(&mut self, error: &HistoryError) {
+        self.maker.telemetry().note_history_failure();
+        let error_text = error.to_string();
+        if error.kind() == FailureKind::Rows {
+            // They would fail for ever, and all that comes behind them with them.
+            let rows = self.rows.len();
+            tracing::error!(rows, error = %one_line(&error_text), "rows of the history cannot be written and are dropped");
+            self.rows.clear();
+            self.queue.give_back(std::mem::take(&mut self.room));
+            return;
+        }
+        self.files.close();
+        let is_first = self.again.is_none();
+        let pause = self.again.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
+        self.again = Some((Instant::now() + pause, pause));
+        // Once for each time that it begins to fail: the metric counts the attempts.
+        if is_first {
+            tracing::error!(directory = %self.shown_path(), error = %one_line(&error_text), "the history cannot be written; it is tried again, and traffic goes on");
+        } else {
+            tracing::debug!(directory = %self.shown_path(), error = %one_line(&error_text), "the history still cannot be written");
+        }
+    }
+
+    fn shown_path(&self) -> String {
+        one_line(&self.files.directory().path().display().to_string()).into_owned()
+    }
+}

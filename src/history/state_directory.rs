@@ -1,0 +1,194 @@
+//! The state directory and its files: one zoogate's, a file for each week.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::calendar_week::CalendarWeek;
+use super::history_error::HistoryError;
+
+/// Who holds the directory: locked while that process lives, with its number inside.
+const LOCK_FILE: &str = "zoogate.lock";
+/// What SQLite puts beside a file.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+/// What stands behind the name of a file that was set aside, before a number.
+const DAMAGED: &str = ".damaged-";
+
+/// A state directory that belongs to this process as long as this value lives.
+#[derive(Debug)]
+pub(super) struct StateDirectory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StateDirectory {
+    /// Creates the directory where it is missing, readable for its owner alone, and takes it.
+    ///
+    /// # Errors
+    /// [`HistoryError::InUse`] when another process has it, [`HistoryError::Directory`] when it cannot be used.
+    pub(super) fn claim(path: &Path) -> Result<Self, HistoryError> {
+        let failed = |operation| {
+            let path = path.to_path_buf();
+            move |error| HistoryError::Directory { path, operation, error }
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create it"))?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut lock = options.open(path.join(LOCK_FILE)).map_err(failed("open its lock file"))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut process = String::new();
+                let process = lock.read_to_string(&mut process).ok().and_then(|_| process.trim().parse().ok());
+                return Err(HistoryError::InUse { path: path.to_path_buf(), process });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock it")(error)),
+        }
+        // The number is for people. Without it the directory is taken all the same, also on a full disk.
+        let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        Ok(Self { path: path.to_path_buf(), _lock: lock })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of a week.
+    pub(super) fn file(&self, week: CalendarWeek) -> PathBuf {
+        self.path.join(week.file_name())
+    }
+
+    /// Bytes of all files of the history, those that were set aside included.
+    pub(super) fn size(&self) -> u64 {
+        own_files(&self.path).map(|(_, size)| size).sum()
+    }
+
+    /// Deletes the file of a week.
+    pub(super) fn remove(&self, week: CalendarWeek) -> io::Result<()> {
+        let file = self.file(week);
+        for companion in COMPANIONS {
+            let _ = fs::remove_file(beside(&file, companion));
+        }
+        fs::remove_file(file)
+    }
+
+    /// Puts the file of a week out of the way, and says where it is now.
+    pub(super) fn set_aside(&self, week: CalendarWeek) -> io::Result<PathBuf> {
+        let file = self.file(week);
+        let free = (1..=u32::MAX).map(|number| beside(&file, &format!("{DAMAGED}{number}")));
+        let target = free.into_iter().find(|path| !path.exists()).unwrap_or_else(|| beside(&file, DAMAGED));
+        for companion in COMPANIONS {
+            // They belong to this file: a new one must not find them.
+            let _ = fs::rename(beside(&file, companion), beside(&target, companion));
+        }
+        fs::rename(&file, &target)?;
+        Ok(target)
+    }
+
+    /// Files that were set aside, the oldest first.
+    pub(super) fn damaged(&self) -> Vec<(PathBuf, SystemTime)> {
+        let is_damaged = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains(DAMAGED));
+        let set_aside = own_files(&self.path).map(|(path, _)| path).filter(is_damaged);
+        let mut found: Vec<_> = set_aside
+            .map(|path| {
+                let changed = fs::metadata(&path).and_then(|about| about.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+                (path, changed)
+            })
+            .collect();
+        found.sort_by_key(|(_, changed)| *changed);
+        found
+    }
+
+    /// Deletes files that were set aside longer ago than this.
+    pub(super) fn remove_damaged(&self, keep: Duration) {
+        for (path, changed) in self.damaged() {
+            if changed.elapsed().is_ok_and(|age| age > keep) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// The weeks that have a file in a directory, oldest first.
+///
+/// # Errors
+/// The directory cannot be read.
+pub(super) fn weeks_of(path: &Path) -> io::Result<Vec<CalendarWeek>> {
+    let names = fs::read_dir(path)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut weeks: Vec<CalendarWeek> = names.filter_map(|name| CalendarWeek::of_file(&name)).collect();
+    weeks.sort_unstable();
+    Ok(weeks)
+}
+
+/// Whether a file has changes beside it that are not in it yet.
+pub(super) fn has_log(file: &Path) -> bool {
+    beside(file, COMPANIONS[0]).exists()
+}
+
+/// Files of the history, with their sizes in bytes.
+fn own_files(path: &Path) -> impl Iterator<Item = (PathBuf, u64)> {
+    let entries = fs::read_dir(path).into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let end = name.find(".db")?;
+        CalendarWeek::of_file(&name[..end + 3])?;
+        // The index of the log is not on the disk until it is written to.
+        let size = if name.ends_with(COMPANIONS[1]) { 0 } else { entry.metadata().ok()?.len() };
+        Some((entry.path(), size))
+    })
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_directory_belongs_to_one_and_is_free_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/state");
+        let first = StateDirectory::claim(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        let error = StateDirectory::claim(&path).unwrap_err().to_string();
+        let process = format!("in use by another zoogate (process {})", std::process::id());
+        assert!(error.contains(&process), "{error}");
+        drop(first);
+        StateDirectory::claim(&path).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_directory_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "").unwrap();
+        let error = StateDirectory::claim(&path).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot use the state directory {}: cannot create it", path.display())));
+    }
+
+    #[test]
+    fn files_are_set_aside_with_what_belongs_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = StateDirectory::claim(folder.path()).unwrap();
+        let week = CalendarWeek::of(0);
+        for round in 1..=2 {
+            fs::write(directory.file(week), "four").unwrap();
+            fs::write(beside(&directory.file(week), "-wal"), "log").unwrap();
+            assert_eq!(directory.size(), 7 * round);
+            let aside = directory.set_aside(week).unwrap();
+            assert!(aside.ends_with(format!("zoogate-1970-W01.db.damaged-{round}")), "{aside:?}");
+            assert!(!has_log(&directory.file(week)));
+        }
+        assert_eq!((directory.damaged().len(), weeks_of(folder.path()).unwrap().len()), (4, 0));
+        directory.remove_damaged(Duration::ZERO);
+        assert_eq!(directory.size(), 0);
+    }
+}

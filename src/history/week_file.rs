@@ -1,0 +1,164 @@
+//! The file of one week, open for writing.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Result};
+
+use super::history_error::HistoryError;
+use super::history_row::HistoryRow;
+
+/// The tables, as the documentation of the files too.
+const SCHEMA: &str = include_str!("schema.sql");
+/// The version of the tables, in `user_version` of each file.
+pub(super) const SCHEMA_VERSION: i64 = 1;
+/// Says that it is a file of zoogate, in `application_id`: "zoog".
+const APPLICATION: i64 = 0x7a6f_6f67;
+/// How long a reader may be in the way.
+const BUSY: Duration = Duration::from_secs(2);
+/// Bytes that SQLite may use in memory, for all files together.
+pub(crate) const SQLITE_MEMORY: usize = 16 << 20;
+/// What each file that is written to may keep in memory, in KiB.
+const PAGES_KIB: i64 = 512;
+/// Bytes that the log beside a file keeps when it is empty.
+const LOG_KEPT: i64 = 1 << 20;
+
+/// Tables with a moment, from which the oldest rows are removed.
+const TABLES: [&str; 6] = ["latency_hours", "ensemble_events", "moves", "refusals", "risks", "incidents"];
+
+/// A file that is open.
+#[derive(Debug)]
+pub(super) struct WeekFile {
+    connection: Connection,
+    path: PathBuf,
+    run: u64,
+}
+
+impl WeekFile {
+    /// Opens the file, or creates it, readable for its owner alone.
+    pub(super) fn open(path: &Path, run: u64) -> std::result::Result<Self, HistoryError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.open(path).map_err(|error| HistoryError::File { path: path.to_path_buf(), error })?;
+        let failed = |error| HistoryError::Database { path: path.to_path_buf(), error };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        let version = prepare(&connection).map_err(failed)?;
+        if version > SCHEMA_VERSION {
+            return Err(HistoryError::Version { path: path.to_path_buf(), version, known: SCHEMA_VERSION });
+        }
+        let started = "INSERT OR IGNORE INTO runs (run, version) VALUES (?1, ?2)";
+        connection.execute(started, (run, env!("CARGO_PKG_VERSION"))).map_err(failed)?;
+        Ok(Self { connection, path: path.to_path_buf(), run })
+    }
+
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> HistoryError + '_ {
+        |error| HistoryError::Database { path: self.path.clone(), error }
+    }
+
+    /// Looks whether all of it can be read.
+    pub(super) fn check(&self) -> std::result::Result<(), HistoryError> {
+        let found: String =
+            self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(self.failed())?;
+        if found == "ok" {
+            return Ok(());
+        }
+        let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        Err(self.failed()(rusqlite::Error::SqliteFailure(corrupt, Some(found))))
+    }
+
+    /// Incidents and risks that an earlier run left open were cut: nothing more will be seen of them.
+    pub(super) fn cut_what_is_open(&self) -> std::result::Result<(), HistoryError> {
+        for sql in [
+            "UPDATE incidents SET state = 'cut', until_ms = last_ms WHERE state = 'open' AND run <> ?1",
+            "UPDATE risks SET state = 'cut' WHERE state = 'open' AND run <> ?1",
+        ] {
+            self.connection.execute(sql, [self.run]).map_err(self.failed())?;
+        }
+        Ok(())
+    }
+
+    /// Writes rows, all or none of them.
+    pub(super) fn write<'a>(
+        &mut self,
+        rows: impl Iterator<Item = &'a HistoryRow>,
+    ) -> std::result::Result<(), HistoryError> {
+        let run = self.run;
+        let write = || {
+            let transaction = self.connection.transaction()?;
+            for row in rows {
+                row.write(run, &transaction)?;
+            }
+            transaction.commit()
+        };
+        write().map_err(|error| HistoryError::Database { path: self.path.clone(), error })
+    }
+
+    /// Removes some of the oldest rows of each table, and gives their room back to the disk. Returns how many there were.
+    pub(super) fn remove_oldest(&mut self, most: usize) -> std::result::Result<usize, HistoryError> {
+        let mut remove = || -> Result<usize> {
+            let transaction = self.connection.transaction()?;
+            let counts: Vec<usize> = TABLES.iter().map(|table| count(&transaction, table)).collect::<Result<_>>()?;
+            let whole: usize = counts.iter().sum();
+            // Most of a small file stays.
+            let rows = most.min(whole / 8).max(1);
+            let mut removed = 0;
+            for (table, count) in TABLES.iter().zip(counts) {
+                // Of each its share, so that none is emptied for the others.
+                let share = (rows * count).div_ceil(whole.max(1));
+                let edge = format!("SELECT at_ms FROM {table} ORDER BY at_ms LIMIT 1 OFFSET {share}");
+                let sql = format!("DELETE FROM {table} WHERE at_ms < coalesce(({edge}), 9223372036854775807)");
+                removed += if share > 0 { transaction.execute(&sql, [])? } else { 0 };
+            }
+            let orphans = "DELETE FROM incident_holders WHERE NOT EXISTS (SELECT 1 FROM incidents
+                WHERE incidents.run = incident_holders.run AND incidents.incident = incident_holders.incident)";
+            transaction.execute(orphans, [])?;
+            transaction.commit()?;
+            all_rows(&self.connection, "PRAGMA incremental_vacuum")?;
+            all_rows(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+            Ok(removed)
+        };
+        remove().map_err(|error| HistoryError::Database { path: self.path.clone(), error })
+    }
+}
+
+fn count(connection: &Connection, table: &str) -> Result<usize> {
+    connection
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
+        .map(|one| one as usize)
+}
+
+/// Does what takes effect row by row.
+fn all_rows(connection: &Connection, sql: &str) -> Result<()> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// Makes the tables where there are none. Returns the version of the file.
+fn prepare(connection: &Connection) -> Result<i64> {
+    connection.busy_timeout(BUSY)?;
+    all_rows(connection, &format!("PRAGMA hard_heap_limit = {SQLITE_MEMORY}"))?;
+    connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == 0 {
+        // Rows that are removed leave no holes for good.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    all_rows(connection, "PRAGMA journal_mode = WAL")?;
+    // Each transaction reaches the disk before the next: not only the process may be killed, the machine may fail too.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
+    if version == 0 {
+        let whole = format!(
+            "BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        );
+        connection.execute_batch(&whole)?;
+        return Ok(SCHEMA_VERSION);
+    }
+    Ok(version)
+}
