@@ -9,7 +9,8 @@ use crate::config::{ByteSize, ConnectString, Period};
 pub struct DoctorOptions {
     /// The servers of the ensemble: host:port,host:port,…
     ///
-    /// Default: those of the zoogate that --admin names, otherwise those of the client's connect string.
+    /// Default: those of the zoogate that --admin names, otherwise those of the client's connect string. Where that names
+    /// zoogate, give the servers behind it.
     #[arg(long, value_name = "CONNECT")]
     pub servers: Option<ConnectString>,
 

@@ -177,7 +177,9 @@ fn judge_steps(servers: &[ServerMeasurement], findings: &mut Vec<DoctorFinding>)
             );
         }
         if let (Some(followers), Some(synced)) = (address.details.followers, address.details.synced_followers)
-            && synced < followers
+            && let Some(members) = address.members
+            // Observers are among the followers that a leader counts, and not among those that it calls in step.
+            && synced + members.observers < followers
         {
             findings.push(
                 DoctorFinding::of(DoctorCode::FollowersOutOfStep, &server.server)

@@ -14,6 +14,8 @@ mod connect_reading;
 mod connect_rules;
 mod doctor_report;
 mod finding;
+#[cfg(test)]
+mod judge_tests;
 mod kafka_reading;
 mod kafka_rules;
 mod member_rules;

@@ -15,7 +15,7 @@ use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 /// Between two questions.
 const PACE: Duration = Duration::from_millis(200);
 /// Rounds at most, however long it is measured.
-const MOST_ROUNDS: usize = 10_000;
+const MOST_ROUNDS: usize = 20_000;
 /// Rounds in which the server is asked for its details: it may be several servers behind one address.
 const DETAIL_ROUNDS: [usize; 3] = [0, 1, 4];
 
