@@ -46,6 +46,12 @@ fn is_blank(letter: char) -> bool {
 
 /// Lines with their continuations, comments and empty ones left out, each with the number of its first line.
 fn logical_lines(bytes: &[u8]) -> Vec<(usize, Vec<char>)> {
+    // `LineReader`: a break of one byte at the very end is as if it were not there.
+    let bytes = match bytes {
+        [.., b'\r', b'\n'] => bytes,
+        [rest @ .., b'\r' | b'\n'] => rest,
+        _ => bytes,
+    };
     let mut lines = Vec::new();
     let mut open: Option<(usize, Vec<char>)> = None;
     for (number, natural) in natural_lines(bytes).enumerate() {
@@ -68,7 +74,8 @@ fn logical_lines(bytes: &[u8]) -> Vec<(usize, Vec<char>)> {
             lines.push((first, whole));
         }
     }
-    lines.extend(open.filter(|(_, whole)| !whole.is_empty()));
+    // A backslash as the very last letter is dropped, and what is before it is a line, be it an empty one.
+    lines.extend(open);
     lines
 }
 
@@ -189,6 +196,8 @@ mod tests {
         assert_eq!(one("a=b\\\n# c"), ("a".into(), "b# c".into()));
         assert_eq!(one("a=b\\\\"), ("a".into(), "b\\".into()));
         assert_eq!(one("a=b\\"), ("a".into(), "b".into()));
+        assert_eq!((one("\\"), one("\\\n")), Default::default());
+        assert!(pairs(b"\\\r\n").is_empty() && pairs(b"\\\n\n").is_empty());
         assert_eq!(pairs(b"a=b\\\n\nc=d"), [("a".into(), "b".into()), ("c".into(), "d".into())]);
         assert_eq!(pairs(b"\\\n# x\nc=d"), [("c".to_owned(), "d".to_owned())]);
     }

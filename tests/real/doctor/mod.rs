@@ -3,6 +3,7 @@
 mod alternating;
 mod broken_ensembles;
 mod broken_settings;
+mod java_properties;
 mod running;
 
 use std::io::Write as _;
