@@ -14,6 +14,11 @@ impl OwnListeners {
         Self(listeners.iter().map(|listener| listener.address).filter(|address| address.port() != 0).collect())
     }
 
+    /// Whether any of them has this port.
+    pub fn has_port(&self, port: u16) -> bool {
+        self.0.iter().any(|listener| listener.port() == port)
+    }
+
     /// The listener that a connection to `target` would reach. A listener on the unspecified address stands on all of
     /// this machine's; `is_here` says which these are, and is asked for no others than those that are not loopback.
     pub fn reached_at(&self, target: SocketAddr, is_here: impl Fn(IpAddr) -> bool) -> Option<SocketAddr> {

@@ -95,7 +95,8 @@ impl Diagnosis {
     /// Takes what the ledger found out.
     pub fn take(&mut self, now: Timestamp, finding: LedgerFinding, watch: &EnsembleWatch) {
         match finding {
-            LedgerFinding::Ended(ended, close) => self.ended(now, ended, close, watch),
+            LedgerFinding::Ended(ended, Some(close)) => self.ended(now, ended, *close, watch),
+            LedgerFinding::Ended(ended, None) => self.closed(&ended),
             LedgerFinding::Moved(one) => {
                 let chosen = matches!(one.routed, RouteReason::PinUnhealthy | RouteReason::Fallback);
                 self.book.moved(one.former.unwrap_or(one.session), chosen);
@@ -140,17 +141,19 @@ impl Diagnosis {
         self.book.change_later(session, change);
     }
 
+    /// A client has closed its session. By far the most ends are these, and they need no rule.
+    fn closed(&mut self, ended: &EndedConnection) {
+        let connection = ended.connection;
+        self.waiting.remove(&connection);
+        let (code, phase) = (CauseCode::SessionClosed, ConnectionPhase::Closing);
+        let (since, confidence) = (ended.ended_at, ended.confidence);
+        let cause = JudgedCause { code, since, confidence, capped_because: None };
+        let known = self.causes.get(&connection).and_then(|known| known.incident);
+        self.note_cause(connection, EndCause { cause, ended_at: since, phase, incident: known });
+    }
+
     fn ended(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails, watch: &EnsembleWatch) {
         let connection = ended.connection;
-        if ended.reason == EndReason::Closed {
-            // By far the most ends are these, and they need no rule.
-            self.waiting.remove(&connection);
-            let (code, phase) = (CauseCode::SessionClosed, ConnectionPhase::Closing);
-            let (since, confidence) = (ended.ended_at, ended.confidence);
-            let cause = JudgedCause { code, since, confidence, capped_because: None };
-            let known = self.causes.get(&connection).and_then(|known| known.incident);
-            return self.note_cause(connection, EndCause { cause, ended_at: since, phase, incident: known });
-        }
         // What it waited for has come; what was seen of its session meanwhile stays.
         let later = self.waiting.remove(&connection).map(|event| event.later).unwrap_or_default();
         let known = self.causes.get(&connection).copied();

@@ -151,7 +151,7 @@ mod tests {
                     ended_at: now,
                     reason: EndReason::OversizedFrame,
                     confidence: Confidence::Certain,
-                    facts: Vec::new(),
+                    facts: Vec::new().into(),
                     unanswered_count: 0,
                     traffic: ConnectionTraffic::default(),
                 };
@@ -167,7 +167,7 @@ mod tests {
                     lives_at: None,
                     unheard: None,
                 };
-                diagnosis.take(now, LedgerFinding::Ended(ended, close), &watch);
+                diagnosis.take(now, LedgerFinding::Ended(ended, Some(Box::new(close))), &watch);
                 while let Some((change, incident)) = diagnosis.poll_change() {
                     sink.write(change, &incident);
                 }

@@ -193,7 +193,6 @@ impl DownstreamClient {
     ) -> Option<UpstreamConnection> {
         // Counted for as long as this lives, however the search ends.
         let _waiting = self.proxy.telemetry.waiting_claim();
-        let began_at = self.proxy.clock.now();
         let mut search = ServerSearch::new(&self.proxy, self.origin, request, first);
         let handle = search.handle().clone();
         let found = tokio::select! {
@@ -202,9 +201,9 @@ impl DownstreamClient {
             () = handle.disconnected() => Err(SearchError::Disconnected),
         };
         match found {
-            Ok(AnsweredClaim { mut claim, left_behind }) => {
+            Ok(AnsweredClaim { mut claim, left_behind, waited }) => {
                 let counters = self.proxy.telemetry.counters(self.origin.worker, claim.server);
-                counters.record_claim_wait(self.proxy.clock.now().since(began_at));
+                counters.record_claim_wait(waited);
                 let key = claim.inspector.sink().key();
                 let (registered, connection) = (claim.registered.take(), claim.connection());
                 let registered = registered.unwrap_or_else(|| self.registered(connection, claim.server));

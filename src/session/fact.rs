@@ -10,6 +10,7 @@ mod server;
 mod value;
 mod watch;
 
+use std::borrow::Cow;
 use std::mem::size_of;
 
 pub use claim::{ClaimFact, SessionFact};
@@ -18,6 +19,9 @@ pub use outage::OutageFact;
 pub use server::{EnsembleFact, ServerFact};
 pub use value::{ClaimAnswer, EndOffset, FactValue, FullSign};
 pub use watch::WatchFact;
+
+/// What was seen of one end, strongest first. What most ends show is the same and takes no memory.
+pub type FactList = Cow<'static, [Fact]>;
 
 /// One thing that was seen.
 #[derive(Clone, PartialEq, Debug)]

@@ -223,7 +223,9 @@ impl SessionLedger {
             }
             SessionTransition::ProxyPaused(pause) => self.proxy_paused(pause),
         }
-        self.resolve_finished_bursts(RESOLVED_AT_ONCE);
+        if !self.over.is_empty() {
+            self.resolve_finished_bursts(RESOLVED_AT_ONCE);
+        }
         self.make_room();
         self.let_go();
     }
@@ -308,12 +310,14 @@ impl SessionLedger {
 
     /// Changes what is known of one session, be it only that it was claimed.
     fn change<R>(&mut self, id: SessionId, change: impl FnOnce(&mut SessionRecord) -> R) -> Option<R> {
-        let table = if self.sessions.contains(id) { &mut self.sessions } else { &mut self.claimants };
-        table.change(id, change)
+        self.sessions.change_known(id, change).or_else(|change| self.claimants.change_known(id, change)).ok()
     }
 
     /// Lets go of what belonged to sessions that are no longer remembered.
     fn let_go(&mut self) {
+        if !self.sessions.has_forgotten() && !self.claimants.has_forgotten() {
+            return;
+        }
         for ForgottenSession { session, identity } in self.sessions.take_forgotten() {
             self.holders.forget(session, identity);
             self.gone.push(session);

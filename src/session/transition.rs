@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connection_end::{ConnectionCloser, ConnectionEnd, ConnectionTraffic, UnansweredRequest};
 use super::event::MovedCodeLocation;
-use super::fact::Fact;
+use super::fact::FactList;
 use super::identity::HolderIdentity;
 use super::own_pause::OwnPause;
 use super::probe_result::{ProbeResult, ProbeTiming, SharedNameSign};
@@ -147,8 +147,9 @@ pub enum LedgerFinding {
         /// What shows it.
         sign: SharedNameSign,
     },
-    /// A connection's end has its final reason.
-    Ended(EndedConnection, CloseDetails),
+    /// A connection's end has its final reason. There are no details where the client closed its session: nobody asks
+    /// for a cause of that.
+    Ended(EndedConnection, Option<Box<CloseDetails>>),
     /// Two clients use one session in turn.
     SharedSession {
         /// The session.
@@ -207,7 +208,7 @@ pub struct EndedConnection {
     /// How sure that is.
     pub confidence: Confidence,
     /// What was seen, strongest first.
-    pub facts: Vec<Fact>,
+    pub facts: FactList,
     /// Requests that were never answered.
     pub unanswered_count: u32,
     /// What went over it.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::connection_end::UnansweredRequest;
-use super::fact::{EnsembleFact, Fact};
+use super::fact::{EnsembleFact, Fact, FactList};
 use super::identity::HolderIdentity;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::time::Timestamp;
@@ -135,7 +135,7 @@ pub struct Explanation {
     /// How sure it is.
     pub confidence: Confidence,
     /// The evidence, strongest first.
-    pub facts: Vec<Fact>,
+    pub facts: FactList,
     /// What a refusal because of a move adds; None for any other reason.
     pub refusal: Option<RefusalEvidence>,
 }
@@ -151,7 +151,13 @@ pub struct RefusalEvidence {
 
 impl Explanation {
     fn new<F: Into<Fact>>(reason: EndReason, confidence: Confidence, facts: impl IntoIterator<Item = F>) -> Self {
-        Self { reason, confidence, facts: facts.into_iter().map(Into::into).collect(), refusal: None }
+        let facts = FactList::Owned(facts.into_iter().map(Into::into).collect());
+        Self { reason, confidence, facts, refusal: None }
+    }
+
+    /// A reason of which the same is seen every time: that takes no memory.
+    pub(super) fn as_ever(reason: EndReason, confidence: Confidence, facts: &'static [Fact]) -> Self {
+        Self { reason, confidence, facts: FactList::Borrowed(facts), refusal: None }
     }
 
     /// Nothing else can explain it.
@@ -171,13 +177,13 @@ impl Explanation {
 
     /// The session was refused because it has moved.
     pub(super) fn moved(refusal: RefusalEvidence, confidence: Confidence, facts: Vec<Fact>) -> Self {
-        Self { reason: EndReason::SessionMoved, confidence, facts, refusal: Some(refusal) }
+        Self { reason: EndReason::SessionMoved, confidence, facts: facts.into(), refusal: Some(refusal) }
     }
 
     /// The same with one more fact.
     #[must_use]
     pub(super) fn with(mut self, fact: impl Into<Fact>) -> Self {
-        self.facts.push(fact.into());
+        self.facts.to_mut().push(fact.into());
         self
     }
 
@@ -186,7 +192,7 @@ impl Explanation {
     pub(super) fn of_unknown_server(mut self) -> Self {
         if self.needs_server() {
             self.confidence = self.confidence.min(Confidence::Likely);
-            self.facts.push(EnsembleFact::ManyServers {}.into());
+            self.facts.to_mut().push(EnsembleFact::ManyServers {}.into());
         }
         self
     }
@@ -236,7 +242,7 @@ pub struct SessionMovedRefusal {
     /// How sure it is.
     pub confidence: Confidence,
     /// The evidence, strongest first; for `Inferred` also what is missing.
-    pub facts: Vec<Fact>,
+    pub facts: FactList,
     /// Who holds the session, when that is known.
     pub identity: Option<HolderIdentity>,
     /// The requests that were refused or lost with it.

@@ -64,7 +64,10 @@ const HTTP_VERBS: [&[u8; 4]; 7] = [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", 
 /// Looks at the bytes that a connection began with; None while there are too few to know.
 pub fn classify(bytes: &[u8]) -> Option<ConnectionOpening> {
     let head = bytes.first_chunk::<4>()?;
-    if let Some(word) = WORDS.iter().find(|word| word.as_bytes() == head) {
+    // A handshake's length begins with 0, and need not be compared with every word.
+    if head[0] != 0
+        && let Some(word) = WORDS.iter().find(|word| word.as_bytes() == head)
+    {
         return Some(ConnectionOpening::Word(word));
     }
     if *head == TELNET_CLOSE {

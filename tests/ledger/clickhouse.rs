@@ -146,7 +146,7 @@ fn version_42_is_a_refusal_of_no_session() {
 
 /// The facts behind a decided end.
 fn facts(story: &Story, link: Link) -> Vec<Fact> {
-    story.decided(link).expect("a decision").facts.clone()
+    story.decided(link).expect("a decision").facts.to_vec()
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn the_end_of_a_refused_connection_names_who_took_the_session() {
             if client.ip() == Story::client(7).ip() && *connection == new)
     };
     assert!(story.facts(old).iter().any(taken), "{:?}", story.facts(old));
-    assert_eq!(story.facts(old), story.verdict().facts);
+    assert_eq!(story.facts(old), &*story.verdict().facts);
     assert!(story.why(old).contains("10.0.0.7:"), "{}", story.why(old));
 }
 

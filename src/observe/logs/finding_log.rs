@@ -276,7 +276,7 @@ mod tests {
             at: Timestamp::ZERO,
             evidence: Evidence::Multi,
             confidence: Confidence::Likely,
-            facts: vec![MoveFact::ClosedUnanswered {}.into(), MoveFact::NoOtherClaim {}.into()],
+            facts: vec![MoveFact::ClosedUnanswered {}.into(), MoveFact::NoOtherClaim {}.into()].into(),
             identity: None,
             unanswered: vec![lost],
             unanswered_count: 1,
@@ -305,11 +305,11 @@ mod tests {
             ended_at: Timestamp(6_000_000),
             reason: EndReason::ClientGone,
             confidence: Confidence::Weak,
-            facts: vec![ClientFact::Ended { how: CloseKind::Fin }.into()],
+            facts: vec![ClientFact::Ended { how: CloseKind::Fin }.into()].into(),
             unanswered_count: 4,
             traffic: ConnectionTraffic { operations: 11, errors: 2, client_bytes: 33, server_bytes: 44 },
         };
-        let (line, counted) = logged(&LedgerFinding::Ended(ended, close()));
+        let (line, counted) = logged(&LedgerFinding::Ended(ended, Some(Box::new(close()))));
         let numbers = ["operations", "errors", "client_bytes", "server_bytes", "unanswered", "lasted_ms"];
         assert_eq!(numbers.map(|name| line[name].as_u64()), [11, 2, 33, 44, 4, 5].map(Some), "{line}");
         assert_eq!((&line["reason"], &line["attached"]), (&"client_gone".into(), &false.into()), "{line}");
@@ -331,11 +331,11 @@ mod tests {
                 ended_at: Timestamp(6),
                 reason,
                 confidence: Confidence::Weak,
-                facts: Vec::new(),
+                facts: Vec::new().into(),
                 unanswered_count: 0,
                 traffic: ConnectionTraffic::default(),
             };
-            LedgerFinding::Ended(ended, close())
+            LedgerFinding::Ended(ended, Some(Box::new(close())))
         };
         let lines_at = |level| {
             let log = FindingLog::new(vec!["zk1:2181".to_owned(), "zk2:2181".to_owned()]);

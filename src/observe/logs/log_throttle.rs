@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use foldhash::quality::RandomState;
+
 use crate::ids::ServerId;
 use crate::lock::lock;
 
@@ -21,7 +23,7 @@ pub struct LogThrottle(Mutex<ThrottledKinds>);
 #[derive(Debug, Default)]
 struct ThrottledKinds {
     /// As many as there are words and servers.
-    throttled: HashMap<LineKind, ThrottledKind>,
+    throttled: HashMap<LineKind, ThrottledKind, RandomState>,
     /// When it was last asked what is overdue.
     asked_at: Option<Instant>,
 }

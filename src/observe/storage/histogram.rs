@@ -36,6 +36,12 @@ impl BucketOctave {
     fn new(number: u8) -> Self {
         Self { number, counts: [const { SingleWriterCounter::new() }; STEPS], next: OnceLock::new() }
     }
+
+    /// Its buckets with their counts.
+    fn filled(&self) -> impl Iterator<Item = (HistogramBucket, u64)> + Clone {
+        let base = usize::from(self.number) * STEPS;
+        self.counts.iter().enumerate().map(move |(step, count)| (HistogramBucket::at(base + step), count.get()))
+    }
 }
 
 impl LatencyHistogram {
@@ -96,14 +102,15 @@ impl LatencyHistogram {
     /// A copy of what it holds now. While the writer writes, the sum may be ahead of the counts by a record.
     pub fn snapshot(&self) -> HistogramSnapshot {
         let Some(filled) = self.0.get() else { return HistogramSnapshot::default() };
+        if filled.first.next.get().is_none() {
+            // As of most connections: nothing is to be sorted.
+            return HistogramSnapshot::new(filled.first.filled(), filled.sum.get(), filled.max.get());
+        }
         let mut octaves: SmallVec<[&BucketOctave; 8]> =
             std::iter::successors(Some(&filled.first), |octave| octave.next.get().map(Box::as_ref)).collect();
         // Readers want ascending bounds. Sorting here keeps the writer's path free of it.
         octaves.sort_unstable_by_key(|octave| octave.number);
-        let counts = octaves.iter().flat_map(|octave| {
-            let base = usize::from(octave.number) * STEPS;
-            octave.counts.iter().enumerate().map(move |(step, count)| (HistogramBucket::at(base + step), count.get()))
-        });
+        let counts = octaves.iter().flat_map(|octave| octave.filled());
         HistogramSnapshot::new(counts, filled.sum.get(), filled.max.get())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,10 +63,12 @@ impl ClientListener {
     /// Lets clients in until the listener is to be closed.
     async fn accept(&self, listener: &TcpListener) {
         let mut open = self.open.clone();
+        // One for all clients: to begin to wait anew for each of them costs as much as the accept itself.
+        let mut closing = pin!(closed(&mut open));
         loop {
             tokio::select! {
                 biased;
-                () = closed(&mut open) => return,
+                () = &mut closing => return,
                 accepted = listener.accept() => match accepted {
                     Ok((client, address)) => self.let_in(client, address),
                     Err(error) if is_the_clients(&error) => {}

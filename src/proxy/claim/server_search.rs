@@ -44,6 +44,8 @@ pub(in crate::proxy) struct AnsweredClaim {
     pub(in crate::proxy) claim: UpstreamClaim,
     /// Whether claims of the session were left behind at other servers.
     pub(in crate::proxy) left_behind: bool,
+    /// How long the client has waited for it.
+    pub(in crate::proxy) waited: Duration,
 }
 
 /// Why no server was found.
@@ -117,8 +119,9 @@ impl<'a> ServerSearch<'a> {
     /// # Errors
     /// [`SearchError`]; the client has been sent nothing.
     pub(in crate::proxy) async fn run(&mut self, client: &mut TcpStream) -> Result<AnsweredClaim, SearchError> {
+        let mut now = self.began_at;
         loop {
-            let outcome = match self.decide() {
+            let outcome = match self.decide(now) {
                 ClaimStep::Ask(candidate) => self.ask(candidate, client).await?,
                 ClaimStep::Leave(server) => {
                     if self.leave(server) {
@@ -147,6 +150,7 @@ impl<'a> ServerSearch<'a> {
             if let Some(attached) = outcome {
                 return Ok(attached);
             }
+            now = self.proxy.clock.now();
         }
     }
 
@@ -199,8 +203,7 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
-    fn decide(&mut self) -> ClaimStep {
-        let now = self.proxy.clock.now();
+    fn decide(&mut self, now: Timestamp) -> ClaimStep {
         if let Some(key) = self.client.key {
             let out = self.proxy.claim_registry.latest(key, self.asked.used(), now);
             // What is answered late is looked for once another server has answered, whoever left it behind.
@@ -268,8 +271,10 @@ impl<'a> ServerSearch<'a> {
 
     /// Notes what the client has sent beyond what was known.
     fn heard(&mut self, known: usize) {
-        let now = self.proxy.clock.now();
-        self.asked.read_client(now, &self.ahead.bytes()[known..]);
+        let more = &self.ahead.bytes()[known..];
+        if !more.is_empty() {
+            self.asked.read_client(self.proxy.clock.now(), more);
+        }
         if !self.ahead.is_repeatable() {
             self.search.cannot_repeat();
         }
@@ -296,6 +301,9 @@ impl<'a> ServerSearch<'a> {
 
     /// As [`keep`](Self::keep), all claims that still wait.
     fn keep_asked(&mut self, closer: ConnectionCloser) {
+        if self.asked.is_empty() {
+            return;
+        }
         for claim in self.asked.take_all() {
             self.keep(claim, closer);
         }
@@ -388,7 +396,7 @@ impl<'a> ServerSearch<'a> {
             return None;
         }
         self.keep_asked(ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
-        Some(AnsweredClaim { claim, left_behind: self.left_behind })
+        Some(AnsweredClaim { claim, left_behind: self.left_behind, waited: now.since(self.began_at) })
     }
 
     /// Whether a server's refusal is the last word: then its client is to see it as the server said it.

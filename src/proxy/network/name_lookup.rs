@@ -28,8 +28,12 @@ type LookupAnswer = Option<Result<NameAddresses, Arc<io::Error>>>;
 #[derive(Debug)]
 pub(in crate::proxy) struct ServerName {
     server: ServerAddress,
+    /// Where its host is an address and no name.
+    address: Option<SocketAddr>,
     look_up: Mutex<watch::Receiver<LookupAnswer>>,
     own: Arc<OwnListeners>,
+    /// Whether a listener of this proxy has its port: otherwise it cannot stand for one.
+    may_be_own: bool,
     /// The listener of this proxy that the name stands for now.
     own_listener: Mutex<Option<SocketAddr>>,
     /// Whether the server was found to lead back here, by way of something else.
@@ -39,8 +43,11 @@ pub(in crate::proxy) struct ServerName {
 impl ServerName {
     /// A name that was not asked for yet. It must not stand for one of these listeners.
     pub(in crate::proxy) fn of(server: ServerAddress, own: &Arc<OwnListeners>) -> Self {
+        let address = server.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, server.port));
         Self {
+            may_be_own: own.has_port(server.port),
             server,
+            address,
             look_up: Mutex::new(watch::Sender::new(None).subscribe()),
             own: Arc::clone(own),
             own_listener: Mutex::new(None),
@@ -50,6 +57,9 @@ impl ServerName {
 
     /// Takes the addresses that are listeners of this proxy out of those that the name stands for.
     pub(in crate::proxy) fn elsewhere(&self, mut addresses: NameAddresses) -> NameAddresses {
+        if !self.may_be_own {
+            return addresses;
+        }
         let mut found = None;
         addresses.retain(|&mut address| {
             let listener = self.own.reached_at(address, is_own_address);
@@ -92,8 +102,8 @@ impl ServerName {
     /// # Errors
     /// The resolver's; [`io::ErrorKind::TimedOut`] when it did not answer before the deadline.
     pub(in crate::proxy) async fn addresses(&self, deadline: Instant) -> io::Result<NameAddresses> {
-        if let Ok(ip) = self.server.host.parse::<IpAddr>() {
-            return Ok(NameAddresses::from_elem(SocketAddr::new(ip, self.server.port), 1));
+        if let Some(address) = self.address {
+            return Ok(NameAddresses::from_elem(address, 1));
         }
         // Subscribed before waiting, so that an answer which comes in between is not missed.
         let mut look_up = self.look_up();

@@ -145,9 +145,9 @@ async fn connect_to_any(
     let mut failure = None;
     for (place, address) in addresses.iter().enumerate() {
         // What one address leaves unused goes to the next ones: a refused address costs no time.
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / (addresses.len() - place) as u32;
-        let attempt = timeout_at(Instant::now() + share, connect_to(*address)).await;
+        let now = Instant::now();
+        let share = deadline.saturating_duration_since(now) / (addresses.len() - place) as u32;
+        let attempt = timeout_at(now + share, connect_to(*address)).await;
         match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = Some(ConnectError::Connect { server: server.clone(), address: *address, error }),

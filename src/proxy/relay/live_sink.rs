@@ -179,9 +179,10 @@ impl LiveSink {
             return;
         }
         let owed = !self.client_is_full && (end.unanswered_count > 0 || end.unanswered_pings > 0);
-        let silence = self.lasted(end.server_heard_at, now);
-        let timeout = Duration::from_millis(self.timeout_ms.into());
-        let waited_out = gave_up && owed && self.timeout_ms > 0 && silence * 3 >= timeout * 2;
+        let waited_out = gave_up && owed && self.timeout_ms > 0 && {
+            let timeout = Duration::from_millis(self.timeout_ms.into());
+            self.lasted(end.server_heard_at, now) * 3 >= timeout * 2
+        };
         if waited_out || end.closer == ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) {
             self.proxy.complain(self.link.server, ServerComplaint::NoAnswer, self.link.client);
         }

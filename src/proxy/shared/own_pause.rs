@@ -60,7 +60,8 @@ impl ThreadHeartbeats {
     pub(super) fn beat(&self, now: Timestamp) -> Option<OwnPause> {
         let beat = self.beats.get(PLACE.get()?)?;
         let from = Timestamp(beat.load(Ordering::Relaxed));
-        beat.store(now.0, Ordering::Relaxed);
+        // Of two readings of the clock in one wake-up the earlier one may be shown last.
+        beat.store(now.max(from).0, Ordering::Relaxed);
         (from > Timestamp::ZERO && now.since(from) >= NOTED).then_some(OwnPause { from, to: now })
     }
 

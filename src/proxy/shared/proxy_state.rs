@@ -127,7 +127,7 @@ impl ProxyState {
 
     /// Applies a transition to the ledger, and requests the probes that the ledger asks for.
     pub(in crate::proxy) fn apply(&self, now: Timestamp, transition: SessionTransition) {
-        self.show_alive();
+        self.show_alive_at(now);
         for server in self.state.apply_from(ThreadHeartbeats::place(), now, transition) {
             self.probe_soon(server);
         }
@@ -169,8 +169,8 @@ impl ProxyState {
 
     /// Does what time brings: decides closes whose bound has run out.
     pub(in crate::proxy) fn tick(&self) {
-        self.show_alive();
         let now = self.clock.now();
+        self.show_alive_at(now);
         for server in self.state.tick(now) {
             self.probe_soon(server);
         }
@@ -194,7 +194,11 @@ impl ProxyState {
 
     /// Gives a sign of life of the calling thread, and reports the pause that it ends, if it does.
     pub(in crate::proxy) fn show_alive(&self) {
-        let now = self.clock.now();
+        self.show_alive_at(self.clock.now());
+    }
+
+    /// As [`show_alive`](Self::show_alive), by a reading of the clock that the caller has just made.
+    fn show_alive_at(&self, now: Timestamp) {
         let Some(pause) = self.heartbeats.beat(now) else { return };
         let added = self.heartbeats.note(pause);
         let paused = SessionTransition::ProxyPaused(pause);
@@ -204,9 +208,9 @@ impl ProxyState {
         self.telemetry.note_own_pause(pause, added);
     }
 
-    /// How much of the time between two moments the calling thread stood still. It counts in no waiting time.
+    /// How much of the time between a moment and now the calling thread stood still. It counts in no waiting time.
     pub(in crate::proxy) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
-        self.show_alive();
+        self.show_alive_at(to);
         self.heartbeats.paused_within(from, to)
     }
 

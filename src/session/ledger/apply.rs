@@ -18,6 +18,7 @@ use crate::session::probe_result::SharedNameSign;
 use crate::session::transition::LedgerFinding;
 use crate::session::verdict::{EndReason, RefusalEvidence, SessionMove, SessionMovedRefusal};
 use crate::time::Timestamp;
+use crate::wire::Dialect;
 use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 
 impl SessionLedger {
@@ -35,10 +36,13 @@ impl SessionLedger {
             connection,
             Box::new(OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech, thread: self.thread }),
         );
+        if session.is_new() {
+            return;
+        }
         let known = self.sessions.contains(session);
         // Claims of sessions that no server has given here go into a table of their own: strangers can claim any
         // number.
-        if known || (!session.is_new() && self.claimants.ensure(session, now)) {
+        if known || self.claimants.ensure(session, now) {
             let cap = if known { self.limits.history } else { CLAIMANT_HISTORY.min(self.limits.history) };
             self.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
         }
@@ -67,14 +71,16 @@ impl SessionLedger {
                 let sign = self.ensemble.record_birthplace(claim.server, session);
                 self.report_shared_name(claim.server, sign);
             }
-            self.ensemble.view(claim.server).attached += 1;
+            let view = self.ensemble.view(claim.server);
+            view.attached += 1;
+            view.own_passwords = response.own_password;
             // A server that does not know the session may answer with a new one instead of a refusal (ClickHouse
             // Keeper).
             if session != claimed {
                 self.given_anew(now, connection, claimed, session, claim);
             }
-            self.attached(now, connection, session, claim);
-            self.note_speech(claim.server, session, speech, response.own_password);
+            let spoken = (speech.agreed.unwrap_or_default(), response.own_password);
+            self.attached(now, connection, session, claim, spoken);
         } else if !session.is_new() {
             self.refused(now, connection, session, claim);
         }
@@ -106,26 +112,36 @@ impl SessionLedger {
         }
     }
 
-    fn attached(&mut self, now: Timestamp, connection: ConnectionId, session: SessionId, claim: Claim) {
-        if !self.sessions.contains(session) {
-            // With what its claims have shown so far.
-            let record = self.claimants.take(session).unwrap_or_else(|| Box::new(SessionRecord::new(session, now)));
-            // Full of living sessions. The connection is followed all the same, only its session is not remembered.
-            if !self.sessions.adopt(record) {
-                return;
-            }
-        }
-        // Read before the answer is noted, which would make this claim the last one.
-        let before = self.record(session).and_then(SessionRecord::last_accepted).copied();
-        let cap = self.limits.history;
-        self.change(session, |record| {
-            record.answer(Attachment { connection, claim, end: None }, cap);
+    /// A server has given a session: it is spoken with in this dialect, and its id may be of the server's own make.
+    fn attached(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        session: SessionId,
+        claim: Claim,
+        (dialect, own_id): (Dialect, bool),
+    ) {
+        let (cap, attachment) = (self.limits.history, Attachment { connection, claim, end: None });
+        let give = |record: &mut SessionRecord| {
+            // Read before the answer is noted, which would make this claim the last one.
+            let before = record.last_accepted().copied();
+            record.answer(attachment, cap);
             record.set_state(SessionState::Live);
+            record.set_speech(dialect, own_id);
+            (before, sharers(record))
+        };
+        let given = self.sessions.change_known(session, give).or_else(|give| {
+            // With what its claims have shown so far.
+            let known = self.claimants.take(session);
+            let mut record = known.unwrap_or_else(|| Box::new(SessionRecord::new(session, now)));
+            let given = give(&mut record);
+            self.sessions.adopt(record).then_some(given).ok_or(())
         });
+        // Full of living sessions. The connection is followed all the same, only its session is not remembered.
+        let Ok((before, clients)) = given else { return };
         if let Some(before) = before.filter(|before| before.claim.server != claim.server) {
             self.moved(now, session, &claim, &before);
         }
-        let clients = self.record(session).and_then(sharers);
         if let Some(clients) = clients
             && self.change(session, |record| record.note_shared(clients, now, SHARED_PAUSE)) == Some(true)
         {

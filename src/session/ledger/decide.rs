@@ -75,6 +75,9 @@ impl SessionLedger {
 
     /// A session was claimed and answered, or closed: decides its closes that wait for that.
     pub(super) fn session_came_back(&mut self, session: SessionId) {
+        if self.queue.closes().len() == 0 {
+            return;
+        }
         // The record knows which ends are undecided, so a storm need not search the whole queue.
         let waits = |entry: &&Attachment| entry.end.is_some_and(|end| end.reason.is_none());
         let waiting: Vec<ConnectionId> = self
@@ -208,15 +211,18 @@ impl SessionLedger {
         // Behind a name that stands for several servers it is unknown which one was meant, so nothing is certain.
         let explanation = if many { explanation.of_unknown_server() } else { explanation };
         let reason = explanation.reason;
-        self.change(close.session, |record| {
-            record.decide(close.connection, reason);
-            // Only a session that is nowhere attached: an older connection may expire while the session lives on
-            // elsewhere.
-            let over = matches!(record.state(), SessionState::Pending { .. }) && reason == EndReason::SessionExpired;
-            if over {
-                record.set_state(SessionState::Ended { at: close.ended_at, how: SessionEnd::Expired });
-            }
-        });
+        if !self.sessions.decide(close.session, close.connection, reason) {
+            self.claimants.decide(close.session, close.connection, reason);
+        }
+        if reason == EndReason::SessionExpired {
+            self.change(close.session, |record| {
+                // Only a session that is nowhere attached: an older connection may expire while the session lives on
+                // elsewhere.
+                if matches!(record.state(), SessionState::Pending { .. }) {
+                    record.set_state(SessionState::Ended { at: close.ended_at, how: SessionEnd::Expired });
+                }
+            });
+        }
         if let Some(RefusalEvidence { evidence, claimed_by }) = explanation.refusal {
             self.record_refusal(SessionMovedRefusal {
                 session: close.session,
@@ -234,9 +240,13 @@ impl SessionLedger {
             });
         }
         self.explain_moves(close.connection, reason);
-        let (ended, details) = (close.closed_with(explanation), self.details(&close));
+        let ended = close.closed_with(explanation);
         self.ended.push(ended.clone());
-        self.findings.push(LedgerFinding::Ended(ended, CloseDetails { unanswered: close.end.unanswered, ..details }));
+        let details = (reason != EndReason::Closed).then(|| {
+            let details = self.details(&close);
+            Box::new(CloseDetails { unanswered: close.end.unanswered, ..details })
+        });
+        self.findings.push(LedgerFinding::Ended(ended, details));
     }
 
     /// An ended connection whose reason is not decided, as far as it is known.
@@ -249,7 +259,8 @@ impl SessionLedger {
 
     /// What a close shows beside its reason, but for what was unanswered.
     fn details(&self, close: &UnexplainedClose) -> CloseDetails {
-        let (input, record) = (self.input(close), self.record(close.session));
+        let input = self.input(close);
+        let record = input.session;
         let before = record.into_iter().flat_map(SessionRecord::attachments).filter_map(|other| other.end);
         let last = before.map(|end| end.at).filter(|at| *at <= close.claim.claimed_at).max();
         CloseDetails {

@@ -3,17 +3,19 @@
 
 use super::SessionLedger;
 use super::attachment::{Attachment, Claim, ClaimOutcome, ClaimRefusal};
-use super::claim_dialect::ClaimDialect;
 use super::session_record::{SessionEnd, SessionState};
-use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::ids::{ConnectionId, SessionId};
 use crate::time::Timestamp;
 use crate::wire::handshake::PasswordCheck;
 
 impl SessionLedger {
     /// The claim as far as its password can be judged: not where servers make their own.
     pub(super) fn judged(&mut self, session: SessionId, claim: Claim) -> Claim {
+        if claim.password != PasswordCheck::Wrong {
+            return claim;
+        }
         let own_id = self.record(session).is_some_and(super::SessionRecord::has_own_id);
-        if claim.password == PasswordCheck::Wrong && (own_id || self.ensemble.view(claim.server).own_passwords) {
+        if own_id || self.ensemble.view(claim.server).own_passwords {
             return Claim { password: PasswordCheck::Unjudged, ..claim };
         }
         claim
@@ -29,33 +31,20 @@ impl SessionLedger {
         given: SessionId,
         claim: Claim,
     ) {
-        // For the session that was claimed, getting another one is a refusal in other words.
-        let refused = Claim { outcome: ClaimOutcome::Refused { at: now, refusal: ClaimRefusal::SessionOver }, ..claim };
-        let cap = self.limits.history;
-        self.change(claimed, |record| {
-            record.answer(Attachment { connection, claim: refused, end: None }, cap);
-            if !record.is_attached() && !matches!(record.state(), SessionState::Ended { .. }) {
-                record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
-            }
-        });
         if !claimed.is_new() {
+            // For the session that was claimed, getting another one is a refusal in other words.
+            let outcome = ClaimOutcome::Refused { at: now, refusal: ClaimRefusal::SessionOver };
+            let (refused, cap) = (Claim { outcome, ..claim }, self.limits.history);
+            self.change(claimed, |record| {
+                record.answer(Attachment { connection, claim: refused, end: None }, cap);
+                if !record.is_attached() && !matches!(record.state(), SessionState::Ended { .. }) {
+                    record.set_state(SessionState::Ended { at: now, how: SessionEnd::Expired });
+                }
+            });
             self.session_came_back(claimed);
         }
         // Keeper counts from 1 again after a reset, so an id may have had a life before.
         self.sessions.begin_anew(given);
         self.claimants.begin_anew(given);
-    }
-
-    /// A server has given a session: how it is spoken with, and whose make its id is.
-    pub(super) fn note_speech(
-        &mut self,
-        server: ServerId,
-        session: SessionId,
-        speech: ClaimDialect,
-        own_password: bool,
-    ) {
-        self.ensemble.view(server).own_passwords = own_password;
-        let dialect = speech.agreed.unwrap_or_default();
-        self.sessions.change(session, |record| record.set_speech(dialect, own_password));
     }
 }

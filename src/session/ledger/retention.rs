@@ -8,8 +8,8 @@ use super::bounded_ring::{BoundedRing, RingBound};
 use super::unexplained_close::UnexplainedClose;
 use crate::ids::SessionId;
 use crate::session::connection_end::UnansweredRequest;
-use crate::session::fact::Fact;
-use crate::session::transition::{EndedConnection, LedgerFinding};
+use crate::session::fact::{Fact, FactList};
+use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 
 /// Bytes of the moves that are kept.
@@ -43,7 +43,10 @@ pub(super) fn findings(items: usize) -> BoundedRing<LedgerFinding> {
     BoundedRing::new(RingBound { items, bytes: FINDINGS_BYTES }, |finding| match finding {
         LedgerFinding::SessionMoved(verdict) => size_of::<LedgerFinding>() + verdict_weight(verdict),
         LedgerFinding::Ended(ended, close) => {
-            size_of::<LedgerFinding>() + ended_weight(ended) + unanswered_weight(&close.unanswered)
+            let close = close
+                .as_ref()
+                .map_or(0, |close| size_of::<CloseDetails>() + ALLOCATION + unanswered_weight(&close.unanswered));
+            size_of::<LedgerFinding>() + ended_weight(ended) + close
         }
         LedgerFinding::Moved(_)
         | LedgerFinding::MoveExplained(_)
@@ -65,8 +68,11 @@ fn ended_weight(ended: &EndedConnection) -> usize {
     size_of::<EndedConnection>() + facts_weight(&ended.facts)
 }
 
-fn facts_weight(facts: &[Fact]) -> usize {
-    Fact::bytes_of(facts) + (facts.len() + 1) * ALLOCATION
+fn facts_weight(facts: &FactList) -> usize {
+    match facts {
+        FactList::Borrowed(_) => 0,
+        FactList::Owned(facts) => Fact::bytes_of(facts) + (facts.len() + 1) * ALLOCATION,
+    }
 }
 
 fn unanswered_weight(requests: &[UnansweredRequest]) -> usize {

@@ -3,12 +3,13 @@
 //! It is kept in one box whose size counts: 100,000 of them may be alive. What few sessions have (an identity,
 //! unanswered requests) is allocated only when it is there.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::attachment::{Attachment, AttachmentEnd, ClaimOutcome};
 use super::placement::Placement;
+use smallvec::SmallVec;
+
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::connection_end::UnansweredRequest;
 use crate::session::identity::HolderIdentity;
@@ -77,7 +78,7 @@ pub struct SessionRecord {
     /// allowed.
     paused_before: u64,
     /// Claims, oldest first, at most as many as the limits say. The newest accepted one is always among them.
-    history: VecDeque<Attachment>,
+    history: SmallVec<[Attachment; 1]>,
     /// How many of `history` are attached.
     attached: u32,
     moves: u32,
@@ -107,7 +108,7 @@ impl SessionRecord {
             id,
             state: SessionState::Pending { since: now },
             paused_before: 0,
-            history: VecDeque::with_capacity(1),
+            history: SmallVec::new(),
             attached: 0,
             moves: 0,
             verdicts: 0,
@@ -152,7 +153,7 @@ impl SessionRecord {
 
     /// The client that was given it last, or claimed it last when none was.
     pub fn client(&self) -> Option<SocketAddr> {
-        self.current().or(self.history.back()).map(|entry| entry.claim.client)
+        self.current().or(self.history.last()).map(|entry| entry.claim.client)
     }
 
     /// The server that it is on, or was on last.
@@ -229,7 +230,7 @@ impl SessionRecord {
     /// When a session that is not live leaves that state: it lapses, if zoogate does not stand still meanwhile.
     pub(super) fn lapses_at(&self, since: Timestamp) -> Timestamp {
         // Twice the timeout: the server counts from the last byte that it got, and only it knows when that was.
-        let timeout = self.current().or(self.history.back()).map_or(Duration::ZERO, |entry| entry.claim.timeout());
+        let timeout = self.current().or(self.history.last()).map_or(Duration::ZERO, |entry| entry.claim.timeout());
         since.after(timeout * 2)
     }
 
@@ -293,7 +294,7 @@ impl SessionRecord {
             self.forget_one();
         }
         self.attached += u32::from(attachment.is_attached());
-        self.history.push_back(attachment);
+        self.history.push(attachment);
     }
 
     /// Notes the answer to a claim; it may be new here, or have been put out since.
@@ -375,10 +376,9 @@ impl SessionRecord {
         let over =
             forged.or_else(|| first(|entry| entry.end.is_some())).or_else(|| first(|entry| !entry.is_attached()));
         let Some(index) = over.or_else(|| first(|_| true)) else { return };
-        if let Some(gone) = self.history.remove(index) {
-            self.attached -= u32::from(gone.is_attached());
-            self.forgotten = self.forgotten.saturating_add(1);
-        }
+        let gone = self.history.remove(index);
+        self.attached -= u32::from(gone.is_attached());
+        self.forgotten = self.forgotten.saturating_add(1);
     }
 
     fn entry(&mut self, connection: ConnectionId) -> Option<&mut Attachment> {

@@ -10,8 +10,9 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use super::session_record::{SessionEnd, SessionRecord, SessionState};
-use crate::ids::SessionId;
+use crate::ids::{ConnectionId, SessionId};
 use crate::session::identity::HolderIdentity;
+use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
 
 #[derive(Debug)]
@@ -82,6 +83,11 @@ impl SessionTable {
         self.evicted
     }
 
+    /// Whether sessions were forgotten since that was asked last.
+    pub(super) fn has_forgotten(&self) -> bool {
+        !self.forgotten.is_empty()
+    }
+
     /// The sessions that were forgotten since this was asked last.
     pub(super) fn take_forgotten(&mut self) -> Vec<ForgottenSession> {
         std::mem::take(&mut self.forgotten)
@@ -128,7 +134,19 @@ impl SessionTable {
 
     /// Changes a record in any way and keeps the order of those that wait.
     pub(super) fn change<R>(&mut self, id: SessionId, change: impl FnOnce(&mut SessionRecord) -> R) -> Option<R> {
-        let record = self.records.get_mut(&id)?;
+        self.change_known(id, change).ok()
+    }
+
+    /// As [`change`](Self::change).
+    ///
+    /// # Errors
+    /// The change, where there is no such record.
+    pub(super) fn change_known<R, C: FnOnce(&mut SessionRecord) -> R>(
+        &mut self,
+        id: SessionId,
+        change: C,
+    ) -> Result<R, C> {
+        let Some(record) = self.records.get_mut(&id) else { return Err(change) };
         // The place is taken before and after, so that no change can leave a record in the wrong order.
         let (state, before) = (record.state(), place(record));
         let result = change(record);
@@ -144,7 +162,12 @@ impl SessionTable {
                 QueuePlace::Ended(at) => drop(self.ended.insert((at, id))),
             }
         }
-        Some(result)
+        Ok(result)
+    }
+
+    /// Notes why a connection of a session ended, which changes nothing of when it is over; false when it is not here.
+    pub(super) fn decide(&mut self, id: SessionId, connection: ConnectionId, reason: EndReason) -> bool {
+        self.records.get_mut(&id).map(|record| record.decide(connection, reason)).is_some()
     }
 
     /// Ends those that lapsed and forgets those that have been over for long enough.
@@ -177,7 +200,9 @@ impl SessionTable {
 
     /// Forgets what is known under an id that a server has given anew.
     pub(super) fn begin_anew(&mut self, id: SessionId) {
-        self.forget(id);
+        if !self.records.is_empty() {
+            self.forget(id);
+        }
     }
 
     fn make_room(&mut self) -> bool {

@@ -126,9 +126,7 @@ fn verdicts_on<'a>(played: &'a PlayedStory, told: &KnownConnection) -> impl Iter
 fn ends<'a>(played: &'a PlayedStory, told: &KnownConnection) -> impl Iterator<Item = (EndReason, &'a [Fact])> {
     let connection = ConnectionId(told.connection);
     played.findings.iter().filter_map(move |(_, finding)| match finding {
-        LedgerFinding::Ended(ended, _) if ended.connection == connection => {
-            Some((ended.reason, ended.facts.as_slice()))
-        }
+        LedgerFinding::Ended(ended, _) if ended.connection == connection => Some((ended.reason, &*ended.facts)),
         _ => None,
     })
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::spans::{ROUNDING, TOGETHER, is_late};
 use super::{RuleInput, moved, pause};
 use crate::session::connection_end::{CloseKind, ServerSilence};
-use crate::session::fact::ClientFact;
+use crate::session::fact::{ClientFact, Fact};
 use crate::session::ledger::unexplained_close::UnexplainedClose;
-use crate::session::verdict::{EndReason, Explanation};
+use crate::session::verdict::{Confidence, EndReason, Explanation};
 
 /// How long a client's end and an answer that crossed it may be apart: there and back again between it and the proxy,
 /// which is near.
@@ -28,7 +28,15 @@ pub(super) fn gone(input: RuleInput<'_>, how: CloseKind) -> Explanation {
         let (silence, timeout) = (input.silence(close.end.client_heard_at), close.claim.timeout());
         return Explanation::likely(EndReason::ClientSilent, [ClientFact::Silent { silence, timeout }]);
     }
-    Explanation::likely(EndReason::ClientGone, [ClientFact::Ended { how }])
+    Explanation::as_ever(
+        EndReason::ClientGone,
+        Confidence::Likely,
+        match how {
+            CloseKind::Fin => const { &[Fact::Client(ClientFact::Ended { how: CloseKind::Fin })] },
+            CloseKind::Reset => const { &[Fact::Client(ClientFact::Ended { how: CloseKind::Reset })] },
+            CloseKind::Timeout => const { &[Fact::Client(ClientFact::Ended { how: CloseKind::Timeout })] },
+        },
+    )
 }
 
 /// The client hung up at a reply that is longer than clients take by default: it closes at the reply's length, before

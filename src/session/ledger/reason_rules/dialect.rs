@@ -7,7 +7,7 @@ use super::RuleInput;
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::fact::{ClientFact, Fact, ServerFact};
 use crate::session::ledger::session_record::SessionRecord;
-use crate::session::verdict::{EndReason, Explanation};
+use crate::session::verdict::{Confidence, EndReason, Explanation};
 use crate::wire::handshake::HandshakeRefusal;
 use crate::wire::{Dialect, ErrorCode, OpCode};
 
@@ -42,6 +42,9 @@ pub(super) fn turned_away(input: RuleInput<'_>) -> Option<Explanation> {
         .then(|| Explanation::likely(EndReason::UnknownVersion, [unknown_version(asked, false)]))
 }
 
+/// What is seen of nearly every session that its client closes.
+const ASKED_TO_CLOSE: &[Fact] = &[Fact::Client(ClientFact::AskedToClose { over: false })];
+
 /// The client asked to close its session. One that awaits no answer to that may do so because it got none before.
 pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     let close = input.close;
@@ -53,7 +56,7 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     let awaits_close = close.end.unanswered.iter().any(|request| request.op == OpCode::CLOSE_SESSION);
     let all_shown = close.end.unanswered_count as usize == close.end.unanswered.len();
     let Some(head) = close.head().filter(|_| all_shown && !awaits_close) else {
-        return Explanation::certain(EndReason::Closed, [ClientFact::AskedToClose { over: false }]);
+        return Explanation::as_ever(EndReason::Closed, Confidence::Certain, ASKED_TO_CLOSE);
     };
     let waited = close.ended_at.since(head.sent_at);
     // A client that stops closes with requests in flight as well. Only a request that waited for as long as its

@@ -58,7 +58,10 @@ fn pushed_aside(other: &Attachment, input: RuleInput<'_>) -> Explanation {
     let at = input.offset(other.claim.claimed_at);
     let fact = SessionFact::Reattached { by, from, at, answer: answer_to(other) };
     let mut explanation = Explanation::likely(EndReason::ReattachedSameServer, [fact]);
-    explanation.facts.extend(input.session.and_then(|session| moved::shared(session, &moved::own(input.close))));
+    explanation
+        .facts
+        .to_mut()
+        .extend(input.session.and_then(|session| moved::shared(session, &moved::own(input.close))));
     explanation
 }
 
