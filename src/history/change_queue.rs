@@ -126,7 +126,7 @@ mod tests {
             at: Timestamp(1),
             evidence: Evidence::Reply,
             confidence: Confidence::Certain,
-            facts: Vec::new(),
+            facts: Vec::new().into(),
             identity: None,
             unanswered: vec![request],
             unanswered_count: 1,

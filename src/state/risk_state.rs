@@ -8,7 +8,6 @@ use crate::ids::{ConnectionId, SessionId};
 use crate::lock::lock;
 use crate::session::identity::HolderIdentity;
 use crate::session::transition::LedgerFinding;
-use crate::session::verdict::EndReason;
 
 /// Registrations that met a node whose owner is not known yet, the newest.
 pub(crate) const REGISTRATIONS: usize = 64;
@@ -57,8 +56,8 @@ impl RiskState {
     /// Takes what the ledger found: a session that has lost its connection is watched.
     pub(super) fn take(&self, findings: &[LedgerFinding]) {
         let away = findings.iter().filter_map(|finding| {
-            let LedgerFinding::Ended(ended, close) = finding else { return None };
-            let lost = ended.attached_at.is_some() && ended.reason != EndReason::Closed && !close.closing;
+            let LedgerFinding::Ended(ended, Some(close)) = finding else { return None };
+            let lost = ended.attached_at.is_some() && !close.closing;
             let session = ended.session.filter(|_| lost && close.lives_at.is_none())?;
             let (since, timeout) = (ended.ended_at, close.timeout);
             Some(AwaySession { session, since, heard_at: since.before(close.client_silence), timeout })
