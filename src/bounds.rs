@@ -15,6 +15,7 @@ use crate::history::{
     change_queue, history_reader, history_summary, history_writer, latency_hours, later_rows, week_file, week_files,
 };
 use crate::observe::logs::{finding_log, log_throttle, logging};
+use crate::observe::storage::latency_trend;
 use crate::observe::wall_clock;
 use crate::proxy::accept::client_listener;
 use crate::proxy::claim::{older_connections, upstream_connect};
@@ -297,6 +298,9 @@ bounds! {
     "causes of ended connections" [kept: count diagnosis::CAUSES_KEPT]
         "the newest {kept}",
         "`/api/connections`";
+    "latency over time" [kept: count latency_trend::SLOTS_KEPT, slot: time latency_trend::SLOT]
+        "the newest {kept} figures, one for each server and class of operations in {slot}",
+        "`/api/latency`";
     "risks that stand" [open: count risk_book::RISKS_OPEN]
         "{open}; further ones are counted only",
         "`/api/risks`, `zoogate_dropped_total{queue=\"risks\"}`";

@@ -21,8 +21,8 @@ use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
     ApiList, ApiWord, ConnectionList, DisconnectRequest, EnsembleView, HistoryAnswer, IncidentList, IncidentView,
-    ListParameters, LivenessAnswer, LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList, RiskList,
-    ServerList, SessionDetail, SessionList,
+    LatencyList, ListParameters, LivenessAnswer, LogLevelRequest, MoveList, READY, ReadinessAnswer, RefusalList,
+    RiskList, ServerList, SessionDetail, SessionList,
 };
 use crate::control::ConnectionControl;
 use crate::history::HistoryReader;
@@ -53,6 +53,7 @@ pub(super) fn routes(
         .route(EnsembleView::PATH, get(ensemble))
         .route(ConnectionList::PATH, get(connections))
         .route(IncidentList::PATH, get(incidents))
+        .route(LatencyList::PATH, get(latency))
         .route(RiskList::PATH, get(risks))
         .route(&IncidentView::path("{id}"), get(incident))
         .route(HistoryAnswer::PATH, get(history))
@@ -162,6 +163,13 @@ async fn incidents(
     api.list(query, views::INCIDENT_FILTERS, views::incidents).await
 }
 
+async fn latency(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListParameters>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::LATENCY_FILTERS, views::latency).await
+}
+
 async fn risks(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
@@ -205,7 +213,7 @@ async fn set_log_level(
 async fn no_such_path() -> ApiError {
     let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
                   /api/session-moved, /api/servers, /api/ensemble, /api/connections, /api/connections/N/disconnect, \
-                  /api/incidents, /api/incidents/N, /api/history, /api/risks and /api/log-level";
+                  /api/incidents, /api/incidents/N, /api/history, /api/risks, /api/latency and /api/log-level";
     ApiError::not_found("there is no such path", reason)
 }
 

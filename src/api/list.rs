@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionView, IncidentView, MoveView, RefusalView, RiskView, ServerView, SessionView};
+use super::{ConnectionView, IncidentView, LatencySlotView, MoveView, RefusalView, RiskView, ServerView, SessionView};
 
 /// A list of the API.
 pub trait ApiList: DeserializeOwned {
@@ -49,6 +49,7 @@ lists! {
     ServerList: "/api/servers" servers ServerView, "The servers, in configured order.";
     IncidentList: "/api/incidents" incidents IncidentView, "Incidents, newest first.";
     RiskList: "/api/risks" risks RiskView, "What may soon be lost and what nearly was, newest first.";
+    LatencyList: "/api/latency" latency LatencySlotView, "Latency by server and class in slots of ten seconds, oldest first.";
     ConnectionList: "/api/connections" connections ConnectionView, "Connections, newest first.";
 }
 

@@ -10,6 +10,7 @@ mod ensemble;
 mod fact;
 mod history;
 mod incident;
+mod latency;
 mod list;
 mod moment;
 mod moves;
@@ -30,9 +31,10 @@ pub use incident::{
     ActionView, CauseView, CompletenessView, EndCauseView, EvidenceView, ImpactView, IncidentView, LostOperationView,
     OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
+pub use latency::LatencySlotView;
 pub use list::{
-    ApiList, ConnectionList, HistoryParameters, IncidentList, ListParameters, MoveList, RefusalList, RiskList,
-    ServerList, SessionList,
+    ApiList, ConnectionList, HistoryParameters, IncidentList, LatencyList, ListParameters, MoveList, RefusalList,
+    RiskList, ServerList, SessionList,
 };
 pub use moment::{
     ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, FirstTime, LastTime, SeenTime, SentTime,

@@ -12,7 +12,7 @@
 pub mod exposition;
 pub(crate) mod logs;
 mod sinks;
-mod storage;
+pub(crate) mod storage;
 mod telemetry;
 pub(crate) mod wall_clock;
 mod wording;
@@ -23,6 +23,7 @@ pub use storage::bucket::HistogramBucket;
 pub use storage::counters::{Direction, EVENT_TYPES, LARGE_SIZES, OpCounters, ServerCounters};
 pub use storage::histogram::LatencyHistogram;
 pub use storage::histogram_snapshot::HistogramSnapshot;
+pub use storage::latency_trend::LatencySlot;
 pub use storage::meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use storage::meters::{MeterRegistry, SessionMeters};
 pub use storage::recorder::Recorder;

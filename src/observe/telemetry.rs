@@ -6,6 +6,7 @@ mod latencies;
 mod notes;
 #[cfg(test)]
 mod tests;
+mod trend;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -22,6 +23,7 @@ use super::logs::risk_log::RiskLog;
 use super::sinks::{CounterSink, LogSink, MeterSink};
 use super::storage::claim_counts::ClaimCounts;
 use super::storage::counters::ServerCounters;
+use super::storage::latency_trend::LatencyTrend;
 use super::storage::meters::MeterRegistry;
 use super::wall_clock::WallClock;
 use super::wording::FactWording;
@@ -81,6 +83,7 @@ pub struct ProxyTelemetry {
     claims: ClaimCounts,
     /// When meters were last searched for sessions that nobody knows, in nanoseconds.
     swept_at: AtomicU64,
+    trend: Mutex<LatencyTrend>,
 }
 
 impl ProxyTelemetry {
@@ -139,6 +142,7 @@ impl ProxyTelemetry {
             named: Mutex::default(),
             log_throttle: LogThrottle::default(),
             swept_at: AtomicU64::new(now.0),
+            trend: Mutex::default(),
         }
     }
 
@@ -162,6 +166,7 @@ impl ProxyTelemetry {
     /// knew for want of room.
     pub fn tick(&self, now: Timestamp) {
         self.finding_log.write_suppressed();
+        self.note_latency(now);
         if now.0.saturating_sub(self.swept_at.load(Ordering::Relaxed)) >= SWEEP_INTERVAL {
             self.swept_at.store(now.0, Ordering::Relaxed);
             self.state.unknown_sessions(&self.meters.dormant()).into_iter().for_each(|session| {

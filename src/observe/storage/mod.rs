@@ -5,6 +5,7 @@ pub(in crate::observe) mod claim_counts;
 pub(in crate::observe) mod counters;
 pub(in crate::observe) mod histogram;
 pub(in crate::observe) mod histogram_snapshot;
+pub(crate) mod latency_trend;
 pub(in crate::observe) mod meter;
 pub(in crate::observe) mod meters;
 pub(in crate::observe) mod recorder;
