@@ -14,6 +14,7 @@ pub mod lock;
 pub mod measure;
 pub mod observe;
 pub mod proxy;
+pub mod report;
 pub mod route;
 pub mod session;
 pub mod sim;

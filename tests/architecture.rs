@@ -8,7 +8,7 @@ mod code_lines;
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 21] = [
+const LAYERS: [(&str, &[&str]); 22] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -33,6 +33,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
     ),
     ("api", &["config"]),
     ("history", &["api", "observe", "state", "diagnose", "config", "session", "text", "lock", "ids", "time"]),
+    ("report", &["api", "text"]),
     (
         "admin",
         &[
@@ -44,14 +45,14 @@ const LAYERS: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
-            "proxy", "admin", "history", "api", "control", "observe", "measure", "doctor", "sim", "diagnose", "config",
-            "route", "session", "wire", "text", "lock", "ids", "time",
+            "proxy", "admin", "history", "report", "api", "control", "observe", "measure", "doctor", "sim", "diagnose",
+            "config", "route", "session", "wire", "text", "lock", "ids", "time",
         ],
     ),
 ];
 
 /// Layers that take bytes and a timestamp and give back facts, nothing else.
-const PURE: [&str; 9] = ["ids", "time", "text", "wire", "session", "route", "sim", "diagnose", "doctor"];
+const PURE: [&str; 10] = ["ids", "time", "text", "wire", "session", "route", "sim", "diagnose", "doctor", "report"];
 
 /// What a pure layer must not mention.
 const IMPURE: [&str; 16] = [

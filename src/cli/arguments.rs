@@ -10,7 +10,7 @@ use super::doctor_options::DoctorOptions;
 use super::explain;
 use super::history_words as history;
 use crate::api::ListParameters;
-use crate::config::{self, ConfigKeys, LogLevel};
+use crate::config::{self, ConfigKeys, LogLevel, Period};
 use crate::ids::SessionId;
 
 /// A transparent proxy for ZooKeeper that knows where every session is.
@@ -161,6 +161,16 @@ pub enum Command {
         action: Option<HistoryAction>,
     },
 
+    /// Write a report for a post-mortem: what happened, to whom, why, and what to change.
+    ///
+    /// One Markdown text: incidents with their evidence, a timeline, the sessions that were hit, latency before, during
+    /// and after, the ensemble, settings to change, and what is missing from the view. Node data is never in it; session
+    /// ids, paths and addresses are.
+    ///
+    /// Exits with 1 if the incident is not known.
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportOptions),
+
     /// Disconnect a client: end one connection, or all open connections of a session. The client reconnects.
     ///
     /// Use it to move a client off a server, to free a connection that hangs, or to test how a client reconnects.
@@ -256,6 +266,11 @@ Examples:
 
 --since and --until take how long ago (7d, 12h), a date (2026-11-20) or a time with its zone (2026-11-20T10:00:00Z).";
 
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  zoogate report --since 30m > report.md
+  zoogate report --incident 3 --out incident-3.md";
+
 const ASKING: &str = "Asks a running zoogate through its admin address.";
 
 /// Where settings come from.
@@ -293,6 +308,26 @@ pub struct QueryOptions {
     /// Print the answer as JSON, as the API gives it.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What a report is about, and where it goes.
+#[derive(Clone, PartialEq, Eq, Debug, Args)]
+pub struct ReportOptions {
+    /// Whom to ask.
+    #[command(flatten)]
+    pub at: RunningZoogate,
+
+    /// How far back the report goes: 30m, 6h.
+    #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with = "incident")]
+    pub since: Period,
+
+    /// One incident, by its number in `zoogate incidents`, with two minutes before and behind it.
+    #[arg(long, value_name = "N")]
+    pub incident: Option<u64>,
+
+    /// Write it to a file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// A question for a list. What is not asked for is not narrowed down.

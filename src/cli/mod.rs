@@ -23,6 +23,7 @@ mod history_words;
 mod incident;
 mod lists;
 mod print_config;
+mod report;
 mod run;
 mod session;
 mod source;
@@ -87,6 +88,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Risks(list) => lists::RISKS.print(list, out),
         Command::Incident { id, asking } => incident::incident(asking, *id, out),
         Command::History { asked, action } => history::history(asked, action.as_ref(), out),
+        Command::Report(options) => report::report(options, out),
         Command::Disconnect { target, asking } => disconnect::disconnect(asking, *target, out),
         Command::Explain { word } => explain::explain(word.as_deref(), out),
         Command::Ready(at) => state::ready(&at.admin, out),

@@ -11,6 +11,7 @@ mod kafka_pair;
 mod keeper;
 mod parity;
 mod replicas;
+mod reports;
 mod returning;
 mod risks;
 mod scenarios;
