@@ -79,6 +79,7 @@ fn window(
     }
     let one: IncidentView = answer.good()?;
     let Some(from) = one.at.at_ms else { bail!("incident {id} has no beginning") };
+    // What led to it, and how the last sessions came back, lies outside of the incident itself.
     let until = one.until.until_ms.unwrap_or(now);
     let window =
         ReportWindow { from_ms: from.saturating_sub(AROUND_MS), until_ms: until.saturating_add(AROUND_MS).min(now) };

@@ -31,6 +31,7 @@ fn row(facts: &ReportFacts, session: &str) -> Vec<String> {
     reasons.sort_unstable();
     reasons.dedup();
     let moves = facts.moves.iter().filter(|one| one.session == session);
+    // Only a move tells how long its session was without a connection.
     let gap = moves.clone().map(|one| one.gap_ms).max();
     let state = known.map(|one| one.ended.as_ref().unwrap_or(&one.state).to_string());
     vec![

@@ -22,6 +22,7 @@ pub(super) fn write(text: &mut MarkdownText, facts: &ReportFacts) {
     let mut rows = Vec::new();
     for (server, class) in kinds(&facts.latency) {
         let of = |window: ReportWindow| figures(&facts.latency, &server, &class, window);
+        // A slot that began just before the incident holds its first seconds.
         let widened = ReportWindow { from_ms: during.from_ms.saturating_sub(SLOT_MS), ..during };
         rows.push([vec![server.clone(), class.clone()], of(before), of(widened), of(after)].concat());
     }
@@ -69,6 +70,7 @@ fn figures(slots: &[LatencySlotView], server: &str, class: &str, window: ReportW
         return vec!["-".to_owned(); 4];
     }
     let ms = |micros: u32| format!("{:.1}", f64::from(micros) / 1_000.0);
+    // Medians cannot be joined exactly without the histograms; the middle one of them is near enough to compare.
     let mut medians: Vec<u32> = within.iter().map(|one| one.p50_us).collect();
     medians.sort_unstable();
     vec![

@@ -13,6 +13,7 @@ pub(super) fn write(text: &mut MarkdownText, facts: &ReportFacts) {
         }));
     }
     advice.extend(facts.risks.iter().map(|one| one.advice.clone()));
+    // Incidents of one cause advise the same; it is said once, where it comes first.
     let mut told = Vec::new();
     advice.retain(|one| {
         let is_new = !told.contains(one);

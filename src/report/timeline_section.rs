@@ -9,6 +9,7 @@ type TimelineLine = (Option<u64>, Option<String>, &'static str, String);
 pub(super) fn write(text: &mut MarkdownText, facts: &ReportFacts) {
     text.title(2, "Timeline");
     let mut lines = lines(facts);
+    // Stable, so that what happened in one millisecond stays in the order of the lists it comes from.
     lines.sort_by_key(|(at_ms, ..)| *at_ms);
     let rows = lines.into_iter().map(|(_, at, kind, what)| vec![at.unwrap_or_default(), kind.to_owned(), what]);
     text.table(&["at", "kind", "what"], rows.collect(), "Nothing happened.");

@@ -65,6 +65,7 @@ impl TrafficState {
         self.risks().looked_at.store(now.0, Ordering::Relaxed);
         let changes = {
             let mut book = lock(&self.risks().book);
+            // Four times a second for as long as zoogate runs: without anything at risk the ledger is left alone.
             if late.is_empty() && !book.is_waiting() {
                 return;
             }
@@ -101,9 +102,11 @@ impl TrafficState {
         };
         let Some(names) = names else { return };
         let Some(owned_by) = owned_by.filter(|owner| *owner != session) else {
+            // Clients that meet such a node read it next (Kafka does), and the answer names its owner.
             return self.risks().await_owner(session, names);
         };
         let registers = matches!(meeting, NodeMeeting::Registered(_)) || self.risks().registers(session, &names);
+        // Asked before the ledger is locked: the meters have locks of their own.
         let silent = silent(owned_by);
         let (found, whose) = {
             let ledger = self.ledger();

@@ -58,10 +58,12 @@ impl RiskState {
         let away = findings.iter().filter_map(|finding| {
             let LedgerFinding::Ended(ended, Some(close)) = finding else { return None };
             let lost = ended.attached_at.is_some() && !close.closing;
+            // A session that another connection carries on is not away, whatever became of this one.
             let session = ended.session.filter(|_| lost && close.lives_at.is_none())?;
             let (since, timeout) = (ended.ended_at, close.timeout);
             Some(AwaySession { session, since, heard_at: since.before(close.client_silence), timeout })
         });
+        // Most findings leave nobody away, and then the book is not locked.
         let mut book = None;
         away.for_each(|one| book.get_or_insert_with(|| lock(&self.book)).lost_connection(one));
     }

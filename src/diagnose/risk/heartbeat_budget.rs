@@ -88,6 +88,7 @@ impl HeartbeatBudget {
         if self.is_owed && late(self.server_silent) && self.server_silent >= self.client_silent {
             return Some(RiskCode::ServerSilent);
         }
+        // Its silence counts from its last byte of any kind: to the servers every frame is a sign of life.
         late(self.client_silent).then_some(RiskCode::ClientSilent)
     }
 }

@@ -174,6 +174,7 @@ impl RiskBook {
             && let RiskDetail::Heartbeat(budget) = risk.detail
             && key.0 == RiskCode::ClientSilent
         {
+            // It was told behind half of the timeout, and went on until now.
             let more = now.since(risk.since);
             self.note_outage(key.1, budget.timeout / 2 + more);
         }
@@ -217,6 +218,7 @@ impl RiskBook {
                     self.close(now, key, RiskOutcome::Passed);
                     false
                 }
+                // Whether it expired or was replaced: its ephemeral nodes are gone.
                 AwayState::Over => {
                     self.close(now, key, RiskOutcome::Lost);
                     false

@@ -12,6 +12,7 @@ impl ProxyTelemetry {
     pub(super) fn note_latency(&self, now: Timestamp) {
         let mut trend = lock(&self.trend);
         if trend.is_due(now) {
+            // Under its lock, so that two ticks never end one slot; readers wait for a millisecond at most.
             let of_server = |place| LatencyClass::ALL.iter().map(move |class| (ServerId(place as u16), *class));
             let all = (0..self.server_names().len()).map(|place| {
                 let mut classes = of_server(place).map(|(server, class)| self.server_latency(server, class));
