@@ -108,13 +108,19 @@ impl HistoryFilter {
         times.into_iter().chain(given.into_iter().filter_map(|(name, value)| Some((name, value?)))).collect()
     }
 
-    /// The newest entries first.
-    pub(super) fn entries_sql(&self) -> String {
+    /// Says for each of the kinds whether a file has any of it.
+    pub(super) fn kinds_sql(&self) -> String {
+        let any = |kind: &HistoryKind| format!("EXISTS (SELECT 1 FROM {})", kind.table());
+        format!("SELECT {}", self.kinds.iter().map(any).collect::<Vec<_>>().join(", "))
+    }
+
+    /// The newest entries of these kinds first.
+    pub(super) fn entries_sql(&self, kinds: &[HistoryKind]) -> String {
         let select = |kind: &HistoryKind| {
             let (columns, table, wanted) = (kind.columns(), kind.table(), self.conditions(*kind));
             format!("SELECT {columns} FROM {table} WHERE {wanted}")
         };
-        let all: Vec<String> = self.kinds.iter().map(select).collect();
+        let all: Vec<String> = kinds.iter().map(select).collect();
         format!("{} ORDER BY at_ms DESC", all.join(" UNION ALL "))
     }
 
@@ -139,9 +145,15 @@ impl HistoryFilter {
     pub(super) fn identities_sql(&self, kind: HistoryKind) -> String {
         let (cause, table, wanted) = (kind.cause(), kind.table(), self.conditions(kind));
         let most = super::history_summary::NAMES_COUNTED;
+        let is_narrow = self.identity.is_some() || self.server.is_some() || self.session.is_some();
         match kind {
+            // Where nothing but the cause and the time is asked for, the list of holders has all of it.
+            HistoryKind::Incident if !is_narrow => format!(
+                "SELECT cause, identity, count(*) FROM incident_holders WHERE {wanted} GROUP BY 1, 2 ORDER BY 3 DESC LIMIT \
+                 {most}"
+            ),
             HistoryKind::Incident => format!(
-                "SELECT {cause}, holders.identity, count(*) FROM (SELECT {cause}, run, incident FROM {table} WHERE \
+                "SELECT why, holders.identity, count(*) FROM (SELECT {cause} AS why, run, incident FROM {table} WHERE \
                  {wanted}) JOIN incident_holders AS holders USING (run, incident) GROUP BY 1, 2 ORDER BY 3 DESC LIMIT \
                  {most}"
             ),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::calendar_week::CalendarWeek;
@@ -20,6 +21,9 @@ use crate::observe::WallClock;
 
 /// How long a question to a running zoogate may take.
 pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+/// How long after the end of its week a file is not written to any more, in milliseconds: what began in that week and
+/// went on is over by then.
+const SETTLED_AFTER: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// Steps of SQLite's between two looks at the time.
 const STEPS: i32 = 10_000;
 /// How long a writer may be in the way.
@@ -76,9 +80,10 @@ impl HistoryReader {
         mut read: impl FnMut(&Connection) -> rusqlite::Result<ControlFlow<()>>,
     ) -> Result<Vec<UnreadFile>, HistoryError> {
         let (mut unread, by) = (Vec::new(), self.within.map(|most| Instant::now() + most));
+        let settled = unix_millis().saturating_sub(SETTLED_AFTER);
         for week in self.weeks(filter)? {
             let name = week.file_name();
-            match open(&self.path.join(&name), by).and_then(|connection| read(&connection)) {
+            match open(&self.path.join(&name), by, week.ends_at() < settled).and_then(|connection| read(&connection)) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => break,
                 Err(error) => {
@@ -98,25 +103,8 @@ impl HistoryReader {
     pub fn summary(&self, filter: &HistoryFilter) -> Result<(Vec<HistorySummaryView>, Vec<UnreadFile>), HistoryError> {
         let (mut summary, values) = (HistorySummary::default(), filter.values());
         let unread = self.each_file(filter, |file| {
-            for &kind in filter.kinds().iter().filter(|kind| **kind != HistoryKind::Latency) {
-                let mut found = file.prepare(&filter.servers_sql(kind))?;
-                let mut rows = found.query(&*bound(&values))?;
-                while let Some(row) = rows.next()? {
-                    summary.add_server(kind, row.get(0)?, server_count(row)?);
-                }
-                let mut found = file.prepare(&filter.newest_sql(kind))?;
-                let mut rows = found.query(&*bound(&values))?;
-                while let Some(row) = rows.next()? {
-                    let newest = NewestOne { at_ms: number(row, 1)?, server: row.get(2)?, lasted_ms: length(row, 3)? };
-                    summary.add_newest(kind, row.get(0)?, newest);
-                }
-                if kind.has_identity() {
-                    let mut found = file.prepare(&filter.identities_sql(kind))?;
-                    let mut rows = found.query(&*bound(&values))?;
-                    while let Some(row) = rows.next()? {
-                        summary.add_identity(kind, row.get(0)?, row.get(1)?, number(row, 2)?);
-                    }
-                }
+            for kind in kinds_in(file, filter)?.into_iter().filter(|kind| *kind != HistoryKind::Latency) {
+                summarize(&mut summary, file, filter, kind, &values)?;
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -133,14 +121,14 @@ impl HistoryReader {
         mut take: impl FnMut(HistoryEntryView) -> ControlFlow<()>,
     ) -> Result<ReadOutcome, HistoryError> {
         let (mut outcome, values) = (ReadOutcome::default(), filter.values());
-        if filter.kinds().is_empty() {
-            return Ok(outcome);
-        }
-        let sql = filter.entries_sql();
         // Weeks do not overlap: what comes first in the newest file comes first of all.
         let mut left = filter.limit;
         outcome.unread = self.each_file(filter, |file| {
-            let mut found = file.prepare(&sql)?;
+            let kinds = kinds_in(file, filter)?;
+            if kinds.is_empty() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let mut found = file.prepare(&filter.entries_sql(&kinds))?;
             let mut rows = found.query(&*bound(&values))?;
             while let Some(row) = rows.next()? {
                 if left == 0 {
@@ -180,8 +168,56 @@ impl HistoryReader {
     }
 }
 
-/// Opens a file for reading; questions fail after that moment.
-fn open(path: &Path, by: Option<Instant>) -> rusqlite::Result<Connection> {
+/// The kinds that can fit and that a file has: most questions of a quiet week end here.
+fn kinds_in(file: &Connection, filter: &HistoryFilter) -> rusqlite::Result<Vec<HistoryKind>> {
+    if filter.kinds().is_empty() {
+        return Ok(Vec::new());
+    }
+    file.query_row(&filter.kinds_sql(), [], |row| {
+        let there = filter.kinds().iter().enumerate().map(|(place, kind)| Ok((*kind, row.get::<_, bool>(place)?)));
+        let there: rusqlite::Result<Vec<_>> = there.collect();
+        Ok(there?.into_iter().filter(|(_, there)| *there).map(|(kind, _)| kind).collect())
+    })
+}
+
+/// Adds what a file has of a kind.
+fn summarize(
+    summary: &mut HistorySummary,
+    file: &Connection,
+    filter: &HistoryFilter,
+    kind: HistoryKind,
+    values: &[(&'static str, Value)],
+) -> rusqlite::Result<()> {
+    let mut found = file.prepare(&filter.servers_sql(kind))?;
+    let mut rows = found.query(&*bound(values))?;
+    let (mut is_any, mut is_new) = (false, false);
+    while let Some(row) = rows.next()? {
+        let cause: Option<String> = row.get(0)?;
+        is_any = true;
+        is_new |= !summary.knows_newest(kind, cause.as_deref());
+        summary.add_server(kind, cause, server_count(row)?);
+    }
+    // Files are read newest first: in most of them there is no newest one to be found any more.
+    if is_new {
+        let mut found = file.prepare(&filter.newest_sql(kind))?;
+        let mut rows = found.query(&*bound(values))?;
+        while let Some(row) = rows.next()? {
+            let newest = NewestOne { at_ms: number(row, 1)?, server: row.get(2)?, lasted_ms: length(row, 3)? };
+            summary.add_newest(kind, row.get(0)?, newest);
+        }
+    }
+    if is_any && kind.has_identity() {
+        let mut found = file.prepare(&filter.identities_sql(kind))?;
+        let mut rows = found.query(&*bound(values))?;
+        while let Some(row) = rows.next()? {
+            summary.add_identity(kind, row.get(0)?, row.get(1)?, number(row, 2)?);
+        }
+    }
+    Ok(())
+}
+
+/// Opens a file for reading; questions fail after that moment. Nothing is written to a settled one any more.
+fn open(path: &Path, by: Option<Instant>, is_settled: bool) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let prepared = |mut connection: Connection| -> rusqlite::Result<Connection> {
         connection.busy_timeout(BUSY)?;
@@ -190,15 +226,23 @@ fn open(path: &Path, by: Option<Instant>) -> rusqlite::Result<Connection> {
         connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
         Ok(connection)
     };
-    match Connection::open_with_flags(path, flags).and_then(prepared) {
-        Ok(connection) => Ok(connection),
-        // In a directory that cannot be written to, SQLite reads a file only when it is told that nobody else writes.
-        Err(_) if !has_log(path) => {
-            let escaped: String = path.to_string_lossy().chars().map(escape).collect();
-            Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).and_then(prepared)
-        }
-        Err(error) => Err(error),
+    // Read as it is, without locks and without files beside it. That also serves where the directory may only be read.
+    let alone = || {
+        let escaped: String = path.to_string_lossy().chars().map(escape).collect();
+        Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).and_then(prepared)
+    };
+    if is_settled && !has_log(path) {
+        return alone();
     }
+    match Connection::open_with_flags(path, flags).and_then(prepared) {
+        Err(_) if !has_log(path) => alone(),
+        opened => opened,
+    }
+}
+
+/// Now, in milliseconds since 1970.
+fn unix_millis() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
 
 /// A letter of a path as it stands in a URI.

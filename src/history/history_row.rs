@@ -250,9 +250,15 @@ impl IncidentRow {
         // Each on a line of its own as well, for questions that begin with a name.
         for holder in &self.holders {
             name(Some(holder), to)?;
-            let sql =
-                "INSERT OR IGNORE INTO incident_holders (identity, run, incident) VALUES (:identity, :run, :incident)";
-            execute(to, sql, named_params! { ":identity": holder, ":run": run, ":incident": self.incident })?;
+            let sql = "INSERT OR REPLACE INTO incident_holders (identity, run, incident, cause, at_ms)
+                VALUES (:identity, :run, :incident, :cause, :at_ms)";
+            execute(
+                to,
+                sql,
+                named_params! {
+                    ":identity": holder, ":run": run, ":incident": self.incident, ":cause": self.cause, ":at_ms": at_ms,
+                },
+            )?;
         }
         Ok(())
     }

@@ -61,6 +61,12 @@ impl HistorySummary {
         self.causes.entry((kind, cause)).or_default()
     }
 
+    /// Whether the newest of a cause is known already.
+    pub(super) fn knows_newest(&self, kind: HistoryKind, cause: Option<&str>) -> bool {
+        let known = self.causes.get(&(kind, cause.map(str::to_owned)));
+        known.is_some_and(|one| one.newest.at_ms > 0)
+    }
+
     pub(super) fn add_server(&mut self, kind: HistoryKind, cause: Option<String>, found: ServerCount) {
         let one = self.of(kind, cause);
         one.count += found.count;

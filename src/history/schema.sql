@@ -98,20 +98,22 @@ CREATE TABLE incidents (
     revisions TEXT NOT NULL,            -- likewise: what the cause was held to be before
     PRIMARY KEY (run, incident)
 );
-CREATE INDEX incidents_at ON incidents (at_ms);
-CREATE INDEX incidents_cause ON incidents (cause, at_ms);
+-- What a summary reads stands in these two, without the texts.
+CREATE INDEX incidents_at ON incidents (at_ms, cause, server, until_ms, last_ms);
+CREATE INDEX incidents_cause ON incidents (cause, at_ms, server, until_ms, last_ms);
 CREATE INDEX incidents_server ON incidents (server, at_ms);
 CREATE INDEX incidents_session ON incidents (session, at_ms);
--- What a summary reads, without the texts.
-CREATE INDEX incidents_summary ON incidents (at_ms, cause, server, until_ms, last_ms);
 
 -- Who held the sessions that an incident hit, each on a line of its own.
 CREATE TABLE incident_holders (
     identity TEXT NOT NULL,
     run INTEGER NOT NULL,
     incident INTEGER NOT NULL,
+    cause TEXT NOT NULL,                -- as in incidents
+    at_ms INTEGER NOT NULL,             -- likewise
     PRIMARY KEY (identity, run, incident)
 ) WITHOUT ROWID;
+CREATE INDEX incident_holders_cause ON incident_holders (cause, at_ms);
 CREATE INDEX incident_holders_incident ON incident_holders (run, incident);
 
 -- What happened in the ensemble.
