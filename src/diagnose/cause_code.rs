@@ -12,6 +12,8 @@ pub enum CauseCode {
     LeaderFrozen,
     /// The leader could not be reached.
     LeaderUnreachable,
+    /// The leader ran on and lost its followers, and they elected another one.
+    LeaderParted,
     /// Another server leads since; what became of the leader was not seen.
     LeaderLost,
     /// No server leads: the ensemble is electing.
@@ -36,6 +38,8 @@ pub enum CauseCode {
     SlowQuorum,
     /// The path to the server was slow.
     SlowPath,
+    /// The path to the client was slow.
+    SlowClientPath,
     /// Nothing came through between zoogate and the server, which went on serving.
     PathServerCut,
     /// The connection between zoogate and the server was reset, and the server went on serving.
@@ -120,6 +124,7 @@ impl CauseCode {
             | C::LeaderStopped
             | C::LeaderFrozen
             | C::LeaderUnreachable
+            | C::LeaderParted
             | C::LeaderLost
             | C::ElectionRunning
             | C::SlowQuorum => CauseScope::Ensemble,
@@ -136,7 +141,8 @@ impl CauseCode {
             | C::PathServerReset
             | C::ConnectionCap
             | C::Unknown => CauseScope::Server,
-            C::PathClientCut
+            C::SlowClientPath
+            | C::PathClientCut
             | C::PathClientReset
             | C::ClientPaused
             | C::ClientCrashed
@@ -174,7 +180,7 @@ impl CauseCode {
             C::ElectionRunning => 4,
             C::LeaderLost | C::ServerLagging | C::SlowQuorum | C::SlowServer => 3,
             C::QuorumLost => 0,
-            C::LeaderStopped | C::LeaderFrozen | C::LeaderUnreachable => 1,
+            C::LeaderStopped | C::LeaderFrozen | C::LeaderUnreachable | C::LeaderParted => 1,
             _ => 2,
         }
     }
@@ -187,9 +193,9 @@ mod tests {
     #[test]
     fn the_words_are_those_that_lists_and_metrics_are_read_by() {
         let words: Vec<&str> = CauseCode::ALL.iter().map(|code| code.label()).collect();
-        let expected = "quorum_lost leader_stopped leader_frozen leader_unreachable leader_lost election_running \
+        let expected = "quorum_lost leader_stopped leader_frozen leader_unreachable leader_parted leader_lost election_running \
             server_stopped server_restarted server_frozen server_unreachable server_parted server_lagging \
-            server_overloaded slow_server slow_quorum slow_path path_server_cut path_server_reset path_client_cut \
+            server_overloaded slow_server slow_quorum slow_path slow_client_path path_server_cut path_server_reset path_client_cut \
             path_client_reset late_claim stale_connection shared_session client_paused client_crashed client_left \
             client_moved timeout_too_short session_expired session_closed closed_elsewhere oversized_request \
             oversized_reply connection_cap auth_failed wrong_password unknown_version zoogate_paused zoogate_stopped \

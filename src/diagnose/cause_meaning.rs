@@ -34,6 +34,16 @@ const LOOK_AT_NETWORK: CauseAction = action(
     None,
     "the server itself went on serving",
 );
+const LOOK_BETWEEN_SERVERS: CauseAction = action(
+    "look at the network between the servers: the quorum and election ports",
+    None,
+    "a server that loses its leader or its majority drops all of its clients",
+);
+const LOOK_AT_CLIENT_NETWORK: CauseAction = action(
+    "look at the network between the client and zoogate: firewall, idle time-outs, interface errors",
+    None,
+    "zoogate and the server went on meanwhile",
+);
 const LOOK_AT_DISK: CauseAction = action(
     "look at fsync warnings in the servers' logs, and give the transaction log a disk of its own",
     Some("dataLogDir"),
@@ -76,6 +86,9 @@ cause_table! {
     LeaderUnreachable
         "the leader could not be reached"
         [LOOK_AT_NETWORK];
+    LeaderParted
+        "the leader ran on without its followers, which elected another one"
+        [LOOK_BETWEEN_SERVERS, RAISE_TIMEOUT];
     LeaderLost
         "the ensemble got another leader; what became of the old one was not seen"
         [
@@ -110,13 +123,7 @@ cause_table! {
         [LOOK_AT_NETWORK];
     ServerParted
         "the server was cut off from its leader, while other servers went on"
-        [
-            action(
-                "look at the network between the servers: the quorum and election ports",
-                None,
-                "a server that loses its leader drops all of its clients",
-            ),
-        ];
+        [LOOK_BETWEEN_SERVERS];
     ServerLagging
         "the server had not reached the zxid that the client had seen"
         [
@@ -144,6 +151,9 @@ cause_table! {
     SlowPath
         "the path between zoogate and the server was slow"
         [LOOK_AT_NETWORK];
+    SlowClientPath
+        "the path between the client and zoogate was slow"
+        [LOOK_AT_CLIENT_NETWORK];
     PathServerCut
         "nothing came through between zoogate and the server, which went on serving"
         [LOOK_AT_NETWORK];
@@ -151,22 +161,12 @@ cause_table! {
         "the connection to the server was reset, and the server went on serving"
         [LOOK_AT_NETWORK];
     PathClientCut
-        "nothing came through between the client and zoogate, and the client lives"
-        [
-            action(
-                "look at the network between the client and zoogate: firewall, idle time-outs, interface errors",
-                None,
-                "the client went on living and came back",
-            ),
-        ];
+        "nothing came through between the client and zoogate"
+        [LOOK_AT_CLIENT_NETWORK];
     PathClientReset
         "the connection to the client was reset, and the client lives"
         [
-            action(
-                "look at the network between the client and zoogate: firewall, idle time-outs, interface errors",
-                None,
-                "the client went on living and came back",
-            ),
+            LOOK_AT_CLIENT_NETWORK,
         ];
     LateClaim
         "a server carried out a claim late, after another server had the session"

@@ -4,18 +4,21 @@
 //! is given after [`FIRST_CAUSE`] at the latest, and revised while its incident is open.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
 use super::cause_code::{CauseCode, CauseScope};
 use super::cause_rules;
-use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, phase_of};
+use super::client_path::ClientPath;
+use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, is_client_silent, phase_of};
 use super::ensemble_watch::EnsembleWatch;
 use super::incident::{EarlierIncidents, Incident, JudgedEnd, SeenBefore};
 use super::incident_book::{IncidentBook, IncidentChange};
 use super::verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::connection_end::ConnectionCloser;
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
 use crate::session::verdict::{EndReason, RouteReason};
@@ -27,6 +30,8 @@ pub const FIRST_CAUSE: Duration = Duration::from_millis(1_500);
 const LOOKS: Duration = Duration::from_millis(250);
 /// Ends whose first cause waits, of each kind; further ones are judged at once.
 pub const WAITING_ENDS: usize = 448;
+/// How long after an end the kernel is asked about the way to its client.
+const KERNEL_KNOWS: Duration = Duration::from_secs(10);
 /// Causes of ended connections that are kept, the newest.
 pub const CAUSES_KEPT: usize = 3_584;
 
@@ -124,7 +129,7 @@ impl Diagnosis {
         now: Timestamp,
         session: SessionId,
         server: ServerId,
-        client: std::net::SocketAddr,
+        client: SocketAddr,
         routed: RouteReason,
     ) {
         self.change_later(session, |event| {
@@ -152,16 +157,37 @@ impl Diagnosis {
         self.note_cause(connection, EndCause { cause, ended_at: since, phase, incident: known });
     }
 
+    /// Clients of ended connections about whose way the kernel may know something that decides the cause.
+    pub fn clients_in_question(&self, now: Timestamp) -> Vec<SocketAddr> {
+        let judged = self.book.open().iter().filter_map(|incident| incident.judged.as_deref());
+        let ends = self.waiting.values().chain(judged);
+        ends.filter(|event| is_client_in_question(event, now)).map(|event| event.ended.client).collect()
+    }
+
+    /// Takes what the kernel knows of the way to such a client.
+    pub fn note_client_path(&mut self, client: SocketAddr, path: ClientPath) {
+        let judged = self.book.judged_mut();
+        let ends = self.waiting.values_mut().chain(judged).filter(|event| event.ended.client == client);
+        ends.for_each(|event| event.later.client_path = Some(path.or_earlier(event.later.client_path)));
+    }
+
     fn ended(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails, watch: &EnsembleWatch) {
         let connection = ended.connection;
         // What it waited for has come; what was seen of its session meanwhile stays.
-        let later = self.waiting.remove(&connection).map(|event| event.later).unwrap_or_default();
+        let later = self.waiting.remove(&connection).map(|event| event.later);
+        let later = later.or_else(|| self.book.later_of(connection)).unwrap_or_default();
         let known = self.causes.get(&connection).copied();
-        // A client that leaves may be back in a moment, and then there is nothing to tell.
-        let may_return = ended.reason == EndReason::ClientGone && ended.attached_at.is_some() && known.is_none();
+        // A client that leaves may be back in a moment, and then there is nothing to tell; of one that was silent the
+        // kernel knows in a moment whether it is reached.
+        let may_return = matches!(ended.reason, EndReason::ClientGone | EndReason::ClientSilent)
+            || (ended.reason == EndReason::SessionExpired && is_client_silent(&close));
+        let may_return = may_return && ended.attached_at.is_some() && known.is_none();
         let event = JudgedEnd { ended, close, later, undecided: false };
         let event = if may_return { self.wait(now, event) } else { Some(event) };
         let Some(event) = event else { return };
+        if event.ended.reason == EndReason::SessionExpired {
+            self.enter_former(now, event.ended.session, watch);
+        }
         let diagnosed = judge(&event, watch, now);
         match known {
             Some(known) => self.decided(now, known, event, diagnosed),
@@ -181,6 +207,15 @@ impl Diagnosis {
         if let Some(id) = judged_by {
             self.book.judge_by(id, event);
             self.book.revise(now, id, diagnosed);
+        }
+    }
+
+    /// Gives the causes that are waited for of a session that is over: it is over because of them.
+    fn enter_former(&mut self, now: Timestamp, session: Option<SessionId>, watch: &EnsembleWatch) {
+        let of_session = |event: &JudgedEnd| session.is_some() && event.ended.session == session && !event.undecided;
+        for (_, event) in self.waiting.extract_if(|_, event| of_session(event)).collect::<Vec<_>>() {
+            let diagnosed = judge(&event, watch, now);
+            self.enter(now, event, diagnosed);
         }
     }
 
@@ -257,15 +292,18 @@ impl Diagnosis {
     pub fn cause(&self, connection: ConnectionId) -> Option<EndCause> {
         let mut one = *self.causes.get(&connection)?;
         let mut incident = one.incident.and_then(|id| self.book.get(id));
-        if let Some(whole) = incident.and_then(|incident| incident.part_of) {
+        let mut was_part = false;
+        if let Some((part, whole)) = incident.and_then(|incident| Some((incident, incident.part_of?))) {
+            was_part = part.cause().code == one.cause.code;
             incident = self.book.get(whole);
             one.incident = Some(whole);
         }
         if let Some(incident) = incident {
-            let was = incident
-                .revisions
-                .iter()
-                .any(|earlier| earlier.cause.code == one.cause.code && earlier.at >= one.ended_at);
+            let was = was_part
+                || incident
+                    .revisions
+                    .iter()
+                    .any(|earlier| earlier.cause.code == one.cause.code && earlier.at >= one.ended_at);
             // What began only later cannot have ended it, although it is the same incident.
             if was && one.ended_at.after(AROUND) >= incident.cause().since {
                 one.cause = incident.cause();
@@ -307,6 +345,15 @@ impl Diagnosis {
     pub fn forgotten(&self) -> u64 {
         self.book.forgotten()
     }
+}
+
+/// Whether what the kernel knows of the way to the client may tell why a connection ended: its client had been silent, or
+/// left while the server was there.
+fn is_client_in_question(event: &JudgedEnd, now: Timestamp) -> bool {
+    let JudgedEnd { ended, close, later, .. } = event;
+    let by_client = matches!(close.closer, ConnectionCloser::Client(_));
+    let recent = now.since(ended.ended_at) < KERNEL_KNOWS;
+    recent && !later.client_path.is_some_and(|path| path.is_stuck()) && (by_client || is_client_silent(close))
 }
 
 fn case<'a>(event: &'a JudgedEnd, watch: &'a EnsembleWatch, now: Timestamp) -> EndCase<'a> {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::client_path::ClientPath;
 use super::ensemble_watch::EnsembleWatch;
 use super::health_span::HealthSpan;
 use super::server_watch::ServerWatch;
@@ -30,6 +31,8 @@ pub(super) struct LaterSigns {
     pub claimed_at: Option<Timestamp>,
     /// Two clients were seen using it in turn.
     pub shared: bool,
+    /// What the kernel knew of the way to the client.
+    pub client_path: Option<ClientPath>,
 }
 
 /// A session that was given again.
@@ -60,6 +63,12 @@ pub(super) struct EndCase<'a> {
 impl<'a> EndCase<'a> {
     pub(super) fn server(&self) -> &'a ServerWatch {
         self.watch.server(self.ended.server)
+    }
+
+    /// Whether the client had been silent for so long that it says something: half of the time between two pings more than
+    /// it should be.
+    pub(super) fn is_client_silent(&self) -> bool {
+        is_client_silent(self.close)
     }
 
     /// Whether the server owed something.
@@ -150,6 +159,11 @@ const ROOM_FOR_FACTS: usize = 2;
 /// Whether a reply was owed on a connection as it ended.
 fn is_owed(ended: &EndedConnection, close: &CloseDetails) -> bool {
     ended.unanswered_count > 0 || close.unanswered_pings > 0
+}
+
+/// Whether a client's silence says something, as a connection ended.
+pub(super) fn is_client_silent(close: &CloseDetails) -> bool {
+    close.client_silence * 2 >= close.timeout
 }
 
 /// Where in its life a connection was.

@@ -16,6 +16,13 @@ use crate::ids::{ServerId, Zxid};
 use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::time::Timestamp;
 
+/// syncLimit of the sample configuration (5 ticks of 2 s), where no server has told its own.
+const USUAL_SYNC_LIMIT: Duration = Duration::from_secs(10);
+/// No configuration that is told is taken for longer.
+const LONGEST_SYNC_LIMIT: Duration = Duration::from_mins(5);
+/// How much longer it may take until what follows from it is seen.
+const SYNC_SLACK: Duration = Duration::from_secs(2);
+
 /// The ensemble over time.
 #[derive(Clone, Debug)]
 pub struct EnsembleWatch {
@@ -184,6 +191,13 @@ impl EnsembleWatch {
         }
     }
 
+    /// Takes an answer that came when its probe had been given up.
+    pub fn note_late_answer(&mut self, server: ServerId, at: Timestamp, took: Duration) {
+        if let Some(watch) = self.servers.get_mut(server.index()) {
+            watch.see_late_answer(at, took);
+        }
+    }
+
     /// Takes the time from a client's ping to its reply.
     pub fn note_ping(&mut self, server: ServerId, at: Timestamp, round_trip: Duration) {
         if let Some(watch) = self.servers.get_mut(server.index()) {
@@ -209,6 +223,31 @@ impl EnsembleWatch {
     /// Who leads, as far as is known: the last one seen leading, unless it was seen to have stopped.
     pub fn leader(&self) -> Option<ServerId> {
         self.leaders.leader()
+    }
+
+    /// After so long followers of a leader that has gone, and a leader whose follower has, have acted on it: their
+    /// syncLimit, of several servers the longest. One that goes on after it had the other all the time.
+    pub fn sync_patience(&self) -> Duration {
+        let told = self.servers.iter().filter_map(|server| {
+            let (_, details) = server.details()?;
+            Some(Duration::from_millis(details.sync_limit?.checked_mul(details.tick_ms?)?))
+        });
+        told.max().unwrap_or(USUAL_SYNC_LIMIT).min(LONGEST_SYNC_LIMIT) + SYNC_SLACK
+    }
+
+    /// Whether what a server tells of itself decides something now: the leader counts its followers, which shows
+    /// whether one that zoogate does not reach is there, once it would have let that one go.
+    pub fn wants_details(&self, server: ServerId, now: Timestamp) -> bool {
+        if self.leader() != Some(server) {
+            return false;
+        }
+        let (patience, counted_at) =
+            (self.sync_patience(), self.server(server).synced_followers().next().map(|(at, _)| at));
+        self.servers().filter(|(other, _)| *other != server).any(|(_, watch)| {
+            let silent = matches!(watch.health(), ServerHealth::Unresponsive | ServerHealth::Unreachable);
+            let counts_from = watch.since().unwrap_or(now).after(patience);
+            silent && counts_from <= now && counted_at.is_none_or(|at| at < counts_from)
+        })
     }
 
     /// How often another server than before was seen leading.

@@ -70,9 +70,13 @@ fn family(code: CauseCode) -> CauseCode {
         | C::PathServerCut
         | C::PathServerReset
         | C::Unknown => C::ServerStopped,
-        C::ClientPaused | C::ClientCrashed | C::PathClientCut | C::PathClientReset | C::ClientLeft | C::ClientMoved => {
-            C::ClientPaused
-        }
+        C::SlowClientPath
+        | C::ClientPaused
+        | C::ClientCrashed
+        | C::PathClientCut
+        | C::PathClientReset
+        | C::ClientLeft
+        | C::ClientMoved => C::ClientPaused,
         // Slow writes say nothing of servers that are down.
         C::SlowQuorum => C::SlowQuorum,
         _ if code.scope() == CauseScope::Ensemble => C::QuorumLost,

@@ -6,10 +6,11 @@ use std::time::Duration;
 use foldhash::quality::RandomState;
 
 use super::cause_code::CauseCode;
+use super::end_case::LaterSigns;
 use super::impact::{Impact, OwnAction};
 use super::incident::{EarlierIncidents, Incident, IncidentKey, JudgedEnd, LastSeen, SeenBefore};
 use super::verdict::{ConnectionPhase, Diagnosed};
-use crate::ids::{ServerId, SessionId};
+use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::connection_end::{ConnectionCloser, ProxyClose};
 use crate::session::transition::CloseDetails;
 use crate::session::verdict::EndReason;
@@ -264,10 +265,20 @@ impl IncidentBook {
         }
     }
 
+    /// The ends that open incidents are judged by.
+    pub(super) fn judged_mut(&mut self) -> impl Iterator<Item = &mut JudgedEnd> {
+        self.open.iter_mut().filter_map(|incident| incident.judged.as_deref_mut())
+    }
+
+    /// What was seen after this connection's end, where an open incident is judged by it.
+    pub(super) fn later_of(&self, connection: ConnectionId) -> Option<LaterSigns> {
+        let mut judged = self.open.iter().filter_map(|incident| incident.judged.as_deref());
+        judged.find(|event| event.ended.connection == connection).map(|event| event.later)
+    }
+
     /// Changes what was seen later of the ends of this session by which incidents are judged.
     pub(super) fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
-        let judged = self.open.iter_mut().filter_map(|incident| incident.judged.as_mut());
-        judged.filter(|event| event.ended.session == Some(session)).for_each(|event| change(event));
+        self.judged_mut().filter(|event| event.ended.session == Some(session)).for_each(change);
     }
 
     /// The end by which an incident is judged has become this one.

@@ -4,6 +4,7 @@
 pub mod cause_code;
 pub mod cause_meaning;
 mod cause_rules;
+pub mod client_path;
 pub mod close_burst;
 pub mod detail_word;
 pub mod diagnosis;
@@ -25,6 +26,7 @@ pub mod verdict;
 
 pub use cause_code::{CauseCode, CauseScope};
 pub use cause_meaning::CauseAction;
+pub use client_path::ClientPath;
 pub use detail_word::{DetailAnswer, DetailWord};
 pub use diagnosis::{Diagnosis, EndCause, IncidentReport};
 pub use ensemble_watch::EnsembleWatch;

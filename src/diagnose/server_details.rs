@@ -19,6 +19,8 @@ pub struct ServerDetails {
     pub myid: Option<u64>,
     /// Milliseconds of a tick (`conf`: `tickTime`).
     pub tick_ms: Option<u64>,
+    /// Ticks after which followers and leader give each other up (`conf`: `syncLimit`).
+    pub sync_limit: Option<u64>,
     /// Shortest session timeout that it gives, in milliseconds (`conf`: `minSessionTimeout`).
     pub min_session_timeout_ms: Option<u64>,
     /// Longest session timeout that it gives, in milliseconds (`conf`: `maxSessionTimeout`).
@@ -79,6 +81,7 @@ impl ServerDetails {
             match name {
                 "serverId" | "server_id" => details.myid = number(value),
                 "tickTime" => details.tick_ms = number(value),
+                "syncLimit" => details.sync_limit = number(value),
                 "minSessionTimeout" | "min_session_timeout_ms" => details.min_session_timeout_ms = number(value),
                 "maxSessionTimeout" | "max_session_timeout_ms" => details.max_session_timeout_ms = number(value),
                 "maxClientCnxns" => details.max_client_connections = number(value),
@@ -105,6 +108,7 @@ impl ServerDetails {
         take(&mut self.version, newer.version);
         take(&mut self.myid, newer.myid);
         take(&mut self.tick_ms, newer.tick_ms);
+        take(&mut self.sync_limit, newer.sync_limit);
         take(&mut self.min_session_timeout_ms, newer.min_session_timeout_ms);
         take(&mut self.max_session_timeout_ms, newer.max_session_timeout_ms);
         take(&mut self.max_client_connections, newer.max_client_connections);
@@ -172,11 +176,12 @@ mod tests {
     #[test]
     fn an_answer_to_conf_tells_the_bounds_of_sessions() {
         let answer = b"clientPort=2181\ndataDir=/x\ntickTime=2000\nmaxClientCnxns=60\nminSessionTimeout=4000\n\
-            maxSessionTimeout=40000\nclientPortListenBacklog=-1\nserverId=3\ninitLimit=10\nmembership: \nserver.1=h:1:2\n";
+            maxSessionTimeout=40000\nclientPortListenBacklog=-1\nserverId=3\ninitLimit=10\nsyncLimit=5\nmembership: \nserver.1=h:1:2\n";
         let details = ServerDetails::read_conf(answer);
         let expected = ServerDetails {
             myid: Some(3),
             tick_ms: Some(2_000),
+            sync_limit: Some(5),
             min_session_timeout_ms: Some(4_000),
             max_session_timeout_ms: Some(40_000),
             max_client_connections: Some(60),

@@ -23,6 +23,8 @@ const COMPARED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Counts of connections that are compared, so that one that comes or goes makes no difference.
 const COUNTS_COMPARED: usize = 3;
+/// Late answers that are kept.
+const LATE_KEPT: usize = 4;
 /// Segments sent again in one sample from which on a path is called lossy.
 pub const LOSSY_FROM: u32 = 3;
 /// Pause after which a path that still loses segments is told again.
@@ -36,9 +38,15 @@ pub struct ServerWatch {
     history: HealthHistory,
     answer: LatencyTracker,
     connect: LatencyTracker,
+    /// Answers that came when their probes had been given up, newest first.
+    late_answers: [Option<(Timestamp, Duration)>; LATE_KEPT],
     ping: LatencyTracker,
     details: Option<(Timestamp, ServerDetails)>,
+    /// How many followers it counted in step with it, and when, newest first: other details are told far more often.
+    synced_followers: [Option<(Timestamp, u64)>; COUNTS_COMPARED],
     path: Option<(Timestamp, PathSample)>,
+    /// The last of those samples in which something was sent again and not acknowledged.
+    stuck: Option<(Timestamp, PathSample)>,
     /// When the way to it was told to lose segments last.
     lossy_at: Option<Timestamp>,
     restarted_at: Option<Timestamp>,
@@ -111,9 +119,24 @@ impl ServerWatch {
         self.details.as_ref().map(|(at, details)| (*at, details))
     }
 
+    /// How many followers it counted in step with it, and when, newest first.
+    pub fn synced_followers(&self) -> impl Iterator<Item = (Timestamp, u64)> {
+        self.synced_followers.iter().flatten().copied()
+    }
+
     /// What the kernel knew of the way to it last, and when.
     pub fn path(&self) -> Option<(Timestamp, PathSample)> {
         self.path
+    }
+
+    /// The last time that something which was sent again to it was not acknowledged.
+    pub fn stuck_path(&self) -> Option<(Timestamp, PathSample)> {
+        self.stuck
+    }
+
+    /// Answers that came when their probes had been given up, with how long each took, newest first.
+    pub fn late_answers(&self) -> impl Iterator<Item = (Timestamp, Duration)> {
+        self.late_answers.iter().flatten().copied()
     }
 
     /// When its process was started last, as far as that is known.
@@ -184,6 +207,11 @@ impl ServerWatch {
         self.answer.add(sighting.told_at, sighting.timing.answer?)
     }
 
+    pub(super) fn see_late_answer(&mut self, at: Timestamp, took: Duration) {
+        self.late_answers.rotate_right(1);
+        self.late_answers[0] = Some((at, took));
+    }
+
     pub(super) fn see_ping(&mut self, at: Timestamp, round_trip: Duration) {
         self.ping.add(at, round_trip);
     }
@@ -242,6 +270,10 @@ impl ServerWatch {
 
     /// Takes details; what is not told anew stays.
     pub(super) fn see_details(&mut self, at: Timestamp, newer: ServerDetails) {
+        if let Some(synced) = newer.synced_followers {
+            self.synced_followers.rotate_right(1);
+            self.synced_followers[0] = Some((at, synced));
+        }
         let (told_at, details) = self.details.get_or_insert_default();
         *told_at = at;
         details.update(newer);
@@ -256,6 +288,10 @@ impl ServerWatch {
     /// Takes a sample of the way to it. Returns whether that way loses segments, when that is news.
     pub(super) fn see_path(&mut self, at: Timestamp, sample: PathSample) -> bool {
         self.path = Some((at, sample));
+        // A busy connection always has something on its way: only what had to be sent again tells.
+        if sample.unacked > 0 && sample.retransmissions > 0 {
+            self.stuck = self.path;
+        }
         self.retransmissions += u64::from(sample.retransmissions);
         let told = self.lossy_at.is_some_and(|lossy_at| at.since(lossy_at) < LOSSY_AGAIN);
         let is_news = sample.retransmissions >= LOSSY_FROM && !told;

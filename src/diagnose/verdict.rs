@@ -42,6 +42,7 @@ impl FailureOrigin {
         match code {
             C::LeaderStopped
             | C::LeaderFrozen
+            | C::LeaderParted
             | C::ServerStopped
             | C::ServerRestarted
             | C::ServerFrozen
@@ -55,7 +56,7 @@ impl FailureOrigin {
             C::LeaderUnreachable | C::ServerUnreachable | C::SlowPath | C::PathServerCut | C::PathServerReset => {
                 Self::PathServer
             }
-            C::PathClientCut | C::PathClientReset => Self::PathClient,
+            C::SlowClientPath | C::PathClientCut | C::PathClientReset => Self::PathClient,
             C::StaleConnection
             | C::SharedSession
             | C::ClientPaused

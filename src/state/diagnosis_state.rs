@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::change_stream::StateChange;
-use crate::diagnose::{CauseCode, Diagnosis, EarlierIncidents, EnsembleWatch, Incident, IncidentChange};
+use crate::diagnose::{CauseCode, ClientPath, Diagnosis, EarlierIncidents, EnsembleWatch, Incident, IncidentChange};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::session::ledger::{OpenConnection, SessionLedger};
@@ -95,6 +95,19 @@ impl DiagnosisState {
         let news = DiagnosisNews::take(&mut diagnosis);
         drop(diagnosis);
         news.tell(told);
+    }
+
+    /// Clients about whose way the kernel may know something that decides why their connections end.
+    pub(super) fn clients_in_question(&self, now: Timestamp) -> Vec<SocketAddr> {
+        if !self.waits.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        lock(&self.diagnosis).clients_in_question(now)
+    }
+
+    /// Takes what the kernel knows of the way to such a client.
+    pub(super) fn note_client_path(&self, client: SocketAddr, path: ClientPath) {
+        lock(&self.diagnosis).note_client_path(client, path);
     }
 
     /// Does what time brings.

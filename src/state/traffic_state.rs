@@ -4,6 +4,7 @@
 //! copy rows out; nobody formats anything while holding it, and no sink is told under it. What happens per operation
 //! does not come here.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -18,7 +19,8 @@ use super::risk_state::RiskState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
 use crate::diagnose::{
-    CauseCode, Diagnosis, EarlierIncidents, EnsembleEvent, EnsembleWatch, PathSample, ServerDetails, ServerSighting,
+    CauseCode, ClientPath, Diagnosis, EarlierIncidents, EnsembleEvent, EnsembleWatch, PathSample, ServerDetails,
+    ServerSighting,
 };
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
@@ -233,6 +235,21 @@ impl TrafficState {
     /// Takes what the kernel knows of the way to a server.
     pub fn note_path(&self, server: ServerId, at: Timestamp, sample: PathSample) {
         self.watch_changes(|watch| watch.note_path(server, at, sample));
+    }
+
+    /// Clients whose connections end, and about whose way the kernel may know something that decides why.
+    pub fn clients_in_question(&self, now: Timestamp) -> Vec<SocketAddr> {
+        self.diagnosis.clients_in_question(now)
+    }
+
+    /// Takes what the kernel knows of the way to such a client.
+    pub fn note_client_path(&self, client: SocketAddr, path: ClientPath) {
+        self.diagnosis.note_client_path(client, path);
+    }
+
+    /// Takes an answer that came when its probe had been given up.
+    pub fn note_late_answer(&self, server: ServerId, at: Timestamp, took: Duration) {
+        lock(&self.watch).note_late_answer(server, at, took);
     }
 
     /// Takes the time from a client's ping to its reply.

@@ -1,9 +1,12 @@
 //! Causes and incidents: what the ledger found out, joined with what was watched.
 
-use zoogate::diagnose::{CapReason, CauseCode, EndCause, FailureOrigin, Incident};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use zoogate::diagnose::{CapReason, CauseCode, ClientPath, EndCause, FailureOrigin, Incident, ServerDetails};
 use zoogate::ids::ServerId;
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
-use zoogate::session::probe_result::ServerHealth;
+use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::Confidence;
 
 use crate::story::{A, B, LEADER, Link, Story, TIMEOUT};
@@ -155,6 +158,182 @@ fn a_client_that_leaves_while_a_write_waits_leaves_because_of_that() {
     story.wait(2_000);
     let one = cause(&story, link).expect("a cause");
     assert_eq!((one.cause.code, one.first()), (CauseCode::SlowQuorum, FailureOrigin::Ensemble));
+}
+
+/// What the kernel knows of the way to the client.
+fn reach(story: &Story, path: ClientPath) {
+    let state = story.diagnosed.as_ref().expect("a story with causes");
+    let asked = state.clients_in_question(story.now());
+    assert_eq!(
+        asked.iter().map(SocketAddr::ip).collect::<Vec<_>>(),
+        [Story::client(1).ip()],
+        "the kernel is asked about it"
+    );
+    state.note_client_path(asked[0], path);
+}
+
+const STUCK: ClientPath = ClientPath { rtt: Duration::from_millis(1), unacked: 2, resent: 3, end_acknowledged: false };
+const ACKNOWLEDGED: ClientPath = ClientPath { unacked: 0, resent: 0, end_acknowledged: true, ..STUCK };
+
+#[test]
+fn a_silent_client_whose_machine_does_not_acknowledge_is_behind_a_cut_path() {
+    for (path, expected, is_ruled_out) in [
+        (STUCK, CauseCode::PathClientCut, CauseCode::ClientPaused),
+        (ACKNOWLEDGED, CauseCode::ClientPaused, CauseCode::PathClientCut),
+    ] {
+        let mut story = Story::diagnosed();
+        let (session, link) = story.create(A);
+        pass(&mut story, TIMEOUT / 1_000 + 1);
+        story.fin(link);
+        story.wait(800);
+        reach(&story, path);
+        pass(&mut story, 1);
+        assert_eq!(code(&story, link), Some(expected));
+        // It stays so when it gets through again.
+        if let [client] = story.diagnosed.as_ref().expect("causes").clients_in_question(story.now())[..] {
+            story.diagnosed.as_ref().expect("causes").note_client_path(client, ACKNOWLEDGED);
+        }
+        let claim = story.claim(session, A);
+        story.wait(1);
+        story.refuse(claim);
+        story.fin(claim);
+        pass(&mut story, 2);
+        let incident = only_incident(&story);
+        assert_eq!((incident.cause().code, code(&story, link)), (expected, Some(expected)));
+        assert!(incident.diagnosed.ruled_out.iter().any(|(code, _)| *code == is_ruled_out));
+    }
+}
+
+#[test]
+fn a_client_that_leaves_a_healthy_server_left_for_its_own_path_where_that_is_slow_or_cut() {
+    let slow = ClientPath { rtt: Duration::from_millis(700), ..ACKNOWLEDGED };
+    for (path, expected) in [(STUCK, CauseCode::PathClientCut), (slow, CauseCode::SlowClientPath)] {
+        let mut story = Story::diagnosed();
+        let (session, link) = story.create(A);
+        story.leave(link);
+        story.wait(300);
+        reach(&story, path);
+        story.attach(session, B);
+        pass(&mut story, 3);
+        let one = cause(&story, link).expect("a cause");
+        assert_eq!((one.cause.code, one.first()), (expected, FailureOrigin::PathClient));
+    }
+}
+
+#[test]
+fn a_client_that_leaves_after_ten_times_the_usual_wait_has_not_moved() {
+    let mut story = Story::diagnosed();
+    let (session, link) = story.create(A);
+    story.write(link);
+    story.wait(400);
+    story.leave(link);
+    story.wait(200);
+    story.attach(session, B);
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::SlowQuorum));
+}
+
+#[test]
+fn a_leader_that_runs_on_while_another_one_leads_was_parted() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(LEADER);
+    let (_, other) = story.create(A);
+    for server in [A, B] {
+        story.set(server, ServerHealth::NotServing);
+    }
+    story.look_around();
+    story.fin(other);
+    story.wait(900);
+    story.set(LEADER, ServerHealth::NotServing);
+    story.look_around();
+    story.fin(link);
+    pass(&mut story, 1);
+    for server in [A, B] {
+        story.set(server, ServerHealth::Serving);
+    }
+    story.elect(A);
+    story.set(LEADER, ServerHealth::NotServing);
+    story.set_role(LEADER, ServerRole::Unknown);
+    pass(&mut story, 4);
+    let incident = only_incident(&story);
+    assert_eq!(incident.cause().code, CauseCode::LeaderParted, "{:?}", incident.diagnosed);
+    assert_eq!(
+        (code(&story, link), code(&story, other)),
+        (Some(CauseCode::LeaderParted), Some(CauseCode::LeaderParted))
+    );
+}
+
+#[test]
+fn a_leader_that_stood_still_and_follows_late_was_not_parted() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(LEADER);
+    story.set(LEADER, ServerHealth::Unresponsive);
+    pass(&mut story, 4);
+    story.elect(A);
+    story.set(LEADER, ServerHealth::NotServing);
+    story.look_around();
+    story.fin(link);
+    pass(&mut story, 5);
+    assert_ne!(code(&story, link), Some(CauseCode::LeaderParted));
+}
+
+#[test]
+fn a_server_that_answers_late_again_and_again_is_slow_and_does_not_stand_still() {
+    for (late, expected) in [(1, CauseCode::ServerFrozen), (2, CauseCode::SlowServer)] {
+        let mut story = Story::diagnosed();
+        let (session, link) = story.create(B);
+        story.set(B, ServerHealth::Unresponsive);
+        story.look_around();
+        story.write(link);
+        for _ in 0..late {
+            pass(&mut story, 2);
+            let state = story.diagnosed.as_ref().expect("causes");
+            state.note_late_answer(ServerId(B), story.now(), Duration::from_millis(1_700));
+        }
+        story.leave(link);
+        story.wait(300);
+        story.attach(session, A);
+        pass(&mut story, 2);
+        assert_eq!(code(&story, link), Some(expected));
+    }
+}
+
+/// What the leader tells of itself.
+fn details(story: &Story, told: ServerDetails) {
+    story.diagnosed.as_ref().expect("causes").note_details(ServerId(LEADER), story.now(), told);
+}
+
+/// The server is silent for the clients' sake while its leader counts that many followers, eight seconds later.
+fn counted_while_silent(synced: u64) -> CauseCode {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(B);
+    details(&story, ServerDetails::read_conf(b"tickTime=1000\nsyncLimit=4\n"));
+    details(&story, ServerDetails::read_mntr(b"zk_synced_followers\t2\n"));
+    story.write(link);
+    story.set(B, ServerHealth::Unresponsive);
+    pass(&mut story, 4);
+    let wanted = |story: &Story| {
+        let now = story.now();
+        story.diagnosed.as_ref().expect("causes").with_watch(|watch| watch.wants_details(ServerId(LEADER), now))
+    };
+    assert!(!wanted(&story), "its leader bears with it still");
+    story.end(link, ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer));
+    pass(&mut story, 1);
+    assert_eq!(code(&story, link), Some(CauseCode::ServerFrozen), "what was counted before says nothing");
+    pass(&mut story, 3);
+    assert!(wanted(&story));
+    details(&story, ServerDetails::read_mntr(format!("zk_synced_followers\t{synced}\n").as_bytes()));
+    assert!(!wanted(&story), "it has told");
+    pass(&mut story, 1);
+    story.set(B, ServerHealth::Serving);
+    pass(&mut story, 3);
+    code(&story, link).expect("a cause")
+}
+
+#[test]
+fn the_leader_that_still_counts_a_silent_server_shows_that_the_path_to_it_is_cut() {
+    assert_eq!(counted_while_silent(2), CauseCode::PathServerCut);
+    assert_eq!(counted_while_silent(1), CauseCode::ServerFrozen);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::diagnose::{
 };
 use crate::ids::ConnectionId;
 use crate::observe::{ProxyTelemetry, WallClock, incident_summary};
-use crate::session::fact::{Fact, FactValue, WatchFact};
+use crate::session::fact::{Fact, FactValue, OutageFact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
 
@@ -42,7 +42,10 @@ fn cause(telemetry: &ProxyTelemetry, one: JudgedCause) -> CauseView {
 fn source(fact: &Fact) -> &'static str {
     match fact {
         Fact::Proxy(_) => "zoogate",
-        Fact::Watch(WatchFact::Unacknowledged { .. }) => "kernel",
+        Fact::Watch(WatchFact::Unacknowledged { .. } | WatchFact::SlowRoundTrip { .. })
+        | Fact::Outage(
+            OutageFact::ClientNotReached { .. } | OutageFact::ClientAcknowledges { .. } | OutageFact::SlowClient { .. },
+        ) => "kernel",
         Fact::Watch(WatchFact::SyncedFollowers { .. }) => "server",
         Fact::Ensemble(_) | Fact::Watch(_) => "probe",
         _ => "traffic",

@@ -10,29 +10,62 @@ use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::fact::OutageFact;
 use crate::session::verdict::{Confidence, RouteReason};
+use crate::time::Timestamp;
 
 /// Clients that wait for less do not leave because of it.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+const LEAST_PATIENCE: Duration = Duration::from_millis(300);
+/// Clients that wait for longer do, however slow the server is as a rule.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The client had sent nothing for too long, while the server was there.
 pub(super) fn silent(case: EndCase<'_>) -> Diagnosed {
     let (client, server, timeout) = (case.close.client_silence, case.close.server_silence, case.close.timeout);
     let since = case.before_end(client);
     let silence = OutageFact::SilentSide { client, server, timeout };
-    let found = Diagnosed::new(CauseCode::ClientPaused, since, Confidence::Likely, vec![silence.into()]);
+    let found = Diagnosed::new(CauseCode::ClientPaused, since, Confidence::Likely, vec![silence.clone().into()]);
     let found = with_ledger(case, found);
+    if let Some(cut) = not_reached(case, since) {
+        return cut.with(silence);
+    }
+    let found = match case.later.client_path {
+        // The socket of a process that has ended is closed.
+        Some(path) if path.end_acknowledged => found.ruling_out(
+            &[CauseCode::PathClientCut, CauseCode::ClientCrashed],
+            OutageFact::ClientAcknowledges { silence: client },
+        ),
+        _ => found,
+    };
+    let lives = !found.ruled_out.is_empty();
     let by_client = matches!(case.close.closer, ConnectionCloser::Client(CloseKind::Fin | CloseKind::Reset));
     if let Some(back) = case.later.back {
         let (server, at, same_client) = (back.server, case.offset(back.at), back.same_client);
         return found.ruling_out(&[CauseCode::ClientCrashed], OutageFact::CameBackAt { server, at, same_client });
     }
     // Whoever closes its connection, or claims its session, lives.
-    if by_client || case.later.claimed_at.is_some() {
+    if lives || by_client || case.later.claimed_at.is_some() {
         return found;
     }
     found
         .or_else_may_be(&[CauseCode::PathClientCut, CauseCode::ClientCrashed])
         .capped(Confidence::Weak, CapReason::AlternativeRemains)
+}
+
+/// What zoogate sent to the client last did not come to its machine.
+pub(super) fn not_reached(case: EndCase<'_>, since: Timestamp) -> Option<Diagnosed> {
+    let path = case.later.client_path.filter(|path| path.is_stuck())?;
+    let fact = OutageFact::ClientNotReached { segments: path.unacked, resent: path.resent.into() };
+    let found = Diagnosed::new(CauseCode::PathClientCut, since, Confidence::Likely, Vec::new());
+    let found = with_ledger(case, found.ruling_out(&[CauseCode::ClientPaused], fact));
+    if let Some(back) = case.later.back {
+        let (server, at, same_client) = (back.server, case.offset(back.at), back.same_client);
+        return Some(found.ruling_out(&[CauseCode::ClientCrashed], OutageFact::CameBackAt { server, at, same_client }));
+    }
+    if case.later.claimed_at.is_some() {
+        return Some(found);
+    }
+    // A machine that is down acknowledges nothing either.
+    let found = found.or_else_may_be(&[CauseCode::ClientCrashed]);
+    Some(found.capped(Confidence::Likely, CapReason::AlternativeRemains))
 }
 
 /// The client ended its connection without closing its session.
@@ -51,6 +84,12 @@ pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
     // A client that leaves while a request of its waits for long leaves because of that.
     if case.ended.attached_at.is_some() && case.longest_wait() >= patience(case) {
         return kept_waiting(case);
+    }
+    if let Some(cut) = not_reached(case, case.ended.ended_at) {
+        return cut;
+    }
+    if let Some(path) = case.later.client_path.filter(|path| path.rtt >= LEAST_PATIENCE) {
+        return found(CauseCode::SlowClientPath).with(OutageFact::SlowClient { rtt: path.rtt });
     }
     if let Some(back) = case.later.back {
         let moved = back.routed == RouteReason::Mirror && back.server != case.ended.server;
@@ -81,12 +120,8 @@ pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
 
 /// How long a client waits at least for a reply before that is why it leaves: far longer than the server takes usually.
 fn patience(case: EndCase<'_>) -> Duration {
-    let usual = case.server().answer_time().usual.unwrap_or_default();
-    (usual * 5).max(LEAST_PATIENCE)
-}
-
-/// How long a client's silence is at least that says something: half of the time between two pings more than it should
-/// be.
-pub(super) fn says_something(silence: Duration, timeout: Duration) -> bool {
-    silence * 2 >= timeout
+    // A ping does not wait behind a disk; of a server that has become slow one of the two may tell the time before that.
+    let (probes, pings) = (case.server().answer_time().usual, case.server().ping_time().usual);
+    let usual = probes.into_iter().chain(pings).min().unwrap_or_default();
+    usual.saturating_mul(5).clamp(LEAST_PATIENCE, LONGEST_PATIENCE)
 }

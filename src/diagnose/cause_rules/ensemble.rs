@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::signs::{is_path, repeated};
+use super::signs::{is_late, is_path, repeated};
 use crate::diagnose::cause_code::CauseCode;
 use crate::diagnose::end_case::{AROUND, EndCase};
 use crate::diagnose::health_span::HealthSpan;
@@ -12,9 +12,13 @@ use crate::ids::ServerId;
 use crate::session::fact::{Fact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::session::verdict::Confidence;
+use crate::time::Timestamp;
 
 /// How far a change of the leader may be from an end that it explains: an election, and a probe that sees its outcome.
 pub(super) const ELECTION: Duration = Duration::from_secs(15);
+
+/// Within this time after an election a former leader that reaches the others follows the new one.
+const REJOINS: Duration = Duration::from_secs(2);
 
 /// Whether a server in that state takes no part in the quorum, as far as zoogate can see.
 fn is_away(span: HealthSpan) -> bool {
@@ -65,6 +69,8 @@ pub(super) fn leader(case: EndCase<'_>) -> Option<Diagnosed> {
     let found = |code, facts| Diagnosed::new(code, span.from, Confidence::Likely, facts);
     let found = match span.health {
         ServerHealth::Refusing => found(CauseCode::LeaderStopped, facts),
+        // Slow writes are told by what waits for them.
+        ServerHealth::Unresponsive if is_late(case, leader, span).is_some() => return None,
         ServerHealth::Unresponsive => match is_path(case, leader, span) {
             Some(fact) => found(CauseCode::PathServerCut, facts).with(fact),
             None => found(CauseCode::LeaderFrozen, facts).ruling_out(
@@ -74,9 +80,33 @@ pub(super) fn leader(case: EndCase<'_>) -> Option<Diagnosed> {
         },
         ServerHealth::Unreachable => found(CauseCode::LeaderUnreachable, facts),
         // It says itself that it does not lead any longer, or is only being started.
-        _ => return changed(case),
+        _ => match parted(case, leader, span) {
+            Some(fact) => found(CauseCode::LeaderParted, facts)
+                .ruling_out(&[CauseCode::LeaderStopped, CauseCode::LeaderFrozen], fact),
+            None => return changed(case),
+        },
     };
     Some(repeated(case, leader, with_ledger(case, found)))
+}
+
+/// Whether a leader ran on that serves no longer, while another one leads: it has lost its followers, and not come back to
+/// them.
+fn parted(case: EndCase<'_>, former: ServerId, span: HealthSpan) -> Option<WatchFact> {
+    let until = span.until.unwrap_or(case.now);
+    let next = case.watch.leader_at(until).filter(|next| *next != former)?;
+    let serving_since = |server| {
+        let mut spans = case.watch.server(server).spans().rev();
+        spans.find(|span| span.health == ServerHealth::Serving && span.from <= until).map(|span| span.from)
+    };
+    // One that still hears its followers is one of them a moment after they have elected.
+    let stays_away = until >= serving_since(next)?.max(span.from).after(REJOINS);
+    let began = Timestamp(span.from.0.saturating_sub(ELECTION.as_nanos() as u64));
+    let ran_on = case.watch.server(former).spans().all(|before| {
+        let recent = before.until.is_none_or(|until| until >= began) && before.from <= until;
+        !(recent && is_away(*before))
+    });
+    let restarted = case.watch.server(former).restarted_at().is_some_and(|at| at >= began);
+    (stays_away && ran_on && !restarted).then_some(WatchFact::LeadsInstead { former, now: next })
 }
 
 /// The leader changed at about that time, and what became of the old one was not seen.

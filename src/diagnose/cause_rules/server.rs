@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use super::ensemble::{changed, election, leader, quorum, with_ledger};
 use super::has;
-use super::signs::{is_path, repeated, unacknowledged};
+use super::signs::{is_late, is_let_go, is_path, repeated, slow_round_trip, unacknowledged};
 use crate::diagnose::cause_code::CauseCode;
 use crate::diagnose::end_case::{AROUND, EndCase};
+use crate::diagnose::health_span::HealthSpan;
 use crate::diagnose::latency_baseline::LatencyBaseline;
 use crate::diagnose::verdict::{CapReason, Diagnosed};
+use crate::ids::ServerId;
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::fact::{EnsembleFact, Fact, OutageFact, ServerFact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::session::verdict::{Confidence, EndReason};
+use crate::time::Timestamp;
 
 /// A server ended its connections, or one of them for no reason of the session's.
 pub(super) fn left(case: EndCase<'_>) -> Diagnosed {
@@ -71,15 +74,12 @@ pub(super) fn own(case: EndCase<'_>) -> Option<Diagnosed> {
             found(CauseCode::ServerRestarted, facts).with(WatchFact::Restarted { server, at })
         }
         ServerHealth::Refusing => found(CauseCode::ServerStopped, facts),
+        ServerHealth::Unresponsive if let Some(fact) = is_late(case, server, span) => {
+            return Some(slow_answers(case, span, facts, fact));
+        }
         ServerHealth::Unresponsive => match is_path(case, server, span) {
             Some(fact) => found(CauseCode::PathServerCut, facts).ruling_out(&[CauseCode::ServerFrozen], fact),
-            None => found(CauseCode::ServerFrozen, facts)
-                .ruling_out(
-                    &[CauseCode::ServerStopped, CauseCode::ServerUnreachable],
-                    WatchFact::ConnectsSucceed { server },
-                )
-                .or_else_may_be(&[CauseCode::PathServerCut])
-                .capped(Confidence::Likely, CapReason::AlternativeRemains),
+            None => frozen(case, span, found(CauseCode::ServerFrozen, facts)),
         },
         ServerHealth::Unreachable => match is_path(case, server, span) {
             Some(fact) => found(CauseCode::PathServerCut, facts).ruling_out(&[CauseCode::ServerStopped], fact),
@@ -109,6 +109,42 @@ pub(super) fn own(case: EndCase<'_>) -> Option<Diagnosed> {
         ServerHealth::HangingUp | ServerHealth::Serving | ServerHealth::Unknown => return None,
     };
     Some(repeated(case, server, with_ledger(case, found)))
+}
+
+/// With what shows that it is the server that stands still, and not the path to it.
+fn frozen(case: EndCase<'_>, span: HealthSpan, found: Diagnosed) -> Diagnosed {
+    let server = case.ended.server;
+    let connects = WatchFact::ConnectsSucceed { server };
+    let found = found.ruling_out(&[CauseCode::ServerStopped, CauseCode::ServerUnreachable], connects);
+    match is_let_go(case, server, span) {
+        Some(fact) => found.ruling_out(&[CauseCode::PathServerCut], fact),
+        None => {
+            found.or_else_may_be(&[CauseCode::PathServerCut]).capped(Confidence::Likely, CapReason::AlternativeRemains)
+        }
+    }
+}
+
+/// A server answers all the while, and late: it is slow, or the way to it.
+fn slow_answers(case: EndCase<'_>, span: HealthSpan, facts: Vec<Fact>, late: Fact) -> Diagnosed {
+    let server = case.ended.server;
+    let found = |code| Diagnosed::new(code, span.from, Confidence::Likely, facts);
+    let not = [CauseCode::ServerFrozen, CauseCode::PathServerCut];
+    let found = match slow_way(case, server, span.from) {
+        Some(fact) => found(CauseCode::SlowPath).ruling_out(&not, late).with(fact),
+        None => found(CauseCode::SlowServer)
+            .ruling_out(&not, late)
+            .or_else_may_be(&[CauseCode::SlowPath])
+            .capped(Confidence::Likely, CapReason::AlternativeRemains),
+    };
+    with_ledger(case, found)
+}
+
+/// What shows that the way to a server is slow, and not the server: its kernel is as slow to answer.
+fn slow_way(case: EndCase<'_>, server: ServerId, since: Timestamp) -> Option<Fact> {
+    let connects = case.watch.server(server).connect_time();
+    let step = connects.usual.zip(connects.worst_recent).filter(|(usual, worst)| is_step(*usual, *worst));
+    step.map(|(usual, worst)| WatchFact::SlowConnects { server, usual, worst }.into())
+        .or_else(|| slow_round_trip(case, server, since))
 }
 
 /// A server that is seen serving has ended a connection, and why is not decided.
@@ -160,8 +196,8 @@ fn slow(case: EndCase<'_>) -> Diagnosed {
         return found(CauseCode::PathServerCut, fact)
             .ruling_out(&[CauseCode::ServerFrozen], WatchFact::ServedThrough { server });
     }
-    if let Some((usual, worst)) = step(watch.connect_time()) {
-        return found(CauseCode::SlowPath, WatchFact::SlowConnects { server, usual, worst }.into());
+    if let Some(fact) = slow_way(case, server, since) {
+        return found(CauseCode::SlowPath, fact);
     }
     if let Some((usual, worst)) = step(watch.answer_time()) {
         return found(CauseCode::SlowServer, WatchFact::SlowProbes { server, usual, worst }.into())

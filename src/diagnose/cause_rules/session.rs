@@ -1,6 +1,6 @@
 //! Causes that lie with the session: another claim of it, its end.
 
-use super::client::{says_something, silent};
+use super::client::{not_reached, silent};
 use super::ensemble::with_ledger;
 use super::{has, stated};
 use crate::diagnose::cause_code::CauseCode;
@@ -43,10 +43,13 @@ pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
     if in_turn || case.later.shared || other.is_some_and(|other| other != case.ended.client.ip()) {
         return stated(case, CauseCode::SharedSession);
     }
-    if says_something(client, timeout) {
+    if case.is_client_silent() {
         // It lives, for it came back, and its end never came through.
         let facts = vec![OutageFact::SilentSide { client, server, timeout }.into()];
         let since = case.before_end(client);
+        if let Some(cut) = not_reached(case, since) {
+            return cut;
+        }
         let found = Diagnosed::new(CauseCode::PathClientCut, since, Confidence::Likely, facts);
         return with_ledger(case, found)
             .or_else_may_be(&[CauseCode::ClientPaused])
@@ -58,7 +61,7 @@ pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
 /// The session was over.
 pub(super) fn expired(case: EndCase<'_>) -> Diagnosed {
     // Its server closed it on an open connection: the client had been silent.
-    if case.ended.attached_at.is_some() && says_something(case.close.client_silence, case.close.timeout) {
+    if case.ended.attached_at.is_some() && case.is_client_silent() {
         return silent(case);
     }
     let found = stated(case, CauseCode::SessionExpired);

@@ -12,22 +12,22 @@ use crate::session::fact::{Fact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
 
-/// After so long followers of a leader that has gone, and a leader whose follower has, act on it: syncLimit ticks, 10 s
-/// with the sample configuration. One that goes on after it had the other all the time.
-const SYNC_LIMIT: Duration = Duration::from_secs(12);
-
+/// How much later than an end a sample of the path may be that tells of it.
+const SAMPLED_LATER: Duration = Duration::from_secs(15);
+/// A round trip that clients notice.
+const SLOW_ROUND_TRIP: Duration = Duration::from_millis(200);
 /// Pauses of one server within this time are counted together.
 const PAUSES_WITHIN: Duration = Duration::from_hours(1);
 /// So many pauses are no accident.
 const PAUSES: u32 = 3;
 
 /// What the kernel knows of a path that lets nothing through. A process that stands still has a kernel that acknowledges;
-/// behind a cut path nobody does. A busy connection always has something on its way, so it must have been sent again.
+/// behind a cut path nobody does.
 pub(super) fn unacknowledged(case: EndCase<'_>, server: ServerId, since: Timestamp) -> Option<Fact> {
-    let (at, sample) = case.watch.server(server).path()?;
+    let (at, sample) = case.watch.server(server).stuck_path()?;
     let (segments, retransmissions) = (sample.unacked, sample.retransmissions);
-    (at >= since && segments > 0 && retransmissions > 0)
-        .then(|| WatchFact::Unacknowledged { server, segments, retransmissions }.into())
+    let counts = at >= since && at <= case.ended.ended_at.after(SAMPLED_LATER);
+    counts.then(|| WatchFact::Unacknowledged { server, segments, retransmissions }.into())
 }
 
 /// What shows that it is the path to this server, and not the server, that lets nothing through.
@@ -35,8 +35,8 @@ pub(super) fn is_path(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> 
     if let Some(fact) = unacknowledged(case, server, span.from) {
         return Some(fact);
     }
-    let until = span.until.unwrap_or(case.now);
-    if until.since(span.from) < SYNC_LIMIT {
+    let (until, patience) = (span.until.unwrap_or(case.now), case.watch.sync_patience());
+    if until.since(span.from) < patience {
         return None;
     }
     let leader = case.watch.leader_at(until)?;
@@ -45,15 +45,48 @@ pub(super) fn is_path(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> 
         let follower = case.watch.servers().find(|(other, watch)| {
             *other != server
                 && watch.health_at(until) == ServerHealth::Serving
-                && watch.health_at(span.from.after(SYNC_LIMIT)) == ServerHealth::Serving
+                && watch.health_at(span.from.after(patience)) == ServerHealth::Serving
         })?;
         return Some(WatchFact::ServedThrough { server: follower.0 }.into());
     }
     // Its leader would have let it go by then.
-    let (at, details) = case.watch.server(leader).details()?;
-    let (synced, voters) = (details.synced_followers?, case.watch.servers().count() as u64);
-    (at >= span.from.after(SYNC_LIMIT) && synced + 1 >= voters)
-        .then(|| WatchFact::SyncedFollowers { server: leader, synced: synced as u32 }.into())
+    counted(case, leader, span).filter(|(_, is_in_step)| *is_in_step).map(|(fact, _)| fact)
+}
+
+/// Whether the leader had let go a follower that zoogate does not reach: it stands still, and is not behind a path that
+/// is cut for zoogate alone.
+pub(super) fn is_let_go(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> Option<Fact> {
+    let leader = case.watch.leader_at(span.until.unwrap_or(case.now)).filter(|leader| *leader != server)?;
+    counted(case, leader, span).filter(|(_, is_in_step)| !is_in_step).map(|(fact, _)| fact)
+}
+
+/// How many followers the leader counted when it would have let that one go, and whether those are all.
+fn counted(case: EndCase<'_>, leader: ServerId, span: HealthSpan) -> Option<(Fact, bool)> {
+    let counts_from = span.from.after(case.watch.sync_patience());
+    let counts = |at: Timestamp| at >= counts_from && span.until.is_none_or(|until| at <= until);
+    let (_, synced) = case.watch.server(leader).synced_followers().find(|(at, _)| counts(*at))?;
+    let fact = WatchFact::SyncedFollowers { server: leader, synced: u32::try_from(synced).unwrap_or(u32::MAX) };
+    let voters = case.watch.servers().count() as u64;
+    Some((fact.into(), synced.saturating_add(1) >= voters))
+}
+
+/// What shows that a server which was found unresponsive answered all the while, and late. One that stands still answers
+/// what it was asked once, when it goes on.
+pub(super) fn is_late(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> Option<Fact> {
+    let until = span.until.unwrap_or(case.now);
+    let late = case.watch.server(server).late_answers().filter(|(at, _)| *at >= span.from && *at <= until);
+    let (answers, longest) =
+        late.fold((0, Duration::ZERO), |(count, longest), (_, took)| (count + 1, took.max(longest)));
+    (answers >= 2).then(|| WatchFact::LateAnswers { server, answers, longest }.into())
+}
+
+/// A round trip of the kernel's that makes a server slow which answers fast.
+pub(super) fn slow_round_trip(case: EndCase<'_>, server: ServerId, since: Timestamp) -> Option<Fact> {
+    let watch = case.watch.server(server);
+    let usual = watch.answer_time().usual.unwrap_or_default();
+    let (at, sample) = watch.path()?;
+    let slow = at >= since && sample.rtt >= SLOW_ROUND_TRIP && sample.rtt >= usual;
+    slow.then(|| WatchFact::SlowRoundTrip { server, rtt: sample.rtt }.into())
 }
 
 /// The same, or that the session timeout is shorter than pauses which come again and again.
@@ -65,7 +98,7 @@ pub(super) fn repeated(case: EndCase<'_>, server: ServerId, found: Diagnosed) ->
         let lasted = span.until?.since(span.from);
         let counts = span.health == ServerHealth::Unresponsive && span.from.0 >= since;
         // One that is as long as the servers' own patience is no pause that a client could be told to bear.
-        (counts && lasted * 2 >= timeout && lasted < SYNC_LIMIT).then_some(lasted)
+        (counts && lasted * 2 >= timeout && lasted < case.watch.sync_patience()).then_some(lasted)
     });
     let pauses: Vec<Duration> = pauses.collect();
     let Some(longest) = pauses.iter().max().copied().filter(|_| frozen && pauses.len() as u32 >= PAUSES) else {

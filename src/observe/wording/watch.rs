@@ -28,6 +28,11 @@ impl FactWording<'_> {
                 let (before, now) = (self.name(*before), self.name(*now));
                 format!("server {now} leads instead of {before}, as seen {} the end", relative(*at))
             }
+            WatchFact::LeadsInstead { former, now } => format!(
+                "server {} leads and serves, while {} runs and does not serve",
+                self.name(*now),
+                self.name(*former)
+            ),
             WatchFact::EpochChanged { now, at } => {
                 format!("a new leader was elected: epoch {now} was seen {} the end", relative(*at))
             }
@@ -40,6 +45,14 @@ impl FactWording<'_> {
                 let (name, usual, worst) = (self.name(*server), ms(*usual), ms(*worst));
                 format!("server {name} took {worst} to answer a probe; {usual} is usual")
             }
+            WatchFact::LateAnswers { server, answers, longest } => format!(
+                "server {} answered {answers} probes in a row too late, after up to {}",
+                self.name(*server),
+                ms(*longest)
+            ),
+            WatchFact::SlowRoundTrip { server, rtt } => {
+                format!("the way from zoogate to server {} and back took {}", self.name(*server), ms(*rtt))
+            }
             WatchFact::SlowConnects { server, usual, worst } => {
                 let (name, usual, worst) = (self.name(*server), ms(*usual), ms(*worst));
                 format!("connecting to server {name} took {worst}; {usual} is usual")
@@ -50,7 +63,7 @@ impl FactWording<'_> {
                 self.name(*server)
             ),
             WatchFact::SyncedFollowers { server, synced } => {
-                format!("leader {} counted {synced} followers in step all the time", self.name(*server))
+                format!("leader {} counted {synced} followers in step with it meanwhile", self.name(*server))
             }
             WatchFact::RepeatedPauses { server, pauses, longest, timeout } => format!(
                 "server {} paused {pauses} times within the last hour, for up to {}; the session timeout is {}",
@@ -69,6 +82,18 @@ impl FactWording<'_> {
                 ms(*client),
                 ms(*server),
                 ms(*timeout)
+            ),
+            OutageFact::ClientNotReached { segments, resent } => format!(
+                "the client's machine did not acknowledge what was sent to it: {segments} segments waited, the first was \
+                 sent again {resent} times"
+            ),
+            OutageFact::SlowClient { rtt } => {
+                format!("the way from zoogate to the client and back took {}", ms(*rtt))
+            }
+            OutageFact::ClientAcknowledges { silence } => format!(
+                "the client's machine acknowledged the end of the connection, and the client, silent for {}, did not \
+                 close it",
+                ms(*silence)
             ),
             OutageFact::CameBackAt { server, at, same_client } => {
                 let who = if *same_client { "the same client address" } else { "another client address" };

@@ -19,6 +19,8 @@ use crate::session::probe_result::{ServerHealth, ServerRole};
 pub(crate) const DETAILS_EVERY: Duration = Duration::from_secs(30);
 /// The same when it has come back since: a server that flaps is not to be asked all the time.
 const DETAILS_AFTER_RETURN: Duration = Duration::from_secs(5);
+/// The same when what it tells decides why another server does not answer.
+pub(crate) const DETAILS_WANTED: Duration = Duration::from_secs(3);
 /// For how long a server is not asked a word that it does not allow.
 pub(crate) const REFUSED_FOR: Duration = Duration::from_mins(10);
 /// Most bytes of an answer that are read.
@@ -35,8 +37,10 @@ pub(in crate::proxy) struct DetailsProber {
 /// When a server may be asked what.
 #[derive(Debug, Default)]
 struct DetailSchedule {
-    /// When it was asked last.
+    /// When it was asked everything last.
     asked_at: Option<Instant>,
+    /// When it was asked last because that decided something.
+    wanted_at: Option<Instant>,
     /// Whether it has been seen not serving since.
     was_away: bool,
     /// When it refused each of the words.
@@ -48,6 +52,12 @@ impl DetailSchedule {
     fn is_due(&self, now: Instant) -> bool {
         let pause = if self.was_away { DETAILS_AFTER_RETURN } else { DETAILS_EVERY };
         self.asked_at.is_none_or(|at| now.saturating_duration_since(at) >= pause)
+    }
+
+    /// Whether it may be asked now what decides something.
+    fn may_want(&self, now: Instant) -> bool {
+        let rests = self.wanted_at.is_some_and(|at| now.saturating_duration_since(at) < DETAILS_WANTED);
+        !rests && self.may_ask(DetailWord::Mntr, now)
     }
 
     fn begin(&mut self, now: Instant) {
@@ -79,7 +89,10 @@ impl DetailsProber {
                 schedule.was_away = true;
             } else if schedule.is_due(Instant::now()) {
                 schedule.begin(Instant::now());
-                self.ask_all(&mut schedule).await;
+                self.ask_all(&mut schedule, DetailWord::ALL).await;
+            } else if schedule.may_want(Instant::now()) && self.is_wanted() {
+                schedule.wanted_at = Some(Instant::now());
+                self.ask_all(&mut schedule, &[DetailWord::Mntr]).await;
             }
         }
     }
@@ -94,9 +107,15 @@ impl DetailsProber {
         tells && !self.proxy.names[self.server.index()].leads_back()
     }
 
-    async fn ask_all(&self, schedule: &mut DetailSchedule) {
+    /// Whether what it tells decides something now.
+    fn is_wanted(&self) -> bool {
+        let now = self.proxy.clock.now();
+        self.proxy.state.with_watch(|watch| watch.wants_details(self.server, now))
+    }
+
+    async fn ask_all(&self, schedule: &mut DetailSchedule, words: &[DetailWord]) {
         let mut has_count = false;
-        for &word in DetailWord::ALL {
+        for &word in words {
             // Every connection of a server makes a line of `cons`: where `mntr` tells how many there are, that is enough.
             let needed = word != DetailWord::Cons || !has_count;
             if !needed || !schedule.may_ask(word, Instant::now()) || !self.serves() {
@@ -149,6 +168,18 @@ mod tests {
         assert_eq!([1, 4, 5].map(|seconds| schedule.is_due(at(seconds))), [false, false, true]);
         schedule.begin(at(5));
         assert_eq!([10, 34, 35].map(|seconds| schedule.is_due(at(seconds))), [false, false, true]);
+    }
+
+    #[test]
+    fn what_decides_something_is_asked_between_the_rounds_and_not_all_the_time() {
+        let (begin, mut schedule) = (Instant::now(), DetailSchedule::default());
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        schedule.begin(at(0));
+        assert!(schedule.may_want(at(0)));
+        schedule.wanted_at = Some(at(1));
+        assert_eq!([1, 3, 4].map(|seconds| schedule.may_want(at(seconds))), [false, false, true]);
+        schedule.refused(DetailWord::Mntr, at(4));
+        assert!(!schedule.may_want(at(60)), "a word that is not allowed decides nothing");
     }
 
     #[test]

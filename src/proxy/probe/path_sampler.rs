@@ -18,6 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::diagnose::PathSample;
 use crate::ids::ServerId;
+use crate::proxy::network::kernel_counts::KernelCounts;
 use crate::proxy::network::socket_diag::SocketDiag;
 use crate::proxy::shared::proxy_state::ProxyState;
 use crate::session::probe_result::ServerHealth;
@@ -31,25 +32,6 @@ pub(crate) const CONNECTIONS_SAMPLED: usize = 64;
 
 /// The kernel's number for a connection, which lasts longer than its descriptor.
 type SocketCookie = [u8; 8];
-
-/// What the kernel counts for one connection (linux/tcp.h, `struct tcp_info`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct KernelCounts {
-    rtt: Duration,
-    unacked: u32,
-    lost: u32,
-    /// Segments that were sent again, in the connection's whole life.
-    resent: u32,
-}
-
-impl KernelCounts {
-    /// Reads them where they stand since Linux 2.6; None where there is less.
-    fn read(info: &[u8]) -> Option<Self> {
-        let number = |place: usize| Some(u32::from_ne_bytes(info.get(place..place + 4)?.try_into().ok()?));
-        let rtt = Duration::from_micros(number(68)?.into());
-        Some(Self { rtt, unacked: number(24)?, lost: number(32)?, resent: number(100)? })
-    }
-}
 
 /// Samples the paths to all servers.
 pub(in crate::proxy) struct PathSampler {
@@ -196,17 +178,5 @@ mod tests {
         let first = cookies();
         assert_eq!(first.len(), CONNECTIONS_SAMPLED);
         assert_eq!(cookies(), first, "the same ones each time");
-    }
-
-    #[test]
-    fn counts_stand_at_their_places() {
-        let mut info = [0; 104];
-        for (place, number) in [(24, 1_u32), (32, 2), (68, 3_000), (100, 4)] {
-            info[place..place + 4].copy_from_slice(&number.to_ne_bytes());
-        }
-        let counts = KernelCounts { rtt: Duration::from_millis(3), unacked: 1, lost: 2, resent: 4 };
-        assert_eq!(KernelCounts::read(&info), Some(counts));
-        assert_eq!(KernelCounts::read(&[&info[..], &[9; 100]].concat()), Some(counts), "of a newer kernel");
-        assert_eq!(KernelCounts::read(&info[..103]), None);
     }
 }

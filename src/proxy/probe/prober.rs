@@ -188,7 +188,7 @@ impl Prober {
         question: &mut ProbeQuestion,
     ) -> ServerHealth {
         let began = Instant::now();
-        let mut in_time = true;
+        let (mut in_time, first_asked_at) = (true, self.proxy.clock.now());
         loop {
             let asked_at = self.proxy.clock.now();
             self.proxy.activity(self.server).question_sent(asked_at);
@@ -196,6 +196,8 @@ impl Prober {
                 Ok(answer) if in_time => return self.heard(connection, asked_at, &answer, question),
                 // An answer from long ago shows that the server is awake, and nothing of what it is now.
                 Ok(_late) => {
+                    let now = self.proxy.clock.now();
+                    self.proxy.state.note_late_answer(self.server, now, self.net_time(first_asked_at, now));
                     self.proxy.activity(self.server).awakes();
                     return ServerHealth::Unresponsive;
                 }

@@ -18,6 +18,23 @@ fact_group! {
             /// The session's timeout.
             timeout: Duration,
         }
+        /// What was sent to the client was not acknowledged by its machine.
+        ClientNotReached "client_not_reached" {
+            /// Segments that waited.
+            segments: u32,
+            /// How often the first of them was sent again.
+            resent: u32,
+        }
+        /// The way to the client and back took long.
+        SlowClient "slow_client_path" {
+            /// The kernel's smoothed round trip.
+            rtt: Duration,
+        }
+        /// The client's machine acknowledged zoogate's end of the connection, and the client did not end its side.
+        ClientAcknowledges "client_acknowledges" {
+            /// Nothing from the client for so long before.
+            silence: Duration,
+        }
         /// The session was given again later.
         CameBackAt "session_back" {
             /// At which server.

@@ -49,6 +49,13 @@ fact_group! {
             /// When that was seen.
             at: EndOffset,
         }
+        /// Another server leads and serves, while the one that led runs and does not serve.
+        LeadsInstead "leads_instead" {
+            /// The one that led.
+            former: ServerId,
+            /// The one that leads.
+            now: ServerId,
+        }
         /// The election count rose.
         EpochChanged "epoch_changed" {
             /// To this.
@@ -84,6 +91,15 @@ fact_group! {
             /// As it was then.
             worst: Duration,
         }
+        /// It answered probes after they had been given up, one after the other.
+        LateAnswers "late_answers" {
+            /// Which server.
+            server: ServerId,
+            /// How many.
+            answers: u32,
+            /// The longest time that one of them took.
+            longest: Duration,
+        }
         /// Connecting to it takes longer than usual.
         SlowConnects "slow_connects" {
             /// Which server.
@@ -92,6 +108,13 @@ fact_group! {
             usual: Duration,
             /// As it was then.
             worst: Duration,
+        }
+        /// The way to it and back took long.
+        SlowRoundTrip "slow_round_trip" {
+            /// Which server.
+            server: ServerId,
+            /// The kernel's smoothed round trip, the longest of its connections.
+            rtt: Duration,
         }
         /// What was sent to the server is not acknowledged by its machine.
         Unacknowledged "unacknowledged" {

@@ -108,14 +108,14 @@ pub(super) fn path_client_reset(scene: &mut FaultScene) {
     scene.keep_relays(relays);
 }
 
-/// What the client asks is answered at once, and the answer comes to it late.
-pub(super) fn path_client_slow(scene: &mut FaultScene) {
+/// What the client asks is answered at once, and the answer is lost on its way again and again.
+pub(super) fn path_client_lossy(scene: &mut FaultScene) {
     let relay = FaultRelay::start(scene.gate().pooled());
     let mut client = Client::create_session(relay.address());
     assert_eq!(client.create(&format!("/slow-{}", client.credentials().id()), b"", Kind::Ephemeral), 0);
     scene.settle_everywhere(1, 20_000);
     let session = client.credentials();
-    relay.set(Leg::Down, Path::Slow(Duration::from_secs(10)));
+    relay.lose_replies();
     client.send_set_data(&format!("/slow-{}", session.id()), b"waits");
     assert_eq!(client.link().receive(Duration::from_secs(2)), Received::Silence);
     scene.is_about(&session);

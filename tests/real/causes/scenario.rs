@@ -64,12 +64,7 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         "leader_parted",
         "the leader is parted from both followers without a word",
         quorum_faults::leader_parted,
-        event(
-            &["ensemble", "server"],
-            &["leader_unreachable", "server_parted"],
-            &["leader_lost", "election_running"],
-            ELECTION,
-        ),
+        event(&["ensemble", "server"], &["leader_parted"], &["leader_lost", "election_running"], ELECTION),
     )
     .parting(),
     FaultScenario::new(
@@ -198,15 +193,10 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
         event(&["path_client"], &["path_client_reset"], &["client_crashed", "client_left"], ELSEWHERE),
     ),
     FaultScenario::new(
-        "path_client_slow",
-        "the path from a client to zoogate is slow, and the client gives up",
-        path_faults::path_client_slow,
-        single(
-            &["path_client", "client"],
-            &["slow_path", "path_client_cut"],
-            &["client_left", "client_moved"],
-            ELSEWHERE,
-        ),
+        "path_client_lossy",
+        "what is sent to a client is lost on the way, and the client gives up",
+        path_faults::path_client_lossy,
+        single(&["path_client", "client"], &["path_client_cut"], &["client_left", "client_moved"], ELSEWHERE),
     ),
     FaultScenario::new(
         "client_paused",

@@ -51,6 +51,19 @@ pub(crate) struct FaultRelay {
 /// Returns at once, with nothing: a socket with this filter never sees what arrives, nor does its kernel acknowledge it.
 const DROP_ALL: (u16, u32) = (0x06, 0);
 
+/// Returns with nothing for a segment that carries bytes, whose length is more than its header's; others pass.
+const DROP_BYTES: [(u16, u8, u8, u32); 9] = [
+    (0x30, 0, 0, 12),
+    (0x54, 0, 0, 0xf0),
+    (0x74, 0, 0, 2),
+    (0x07, 0, 0, 0),
+    (0x80, 0, 0, 0),
+    (0x1c, 0, 0, 0),
+    (0x15, 1, 0, 0),
+    (0x06, 0, 0, 0),
+    (0x06, 0, 0, u32::MAX),
+];
+
 #[derive(Debug, Default)]
 struct RelayState {
     plan: Mutex<PathPlan>,
@@ -115,6 +128,15 @@ impl FaultRelay {
     pub(crate) fn forget_connections(&self) {
         let plan = self.state.plan();
         plan.streams.iter().for_each(|stream| set_dropping(&SockRef::from(&**stream), true));
+    }
+
+    /// What is sent to clients is lost on its way to the relay; what they send comes through.
+    pub(crate) fn lose_replies(&self) {
+        let plan = self.state.plan();
+        for stream in plan.streams.iter().skip(1).step_by(2) {
+            let filter = DROP_BYTES.map(|(code, yes, no, value)| SockFilter::new(code, yes, no, value));
+            SockRef::from(&**stream).attach_filter(&filter).expect("attach a filter to a socket");
+        }
     }
 
     /// Every packet is dropped, connects included, as on a cable that is cut.
