@@ -9,7 +9,7 @@ use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle,
 use crate::control::connection_control;
 use crate::diagnose::risk::risk_book;
 use crate::diagnose::{
-    diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
+    away_sessions, diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
 };
 use crate::history::{
     change_queue, history_reader, history_summary, history_writer, latency_hours, later_rows, week_file, week_files,
@@ -289,12 +289,15 @@ bounds! {
     "incidents that are over" [kept: count incident_book::CLOSED_INCIDENTS, operations: count impact::OPERATIONS_SHOWN, holders: count impact::HOLDERS_SHOWN, revisions: count incident::REVISIONS]
         "the newest {kept}; of each the first {operations} operations without a reply, {holders} holders and {revisions} earlier causes",
         "`/api/incidents`, log, `zoogate_dropped_total{queue=\"incidents\"}`";
-    "sessions whose return is credited to an incident" [away: count incident_book::AWAY_SESSIONS]
+    "sessions whose return is credited to an incident" [away: count away_sessions::AWAY_SESSIONS]
         "{away}; further ones count as away until the incident is over",
-        "";
+        "`zoogate_dropped_total{queue=\"away_sessions\"}`";
+    "changes of incidents that wait to be told" [changes: count incident_book::CHANGES]
+        "{changes}; further ones show in `/api/incidents` alone",
+        "`zoogate_dropped_total{queue=\"incident_changes\"}`";
     "ended connections whose first cause waits" [waiting: count diagnosis::WAITING_ENDS, first: time diagnosis::FIRST_CAUSE]
         "{waiting}, for {first} at most; further ones get their cause when their reason is decided",
-        "`zoogate_end_causes_total`";
+        "`zoogate_dropped_total{queue=\"waiting_ends\"}`";
     "causes of ended connections" [kept: count diagnosis::CAUSES_KEPT]
         "the newest {kept}",
         "`/api/connections`";

@@ -64,6 +64,19 @@ pub struct IncidentReport {
     pub seen_before: Option<SeenBefore>,
 }
 
+/// What there was no room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DiagnosisLosses {
+    /// Incidents that were forgotten.
+    pub incidents: u64,
+    /// Sessions whose return is credited to no incident.
+    pub away: u64,
+    /// Ends that were judged at once, or when their reason was decided, instead of after a moment.
+    pub waiting: u64,
+    /// Changes of incidents that were not told.
+    pub changes: u64,
+}
+
 /// Causes and incidents.
 #[derive(Debug, Default)]
 pub struct Diagnosis {
@@ -75,6 +88,8 @@ pub struct Diagnosis {
     /// When each of them is due, in order; those that are decided meanwhile are passed over.
     due: VecDeque<(Timestamp, ConnectionId)>,
     looked_at: Timestamp,
+    /// Ends that there was no room to keep waiting.
+    unwaited: u64,
     /// First causes that nobody has taken yet.
     entered: Vec<(ConnectionId, CauseCode)>,
 }
@@ -89,6 +104,7 @@ impl Diagnosis {
     /// Keeps an end until its first cause is due; gives it back where there is no room.
     fn wait(&mut self, now: Timestamp, event: JudgedEnd) -> Option<JudgedEnd> {
         if self.waiting.len() >= WAITING_ENDS || self.due.len() >= 2 * WAITING_ENDS {
+            self.unwaited += 1;
             return Some(event);
         }
         let connection = event.ended.connection;
@@ -341,9 +357,9 @@ impl Diagnosis {
         self.book.open().len()
     }
 
-    /// Incidents that were forgotten to make room.
-    pub fn forgotten(&self) -> u64 {
-        self.book.forgotten()
+    /// What there was no room for.
+    pub fn losses(&self) -> DiagnosisLosses {
+        DiagnosisLosses { waiting: self.unwaited, ..self.book.losses() }
     }
 }
 

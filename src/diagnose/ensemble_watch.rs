@@ -60,7 +60,7 @@ impl EnsembleWatch {
         let Some(watch) = self.servers.get_mut(server.index()) else { return };
         let is_up = result.health == ServerHealth::Serving;
         let burst = watch.finish_burst(sighting.told_at);
-        let step = watch.see_times(&sighting);
+        let [answer_step, connect_step] = watch.see_times(&sighting);
         let health = watch.see_health(sighting);
         let role = watch.see_role(result.role);
         let back = if health.is_some() && is_up { watch.see_return(at) } else { None };
@@ -74,9 +74,14 @@ impl EnsembleWatch {
         if let Some(before) = role {
             self.tell(at, server, EnsembleChange::Role { before, now: result.role });
         }
-        match step {
+        match answer_step {
             Some(LatencyStep::Slow { usual, now }) => self.tell(at, server, EnsembleChange::ProbeSlow { usual, now }),
             Some(LatencyStep::Usual { usual }) => self.tell(at, server, EnsembleChange::ProbeUsual { usual }),
+            None => {}
+        }
+        match connect_step {
+            Some(LatencyStep::Slow { usual, now }) => self.tell(at, server, EnsembleChange::ConnectSlow { usual, now }),
+            Some(LatencyStep::Usual { usual }) => self.tell(at, server, EnsembleChange::ConnectUsual { usual }),
             None => {}
         }
         if is_up {
@@ -186,8 +191,14 @@ impl EnsembleWatch {
     /// Takes what the kernel knows of the way to a server.
     pub fn note_path(&mut self, server: ServerId, at: Timestamp, sample: PathSample) {
         let Some(watch) = self.servers.get_mut(server.index()) else { return };
-        if watch.see_path(at, sample) {
+        let (is_lossy, step) = watch.see_path(at, sample);
+        if is_lossy {
             self.tell(at, server, EnsembleChange::PathLossy { retransmissions: sample.retransmissions });
+        }
+        match step {
+            Some(LatencyStep::Slow { usual, now }) => self.tell(at, server, EnsembleChange::PathSlow { usual, now }),
+            Some(LatencyStep::Usual { usual }) => self.tell(at, server, EnsembleChange::PathUsual { usual }),
+            None => {}
         }
     }
 

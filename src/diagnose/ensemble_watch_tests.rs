@@ -170,6 +170,27 @@ fn roles_are_kept_while_a_server_is_down() {
 }
 
 #[test]
+fn a_slow_connect_and_a_slow_path_are_events() {
+    let mut told = Told::nothing();
+    let connect = |told: &mut Told, second: u64, connect_ms: u64| {
+        let (asked_at, connect) = (ms(second * 1_000), Duration::from_millis(connect_ms));
+        let timing = ProbeTiming { connect: Some(connect), answer: Some(Duration::from_millis(3)) };
+        let result = ProbeResult::of(Serving);
+        told.0.see(ServerSighting { server: A, asked_at, told_at: asked_at, connected_at: asked_at, timing, result });
+        told.0.note_path(A, asked_at, PathSample { rtt: connect, ..PathSample::default() });
+    };
+    (0..10).for_each(|second| connect(&mut told, second, 2));
+    connect(&mut told, 10, 400);
+    (11..14).for_each(|second| connect(&mut told, second, 2));
+    let (usual, now) = (Duration::from_millis(2), Duration::from_millis(400));
+    assert_eq!(told.told("connect_slow"), [(10_000, EnsembleChange::ConnectSlow { usual, now })]);
+    assert_eq!(told.told("connect_usual").len(), 1);
+    assert_eq!(told.told("path_slow"), [(10_000, EnsembleChange::PathSlow { usual, now })]);
+    assert_eq!(told.told("path_usual").len(), 1);
+    assert_eq!(told.told("probe_slow"), []);
+}
+
+#[test]
 fn a_slow_probe_is_an_event() {
     let mut told = Told::nothing();
     let probe = |told: &mut Told, second: u64, answer_ms: u64| {

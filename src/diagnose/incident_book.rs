@@ -1,17 +1,18 @@
 //! All incidents: those that are open, and the newest of those that are over.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use foldhash::quality::RandomState;
-
+use super::away_sessions::{AwaySession, AwaySessions};
 use super::cause_code::CauseCode;
+use super::diagnosis::DiagnosisLosses;
 use super::end_case::LaterSigns;
 use super::impact::{Impact, OwnAction};
 use super::incident::{EarlierIncidents, Incident, IncidentKey, JudgedEnd, LastSeen, SeenBefore};
 use super::verdict::{ConnectionPhase, Diagnosed};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::connection_end::{ConnectionCloser, ProxyClose};
+use crate::session::fact::{Fact, MoveFact};
 use crate::session::transition::CloseDetails;
 use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
@@ -20,8 +21,8 @@ use crate::time::Timestamp;
 pub const OPEN_INCIDENTS: usize = 64;
 /// Incidents that are over and kept.
 pub const CLOSED_INCIDENTS: usize = 128;
-/// Sessions away whose return is credited to an incident.
-pub const AWAY_SESSIONS: usize = 65_536;
+/// Changes of incidents that wait to be told.
+pub const CHANGES: usize = OPEN_INCIDENTS * 4;
 /// How long an incident has been without an event when it is over, once its condition is.
 pub const QUIET: Duration = Duration::from_secs(5);
 /// How long it is kept open for sessions that are not back.
@@ -42,23 +43,16 @@ pub enum IncidentChange {
     Closed,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct AwaySession {
-    incident: u64,
-    since: Timestamp,
-    has_ephemerals: bool,
-}
-
 /// The incidents.
 #[derive(Debug, Default)]
 pub(super) struct IncidentBook {
     opened: u64,
     open: Vec<Incident>,
     closed: VecDeque<Incident>,
-    away: HashMap<SessionId, AwaySession, RandomState>,
+    away: AwaySessions,
     seen: BTreeMap<(CauseCode, Option<ServerId>), SeenBefore>,
     changes: VecDeque<(IncidentChange, u64)>,
-    forgotten: u64,
+    losses: DiagnosisLosses,
 }
 
 impl IncidentBook {
@@ -80,8 +74,9 @@ impl IncidentBook {
         self.open.iter_mut().chain(&mut self.closed).find(|incident| incident.id == id)
     }
 
-    pub(super) fn forgotten(&self) -> u64 {
-        self.forgotten
+    /// What there was no room for.
+    pub(super) fn losses(&self) -> DiagnosisLosses {
+        DiagnosisLosses { away: self.away.dropped(), ..self.losses }
     }
 
     pub(super) fn is_anyone_away(&self) -> bool {
@@ -107,8 +102,12 @@ impl IncidentBook {
     ) -> Option<u64> {
         let code = diagnosed.cause.code;
         // A session that comes back too late, or is refused, belongs to what took its connection.
-        let before = event.ended.session.and_then(|session| self.away.get(&session)).map(|away| away.incident);
-        let follows = matches!(code, CauseCode::SessionExpired).then_some(before).flatten();
+        let before = event.ended.session.and_then(|session| self.away.incident_of(session));
+        let follows = match code {
+            CauseCode::SessionExpired => before,
+            CauseCode::LateClaim => self.trouble_of_rival(&diagnosed),
+            _ => None,
+        };
         if follows.is_none() && !code.opens_incident() {
             return None;
         }
@@ -119,6 +118,16 @@ impl IncidentBook {
         });
         self.add_event(now, id, event, diagnosed, phase, follows.is_some());
         Some(id)
+    }
+
+    /// The open incident of the server that carried out a claim late: it did so because of that.
+    fn trouble_of_rival(&self, diagnosed: &Diagnosed) -> Option<u64> {
+        let rival = diagnosed.facts.iter().find_map(|fact| match fact {
+            Fact::Move(MoveFact::RivalClaim { server, .. }) => Some(*server),
+            _ => None,
+        });
+        let of_rival = |incident: &&Incident| incident.key.is_server_state() && incident.key.server == rival;
+        rival.and_then(|_| self.open.iter().find(of_rival)).map(|incident| incident.id)
     }
 
     /// The open incident that an end with that key belongs to; one that is just over is opened again.
@@ -198,7 +207,9 @@ impl IncidentBook {
         let is_back = ended.attached_at.is_none() && !follows;
         let lives_at = close.lives_at;
         let loses = session.filter(|_| !is_back && lives_at.is_none());
-        let new = loses.is_some_and(|session| self.go_away(id, session, &event));
+        let (since, has_ephemerals) = (ended.ended_at, close.identity.is_some());
+        let away = AwaySession { incident: id, since, has_ephemerals };
+        let new = loses.is_some_and(|session| self.away.add(session, away));
         // Why a connection ended is often known only when its session is back.
         let back_at = event.later.back.map(|back| back.at).filter(|_| new);
         let Some(incident) = self.get_mut(id) else { return };
@@ -233,21 +244,9 @@ impl IncidentBook {
         }
     }
 
-    /// Lists a session as away; whether it was not before.
-    fn go_away(&mut self, incident: u64, session: SessionId, event: &JudgedEnd) -> bool {
-        let room = self.away.len() < AWAY_SESSIONS;
-        let away =
-            AwaySession { incident, since: event.ended.ended_at, has_ephemerals: event.close.identity.is_some() };
-        let known = self.away.get(&session).is_some_and(|away| away.incident == incident);
-        if room {
-            self.away.insert(session, away);
-        }
-        !known
-    }
-
     /// A session was given again.
     pub(super) fn came_back(&mut self, session: SessionId, at: Timestamp) {
-        let Some(away) = self.away.remove(&session) else { return };
+        let Some(away) = self.away.remove(session) else { return };
         let Some(incident) = self.get_mut(away.incident) else { return };
         incident.away = incident.away.saturating_sub(1);
         incident.impact.back += 1;
@@ -258,7 +257,7 @@ impl IncidentBook {
 
     /// A session came to another server; zoogate had chosen that where `passed_over`.
     pub(super) fn moved(&mut self, session: SessionId, passed_over: bool) {
-        let Some(incident) = self.away.get(&session).map(|away| away.incident) else { return };
+        let Some(incident) = self.away.incident_of(session) else { return };
         if let Some(incident) = self.get_mut(incident) {
             incident.impact.moved += 1;
             incident.own_actions[OwnAction::PassedOver as usize] += u32::from(passed_over);
@@ -315,7 +314,7 @@ impl IncidentBook {
             let mut other = self.open.remove(place);
             other.part_of = Some(id);
             other.until = Some(now);
-            self.away.values_mut().filter(|away| away.incident == other.id).for_each(|away| away.incident = id);
+            self.away.credit(other.id, id);
             if let Some(whole) = self.get_mut(id) {
                 whole.impact.add(&other.impact);
                 whole.away += other.away;
@@ -353,7 +352,7 @@ impl IncidentBook {
         incident.until = Some(now);
         incident.judged = None;
         let (id, code) = (incident.id, incident.cause().code);
-        self.away.retain(|_, away| away.incident != id);
+        self.away.forget(id);
         let last = LastSeen::Here(incident.opened_at);
         // As many as there are causes and servers.
         let before = self.seen.entry((code, incident.key.server)).or_insert(SeenBefore { count: 0, last });
@@ -383,15 +382,20 @@ impl IncidentBook {
     fn keep(&mut self, incident: Incident) {
         if self.closed.len() >= CLOSED_INCIDENTS {
             self.closed.pop_front();
-            self.forgotten += 1;
+            self.losses.incidents += 1;
         }
         self.closed.push_back(incident);
     }
 
     fn change(&mut self, change: IncidentChange, id: u64) {
         // One that was opened and not told yet is told as it is when that happens.
-        if self.changes.len() < OPEN_INCIDENTS * 4 && self.changes.back() != Some(&(change, id)) {
+        if self.changes.back() == Some(&(change, id)) {
+            return;
+        }
+        if self.changes.len() < CHANGES {
             self.changes.push_back((change, id));
+        } else {
+            self.losses.changes += 1;
         }
     }
 }

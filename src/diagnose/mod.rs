@@ -1,6 +1,7 @@
 //! Why it happened: what the ensemble did and when, as the traffic and the probes show it, and what follows from that
 //! for every connection that ended. Pure.
 
+pub mod away_sessions;
 pub mod cause_code;
 pub mod cause_meaning;
 mod cause_rules;
@@ -28,7 +29,7 @@ pub use cause_code::{CauseCode, CauseScope};
 pub use cause_meaning::CauseAction;
 pub use client_path::ClientPath;
 pub use detail_word::{DetailAnswer, DetailWord};
-pub use diagnosis::{Diagnosis, EndCause, IncidentReport};
+pub use diagnosis::{Diagnosis, DiagnosisLosses, EndCause, IncidentReport};
 pub use ensemble_watch::EnsembleWatch;
 pub use health_span::HealthSpan;
 pub use impact::{Impact, LostOperation, OwnAction};

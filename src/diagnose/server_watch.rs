@@ -41,6 +41,7 @@ pub struct ServerWatch {
     /// Answers that came when their probes had been given up, newest first.
     late_answers: [Option<(Timestamp, Duration)>; LATE_KEPT],
     ping: LatencyTracker,
+    round_trip: LatencyTracker,
     details: Option<(Timestamp, ServerDetails)>,
     /// How many followers it counted in step with it, and when, newest first: other details are told far more often.
     synced_followers: [Option<(Timestamp, u64)>; COUNTS_COMPARED],
@@ -107,6 +108,11 @@ impl ServerWatch {
     /// Of a TCP connect.
     pub fn connect_time(&self) -> LatencyBaseline {
         self.connect.baseline()
+    }
+
+    /// There and back again, as the kernel knows it.
+    pub fn round_trip(&self) -> LatencyBaseline {
+        self.round_trip.baseline()
     }
 
     /// From a client's ping to its reply: a ping does not leave its server.
@@ -199,12 +205,11 @@ impl ServerWatch {
         Some(before)
     }
 
-    /// Takes a probe's times. Returns a step of the answers.
-    pub(super) fn see_times(&mut self, sighting: &ServerSighting) -> Option<LatencyStep> {
-        if let Some(connect) = sighting.timing.connect {
-            self.connect.add(sighting.told_at, connect);
-        }
-        self.answer.add(sighting.told_at, sighting.timing.answer?)
+    /// Takes a probe's times. Returns a step of the answers, and one of the connects.
+    pub(super) fn see_times(&mut self, sighting: &ServerSighting) -> [Option<LatencyStep>; 2] {
+        let (at, timing) = (sighting.told_at, sighting.timing);
+        let connect = timing.connect.and_then(|connect| self.connect.add(at, connect));
+        [timing.answer.and_then(|answer| self.answer.add(at, answer)), connect]
     }
 
     pub(super) fn see_late_answer(&mut self, at: Timestamp, took: Duration) {
@@ -285,8 +290,10 @@ impl ServerWatch {
         self.bypassing[0] = Some(theirs.saturating_sub(own));
     }
 
-    /// Takes a sample of the way to it. Returns whether that way loses segments, when that is news.
-    pub(super) fn see_path(&mut self, at: Timestamp, sample: PathSample) -> bool {
+    /// Takes a sample of the way to it. Returns whether that way loses segments, when that is news, and a step of its round
+    /// trips.
+    pub(super) fn see_path(&mut self, at: Timestamp, sample: PathSample) -> (bool, Option<LatencyStep>) {
+        let step = self.round_trip.add(at, sample.rtt);
         self.path = Some((at, sample));
         // A busy connection always has something on its way: only what had to be sent again tells.
         if sample.unacked > 0 && sample.retransmissions > 0 {
@@ -298,6 +305,6 @@ impl ServerWatch {
         if is_news {
             self.lossy_at = Some(at);
         }
-        is_news
+        (is_news, step)
     }
 }

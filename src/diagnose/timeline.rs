@@ -77,6 +77,30 @@ pub enum EnsembleChange {
         /// What is usual.
         usual: Duration,
     },
+    /// A TCP connect to a server took far longer than usual.
+    ConnectSlow {
+        /// What is usual.
+        usual: Duration,
+        /// What it took.
+        now: Duration,
+    },
+    /// Connects take as long as usual again.
+    ConnectUsual {
+        /// What is usual.
+        usual: Duration,
+    },
+    /// The kernel's round trip to a server is far longer than usual.
+    PathSlow {
+        /// What is usual.
+        usual: Duration,
+        /// What it is.
+        now: Duration,
+    },
+    /// The round trip is as usual again.
+    PathUsual {
+        /// What is usual.
+        usual: Duration,
+    },
     /// A server is behind what another one had reached before.
     Lagging {
         /// Transactions that it lacks.

@@ -113,8 +113,12 @@ fn values(telemetry: &ProxyTelemetry, change: EnsembleChange) -> Map<String, Val
         EnsembleChange::Disconnects { connections, within } => {
             json!({ "connections": connections, "within_ms": within.as_millis() as u64 })
         }
-        EnsembleChange::ProbeSlow { usual, now } => json!({ "usual_ms": millis(usual), "now_ms": millis(now) }),
-        EnsembleChange::ProbeUsual { usual } => json!({ "usual_ms": millis(usual) }),
+        EnsembleChange::ProbeSlow { usual, now }
+        | EnsembleChange::ConnectSlow { usual, now }
+        | EnsembleChange::PathSlow { usual, now } => json!({ "usual_ms": millis(usual), "now_ms": millis(now) }),
+        EnsembleChange::ProbeUsual { usual }
+        | EnsembleChange::ConnectUsual { usual }
+        | EnsembleChange::PathUsual { usual } => json!({ "usual_ms": millis(usual) }),
         EnsembleChange::Lagging { behind } => json!({ "behind": behind }),
         EnsembleChange::CaughtUp {} => json!({}),
         EnsembleChange::PathLossy { retransmissions } => json!({ "retransmissions": retransmissions }),

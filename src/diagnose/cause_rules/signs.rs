@@ -83,9 +83,9 @@ pub(super) fn is_late(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> 
 /// A round trip of the kernel's that makes a server slow which answers fast.
 pub(super) fn slow_round_trip(case: EndCase<'_>, server: ServerId, since: Timestamp) -> Option<Fact> {
     let watch = case.watch.server(server);
-    let usual = watch.answer_time().usual.unwrap_or_default();
+    let usual = watch.round_trip().usual.unwrap_or_default();
     let (at, sample) = watch.path()?;
-    let slow = at >= since && sample.rtt >= SLOW_ROUND_TRIP && sample.rtt >= usual;
+    let slow = at >= since && sample.rtt >= SLOW_ROUND_TRIP && sample.rtt >= usual.saturating_mul(2);
     slow.then(|| WatchFact::SlowRoundTrip { server, rtt: sample.rtt }.into())
 }
 

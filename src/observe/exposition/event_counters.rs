@@ -48,7 +48,7 @@ const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 9] = [
+const QUEUES: [&str; 12] = [
     "log",
     "findings",
     "sessions",
@@ -58,6 +58,9 @@ const QUEUES: [&str; 9] = [
     "incidents",
     "risks",
     "watched_absences",
+    "away_sessions",
+    "waiting_ends",
+    "incident_changes",
 ];
 /// The place of every word that a table does not have.
 const OTHER: &str = "other";
@@ -355,7 +358,7 @@ mod tests {
             events.fault(DecodeFault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15]);
+            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &Errno::MFILE.into());
         });
@@ -379,6 +382,9 @@ mod tests {
             r#"zoogate_dropped_total{queue="incidents"} 13"#,
             r#"zoogate_dropped_total{queue="risks"} 14"#,
             r#"zoogate_dropped_total{queue="watched_absences"} 15"#,
+            r#"zoogate_dropped_total{queue="away_sessions"} 16"#,
+            r#"zoogate_dropped_total{queue="waiting_ends"} 17"#,
+            r#"zoogate_dropped_total{queue="incident_changes"} 18"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
@@ -386,7 +392,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 21, "{counted:#?}");
+        assert_eq!(counted.len(), 24, "{counted:#?}");
     }
 
     #[test]

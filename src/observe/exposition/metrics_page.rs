@@ -9,8 +9,8 @@ use super::catalog::{self, CATALOG, Metric, MetricKind};
 use super::event_counters::{EventCounters, METADATA};
 use super::prometheus_text::{COARSE, FINE, PrometheusText};
 use super::session_series::{ClassHistograms, SeriesCandidate, SessionSeries};
-use crate::diagnose::Diagnosis;
 use crate::diagnose::risk::{RiskBook, RiskCode};
+use crate::diagnose::{Diagnosis, DiagnosisLosses};
 use crate::ids::SessionId;
 use crate::lock::lock;
 use crate::observe::storage::claim_counts::ClaimCounts;
@@ -18,7 +18,7 @@ use crate::observe::storage::counters::{Direction, EVENT_TYPES, LARGE_SIZES, Ser
 use crate::observe::storage::histogram_snapshot::HistogramSnapshot;
 use crate::observe::storage::meter::LatencyClass;
 use crate::observe::storage::meters::MeterRegistry;
-use crate::session::ledger::SessionState;
+use crate::session::ledger::{LedgerLosses, SessionState};
 use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::state::{SessionPlace, SinkDrops, TrafficState};
 use crate::wire::{ErrorCode, OpCode};
@@ -82,21 +82,24 @@ impl MetricsExporter {
         let sessions = from.state.session_places(&from.state.session_ids());
         let losses = from.state.losses();
         let unwatched = from.claims.unwatched();
-        let incidents = from.state.with_diagnosis(Diagnosis::forgotten);
+        let DiagnosisLosses { incidents, away, waiting, changes } = from.state.with_diagnosis(Diagnosis::losses);
         let lines = from.dropped_lines;
         let risks = from.state.with_risks(RiskBook::losses);
-        let losses = [
+        let LedgerLosses { findings, sessions: unknown, evicted, claimants, .. } = losses;
+        self.events.set_dropped([
             lines,
-            losses.findings,
-            losses.sessions,
-            losses.evicted,
-            losses.claimants,
+            findings,
+            unknown,
+            evicted,
+            claimants,
             unwatched,
             incidents,
             risks.risks,
             risks.away,
-        ];
-        self.events.set_dropped(losses);
+            away,
+            waiting,
+            changes,
+        ]);
         for SinkDrops { sink, dropped } in from.state.sink_drops() {
             self.counter(&catalog::SINK_DROPS, &[sink], dropped);
         }

@@ -49,6 +49,10 @@ fn line_kind(event: &EnsembleEvent) -> Option<(&'static str, Option<ServerId>)> 
         | EnsembleChange::Disconnects { .. }
         | EnsembleChange::ProbeSlow { .. }
         | EnsembleChange::ProbeUsual { .. }
+        | EnsembleChange::ConnectSlow { .. }
+        | EnsembleChange::ConnectUsual { .. }
+        | EnsembleChange::PathSlow { .. }
+        | EnsembleChange::PathUsual { .. }
         | EnsembleChange::PathLossy { .. } => return None,
         EnsembleChange::Health { now, .. } => state_kind(now),
         EnsembleChange::LeaderChanged { before: Some(_), .. } => LEADER,

@@ -44,6 +44,18 @@ impl<'a> EnsembleWording<'a> {
             EnsembleChange::ProbeUsual { usual } => {
                 format!("{server} answers probes in the usual time again ({})", precise(usual))
             }
+            EnsembleChange::ConnectSlow { usual, now } => {
+                format!("connecting to {server} took {}; {} is usual", precise(now), precise(usual))
+            }
+            EnsembleChange::ConnectUsual { usual } => {
+                format!("connecting to {server} takes the usual time again ({})", precise(usual))
+            }
+            EnsembleChange::PathSlow { usual, now } => {
+                format!("the way to {server} and back takes {}; {} is usual", precise(now), precise(usual))
+            }
+            EnsembleChange::PathUsual { usual } => {
+                format!("the way to {server} and back takes the usual time again ({})", precise(usual))
+            }
             EnsembleChange::Lagging { behind } => {
                 format!("{server} is {behind} transactions behind what another server had reached before")
             }
@@ -152,6 +164,16 @@ mod tests {
                 "server zk1:2181 answered a probe after 400 ms; 2.0 ms is usual",
             ),
             (ProbeUsual { usual: time(2) }, "server zk1:2181 answers probes in the usual time again (2.0 ms)"),
+            (
+                ConnectSlow { usual: time(2), now: time(400) },
+                "connecting to server zk1:2181 took 400 ms; 2.0 ms is usual",
+            ),
+            (ConnectUsual { usual: time(2) }, "connecting to server zk1:2181 takes the usual time again (2.0 ms)"),
+            (
+                PathSlow { usual: time(2), now: time(400) },
+                "the way to server zk1:2181 and back takes 400 ms; 2.0 ms is usual",
+            ),
+            (PathUsual { usual: time(2) }, "the way to server zk1:2181 and back takes the usual time again (2.0 ms)"),
             (Lagging { behind: 9 }, "server zk1:2181 is 9 transactions behind what another server had reached before"),
             (CaughtUp {}, "server zk1:2181 has caught up with the others"),
             (PathLossy { retransmissions: 4 }, "the way to server zk1:2181 loses segments: 4 were sent again"),

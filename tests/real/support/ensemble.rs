@@ -363,8 +363,8 @@ impl Ensemble {
     pub(crate) fn part(&self, index: usize) {
         for links in [&self.relays, &self.elections] {
             for other in (0..SERVERS).filter(|&other| other != index) {
-                links[index][other].silence();
-                links[other][index].silence();
+                links[index][other].cut();
+                links[other][index].cut();
             }
         }
     }
