@@ -197,17 +197,17 @@ impl Diagnosis {
         // kernel knows in a moment whether it is reached.
         let may_return = matches!(ended.reason, EndReason::ClientGone | EndReason::ClientSilent)
             || (ended.reason == EndReason::SessionExpired && is_client_silent(&close));
-        let may_return = may_return && ended.attached_at.is_some() && known.is_none();
+        let may_return = may_return && ended.attached_at.is_some();
+        // Why the connection before it ended is known in a moment, and this one is over because of that.
+        let follows = ended.reason == EndReason::SessionExpired && self.is_undecided(ended.session);
+        let is_early = known.is_none() && (may_return || follows);
         let event = JudgedEnd { ended, close, later, undecided: false };
-        let event = if may_return { self.wait(now, event) } else { Some(event) };
+        let event = if is_early { self.wait(now, event) } else { Some(event) };
         let Some(event) = event else { return };
-        if event.ended.reason == EndReason::SessionExpired {
-            self.enter_former(now, event.ended.session, watch);
-        }
         let diagnosed = judge(&event, watch, now);
         match known {
             Some(known) => self.decided(now, known, event, diagnosed),
-            None => self.enter(now, event, diagnosed),
+            None => self.enter(now, event, diagnosed, watch),
         }
     }
 
@@ -226,16 +226,27 @@ impl Diagnosis {
         }
     }
 
-    /// Gives the causes that are waited for of a session that is over: it is over because of them.
-    fn enter_former(&mut self, now: Timestamp, session: Option<SessionId>, watch: &EnsembleWatch) {
-        let of_session = |event: &JudgedEnd| session.is_some() && event.ended.session == session && !event.undecided;
+    /// Whether an end of the session waits for its reason.
+    fn is_undecided(&self, session: Option<SessionId>) -> bool {
+        session.is_some() && self.waiting.values().any(|event| event.undecided && event.ended.session == session)
+    }
+
+    /// Gives the causes that are waited for of a session's earlier connections: it is over because of them.
+    fn enter_former(&mut self, now: Timestamp, over: &EndedConnection, watch: &EnsembleWatch) {
+        let of_session = |event: &JudgedEnd| {
+            let is_earlier = event.ended.claimed_at < over.claimed_at && !event.undecided;
+            is_earlier && over.session.is_some() && event.ended.session == over.session
+        };
         for (_, event) in self.waiting.extract_if(|_, event| of_session(event)).collect::<Vec<_>>() {
             let diagnosed = judge(&event, watch, now);
-            self.enter(now, event, diagnosed);
+            self.enter(now, event, diagnosed, watch);
         }
     }
 
-    fn enter(&mut self, now: Timestamp, event: JudgedEnd, diagnosed: Diagnosed) {
+    fn enter(&mut self, now: Timestamp, event: JudgedEnd, diagnosed: Diagnosed, watch: &EnsembleWatch) {
+        if event.ended.reason == EndReason::SessionExpired {
+            self.enter_former(now, &event.ended, watch);
+        }
         let (connection, cause, ended_at) = (event.ended.connection, diagnosed.cause, event.ended.ended_at);
         let phase = phase_of(&event.ended, &event.close);
         let incident = self.book.enter(now, event, diagnosed, phase);
@@ -262,7 +273,7 @@ impl Diagnosis {
                 continue;
             };
             let diagnosed = judge(&event, watch, now);
-            self.enter(now, event, diagnosed);
+            self.enter(now, event, diagnosed, watch);
         }
         if now.since(self.looked_at) < LOOKS {
             return;
@@ -289,7 +300,7 @@ impl Diagnosis {
         for (_, connection) in std::mem::take(&mut self.due) {
             let Some(event) = self.waiting.remove(&connection) else { continue };
             let diagnosed = judge(&event, watch, now);
-            self.enter(now, event, diagnosed);
+            self.enter(now, event, diagnosed, watch);
         }
         self.book.close_all(now);
     }

@@ -71,6 +71,16 @@ impl<'a> EndCase<'a> {
         is_client_silent(self.close)
     }
 
+    /// A silence of the client for longer than its timeout that it had broken shortly before the end: from the server's last
+    /// byte, when it owed nothing, to the oldest request without a reply.
+    pub(super) fn broken_silence(&self) -> Option<Duration> {
+        let oldest = self.close.unanswered.iter().map(|request| request.sent_at).min()?;
+        let silence = oldest.since(self.before_end(self.close.server_silence));
+        // Unanswered pings may be older, and tell that the client was not silent.
+        let counts = self.ended.attached_at.is_some() && self.close.unanswered_pings == 0;
+        (counts && silence >= self.close.timeout).then_some(silence)
+    }
+
     /// Whether the server owed something.
     pub(super) fn owed(&self) -> bool {
         is_owed(self.ended, self.close) || self.ended.attached_at.is_none()

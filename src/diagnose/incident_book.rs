@@ -9,7 +9,7 @@ use super::diagnosis::DiagnosisLosses;
 use super::end_case::LaterSigns;
 use super::impact::{Impact, OwnAction};
 use super::incident::{EarlierIncidents, Incident, IncidentKey, JudgedEnd, LastSeen, SeenBefore};
-use super::verdict::{ConnectionPhase, Diagnosed};
+use super::verdict::{ConnectionPhase, Diagnosed, JudgedCause};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::connection_end::{ConnectionCloser, ProxyClose};
 use crate::session::fact::{Fact, MoveFact};
@@ -113,7 +113,7 @@ impl IncidentBook {
         }
         let key = IncidentKey::of(code, &event.ended);
         let id = follows.filter(|id| self.get(*id).is_some()).unwrap_or_else(|| {
-            let open = self.open_for(key, event.ended.ended_at, diagnosed.cause.since);
+            let open = self.open_for(key, event.ended.ended_at, diagnosed.cause);
             open.unwrap_or_else(|| self.begin(now, key, &event, diagnosed.clone(), phase))
         });
         self.add_event(now, id, event, diagnosed, phase, follows.is_some());
@@ -131,11 +131,14 @@ impl IncidentBook {
     }
 
     /// The open incident that an end with that key belongs to; one that is just over is opened again.
-    fn open_for(&mut self, key: IncidentKey, at: Timestamp, since: Timestamp) -> Option<u64> {
-        // What befalls a server after the ensemble has recovered is another matter.
+    fn open_for(&mut self, key: IncidentKey, at: Timestamp, cause: JudgedCause) -> Option<u64> {
+        // What befalls a server after the ensemble has recovered is another matter; that it is not among the others yet is
+        // none, and neither is that they are slow to begin.
+        let belated = matches!(cause.code, CauseCode::ServerParted | CauseCode::SlowQuorum);
         let ensemble = |incident: &&Incident| {
-            let lasts = incident.healed_at.is_none_or(|healed_at| since <= healed_at);
-            key.is_server_state() && incident.key.is_ensemble() && lasts && at <= incident.last_at.after(TOGETHER)
+            let lasts = incident.healed_at.is_none_or(|healed_at| cause.since <= healed_at);
+            let of_servers = (key.is_server_state() && lasts) || belated;
+            of_servers && incident.key.is_ensemble() && at <= incident.last_at.after(TOGETHER)
         };
         let open = self.open.iter().find(|incident| incident.key == key);
         if let Some(incident) = open.or_else(|| self.open.iter().find(ensemble)) {

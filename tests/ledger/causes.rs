@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use zoogate::diagnose::{CapReason, CauseCode, ClientPath, EndCause, FailureOrigin, Incident, ServerDetails};
-use zoogate::ids::ServerId;
+use zoogate::ids::{ServerId, SessionId};
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::Confidence;
@@ -337,6 +337,32 @@ fn the_leader_that_still_counts_a_silent_server_shows_that_the_path_to_it_is_cut
 }
 
 #[test]
+fn a_claim_that_a_server_carries_out_when_it_goes_on_belongs_to_what_had_stopped_it() {
+    let mut story = Story::diagnosed();
+    let (session, link) = story.create(B);
+    story.create(A);
+    story.write(link);
+    story.set(B, ServerHealth::Unresponsive);
+    pass(&mut story, 3);
+    story.end(link, ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer));
+    story.wait(100);
+    let claim = story.claim(session, B);
+    pass(&mut story, 2);
+    story.give_up(claim);
+    let elsewhere = story.attach(session, A);
+    pass(&mut story, 1);
+    story.set(B, ServerHealth::Serving);
+    story.look_around();
+    story.wait(50);
+    story.write(elsewhere);
+    story.fin(elsewhere);
+    pass(&mut story, 3);
+    assert_eq!(code(&story, elsewhere), Some(CauseCode::LateClaim));
+    let incident = only_incident(&story);
+    assert_eq!((incident.cause().code, incident.key.server), (CauseCode::ServerFrozen, Some(ServerId(B))));
+}
+
+#[test]
 fn a_session_that_its_client_closes_is_no_incident() {
     let mut story = Story::diagnosed();
     let (_, link) = story.create(A);
@@ -361,6 +387,41 @@ fn a_silent_client_that_comes_back_was_paused() {
     assert_eq!(code(&story, link), Some(CauseCode::ClientPaused));
     let incident = only_incident(&story);
     assert_eq!((incident.cause().code, incident.impact.expired), (CauseCode::ClientPaused, 2));
+}
+
+#[test]
+fn a_client_that_goes_on_too_late_and_finds_its_session_over_was_paused() {
+    let mut story = Story::diagnosed();
+    let (session, link) = story.create(A);
+    pass(&mut story, TIMEOUT / 1_000 + 1);
+    story.write(link);
+    story.wait(1);
+    story.fin(link);
+    let claim = story.claim(session, A);
+    story.wait(1);
+    story.refuse(claim);
+    story.fin(claim);
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::ClientPaused));
+    assert_eq!(only_incident(&story).cause().code, CauseCode::ClientPaused);
+}
+
+#[test]
+fn a_restarted_leader_that_is_not_among_the_others_yet_is_part_of_the_election() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(LEADER);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.fin(link);
+    story.look_around();
+    story.wait(300);
+    story.elect(A);
+    story.set(LEADER, ServerHealth::NotServing);
+    pass(&mut story, 3);
+    let late = story.claim(SessionId::NEW, LEADER);
+    story.wait(5);
+    story.fin(late);
+    pass(&mut story, 4);
+    assert_eq!(only_incident(&story).cause().code, CauseCode::LeaderStopped);
 }
 
 #[test]

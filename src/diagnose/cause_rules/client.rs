@@ -18,8 +18,8 @@ const LEAST_PATIENCE: Duration = Duration::from_millis(300);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The client had sent nothing for too long, while the server was there.
-pub(super) fn silent(case: EndCase<'_>) -> Diagnosed {
-    let (client, server, timeout) = (case.close.client_silence, case.close.server_silence, case.close.timeout);
+pub(super) fn silent(case: EndCase<'_>, client: Duration) -> Diagnosed {
+    let (server, timeout) = (case.close.server_silence, case.close.timeout);
     let since = case.before_end(client);
     let silence = OutageFact::SilentSide { client, server, timeout };
     let found = Diagnosed::new(CauseCode::ClientPaused, since, Confidence::Likely, vec![silence.clone().into()]);

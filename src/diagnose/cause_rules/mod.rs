@@ -43,7 +43,7 @@ pub(super) fn diagnose(case: EndCase<'_>) -> Diagnosed {
         EndReason::OversizedFrame => stated(case, C::OversizedRequest),
         EndReason::ReplyTooLarge => stated(case, C::OversizedReply),
         EndReason::AuthFailed => stated(case, C::AuthFailed),
-        EndReason::ClientSilent => client::silent(case),
+        EndReason::ClientSilent => client::silent(case, case.close.client_silence),
         EndReason::ClientGone => client::gone(case),
         EndReason::ProxyPaused => stated(case, C::ZoogatePaused),
         EndReason::ProxyShutdown => stated(case, C::ZoogateStopped),

@@ -62,7 +62,11 @@ pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
 pub(super) fn expired(case: EndCase<'_>) -> Diagnosed {
     // Its server closed it on an open connection: the client had been silent.
     if case.ended.attached_at.is_some() && case.is_client_silent() {
-        return silent(case);
+        return silent(case, case.close.client_silence);
+    }
+    // The same, and it went on shortly before that.
+    if let Some(silence) = case.broken_silence() {
+        return silent(case, silence);
     }
     let found = stated(case, CauseCode::SessionExpired);
     match case.close.unheard {

@@ -104,6 +104,12 @@ impl ToldAccount {
         counts.into_iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
     }
 
+    /// With what was told before that.
+    pub(super) fn after(mut self, earlier: Self) -> Self {
+        self.incidents.splice(0..0, earlier.incidents);
+        self
+    }
+
     /// What a log says of incidents: each as it was told last.
     pub(super) fn of_log(log: &str) -> Self {
         let mut incidents: BTreeMap<u64, ToldIncident> = BTreeMap::new();

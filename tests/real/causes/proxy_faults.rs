@@ -26,6 +26,13 @@ pub(super) fn zoogate_paused(scene: &mut FaultScene) {
     scene.live_on();
 }
 
+pub(super) fn zoogate_restarted(scene: &mut FaultScene) {
+    scene.settle_everywhere(2, 8_000);
+    scene.restart_gate();
+    scene.wait_settled();
+    scene.live_on();
+}
+
 pub(super) fn zoogate_stopped(scene: &mut FaultScene) {
     scene.settle_everywhere(2, 6_000);
     scene.stop_gate();

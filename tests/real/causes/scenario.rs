@@ -348,6 +348,12 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
             incidents: IncidentCount::UpTo(1),
         },
     ),
+    FaultScenario::new(
+        "zoogate_restarted",
+        "zoogate is asked to end and started anew: what its clients did meanwhile is nobody's fault",
+        proxy_faults::zoogate_restarted,
+        event(&["zoogate"], &["zoogate_stopped"], &[], &["client_left", "client_moved"]),
+    ),
 ];
 
 #[test]

@@ -41,6 +41,8 @@ pub(super) struct FaultScene<'a> {
     victims: Vec<String>,
     /// Whether zoogate was stopped: then only its log tells anything.
     stopped: bool,
+    /// What the log of a zoogate told that was started anew since.
+    earlier: ToldAccount,
 }
 
 impl<'a> FaultScene<'a> {
@@ -73,6 +75,7 @@ impl<'a> FaultScene<'a> {
             orders: Arc::default(),
             victims: Vec::new(),
             stopped: false,
+            earlier: ToldAccount::default(),
         }
     }
 
@@ -85,6 +88,11 @@ impl<'a> FaultScene<'a> {
     pub(super) fn stop_gate(&mut self) {
         self.gate.end();
         self.stopped = true;
+    }
+
+    /// Asks zoogate to end, and starts it anew.
+    pub(super) fn restart_gate(&mut self) {
+        self.earlier = ToldAccount::of_log(&self.gate.restart());
     }
 
     /// The path from zoogate to a server.
@@ -221,14 +229,18 @@ impl<'a> FaultScene<'a> {
         self.gate.expect_all_judged();
         let over = Instant::now();
         loop {
-            let judged = truth.judge(&ToldAccount::read(&self.gate, &self.victims));
+            let judged = truth.judge(&self.read_account());
             if judged.judgement == Judgement::Right || over.elapsed() > SETTLES {
                 break;
             }
             thread::sleep(Duration::from_millis(300));
         }
         thread::sleep(STANDS);
-        let account = ToldAccount::read(&self.gate, &self.victims);
+        let account = self.read_account();
         (truth.judge(&account), account)
+    }
+
+    fn read_account(&self) -> ToldAccount {
+        ToldAccount::read(&self.gate, &self.victims).after(self.earlier.clone())
     }
 }

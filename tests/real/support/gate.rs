@@ -23,7 +23,9 @@ pub(crate) struct Gate {
     pooled: SocketAddr,
     admin: SocketAddr,
     process: Process,
-    _folder: TempDir,
+    program: String,
+    arguments: Vec<String>,
+    folder: TempDir,
 }
 
 impl Gate {
@@ -57,13 +59,17 @@ impl Gate {
         // Another build of it, to compare with.
         let program = env::var("REAL_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_zoogate").into());
         let process = Process::start(&program, &arguments, &folder.path().join("log"));
-        let mut gate = Self { mirrors, pooled, admin, process, _folder: folder };
-        wait::until_true("zoogate to be ready", PATIENCE, || {
-            let runs = gate.process.runs();
-            assert!(runs, "zoogate ended:\n{}", gate.process.log_tail());
-            gate.ask("/readyz").is_some()
-        });
+        let mut gate = Self { mirrors, pooled, admin, process, program, arguments, folder };
+        gate.wait_ready();
         gate
+    }
+
+    fn wait_ready(&mut self) {
+        wait::until_true("zoogate to be ready", PATIENCE, || {
+            let runs = self.process.runs();
+            assert!(runs, "zoogate ended:\n{}", self.process.log_tail());
+            self.ask("/readyz").is_some()
+        });
     }
 
     /// The listener in front of server `index` alone.
@@ -91,6 +97,15 @@ impl Gate {
         self.process.signal(Signal::Term);
         let status = self.process.wait_end(PATIENCE);
         assert!(status.success(), "zoogate ended with {status}:\n{}", self.process.log_tail());
+    }
+
+    /// Ends it and starts it anew on the same addresses; all of the log that it has written before.
+    pub(crate) fn restart(&mut self) -> String {
+        self.end();
+        let log = self.log_text();
+        self.process = Process::start(&self.program, &self.arguments, &self.folder.path().join("log-anew"));
+        self.wait_ready();
+        log
     }
 
     /// The listener in front of all servers.
