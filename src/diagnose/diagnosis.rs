@@ -12,6 +12,7 @@ use foldhash::quality::RandomState;
 use super::cause_code::{CauseCode, CauseScope};
 use super::cause_rules;
 use super::client_path::ClientPath;
+use super::diagnosis_losses::DiagnosisLosses;
 use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, is_client_silent, phase_of};
 use super::ensemble_watch::EnsembleWatch;
 use super::incident::{EarlierIncidents, Incident, JudgedEnd, SeenBefore};
@@ -62,19 +63,6 @@ pub struct IncidentReport {
     pub incident: Incident,
     /// Those of the same cause before it.
     pub seen_before: Option<SeenBefore>,
-}
-
-/// What there was no room for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct DiagnosisLosses {
-    /// Incidents that were forgotten.
-    pub incidents: u64,
-    /// Sessions whose return is credited to no incident.
-    pub away: u64,
-    /// Ends that were judged at once, or when their reason was decided, instead of after a moment.
-    pub waiting: u64,
-    /// Changes of incidents that were not told.
-    pub changes: u64,
 }
 
 /// Causes and incidents.

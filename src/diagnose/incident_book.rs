@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::away_sessions::{AwaySession, AwaySessions};
 use super::cause_code::CauseCode;
-use super::diagnosis::DiagnosisLosses;
+use super::diagnosis_losses::DiagnosisLosses;
 use super::end_case::LaterSigns;
 use super::impact::{Impact, OwnAction};
 use super::incident::{EarlierIncidents, Incident, IncidentKey, JudgedEnd, LastSeen, SeenBefore};

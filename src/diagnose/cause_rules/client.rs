@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::ensemble::with_ledger;
 use super::server::kept_waiting;
 use crate::diagnose::cause_code::CauseCode;
+use crate::diagnose::client_path::ClientPath;
 use crate::diagnose::end_case::EndCase;
 use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
@@ -52,7 +53,7 @@ pub(super) fn silent(case: EndCase<'_>, client: Duration) -> Diagnosed {
 
 /// What zoogate sent to the client last did not come to its machine.
 pub(super) fn not_reached(case: EndCase<'_>, since: Timestamp) -> Option<Diagnosed> {
-    let path = case.later.client_path.filter(|path| path.is_stuck())?;
+    let path = case.later.client_path.filter(ClientPath::is_stuck)?;
     let fact = OutageFact::ClientNotReached { segments: path.unacked, resent: path.resent.into() };
     let found = Diagnosed::new(CauseCode::PathClientCut, since, Confidence::Likely, Vec::new());
     let found = with_ledger(case, found.ruling_out(&[CauseCode::ClientPaused], fact));

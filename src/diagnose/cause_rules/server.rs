@@ -85,30 +85,31 @@ pub(super) fn own(case: EndCase<'_>) -> Option<Diagnosed> {
             Some(fact) => found(CauseCode::PathServerCut, facts).ruling_out(&[CauseCode::ServerStopped], fact),
             None => found(CauseCode::ServerUnreachable, facts).or_else_may_be(&[CauseCode::PathServerCut]),
         },
-        ServerHealth::NotServing => {
-            if let Some(found) = election(case) {
-                return Some(found);
-            }
-            if let Some(found) = changed(case) {
-                return Some(found);
-            }
-            let another = case.watch.servers().find(|(other, watch)| {
-                *other != server && watch.health_at(case.ended.ended_at) == ServerHealth::Serving
-            });
-            let found = found(CauseCode::ServerParted, facts);
-            match another {
-                Some((other, _)) => found.ruling_out(
-                    &[CauseCode::ElectionRunning, CauseCode::QuorumLost],
-                    WatchFact::ServedThrough { server: other },
-                ),
-                None => found.capped(Confidence::Weak, CapReason::NoProbe),
-            }
-        }
+        ServerHealth::NotServing => return Some(not_serving(case, span, facts)),
         ServerHealth::HangingUp if case.ended.attached_at.is_none() => found(CauseCode::ConnectionCap, facts),
         // A full server keeps what it carries.
         ServerHealth::HangingUp | ServerHealth::Serving | ServerHealth::Unknown => return None,
     };
     Some(repeated(case, server, with_ledger(case, found)))
+}
+
+/// The server said itself that it did not serve: for an election, a change of the leader, or because it had lost the others.
+fn not_serving(case: EndCase<'_>, span: HealthSpan, facts: Vec<Fact>) -> Diagnosed {
+    if let Some(found) = election(case).or_else(|| changed(case)) {
+        return found;
+    }
+    let another = case.watch.servers().find(|(other, watch)| {
+        *other != case.ended.server && watch.health_at(case.ended.ended_at) == ServerHealth::Serving
+    });
+    let found = Diagnosed::new(CauseCode::ServerParted, span.from, Confidence::Likely, facts);
+    let found = match another {
+        Some((other, _)) => found.ruling_out(
+            &[CauseCode::ElectionRunning, CauseCode::QuorumLost],
+            WatchFact::ServedThrough { server: other },
+        ),
+        None => found.capped(Confidence::Weak, CapReason::NoProbe),
+    };
+    with_ledger(case, found)
 }
 
 /// With what shows that it is the server that stands still, and not the path to it.

@@ -41,6 +41,26 @@ impl FactWording<'_> {
             WatchFact::Restarted { server, at } => {
                 format!("server {} had been started anew, as seen {} the end", self.name(*server), relative(*at))
             }
+            WatchFact::SlowProbes { .. }
+            | WatchFact::LateAnswers { .. }
+            | WatchFact::SlowConnects { .. }
+            | WatchFact::SlowRoundTrip { .. }
+            | WatchFact::Unacknowledged { .. } => self.of_path(fact),
+            WatchFact::SyncedFollowers { server, synced } => {
+                format!("leader {} counted {synced} followers in step with it meanwhile", self.name(*server))
+            }
+            WatchFact::RepeatedPauses { server, pauses, longest, timeout } => format!(
+                "server {} paused {pauses} times within the last hour, for up to {}; the session timeout is {}",
+                self.name(*server),
+                ms(*longest),
+                ms(*timeout)
+            ),
+        }
+    }
+
+    /// What shows that a server is slow, or the way to it slow or cut; nothing of other facts.
+    fn of_path(&self, fact: &WatchFact) -> String {
+        match fact {
             WatchFact::SlowProbes { server, usual, worst } => {
                 let (name, usual, worst) = (self.name(*server), ms(*usual), ms(*worst));
                 format!("server {name} took {worst} to answer a probe; {usual} is usual")
@@ -62,15 +82,7 @@ impl FactWording<'_> {
                  again",
                 self.name(*server)
             ),
-            WatchFact::SyncedFollowers { server, synced } => {
-                format!("leader {} counted {synced} followers in step with it meanwhile", self.name(*server))
-            }
-            WatchFact::RepeatedPauses { server, pauses, longest, timeout } => format!(
-                "server {} paused {pauses} times within the last hour, for up to {}; the session timeout is {}",
-                self.name(*server),
-                ms(*longest),
-                ms(*timeout)
-            ),
+            _ => String::new(),
         }
     }
 

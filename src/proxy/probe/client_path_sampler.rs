@@ -51,7 +51,9 @@ impl ClientPathSampler {
             }
             match self.look(&clients) {
                 Ok(paths) => {
-                    paths.into_iter().for_each(|(client, path)| self.proxy.state.note_client_path(client, path))
+                    for (client, path) in paths {
+                        self.proxy.state.note_client_path(client, path);
+                    }
                 }
                 Err(error) => {
                     tracing::info!(%error, "the kernel does not report on connections of clients");
