@@ -12,7 +12,7 @@ pub const AWAY_SESSIONS: usize = 65_536;
 
 /// A session that is away.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AwaySession {
+pub(super) struct TakenSession {
     /// The incident that took its connection.
     pub(super) incident: u64,
     /// When its connection ended.
@@ -25,7 +25,7 @@ pub(super) struct AwaySession {
 #[derive(Debug, Default)]
 pub(super) struct AwaySessions {
     /// `len() <= AWAY_SESSIONS`
-    sessions: HashMap<SessionId, AwaySession, RandomState>,
+    sessions: HashMap<SessionId, TakenSession, RandomState>,
     dropped: u64,
 }
 
@@ -40,7 +40,7 @@ impl AwaySessions {
     }
 
     /// Lists a session; whether the incident had not taken it before.
-    pub(super) fn add(&mut self, session: SessionId, away: AwaySession) -> bool {
+    pub(super) fn add(&mut self, session: SessionId, away: TakenSession) -> bool {
         if let Some(before) = self.sessions.get_mut(&session) {
             return std::mem::replace(before, away).incident != away.incident;
         }
@@ -58,7 +58,7 @@ impl AwaySessions {
     }
 
     /// A session is back.
-    pub(super) fn remove(&mut self, session: SessionId) -> Option<AwaySession> {
+    pub(super) fn remove(&mut self, session: SessionId) -> Option<TakenSession> {
         self.sessions.remove(&session)
     }
 
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn sessions_are_listed_once_and_what_there_is_no_room_for_is_counted() {
         let mut away = AwaySessions::default();
-        let taken = |incident| AwaySession { incident, since: Timestamp::ZERO, has_ephemerals: false };
+        let taken = |incident| TakenSession { incident, since: Timestamp::ZERO, has_ephemerals: false };
         let session = |number: usize| SessionId(number as i64 + 1);
         assert!((0..AWAY_SESSIONS).all(|number| away.add(session(number), taken(1))));
         assert!(!away.add(session(0), taken(1)) && away.add(session(0), taken(2)), "another incident took it anew");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::away_sessions::{AwaySession, AwaySessions};
+use super::away_sessions::{AwaySessions, TakenSession};
 use super::cause_code::CauseCode;
 use super::diagnosis_losses::DiagnosisLosses;
 use super::end_case::LaterSigns;
@@ -211,7 +211,7 @@ impl IncidentBook {
         let lives_at = close.lives_at;
         let loses = session.filter(|_| !is_back && lives_at.is_none());
         let (since, has_ephemerals) = (ended.ended_at, close.identity.is_some());
-        let away = AwaySession { incident: id, since, has_ephemerals };
+        let away = TakenSession { incident: id, since, has_ephemerals };
         let new = loses.is_some_and(|session| self.away.add(session, away));
         // Why a connection ended is often known only when its session is back.
         let back_at = event.later.back.map(|back| back.at).filter(|_| new);
