@@ -21,7 +21,7 @@ use crate::proxy::accept::client_listener;
 use crate::proxy::claim::{older_connections, upstream_connect};
 use crate::proxy::network::socket;
 use crate::proxy::opening::{first_frame, read_ahead};
-use crate::proxy::probe::{details_prober, loop_suspect, path_sampler, prober};
+use crate::proxy::probe::{client_path_sampler, details_prober, loop_suspect, path_sampler, prober};
 use crate::proxy::relay::{half_pipe, live_sink};
 use crate::proxy::shared::{claim_registry, descriptors, loop_detector, mirror_gate, own_pause, proxy_state};
 use crate::proxy::{connection, relay};
@@ -108,16 +108,21 @@ bounds! {
          one after `probe.timeout`, then after twice as long each time, up to {longest}",
         "`zoogate_probe_results_total`";
     "questions about a server's details" [
-        apart: time details_prober::DETAILS_EVERY, refused: time details_prober::REFUSED_FOR, read: bytes details_prober::DETAILS_CAP,
+        apart: time details_prober::DETAILS_EVERY, wanted: time details_prober::DETAILS_WANTED, refused: time details_prober::REFUSED_FOR, read: bytes details_prober::DETAILS_CAP,
         version: bytes server_details::VERSION_BYTES,
     ]
-        "one connection at a time, beside the probe's, every {apart} while the server serves; a word that it does not \
-         allow is not asked again for {refused}. {read} of an answer are read, and {version} kept of a server's version",
+        "one connection at a time, beside the probe's, every {apart} while the server serves, and `mntr` alone every \
+         {wanted} while it leads and that decides why another one does not answer; a word that it does not allow is not asked again for {refused}. {read} of an answer are read, and {version} kept of a server's version",
         "";
     "connections to servers whose round trips and retransmissions are sampled" [
         sampled: count path_sampler::CONNECTIONS_SAMPLED, apart: time path_sampler::PATHS_EVERY, trouble: time path_sampler::PATHS_IN_TROUBLE,
     ]
         "{sampled} to each port, every {apart}, or every {trouble} while a server does not answer",
+        "";
+    "connections of clients that end and whose way is looked at" [
+        looked: count client_path_sampler::CLIENTS_LOOKED_AT, apart: time client_path_sampler::CLIENTS_EVERY, asked: time diagnosis::KERNEL_KNOWS,
+    ]
+        "{looked} of each listener, every {apart}, for {asked} after an end whose client had been silent or left",
         "";
     "history of the ensemble" [
         events: count timeline::EVENTS_KEPT, spans: count health_span::SPANS_KEPT, leaders: count leader_history::LEADERS_KEPT,

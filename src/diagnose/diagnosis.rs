@@ -32,7 +32,7 @@ const LOOKS: Duration = Duration::from_millis(250);
 /// Ends whose first cause waits, of each kind; further ones are judged at once.
 pub const WAITING_ENDS: usize = 448;
 /// How long after an end the kernel is asked about the way to its client.
-const KERNEL_KNOWS: Duration = Duration::from_secs(10);
+pub const KERNEL_KNOWS: Duration = Duration::from_secs(10);
 /// Causes of ended connections that are kept, the newest.
 pub const CAUSES_KEPT: usize = 3_584;
 
