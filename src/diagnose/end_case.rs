@@ -74,10 +74,10 @@ impl<'a> EndCase<'a> {
     /// A silence of the client for longer than its timeout that it had broken shortly before the end: from the server's last
     /// byte, when it owed nothing, to the oldest request without a reply.
     pub(super) fn broken_silence(&self) -> Option<Duration> {
-        let oldest = self.close.unanswered.iter().map(|request| request.sent_at).min()?;
-        let silence = oldest.since(self.before_end(self.close.server_silence));
-        // Unanswered pings may be older, and tell that the client was not silent.
-        let counts = self.ended.attached_at.is_some() && self.close.unanswered_pings == 0;
+        let oldest = self.close.unanswered.iter().map(|request| request.sent_at).min();
+        let silence = oldest.unwrap_or(self.ended.ended_at).since(self.before_end(self.close.server_silence));
+        // One ping is sent as it goes on; two would have been sent by a client that was not silent.
+        let counts = self.ended.attached_at.is_some() && self.close.unanswered_pings <= 1;
         (counts && silence >= self.close.timeout).then_some(silence)
     }
 

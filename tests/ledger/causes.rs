@@ -391,19 +391,26 @@ fn a_silent_client_that_comes_back_was_paused() {
 
 #[test]
 fn a_client_that_goes_on_too_late_and_finds_its_session_over_was_paused() {
-    let mut story = Story::diagnosed();
-    let (session, link) = story.create(A);
-    pass(&mut story, TIMEOUT / 1_000 + 1);
-    story.write(link);
-    story.wait(1);
-    story.fin(link);
-    let claim = story.claim(session, A);
-    story.wait(1);
-    story.refuse(claim);
-    story.fin(claim);
-    pass(&mut story, 3);
-    assert_eq!(code(&story, link), Some(CauseCode::ClientPaused));
-    assert_eq!(only_incident(&story).cause().code, CauseCode::ClientPaused);
+    for pings in [0, 1] {
+        let mut story = Story::diagnosed();
+        let (session, link) = story.create(A);
+        pass(&mut story, TIMEOUT / 1_000 + 1);
+        if pings > 0 {
+            story.state(link).unanswered_pings = pings;
+            story.hear_client(link);
+        } else {
+            story.write(link);
+        }
+        story.wait(1);
+        story.fin(link);
+        let claim = story.claim(session, A);
+        story.wait(1);
+        story.refuse(claim);
+        story.fin(claim);
+        pass(&mut story, 3);
+        assert_eq!(code(&story, link), Some(CauseCode::ClientPaused));
+        assert_eq!(only_incident(&story).cause().code, CauseCode::ClientPaused);
+    }
 }
 
 #[test]
