@@ -314,7 +314,7 @@ fn every_question_is_answered_by_an_index() {
 
 /// How long a year's answers take: a figure for people, run by itself.
 #[test]
-#[ignore = "made for its figures: cargo test --release --lib a_year_of_incidents -- --ignored --nocapture"]
+#[ignore = "made for its figures: cargo test --lib a_year_of_incidents -- --ignored --nocapture"]
 fn a_year_of_incidents_is_answered() {
     let a_day = std::env::var("ZOOGATE_INCIDENTS_A_DAY").ok().and_then(|number| number.parse().ok()).unwrap_or(100);
     let folder = tempfile::tempdir().unwrap();

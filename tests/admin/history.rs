@@ -8,7 +8,7 @@ use zoogate::admin::HISTORY_VIEWS;
 use zoogate::config::StateSettings;
 use zoogate::diagnose::risk::{RiskCode, RiskDetail, RiskOutcome, RiskSubject, SessionRisk};
 use zoogate::history::{HistoryStore, RunningHistory};
-use zoogate::ids::ServerId;
+use zoogate::ids::{ServerId, SessionId};
 use zoogate::session::identity::HolderIdentity;
 use zoogate::state::{ChangeSink, SinkOutcome, StateChange};
 
@@ -116,4 +116,31 @@ fn names_out_of_the_traffic_reach_nobody_raw() {
     drop(history);
     let (_, text) = stage.ask("/api/history?kind=risk");
     assert!(text.contains("evil") && !text.contains(['\u{1b}', '\u{202e}']), "{text}");
+}
+
+/// Allocations on this thread for so many sessions that come and go, and for the move of one.
+fn traffic(stage: &Stage) -> (u64, u64) {
+    let come_and_go = |number: u64| {
+        let session = SessionId(0x0300_0000_0000_0000 + number as i64);
+        stage.attach(session, 100 + number, 0, 5_000, 100 * number);
+        stage.end(session, 100 + number, 100 * number + 50, 0);
+    };
+    // What grows once grows before.
+    (0..1_000).for_each(come_and_go);
+    let plain = allocation_counter::measure(|| (1_000..1_100).for_each(come_and_go)).count_total;
+    let moving = allocation_counter::measure(|| stage.play_a_move()).count_total;
+    (plain, moving)
+}
+
+#[test]
+fn on_the_thread_of_the_traffic_only_what_is_kept_costs_anything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (stage, _history, _) = keeping(folder.path());
+    let (without, with) = (traffic(&Stage::empty()), traffic(&stage));
+    println!(
+        "allocations of 100 sessions and of a move with a refusal: {without:?} without a history, {with:?} with one"
+    );
+    assert_eq!(with.0, without.0, "sessions that come and go are none of the history's business");
+    // A move, its reason, and a refusal with its evidence: a copy of each, and the queue.
+    assert!(with.1 > without.1 && with.1 <= without.1 + 8, "{with:?} and {without:?}");
 }

@@ -201,6 +201,13 @@ async fn what_was_seen_before_a_kill_was_seen_before() {
     assert_eq!(zoogate.status("/api/history?since=yesterday").await, Some(400));
     assert_eq!(zoogate.status("/api/history?kind=x").await, Some(400));
 
+    // The command asks the one that runs, too.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zoogate"));
+    command.args(["history", "--json", "--cause", &cause, "--admin", &zoogate.admin().to_string()]);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("a thread").expect("the program");
+    let asked: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((output.status.code(), asked["entries"].as_array().map(Vec::len)), (Some(0), Some(2)), "{asked}");
+
     // A stop writes what there is, and the command reads it without a zoogate.
     zoogate.terminate();
     assert!(zoogate.ended().await.success());
