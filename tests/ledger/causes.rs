@@ -432,6 +432,26 @@ fn a_restarted_leader_that_is_not_among_the_others_yet_is_part_of_the_election()
 }
 
 #[test]
+fn a_leader_that_the_connections_know_and_the_watch_does_not_has_stopped() {
+    let mut story = Story::diagnosed();
+    // Its last zxid is one of an earlier epoch still, as that of a leader which was frozen would be.
+    story.set_zxid(B, 9 << 32);
+    pass(&mut story, 1);
+    story.set_role(LEADER, ServerRole::Follower);
+    story.set_role(A, ServerRole::Leader);
+    story.set_zxid(A, 8 << 32);
+    pass(&mut story, 20);
+    let (_, link) = story.create(A);
+    story.create(A);
+    story.wait(100);
+    story.set(A, ServerHealth::Refusing);
+    story.fin(link);
+    story.look_around();
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::LeaderStopped));
+}
+
+#[test]
 fn a_reset_at_a_server_that_serves_on_is_the_path() {
     let mut story = Story::diagnosed();
     let (_, stays) = story.create(B);

@@ -9,7 +9,7 @@ use crate::diagnose::health_span::HealthSpan;
 use crate::diagnose::timeline::EnsembleChange;
 use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::ids::ServerId;
-use crate::session::fact::{Fact, WatchFact};
+use crate::session::fact::{EnsembleFact, Fact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::session::verdict::Confidence;
 use crate::time::Timestamp;
@@ -57,7 +57,12 @@ fn was_replaced(case: EndCase<'_>, leader: ServerId) -> bool {
 pub(super) fn leader(case: EndCase<'_>) -> Option<Diagnosed> {
     let before = case.watch.leader_at(case.before_end(ELECTION).min(case.began_at()));
     let own = case.trouble_of(case.ended.server);
-    let mut led = [before, case.leader()].into_iter().flatten().filter(|leader| !was_replaced(case, *leader));
+    // One that led for a moment only may never have told a probe so.
+    let told = case.ended.facts.iter().find_map(|fact| match fact {
+        Fact::Ensemble(EnsembleFact::LeaderDown { server, .. }) => Some(*server),
+        _ => None,
+    });
+    let mut led = [before, case.leader(), told].into_iter().flatten().filter(|leader| !was_replaced(case, *leader));
     let (leader, span) = led.find_map(|leader| {
         let span = case.trouble_of(leader)?;
         // What was over before the connection's own server fell out has not brought that about.
