@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub(super) const AROUND: Duration = Duration::from_secs(3);
 
 /// How much later than it happened a probe may have seen it.
-const BETWEEN_PROBES: Duration = Duration::from_secs(1);
+pub(super) const BETWEEN_PROBES: Duration = Duration::from_secs(1);
 
 /// What was seen of the session after the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -452,6 +452,28 @@ fn a_leader_that_the_connections_know_and_the_watch_does_not_has_stopped() {
 }
 
 #[test]
+fn a_timeout_is_too_short_for_pauses_that_make_clients_give_up_again_and_again() {
+    let mut story = Story::diagnosed();
+    for pause in 1..=3 {
+        let link = story.claim(SessionId::NEW, B);
+        story.wait(1);
+        story.accept_for(link, SessionId(pause), 4_000);
+        story.write(link);
+        story.wait(800);
+        // It stands still for 2.6 s, and the probes show less of that.
+        story.set(B, ServerHealth::Unresponsive);
+        story.look_around();
+        story.wait(1_800);
+        story.leave(link);
+        story.set(B, ServerHealth::Serving);
+        story.look_around();
+        story.wait(1_500);
+    }
+    pass(&mut story, 1);
+    assert_eq!(only_incident(&story).cause().code, CauseCode::TimeoutTooShort);
+}
+
+#[test]
 fn a_reset_at_a_server_that_serves_on_is_the_path() {
     let mut story = Story::diagnosed();
     let (_, stays) = story.create(B);

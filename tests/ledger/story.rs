@@ -289,8 +289,13 @@ impl Story {
     }
 
     pub(crate) fn accept(&mut self, link: Link, session: SessionId) {
+        self.accept_for(link, session, TIMEOUT);
+    }
+
+    /// The same with another timeout.
+    pub(crate) fn accept_for(&mut self, link: Link, session: SessionId, timeout: u64) {
         let response = ConnectResponse {
-            timeout_ms: TIMEOUT as i32,
+            timeout_ms: timeout as i32,
             session,
             read_only: Some(false),
             ..ConnectResponse::default()

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::diagnose::cause_code::CauseCode;
-use crate::diagnose::end_case::EndCase;
+use crate::diagnose::end_case::{BETWEEN_PROBES, EndCase};
 use crate::diagnose::health_span::HealthSpan;
 use crate::diagnose::verdict::Diagnosed;
 use crate::ids::ServerId;
@@ -97,8 +97,10 @@ pub(super) fn repeated(case: EndCase<'_>, server: ServerId, found: Diagnosed) ->
     let pauses = case.watch.server(server).spans().filter_map(|span| {
         let lasted = span.until?.since(span.from);
         let counts = span.health == ServerHealth::Unresponsive && span.from.0 >= since;
+        // Clients give up after two thirds of their timeout, and a pause began up to a probe's interval before it was seen.
+        let is_long = lasted * 2 >= timeout || (lasted + BETWEEN_PROBES) * 3 >= timeout * 2;
         // One that is as long as the servers' own patience is no pause that a client could be told to bear.
-        (counts && lasted * 2 >= timeout && lasted < case.watch.sync_patience()).then_some(lasted)
+        (counts && is_long && lasted < case.watch.sync_patience()).then_some(lasted)
     });
     let pauses: Vec<Duration> = pauses.collect();
     let Some(longest) = pauses.iter().max().copied().filter(|_| frozen && pauses.len() as u32 >= PAUSES) else {
