@@ -13,6 +13,7 @@ pub mod ids;
 pub mod lock;
 pub mod measure;
 pub mod observe;
+pub mod otlp;
 pub mod proxy;
 pub mod report;
 pub mod route;

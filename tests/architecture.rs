@@ -8,7 +8,7 @@ mod code_lines;
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -34,6 +34,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ("api", &["config"]),
     ("history", &["api", "observe", "state", "diagnose", "config", "session", "text", "lock", "ids", "time"]),
     ("report", &["api", "text"]),
+    ("otlp", &["history", "api", "observe", "state", "diagnose", "config", "text", "time"]),
     (
         "admin",
         &[
@@ -41,12 +42,12 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "lock", "ids", "time",
         ],
     ),
-    ("bounds", &["proxy", "admin", "history", "control", "observe", "diagnose", "state", "route", "session"]),
+    ("bounds", &["proxy", "admin", "otlp", "history", "control", "observe", "diagnose", "state", "route", "session"]),
     (
         "cli",
         &[
-            "proxy", "admin", "history", "report", "api", "control", "observe", "measure", "doctor", "sim", "diagnose",
-            "config", "route", "session", "wire", "text", "lock", "ids", "time",
+            "proxy", "admin", "otlp", "history", "report", "api", "control", "observe", "measure", "doctor", "sim",
+            "diagnose", "config", "route", "session", "wire", "text", "lock", "ids", "time",
         ],
     ),
 ];
@@ -80,7 +81,7 @@ const RESERVED: [(&str, &[&str]); 8] = [
     ("clap", &["cli", "config", "main"]),
     ("axum", &["admin"]),
     ("rusqlite", &["history"]),
-    ("ureq", &["cli"]),
+    ("ureq", &["cli", "otlp"]),
     ("TcpListener", &["proxy", "admin", "cli"]),
     ("TcpStream", &["proxy", "admin", "measure", "cli"]),
     ("println!", &["cli", "main"]),

@@ -6,6 +6,7 @@ use crate::admin::{AdminListener, HISTORY_VIEWS};
 use crate::config::{self, Settings};
 use crate::history::{HistoryStore, RunningHistory};
 use crate::observe::begin_log;
+use crate::otlp::OtlpExporter;
 use crate::proxy::Proxy;
 
 pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
@@ -14,12 +15,15 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     let (log, _guard) = begin_log(settings.log.format, settings.log.level)?;
     greet(&settings);
     let history = settings.state.as_ref().map(HistoryStore::open).transpose()?;
-    let sinks = history.as_ref().map(HistoryStore::sink).into_iter().collect();
+    let exporter = settings.otlp.as_ref().map(OtlpExporter::new);
+    let kept = history.as_ref().map(HistoryStore::sink).into_iter();
+    let sinks = kept.chain(exporter.as_ref().map(OtlpExporter::sink)).collect();
     let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
     let server = Proxy::bind_with(settings, sinks)?;
     server.telemetry().set_log(log);
     // It outlives the traffic: what is found out at the stop is written too.
     let history = history.map(|history| history.start(server.telemetry(), HISTORY_VIEWS)).transpose()?;
+    let _exporter = exporter.map(|exporter| exporter.start(server.telemetry(), HISTORY_VIEWS)).transpose()?;
     let reader = history.as_ref().map(RunningHistory::reader);
     let admin = admin.map(|admin| admin.with_history(reader));
     let admin = admin.map(|admin| admin.start(server.telemetry(), server.control())).transpose()?;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{AdminAddress, ConnectString, ListenAddress, ListenValue};
 use super::choice::{LogFormat, LogLevel, PinMode};
+use super::otlp_endpoint::OtlpEndpoint;
 use super::state_path::StatePath;
 use super::units::{ByteSize, Period};
 
@@ -89,6 +90,10 @@ pub struct ConfigKeys {
     /// What is kept on disk: moves, refusals, incidents and what else `zoogate history` shows.
     #[command(flatten)]
     pub state: StateKeys,
+
+    /// What is sent to an OpenTelemetry collector.
+    #[command(flatten)]
+    pub otlp: OtlpKeys,
 
     /// What is written to standard error.
     #[command(flatten)]
@@ -210,6 +215,22 @@ pub struct StateKeys {
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
+pub struct OtlpKeys {
+    /// The collector that metrics, findings and incidents are sent to, in OTLP over HTTP. "off": nothing is sent.
+    ///
+    /// Metrics are those of /metrics without the series of single sessions; moves, refusals, incidents, risks and changes of
+    /// the ensemble are log records, which hold session ids. A collector that is slow or away delays no traffic.
+    #[arg(id = "otlp.endpoint", long = "otlp-endpoint", value_name = "http://HOST:PORT|off", help_heading = HEADING)]
+    pub endpoint: Option<OtlpEndpoint>,
+
+    /// Time from one export of the metrics to the next. Findings are sent within a second.
+    #[arg(id = "otlp.interval", long = "otlp-interval", value_name = "TIME", help_heading = HEADING)]
+    pub interval: Option<Period>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
 pub struct LogKeys {
     /// One line per event: readable text, or a JSON object.
     #[arg(id = "log.format", long = "log-format", value_name = "FORMAT", help_heading = HEADING)]
@@ -253,6 +274,7 @@ impl ConfigKeys {
                 keep: seconds(30 * 24 * 60 * 60),
                 max_size: Some(ByteSize(512 << 20)),
             },
+            otlp: OtlpKeys { endpoint: Some(OtlpEndpoint::Off), interval: seconds(60) },
             log: LogKeys { format: Some(LogFormat::Text), level: Some(LogLevel::Info) },
         }
     }

@@ -14,6 +14,7 @@ mod keys;
 mod load;
 #[cfg(test)]
 mod load_tests;
+mod otlp_endpoint;
 mod own_listeners;
 mod resolve;
 mod settings;
@@ -27,12 +28,14 @@ pub use choice::{LogFormat, LogLevel, PinMode};
 pub use document::{effective_toml, reference_toml, schema_json, settings_table, with_defaults};
 pub use error::{ConfigError, FilePlace, ValueOrigin, ValueProblem};
 pub use file::FileText;
-pub use keys::{AdminKeys, ConfigKeys, ConnectionKeys, LedgerKeys, LogKeys, MetricsKeys, ProbeKeys, StateKeys};
+pub use keys::{
+    AdminKeys, ConfigKeys, ConnectionKeys, LedgerKeys, LogKeys, MetricsKeys, OtlpKeys, ProbeKeys, StateKeys,
+};
 pub use load::{ConfigSources, EffectiveKey, LoadedConfig, load};
 pub use own_listeners::OwnListeners;
 pub use settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
-    ProbeSettings, Settings, StateSettings,
+    OtlpSettings, ProbeSettings, Settings, StateSettings,
 };
 pub use state_path::{StatePath, StatePathError};
 pub use units::{ByteSize, Period, UnitError};

@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::address::{AdminAddress, ConnectString, ServerAddress};
 use super::error::ValueProblem;
 use super::keys::ConfigKeys;
+use super::otlp_endpoint::OtlpEndpoint;
 use super::own_listeners::OwnListeners;
 use super::settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
-    ProbeSettings, Settings, StateSettings,
+    OtlpSettings, ProbeSettings, Settings, StateSettings,
 };
 use super::state_path::StatePath;
 use super::units::{ByteSize, Period};
@@ -68,6 +69,7 @@ pub(super) fn resolve(keys: &ConfigKeys) -> Result<Settings, KeyProblem> {
             buffer: size("connections.buffer", keys.connections.buffer, SMALLEST_BUFFER..=LARGEST_BUFFER)?,
         },
         state: state(keys)?,
+        otlp: otlp(keys)?,
         log: LogSettings { format: set("log.format", keys.log.format)?, level: set("log.level", keys.log.level)? },
     };
     distinct_addresses(&settings)?;
@@ -153,6 +155,15 @@ fn state(keys: &ConfigKeys) -> Result<Option<StateSettings>, KeyProblem> {
         Some(StatePath::At(dir)) => Ok(Some(StateSettings { dir, keep, max_size })),
         Some(StatePath::Off) => Ok(None),
         None => Err(("state.dir", ValueProblem::Unreadable("has no value".to_owned()))),
+    }
+}
+
+fn otlp(keys: &ConfigKeys) -> Result<Option<OtlpSettings>, KeyProblem> {
+    let interval = time("otlp.interval", keys.otlp.interval, Duration::from_secs(1))?;
+    match keys.otlp.endpoint.clone() {
+        Some(OtlpEndpoint::At(endpoint)) => Ok(Some(OtlpSettings { endpoint, interval })),
+        Some(OtlpEndpoint::Off) => Ok(None),
+        None => Err(("otlp.endpoint", ValueProblem::Unreadable("has no value".to_owned()))),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Settings {
     pub connections: ConnectionSettings,
     /// What is kept on disk; `None` when nothing is.
     pub state: Option<StateSettings>,
+    /// What is sent to a collector; None for nothing.
+    pub otlp: Option<OtlpSettings>,
     /// What is written to standard error.
     pub log: LogSettings,
 }
@@ -140,6 +142,15 @@ pub struct StateSettings {
     pub keep: Duration,
     /// Bytes at most.
     pub max_size: u64,
+}
+
+/// What is sent to a collector.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OtlpSettings {
+    /// Its base, such as `http://127.0.0.1:4318`.
+    pub endpoint: String,
+    /// From one export of the metrics to the next.
+    pub interval: Duration,
 }
 
 /// What is written to standard error.

@@ -14,7 +14,7 @@ pub(crate) const BYTES_WAITING: usize = 4 << 20;
 
 /// The queue.
 #[derive(Debug, Default)]
-pub(super) struct ChangeQueue {
+pub(crate) struct ChangeQueue {
     waiting: Mutex<WaitingChanges>,
     stopped: Condvar,
 }
@@ -30,14 +30,14 @@ struct WaitingChanges {
 
 /// What was taken out, and how much room it gives when it is written.
 #[derive(Debug, Default)]
-pub(super) struct TakenChanges {
-    pub(super) changes: Vec<HistoryChange>,
-    pub(super) room: TakenRoom,
+pub(crate) struct TakenChanges {
+    pub(crate) changes: Vec<HistoryChange>,
+    pub(crate) room: TakenRoom,
 }
 
 /// Room in the queue that is still taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct TakenRoom {
+pub(crate) struct TakenRoom {
     count: usize,
     bytes: usize,
 }
@@ -64,14 +64,14 @@ impl ChangeQueue {
     }
 
     /// Takes all that waits. Its room stays taken until it is given back.
-    pub(super) fn take(&self) -> TakenChanges {
+    pub(crate) fn take(&self) -> TakenChanges {
         let changes = take(&mut lock(&self.waiting).changes);
         let bytes = changes.iter().map(HistoryChange::bytes).sum();
         TakenChanges { room: TakenRoom { count: changes.len(), bytes }, changes }
     }
 
     /// Gives room back.
-    pub(super) fn give_back(&self, room: TakenRoom) {
+    pub(crate) fn give_back(&self, room: TakenRoom) {
         let mut waiting = lock(&self.waiting);
         waiting.count = waiting.count.saturating_sub(room.count);
         waiting.bytes = waiting.bytes.saturating_sub(room.bytes);

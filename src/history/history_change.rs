@@ -12,7 +12,7 @@ use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 
 /// One thing to be written.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum HistoryChange {
+pub(crate) enum HistoryChange {
     /// A session moved, or the reason of its move is known.
     Move(Box<SessionMove>),
     /// A session was refused because it had moved.

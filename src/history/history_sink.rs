@@ -9,17 +9,21 @@ use crate::state::{ChangeSink, SinkOutcome, StateChange};
 
 /// Copies what the history keeps to the thread that writes it.
 #[derive(Debug)]
-pub(super) struct HistorySink(Arc<ChangeQueue>);
+pub(crate) struct HistorySink {
+    name: &'static str,
+    queue: Arc<ChangeQueue>,
+}
 
 impl HistorySink {
-    pub(super) fn new(queue: Arc<ChangeQueue>) -> Self {
-        Self(queue)
+    /// `name` is the one under which its drops are counted.
+    pub(crate) fn new(name: &'static str, queue: Arc<ChangeQueue>) -> Self {
+        Self { name, queue }
     }
 }
 
 impl ChangeSink for HistorySink {
     fn name(&self) -> &'static str {
-        "history"
+        self.name
     }
 
     fn take(&self, change: StateChange<'_>) -> SinkOutcome {
@@ -33,6 +37,6 @@ impl ChangeSink for HistorySink {
             StateChange::EnsembleChanged { event, lasted } => HistoryChange::Ensemble(event, lasted),
             _ => return SinkOutcome::Taken,
         };
-        if self.0.put(kept) { SinkOutcome::Taken } else { SinkOutcome::Dropped }
+        if self.queue.put(kept) { SinkOutcome::Taken } else { SinkOutcome::Dropped }
     }
 }

@@ -40,7 +40,7 @@ impl HistoryStore {
 
     /// Who takes the changes that are to be written.
     pub fn sink(&self) -> Box<dyn ChangeSink> {
-        Box::new(HistorySink::new(Arc::clone(&self.queue)))
+        Box::new(HistorySink::new("history", Arc::clone(&self.queue)))
     }
 
     /// Begins to write, with names and words of this telemetry.

@@ -26,10 +26,13 @@ mod state_directory;
 pub(crate) mod week_file;
 pub(crate) mod week_files;
 
+pub(crate) use change_queue::ChangeQueue;
+pub(crate) use history_change::HistoryChange;
 pub use history_error::HistoryError;
 pub use history_filter::HistoryFilter;
 pub use history_kind::HistoryKind;
 pub use history_moment::parse_moment;
 pub use history_reader::{HistoryReader, ReadOutcome};
+pub(crate) use history_sink::HistorySink;
 pub use history_store::{HistoryStore, RunningHistory};
 pub use row_maker::HistoryViews;

@@ -13,6 +13,7 @@ mod hostile;
 mod limits;
 mod loops;
 mod mirror;
+mod otlp;
 mod own_pauses;
 mod pooled;
 mod pressure;

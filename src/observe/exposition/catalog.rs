@@ -166,6 +166,8 @@ catalog! {
         "Bytes of the files in the state directory; 0 without one.";
     HISTORY_FAILURES: Counter "zoogate_history_write_failures_total" []
         "Attempts to write the history that failed. They are repeated; what finds no room meanwhile counts as dropped by the sink `history`.";
+    OTLP_UNSENT: Counter "zoogate_otlp_unsent_total" []
+        "Findings that the collector did not take, after several attempts.";
     READY: Gauge "zoogate_ready" []
         "1 while zoogate is ready.";
     BUILD_INFO: Gauge "zoogate_build_info" ["version"]

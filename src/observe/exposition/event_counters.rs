@@ -137,6 +137,7 @@ pub(in crate::observe) struct EventCounters {
     orphans: CounterGrid,
     admin_waits: CounterGrid,
     history_failures: CounterGrid,
+    otlp_unsent: CounterGrid,
     dropped: CounterGrid,
 }
 
@@ -176,6 +177,7 @@ impl EventCounters {
             orphans: grid(&catalog::ORPHANS, &[servers]),
             admin_waits: grid(&catalog::ADMIN_WAITS, &[]),
             history_failures: grid(&catalog::HISTORY_FAILURES, &[]),
+            otlp_unsent: grid(&catalog::OTLP_UNSENT, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
         }
     }
@@ -279,6 +281,10 @@ impl EventCounters {
 
     pub(in crate::observe) fn admin_waited(&self) {
         self.admin_waits.add(&[], 1);
+    }
+
+    pub(in crate::observe) fn otlp_unsent(&self, findings: u64) {
+        self.otlp_unsent.add(&[], findings);
     }
 
     pub(in crate::observe) fn history_failed(&self) {

@@ -158,6 +158,11 @@ impl ProxyTelemetry {
         self.events().admin_waited();
     }
 
+    /// A collector did not take this many findings.
+    pub fn note_unsent(&self, findings: u64) {
+        self.events().otlp_unsent(findings);
+    }
+
     /// The history could not be written.
     pub fn note_history_failure(&self) {
         self.events().history_failed();

@@ -1,0 +1,143 @@
+//! Findings, incidents, risks and changes of the ensemble as log records.
+
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
+
+use super::resource_identity::{number, peer, resource, scope, text};
+use crate::diagnose::IncidentReport;
+use crate::history::{HistoryChange, HistoryViews};
+use crate::observe::{EnsembleWording, ProxyTelemetry};
+use crate::text::one_line;
+use crate::time::Timestamp;
+
+/// Makes records, with names and words of a telemetry.
+#[derive(Clone, Debug)]
+pub(super) struct FindingRecords {
+    telemetry: Arc<ProxyTelemetry>,
+    views: HistoryViews,
+}
+
+/// One record in the making.
+struct RecordParts {
+    event: &'static str,
+    at: Timestamp,
+    severity: SeverityNumber,
+    body: String,
+    attributes: Vec<KeyValue>,
+}
+
+impl FindingRecords {
+    pub(super) fn new(telemetry: Arc<ProxyTelemetry>, views: HistoryViews) -> Self {
+        Self { telemetry, views }
+    }
+
+    /// All of them as one request.
+    pub(super) fn request(&self, instance: &str, changes: &[HistoryChange]) -> ExportLogsServiceRequest {
+        let log_records = changes.iter().map(|change| self.record(change)).collect();
+        let scope_logs = ScopeLogs { scope: Some(scope()), log_records, ..ScopeLogs::default() };
+        let resource = Some(resource(instance));
+        let logs = ResourceLogs { resource, scope_logs: vec![scope_logs], ..ResourceLogs::default() };
+        ExportLogsServiceRequest { resource_logs: vec![logs] }
+    }
+
+    fn record(&self, change: &HistoryChange) -> LogRecord {
+        let parts = self.parts(change);
+        let nanos = |at| self.telemetry.wall_clock().unix_millis(at).saturating_mul(1_000_000);
+        // A record says what was seen in words for people; nothing from the network reaches a backend raw.
+        let body = any_value::Value::StringValue(one_line(&parts.body).into_owned());
+        let mut attributes = parts.attributes;
+        for attribute in &mut attributes {
+            if let Some(AnyValue { value: Some(any_value::Value::StringValue(value)) }) = &mut attribute.value {
+                *value = one_line(value).into_owned();
+            }
+        }
+        LogRecord {
+            time_unix_nano: nanos(parts.at),
+            observed_time_unix_nano: nanos(parts.at),
+            severity_number: parts.severity.into(),
+            severity_text: if parts.severity == SeverityNumber::Warn { "WARN" } else { "INFO" }.to_owned(),
+            body: Some(AnyValue { value: Some(body) }),
+            attributes,
+            event_name: parts.event.to_owned(),
+            ..LogRecord::default()
+        }
+    }
+
+    fn parts(&self, change: &HistoryChange) -> RecordParts {
+        let server = |server| self.telemetry.server_name(server);
+        match change {
+            HistoryChange::Move(one) => {
+                let (from, to) = (server(one.from), server(one.to));
+                let reason = one.reason.map_or("pending", |reason| reason.label());
+                let mut attributes = vec![
+                    text("zoogate.session.id", one.session.to_string()),
+                    text("zoogate.move.from", from),
+                    text("zoogate.reason", reason),
+                    number("zoogate.move.gap_ms", one.gap.as_millis() as u64),
+                ];
+                attributes.extend(one.identity.map(|identity| text("zoogate.identity", identity.to_string())));
+                attributes.extend(peer("server", to));
+                attributes.extend(peer("client", &one.client.to_string()));
+                let body = format!("session {} moved from {from} to {to}: {reason}", one.session);
+                RecordParts { event: "zoogate.move", at: one.at, severity: SeverityNumber::Info, body, attributes }
+            }
+            HistoryChange::Refusal(one) => {
+                let why = self.telemetry.wording(one.server, one.at).sentence(&one.facts);
+                let mut attributes = vec![
+                    text("zoogate.session.id", one.session.to_string()),
+                    text("zoogate.evidence", one.evidence.label()),
+                    text("zoogate.confidence", one.confidence.label()),
+                ];
+                attributes.extend(one.identity.map(|identity| text("zoogate.identity", identity.to_string())));
+                attributes.extend(peer("server", server(one.server)));
+                attributes.extend(peer("client", &one.client.to_string()));
+                let body = format!("{} refused session {}: {why}", server(one.server), one.session);
+                let (event, severity) = ("zoogate.session_moved", SeverityNumber::Warn);
+                RecordParts { event, at: one.at, severity, body, attributes }
+            }
+            HistoryChange::Incident(one) => {
+                let report = IncidentReport { incident: (**one).clone(), seen_before: None };
+                let view = (self.views.incident)(&self.telemetry, &report);
+                let mut attributes = vec![
+                    number("zoogate.incident.id", view.id),
+                    text("zoogate.incident.state", if view.open { "open" } else { "closed" }),
+                    text("zoogate.cause", view.cause.code.as_ref()),
+                    text("zoogate.confidence", view.cause.confidence.as_ref()),
+                    text("zoogate.failed_first", view.first.as_ref()),
+                    number("zoogate.incident.sessions", view.impact.sessions.into()),
+                    number("zoogate.incident.unanswered", view.impact.unanswered.into()),
+                ];
+                attributes.extend(view.subject.session.iter().map(|id| text("zoogate.session.id", id.as_str())));
+                attributes.extend(view.subject.server.iter().flat_map(|address| peer("server", address)));
+                attributes.extend(view.subject.client.iter().flat_map(|address| peer("client", address)));
+                let (event, severity, body) = ("zoogate.incident", SeverityNumber::Warn, view.summary);
+                RecordParts { event, at: one.last_at, severity, body, attributes }
+            }
+            HistoryChange::Ensemble(event, _) => {
+                let body = EnsembleWording::new(self.telemetry.server_names()).sentence(event);
+                let mut attributes = vec![text("zoogate.change", event.change.label())];
+                attributes.extend(event.server.into_iter().flat_map(|one| peer("server", server(one))));
+                let severity = SeverityNumber::Info;
+                RecordParts { event: "zoogate.ensemble", at: event.at, severity, body, attributes }
+            }
+            HistoryChange::Risk(one) => {
+                let view = (self.views.risk)(&self.telemetry, one);
+                let mut attributes = vec![
+                    number("zoogate.risk.id", view.id),
+                    text("zoogate.risk.code", view.code.as_ref()),
+                    text("zoogate.risk.state", view.state.as_ref()),
+                    text("zoogate.session.id", view.session),
+                ];
+                attributes.extend(view.identity.map(|identity| text("zoogate.identity", identity)));
+                attributes.extend(view.server.server.iter().flat_map(|address| peer("server", address)));
+                attributes.extend(view.client.iter().flat_map(|address| peer("client", address)));
+                let at = one.until.unwrap_or(one.since);
+                let (event, severity) = ("zoogate.risk", SeverityNumber::Warn);
+                RecordParts { event, at, severity, body: view.summary, attributes }
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The thread that sends.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::collector_client::{CollectorClient, SendError};
+use super::exporter_error::ExporterError;
+use super::finding_records::FindingRecords;
+use super::metric_points::{self, PageMoment};
+use crate::config::OtlpSettings;
+use crate::history::{ChangeQueue, HistorySink, HistoryViews};
+use crate::observe::ProxyTelemetry;
+use crate::state::ChangeSink;
+
+/// Between two looks for findings to be sent.
+pub(crate) const FINDINGS_EVERY: Duration = Duration::from_secs(1);
+/// How often one request is tried before what it holds is dropped.
+pub(crate) const ATTEMPTS: u32 = 4;
+/// Pause before the second attempt; each further one is twice as long.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a stop waits for the last request.
+pub(crate) const STOPS_WITHIN: Duration = Duration::from_secs(3);
+
+/// An exporter that does not send yet.
+#[derive(Debug)]
+pub struct OtlpExporter {
+    settings: OtlpSettings,
+    queue: Arc<ChangeQueue>,
+}
+
+impl OtlpExporter {
+    /// For what is configured.
+    pub fn new(settings: &OtlpSettings) -> Self {
+        Self { settings: settings.clone(), queue: Arc::default() }
+    }
+
+    /// Who takes what is to be sent.
+    pub fn sink(&self) -> Box<dyn ChangeSink> {
+        Box::new(HistorySink::new("otlp", Arc::clone(&self.queue)))
+    }
+
+    /// Begins to send.
+    ///
+    /// # Errors
+    /// [`ExporterError::Thread`] when there is none to be had.
+    pub fn start(self, telemetry: Arc<ProxyTelemetry>, views: HistoryViews) -> Result<RunningExporter, ExporterError> {
+        let (stop, stopped) = channel();
+        let (ending, ended) = channel();
+        let started_nanos = telemetry.wall_clock().unix_millis(telemetry.started_at()).saturating_mul(1_000_000);
+        let thread = ExportThread {
+            client: CollectorClient::new(&self.settings.endpoint),
+            // A run of its own: counters begin anew with it.
+            instance: format!("{}-{started_nanos}", std::process::id()),
+            records: FindingRecords::new(Arc::clone(&telemetry), views),
+            telemetry,
+            settings: self.settings,
+            queue: self.queue,
+            stopped,
+            started_nanos,
+            failing: false,
+        };
+        let run = move || {
+            thread.run();
+            // Nobody waits any more where this fails.
+            let _ = ending.send(());
+        };
+        thread::Builder::new().name("otlp".to_owned()).spawn(run).map_err(ExporterError::Thread)?;
+        Ok(RunningExporter { stop, ended })
+    }
+}
+
+/// An exporter that sends. What waits is sent once more when this is dropped.
+#[derive(Debug)]
+pub struct RunningExporter {
+    stop: Sender<()>,
+    ended: Receiver<()>,
+}
+
+impl Drop for RunningExporter {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        if self.ended.recv_timeout(STOPS_WITHIN).is_err() {
+            tracing::warn!(waited = ?STOPS_WITHIN, "the collector did not take the last telemetry in time");
+        }
+    }
+}
+
+struct ExportThread {
+    client: CollectorClient,
+    instance: String,
+    records: FindingRecords,
+    telemetry: Arc<ProxyTelemetry>,
+    settings: OtlpSettings,
+    queue: Arc<ChangeQueue>,
+    stopped: Receiver<()>,
+    started_nanos: u64,
+    /// Whether the last request failed: only the first failure of a row is a line in the log.
+    failing: bool,
+}
+
+impl ExportThread {
+    fn run(mut self) {
+        let mut metrics_due = Instant::now();
+        let mut stops = false;
+        while !stops {
+            stops = self.pause(FINDINGS_EVERY);
+            self.send_findings(stops);
+            if stops || Instant::now() >= metrics_due {
+                metrics_due = Instant::now() + self.settings.interval;
+                self.send_metrics(stops);
+            }
+        }
+    }
+
+    /// Waits; whether it is to stop.
+    fn pause(&self, time: Duration) -> bool {
+        !matches!(self.stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout))
+    }
+
+    fn send_findings(&mut self, stops: bool) {
+        let taken = self.queue.take();
+        if taken.changes.is_empty() {
+            return;
+        }
+        let request = self.records.request(&self.instance, &taken.changes);
+        let count = taken.changes.len() as u64;
+        if !self.send("/v1/logs", &request, stops) {
+            self.telemetry.note_unsent(count);
+        }
+        self.queue.give_back(taken.room);
+    }
+
+    fn send_metrics(&mut self, stops: bool) {
+        let made_nanos =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+        let moment = PageMoment { started_nanos: self.started_nanos, made_nanos };
+        let request = metric_points::request(&self.instance, &self.telemetry.metrics(), moment);
+        // A page that is lost is made good by the next one: its numbers are sums.
+        self.send("/v1/metrics", &request, stops);
+    }
+
+    /// Sends a request, some times where that may help; whether it arrived.
+    fn send(&mut self, path: &str, request: &impl prost::Message, stops: bool) -> bool {
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            match self.client.send(path, request) {
+                Ok(()) => {
+                    if std::mem::take(&mut self.failing) {
+                        tracing::info!(endpoint = %self.settings.endpoint, "the collector takes telemetry again");
+                    }
+                    return true;
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        tracing::warn!(%error, "the collector does not take telemetry");
+                    }
+                    let again = matches!(error, SendError::Passing { .. }) && attempt < ATTEMPTS && !stops;
+                    if !again || self.pause(pause) {
+                        return false;
+                    }
+                    pause *= 2;
+                }
+            }
+        }
+        false
+    }
+}
