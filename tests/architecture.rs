@@ -34,7 +34,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
     ("api", &["config"]),
     ("history", &["api", "observe", "state", "diagnose", "config", "session", "text", "lock", "ids", "time"]),
     ("report", &["api", "text"]),
-    ("otlp", &["history", "api", "observe", "state", "diagnose", "config", "text", "time"]),
+    ("otlp", &["history", "api", "observe", "state", "diagnose", "config", "session", "text", "ids", "time"]),
     (
         "admin",
         &[

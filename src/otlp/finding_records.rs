@@ -7,9 +7,12 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs, SeverityNumber};
 
 use super::resource_identity::{number, peer, resource, scope, text};
-use crate::diagnose::IncidentReport;
+use crate::diagnose::risk::SessionRisk;
+use crate::diagnose::{EnsembleEvent, Incident, IncidentReport};
 use crate::history::{HistoryChange, HistoryViews};
+use crate::ids::ServerId;
 use crate::observe::{EnsembleWording, ProxyTelemetry};
+use crate::session::verdict::{EndReason, SessionMove, SessionMovedRefusal};
 use crate::text::one_line;
 use crate::time::Timestamp;
 
@@ -67,77 +70,89 @@ impl FindingRecords {
     }
 
     fn parts(&self, change: &HistoryChange) -> RecordParts {
-        let server = |server| self.telemetry.server_name(server);
         match change {
-            HistoryChange::Move(one) => {
-                let (from, to) = (server(one.from), server(one.to));
-                let reason = one.reason.map_or("pending", |reason| reason.label());
-                let mut attributes = vec![
-                    text("zoogate.session.id", one.session.to_string()),
-                    text("zoogate.move.from", from),
-                    text("zoogate.reason", reason),
-                    number("zoogate.move.gap_ms", one.gap.as_millis() as u64),
-                ];
-                attributes.extend(one.identity.map(|identity| text("zoogate.identity", identity.to_string())));
-                attributes.extend(peer("server", to));
-                attributes.extend(peer("client", &one.client.to_string()));
-                let body = format!("session {} moved from {from} to {to}: {reason}", one.session);
-                RecordParts { event: "zoogate.move", at: one.at, severity: SeverityNumber::Info, body, attributes }
-            }
-            HistoryChange::Refusal(one) => {
-                let why = self.telemetry.wording(one.server, one.at).sentence(&one.facts);
-                let mut attributes = vec![
-                    text("zoogate.session.id", one.session.to_string()),
-                    text("zoogate.evidence", one.evidence.label()),
-                    text("zoogate.confidence", one.confidence.label()),
-                ];
-                attributes.extend(one.identity.map(|identity| text("zoogate.identity", identity.to_string())));
-                attributes.extend(peer("server", server(one.server)));
-                attributes.extend(peer("client", &one.client.to_string()));
-                let body = format!("{} refused session {}: {why}", server(one.server), one.session);
-                let (event, severity) = ("zoogate.session_moved", SeverityNumber::Warn);
-                RecordParts { event, at: one.at, severity, body, attributes }
-            }
-            HistoryChange::Incident(one) => {
-                let report = IncidentReport { incident: (**one).clone(), seen_before: None };
-                let view = (self.views.incident)(&self.telemetry, &report);
-                let mut attributes = vec![
-                    number("zoogate.incident.id", view.id),
-                    text("zoogate.incident.state", if view.open { "open" } else { "closed" }),
-                    text("zoogate.cause", view.cause.code.as_ref()),
-                    text("zoogate.confidence", view.cause.confidence.as_ref()),
-                    text("zoogate.failed_first", view.first.as_ref()),
-                    number("zoogate.incident.sessions", view.impact.sessions.into()),
-                    number("zoogate.incident.unanswered", view.impact.unanswered.into()),
-                ];
-                attributes.extend(view.subject.session.iter().map(|id| text("zoogate.session.id", id.as_str())));
-                attributes.extend(view.subject.server.iter().flat_map(|address| peer("server", address)));
-                attributes.extend(view.subject.client.iter().flat_map(|address| peer("client", address)));
-                let (event, severity, body) = ("zoogate.incident", SeverityNumber::Warn, view.summary);
-                RecordParts { event, at: one.last_at, severity, body, attributes }
-            }
-            HistoryChange::Ensemble(event, _) => {
-                let body = EnsembleWording::new(self.telemetry.server_names()).sentence(event);
-                let mut attributes = vec![text("zoogate.change", event.change.label())];
-                attributes.extend(event.server.into_iter().flat_map(|one| peer("server", server(one))));
-                let severity = SeverityNumber::Info;
-                RecordParts { event: "zoogate.ensemble", at: event.at, severity, body, attributes }
-            }
-            HistoryChange::Risk(one) => {
-                let view = (self.views.risk)(&self.telemetry, one);
-                let mut attributes = vec![
-                    number("zoogate.risk.id", view.id),
-                    text("zoogate.risk.code", view.code.as_ref()),
-                    text("zoogate.risk.state", view.state.as_ref()),
-                    text("zoogate.session.id", view.session),
-                ];
-                attributes.extend(view.identity.map(|identity| text("zoogate.identity", identity)));
-                attributes.extend(view.server.server.iter().flat_map(|address| peer("server", address)));
-                attributes.extend(view.client.iter().flat_map(|address| peer("client", address)));
-                let at = one.until.unwrap_or(one.since);
-                let (event, severity) = ("zoogate.risk", SeverityNumber::Warn);
-                RecordParts { event, at, severity, body: view.summary, attributes }
-            }
+            HistoryChange::Move(one) => self.session_move(one),
+            HistoryChange::Refusal(one) => self.refusal(one),
+            HistoryChange::Incident(one) => self.incident(one),
+            HistoryChange::Ensemble(event, _) => self.ensemble(event),
+            HistoryChange::Risk(one) => self.risk(one),
         }
+    }
+
+    fn name(&self, server: ServerId) -> &str {
+        self.telemetry.server_name(server)
+    }
+
+    fn session_move(&self, one: &SessionMove) -> RecordParts {
+        let (from, to) = (self.name(one.from), self.name(one.to));
+        // The reason follows when it is decided, in a record of its own.
+        let reason = one.reason.map_or("pending", EndReason::label);
+        let mut attributes = vec![
+            text("zoogate.session.id", one.session.to_string()),
+            text("zoogate.move.from", from),
+            text("zoogate.reason", reason),
+            number("zoogate.move.gap_ms", one.gap.as_millis() as u64),
+        ];
+        attributes.extend(one.identity.map(|identity| text("zoogate.identity", identity.to_string())));
+        attributes.extend(peer("server", to));
+        attributes.extend(peer("client", &one.client.to_string()));
+        let body = format!("session {} moved from {from} to {to}: {reason}", one.session);
+        RecordParts { event: "zoogate.move", at: one.at, severity: SeverityNumber::Info, body, attributes }
+    }
+
+    fn refusal(&self, one: &SessionMovedRefusal) -> RecordParts {
+        let why = self.telemetry.wording(one.server, one.at).sentence(&one.facts);
+        let mut attributes = vec![
+            text("zoogate.session.id", one.session.to_string()),
+            text("zoogate.evidence", one.evidence.label()),
+            text("zoogate.confidence", one.confidence.label()),
+        ];
+        attributes.extend(one.identity.map(|identity| text("zoogate.identity", identity.to_string())));
+        attributes.extend(peer("server", self.name(one.server)));
+        attributes.extend(peer("client", &one.client.to_string()));
+        let body = format!("{} refused session {}: {why}", self.name(one.server), one.session);
+        let (event, severity) = ("zoogate.session_moved", SeverityNumber::Warn);
+        RecordParts { event, at: one.at, severity, body, attributes }
+    }
+
+    fn incident(&self, one: &Incident) -> RecordParts {
+        let report = IncidentReport { incident: one.clone(), seen_before: None };
+        let view = (self.views.incident)(&self.telemetry, &report);
+        let mut attributes = vec![
+            number("zoogate.incident.id", view.id),
+            text("zoogate.incident.state", if view.open { "open" } else { "closed" }),
+            text("zoogate.cause", view.cause.code.as_ref()),
+            text("zoogate.confidence", view.cause.confidence.as_ref()),
+            text("zoogate.failed_first", view.first.as_ref()),
+            number("zoogate.incident.sessions", view.impact.sessions.into()),
+            number("zoogate.incident.unanswered", view.impact.unanswered.into()),
+        ];
+        attributes.extend(view.subject.session.iter().map(|id| text("zoogate.session.id", id.as_str())));
+        attributes.extend(view.subject.server.iter().flat_map(|address| peer("server", address)));
+        attributes.extend(view.subject.client.iter().flat_map(|address| peer("client", address)));
+        let (event, severity, body) = ("zoogate.incident", SeverityNumber::Warn, view.summary);
+        RecordParts { event, at: one.last_at, severity, body, attributes }
+    }
+
+    fn ensemble(&self, event: &EnsembleEvent) -> RecordParts {
+        let body = EnsembleWording::new(self.telemetry.server_names()).sentence(event);
+        let mut attributes = vec![text("zoogate.change", event.change.label())];
+        attributes.extend(event.server.into_iter().flat_map(|one| peer("server", self.name(one))));
+        RecordParts { event: "zoogate.ensemble", at: event.at, severity: SeverityNumber::Info, body, attributes }
+    }
+
+    fn risk(&self, one: &SessionRisk) -> RecordParts {
+        let view = (self.views.risk)(&self.telemetry, one);
+        let mut attributes = vec![
+            number("zoogate.risk.id", view.id),
+            text("zoogate.risk.code", view.code.as_ref()),
+            text("zoogate.risk.state", view.state.as_ref()),
+            text("zoogate.session.id", view.session),
+        ];
+        attributes.extend(view.identity.map(|identity| text("zoogate.identity", identity)));
+        attributes.extend(view.server.server.iter().flat_map(|address| peer("server", address)));
+        attributes.extend(view.client.iter().flat_map(|address| peer("client", address)));
+        let (event, severity) = ("zoogate.risk", SeverityNumber::Warn);
+        RecordParts { event, at: one.until.unwrap_or(one.since), severity, body: view.summary, attributes }
     }
 }

@@ -106,7 +106,7 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<ReceivedTelemetry>>, statu
             match lines.split(' ').nth(1) {
                 _ if status != 200 => kept.refused += 1,
                 Some("/v1/metrics") => {
-                    kept.metrics.push(ExportMetricsServiceRequest::decode(&body[..]).expect("metrics"))
+                    kept.metrics.push(ExportMetricsServiceRequest::decode(&body[..]).expect("metrics"));
                 }
                 Some("/v1/logs") => kept.logs.push(ExportLogsServiceRequest::decode(&body[..]).expect("logs")),
                 other => panic!("no signal has {other:?}"),
