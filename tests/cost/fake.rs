@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
-use zoogate::wire::{ErrorCode, JuteWriter};
+use zoogate::wire::{ErrorCode, JuteWriter, OpCode};
 
 /// What a prober is told.
 const SRVR: &[u8] = b"Zookeeper version: 3.9.3-fake, built on now\nZxid: 0x7\nMode: standalone\nNode count: 5\n";
@@ -39,6 +39,9 @@ fn serve(mut stream: TcpStream, session: i64) -> io::Result<()> {
         let request = read_frame(&mut stream)?;
         let xid = request.first_chunk().map_or(0, |xid| i32::from_be_bytes(*xid));
         stream.write_all(&JuteWriter::new().reply(xid, 8, ErrorCode::OK).end().into_bytes())?;
+        if request.get(4..8) == Some(&OpCode::CLOSE_SESSION.0.to_be_bytes()) {
+            return Ok(());
+        }
     }
 }
 

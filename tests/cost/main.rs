@@ -2,6 +2,7 @@
 //! instructions as valgrind counts them.
 
 mod fake;
+mod known;
 mod operations;
 #[path = "../real/support/ports.rs"]
 mod ports;

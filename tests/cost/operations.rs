@@ -54,8 +54,9 @@ fn an_operation_takes_few_instructions() {
 /// Instructions of a whole run of `rounds` rounds, start and end included.
 fn instructions(rounds: u64, depth: u64) -> u64 {
     let program = std::env::current_exe().expect("the path of this test");
-    let mut command = Tool::Instructions.command(program.as_ref());
+    let counts = tempfile::NamedTempFile::new().expect("a file for the counts");
+    let mut command = Tool::Instructions.command(counts.path(), program.as_ref());
     command.args(["--exact", "operations::rounds_under_valgrind", "--test-threads=1"]);
     let output = command.env(ROUNDS, rounds.to_string()).env(DEPTH, depth.to_string()).output().expect("run valgrind");
-    Tool::Instructions.count(&output)
+    Tool::Instructions.count(&output, counts.path())
 }

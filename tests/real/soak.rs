@@ -24,8 +24,9 @@ const PER_SESSION: u64 = 8;
 const FLAT: u64 = 6 << 10;
 /// KiB of log that a minute may bring.
 const LOG_KIB_A_MINUTE: u64 = 200;
-/// Clients whose latency is watched through zoogate, and as many without it.
-const BYSTANDERS: usize = 3;
+/// Servers. The latency of a client of each is watched through zoogate, and of another one without it: a busy leader
+/// makes its own clients wait, whichever way they come.
+const SERVERS: usize = 3;
 
 /// What the hostile ones have done, to be compared with what was counted.
 #[derive(Default)]
@@ -40,8 +41,8 @@ struct Stage {
     ensemble: Ensemble,
     stop: AtomicBool,
     deeds: Deeds,
-    through: Seen,
-    direct: Seen,
+    through: [Seen; SERVERS],
+    direct: [Seen; SERVERS],
 }
 
 /// What bystanders have seen.
@@ -195,11 +196,10 @@ impl Stage {
             let lost = seen.lost.load(Ordering::Relaxed);
             format!("{} reads, p50 {:?}, p99 {:?}, {lost} connections lost", all.len(), quantile(50), quantile(99))
         };
-        println!(
-            "{number}/{of}: {resident} KiB; through zoogate {}; direct {}",
-            line(&self.through),
-            line(&self.direct)
-        );
+        println!("{number}/{of}: {resident} KiB");
+        for (server, (through, direct)) in self.through.iter().zip(&self.direct).enumerate() {
+            println!("  server {server}: through zoogate {}; direct {}", line(through), line(direct));
+        }
         resident
     }
 }
@@ -210,7 +210,7 @@ fn everything_hostile_at_once() {
     let minutes = std::env::var("ZOOGATE_MINUTES").ok().and_then(|text| text.parse::<f64>().ok()).unwrap_or(10.0);
     // Requests of 1 MB without end and half-made sessions by the ten thousand fill the heap of a small server within
     // twenty minutes, and then nobody is served, directly or not.
-    let ensemble = Ensemble::of([Version::V3_9_3; 3]).property("-Xmx1g").start();
+    let ensemble = Ensemble::of([Version::V3_9_3; SERVERS]).property("-Xmx1g").start();
     let room = SESSIONS.to_string();
     let gate = Gate::start_with(&ensemble, &["--ledger-sessions", &room, "--connections-per-address", "2000"]);
     let mut maker = Client::create_session(ensemble.address(0));
@@ -227,13 +227,13 @@ fn everything_hostile_at_once() {
         session
     };
     let (stop, deeds) = (AtomicBool::new(false), Deeds::default());
-    let stage = Stage { gate, ensemble, stop, deeds, through: Seen::default(), direct: Seen::default() };
+    let stage = Stage { gate, ensemble, stop, deeds, through: Default::default(), direct: Default::default() };
     let parts = 20;
     let resident: Vec<u64> = thread::scope(|scope| {
         let stage = &stage;
-        for _ in 0..BYSTANDERS {
-            scope.spawn(|| stage.bystand(stage.gate.pooled(), &stage.through));
-            scope.spawn(|| stage.bystand(stage.ensemble.address(0), &stage.direct));
+        for server in 0..SERVERS {
+            scope.spawn(move || stage.bystand(stage.gate.mirror(server), &stage.through[server]));
+            scope.spawn(move || stage.bystand(stage.ensemble.address(server), &stage.direct[server]));
         }
         for hostile in [
             Stage::forge,

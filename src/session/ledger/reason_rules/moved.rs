@@ -11,7 +11,7 @@ use crate::session::connection_end::{CloseKind, ConnectionCloser, UnansweredRequ
 use crate::session::event::MovedCodeLocation;
 use crate::session::fact::{EndOffset, EnsembleFact, Fact, MoveFact, ProxyFact, SessionFact};
 use crate::session::ledger::attachment::{Attachment, ClaimOutcome};
-use crate::session::ledger::burst_cause::BurstOutcome;
+use crate::session::ledger::burst_cause::{BurstOutcome, StillServing};
 use crate::session::ledger::disconnect_burst::CROWD;
 use crate::session::ledger::ensemble_state::EnsembleState;
 use crate::session::ledger::session_record::SessionRecord;
@@ -96,6 +96,11 @@ pub(super) fn by_other_claim(input: RuleInput<'_>, outcome: BurstOutcome) -> Opt
     if !is_checked(input) {
         return None;
     }
+    // A server that left while zoogate stood still, and is back, looks as if it had stayed.
+    let stood = matches!(outcome.shown_by, StillServing::Stood(_) | StillServing::Others(_));
+    if !stood && is_behind_own_pause(input) {
+        return None;
+    }
     // Without another claim nothing can have taken the session; that a server closed is then no evidence of it.
     let claims = rival_claims(input.session?, &own(close), close.ended_at, input.ensemble);
     let first = claims.first()?;
@@ -128,13 +133,7 @@ pub(super) fn inferred(input: RuleInput<'_>, next: &Attachment, outcome: BurstOu
     if !is_checked(input) || close.end.closer != ConnectionCloser::Server(CloseKind::Fin) || outcome.ended >= CROWD {
         return None;
     }
-    let asked_at = close.head().map_or(close.end.client_heard_at, |head| head.sent_at);
-    let unseen = |pause: OwnPause| {
-        let found = pause.to <= close.ended_at && close.ended_at.since(pause.to) <= TOGETHER;
-        found && pause.to > asked_at && pause.lasted() > TOGETHER
-    };
-    if input.own_pauses.last_before(close.ended_at).is_some_and(unseen) {
-        // What befell the server after it was asked, while zoogate stood still, was not seen.
+    if is_behind_own_pause(input) {
         return None;
     }
     let mut facts = vec![MoveFact::ClosedUnanswered {}.into(), input.in_flight(), came_back(next, close.ended_at)];
@@ -148,6 +147,18 @@ pub(super) fn inferred(input: RuleInput<'_>, next: &Attachment, outcome: BurstOu
     }
     let refusal = RefusalEvidence { evidence: Evidence::Inferred, claimed_by: None };
     Some(Explanation::moved(refusal, confidence, facts))
+}
+
+/// Whether zoogate stood still after the server was asked and until just before its close was found: what befell the
+/// server meanwhile was not seen.
+fn is_behind_own_pause(input: RuleInput<'_>) -> bool {
+    let close = input.close;
+    let asked_at = close.head().map_or(close.end.client_heard_at, |head| head.sent_at);
+    let unseen = |pause: OwnPause| {
+        let found = pause.to <= close.ended_at && close.ended_at.since(pause.to) <= TOGETHER;
+        found && pause.to > asked_at && pause.lasted() > TOGETHER
+    };
+    input.own_pauses.last_before(close.ended_at).is_some_and(unseen)
 }
 
 /// Whether the head of line is something at which this server would find out that the session has moved.
