@@ -60,6 +60,7 @@ impl OtlpExporter {
             stopped,
             started_nanos,
             failing: false,
+            stops: false,
         };
         let run = move || {
             thread.run();
@@ -98,51 +99,53 @@ struct ExportThread {
     started_nanos: u64,
     /// Whether the last request failed: only the first failure of a row is a line in the log.
     failing: bool,
+    /// Whether it is to stop: what waits is then sent once more and not again.
+    stops: bool,
 }
 
 impl ExportThread {
     fn run(mut self) {
         let mut metrics_due = Instant::now();
-        let mut stops = false;
-        while !stops {
-            stops = self.pause(FINDINGS_EVERY);
-            self.send_findings(stops);
-            if stops || Instant::now() >= metrics_due {
+        while !self.stops {
+            self.pause(FINDINGS_EVERY);
+            self.send_findings();
+            if self.stops || Instant::now() >= metrics_due {
                 metrics_due = Instant::now() + self.settings.interval;
-                self.send_metrics(stops);
+                self.send_metrics();
             }
         }
     }
 
-    /// Waits; whether it is to stop.
-    fn pause(&self, time: Duration) -> bool {
-        !matches!(self.stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout))
+    /// Waits, until it is to stop at most.
+    fn pause(&mut self, time: Duration) {
+        // It is said once, and may come between two attempts.
+        self.stops |= !matches!(self.stopped.recv_timeout(time), Err(RecvTimeoutError::Timeout));
     }
 
-    fn send_findings(&mut self, stops: bool) {
+    fn send_findings(&mut self) {
         let taken = self.queue.take();
         if taken.changes.is_empty() {
             return;
         }
         let request = self.records.request(&self.instance, &taken.changes);
         let count = taken.changes.len() as u64;
-        if !self.send("/v1/logs", &request, stops) {
+        if !self.send("/v1/logs", &request) {
             self.telemetry.note_unsent(count);
         }
         self.queue.give_back(taken.room);
     }
 
-    fn send_metrics(&mut self, stops: bool) {
+    fn send_metrics(&mut self) {
         let made_nanos =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
         let moment = PageMoment { started_nanos: self.started_nanos, made_nanos };
         let request = metric_points::request(&self.instance, &self.telemetry.metrics(), moment);
         // A page that is lost is made good by the next one: its numbers are sums.
-        self.send("/v1/metrics", &request, stops);
+        self.send("/v1/metrics", &request);
     }
 
     /// Sends a request, some times where that may help; whether it arrived.
-    fn send(&mut self, path: &str, request: &impl prost::Message, stops: bool) -> bool {
+    fn send(&mut self, path: &str, request: &impl prost::Message) -> bool {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
             match self.client.send(path, request) {
@@ -156,10 +159,10 @@ impl ExportThread {
                     if !std::mem::replace(&mut self.failing, true) {
                         tracing::warn!(%error, "the collector does not take telemetry");
                     }
-                    let again = matches!(error, SendError::Passing { .. }) && attempt < ATTEMPTS && !stops;
-                    if !again || self.pause(pause) {
+                    if !matches!(error, SendError::Passing { .. }) || attempt == ATTEMPTS || self.stops {
                         return false;
                     }
+                    self.pause(pause);
                     pause *= 2;
                 }
             }
