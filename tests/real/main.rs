@@ -4,6 +4,7 @@
 
 mod causes;
 mod clients;
+mod collector;
 mod direct;
 mod doctor;
 mod golden;
