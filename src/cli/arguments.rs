@@ -268,7 +268,7 @@ Examples:
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
-  zoogate report --since 30m > report.md
+  zoogate report --since 30m --out report.md
   zoogate report --incident 3 --out incident-3.md";
 
 const ASKING: &str = "Asks a running zoogate through its admin address.";
