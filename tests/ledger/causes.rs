@@ -474,6 +474,20 @@ fn a_timeout_is_too_short_for_pauses_that_make_clients_give_up_again_and_again()
 }
 
 #[test]
+fn a_server_that_served_on_through_an_election_and_fell_out_later_was_parted() {
+    let mut story = Story::diagnosed();
+    story.elect(LEADER);
+    story.look_around();
+    let (_, link) = story.create(B);
+    pass(&mut story, 6);
+    story.set(B, ServerHealth::NotServing);
+    story.fin(link);
+    story.look_around();
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::ServerParted));
+}
+
+#[test]
 fn a_reset_at_a_server_that_serves_on_is_the_path() {
     let mut story = Story::diagnosed();
     let (_, stays) = story.create(B);

@@ -121,6 +121,10 @@ pub(super) fn changed(case: EndCase<'_>) -> Option<Diagnosed> {
         return None;
     }
     let at = case.watch.leader_change_around(case.ended.ended_at, ELECTION)?.at;
+    // A server that served on through a change, and fell out later, did not do so because of it.
+    if case.trouble_of(case.ended.server).is_some_and(|own| own.from > at.after(AROUND)) {
+        return None;
+    }
     let found = Diagnosed::new(CauseCode::LeaderLost, at.min(case.ended.ended_at), Confidence::Likely, facts)
         .or_else_may_be(&[CauseCode::LeaderStopped, CauseCode::LeaderFrozen, CauseCode::LeaderUnreachable])
         .capped(Confidence::Likely, CapReason::AlternativeRemains);
