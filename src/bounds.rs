@@ -325,9 +325,12 @@ bounds! {
     "outages of clients by which timeouts are measured" [kept: count risk_book::OUTAGES_KEPT]
         "the newest {kept}",
         "`timeout_advice` of `/api/sessions/ID`";
-    "registrations that met a node and wait for its owner" [waiting: count risk_state::REGISTRATIONS]
-        "the newest {waiting}",
+    "registrations that met a node and wait for its owner" [waiting: count risk_state::REGISTRATIONS, waits: time risk_state::REGISTRATION_WAITS]
+        "the newest {waiting}, for {waits}",
         "";
+    "names that two sessions seem to have" [doubles: count risk_state::SUSPECTS]
+        "the newest {doubles}, until the other session is heard again",
+        "`/api/risks`";
     "one direction stays open after the other has ended" [linger: time relay::LINGER]
         "{linger} without a byte",
         "`zoogate_connection_ends_total`";

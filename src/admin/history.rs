@@ -1,7 +1,6 @@
 //! `/api/history`: what the state directory has, a piece at a time.
 
 use std::ops::ControlFlow;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,13 +12,14 @@ use super::query::QueryParams;
 use super::streamed_list::{PIECE_BYTES, row_text};
 use crate::api::HistoryParameters;
 use crate::history::{HistoryFilter, HistoryReader};
+use crate::observe::WallClock;
 use crate::text;
 
 pub(super) async fn history(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<HistoryParameters>,
 ) -> Result<Response, ApiError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+    let now = WallClock::unix_now();
     let wrong = |reason| ApiError::bad_request("the history cannot be asked for that", reason);
     let filter = HistoryFilter::of(&query, now).map_err(wrong)?;
     let asked = filter.clone();

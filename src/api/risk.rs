@@ -56,7 +56,8 @@ pub struct RiskView {
     /// When it went out; null while it stands.
     #[serde(flatten)]
     pub until: UntilTime,
-    /// `open`; `passed` when nothing was lost; `lost` when the connection or the session was.
+    /// `open`; `passed` when nothing was lost; `lost` when the connection or the session
+    /// was; `unknown` when its session was not seen again.
     pub state: ApiWord,
     /// The session.
     pub session: String,

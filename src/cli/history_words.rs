@@ -1,8 +1,7 @@
 //! Words of the history on the command line.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::history::{HistoryKind, parse_moment};
+use crate::observe::WallClock;
 
 /// What there is.
 pub(super) fn kinds() -> Vec<&'static str> {
@@ -16,5 +15,5 @@ pub(super) fn moment(text: &str) -> Result<String, String> {
 
 /// Milliseconds since 1970.
 pub(super) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+    WallClock::unix_now()
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::time::SystemTime;
 
 use anyhow::{Context as _, bail};
 use ureq::http::StatusCode;
@@ -27,7 +26,7 @@ const AROUND_MS: u64 = 120_000;
 pub(super) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     let admin = options.at.admin.as_str();
     let client = AdminClient::new(admin);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+    let now = WallClock::unix_now();
     let Some((window, incident)) = window(&client, options, now)? else { return Ok(CommandOutcome::Negative) };
     let mut missing = Vec::new();
     let mut facts = ReportFacts {

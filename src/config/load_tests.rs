@@ -105,6 +105,8 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_STATE_DIR", "/var/lib/z"),
         ("ZOOGATE_STATE_KEEP", "7d"),
         ("ZOOGATE_STATE_MAX_SIZE", "64MiB"),
+        ("ZOOGATE_OTLP_ENDPOINT", "http://127.0.0.1:4318/"),
+        ("ZOOGATE_OTLP_INTERVAL", "15s"),
         ("ZOOGATE_LOG_FORMAT", "json"),
         ("ZOOGATE_LOG_LEVEL", "error"),
     ];
@@ -130,6 +132,8 @@ fn every_key_has_a_variable_that_works() {
     let state = settings.state.unwrap();
     assert_eq!((state.dir.to_str(), state.max_size), (Some("/var/lib/z"), 64 << 20));
     assert_eq!(state.keep, Duration::from_hours(7 * 24));
+    let otlp = settings.otlp.unwrap();
+    assert_eq!((otlp.endpoint.as_str(), otlp.interval), ("http://127.0.0.1:4318", Duration::from_secs(15)));
 }
 
 #[test]

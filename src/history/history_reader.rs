@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
@@ -242,7 +242,7 @@ fn open(path: &Path, by: Option<Instant>, is_settled: bool) -> rusqlite::Result<
 
 /// Now, in milliseconds since 1970.
 fn unix_millis() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+    WallClock::unix_now()
 }
 
 /// A letter of a path as it stands in a URI.

@@ -1,7 +1,7 @@
 //! The thread that writes the history: what waits, twice a second, in one transaction for each file.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::change_queue::{ChangeQueue, TakenRoom};
 use super::history_error::{FailureKind, HistoryError};
@@ -11,6 +11,7 @@ use super::latency_hours::LatencyHours;
 use super::later_rows::LaterRows;
 use super::row_maker::RowMaker;
 use super::week_files::WeekFiles;
+use crate::observe::WallClock;
 use crate::text::one_line;
 
 /// Between two transactions: what is lost when the process is killed.
@@ -44,7 +45,7 @@ pub(super) struct HistoryWriter {
 
 /// Milliseconds since 1970, by which files are chosen and age is counted.
 fn unix_millis() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
+    WallClock::unix_now()
 }
 
 impl HistoryWriter {

@@ -28,6 +28,11 @@ pub struct WallClock {
 }
 
 impl WallClock {
+    /// The date now, in milliseconds since 1970; 0 for a date before.
+    pub fn unix_now() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    }
+
     /// The calendar of a driver for which it is `now`.
     pub fn start(now: Timestamp) -> Self {
         Self::at(now, SystemTime::now())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::collector_client::{CollectorClient, SendError};
 use super::exporter_error::ExporterError;
@@ -11,13 +11,15 @@ use super::finding_records::FindingRecords;
 use super::metric_points::{self, PageMoment};
 use crate::config::OtlpSettings;
 use crate::history::{ChangeQueue, HistorySink, HistoryViews};
-use crate::observe::ProxyTelemetry;
+use crate::observe::{ProxyTelemetry, WallClock};
 use crate::state::ChangeSink;
 
 /// Between two looks for findings to be sent.
 pub(crate) const FINDINGS_EVERY: Duration = Duration::from_secs(1);
 /// How often one request is tried before what it holds is dropped.
 pub(crate) const ATTEMPTS: u32 = 4;
+/// Records of one request: collectors bound what they take at once.
+pub(crate) const RECORDS_AT_ONCE: usize = 1_000;
 /// Pause before the second attempt; each further one is twice as long.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a stop waits for the last request.
@@ -114,6 +116,8 @@ impl ExportThread {
                 self.send_metrics();
             }
         }
+        // What came while the last page of metrics was sent.
+        self.send_findings();
     }
 
     /// Waits, until it is to stop at most.
@@ -127,17 +131,17 @@ impl ExportThread {
         if taken.changes.is_empty() {
             return;
         }
-        let request = self.records.request(&self.instance, &taken.changes);
-        let count = taken.changes.len() as u64;
-        if !self.send("/v1/logs", &request) {
-            self.telemetry.note_unsent(count);
+        for some in taken.changes.chunks(RECORDS_AT_ONCE) {
+            let request = self.records.request(&self.instance, some);
+            if !self.send("/v1/logs", &request) {
+                self.telemetry.note_unsent(some.len() as u64);
+            }
         }
         self.queue.give_back(taken.room);
     }
 
     fn send_metrics(&mut self) {
-        let made_nanos =
-            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64);
+        let made_nanos = WallClock::unix_now().saturating_mul(1_000_000);
         let moment = PageMoment { started_nanos: self.started_nanos, made_nanos };
         let request = metric_points::request(&self.instance, &self.telemetry.metrics(), moment);
         // A page that is lost is made good by the next one: its numbers are sums.

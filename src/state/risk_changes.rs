@@ -1,22 +1,26 @@
 //! What is looked up and told of risks. Where sessions are looked up, the ledger's lock is taken inside the book's, never
 //! the other way round.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
+
 use super::TrafficState;
 use super::change_stream::StateChange;
-use super::risk_state::{LateConnection, NodeMeeting};
-use crate::diagnose::risk::node_owner::judge;
+use super::risk_state::{LateConnection, NodeMeeting, SuspectedDouble};
+use crate::diagnose::risk::node_owner::{is_registration, judge};
 use crate::diagnose::risk::{
-    AwayState, MetNode, NodeOwner, OwnerState, RiskBook, RiskDetail, RiskSubject, SessionRisk,
+    AwayState, MetNode, NodeOwner, OwnerState, RiskBook, RiskCode, RiskDetail, RiskSubject, SessionRisk,
 };
-use crate::ids::{ConnectionId, SessionId};
+use crate::ids::SessionId;
 use crate::lock::lock;
 use crate::session::identity::HolderIdentity;
-use crate::session::ledger::{SessionLedger, SessionRecord, SessionState};
+use crate::session::ledger::{SessionEnd, SessionLedger, SessionRecord, SessionState};
 use crate::session::short_path::ShortPath;
 use crate::time::Timestamp;
+use crate::wire::handshake::PasswordCheck;
 
 /// A session's end and holder, as the risks show them.
 fn subject(ledger: &SessionLedger, session: SessionId) -> RiskSubject {
@@ -33,8 +37,22 @@ fn away_state(ledger: &SessionLedger, session: SessionId) -> AwayState {
     match ledger.session(session).map(SessionRecord::state) {
         Some(SessionState::Live) => AwayState::Back,
         Some(SessionState::Pending { .. }) => AwayState::Away,
-        Some(SessionState::Ended { .. }) | None => AwayState::Over,
+        Some(SessionState::Ended { how: SessionEnd::Closed | SessionEnd::Replaced, .. }) => AwayState::Left,
+        Some(SessionState::Ended { how: SessionEnd::Expired, .. }) => AwayState::Expired,
+        // It went another way, or was let go of for want of room.
+        Some(SessionState::Ended { how: SessionEnd::Lapsed, .. }) | None => AwayState::Unknown,
     }
+}
+
+fn is_over(ledger: &SessionLedger, session: SessionId) -> bool {
+    !matches!(away_state(ledger, session), AwayState::Away | AwayState::Back)
+}
+
+/// When a session began; None where zoogate did not see that.
+fn began_at(record: &SessionRecord) -> Option<Timestamp> {
+    let first = record.attachments().next().filter(|_| record.forgotten() == 0)?;
+    // Only who asks for a new session needs no password.
+    first.claim.attached_at().filter(|_| first.claim.password == PasswordCheck::NotNeeded)
 }
 
 /// What is known of a node's owner; `silent` is how long its client has been.
@@ -54,36 +72,84 @@ fn owner(ledger: &SessionLedger, session: SessionId, silent: Option<Duration>) -
 }
 
 impl TrafficState {
-    /// Takes the connections that are late now, and looks at everything else that is at risk. `is_open` tells of a
-    /// connection that was late whether it is open still.
+    /// Takes the connections that are late now, and looks at everything else that is at risk. `heard_at` tells when a
+    /// session's client was heard last.
     pub fn look_at_risks(
         &self,
         now: Timestamp,
         late: &[LateConnection],
-        is_open: impl Fn(SessionId, ConnectionId) -> bool,
+        heard_at: impl Fn(SessionId) -> Option<Timestamp>,
     ) {
         self.risks().looked_at.store(now.0, Ordering::Relaxed);
+        // Both are made before anything is locked: in a storm they are long.
+        let keys: HashSet<_, RandomState> = late.iter().map(|one| (one.code, one.session)).collect();
+        let suspects = self.take_suspects(now, heard_at);
         let changes = {
             let mut book = lock(&self.risks().book);
             // Four times a second for as long as zoogate runs: without anything at risk the ledger is left alone.
-            if late.is_empty() && !book.is_waiting() {
+            if late.is_empty() && suspects.is_empty() && !book.is_waiting() {
                 return;
             }
-            for (key, connection) in book.late_connections() {
-                if !late.iter().any(|one| (one.code, one.session) == key) {
-                    book.settle_late(now, key, !is_open(key.1, connection));
+            let ledger = self.ledger();
+            for (key, _) in book.late_connections() {
+                if !keys.contains(&key) {
+                    book.settle_late(now, key, away_state(&ledger, key.1));
                 }
             }
-            let ledger = self.ledger();
-            for one in late {
+            let (known, new): (Vec<&LateConnection>, Vec<&LateConnection>) =
+                late.iter().partition(|one| book.is_open((one.code, one.session)));
+            for one in known.into_iter().chain(new.into_iter().take(book.room())) {
                 let whose = || subject(&ledger, one.session);
                 book.late(now, one.code, one.connection, one.budget, whose, one.session);
             }
+            book.end_look(late.len() as u64);
+            for (double, code, expires_at) in suspects {
+                let detail = RiskDetail::Node { path: double.path, owner: Some(double.owner), expires_at };
+                book.met(now, code, double.session, detail, || subject(&ledger, double.session));
+            }
             book.look_at_away(now, |session| away_state(&ledger, session), |session| subject(&ledger, session));
-            book.look_at_nodes(now, |session| away_state(&ledger, session) == AwayState::Over);
+            book.look_at_nodes(now, |session| is_over(&ledger, session));
             book.take_changes()
         };
         self.tell_risks(&changes);
+    }
+
+    /// Names that two sessions seemed to have and of which it is known by now: the other one was heard again, or has lost
+    /// its connection. Those of which nothing can come any more are forgotten.
+    fn take_suspects(
+        &self,
+        now: Timestamp,
+        heard_at: impl Fn(SessionId) -> Option<Timestamp>,
+    ) -> Vec<(SuspectedDouble, RiskCode, Option<Timestamp>)> {
+        let mut known = Vec::new();
+        let mut suspects = lock(&self.risks().suspects);
+        if suspects.is_empty() {
+            return known;
+        }
+        let heard: Vec<bool> =
+            suspects.iter().map(|one| heard_at(one.owner).is_some_and(|heard_at| heard_at > one.at)).collect();
+        let ledger = self.ledger();
+        let mut heard = heard.into_iter();
+        suspects.retain(|one| {
+            let is_heard = heard.next().unwrap_or_default();
+            if is_over(&ledger, one.session) {
+                return false;
+            }
+            match owner(&ledger, one.owner, None).state {
+                OwnerState::Alive { .. } if is_heard => {
+                    known.push((one.clone(), RiskCode::DuplicateIdentity, None));
+                    false
+                }
+                // A client that lives is heard every third of its timeout.
+                OwnerState::Alive { timeout, .. } => now.since(one.at) <= timeout,
+                OwnerState::Away { expires_at, .. } => {
+                    known.push((one.clone(), RiskCode::OrphanEphemeral, Some(expires_at)));
+                    false
+                }
+                OwnerState::Over | OwnerState::Unknown => false,
+            }
+        });
+        known
     }
 
     /// A client met a node that may be an older session's of its own. `silent` tells how long a session's client has
@@ -96,6 +162,8 @@ impl TrafficState {
         silent: impl Fn(SessionId) -> Option<Duration>,
     ) {
         let (names, owned_by) = match meeting {
+            // Who loses the race for a lock or an election has lost nothing.
+            NodeMeeting::Registered(names) if !is_registration(&names) => return,
             NodeMeeting::Registered(names) => (Some(names), self.ledger().holder(&names)),
             NodeMeeting::Read { owner, .. } if owner == session => return,
             NodeMeeting::Read { path, owner } => (HolderIdentity::of_ephemeral(path), Some(owner)),
@@ -103,17 +171,16 @@ impl TrafficState {
         let Some(names) = names else { return };
         let Some(owned_by) = owned_by.filter(|owner| *owner != session) else {
             // Clients that meet such a node read it next (Kafka does), and the answer names its owner.
-            return self.risks().await_owner(session, names);
+            return self.risks().await_owner(now, session, names);
         };
-        let registers = matches!(meeting, NodeMeeting::Registered(_)) || self.risks().registers(session, &names);
+        let registers = matches!(meeting, NodeMeeting::Registered(_)) || self.risks().registers(now, session, &names);
         // Asked before the ledger is locked: the meters have locks of their own.
         let silent = silent(owned_by);
         let (found, whose) = {
             let ledger = self.ledger();
             let Some(record) = ledger.session(session) else { return };
-            let given_at = record.current().and_then(|one| one.claim.attached_at());
-            let (Some(client), Some(given_at)) = (record.client(), given_at) else { return };
-            let met = MetNode { session, client, given_at, names: &names, registers };
+            let Some(client) = record.client() else { return };
+            let met = MetNode { session, client, began_at: began_at(record), names: &names, registers };
             (judge(&met, &owner(&ledger, owned_by, silent), now), subject(&ledger, session))
         };
         let Some((code, expires_at)) = found else { return };
@@ -121,6 +188,10 @@ impl TrafficState {
             NodeMeeting::Read { path, .. } => ShortPath::new(path),
             NodeMeeting::Registered(_) => names.node(),
         });
+        if code == RiskCode::DuplicateIdentity {
+            // A host that died without a word has its connection still: the other one is to be heard first.
+            return self.risks().suspect(SuspectedDouble { session, owner: owned_by, at: now, path });
+        }
         let detail = RiskDetail::Node { path, owner: Some(owned_by), expires_at };
         let changes = {
             let mut book = lock(&self.risks().book);

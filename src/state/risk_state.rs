@@ -2,18 +2,44 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use crate::diagnose::risk::{AwaySession, HeartbeatBudget, RiskBook, RiskCode};
 use crate::ids::{ConnectionId, SessionId};
 use crate::lock::lock;
 use crate::session::identity::HolderIdentity;
+use crate::session::short_path::ShortPath;
 use crate::session::transition::LedgerFinding;
+use crate::time::Timestamp;
 
 /// Registrations that met a node whose owner is not known yet, the newest.
 pub(crate) const REGISTRATIONS: usize = 64;
 
-/// A session and the node that it wanted to register, by whom it tells of.
-type MetRegistration = (SessionId, Box<HolderIdentity>);
+/// How long a registration waits for its node's owner: a client reads it at once.
+pub(crate) const REGISTRATION_WAITS: Duration = Duration::from_mins(1);
+/// Names that two sessions seem to have, until the other one is heard again.
+pub(crate) const SUSPECTS: usize = 64;
+
+/// A registration that met a node whose owner is not known yet.
+#[derive(Debug)]
+struct MetRegistration {
+    session: SessionId,
+    names: Box<HolderIdentity>,
+    at: Timestamp,
+}
+
+/// A name that two sessions seem to have: the other one's connection stands, and its client may be dead all the same.
+#[derive(Clone, Debug)]
+pub(super) struct SuspectedDouble {
+    /// The session that met the node.
+    pub(super) session: SessionId,
+    /// The one that has it.
+    pub(super) owner: SessionId,
+    /// When they met.
+    pub(super) at: Timestamp,
+    /// The node.
+    pub(super) path: Box<ShortPath>,
+}
 
 /// Risks, and registrations that wait for their node's owner.
 #[derive(Debug, Default)]
@@ -21,6 +47,8 @@ pub(super) struct RiskState {
     pub(super) book: Mutex<RiskBook>,
     /// `len() <= REGISTRATIONS`
     registrations: Mutex<Vec<MetRegistration>>,
+    /// `len() <= SUSPECTS`
+    pub(super) suspects: Mutex<Vec<SuspectedDouble>>,
     /// When the risks were looked at last, in nanoseconds.
     pub(super) looked_at: AtomicU64,
 }
@@ -69,17 +97,28 @@ impl RiskState {
     }
 
     /// A registration met a node whose owner is not known.
-    pub(super) fn await_owner(&self, session: SessionId, names: HolderIdentity) {
+    pub(super) fn await_owner(&self, at: Timestamp, session: SessionId, names: HolderIdentity) {
         let mut waiting = lock(&self.registrations);
-        waiting.retain(|(whose, _)| *whose != session);
+        waiting.retain(|one| one.session != session && at.since(one.at) < REGISTRATION_WAITS);
         if waiting.len() >= REGISTRATIONS {
             waiting.remove(0);
         }
-        waiting.push((session, Box::new(names)));
+        waiting.push(MetRegistration { session, names: Box::new(names), at });
+    }
+
+    /// Two sessions seem to have one name.
+    pub(super) fn suspect(&self, double: SuspectedDouble) {
+        let mut suspects = lock(&self.suspects);
+        suspects.retain(|one| one.session != double.session);
+        if suspects.len() >= SUSPECTS {
+            suspects.remove(0);
+        }
+        suspects.push(double);
     }
 
     /// Whether a session wanted to register that node a moment ago.
-    pub(super) fn registers(&self, session: SessionId, names: &HolderIdentity) -> bool {
-        lock(&self.registrations).iter().any(|(whose, node)| *whose == session && **node == *names)
+    pub(super) fn registers(&self, now: Timestamp, session: SessionId, names: &HolderIdentity) -> bool {
+        let fits = |one: &MetRegistration| one.session == session && *one.names == *names;
+        lock(&self.registrations).iter().any(|one| fits(one) && now.since(one.at) < REGISTRATION_WAITS)
     }
 }

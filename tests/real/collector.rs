@@ -19,7 +19,8 @@ fn built() -> PathBuf {
     fs::create_dir_all(&folder).expect("create the folder of the collector");
     let program = folder.join("collector");
     let source = root.join("tests/real/clients/programs/collector");
-    let ended = Command::new("go").args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".").current_dir(source).status();
+    let ended =
+        Command::new("go").args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".").current_dir(source).status();
     assert!(ended.expect("run go").success(), "the collector cannot be built");
     program
 }

@@ -72,6 +72,9 @@ fn reports_of_three_incidents_tell_who_was_not_there() {
     ensemble.restart(leader);
     ensemble.wait_serving();
 
+    // A zoogate of its own for each, so that none belongs to what an earlier one began.
+    drop(gate);
+    let gate = Gate::start(&ensemble);
     let holders = sessions(&gate, &ensemble, "later");
     let follower = ensemble.followers()[0];
     let gone = ensemble.address(follower).to_string();
@@ -83,6 +86,8 @@ fn reports_of_three_incidents_tell_who_was_not_there() {
     ensemble.restart(follower);
     ensemble.wait_serving();
 
+    drop(gate);
+    let gate = Gate::start(&ensemble);
     let wrong = {
         let client = Client::create_session_with_timeout(gate.pooled(), 10_000);
         let mut credentials = client.credentials();

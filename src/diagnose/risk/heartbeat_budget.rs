@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::risk_code::RiskCode;
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::own_pause::ThreadPlace;
 use crate::time::Timestamp;
 
 /// A connection's signs of life at one moment.
@@ -27,6 +28,12 @@ pub struct HeartbeatSample {
     pub timeout: Duration,
     /// Whether the client waits for an answer.
     pub is_owed: bool,
+    /// Whether zoogate does not read the client, because the server takes no more.
+    pub client_held: bool,
+    /// Whether zoogate does not read the server, because the client takes no more.
+    pub server_held: bool,
+    /// The thread that carries the connection.
+    pub thread: ThreadPlace,
 }
 
 /// Which side has been silent.
@@ -46,8 +53,10 @@ pub struct HeartbeatBudget {
     pub client_silent: Duration,
     /// How long the server has been silent.
     pub server_silent: Duration,
-    /// Whether the client waits for an answer.
+    /// Whether the client waits for an answer that may have come to zoogate.
     pub is_owed: bool,
+    /// Whether zoogate does not read the client: then its silence says nothing.
+    pub client_held: bool,
     /// The negotiated session timeout: the servers expire the session when the client has been silent for that long.
     pub timeout: Duration,
 }
@@ -59,7 +68,9 @@ impl HeartbeatBudget {
         Self {
             client_silent: silent(sample.client_heard_at),
             server_silent: silent(sample.server_heard_at),
-            is_owed: sample.is_owed,
+            // What the server said may stand before the client, which does not take it.
+            is_owed: sample.is_owed && !sample.server_held,
+            client_held: sample.client_held,
             timeout: sample.timeout,
         }
     }
@@ -89,7 +100,7 @@ impl HeartbeatBudget {
             return Some(RiskCode::ServerSilent);
         }
         // Its silence counts from its last byte of any kind: to the servers every frame is a sign of life.
-        late(self.client_silent).then_some(RiskCode::ClientSilent)
+        (late(self.client_silent) && !self.client_held).then_some(RiskCode::ClientSilent)
     }
 }
 
@@ -99,7 +110,7 @@ mod tests {
 
     fn budget(client: u64, server: u64, is_owed: bool) -> HeartbeatBudget {
         let [client_silent, server_silent, timeout] = [client, server, 6_000].map(Duration::from_millis);
-        HeartbeatBudget { client_silent, server_silent, is_owed, timeout }
+        HeartbeatBudget { client_silent, server_silent, is_owed, client_held: false, timeout }
     }
 
     #[test]
@@ -131,10 +142,36 @@ mod tests {
             server_heard_at: Timestamp(1_000_000_000),
             timeout: Duration::from_secs(6),
             is_owed: false,
+            client_held: false,
+            server_held: false,
+            thread: ThreadPlace(0),
         };
         let now = Timestamp(4_000_000_000);
         assert_eq!(HeartbeatBudget::of(&sample, now, |_| Duration::ZERO).risk(), Some(RiskCode::ClientSilent));
         let slept = HeartbeatBudget::of(&sample, now, |_| Duration::from_millis(1_500));
         assert_eq!((slept.risk(), slept.client_silent), (None, Duration::from_millis(2_500)));
+    }
+
+    #[test]
+    fn who_is_not_read_is_not_silent() {
+        let [client_heard_at, server_heard_at] = [Timestamp(2_000_000_000), Timestamp(1_000_000_000)];
+        let sample = HeartbeatSample {
+            session: SessionId(1),
+            connection: ConnectionId(2),
+            server: ServerId(0),
+            client_heard_at,
+            server_heard_at,
+            timeout: Duration::from_secs(6),
+            is_owed: true,
+            client_held: false,
+            server_held: false,
+            thread: ThreadPlace(0),
+        };
+        let at = |sample: HeartbeatSample| HeartbeatBudget::of(&sample, Timestamp(4_500_000_000), |_| Duration::ZERO);
+        assert_eq!(at(sample).risk(), Some(RiskCode::ServerSilent));
+        assert_eq!(at(HeartbeatSample { server_held: true, ..sample }).risk(), None, "the client takes no more");
+        let client = HeartbeatSample { client_heard_at: server_heard_at, server_heard_at: client_heard_at, ..sample };
+        assert_eq!(at(HeartbeatSample { is_owed: false, ..client }).risk(), Some(RiskCode::ClientSilent));
+        assert_eq!(at(HeartbeatSample { is_owed: false, client_held: true, ..client }).risk(), None);
     }
 }

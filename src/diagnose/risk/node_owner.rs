@@ -19,8 +19,8 @@ pub struct MetNode<'a> {
     pub session: SessionId,
     /// Its client.
     pub client: SocketAddr,
-    /// When that session was given.
-    pub given_at: Timestamp,
+    /// When that session began; None where that was not seen.
+    pub began_at: Option<Timestamp>,
     /// Whom the node tells of.
     pub names: &'a HolderIdentity,
     /// Whether the client wanted to register that node itself; else it read it.
@@ -62,7 +62,7 @@ pub enum OwnerState {
 }
 
 /// Whether a node's name is one that its holder keeps over its sessions, so that only one may have it at a time.
-fn is_registration(identity: &HolderIdentity) -> bool {
+pub fn is_registration(identity: &HolderIdentity) -> bool {
     matches!(identity, HolderIdentity::Broker { .. } | HolderIdentity::ClickHouse(_))
 }
 
@@ -79,7 +79,7 @@ pub fn judge(met: &MetNode<'_>, owner: &NodeOwner, now: Timestamp) -> Option<(Ri
         OwnerState::Unknown => registers.then_some((RiskCode::OrphanEphemeral, None)),
         // Only who began anew after the other was gone can take its node for its own.
         OwnerState::Away { since, expires_at } => {
-            let follows = same_client && met.given_at >= since;
+            let follows = same_client && met.began_at.is_some_and(|began_at| began_at >= since);
             (registers || follows).then_some((RiskCode::OrphanEphemeral, Some(expires_at)))
         }
         // A client that lives is heard every third of its timeout.
@@ -122,14 +122,19 @@ mod tests {
             (&controller, true, there, OwnerState::Unknown, None),
         ];
         for (names, registers, client, state, expected) in cases {
-            let met = MetNode { session: SessionId(2), client: here, given_at, names, registers };
+            let met = MetNode { session: SessionId(2), client: here, began_at: Some(given_at), names, registers };
             let owner = NodeOwner { session: SessionId(1), client: Some(client), state };
             assert_eq!(judge(&met, &owner, now), expected, "{names} {registers} {client} {state:?}");
             let own = NodeOwner { session: SessionId(2), ..owner };
             assert_eq!(judge(&met, &own, now), None);
         }
-        let earlier =
-            MetNode { session: SessionId(2), client: here, given_at: Timestamp(9), names: &lock, registers: false };
+        let earlier = MetNode {
+            session: SessionId(2),
+            client: here,
+            began_at: Some(Timestamp(9)),
+            names: &lock,
+            registers: false,
+        };
         let owner = NodeOwner { session: SessionId(1), client: Some(here), state: away };
         assert_eq!(judge(&earlier, &owner, now), None, "it was there before the other was gone");
     }

@@ -18,6 +18,10 @@ use crate::time::Timestamp;
 pub const RISKS_OPEN: usize = 256;
 /// Risks that went out and are kept, the newest.
 pub const RISKS_PAST: usize = 256;
+/// How long a risk stands whose node's owner is not known: sessions are given at most an hour by anybody.
+const UNKNOWN_OWNER: Duration = Duration::from_mins(10);
+/// Changes that are kept until they are told: every risk may open and close between two looks.
+const CHANGES: usize = 2 * RISKS_OPEN + RISKS_PAST;
 /// Sessions without a connection that are watched; further ones are counted.
 pub const AWAY_WATCHED: usize = 2_048;
 /// Clients' silences and absences that are kept to measure timeouts by, the newest.
@@ -60,8 +64,12 @@ pub enum AwayState {
     Away,
     /// A connection carries it again.
     Back,
-    /// It is over.
-    Over,
+    /// Its client closed it, or has another one.
+    Left,
+    /// It expired.
+    Expired,
+    /// It is not remembered, or was not seen for so long that it may live elsewhere.
+    Unknown,
 }
 
 /// What could not be kept.
@@ -74,7 +82,7 @@ pub struct RiskLosses {
 }
 
 /// Whose risk of which kind stands.
-type RiskKey = (RiskCode, SessionId);
+pub type RiskKey = (RiskCode, SessionId);
 
 /// The risks.
 #[derive(Debug, Default)]
@@ -83,8 +91,8 @@ pub struct RiskBook {
     open: HashMap<RiskKey, (SessionRisk, Option<ConnectionId>), RandomState>,
     /// `len() <= RISKS_PAST`
     past: VecDeque<SessionRisk>,
-    /// In order of coming; `len() <= AWAY_WATCHED`.
-    away: VecDeque<WatchedAway>,
+    /// `len() <= AWAY_WATCHED`
+    away: HashMap<SessionId, WatchedAway, RandomState>,
     /// `len() <= OUTAGES_KEPT`
     outages: VecDeque<(SessionId, Duration)>,
     /// Risks seen so far, by code.
@@ -92,6 +100,8 @@ pub struct RiskBook {
     /// Risks that stand or went out since the driver asked.
     changed: Vec<SessionRisk>,
     losses: RiskLosses,
+    /// Sides that were late at the last look and found no room.
+    without_room: u64,
     next_id: u64,
 }
 
@@ -135,7 +145,8 @@ impl RiskBook {
         connection: Option<ConnectionId>,
     ) -> bool {
         if self.open.len() >= RISKS_OPEN {
-            self.losses.risks += 1;
+            // A side that is late is seen again at every look: those are counted where a look ends.
+            self.losses.risks += u64::from(connection.is_none());
             return false;
         }
         self.next_id += 1;
@@ -148,7 +159,7 @@ impl RiskBook {
     }
 
     fn note_change(&mut self, risk: &SessionRisk) {
-        if self.changed.len() < RISKS_OPEN {
+        if self.changed.len() < CHANGES {
             self.changed.push(risk.clone());
         }
     }
@@ -168,8 +179,26 @@ impl RiskBook {
         self.open.iter().filter_map(|(key, (_, connection))| Some((*key, (*connection)?))).collect()
     }
 
-    /// A side that was late is in time again, or its connection has ended.
-    pub fn settle_late(&mut self, now: Timestamp, key: RiskKey, ended: bool) {
+    /// A look is over at which this many sides were late.
+    pub fn end_look(&mut self, late: u64) {
+        let kept = self.open.values().filter(|(_, connection)| connection.is_some()).count() as u64;
+        let without_room = late.saturating_sub(kept);
+        self.losses.risks += without_room.saturating_sub(self.without_room);
+        self.without_room = without_room;
+    }
+
+    /// Whether that risk stands.
+    pub fn is_open(&self, key: RiskKey) -> bool {
+        self.open.contains_key(&key)
+    }
+
+    /// Room for further risks.
+    pub fn room(&self) -> usize {
+        RISKS_OPEN.saturating_sub(self.open.len())
+    }
+
+    /// A side that was late is in time again, or its connection has ended; `state` is what its session is in.
+    pub fn settle_late(&mut self, now: Timestamp, key: RiskKey, state: AwayState) {
         if let Some((risk, _)) = self.open.get(&key)
             && let RiskDetail::Heartbeat(budget) = risk.detail
             && key.0 == RiskCode::ClientSilent
@@ -178,16 +207,18 @@ impl RiskBook {
             let more = now.since(risk.since);
             self.note_outage(key.1, budget.timeout / 2 + more);
         }
-        self.close(now, key, if ended { RiskOutcome::Lost } else { RiskOutcome::Passed });
+        self.close(now, key, outcome(state));
     }
 
     /// A session lost its connection.
     pub fn lost_connection(&mut self, session: AwaySession) {
-        if self.away.len() >= AWAY_WATCHED {
+        // The newest absence counts: the session was back in between.
+        let is_new = !self.away.contains_key(&session.session);
+        if is_new && self.away.len() >= AWAY_WATCHED {
             self.losses.away += 1;
             return;
         }
-        self.away.push_back(WatchedAway { session, counted: false });
+        self.away.insert(session.session, WatchedAway { session, counted: false });
     }
 
     /// What became of the sessions that are away; `state` and `subject` look one up.
@@ -198,7 +229,7 @@ impl RiskBook {
         subject: impl Fn(SessionId) -> RiskSubject,
     ) {
         let mut away = std::mem::take(&mut self.away);
-        away.retain_mut(|watched| {
+        away.retain(|_, watched| {
             let one = watched.session;
             if one.due() > now {
                 return true;
@@ -213,14 +244,12 @@ impl RiskBook {
                     }
                     true
                 }
-                AwayState::Back => {
-                    self.note_outage(one.session, now.since(one.since));
-                    self.close(now, key, RiskOutcome::Passed);
-                    false
-                }
-                // Whether it expired or was replaced: its ephemeral nodes are gone.
-                AwayState::Over => {
-                    self.close(now, key, RiskOutcome::Lost);
+                became => {
+                    // One that was back before it was at risk had no outage that anybody could measure by this look.
+                    if became == AwayState::Back && watched.counted {
+                        self.note_outage(one.session, now.since(one.since));
+                    }
+                    self.close(now, key, outcome(became));
                     false
                 }
             }
@@ -233,7 +262,8 @@ impl RiskBook {
         let gone = self.open.iter().filter(|(key, (risk, _))| match &risk.detail {
             RiskDetail::Node { owner, expires_at, .. } => {
                 let known = owner.is_some_and(&is_over) || is_over(key.1);
-                known || expires_at.is_some_and(|at| now >= at.after(EXPIRY_LATE))
+                let until = expires_at.map_or_else(|| risk.since.after(UNKNOWN_OWNER), |at| at.after(EXPIRY_LATE));
+                known || (now >= until && key.0 == RiskCode::OrphanEphemeral)
             }
             RiskDetail::Heartbeat(_) | RiskDetail::Away { .. } => false,
         });
@@ -287,6 +317,15 @@ impl RiskBook {
     /// Whether there is anything to look at.
     pub fn is_waiting(&self) -> bool {
         !self.open.is_empty() || !self.away.is_empty()
+    }
+}
+
+/// How a risk goes out when its session is in a state.
+fn outcome(state: AwayState) -> RiskOutcome {
+    match state {
+        AwayState::Away | AwayState::Expired => RiskOutcome::Lost,
+        AwayState::Back | AwayState::Left => RiskOutcome::Passed,
+        AwayState::Unknown => RiskOutcome::Unknown,
     }
 }
 

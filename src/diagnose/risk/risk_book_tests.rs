@@ -13,7 +13,7 @@ fn subject(session: SessionId) -> RiskSubject {
 
 fn budget(client: u64) -> HeartbeatBudget {
     let [client_silent, timeout] = [client, 6].map(Duration::from_secs);
-    HeartbeatBudget { client_silent, server_silent: client_silent, is_owed: false, timeout }
+    HeartbeatBudget { client_silent, server_silent: client_silent, is_owed: false, client_held: false, timeout }
 }
 
 fn late(book: &mut RiskBook, now: u64, session: SessionId, silent: u64) -> bool {
@@ -32,13 +32,13 @@ fn a_late_client_is_told_once_and_its_silence_is_kept_when_it_is_back() {
     assert_eq!(book.standing()[RiskCode::ClientSilent as usize], 1);
     assert_eq!(book.risks()[0].detail, RiskDetail::Heartbeat(budget(4)), "the numbers are the newest");
     assert_eq!(book.late_connections(), [((RiskCode::ClientSilent, SESSION), CONNECTION)]);
-    book.settle_late(at(12), (RiskCode::ClientSilent, SESSION), false);
+    book.settle_late(at(12), (RiskCode::ClientSilent, SESSION), AwayState::Back);
     assert_eq!(outcomes(&book), [(RiskCode::ClientSilent, RiskOutcome::Passed)]);
     assert_eq!(book.outages(SESSION).collect::<Vec<_>>(), [Duration::from_secs(5)]);
     assert_eq!(book.outages(SessionId(8)).count(), 0);
 
     assert!(late(&mut book, 20, SESSION, 3), "it is late again");
-    book.settle_late(at(23), (RiskCode::ClientSilent, SESSION), true);
+    book.settle_late(at(23), (RiskCode::ClientSilent, SESSION), AwayState::Away);
     assert_eq!(outcomes(&book)[0], (RiskCode::ClientSilent, RiskOutcome::Lost));
     let told: Vec<RiskOutcome> = book.take_changes().iter().map(|risk| risk.outcome).collect();
     assert_eq!(told, [RiskOutcome::Open, RiskOutcome::Passed, RiskOutcome::Open, RiskOutcome::Lost]);
@@ -47,9 +47,12 @@ fn a_late_client_is_told_once_and_its_silence_is_kept_when_it_is_back() {
 
 #[test]
 fn a_session_that_is_away_is_at_risk_behind_half_of_its_timeout() {
-    for (became, outcome, outages) in
-        [(AwayState::Back, RiskOutcome::Passed, 1), (AwayState::Over, RiskOutcome::Lost, 0)]
-    {
+    for (became, outcome, outages) in [
+        (AwayState::Back, RiskOutcome::Passed, 1),
+        (AwayState::Expired, RiskOutcome::Lost, 0),
+        (AwayState::Left, RiskOutcome::Passed, 0),
+        (AwayState::Unknown, RiskOutcome::Unknown, 0),
+    ] {
         let mut book = RiskBook::default();
         let timeout = Duration::from_secs(6);
         book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
@@ -73,6 +76,35 @@ fn who_is_back_in_time_was_at_no_risk() {
     book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
     book.look_at_away(at(13), |_| AwayState::Back, subject);
     assert_eq!((outcomes(&book), book.is_waiting()), (vec![], false));
+    assert_eq!(book.outages(SESSION).count(), 0, "how long it was away is not known");
+}
+
+#[test]
+fn the_newest_absence_of_a_session_counts() {
+    let mut book = RiskBook::default();
+    for since in [at(10), at(12)] {
+        book.lost_connection(AwaySession { session: SESSION, since, heard_at: since, timeout: Duration::from_secs(6) });
+    }
+    book.look_at_away(at(13), |_| AwayState::Away, subject);
+    assert_eq!(outcomes(&book), [], "it was back within the first one");
+    book.look_at_away(at(15), |_| AwayState::Away, subject);
+    assert_eq!(book.risks()[0].detail, RiskDetail::Away { since: at(12), expires_at: at(18) });
+}
+
+#[test]
+fn sides_that_stay_late_without_room_are_counted_once() {
+    let mut book = RiskBook::default();
+    let all = RISKS_OPEN as i64 + 10;
+    for now in 10..14 {
+        for id in 1..=all {
+            late(&mut book, now, SessionId(id), 3);
+        }
+        book.end_look(all as u64);
+    }
+    assert_eq!((book.losses().risks, book.room()), (10, 0));
+    book.end_look(RISKS_OPEN as u64);
+    book.end_look(all as u64);
+    assert_eq!(book.losses().risks, 20, "they were in time in between");
 }
 
 #[test]
@@ -92,9 +124,9 @@ fn a_node_is_at_risk_until_its_owner_must_be_gone() {
     assert_eq!(outcomes(&book), [(code, RiskOutcome::Passed)]);
 
     assert!(book.met(at(20), code, SESSION, detail(None), || subject(SESSION)));
-    book.look_at_nodes(at(1_000), |_| false);
+    book.look_at_nodes(at(100), |_| false);
     assert_eq!(book.standing()[code as usize], 1, "nobody knows when");
-    book.look_at_nodes(at(1_001), |session| session == SessionId(1));
+    book.look_at_nodes(at(101), |session| session == SessionId(1));
     assert_eq!(book.standing()[code as usize], 0);
 }
 
@@ -115,5 +147,5 @@ fn a_storm_stays_within_bounds_and_is_counted() {
     assert_eq!(losses, RiskLosses { risks: (AWAY_WATCHED - RISKS_OPEN) as u64, away: 2 * AWAY_WATCHED as u64 });
     book.look_at_away(at(20), |_| AwayState::Back, subject);
     assert_eq!((book.risks().len(), book.outages.len(), book.is_waiting()), (RISKS_PAST, OUTAGES_KEPT, false));
-    assert!(book.take_changes().len() <= RISKS_OPEN);
+    assert!(book.take_changes().len() <= CHANGES);
 }

@@ -53,8 +53,10 @@ pub enum RiskOutcome {
     Open,
     /// It passed: whoever was late is back, or the other session is gone.
     Passed,
-    /// What was at risk was lost: the connection ended, or the session.
+    /// What was at risk was lost: the connection ended, or the session expired.
     Lost,
+    /// What became of it is not known: its session was not seen again and may live elsewhere.
+    Unknown,
 }
 
 /// One risk.

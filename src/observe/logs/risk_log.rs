@@ -26,7 +26,7 @@ impl RiskLog {
         let throttle = match risk.outcome {
             RiskOutcome::Open => &self.seen,
             RiskOutcome::Lost => &self.lost,
-            RiskOutcome::Passed => return true,
+            RiskOutcome::Passed | RiskOutcome::Unknown => return true,
         };
         let Some(suppressed) = throttle.pass(code) else { return false };
         let summary = risk_summary(&self.servers, risk);
@@ -35,7 +35,7 @@ impl RiskLog {
             RiskOutcome::Open => {
                 tracing::warn!(risk = id, code, %session, suppressed, %summary, "a session is at risk");
             }
-            RiskOutcome::Lost | RiskOutcome::Passed => {
+            RiskOutcome::Lost | RiskOutcome::Passed | RiskOutcome::Unknown => {
                 tracing::warn!(risk = id, code, %session, suppressed, %summary, "what was at risk is lost");
             }
         }

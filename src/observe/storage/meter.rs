@@ -3,15 +3,17 @@
 //! One relay task writes, all others read. It is as small as an idle session allows: latencies take memory only
 //! once there are some.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::counters::Direction;
 use super::histogram::LatencyHistogram;
 use super::histogram_snapshot::HistogramSnapshot;
 use super::single_writer_counter::SingleWriterCounter;
 use crate::diagnose::risk::HeartbeatSample;
 use crate::ids::{ConnectionId, ServerId, SessionId, Zxid};
 use crate::session::connection_end::ConnectionTraffic;
+use crate::session::own_pause::ThreadPlace;
 use crate::session::watches::{WatchCounts, WatchKind};
 use crate::time::Timestamp;
 use crate::wire::OpClass;
@@ -64,16 +66,33 @@ pub struct ConnectionMeter {
     unanswered: AtomicU32,
     /// Negotiated session timeout in milliseconds; 0 before the session was given.
     timeout_ms: AtomicU32,
-    server: AtomicU32,
+    server: AtomicU16,
+    /// The worker that carries it.
+    worker: AtomicU16,
+    /// Whether the client, or the server, is not read now because the other one takes no more.
+    client_held: AtomicBool,
+    server_held: AtomicBool,
     watches: [AtomicU32; WatchKind::ALL.len()],
     latency: [LatencyHistogram; LatencyClass::ALL.len()],
 }
 
 impl ConnectionMeter {
-    /// The session was given by a server, with this timeout in milliseconds.
-    pub fn begin(&self, server: ServerId, timeout_ms: u32) {
-        self.server.store(server.index() as u32, Ordering::Relaxed);
+    /// A server gave the session now, with this timeout in milliseconds; this worker carries it.
+    pub fn begin(&self, now: Timestamp, server: ServerId, worker: u16, timeout_ms: u32) {
+        self.server.store(server.0, Ordering::Relaxed);
+        self.worker.store(worker, Ordering::Relaxed);
+        // Both have just been heard; the turn in which that was is written down later.
+        self.client_heard_at.set(now.0);
+        self.server_heard_at.set(now.0);
         self.timeout_ms.store(timeout_ms, Ordering::Relaxed);
+    }
+
+    /// A side is not read on, because the other one takes no more.
+    pub fn hold(&self, direction: Direction) {
+        match direction {
+            Direction::Request => self.client_held.store(true, Ordering::Relaxed),
+            Direction::Reply => self.server_held.store(true, Ordering::Relaxed),
+        }
     }
 
     /// The connection's signs of life; `session` and `connection` are whose it is.
@@ -83,12 +102,15 @@ impl ConnectionMeter {
         HeartbeatSample {
             session,
             connection,
-            server: ServerId(self.server.load(Ordering::Relaxed) as u16),
+            server: ServerId(self.server.load(Ordering::Relaxed)),
+            thread: ThreadPlace(self.worker.load(Ordering::Relaxed)),
             client_heard_at,
             server_heard_at,
             timeout: Duration::from_millis(self.timeout_ms.load(Ordering::Relaxed).into()),
             // Pings are not among those in flight; every request is answered, so who spoke last waits.
             is_owed: client_heard_at > server_heard_at || self.in_flight.load(Ordering::Relaxed) > 0,
+            client_held: self.client_held.load(Ordering::Relaxed),
+            server_held: self.server_held.load(Ordering::Relaxed),
         }
     }
 
@@ -120,9 +142,11 @@ impl ConnectionMeter {
         self.server_bytes.add(server_bytes);
         if client_bytes > 0 {
             self.client_heard_at.set(now.0);
+            self.client_held.store(false, Ordering::Relaxed);
         }
         if server_bytes > 0 {
             self.server_heard_at.set(now.0);
+            self.server_held.store(false, Ordering::Relaxed);
         }
         self.in_flight.store(in_flight, Ordering::Relaxed);
     }

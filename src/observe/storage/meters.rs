@@ -96,12 +96,19 @@ impl MeterRegistry {
         self.sessions.get(&session).map(|entry| entry.meters())
     }
 
-    /// The signs of life of every live connection that the test wants; it is shown each of them.
-    pub fn heartbeats<T>(&self, wanted: impl Fn(HeartbeatSample) -> Option<T>) -> Vec<T> {
-        let live = |entry: &MeterEntry, session: SessionId| -> SmallVec<[T; 1]> {
-            entry.live.iter().filter_map(|(connection, meter)| wanted(meter.heartbeat(session, *connection))).collect()
+    /// The signs of life of the sessions either side of which has been silent for half of the timeout, as far as the clock
+    /// alone says: of each the newest connection, with the last that was heard of its client on any.
+    pub fn late_heartbeats(&self, now: Timestamp) -> Vec<HeartbeatSample> {
+        let sample = |entry: &MeterEntry, session: SessionId| {
+            let (connection, meter) = entry.live.last()?;
+            let newest = meter.heartbeat(session, *connection);
+            let heard = entry.live.iter().map(|(connection, meter)| meter.heartbeat(session, *connection));
+            let client_heard_at = heard.map(|one| one.client_heard_at).max()?;
+            let silent = now.since(client_heard_at.min(newest.server_heard_at));
+            let is_late = !newest.timeout.is_zero() && silent * 2 >= newest.timeout;
+            is_late.then_some(HeartbeatSample { client_heard_at, ..newest })
         };
-        self.sessions.iter().flat_map(|entry| live(&entry, *entry.key())).collect()
+        self.sessions.iter().filter_map(|entry| sample(&entry, *entry.key())).collect()
     }
 
     /// When a session's client was heard last, over its live connections; None when it has none.
@@ -157,8 +164,8 @@ impl MeterEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Zxid;
-    use crate::time::Timestamp;
+    use crate::ids::{ServerId, Zxid};
+    use crate::observe::Direction;
 
     const SESSION: SessionId = SessionId(0x0100_0000_0000_0001);
 
@@ -170,6 +177,38 @@ mod tests {
         }
         meter.add_turn(Timestamp(5), 10, 20, 1);
         Arc::new(meter)
+    }
+
+    #[test]
+    fn a_session_is_late_when_no_connection_has_heard_its_client() {
+        let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);
+        let registry = MeterRegistry::default();
+        let meters = [1, 2].map(|number| {
+            let meter = Arc::<ConnectionMeter>::default();
+            registry.begin(SESSION, ConnectionId(number), Arc::clone(&meter));
+            meter
+        });
+        assert_eq!(registry.late_heartbeats(at(1_000)), [], "its session was not given yet");
+        meters[0].begin(at(10), ServerId(0), 0, 6_000);
+        meters[1].begin(at(11), ServerId(1), 1, 6_000);
+        assert_eq!(registry.late_heartbeats(at(12)), [], "what was given a moment ago is not silent");
+        meters[0].add_turn(at(14), 10, 0, 0);
+        meters[1].add_turn(at(12), 0, 10, 0);
+        assert_eq!(registry.late_heartbeats(at(14)), []);
+        let late = registry.late_heartbeats(at(15));
+        assert_eq!(late.len(), 1);
+        let HeartbeatSample { connection, server, client_heard_at, server_heard_at, .. } = late[0];
+        assert_eq!((connection, server), (ConnectionId(2), ServerId(1)), "the newest one carries it");
+        assert_eq!(
+            (client_heard_at, server_heard_at),
+            (at(14), at(12)),
+            "on whichever connection the client was heard"
+        );
+        assert!(!late[0].server_held);
+        meters[1].hold(Direction::Reply);
+        assert!(registry.late_heartbeats(at(15))[0].server_held);
+        meters[1].add_turn(at(15), 0, 10, 0);
+        assert_eq!(registry.late_heartbeats(at(16)), []);
     }
 
     #[test]

@@ -64,6 +64,7 @@ impl Recorder {
     #[cold]
     pub fn count_pause(&self, direction: Direction) {
         self.counters.count_pause(direction);
+        self.meter.hold(direction);
     }
 
     /// Ends the connection, which leaves this many requests unanswered.

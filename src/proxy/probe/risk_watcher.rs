@@ -23,11 +23,14 @@ pub(in crate::proxy) async fn watch_risks(proxy: Arc<ProxyState>) {
 }
 
 fn look(proxy: &ProxyState) {
+    // First, so that a pause of this thread is known before anybody's silence is judged.
+    proxy.show_alive();
     let (now, meters) = (proxy.clock.now(), proxy.telemetry.meters());
-    let late = meters.heartbeats(|sample: HeartbeatSample| {
-        let budget = HeartbeatBudget::of(&sample, now, |since| proxy.paused_within(since, now));
-        let HeartbeatSample { session, connection, .. } = sample;
+    let late = meters.late_heartbeats(now).into_iter().filter_map(|sample| {
+        let HeartbeatSample { session, connection, thread, .. } = sample;
+        let budget = HeartbeatBudget::of(&sample, now, |since| proxy.paused_on(thread, since, now));
         budget.risk().map(|code| LateConnection { session, connection, code, budget })
     });
-    proxy.state.look_at_risks(now, &late, |session, connection| meters.heartbeat(session, connection).is_some());
+    let late: Vec<LateConnection> = late.collect();
+    proxy.state.look_at_risks(now, &late, |session| meters.client_heard_at(session));
 }

@@ -151,7 +151,7 @@ impl LiveSink {
         self.session = Some(response.session);
         self.timeout_ms = u32::try_from(response.timeout_ms).unwrap_or(0);
         self.proxy.activity(self.link.server).gave(self.recorder.now());
-        self.recorder.meter().begin(self.link.server, self.timeout_ms);
+        self.recorder.meter().begin(self.recorder.now(), self.link.server, self.worker, self.timeout_ms);
         meters.begin(response.session, self.link.connection, Arc::clone(self.recorder.meter()));
     }
 

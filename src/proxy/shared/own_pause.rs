@@ -81,6 +81,18 @@ impl ThreadHeartbeats {
         }
         lock(&self.pauses).of(Self::place()).within(from, to)
     }
+
+    /// How much of the time between two moments a thread stood still; a thread that has given no sign of life for
+    /// [`NOTED`] by then is in a pause.
+    pub(in crate::proxy) fn paused_on(&self, thread: ThreadPlace, from: Timestamp, to: Timestamp) -> Duration {
+        let beat = self.beats.get(usize::from(thread.0)).map_or(0, |beat| beat.load(Ordering::Relaxed));
+        let since = Timestamp(beat).max(from);
+        let now = if beat > 0 && to.since(Timestamp(beat)) >= NOTED { to.since(since) } else { Duration::ZERO };
+        if self.last_to.load(Ordering::Relaxed) <= from.0 {
+            return now;
+        }
+        now + lock(&self.pauses).of(thread).within(from, to)
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +111,18 @@ mod tests {
         assert_eq!((beats.beat(at(100)), beats.beat(at(399))), (None, None));
         assert_eq!(beats.beat(at(699)), Some(OwnPause { from: at(399), to: at(699) }));
         assert_eq!(beats.beat(at(700)), None, "it is told once");
+    }
+
+    #[test]
+    fn a_thread_that_stands_still_now_is_in_a_pause() {
+        let beats = ThreadHeartbeats::new(2);
+        beats.begin(1, at(1_000));
+        let paused = |from, to| beats.paused_on(ThreadPlace(1), at(from), at(to)).as_millis();
+        assert_eq!((paused(0, 1_250), paused(0, 1_500), paused(1_400, 1_500)), (0, 500, 100));
+        assert_eq!(beats.paused_on(ThreadPlace(0), at(0), at(1_500)), Duration::ZERO, "it has not begun");
+        assert_eq!(beats.paused_on(ThreadPlace(9), at(0), at(1_500)), Duration::ZERO, "there is none");
+        beats.note(beats.beat(at(1_500)).expect("a pause"));
+        assert_eq!((paused(0, 1_600), paused(1_400, 1_600), paused(1_500, 1_600)), (500, 100, 0));
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::observe::ProxyTelemetry;
 use crate::proxy::clock::Clock;
 use crate::proxy::network::name_lookup::ServerName;
 use crate::route::UnresponsiveToClients;
+use crate::session::own_pause::ThreadPlace;
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::SessionTransition;
 use crate::state::TrafficState;
@@ -212,6 +213,11 @@ impl ProxyState {
     pub(in crate::proxy) fn paused_within(&self, from: Timestamp, to: Timestamp) -> Duration {
         self.show_alive_at(to);
         self.heartbeats.paused_within(from, to)
+    }
+
+    /// How much of the time between a moment and now another thread stood still, the pause included that it is in.
+    pub(in crate::proxy) fn paused_on(&self, thread: ThreadPlace, from: Timestamp, to: Timestamp) -> Duration {
+        self.heartbeats.paused_on(thread, from, to)
     }
 
     /// Whether a client's first bytes are to be forwarded: a question of this proxy's own that went round is not.
