@@ -121,9 +121,9 @@ bounds! {
         "{sampled} to each port, every {apart}, or every {trouble} while a server does not answer",
         "";
     "connections of clients that end and whose way is looked at" [
-        looked: count client_path_sampler::CLIENTS_LOOKED_AT, apart: time client_path_sampler::CLIENTS_EVERY, asked: time diagnosis::KERNEL_KNOWS,
+        looked: count client_path_sampler::CLIENTS_LOOKED_AT, apart: time client_path_sampler::CLIENTS_EVERY, rest: time client_path_sampler::CLIENTS_REST, asked: time diagnosis::KERNEL_KNOWS,
     ]
-        "{looked} of each listener, every {apart}, for {asked} after an end whose client had been silent or left",
+        "{looked} of each listener, every {apart}, and after a rest of at most {rest} where a look takes long, for {asked} after an end whose client had been silent or left",
         "";
     "history of the ensemble" [
         events: count timeline::EVENTS_KEPT, spans: count health_span::SPANS_KEPT, leaders: count leader_history::LEADERS_KEPT,

@@ -10,7 +10,7 @@ use clap::CommandFactory as _;
 use zoogate::cli::Arguments;
 use zoogate::diagnose::CauseCode;
 use zoogate::diagnose::risk::RiskCode;
-use zoogate::doctor::DoctorCode;
+use zoogate::doctor::{DoctorCode, DoctorMark};
 use zoogate::observe::exposition::catalog::CATALOG;
 use zoogate::session::verdict::{EndReason, Evidence};
 
@@ -94,7 +94,11 @@ fn findings() -> String {
     for code in DoctorCode::ALL {
         let setting = code.setting().map_or_else(String::new, |setting| format!(" (`{setting}`)"));
         let change = code.change().map_or_else(String::new, |change| format!("{change}{setting}"));
-        let (sign, meaning, consequence) = (code.mark().sign(), code.meaning(), code.consequence().unwrap_or_default());
+        let (meaning, consequence) = (code.meaning(), code.consequence().unwrap_or_default());
+        let sign = code.hint_where().map_or_else(
+            || code.mark().sign().to_string(),
+            |hint| format!("{}; {} {hint}", code.mark().sign(), DoctorMark::Hint.sign()),
+        );
         let _ = writeln!(table, "| `{}` | {sign} | {meaning} | {consequence} | {change} |", code.label());
     }
     table

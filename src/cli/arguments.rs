@@ -64,7 +64,7 @@ pub enum Command {
     ///
     /// It looks the servers' names up, connects to them and asks them four-letter words for a few seconds; nothing is
     /// written, and no session is made. Each finding has a code, says why it matters, what it can cause, and which setting
-    /// to change. Exits with 0 if all is in order, with 1 if something was found, with 2 if it could not look.
+    /// to change. Exits with 0 if all is in order, hints aside, with 1 if something was found, with 2 if it could not look.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorOptions),
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 
@@ -12,7 +12,7 @@ use super::{CommandOutcome, doctor_page, source};
 use crate::api::{ApiList, EnsembleView, IncidentList, SessionList};
 use crate::config::{Period, ServerAddress};
 use crate::doctor::{
-    self, ClientSettings, ConnectReading, DoctorEvidence, DoctorFinding, DoctorMark, DoctorReport, KafkaSettings,
+    self, ClientSettings, ConnectReading, DoctorEvidence, DoctorFinding, DoctorReport, KafkaSettings, RunningIncident,
     RunningMeasurement, RunningServer, RunningSession,
 };
 use crate::measure;
@@ -25,7 +25,7 @@ const MOST_ELEMENTS: usize = 10_000;
 
 pub(super) fn doctor(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     // First what can fail at once: nobody waits for measurements that lead nowhere.
-    let running = options.admin.as_deref().map(ask_running).transpose()?;
+    let mut running = options.admin.as_deref().map(ask_running).transpose()?;
     let (client, read_findings) = client_settings(options)?;
     let connect = client.as_ref().and_then(|client| client.connect.as_ref());
     let of_client = connect.map(|connect| connect.addresses.clone()).unwrap_or_default();
@@ -43,6 +43,9 @@ pub(super) fn doctor(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Re
     let all: Vec<ServerAddress> = servers.iter().chain(&others).cloned().collect();
     let mut measured = measure::measure(&all, options.time.0.min(LONGEST)).context("cannot measure")?;
     let entries = measured.split_off(servers.len());
+    if let Some(running) = &mut running {
+        look_up_others(running, &servers)?;
+    }
     let evidence =
         DoctorEvidence { servers: measured, entries, client, read_findings, clients: options.clients, running };
     let findings = doctor::judge(&evidence);
@@ -53,7 +56,7 @@ pub(super) fn doctor(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Re
     } else {
         doctor_page::print(&report, &findings, out)?;
     }
-    let is_fine = findings.iter().all(|finding| finding.mark() == DoctorMark::Ok);
+    let is_fine = !findings.iter().any(|finding| finding.mark().counts());
     Ok(if is_fine { CommandOutcome::Success } else { CommandOutcome::Negative })
 }
 
@@ -126,6 +129,23 @@ fn kafka_entries(from: &str) -> anyhow::Result<Vec<doctor::SettingEntry>> {
     doctor::of_properties(&bytes).with_context(|| format!("{from} is no file of properties"))
 }
 
+/// Looks up names that a running zoogate has and that were not given: they may be other names of the same servers.
+fn look_up_others(running: &mut RunningMeasurement, given: &[ServerAddress]) -> anyhow::Result<()> {
+    let is_other = |name: &ServerAddress| !given.contains(name);
+    let (mut others, mut names): (Vec<&mut RunningServer>, Vec<ServerAddress>) = (Vec::new(), Vec::new());
+    for server in &mut running.servers {
+        if let Some(name) = server.server.parse().ok().filter(is_other) {
+            others.push(server);
+            names.push(name);
+        }
+    }
+    let found = measure::look_up_all(&names).context("cannot look up the servers of the running zoogate")?;
+    for (server, addresses) in others.into_iter().zip(found) {
+        server.addresses = addresses;
+    }
+    Ok(())
+}
+
 /// Asks a running zoogate for what it measured.
 fn ask_running(admin: &str) -> anyhow::Result<RunningMeasurement> {
     let client = AdminClient::new(admin);
@@ -134,12 +154,17 @@ fn ask_running(admin: &str) -> anyhow::Result<RunningMeasurement> {
     let sessions: SessionList = client.get(SessionList::PATH, &limit)?.good()?;
     let incidents: IncidentList = client.get(IncidentList::PATH, &limit)?.good()?;
     let millis = |value: Option<i32>| value.and_then(|value| u64::try_from(value).ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // One that is over and does not say since when is as good as just over.
+    let over_for =
+        |until: Option<u64>| until.map_or(Duration::ZERO, |until| now.saturating_sub(Duration::from_millis(until)));
     Ok(RunningMeasurement {
         servers: ensemble
             .servers
             .into_iter()
             .map(|one| RunningServer {
                 server: one.server.server.unwrap_or_default(),
+                addresses: Vec::new(),
                 state: one.state.into_owned(),
                 bypassing: one.bypassing,
                 sent_again: one.path.map_or(0, |path| u64::from(path.retransmissions)),
@@ -154,6 +179,13 @@ fn ask_running(admin: &str) -> anyhow::Result<RunningMeasurement> {
                 granted_ms: millis(one.timeout_ms),
             })
             .collect(),
-        causes: incidents.incidents.into_iter().map(|one| one.cause.code.into_owned()).collect(),
+        incidents: incidents
+            .incidents
+            .into_iter()
+            .map(|one| RunningIncident {
+                cause: one.cause.code.into_owned(),
+                over_for: (!one.open).then(|| over_for(one.until.until_ms)),
+            })
+            .collect(),
     })
 }

@@ -42,10 +42,11 @@ pub(super) fn print(report: &DoctorReport, findings: &[DoctorFinding], out: &mut
         print_finding(finding, out)?;
     }
     let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let hints = if report.hints == 0 { String::new() } else { format!(", {}", counted(report.hints, "hint")) };
     if report.problems + report.warnings == 0 {
-        writeln!(out, "\nall is in order")?;
+        writeln!(out, "\nall is in order{hints}")?;
     } else {
-        writeln!(out, "\n{}, {}", counted(report.problems, "problem"), counted(report.warnings, "warning"))?;
+        writeln!(out, "\n{}, {}{hints}", counted(report.problems, "problem"), counted(report.warnings, "warning"))?;
     }
     Ok(())
 }

@@ -73,5 +73,8 @@ fn explain_finding(code: DoctorCode, out: &mut dyn Write) -> anyhow::Result<()> 
         let setting = code.setting().map_or_else(String::new, |setting| format!(" ({setting})"));
         writeln!(out, "    to change: {change}{setting}")?;
     }
+    if let Some(hint) = code.hint_where() {
+        writeln!(out, "    a hint only: {hint}")?;
+    }
     Ok(())
 }

@@ -17,8 +17,12 @@ pub(super) fn clients(evidence: &DoctorEvidence) -> u64 {
     };
     // A session has one connection; who has none now comes back to some server.
     let connections: u64 = evidence.servers.iter().filter_map(open).sum();
-    let sessions = evidence.running.as_ref().map_or(0, RunningMeasurement::attached);
-    connections.max(sessions).max(evidence.clients.unwrap_or(0))
+    connections.max(through_zoogate(evidence))
+}
+
+/// How many come through zoogate, as was said or as it tells. Others may stay at addresses of their own.
+fn through_zoogate(evidence: &DoctorEvidence) -> u64 {
+    evidence.running.as_ref().map_or(0, RunningMeasurement::attached).max(evidence.clients.unwrap_or(0))
 }
 
 pub(super) fn judge(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
@@ -34,7 +38,8 @@ pub(super) fn judge(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
             let most = address.most_of_one.unwrap_or(0);
             if bound < clients {
                 is_low = true;
-                findings.push(of(DoctorCode::ConnectionLimitLow).with("limit", limit).with("clients", clients));
+                let low = of(DoctorCode::ConnectionLimitLow).with("limit", limit).with("clients", clients);
+                findings.push(low.hint_if(bound >= through_zoogate(evidence)));
             } else if most >= bound - bound / 5 {
                 is_low = true;
                 findings.push(of(DoctorCode::ConnectionLimitNear).with("limit", limit).with("most", most));

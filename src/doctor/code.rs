@@ -6,6 +6,8 @@
 pub enum DoctorMark {
     /// It is in order.
     Ok,
+    /// Good to know, and nobody has to change it: it does not count as something that was found.
+    Hint,
     /// It works, and may stop working or surprise someone.
     Warning,
     /// It does not work, or will not when it is needed.
@@ -18,10 +20,16 @@ impl DoctorMark {
         self.into()
     }
 
+    /// Whether it counts as something that was found, for the exit code.
+    pub fn counts(self) -> bool {
+        self >= Self::Warning
+    }
+
     /// Its sign in a list.
     pub fn sign(self) -> char {
         match self {
             Self::Ok => '✓',
+            Self::Hint => '·',
             Self::Warning => '!',
             Self::Problem => '✗',
         }

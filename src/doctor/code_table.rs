@@ -14,11 +14,13 @@ struct CodeEntry {
     consequence: Option<&'static str>,
     change: Option<&'static str>,
     setting: Option<&'static str>,
+    hint_where: Option<&'static str>,
 }
 
 macro_rules! code_table {
     ($($code:ident $area:ident $mark:ident $sentence:literal: $why:literal
-        $(causes $consequence:literal)? $(change $change:literal)? $(by $setting:literal)?;)*) => {
+        $(causes $consequence:literal)? $(change $change:literal)? $(by $setting:literal)?
+        $(hint $hint:literal)?;)*) => {
         fn entry(code: DoctorCode) -> CodeEntry {
             match code {
                 $(DoctorCode::$code => CodeEntry {
@@ -29,6 +31,7 @@ macro_rules! code_table {
                     consequence: code_table!(@option $($consequence)?),
                     change: code_table!(@option $($change)?),
                     setting: code_table!(@option $($setting)?),
+                    hint_where: code_table!(@option $($hint)?),
                 },)*
             }
         }
@@ -43,7 +46,7 @@ impl DoctorCode {
         entry(self).area
     }
 
-    /// How it is to be taken.
+    /// How it is to be taken, unless it is a hint ([`Self::hint_where`]).
     pub fn mark(self) -> DoctorMark {
         entry(self).mark
     }
@@ -83,6 +86,11 @@ impl DoctorCode {
     /// The setting to change; None where it is none.
     pub fn setting(self) -> Option<&'static str> {
         entry(self).setting
+    }
+
+    /// Where it is good to know only; None where that is always so, or never.
+    pub fn hint_where(self) -> Option<&'static str> {
+        entry(self).hint_where
     }
 }
 
@@ -131,7 +139,8 @@ code_table! {
     AddressFailing Network Warning "{address} fails, while another address of the name answers ({state})":
         "clients take the addresses of a name in any order"
         causes "every second attempt of a client may wait in vain"
-        change "take the address out of DNS or /etc/hosts, or have the server listen there" by "clientPortAddress";
+        change "take the address out of DNS or /etc/hosts, or have the server listen there" by "clientPortAddress"
+        hint "if it refuses or has no way, and another address of the name serves";
     PathsQuick Network Ok
         "connects take {connect_ms} ms (at most {connect_worst_ms}), answers {answer_ms} ms (at most {answer_worst_ms})":
         "timeouts of clients have to leave room for both";
@@ -186,12 +195,12 @@ code_table! {
     ServersUnlisted Ensemble Warning "the ensemble has {members} members, and {given} of them are given":
         "what is not given is neither looked at nor used"
         causes "the others carry the whole load, and their failure stops clients though the ensemble runs"
-        change "give all members" by "servers";
-    MembersEven Ensemble Warning "the ensemble has {voters} voting members, and bears no more failures than with {fewer}":
+        change "give all members" by "servers" hint "if one name is given that has several addresses";
+    MembersEven Ensemble Hint "the ensemble has {voters} voting members, and bears no more failures than with {fewer}":
         "more than half must run, so an even number bears as many failures as the odd one below it"
         causes "one more server that can fail and none that helps"
         change "take one voting member away, add one, or make one an observer" by "server.N";
-    SingleServer Ensemble Warning "there is one server alone":
+    SingleServer Ensemble Hint "there is one server alone":
         "nothing takes over when it stops"
         causes "every restart of it stops all clients"
         change "run three servers or more" by "server.N";
@@ -218,7 +227,7 @@ code_table! {
         change "look at the disk of the transaction log and at the load" by "dataLogDir, globalOutstandingLimit";
     WordsAllowed Ensemble Ok "all servers allow srvr, mntr, conf and cons":
         "they tell what is needed to find the cause of a failure";
-    WordsRefused Ensemble Warning "four-letter words that are not allowed: {words}":
+    WordsRefused Ensemble Hint "four-letter words that are not allowed: {words}":
         "bounds of timeouts and connections, and followers in step, cannot be looked at"
         causes "less is known when something fails, here and in zoogate"
         change "allow srvr, mntr, conf and cons" by "4lw.commands.whitelist";
@@ -231,7 +240,8 @@ code_table! {
     ConnectionLimitLow Ensemble Problem "{address} allows {limit} connections from one address, and there are {clients} clients":
         "behind zoogate all clients come from one address, and when other servers are down all come to this one"
         causes "clients beyond the limit are turned away just when other servers have failed"
-        change "set it to 0 (no bound), or to more than all clients together" by "maxClientCnxns";
+        change "set it to 0 (no bound), or to more than all clients together" by "maxClientCnxns"
+        hint "if neither --clients nor a running zoogate tells of that many clients";
     ConnectionLimitNear Ensemble Warning "one client address has {most} of the {limit} connections that {address} allows it":
         "the next connections of this address are turned away"
         causes "clients, zoogate's probes or an operator's four-letter words that find no way in"
@@ -261,7 +271,7 @@ code_table! {
         "ZooKeeper takes paths without empty parts, without dots alone, and without a slash at the end"
         causes "the client does not start"
         change "correct the chroot" by "zookeeper.connect";
-    ChrootMissing Client Warning "there is no chroot":
+    ChrootMissing Client Hint "there is no chroot":
         "the client keeps its nodes at the root, beside those of all others"
         causes "two clusters on one ensemble that write over each other"
         change "give each cluster a chroot of its own (for a cluster that runs, its data has to move along)"
@@ -270,7 +280,7 @@ code_table! {
         "the time to connect is shared among the entries, and this one gets several shares"
         causes "a shorter time for each server, and an uneven load"
         change "name each address once" by "zookeeper.connect";
-    SingleAddress Client Warning "there is one address only":
+    SingleAddress Client Hint "there is one address only":
         "a Java client waits for one address as long as its whole session timeout, and pauses a second more at each return"
         causes "a session that expires at an address that accepts and does not answer; slower reconnects"
         change "name all servers, or several addresses of zoogate" by "zookeeper.connect";
@@ -311,7 +321,7 @@ code_table! {
         "the port does not speak what the client speaks"
         causes "the client cannot connect"
         change "name the secure ports, or turn TLS off" by "zookeeper.ssl.client.enable, secureClientPort";
-    TlsHidesTraffic Client Warning "TLS is on":
+    TlsHidesTraffic Client Hint "TLS is on":
         "zoogate forwards TLS as it comes and cannot look into it"
         causes "no session is seen, and a claim cannot be brought back to its server"
         change "let clients speak without TLS on a protected network, or use mirrored listeners"
@@ -341,7 +351,7 @@ code_table! {
         "a server closes the connection when a request is longer than its own jute.maxbuffer"
         causes "the same request that fails again and again, and a session that goes from server to server"
         change "leave it unset, or at 4194304 at most" by "jute.maxbuffer";
-    MigrationOn Client Warning "the migration to KRaft is on":
+    MigrationOn Client Hint "the migration to KRaft is on":
         "for its time both ZooKeeper and the KRaft controllers hold the metadata, and /controller is no ephemeral node"
         causes "a controller that zoogate shows as held by nobody; no way back once the migration is finalized"
         change "turn it off when the migration is done" by "zookeeper.metadata.migration.enable";
@@ -378,7 +388,7 @@ code_table! {
         "zoogate passes over it"
         causes "one server fewer for clients"
         change "see what is said of this server above, and `zoogate ensemble`";
-    ClientsBypass Zoogate Warning "{connections} connections to it do not come through zoogate":
+    ClientsBypass Zoogate Hint "{connections} connections to it do not come through zoogate":
         "zoogate knows nothing of them"
         causes "moves and refusals whose other half is not seen"
         change "give these clients zoogate's address" by "zookeeper.connect";
@@ -390,11 +400,11 @@ code_table! {
         "servers cut what is above their bound (20 ticks, unless it is set) and say nothing about it"
         causes "sessions that expire in pauses which the client was meant to survive"
         change "ask for what is given, or raise the servers' bound" by "maxSessionTimeout";
-    IncidentsSeen Zoogate Warning "{incidents} incidents are remembered, most of them by {cause}":
+    IncidentsSeen Zoogate Warning "{incidents} incidents are open or of the last hour, most of them by {cause}":
         "they were seen in the traffic"
         causes "what each of them says"
         change "see `zoogate incidents`";
-    NoIncidents Zoogate Ok "no incident is remembered":
+    NoIncidents Zoogate Ok "no incident is open or of the last hour":
         "nothing has failed in the traffic";
 }
 
@@ -410,6 +420,7 @@ mod tests {
             assert_eq!(says, !is_ok, "{}", code.label());
             assert!(!code.why().is_empty() && !code.sentence().is_empty());
             assert!(!is_ok || code.setting().is_none(), "{}", code.label());
+            assert!(code.mark().counts() || code.hint_where().is_none(), "{}", code.label());
         }
     }
 
@@ -417,7 +428,7 @@ mod tests {
     fn a_meaning_names_its_values() {
         let slow = DoctorCode::NameSlow.meaning();
         assert_eq!(slow, "the look-up of the name took TOOK ms");
-        assert_eq!(DoctorCode::NoIncidents.meaning(), "no incident is remembered");
+        assert_eq!(DoctorCode::NoIncidents.meaning(), "no incident is open or of the last hour");
         assert!(DoctorCode::ALL.iter().all(|code| !code.meaning().contains(['{', '}'])));
     }
 

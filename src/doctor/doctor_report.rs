@@ -20,6 +20,8 @@ pub struct DoctorReport {
     pub problems: usize,
     /// How many are warnings.
     pub warnings: usize,
+    /// How many are hints, which count for nothing.
+    pub hints: usize,
 }
 
 /// One server.
@@ -84,7 +86,7 @@ pub struct AttemptReport {
 pub struct FindingReport {
     /// Its stable word.
     pub code: &'static str,
-    /// `ok`, `warning` or `problem`.
+    /// `ok`, `hint`, `warning` or `problem`.
     pub mark: &'static str,
     /// `network`, `ensemble`, `client` or `zoogate`.
     pub area: &'static str,
@@ -113,6 +115,7 @@ impl DoctorReport {
             findings: findings.iter().map(FindingReport::of).collect(),
             problems: count(DoctorMark::Problem),
             warnings: count(DoctorMark::Warning),
+            hints: count(DoctorMark::Hint),
         }
     }
 }

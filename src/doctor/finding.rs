@@ -67,12 +67,14 @@ pub struct DoctorFinding {
     pub subject: String,
     /// The values that it was judged by, each with its name.
     pub values: Vec<(&'static str, FindingValue)>,
+    /// How it is to be taken: as its code, or as a hint where its code says so.
+    mark: DoctorMark,
 }
 
 impl DoctorFinding {
     /// A finding without values.
     pub fn of(code: DoctorCode, subject: impl fmt::Display) -> Self {
-        Self { code, subject: one_line(&subject.to_string()).into_owned(), values: Vec::new() }
+        Self { code, subject: one_line(&subject.to_string()).into_owned(), values: Vec::new(), mark: code.mark() }
     }
 
     /// The same with one value more.
@@ -82,9 +84,18 @@ impl DoctorFinding {
         self
     }
 
+    /// The same as a hint where this holds, which its code tells of ([`DoctorCode::hint_where`]).
+    #[must_use]
+    pub fn hint_if(mut self, is_hint: bool) -> Self {
+        if is_hint && self.code.hint_where().is_some() {
+            self.mark = DoctorMark::Hint;
+        }
+        self
+    }
+
     /// How it is to be taken.
     pub fn mark(&self) -> DoctorMark {
-        self.code.mark()
+        self.mark
     }
 
     /// The setting to change: that of its code, or the one that it is about itself.

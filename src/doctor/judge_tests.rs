@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use super::{
     AddressMeasurement, ClientSettings, ConnectReading, DoctorCode, DoctorEvidence, DoctorMark, KafkaSettings,
-    MemberCount, NameLookup, RoleSighting, RunningMeasurement, RunningServer, RunningSession, ServerMeasurement, judge,
-    of_properties,
+    MemberCount, NameLookup, RoleSighting, RunningIncident, RunningMeasurement, RunningServer, RunningSession,
+    ServerMeasurement, judge, of_properties,
 };
 use crate::ids::Zxid;
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 
 const ZXID: i64 = 0x5_0000_0009;
+/// What the leader of the next epoch shows until something is written.
+const NEXT_EPOCH: i64 = 0x6_0000_0000;
+const FOLLOWS: (ServerRole, i64) = (ServerRole::Follower, ZXID);
+const LEADS: (ServerRole, i64) = (ServerRole::Leader, ZXID);
 
 fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
@@ -62,12 +66,13 @@ fn kafka(text: &str, options: &str) -> DoctorEvidence {
 fn running() -> RunningMeasurement {
     let servers = (1..4).map(|number| RunningServer {
         server: format!("zk{number}:2181"),
+        addresses: Vec::new(),
         state: "serving".to_owned(),
         bypassing: Some(0),
         sent_again: 0,
     });
     let session = RunningSession { is_attached: true, asked_ms: Some(18_000), granted_ms: Some(18_000) };
-    RunningMeasurement { servers: servers.collect(), sessions: vec![session; 4], causes: Vec::new() }
+    RunningMeasurement { servers: servers.collect(), sessions: vec![session; 4], incidents: Vec::new() }
 }
 
 const GOOD: &str = "zookeeper.connect=zk1,zk2,zk3/kafka\n";
@@ -113,6 +118,19 @@ fn connect(evidence: &mut DoctorEvidence, text: &str) {
     client(evidence).connect = Some(ConnectReading::of(text));
 }
 
+fn incident(evidence: &mut DoctorEvidence, over_for_secs: Option<u64>) {
+    let incident = RunningIncident { cause: "unknown".to_owned(), over_for: over_for_secs.map(Duration::from_secs) };
+    evidence.running.as_mut().expect("a zoogate").incidents.push(incident);
+}
+
+/// A server told this, once a second, and tells the last of it.
+fn sightings(evidence: &mut DoctorEvidence, index: usize, told: [(ServerRole, i64); 3]) {
+    let address = details(evidence, index);
+    address.sightings = (0..).zip(told).map(|(second, (role, zxid))| sighting(second, role, zxid)).collect();
+    let (role, zxid) = told[2];
+    (address.last.role, address.last.zxid) = (role, Some(Zxid(zxid)));
+}
+
 const ENSEMBLE: &[(DoctorCode, Breakage)] = &[
     (DoctorCode::NameUnresolved, |all| {
         all.servers[0].lookup.failure = Some("no such name".to_owned());
@@ -141,6 +159,8 @@ const ENSEMBLE: &[(DoctorCode, Breakage)] = &[
     (DoctorCode::SeveralLeaders, |all| role(all, 0, ServerRole::Standalone)),
     (DoctorCode::ServerListedTwice, |all| details(all, 2).myids = BTreeSet::from([1])),
     (DoctorCode::NameOfManyServers, |all| details(all, 2).sightings[1].zxid = Some(Zxid(ZXID + 1))),
+    (DoctorCode::NameOfManyServers, |all| sightings(all, 2, [FOLLOWS, LEADS, FOLLOWS])),
+    (DoctorCode::NameOfManyServers, |all| sightings(all, 1, [LEADS, FOLLOWS, LEADS])),
     (DoctorCode::ServersUnlisted, |all| details(all, 0).members = Some(MemberCount { voters: 3, observers: 2 })),
     (DoctorCode::MembersEven, |all| {
         (0..3).for_each(|index| details(all, index).members = Some(MemberCount { voters: 2, observers: 1 }));
@@ -165,9 +185,10 @@ const ENSEMBLE: &[(DoctorCode, Breakage)] = &[
     (DoctorCode::ZoogateServersDiffer, |all| drop(all.servers.pop())),
     (DoctorCode::ZoogateServerDown, |all| all.running.as_mut().unwrap().servers[0].state = "refusing".to_owned()),
     (DoctorCode::ClientsBypass, |all| all.running.as_mut().unwrap().servers[0].bypassing = Some(1)),
-    (DoctorCode::PathLossy, |all| all.running.as_mut().unwrap().servers[0].sent_again = 1),
+    (DoctorCode::PathLossy, |all| all.running.as_mut().unwrap().servers[0].sent_again = 3),
     (DoctorCode::SessionsCut, |all| all.running.as_mut().unwrap().sessions[0].granted_ms = Some(17_999)),
-    (DoctorCode::IncidentsSeen, |all| all.running.as_mut().unwrap().causes.push("unknown".to_owned())),
+    (DoctorCode::IncidentsSeen, |all| incident(all, None)),
+    (DoctorCode::IncidentsSeen, |all| incident(all, Some(3_600))),
 ];
 
 const CLIENT: &[(DoctorCode, Breakage)] = &[
@@ -242,6 +263,26 @@ fn what_is_just_inside_of_a_bound_is_in_order() {
             details(all, 1).details.synced_followers = Some(1);
             (0..3).for_each(|index| details(all, index).members = Some(MemberCount { voters: 1, observers: 2 }));
         },
+        // Another one was elected, and nothing was written since.
+        |all| {
+            sightings(all, 1, [LEADS, FOLLOWS, FOLLOWS]);
+            sightings(all, 0, [FOLLOWS, (ServerRole::Leader, NEXT_EPOCH), (ServerRole::Leader, NEXT_EPOCH)]);
+        },
+        // The same one was, and for a moment it showed the old epoch.
+        |all| sightings(all, 1, [FOLLOWS, LEADS, (ServerRole::Leader, NEXT_EPOCH)]),
+        // Nothing was ever written.
+        |all| {
+            (0..3).for_each(|index| sightings(all, index, [(ServerRole::Follower, 0); 3]));
+            sightings(all, 1, [(ServerRole::Leader, 0x1_0000_0000); 3]);
+        },
+        |all| all.running.as_mut().unwrap().servers[0].sent_again = 2,
+        |all| incident(all, Some(3_601)),
+        // A name here and an address there.
+        |all| {
+            let running = &mut all.running.as_mut().unwrap().servers[0];
+            (running.server, running.addresses) =
+                ("10.0.0.1:2181".to_owned(), vec![all.servers[0].addresses[0].address]);
+        },
         // A moment behind is no lag.
         |all| details(all, 0).sightings.iter_mut().for_each(|one| one.asked = millis(900)),
     ];
@@ -250,6 +291,85 @@ fn what_is_just_inside_of_a_bound_is_in_order() {
         changes(&mut evidence);
         let odd: Vec<_> = judge(&evidence).into_iter().filter(|finding| finding.mark() != DoctorMark::Ok).collect();
         assert!(odd.is_empty(), "{place}: {odd:?}");
+    }
+}
+
+/// What is good to know counts for nothing.
+#[test]
+fn hints_do_not_count() {
+    const HINTS: &[(DoctorCode, Breakage)] = &[
+        (DoctorCode::WordsRefused, |all| details(all, 0).refused = BTreeSet::from(["mntr", "conf", "cons"])),
+        (DoctorCode::ChrootMissing, |all| connect(all, "zk1,zk2")),
+        (DoctorCode::SingleAddress, |all| connect(all, "zk1/kafka")),
+        (DoctorCode::TlsHidesTraffic, |all| {
+            // To secure ports: nobody answers a word there, so nothing else is known.
+            *all = kafka(&format!("{GOOD}zookeeper.ssl.client.enable=true\nzookeeper.clientCnxnSocket=x.Netty"), "");
+            (all.servers, all.running) = (Vec::new(), None);
+        }),
+        (DoctorCode::MigrationOn, |all| {
+            let kafka = client(all).kafka.as_mut().unwrap();
+            (kafka.migration, kafka.has_quorum, kafka.has_controller_listeners) = (true, true, true);
+        }),
+        (DoctorCode::MembersEven, |all| {
+            (0..3).for_each(|index| details(all, index).members = Some(MemberCount { voters: 2, observers: 1 }));
+        }),
+        (DoctorCode::SingleServer, |all| {
+            all.servers.truncate(1);
+            all.running = None;
+            role(all, 0, ServerRole::Standalone);
+            details(all, 0).members = None;
+        }),
+        (DoctorCode::ServersUnlisted, |all| {
+            // Two addresses behind which servers tell nothing that would tell them apart.
+            let other = all.servers.swap_remove(2).addresses.remove(0);
+            all.servers.truncate(1);
+            all.servers[0].addresses.push(other);
+            all.servers[0].addresses.iter_mut().for_each(|address| address.myids.clear());
+            all.running = None;
+        }),
+        (DoctorCode::AddressFailing, |all| {
+            let mut other = AddressMeasurement::new("[::1]:2181".parse().unwrap());
+            other.last = ProbeResult::of(ServerHealth::Refusing);
+            all.servers[0].addresses.insert(0, other);
+        }),
+        (DoctorCode::ConnectionLimitLow, |all| details(all, 0).details.connections = Some(62)),
+        (DoctorCode::ClientsBypass, |all| all.running.as_mut().unwrap().servers[0].bypassing = Some(1)),
+    ];
+    for (code, changes) in HINTS {
+        let mut evidence = whole();
+        changes(&mut evidence);
+        let odd: Vec<_> = judge(&evidence).into_iter().filter(|finding| finding.mark() != DoctorMark::Ok).collect();
+        assert!(odd.iter().any(|finding| finding.code == *code), "{code:?}: {odd:?}");
+        assert!(odd.iter().all(|finding| finding.mark() == DoctorMark::Hint), "{code:?}: {odd:?}");
+    }
+    let always = DoctorCode::ALL.iter().filter(|code| code.mark() == DoctorMark::Hint || code.hint_where().is_some());
+    let always: BTreeSet<DoctorCode> = always.copied().collect();
+    let shown: BTreeSet<DoctorCode> = HINTS.iter().map(|(code, _)| *code).collect();
+    assert_eq!(always, shown);
+}
+
+/// The same where it may cost something.
+#[test]
+fn what_may_cost_something_is_no_hint() {
+    const COUNTING: &[(DoctorCode, Breakage)] = &[
+        (DoctorCode::ConnectionLimitLow, |all| all.clients = Some(61)),
+        (DoctorCode::ConnectionLimitLow, |all| {
+            let sessions = &mut all.running.as_mut().unwrap().sessions;
+            *sessions = vec![sessions[0]; 61];
+        }),
+        (DoctorCode::ServersUnlisted, |all| drop(all.servers.pop())),
+        (DoctorCode::AddressFailing, |all| {
+            let mut other = AddressMeasurement::new("[::1]:2181".parse().unwrap());
+            other.last = ProbeResult::of(ServerHealth::Unresponsive);
+            all.servers[0].addresses.push(other);
+        }),
+        (DoctorCode::SrvrRefused, |all| details(all, 0).refused = BTreeSet::from(["srvr"])),
+    ];
+    for (code, changes) in COUNTING {
+        let mut evidence = whole();
+        changes(&mut evidence);
+        let found = judge(&evidence);
+        assert!(found.iter().any(|finding| finding.code == *code && finding.mark().counts()), "{code:?}: {found:?}");
     }
 }
 

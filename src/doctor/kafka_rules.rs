@@ -3,7 +3,7 @@
 use super::DoctorEvidence;
 use super::address_measurement::answering;
 use super::client_settings::{ClientSettings, KafkaSettings};
-use super::code::{DoctorCode, DoctorMark};
+use super::code::DoctorCode;
 use super::finding::DoctorFinding;
 
 /// Fewer requests in flight than this make a controller slow.
@@ -40,7 +40,7 @@ pub(super) fn judge(client: &ClientSettings, evidence: &DoctorEvidence) -> Vec<D
         }
     }
     let others = evidence.read_findings.iter().chain(&findings);
-    if client.connect.is_some() && others.into_iter().all(|finding| finding.mark() == DoctorMark::Ok) {
+    if client.connect.is_some() && !others.into_iter().any(|finding| finding.mark().counts()) {
         findings.push(DoctorFinding::of(DoctorCode::SettingsGood, "").with("settings", kafka.settings));
     }
     findings

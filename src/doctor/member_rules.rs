@@ -60,6 +60,9 @@ fn many_servers(server: &ServerMeasurement) -> Option<String> {
         return Some(format!("it answers as the servers with the myids {}", listed.join(", ")));
     }
     let mut seen: Vec<&RoleSighting> = server.addresses.iter().flat_map(|address| &address.sightings).collect();
+    if role_changes_back(&seen) {
+        return Some("its role changed and changed back in one epoch".to_owned());
+    }
     seen.sort_by_key(|sighting| sighting.asked);
     seen.windows(2).find_map(|pair| {
         let (before, after) = (pair[0], pair[1]);
@@ -68,15 +71,33 @@ fn many_servers(server: &ServerMeasurement) -> Option<String> {
         if epoch(old) != epoch(new) || before.answered > after.asked {
             return None;
         }
-        // Within an epoch a server neither begins to lead nor forgets.
-        let led = |sighting: &RoleSighting| sighting.role == ServerRole::Leader;
-        if led(before) != led(after) {
-            Some("it led and followed in one epoch".to_owned())
-        } else if new < old {
-            Some(format!("its zxid went back from {old} to {new}"))
-        } else {
-            None
+        // Within an epoch a server forgets nothing.
+        (new < old).then(|| format!("its zxid went back from {old} to {new}"))
+    })
+}
+
+/// Whether it led, did not, and led again, or the other way round, while what it told was of one epoch. One change is an
+/// election: who led before shows the old epoch until the next write.
+fn role_changes_back(seen: &[&RoleSighting]) -> bool {
+    let mut by_epoch: BTreeMap<i64, Vec<(Duration, Duration, bool)>> = BTreeMap::new();
+    for sighting in seen {
+        if let Some(zxid) = sighting.zxid {
+            let leads = sighting.role == ServerRole::Leader;
+            by_epoch.entry(epoch(zxid)).or_default().push((sighting.answered, sighting.asked, leads));
         }
+    }
+    by_epoch.into_values().any(|mut sightings| {
+        sightings.sort_unstable();
+        [true, false].into_iter().any(|first| {
+            let (mut wanted, mut steps, mut until) = (first, 0, Duration::ZERO);
+            for (answered, asked, leads) in &sightings {
+                // Questions that overlap say nothing of what came first.
+                if *leads == wanted && *asked >= until {
+                    (wanted, steps, until) = (!wanted, steps + 1, *answered);
+                }
+            }
+            steps >= 3
+        })
     })
 }
 
@@ -105,7 +126,9 @@ fn judge_members(servers: &[ServerMeasurement], findings: &mut Vec<DoctorFinding
             findings.push(
                 DoctorFinding::of(DoctorCode::ServersUnlisted, "")
                     .with("members", members.all())
-                    .with("given", servers.len()),
+                    .with("given", servers.len())
+                    // Its addresses may well be all of them; that it is one name for several servers is told elsewhere.
+                    .hint_if(matches!(servers, [one] if one.addresses.len() > 1)),
             );
         }
         if members.voters > 1 && members.voters.is_multiple_of(2) {
@@ -149,7 +172,8 @@ fn shown_before(servers: &[ServerMeasurement], than: &AddressMeasurement, asked:
     // Other addresses of the same name count too: they may be other servers.
     let others = servers.iter().flat_map(|server| &server.addresses).filter(|other| other.address != than.address);
     let early = others.flat_map(|other| &other.sightings).filter(|sighting| sighting.answered + MARGIN <= asked);
-    early.filter_map(|sighting| sighting.zxid).max()
+    // A leader shows its new epoch at once, as a zxid that counts no transaction; others show theirs until the next write.
+    early.filter_map(|sighting| sighting.zxid).filter(|zxid| counter(*zxid) > 0).max()
 }
 
 fn judge_steps(servers: &[ServerMeasurement], findings: &mut Vec<DoctorFinding>) {

@@ -31,7 +31,7 @@ pub use code::{DoctorArea, DoctorCode, DoctorMark};
 pub use connect_reading::ConnectReading;
 pub use doctor_report::{AddressReport, AttemptReport, DoctorReport, FindingReport, ServerReport};
 pub use finding::{DoctorFinding, FindingValue};
-pub use running_rules::{RunningMeasurement, RunningServer, RunningSession};
+pub use running_rules::{RunningIncident, RunningMeasurement, RunningServer, RunningSession};
 pub use server_lines::{MemberCount, most_connections_of_one, read_members};
 pub use setting_entries::{PropertiesError, SettingEntry, of_properties, of_variables};
 

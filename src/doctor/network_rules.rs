@@ -81,6 +81,10 @@ fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
         findings.push(of(DoctorCode::NameSlow).with("took_ms", server.lookup.took));
     }
     let one_answers = server.addresses.iter().any(AddressMeasurement::has_answered);
+    // Clients pass it over at once, as they do ::1 where a server listens on 127.0.0.1 alone.
+    let costs_little = |address: &AddressMeasurement| {
+        server.serves() && matches!(address.last.health, ServerHealth::Refusing | ServerHealth::Unreachable)
+    };
     for address in &server.addresses {
         if address.has_answered() {
             judge_answering(server, address, findings);
@@ -88,7 +92,8 @@ fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
             findings.push(
                 of(DoctorCode::AddressFailing)
                     .with("address", address.address.to_string())
-                    .with("state", address.last.health.label()),
+                    .with("state", address.last.health.label())
+                    .hint_if(costs_little(address)),
             );
         } else {
             findings.push(failing(server, address));

@@ -1,16 +1,24 @@
 //! What a running zoogate measured.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::address_measurement::ServerMeasurement;
 use super::code::DoctorCode;
 use super::finding::DoctorFinding;
+use crate::diagnose::server_watch::LOSSY_FROM;
+
+/// For how long an incident that is over is still told.
+const INCIDENT_TOLD: Duration = Duration::from_hours(1);
 
 /// One server as a running zoogate has it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RunningServer {
     /// Its name.
     pub server: String,
+    /// The addresses that its name has here; none where they were not looked up.
+    pub addresses: Vec<SocketAddr>,
     /// Its state, as lists show it.
     pub state: String,
     /// Connections to it that do not come through zoogate; None where that is not known.
@@ -30,6 +38,15 @@ pub struct RunningSession {
     pub granted_ms: Option<u64>,
 }
 
+/// One incident as a running zoogate has it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RunningIncident {
+    /// Its cause.
+    pub cause: String,
+    /// For how long it has been over; None while it is open.
+    pub over_for: Option<Duration>,
+}
+
 /// All that was asked of a running zoogate.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RunningMeasurement {
@@ -37,8 +54,16 @@ pub struct RunningMeasurement {
     pub servers: Vec<RunningServer>,
     /// The sessions, the newest.
     pub sessions: Vec<RunningSession>,
-    /// The causes of the incidents that it remembers, one for each incident.
-    pub causes: Vec<String>,
+    /// The incidents that it remembers.
+    pub incidents: Vec<RunningIncident>,
+}
+
+impl RunningServer {
+    /// Whether it is this one: by its name, or by an address of both.
+    fn is(&self, given: &ServerMeasurement) -> bool {
+        let has_shared = || given.addresses.iter().any(|address| self.addresses.contains(&address.address));
+        self.server == given.server.to_string() || has_shared()
+    }
 }
 
 impl RunningMeasurement {
@@ -50,14 +75,13 @@ impl RunningMeasurement {
 
 pub(super) fn judge(running: &RunningMeasurement, given: &[ServerMeasurement]) -> Vec<DoctorFinding> {
     let mut findings = Vec::new();
-    // By the names that it was given: a name here and its address there are two servers to clients as well.
-    let names: Vec<String> = given.iter().map(|server| server.server.to_string()).collect();
-    let is_known = |server: &RunningServer| names.contains(&server.server);
-    if running.servers.len() != names.len() || !running.servers.iter().all(is_known) {
+    let has_same = |one: &ServerMeasurement| running.servers.iter().any(|server| server.is(one));
+    let is_known = |server: &RunningServer| given.iter().any(|one| server.is(one));
+    if !running.servers.iter().all(is_known) || !given.iter().all(has_same) {
         findings.push(
             DoctorFinding::of(DoctorCode::ZoogateServersDiffer, "")
                 .with("servers", running.servers.len())
-                .with("given", names.len()),
+                .with("given", given.len()),
         );
     }
     for server in &running.servers {
@@ -68,7 +92,7 @@ pub(super) fn judge(running: &RunningMeasurement, given: &[ServerMeasurement]) -
         if let Some(connections) = server.bypassing.filter(|bypassing| *bypassing > 0) {
             findings.push(of(DoctorCode::ClientsBypass).with("connections", connections));
         }
-        if server.sent_again > 0 {
+        if server.sent_again >= u64::from(LOSSY_FROM) {
             findings.push(of(DoctorCode::PathLossy).with("segments", server.sent_again));
         }
     }
@@ -105,13 +129,15 @@ fn judge_sessions(running: &RunningMeasurement, findings: &mut Vec<DoctorFinding
 
 fn judge_incidents(running: &RunningMeasurement, findings: &mut Vec<DoctorFinding>) {
     let mut by_cause: BTreeMap<&str, usize> = BTreeMap::new();
-    for cause in &running.causes {
-        *by_cause.entry(cause).or_default() += 1;
+    let recent = |incident: &&RunningIncident| incident.over_for.is_none_or(|time| time <= INCIDENT_TOLD);
+    for incident in running.incidents.iter().filter(recent) {
+        *by_cause.entry(&incident.cause).or_default() += 1;
     }
+    let incidents: usize = by_cause.values().sum();
     findings.push(match by_cause.into_iter().max_by_key(|(_, count)| *count) {
-        Some((cause, _)) => DoctorFinding::of(DoctorCode::IncidentsSeen, "")
-            .with("incidents", running.causes.len())
-            .with("cause", cause),
+        Some((cause, _)) => {
+            DoctorFinding::of(DoctorCode::IncidentsSeen, "").with("incidents", incidents).with("cause", cause)
+        }
         None => DoctorFinding::of(DoctorCode::NoIncidents, ""),
     });
 }

@@ -118,6 +118,28 @@ fn what_servers_say_does_not_reach_the_terminal_raw() {
     assert!(text.contains("\\u{1b}"), "{text}");
 }
 
+/// A server as it comes, alone: hints, which do not count.
+#[test]
+fn hints_are_shown_and_end_with_0() {
+    let plain = server(|stream| {
+        let word = asked(&stream);
+        let refusal = format!("{word} is not executed because it is not in the whitelist.\n");
+        let told = "Zookeeper version: 3.9.3, built\nConnections: 1\nOutstanding: 0\nZxid: 0x0\nMode: standalone\n";
+        answer(&stream, if word == "srvr" { told } else { &refusal }.as_bytes());
+    });
+    let (json, text) = (look(plain, &["--json"]), look(plain, &[]));
+    assert_eq!((json.status.code(), text.status.code()), (Some(0), Some(0)), "{}", stdout(&text));
+    let report: Value = serde_json::from_str(&stdout(&json)).expect("JSON");
+    assert_eq!((&report["hints"], &report["warnings"], &report["problems"]), (&2.into(), &0.into(), &0.into()));
+    let marks = report["findings"].as_array().expect("findings").iter();
+    assert_eq!(marks.filter(|finding| finding["mark"] == "hint").count(), 2);
+    let text = stdout(&text);
+    for part in ["\n  · words_refused  ", "\n  · single_server  ", "      to change: ", "\nall is in order, 2 hints\n"]
+    {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+}
+
 #[test]
 fn passwords_are_shown_nowhere() {
     let text = "zookeeper.connect=127.0.0.1:9,\\\nzookeeper.ssl.keystore.password=hunter2\n\

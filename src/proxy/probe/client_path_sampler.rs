@@ -1,7 +1,7 @@
 //! Asks the kernel about the connections of clients that end: whether what zoogate sent last reaches the client's machine
 //! (`TCP_INFO`). That tells a path that is cut from a client that stands still.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -11,8 +11,9 @@ use std::time::Duration;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
+use super::sample_failures::SampleFailures;
 use crate::diagnose::ClientPath;
 use crate::proxy::network::kernel_counts::KernelCounts;
 use crate::proxy::network::socket_diag::SocketDiag;
@@ -22,6 +23,12 @@ use crate::proxy::shared::proxy_state::ProxyState;
 pub(crate) const CLIENTS_EVERY: Duration = Duration::from_millis(400);
 /// Connections of one listener that are looked at in one go.
 pub(crate) const CLIENTS_LOOKED_AT: usize = 1_024;
+/// A look that takes longer, for the kernel has many connections to go through, is followed by a rest.
+const LONG_LOOK: Duration = Duration::from_millis(5);
+/// The rest, by the look.
+const REST: u32 = 80;
+/// The longest rest.
+pub(crate) const CLIENTS_REST: Duration = Duration::from_secs(2);
 
 /// `TCP_FIN_WAIT2`: zoogate's end is acknowledged, and the client's has not come.
 const FIN_WAIT2: u8 = 5;
@@ -29,46 +36,50 @@ const FIN_WAIT2: u8 = 5;
 /// Looks at the connections of clients that end.
 pub(in crate::proxy) struct ClientPathSampler {
     proxy: Arc<ProxyState>,
-    /// The ports of the listeners, and whether they are of IPv4.
-    doors: BTreeSet<(bool, u16)>,
+    /// The ports of the listeners of IPv4 (true) and of IPv6.
+    doors: BTreeMap<bool, BTreeSet<u16>>,
 }
 
 impl ClientPathSampler {
     /// Clients come to these addresses.
     pub(in crate::proxy) fn new(proxy: Arc<ProxyState>, listeners: &[SocketAddr]) -> Self {
-        Self { proxy, doors: listeners.iter().map(|address| (address.is_ipv4(), address.port())).collect() }
+        let mut doors: BTreeMap<bool, BTreeSet<u16>> = BTreeMap::new();
+        for address in listeners {
+            doors.entry(address.is_ipv4()).or_default().insert(address.port());
+        }
+        Self { proxy, doors }
     }
 
-    /// Looks while something is in question, for as long as the kernel answers.
+    /// Looks while something is in question, unless the kernel never tells. A look that fails otherwise is left out.
     pub(in crate::proxy) async fn run(self) {
         let mut rounds = interval(CLIENTS_EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failures = SampleFailures::new("connections of clients");
         loop {
             rounds.tick().await;
             let clients = self.proxy.state.clients_in_question(self.proxy.clock.now());
             if clients.is_empty() {
                 continue;
             }
-            match self.look(&clients) {
-                Ok(paths) => {
-                    for (client, path) in paths {
-                        self.proxy.state.note_client_path(client, path);
-                    }
-                }
-                Err(error) => {
-                    tracing::info!(%error, "the kernel does not report on connections of clients");
-                    return;
-                }
+            let begun = Instant::now();
+            let looked = self.look(&clients);
+            let took = begun.elapsed();
+            let ControlFlow::Continue(paths) = failures.note(looked) else { return };
+            for (client, path) in paths.unwrap_or_default() {
+                self.proxy.state.note_client_path(client, path);
+            }
+            if took > LONG_LOOK {
+                sleep((took * REST).min(CLIENTS_REST)).await;
             }
         }
     }
 
-    fn look(&self, clients: &[SocketAddr]) -> io::Result<Vec<(SocketAddr, ClientPath)>> {
+    fn look(&self, clients: &[SocketAddr]) -> io::Result<HashMap<SocketAddr, ClientPath>> {
         let mut wanted: HashMap<SocketAddr, SocketAddr> = HashMap::new();
         wanted.extend(clients.iter().map(|client| (canonical(*client), *client)));
-        let mut found = Vec::new();
-        for (is_ipv4, port) in &self.doors {
-            look_at(*is_ipv4, *port, |client, path| {
+        let mut found = HashMap::new();
+        for (is_ipv4, ports) in &self.doors {
+            look_at_all(*is_ipv4, ports, |client, path| {
                 found.extend(wanted.get(&canonical(client)).map(|client| (*client, path)));
             })?;
         }
@@ -76,13 +87,32 @@ impl ClientPathSampler {
     }
 }
 
+/// Looks at connections that came to one of these ports and are ending.
+fn look_at_all(is_ipv4: bool, ports: &BTreeSet<u16>, mut look: impl FnMut(SocketAddr, ClientPath)) -> io::Result<()> {
+    // For each question the kernel goes through all connections of the machine: one for all ports is enough, unless
+    // connections to other ports fill the answer.
+    let is_whole = ports.len() > 1
+        && look_at(is_ipv4, 0, |port, client, path| {
+            if ports.contains(&port) {
+                look(client, path);
+            }
+        })?;
+    if !is_whole {
+        for port in ports {
+            look_at(is_ipv4, *port, |_, client, path| look(client, path))?;
+        }
+    }
+    Ok(())
+}
+
 /// An IPv4 address that came through a socket of IPv6 as what it is.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Looks at connections that came to a port and are ending, at [`CLIENTS_LOOKED_AT`] at most.
-fn look_at(is_ipv4: bool, port: u16, mut look: impl FnMut(SocketAddr, ClientPath)) -> io::Result<()> {
+/// Looks at connections that came to a port, or to any for 0, and are ending: at [`CLIENTS_LOOKED_AT`] at most. Whether
+/// those were all of them.
+fn look_at(is_ipv4: bool, port: u16, mut look: impl FnMut(u16, SocketAddr, ClientPath)) -> io::Result<bool> {
     let (family, any) = if is_ipv4 { (AF_INET, SocketId::new_v4()) } else { (AF_INET6, SocketId::new_v6()) };
     let states = StateFlags::FIN_WAIT1
         | StateFlags::FIN_WAIT2
@@ -102,11 +132,12 @@ fn look_at(is_ipv4: bool, port: u16, mut look: impl FnMut(SocketAddr, ClientPath
                 resent: counts.resent_first,
                 end_acknowledged: header.state == FIN_WAIT2,
             };
-            look(client, path);
+            look(header.socket_id.source_port, client, path);
         }
         looked += 1;
         if looked < CLIENTS_LOOKED_AT { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })
+    })?;
+    Ok(looked < CLIENTS_LOOKED_AT)
 }
 
 #[cfg(test)]
@@ -128,10 +159,10 @@ mod tests {
     }
 
     /// Looks until what is seen of this client is as wanted.
-    fn wait_for(door: SocketAddr, client: SocketAddr, wanted: impl Fn(ClientPath) -> bool) -> ClientPath {
+    fn wait_for(ports: &BTreeSet<u16>, client: SocketAddr, wanted: impl Fn(ClientPath) -> bool) -> ClientPath {
         loop {
             let mut seen = None;
-            look_at(true, door.port(), |peer, path| seen = seen.or(Some(path).filter(|_| peer == client))).unwrap();
+            look_at_all(true, ports, |peer, path| seen = seen.or(Some(path).filter(|_| peer == client))).unwrap();
             if let Some(path) = seen.filter(|path| wanted(*path)) {
                 return path;
             }
@@ -144,11 +175,18 @@ mod tests {
         let (door, client, own) = connection();
         let peer = client.local_addr().unwrap();
         let mut seen = 0;
-        look_at(true, door.port(), |_, _| seen += 1).unwrap();
+        look_at(true, door.port(), |_, _, _| seen += 1).unwrap();
         assert_eq!(seen, 0, "nothing ends");
         own.shutdown(Shutdown::Write).unwrap();
-        let path = wait_for(door, peer, |path| path.end_acknowledged);
-        assert_eq!((path.unacked, path.resent), (0, 0));
+        // Alone, and with others in one question.
+        for ports in [BTreeSet::from([door.port()]), BTreeSet::from([door.port(), 1])] {
+            let path = wait_for(&ports, peer, |path| path.end_acknowledged);
+            assert_eq!((path.unacked, path.resent), (0, 0));
+        }
+        // What came to other ports is not looked at.
+        let mut seen = 0;
+        look_at_all(true, &BTreeSet::from([1, 2]), |_, _| seen += 1).unwrap();
+        assert_eq!(seen, 0);
     }
 
     #[test]
@@ -159,10 +197,11 @@ mod tests {
         SockRef::from(&client).attach_filter(&[SockFilter::new(0x06, 0, 0, 0)]).unwrap();
         own.write_all(b"reply").unwrap();
         own.shutdown(Shutdown::Write).unwrap();
-        let path = wait_for(door, peer, |path| path.is_stuck());
+        let ports = BTreeSet::from([door.port()]);
+        let path = wait_for(&ports, peer, |path| path.is_stuck());
         assert!(!path.end_acknowledged);
         // Also when zoogate has closed its socket.
         drop(own);
-        assert!(wait_for(door, peer, |path| path.is_stuck()).resent > 0);
+        assert!(wait_for(&ports, peer, |path| path.is_stuck()).resent > 0);
     }
 }

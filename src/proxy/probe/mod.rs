@@ -6,3 +6,4 @@ pub(crate) mod loop_suspect;
 pub(crate) mod path_sampler;
 pub(crate) mod prober;
 pub(crate) mod risk_watcher;
+mod sample_failures;

@@ -16,6 +16,7 @@ use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::sample_failures::SampleFailures;
 use crate::diagnose::PathSample;
 use crate::ids::ServerId;
 use crate::proxy::network::kernel_counts::KernelCounts;
@@ -47,11 +48,12 @@ impl PathSampler {
         Self { proxy, seen: HashMap::new() }
     }
 
-    /// Samples now and then, for as long as the kernel answers.
+    /// Samples now and then, unless the kernel never tells. A sample that fails otherwise is left out.
     pub(in crate::proxy) async fn run(mut self) {
         let mut rounds = interval(PATHS_IN_TROUBLE);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut sampled_at: Option<Instant> = None;
+        let mut failures = SampleFailures::new("connections to servers");
         loop {
             rounds.tick().await;
             let rested = sampled_at.is_none_or(|at| at.elapsed() >= PATHS_EVERY);
@@ -60,8 +62,7 @@ impl PathSampler {
             }
             sampled_at = Some(Instant::now());
             let servers = self.addresses().await;
-            if let Err(error) = self.sample(&servers) {
-                tracing::info!(%error, "the kernel does not report on connections to servers");
+            if failures.note(self.sample(&servers)).is_break() {
                 return;
             }
         }

@@ -36,6 +36,25 @@ fn a_broken_ensemble_is_found_and_a_mended_one_is_not() {
     found_whole(&ensemble);
 }
 
+/// Servers as they come allow `srvr` alone; a leader shows its new epoch, and the others theirs from the next write on.
+#[test]
+fn an_ensemble_in_which_nothing_was_written_is_in_order() {
+    let mut ensemble = Ensemble::of([Version::V3_9_3; 3]).setting("4lw.commands.whitelist=srvr").start();
+    let connect = ensemble.connect_string();
+    let look = || {
+        let first = DoctorRun::of(&["--servers", &connect, "--for", "3s"], None);
+        assert!(!first.has("server_behind") && !first.has("name_of_many_servers"), "{}", first.text);
+        let run = found_only(&connect, &["words_refused"], "3s");
+        assert_eq!(run.code, 0, "{}", run.text);
+    };
+    look();
+    // Another one is elected.
+    let leader = ensemble.leader();
+    ensemble.sigterm(leader);
+    ensemble.restart(leader);
+    look();
+}
+
 fn names_are_wrong(ensemble: &Ensemble) {
     let connect = ensemble.connect_string();
     let addresses = ensemble.addresses();

@@ -31,6 +31,9 @@ fn what_a_running_zoogate_measured_is_added() {
     ensemble.restart(follower);
     until("the server to be back", &|run| !run.has("zoogate_server_down") && !run.has("server_refuses"));
 
+    let elsewhere = ensemble.connect_string().replace("127.0.0.1", "localhost");
+    let same = DoctorRun::of(&["--admin", &admin, "--servers", &elsewhere, "--for", "10ms"], None);
+    assert!(!same.has("zoogate_servers_differ"), "{}", same.text);
     let others =
         DoctorRun::of(&["--admin", &admin, "--servers", &ensemble.address(0).to_string(), "--for", "10ms"], None);
     assert!(others.has("zoogate_servers_differ"), "{}", others.text);
