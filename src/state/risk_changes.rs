@@ -131,10 +131,8 @@ impl TrafficState {
         let ledger = self.ledger();
         let mut heard = heard.into_iter();
         suspects.retain(|one| {
+            // The session that met the node may be over by now: who cannot register ends, and the name is doubled still.
             let is_heard = heard.next().unwrap_or_default();
-            if is_over(&ledger, one.session) {
-                return false;
-            }
             match owner(&ledger, one.owner, None).state {
                 OwnerState::Alive { .. } if is_heard => {
                     known.push((one.clone(), RiskCode::DuplicateIdentity, None));
