@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
@@ -16,6 +16,7 @@ use crate::doctor::{
     RunningMeasurement, RunningServer, RunningSession,
 };
 use crate::measure;
+use crate::observe::WallClock;
 use crate::text;
 
 /// Longest time of measuring.
@@ -154,7 +155,7 @@ fn ask_running(admin: &str) -> anyhow::Result<RunningMeasurement> {
     let sessions: SessionList = client.get(SessionList::PATH, &limit)?.good()?;
     let incidents: IncidentList = client.get(IncidentList::PATH, &limit)?.good()?;
     let millis = |value: Option<i32>| value.and_then(|value| u64::try_from(value).ok());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Duration::from_millis(WallClock::unix_now());
     // One that is over and does not say since when is as good as just over.
     let over_for =
         |until: Option<u64>| until.map_or(Duration::ZERO, |until| now.saturating_sub(Duration::from_millis(until)));
