@@ -12,7 +12,8 @@ use crate::diagnose::{
     away_sessions, diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
 };
 use crate::history::{
-    change_queue, history_reader, history_summary, history_writer, latency_hours, later_rows, week_file, week_files,
+    change_queue, entry_pages, history_reader, history_summary, history_writer, latency_hours, later_rows, week_file,
+    week_files,
 };
 use crate::observe::logs::{finding_log, log_throttle, logging};
 use crate::observe::storage::latency_trend;
@@ -358,8 +359,10 @@ bounds! {
         "`zoogate_findings_dropped_total{sink=\"history\"}`, `zoogate_history_write_failures_total`, log";
     "files of the history" [
         open: count week_files::FILES_OPEN, memory: bytes week_file::SQLITE_MEMORY, rows: count week_files::ROWS_REMOVED,
+        old: time week_files::OLD_FOR,
     ]
-        "`state.keep` and `state.max_size`: the oldest weeks are deleted, then up to {rows} of the oldest rows at a time. \
+        "`state.keep`, after {old} in which the date said so, and `state.max_size`: the oldest weeks are deleted, then up to \
+         {rows} of the oldest rows at a time; nothing while another program reads without an end, for that gives no room back. \
          {open} are open for writing; SQLite uses {memory} of memory for all at most",
         "`zoogate_history_bytes`, log";
     "moves and refusals whose cause is added to the history" [awaited: count later_rows::CAUSES_AWAITED]
@@ -371,8 +374,12 @@ bounds! {
         "looked at every {every}; {sessions} sessions with a named holder, and {sums} servers and holders in an hour; others \
          count for their server alone",
         "";
-    "answers out of the history" [within: time history_reader::ANSWERED_WITHIN, names: count history_summary::NAMES_COUNTED]
-        "one at a time, within {within}; what takes longer is cut short and says so. A summary counts the {names} most \
+    "answers out of the history" [
+        within: time history_reader::ANSWERED_WITHIN, names: count history_summary::NAMES_COUNTED,
+        rows: count entry_pages::ROWS_A_PAGE, bytes: bytes entry_pages::BYTES_A_PAGE,
+    ]
+        "one at a time, within {within}; what takes longer is cut short and says so. {rows} entries, or {bytes} of them, are \
+         read before they are sent, and no file is held meanwhile. A summary counts the {names} most \
          frequent holders of each week",
         "`unread` in `/api/history`";
     "resident memory" [

@@ -68,7 +68,12 @@ impl AdminListener {
                 Err(error) => tracing::error!(%address, %error, "the admin address is not served"),
             }
         };
-        let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || runtime.block_on(serve));
+        let run = move || {
+            runtime.block_on(serve);
+            // A question to the history may wait for a disk that does not answer: the end does not.
+            runtime.shutdown_background();
+        };
+        let thread = thread::Builder::new().name("admin".to_owned()).spawn(run);
         Ok(AdminThread { address, stop, thread: Some(thread.map_err(AdminError::Thread)?) })
     }
 }

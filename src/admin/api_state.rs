@@ -102,12 +102,12 @@ impl ApiState {
         Ok(([(header::CONTENT_TYPE, "application/json")], Body::new(PieceBody { pieces })).into_response())
     }
 
-    /// Reads the history: first what stands before its entries, then those. On a thread of its own, for a disk may take
+    /// Reads the history: first what stands before its entries, then those, with what the first reading found. On a thread of its own, for a disk may take
     /// its time, and one question at a time.
-    pub(super) async fn history(
+    pub(super) async fn history<T: Send + 'static>(
         &self,
-        begin: impl FnOnce(&HistoryReader) -> Result<String, ApiError> + Send + 'static,
-        go_on: impl FnOnce(&HistoryReader, &mut dyn FnMut(String) -> bool) + Send + 'static,
+        begin: impl FnOnce(&HistoryReader) -> Result<(String, T), ApiError> + Send + 'static,
+        go_on: impl FnOnce(&HistoryReader, T, &mut dyn FnMut(String) -> bool) + Send + 'static,
     ) -> Result<Response, ApiError> {
         let reader = self.history.clone().ok_or_else(|| {
             let reason = "zoogate was started without state.dir";
@@ -119,7 +119,7 @@ impl ApiState {
         let answer_permit = self.answer_permit().await?;
         drop(queued);
         let read = tokio::task::spawn_blocking(move || begin(&reader).map(|head| (head, reader)));
-        let (head, reader) = read.await.map_err(|error| {
+        let ((head, found), reader) = read.await.map_err(|error| {
             let reason = error.to_string();
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the history was not read", reason)
         })??;
@@ -127,7 +127,7 @@ impl ApiState {
         tokio::task::spawn_blocking(move || {
             let mut send = |piece| next.blocking_send(piece).is_ok();
             if send(head) {
-                go_on(&reader, &mut send);
+                go_on(&reader, found, &mut send);
             }
             drop((turn, answer_permit));
         });

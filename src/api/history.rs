@@ -95,7 +95,7 @@ pub struct HistoryAnswer {
     pub unread: Vec<UnreadFile>,
     /// The newest that fit, newest first.
     pub entries: Vec<HistoryEntryView>,
-    /// Whether there are more than were asked for.
+    /// Whether there are more than were asked for, or than could be read.
     #[serde(default)]
     pub more: bool,
 }

@@ -69,7 +69,8 @@ fn read(reader: &HistoryReader, filter: &HistoryFilter) -> anyhow::Result<Histor
         entries.push(entry);
         ControlFlow::Continue(())
     })?;
-    Ok(HistoryAnswer { summary, unread, entries, more: outcome.more })
+    let outcome = outcome.and_before(unread);
+    Ok(HistoryAnswer { summary, unread: outcome.unread, entries, more: outcome.more })
 }
 
 fn print(answer: &HistoryAnswer, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -99,7 +100,8 @@ fn print(answer: &HistoryAnswer, out: &mut dyn Write) -> anyhow::Result<()> {
     }
     table.write(out)?;
     if answer.more {
-        writeln!(out, "there is more than these {}: see --limit", answer.entries.len())?;
+        let why = if answer.unread.is_empty() { ": see --limit" } else { ", and not all could be read" };
+        writeln!(out, "there is more than these {}{why}", answer.entries.len())?;
     }
     Ok(())
 }

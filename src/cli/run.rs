@@ -30,7 +30,11 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     if let Some(admin) = &admin {
         tracing::info!(address = %admin.address(), "serving metrics and the API");
     }
-    server.run()?;
+    let outcome = server.run();
+    // First what waits for the disk: whoever still asks keeps nothing from being written.
+    drop(history);
+    drop(admin);
+    outcome?;
     Ok(CommandOutcome::Success)
 }
 

@@ -29,7 +29,7 @@ pub enum HistoryError {
         process: Option<u32>,
     },
     /// A file is of a later version.
-    #[error("{path} is of version {version}, and this zoogate knows {known} at most", path = .path.display())]
+    #[error("{path} was written by a later zoogate: its tables are of version {version}, and this one knows {known} at most", path = .path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -68,6 +68,8 @@ fn holder(process: Option<u32>) -> String {
 pub(super) enum FailureKind {
     /// The file is not what it should be: it is set aside.
     Damaged,
+    /// A later zoogate wrote it: it is left as it is, and nothing is written to it.
+    Later,
     /// The disk, or its owner, does not let it be written now: it is tried again.
     Disk,
     /// These rows cannot be written: they are given up.
@@ -75,10 +77,22 @@ pub(super) enum FailureKind {
 }
 
 impl HistoryError {
+    /// Whether it is a matter of the settings, or of another zoogate, and no trouble of the disk that can pass.
+    pub(super) fn is_final(&self) -> bool {
+        use io::ErrorKind as E;
+        match self {
+            Self::InUse { .. } => true,
+            Self::Directory { error, .. } => {
+                matches!(error.kind(), E::NotADirectory | E::AlreadyExists | E::PermissionDenied)
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn kind(&self) -> FailureKind {
         use rusqlite::ErrorCode as E;
         match self {
-            Self::Version { .. } => FailureKind::Damaged,
+            Self::Version { .. } => FailureKind::Later,
             Self::Database { error, .. } => match error.sqlite_error_code() {
                 // The last is what is said of a table or a column that is not there.
                 Some(E::DatabaseCorrupt | E::NotADatabase | E::SchemaChanged | E::Unknown) => FailureKind::Damaged,

@@ -114,14 +114,14 @@ impl HistoryFilter {
         format!("SELECT {}", self.kinds.iter().map(any).collect::<Vec<_>>().join(", "))
     }
 
-    /// The newest entries of these kinds first.
+    /// The newest entries of these kinds first: `:rows` of them, behind the first `:skip`.
     pub(super) fn entries_sql(&self, kinds: &[HistoryKind]) -> String {
         let select = |kind: &HistoryKind| {
             let (columns, table, wanted) = (kind.columns(), kind.table(), self.conditions(*kind));
             format!("SELECT {columns} FROM {table} WHERE {wanted}")
         };
         let all: Vec<String> = kinds.iter().map(select).collect();
-        format!("{} ORDER BY at_ms DESC", all.join(" UNION ALL "))
+        format!("{} ORDER BY at_ms DESC LIMIT :rows OFFSET :skip", all.join(" UNION ALL "))
     }
 
     /// How often each cause was met at each server: cause, server, count, first, last, shortest, longest, sum of lengths,

@@ -10,12 +10,13 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::calendar_week::CalendarWeek;
+use super::entry_pages::{EntryPages, length, number};
 use super::history_error::HistoryError;
 use super::history_filter::{HistoryFilter, bound};
 use super::history_kind::HistoryKind;
 use super::history_summary::{HistorySummary, NewestOne, ServerCount};
 use super::state_directory::{has_log, weeks_of};
-use crate::api::{CalendarMoment, HistoryEntryView, HistorySummaryView, UnreadFile};
+use crate::api::{HistoryEntryView, HistorySummaryView, UnreadFile};
 use crate::diagnose::{CauseCode, EarlierIncidents};
 use crate::observe::WallClock;
 
@@ -43,10 +44,20 @@ pub struct HistoryReader {
 /// What was read besides entries.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ReadOutcome {
-    /// Whether there is more than was asked for.
+    /// Whether there is more than was asked for, or than could be read.
     pub more: bool,
     /// Files that could not be read.
     pub unread: Vec<UnreadFile>,
+}
+
+impl ReadOutcome {
+    /// With files that an earlier reading for the same answer could not read, each once.
+    #[must_use]
+    pub fn and_before(mut self, mut unread: Vec<UnreadFile>) -> Self {
+        self.unread.retain(|one| unread.iter().all(|before| before.file != one.file));
+        unread.append(&mut self.unread);
+        Self { more: self.more || !unread.is_empty(), unread }
+    }
 }
 
 impl HistoryReader {
@@ -73,13 +84,19 @@ impl HistoryReader {
         Ok(weeks)
     }
 
+    /// When a question that is put now has to be answered.
+    fn by(&self) -> Option<Instant> {
+        self.within.map(|most| Instant::now() + most)
+    }
+
     /// Reads each file that may hold what is asked for, newest first; those that cannot be read are named.
     fn each_file(
         &self,
         filter: &HistoryFilter,
+        by: Option<Instant>,
         mut read: impl FnMut(&Connection) -> rusqlite::Result<ControlFlow<()>>,
     ) -> Result<Vec<UnreadFile>, HistoryError> {
-        let (mut unread, by) = (Vec::new(), self.within.map(|most| Instant::now() + most));
+        let mut unread = Vec::new();
         let settled = unix_millis().saturating_sub(SETTLED_AFTER);
         for week in self.weeks(filter)? {
             let name = week.file_name();
@@ -102,7 +119,7 @@ impl HistoryReader {
     /// The directory cannot be read.
     pub fn summary(&self, filter: &HistoryFilter) -> Result<(Vec<HistorySummaryView>, Vec<UnreadFile>), HistoryError> {
         let (mut summary, values) = (HistorySummary::default(), filter.values());
-        let unread = self.each_file(filter, |file| {
+        let unread = self.each_file(filter, self.by(), |file| {
             for kind in kinds_in(file, filter)?.into_iter().filter(|kind| *kind != HistoryKind::Latency) {
                 summarize(&mut summary, file, filter, kind, &values)?;
             }
@@ -111,7 +128,8 @@ impl HistoryReader {
         Ok((summary.views(), unread))
     }
 
-    /// Gives the entries that fit, newest first, as long as they are taken.
+    /// Gives the entries that fit, newest first, as long as they are taken. While one is taken no file is held: a reader
+    /// that takes its time is in nobody's way.
     ///
     /// # Errors
     /// The directory cannot be read.
@@ -120,28 +138,38 @@ impl HistoryReader {
         filter: &HistoryFilter,
         mut take: impl FnMut(HistoryEntryView) -> ControlFlow<()>,
     ) -> Result<ReadOutcome, HistoryError> {
-        let (mut outcome, values) = (ReadOutcome::default(), filter.values());
+        let (mut outcome, by) = (ReadOutcome::default(), self.by());
         // Weeks do not overlap: what comes first in the newest file comes first of all.
         let mut left = filter.limit;
-        outcome.unread = self.each_file(filter, |file| {
+        outcome.unread = self.each_file(filter, by, |file| {
             let kinds = kinds_in(file, filter)?;
             if kinds.is_empty() {
                 return Ok(ControlFlow::Continue(()));
             }
-            let mut found = file.prepare(&filter.entries_sql(&kinds))?;
-            let mut rows = found.query(&*bound(&values))?;
-            while let Some(row) = rows.next()? {
-                if left == 0 {
-                    outcome.more = true;
-                    return Ok(ControlFlow::Break(()));
+            let mut pages = EntryPages::new(filter, &kinds);
+            loop {
+                let page = pages.next(file, left.saturating_add(1))?;
+                if page.is_empty() {
+                    return Ok(ControlFlow::Continue(()));
                 }
-                left -= 1;
-                if take(entry(row)?).is_break() {
-                    return Ok(ControlFlow::Break(()));
+                for entry in page {
+                    if left == 0 {
+                        outcome.more = true;
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    left -= 1;
+                    if take(entry).is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                // Whoever takes them may have taken their time.
+                if !pages.is_over() && by.is_some_and(|by| Instant::now() > by) {
+                    let late = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+                    return Err(rusqlite::Error::SqliteFailure(late, None));
                 }
             }
-            Ok(ControlFlow::Continue(()))
         })?;
+        outcome.more |= !outcome.unread.is_empty();
         Ok(outcome)
     }
 
@@ -151,7 +179,7 @@ impl HistoryReader {
         let mut counts: BTreeMap<(CauseCode, Option<String>), EarlierIncidents> = BTreeMap::new();
         let sql = "SELECT cause, server, count(*), max(at_ms) FROM incidents GROUP BY 1, 2";
         // A file that cannot be read says nothing; it is named where somebody asks for what is in it.
-        let _ = self.each_file(&everything, |file| {
+        let _ = self.each_file(&everything, self.by(), |file| {
             let mut found = file.prepare(sql)?;
             let mut rows = found.query([])?;
             while let Some(row) = rows.next()? {
@@ -250,14 +278,6 @@ fn escape(letter: char) -> String {
     if matches!(letter, '?' | '#' | '%') { format!("%{:02X}", u32::from(letter)) } else { letter.to_string() }
 }
 
-fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(|value| value.max(0) as u64)
-}
-
-fn length(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
-    row.get::<_, Option<i64>>(column).map(|value| value.map(|value| value.max(0) as u64))
-}
-
 fn server_count(row: &Row<'_>) -> rusqlite::Result<ServerCount> {
     Ok(ServerCount {
         server: row.get(1)?,
@@ -267,26 +287,5 @@ fn server_count(row: &Row<'_>) -> rusqlite::Result<ServerCount> {
         longest: length(row, 6)?,
         lengths: row.get(7)?,
         with_length: number(row, 8)?,
-    })
-}
-
-fn entry(row: &Row<'_>) -> rusqlite::Result<HistoryEntryView> {
-    let moment = |unix_millis| CalendarMoment { text: WallClock::text(unix_millis), unix_millis };
-    let values: String = row.get(12)?;
-    Ok(HistoryEntryView {
-        kind: row.get::<_, String>(0)?.into(),
-        at: Some(moment(number(row, 1)?)).into(),
-        until: length(row, 2)?.map(moment).into(),
-        lasted_ms: length(row, 3)?,
-        cause: row.get::<_, Option<String>>(4)?.map(Into::into),
-        confidence: row.get::<_, Option<String>>(5)?.map(Into::into),
-        identity: row.get(6)?,
-        session: row.get(7)?,
-        client: row.get(8)?,
-        server: row.get(9)?,
-        from: row.get(10)?,
-        text: row.get(11)?,
-        // It was made by this program, or by a later one.
-        values: serde_json::from_str(&values).unwrap_or_default(),
     })
 }

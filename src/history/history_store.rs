@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::change_queue::ChangeQueue;
+use super::directory_claim::{claim_later, claim_now};
 use super::history_error::HistoryError;
 use super::history_reader::{ANSWERED_WITHIN, HistoryReader};
 use super::history_sink::HistorySink;
@@ -20,21 +21,22 @@ use crate::state::ChangeSink;
 /// How long a stop waits for a disk that does not answer.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A state directory that is taken and not written to yet.
+/// A state directory that is taken, or will be, and not written to yet.
 #[derive(Debug)]
 pub struct HistoryStore {
-    directory: StateDirectory,
+    /// None while its disk is in trouble.
+    directory: Option<StateDirectory>,
     settings: StateSettings,
     queue: Arc<ChangeQueue>,
 }
 
 impl HistoryStore {
-    /// Takes the directory.
+    /// Takes the directory. Where its disk is in trouble it is taken later.
     ///
     /// # Errors
-    /// It cannot be used, or another zoogate has it.
+    /// It can never be used as the settings are, or another zoogate has it.
     pub fn open(settings: &StateSettings) -> Result<Self, HistoryError> {
-        let directory = StateDirectory::claim(&settings.dir)?;
+        let directory = claim_now(&settings.dir)?;
         Ok(Self { directory, settings: settings.clone(), queue: Arc::default() })
     }
 
@@ -49,14 +51,17 @@ impl HistoryStore {
     /// [`HistoryError::Thread`] when there is none to be had.
     pub fn start(self, telemetry: Arc<ProxyTelemetry>, views: HistoryViews) -> Result<RunningHistory, HistoryError> {
         let Self { directory, settings, queue } = self;
-        let reader = HistoryReader::new(directory.path()).within(ANSWERED_WITHIN);
+        let reader = HistoryReader::new(&settings.dir).within(ANSWERED_WITHIN);
         // What tells this run's numbers from those of others, also for people.
         let run = telemetry.wall_clock().unix_millis(telemetry.started_at());
-        let files = WeekFiles::new(directory, run, settings.keep, settings.max_size);
-        let writer = HistoryWriter::new(Arc::clone(&queue), files, RowMaker::new(telemetry, views));
         let (ending, ended) = channel();
+        let waiting = Arc::clone(&queue);
         let run = move || {
-            writer.run();
+            let directory = directory.or_else(|| claim_later(&settings.dir, &waiting, &telemetry));
+            if let Some(directory) = directory {
+                let files = WeekFiles::new(directory, run, settings.keep, settings.max_size);
+                HistoryWriter::new(waiting, files, RowMaker::new(telemetry, views)).run();
+            }
             // Nobody waits any more where this fails.
             let _ = ending.send(());
         };

@@ -14,21 +14,21 @@ use super::history_reader::HistoryReader;
 use super::history_row::{HistoryRow, IncidentRow, MoveRow, RiskRow, RowBody};
 use super::state_directory::{StateDirectory, weeks_of};
 use super::week_file::SQLITE_MEMORY;
-use super::week_files::WeekFiles;
+use super::week_files::{OLD_FOR, WeekFiles};
 use crate::api::{HistoryEntryView, HistoryParameters};
 use crate::ids::{ConnectionId, SessionId};
 
-const DAY: u64 = 86_400_000;
+pub(super) const DAY: u64 = 86_400_000;
 /// 2026-11-26T12:00:00Z.
-const NOW: u64 = 1_795_694_400_000;
-const RUN: u64 = 7;
+pub(super) const NOW: u64 = 1_795_694_400_000;
+pub(super) const RUN: u64 = 7;
 const CAUSES: [&str; 5] = ["leader_frozen", "server_restarted", "client_paused", "slow_quorum", "unknown"];
 
-fn files(folder: &Path, keep: Duration, max_size: u64) -> WeekFiles {
+pub(super) fn files(folder: &Path, keep: Duration, max_size: u64) -> WeekFiles {
     WeekFiles::new(StateDirectory::claim(folder).unwrap(), RUN, keep, max_size)
 }
 
-fn session_move(number: u64, at_ms: u64) -> HistoryRow {
+pub(super) fn session_move(number: u64, at_ms: u64) -> HistoryRow {
     let row = MoveRow {
         connection: ConnectionId(number),
         session: SessionId(number as i64),
@@ -46,7 +46,7 @@ fn session_move(number: u64, at_ms: u64) -> HistoryRow {
 }
 
 /// An incident as large as usual ones are.
-fn incident(number: u64, at_ms: u64) -> HistoryRow {
+pub(super) fn incident(number: u64, at_ms: u64) -> HistoryRow {
     let server = (!number.is_multiple_of(3)).then(|| format!("zk{}:2181", number % 3));
     let row = IncidentRow {
         incident: number,
@@ -71,13 +71,13 @@ fn incident(number: u64, at_ms: u64) -> HistoryRow {
     HistoryRow { at_ms, body: RowBody::Incident(Box::new(row)) }
 }
 
-fn asked(change: impl FnOnce(&mut HistoryParameters)) -> HistoryFilter {
+pub(super) fn asked(change: impl FnOnce(&mut HistoryParameters)) -> HistoryFilter {
     let mut parameters = HistoryParameters::default();
     change(&mut parameters);
     HistoryFilter::of(&parameters, NOW).unwrap()
 }
 
-fn entries(folder: &Path, filter: &HistoryFilter) -> Vec<HistoryEntryView> {
+pub(super) fn entries(folder: &Path, filter: &HistoryFilter) -> Vec<HistoryEntryView> {
     let mut found = Vec::new();
     let outcome = HistoryReader::new(folder).entries(filter, |entry| {
         found.push(entry);
@@ -136,7 +136,15 @@ fn what_is_too_old_goes_by_the_week() {
     let mut files = files(folder.path(), Duration::from_hours(24 * 14), 1 << 30);
     let mut rows: Vec<HistoryRow> = (0..60).map(|day| session_move(day, NOW - day * DAY)).collect();
     files.write(&mut rows).unwrap();
-    files.bound(NOW);
+    let at = Instant::now();
+    let count = || weeks_of(folder.path()).unwrap().len();
+    let all = count();
+    // A date that is wrong for a while costs nothing, and neither does one that was right for a moment only.
+    for (now, minute) in [(NOW + 3_650 * DAY, 0), (NOW - 60 * DAY, 1), (NOW + 3_650 * DAY, 6), (NOW, 7)] {
+        files.bound(now, at + Duration::from_mins(minute));
+        assert_eq!(count(), all, "minute {minute}");
+    }
+    files.bound(NOW, at + Duration::from_mins(6) + OLD_FOR);
     let weeks = weeks_of(folder.path()).unwrap();
     assert_eq!(weeks.len(), 3, "this week and the two before it");
     assert!(weeks.iter().all(|week| week.ends_at() > NOW - 14 * DAY));
@@ -155,7 +163,7 @@ fn what_is_too_much_goes_oldest_first_and_the_size_stays_below_the_bound() {
             let mut rows: Vec<HistoryRow> = (0..100).map(|place| incident(number + place, at + place)).collect();
             number += 100;
             files.write(&mut rows).unwrap();
-            files.bound(NOW);
+            files.bound(NOW, Instant::now());
             let on_disk = |entry: fs::DirEntry| entry.metadata().unwrap().len();
             let is_own = |entry: &fs::DirEntry| !entry.file_name().to_string_lossy().ends_with("-shm");
             let size =
@@ -176,24 +184,15 @@ fn what_is_too_much_goes_oldest_first_and_the_size_stays_below_the_bound() {
 }
 
 #[test]
-fn a_file_of_a_later_version_and_one_that_is_none_are_set_aside() {
+fn a_file_that_is_none_is_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(CalendarWeek::of(NOW).file_name());
-    for damage in [0, 1] {
-        let mut files = files(folder.path(), Duration::from_hours(24 * 365), 1 << 30);
-        files.write(&mut vec![session_move(1, NOW)]).unwrap();
-        drop(files);
-        match damage {
-            0 => Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap(),
-            _ => fs::write(&path, "no database, but long enough to be looked at as one".repeat(100)).unwrap(),
-        }
-        let mut files = self::files(folder.path(), Duration::from_hours(24 * 365), 1 << 30);
-        files.write(&mut vec![session_move(2, NOW)]).unwrap();
-        let moves = entries(folder.path(), &asked(|_| {}));
-        assert_eq!((moves.len(), moves[0].session.as_deref()), (1, Some("0x2")));
-        drop(files);
-    }
-    assert!(folder.path().join(format!("{}.damaged-2", path.display())).exists());
+    fs::write(&path, "no database, but long enough to be looked at as one".repeat(100)).unwrap();
+    let mut files = files(folder.path(), Duration::from_hours(24 * 365), 1 << 30);
+    files.write(&mut vec![session_move(2, NOW)]).unwrap();
+    let moves = entries(folder.path(), &asked(|_| {}));
+    assert_eq!((moves.len(), moves[0].session.as_deref()), (1, Some("0x2")));
+    assert!(folder.path().join(format!("{}.damaged-1", path.display())).exists());
 }
 
 #[test]

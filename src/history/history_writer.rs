@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::change_queue::{ChangeQueue, TakenRoom};
-use super::history_error::{FailureKind, HistoryError};
+use super::history_error::HistoryError;
 use super::history_reader::HistoryReader;
 use super::history_row::HistoryRow;
 use super::latency_hours::LatencyHours;
@@ -21,7 +21,7 @@ pub(crate) const LATENCIES_EVERY: Duration = Duration::from_mins(5);
 /// Between two looks at age and size while nothing is written.
 const BOUNDS_EVERY: Duration = Duration::from_mins(1);
 /// After a failure, the time until the next attempt; doubled each time up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Rows that wait for the disk while it fails; what the queue holds comes on top.
 pub(crate) const ROWS_WAITING: usize = 32_768;
@@ -102,11 +102,13 @@ impl HistoryWriter {
         for change in &taken.changes {
             let row = self.maker.row(change);
             self.later.note(&row);
-            self.rows.push(row);
+            self.push(row);
         }
         // While the disk fails only what was told is kept; what can be looked up is looked up later.
         if self.rows.len() < ROWS_WAITING {
-            self.rows.extend(self.later.take(&self.maker, is_end));
+            for row in self.later.take(&self.maker, is_end) {
+                self.push(row);
+            }
             if now >= self.latencies_at || is_end {
                 self.latencies_at = now + LATENCIES_EVERY;
                 self.rows.extend(self.latencies.look(&self.maker, unix_millis()));
@@ -114,17 +116,25 @@ impl HistoryWriter {
         }
         let had_rows = !self.rows.is_empty();
         match self.files.write(&mut self.rows) {
-            Ok(()) => self.written(),
+            Ok(given_up) => self.written(given_up),
             Err(error) => self.failed(&error),
         }
         if self.again.is_none() && (had_rows || now >= self.bounds_at) {
             self.bounds_at = now + BOUNDS_EVERY;
-            let size = self.files.bound(unix_millis());
+            let size = self.files.bound(unix_millis(), now);
             self.maker.telemetry().note_history_size(size);
         }
     }
 
-    fn written(&mut self) {
+    fn push(&mut self, row: HistoryRow) {
+        self.rows.extend(self.later.former(&row));
+        self.rows.push(row);
+    }
+
+    fn written(&mut self, given_up: usize) {
+        if given_up > 0 {
+            self.maker.telemetry().note_history_failure();
+        }
         self.queue.give_back(std::mem::take(&mut self.room));
         if self.again.take().is_some() {
             tracing::info!(directory = %self.shown_path(), "the history is written again");
@@ -134,14 +144,6 @@ impl HistoryWriter {
     fn failed(&mut self, error: &HistoryError) {
         self.maker.telemetry().note_history_failure();
         let error_text = error.to_string();
-        if error.kind() == FailureKind::Rows {
-            // They would fail for ever, and all that comes behind them with them.
-            let rows = self.rows.len();
-            tracing::error!(rows, error = %one_line(&error_text), "rows of the history cannot be written and are dropped");
-            self.rows.clear();
-            self.queue.give_back(std::mem::take(&mut self.room));
-            return;
-        }
         self.files.close();
         let is_first = self.again.is_none();
         let pause = self.again.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));

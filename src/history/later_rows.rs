@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::calendar_week::CalendarWeek;
 use super::history_row::{CauseRow, CausedTable, HistoryRow, RowBody};
 use super::row_maker::RowMaker;
 use crate::diagnose::incident_book::OPEN_INCIDENTS;
@@ -34,6 +35,8 @@ pub(super) struct LaterRows {
     awaited: VecDeque<AwaitedCause>,
     /// Open incidents as they were last written, with the moment by which their file is chosen.
     open: HashMap<u64, (IncidentState, u64)>,
+    /// By which moments the files of incidents that are open were chosen, as rows of them came.
+    begun: HashMap<u64, u64>,
 }
 
 fn state_of(one: &Incident) -> IncidentState {
@@ -54,6 +57,21 @@ impl LaterRows {
             let due = Instant::now() + CAUSE_AFTER;
             self.awaited.push_back(AwaitedCause { due, at_ms: row.at_ms, table, connection });
         }
+    }
+
+    /// What takes the former row of an incident out of its file. It can turn out to have begun in an earlier week: its row
+    /// goes to the file of that one.
+    pub(super) fn former(&mut self, row: &HistoryRow) -> Option<HistoryRow> {
+        let (incident, before) = match &row.body {
+            RowBody::Incident(one) if one.until_ms.is_none() => {
+                (one.incident, self.begun.insert(one.incident, row.at_ms))
+            }
+            RowBody::Incident(one) => (one.incident, self.begun.remove(&one.incident)),
+            RowBody::Absorbed(incident) => (*incident, self.begun.remove(incident)),
+            _ => return None,
+        };
+        let at_ms = before.filter(|at_ms| CalendarWeek::of(*at_ms) != row.week())?;
+        Some(HistoryRow { at_ms, body: RowBody::Absorbed(incident) })
     }
 
     /// Rows of what has become of earlier ones. At the end everything is due.
@@ -85,6 +103,7 @@ impl LaterRows {
             let (changed, _) = diagnosis.incident_ids(OPEN_INCIDENTS, |one| one.until.is_none() && is_new(one));
             (ids, changed)
         });
+        self.begun.retain(|id, _| ids.contains(id));
         // One that is open no longer is over, which was told, or part of another one, which was not.
         let gone: Vec<u64> = self.open.keys().copied().filter(|id| !ids.contains(id)).collect();
         for id in gone {

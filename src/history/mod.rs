@@ -6,6 +6,8 @@
 
 mod calendar_week;
 pub(crate) mod change_queue;
+mod directory_claim;
+pub(crate) mod entry_pages;
 mod history_change;
 mod history_error;
 mod history_filter;
@@ -24,6 +26,8 @@ pub(crate) mod later_rows;
 mod row_maker;
 mod state_directory;
 pub(crate) mod week_file;
+#[cfg(test)]
+mod week_file_tests;
 pub(crate) mod week_files;
 
 pub(crate) use change_queue::ChangeQueue;

@@ -2,12 +2,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::calendar_week::CalendarWeek;
 use super::history_error::HistoryError;
+use crate::text::one_line;
 
 /// Who holds the directory: locked while that process lives, with its number inside.
 const LOCK_FILE: &str = "zoogate.lock";
@@ -36,7 +37,9 @@ impl StateDirectory {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create it"))?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut lock = options.open(path.join(LOCK_FILE)).map_err(failed("open its lock file"))?;
+        let lock_file = path.join(LOCK_FILE);
+        not_elsewhere(&lock_file).map_err(failed("open its lock file"))?;
+        let mut lock = options.open(lock_file).map_err(failed("open its lock file"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -48,6 +51,7 @@ impl StateDirectory {
         }
         // The number is for people. Without it the directory is taken all the same, also on a full disk.
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        warn_of_others(path);
         Ok(Self { path: path.to_path_buf(), _lock: lock })
     }
 
@@ -64,6 +68,16 @@ impl StateDirectory {
     /// Bytes of all files of the history, those that were set aside included.
     pub(super) fn size(&self) -> u64 {
         own_files(&self.path).map(|(_, size)| size).sum()
+    }
+
+    /// The same without the logs beside the files: how long those are is a matter of readers, and nothing that is deleted
+    /// makes them shorter.
+    pub(super) fn size_without_logs(&self) -> u64 {
+        let is_log = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.ends_with(COMPANIONS[0]) && !name.contains(DAMAGED)
+        };
+        own_files(&self.path).filter(|(path, _)| !is_log(path)).map(|(_, size)| size).sum()
     }
 
     /// Deletes the file of a week.
@@ -102,13 +116,31 @@ impl StateDirectory {
         found
     }
 
-    /// Deletes files that were set aside longer ago than this.
-    pub(super) fn remove_damaged(&self, keep: Duration) {
-        for (path, changed) in self.damaged() {
-            if changed.elapsed().is_ok_and(|age| age > keep) {
-                let _ = fs::remove_file(path);
-            }
-        }
+    /// Files that were set aside longer ago than this.
+    pub(super) fn damaged_before(&self, keep: Duration) -> Vec<PathBuf> {
+        let is_old = |changed: &SystemTime| changed.elapsed().is_ok_and(|age| age > keep);
+        self.damaged().into_iter().filter(|(_, changed)| is_old(changed)).map(|(path, _)| path).collect()
+    }
+}
+
+/// Fails where a file is a link: what it names is nothing of zoogate's.
+///
+/// # Errors
+/// Says that it is one.
+pub(super) fn not_elsewhere(file: &Path) -> io::Result<()> {
+    let wrong = || io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link, which is not followed");
+    if file.is_symlink() { Err(wrong()) } else { Ok(()) }
+}
+
+/// Says where others may put files into the directory, or take them out of it. It is used all the same: volumes of
+/// containers are often so.
+fn warn_of_others(path: &Path) {
+    let Ok(about) = fs::metadata(path) else { return };
+    let (mode, owner) = (about.mode() & 0o777, about.uid());
+    let is_ours = owner == 0 || owner == rustix::process::geteuid().as_raw();
+    if !is_ours || mode & 0o002 != 0 {
+        let directory = path.display().to_string();
+        tracing::warn!(directory = %one_line(&directory), owner, mode = format!("{mode:o}"), "other users may change the state directory: give zoogate one of its own with mode 0700");
     }
 }
 
@@ -175,6 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, target) = (folder.path().join("state"), folder.path().join("target"));
+        fs::create_dir(&state).unwrap();
+        fs::write(&target, "of another").unwrap();
+        std::os::unix::fs::symlink(&target, state.join(LOCK_FILE)).unwrap();
+        let error = StateDirectory::claim(&state).unwrap_err();
+        assert!(error.to_string().ends_with("it is a symbolic link, which is not followed"), "{error}");
+        fs::remove_file(state.join(LOCK_FILE)).unwrap();
+        let directory = StateDirectory::claim(&state).unwrap();
+        let week = directory.file(CalendarWeek::of(0));
+        std::os::unix::fs::symlink(&target, &week).unwrap();
+        let error = super::super::week_file::WeekFile::open(&week, 1).unwrap_err();
+        assert!(error.to_string().ends_with("it is a symbolic link, which is not followed"), "{error}");
+        assert_eq!(fs::read_to_string(&target).unwrap(), "of another");
+    }
+
+    #[test]
     fn files_are_set_aside_with_what_belongs_to_them() {
         let folder = tempfile::tempdir().unwrap();
         let directory = StateDirectory::claim(folder.path()).unwrap();
@@ -182,13 +232,13 @@ mod tests {
         for round in 1..=2 {
             fs::write(directory.file(week), "four").unwrap();
             fs::write(beside(&directory.file(week), "-wal"), "log").unwrap();
-            assert_eq!(directory.size(), 7 * round);
+            assert_eq!((directory.size(), directory.size_without_logs()), (7 * round, 7 * round - 3));
             let aside = directory.set_aside(week).unwrap();
             assert!(aside.ends_with(format!("zoogate-1970-W01.db.damaged-{round}")), "{aside:?}");
             assert!(!has_log(&directory.file(week)));
         }
         assert_eq!((directory.damaged().len(), weeks_of(folder.path()).unwrap().len()), (4, 0));
-        directory.remove_damaged(Duration::ZERO);
-        assert_eq!(directory.size(), 0);
+        assert_eq!(directory.damaged_before(Duration::ZERO).len(), 4);
+        assert_eq!(directory.damaged_before(Duration::from_hours(1)).len(), 0);
     }
 }

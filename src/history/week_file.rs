@@ -1,6 +1,7 @@
 //! The file of one week, open for writing.
 
 use std::fs::OpenOptions;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, Result};
 
 use super::history_error::HistoryError;
 use super::history_row::HistoryRow;
+use super::state_directory::not_elsewhere;
 
 /// The tables, as the documentation of the files too.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -39,9 +41,16 @@ pub(super) struct WeekFile {
 impl WeekFile {
     /// Opens the file, or creates it, readable for its owner alone.
     pub(super) fn open(path: &Path, run: u64) -> std::result::Result<Self, HistoryError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.open(path).map_err(|error| HistoryError::File { path: path.to_path_buf(), error })?;
+        let unusable = |error| HistoryError::File { path: path.to_path_buf(), error };
+        not_elsewhere(path).map_err(unusable)?;
+        // One that is there is not touched: whoever opens and closes a file by itself ends the locks that SQLite has on it
+        // in this process, those of readers too.
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(unusable(error));
+            }
+            _ => {}
+        }
         let failed = |error| HistoryError::Database { path: path.to_path_buf(), error };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
@@ -96,6 +105,11 @@ impl WeekFile {
         write().map_err(|error| HistoryError::Database { path: self.path.clone(), error })
     }
 
+    /// Puts what stands in the log beside the file into the file, and empties the log; false where a reader is in the way.
+    pub(super) fn empty_log(&self) -> std::result::Result<bool, HistoryError> {
+        empty_log(&self.connection).map_err(self.failed())
+    }
+
     /// Removes some of the oldest rows of each table, and gives their room back to the disk. Returns how many there were.
     pub(super) fn remove_oldest(&mut self, most: usize) -> std::result::Result<usize, HistoryError> {
         let mut remove = || -> Result<usize> {
@@ -108,20 +122,29 @@ impl WeekFile {
             for (table, count) in TABLES.iter().zip(counts) {
                 // Of each its share, so that none is emptied for the others.
                 let share = (rows * count).div_ceil(whole.max(1));
-                let edge = format!("SELECT at_ms FROM {table} ORDER BY at_ms LIMIT 1 OFFSET {share}");
-                let sql = format!("DELETE FROM {table} WHERE at_ms < coalesce(({edge}), 9223372036854775807)");
-                removed += if share > 0 { transaction.execute(&sql, [])? } else { 0 };
+                let Some(last) = share.checked_sub(1) else { continue };
+                // All of that moment: also where many are of one, something is removed.
+                let edge = format!("SELECT at_ms FROM {table} ORDER BY at_ms LIMIT 1 OFFSET {last}");
+                removed += transaction.execute(&format!("DELETE FROM {table} WHERE at_ms <= ({edge})"), [])?;
             }
             let orphans = "DELETE FROM incident_holders WHERE NOT EXISTS (SELECT 1 FROM incidents
                 WHERE incidents.run = incident_holders.run AND incidents.incident = incident_holders.incident)";
             transaction.execute(orphans, [])?;
             transaction.commit()?;
             all_rows(&self.connection, "PRAGMA incremental_vacuum")?;
-            all_rows(&self.connection, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+            empty_log(&self.connection)?;
             Ok(removed)
         };
         remove().map_err(|error| HistoryError::Database { path: self.path.clone(), error })
     }
+}
+
+fn empty_log(connection: &Connection) -> Result<bool> {
+    // A reader that is in the way now may stay there: what happens meanwhile does not wait for it.
+    connection.busy_timeout(Duration::ZERO)?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    connection.busy_timeout(BUSY)?;
+    busy.map(|busy| busy == 0)
 }
 
 fn count(connection: &Connection, table: &str) -> Result<usize> {
@@ -145,6 +168,10 @@ fn prepare(connection: &Connection) -> Result<i64> {
     connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version > SCHEMA_VERSION {
+        // Not ours to change.
+        return Ok(version);
+    }
     if version == 0 {
         // Rows that are removed leave no holes for good.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;

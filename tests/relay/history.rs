@@ -319,3 +319,44 @@ async fn a_full_disk_is_counted_and_not_felt_and_tried_again() {
     assert_eq!(zoogate.metric("zoogate_findings_dropped_total", &["sink=\"history\""]).await, 0);
     assert_eq!(zoogate.lines_with("the history cannot be written"), 1, "said once");
 }
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_taken_yet_keeps_no_traffic_and_is_taken_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut fakes = [Fake::start().await, Fake::start().await];
+    // Its lock file cannot be opened, as on a disk with errors.
+    let lock = folder.path().join("zoogate.lock");
+    fs::create_dir(&lock).expect("a folder in the place of the lock file");
+    let (mut zoogate, addresses) = keeping(folder.path(), &[&fakes[0], &fakes[1]]).await;
+    one_move(&zoogate, &mut fakes, &addresses, FIRST).await;
+    assert_eq!(zoogate.lines_with("the history is not written; it is tried again, and traffic goes on"), 1);
+    until("a failure", async || (zoogate.metric("zoogate_history_write_failures_total", &[]).await > 0).then_some(()))
+        .await;
+    fs::remove_dir(&lock).expect("the folder");
+    zoogate.logs("the history is written again").await;
+    assert_eq!(kept(&zoogate, "kind=move", 1).await.len(), 1, "what waited is there");
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_keeps_no_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = Fake::start().await;
+    // Whoever opens a pipe to read waits for somebody who writes to it, as for a disk that does not answer.
+    let script = "mkfifo \"$0/zoogate-$(date -u +%G-W%V).db\"";
+    assert!(Command::new("sh").args(["-c", script]).arg(folder.path()).status().expect("sh").success());
+    let (mut zoogate, _) = keeping(folder.path(), &[&fake]).await;
+    let threads = |zoogate: &Zoogate| {
+        let pid = zoogate.pid().as_raw_nonzero();
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
+        let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        // So those are called that wait for a disk in the place of the admin thread.
+        names.filter(|name| name.starts_with("tokio")).count()
+    };
+    let before = threads(&zoogate);
+    let mut client = TcpStream::connect(zoogate.admin()).await.expect("the admin address");
+    let request = format!("GET /api/history HTTP/1.1\r\nHost: {}\r\n\r\n", zoogate.admin());
+    client.write_all(request.as_bytes()).await.expect("a question");
+    until("a thread that reads the pipe", async || (threads(&zoogate) > before).then_some(())).await;
+    zoogate.terminate();
+    assert!(zoogate.ended().await.success());
+}

@@ -1,0 +1,168 @@
+//! Files of weeks beside readers, locks, clocks that are wrong, and rows that cannot be written.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::calendar_week::CalendarWeek;
+use super::entry_pages::ROWS_A_PAGE;
+use super::history_reader::HistoryReader;
+use super::history_row::{HistoryRow, IncidentRow, MoveRow, RowBody};
+use super::history_tests::{DAY, NOW, RUN, asked, entries, files, incident, session_move};
+use super::later_rows::LaterRows;
+use super::state_directory::weeks_of;
+use super::week_file::WeekFile;
+use super::week_files::WeekFiles;
+
+const YEAR: Duration = Duration::from_hours(24 * 365);
+
+fn week_path(folder: &Path) -> std::path::PathBuf {
+    folder.join(CalendarWeek::of(NOW).file_name())
+}
+
+fn names(folder: &Path) -> Vec<CalendarWeek> {
+    weeks_of(folder).unwrap()
+}
+
+#[test]
+fn a_reader_that_takes_its_time_holds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), YEAR, 1 << 30);
+    let number = 4 * ROWS_A_PAGE as u64;
+    // More than two pages of one millisecond, and some around it.
+    let moment = |one: u64| if one < number * 3 / 4 { NOW } else { NOW + one };
+    let mut rows: Vec<HistoryRow> = (0..number).map(|one| session_move(one, moment(one))).collect();
+    rows.extend((0..700).map(|one| incident(one, NOW)));
+    files.write(&mut rows).unwrap();
+    let writer = WeekFile::open(&week_path(folder.path()), RUN).unwrap();
+    let (mut seen, mut count) = (BTreeSet::new(), 0);
+    let take = |entry: crate::api::HistoryEntryView| {
+        // The log can be emptied while an entry is looked at.
+        count += 1;
+        if count % 400 == 1 {
+            files.write(&mut vec![session_move(number + count, NOW - 1 - count)]).unwrap();
+            assert!(writer.empty_log().unwrap(), "at entry {count}");
+        }
+        seen.insert((entry.session, entry.values["incident"].as_u64()));
+        ControlFlow::Continue(())
+    };
+    let filter = asked(|one| (one.limit, one.since) = (Some(100_000), Some("2026-11-26T12:00:00Z".to_owned())));
+    let outcome = HistoryReader::new(folder.path()).entries(&filter, take).unwrap();
+    assert_eq!((outcome.more, outcome.unread.len()), (false, 0));
+    assert_eq!((count, seen.len() as u64), (number + 700, number + 700), "each once");
+}
+
+#[test]
+fn a_log_that_readers_hold_deletes_nothing() {
+    const MOST: u64 = 2 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), YEAR, MOST);
+    files.write(&mut vec![session_move(1, NOW - 7 * DAY), session_move(2, NOW)]).unwrap();
+    let reader = Connection::open(week_path(folder.path())).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM moves;").unwrap();
+    let write = |files: &mut WeekFiles, range: std::ops::Range<u64>| {
+        for batch in range {
+            let mut rows: Vec<HistoryRow> = (0..10).map(|one| incident(batch * 10 + one, NOW + one)).collect();
+            files.write(&mut rows).unwrap();
+            files.bound(NOW, Instant::now());
+        }
+    };
+    write(&mut files, 0..100);
+    assert!(files.directory().size() > MOST, "the log alone is larger");
+    assert_eq!(names(folder.path()).len(), 2, "and costs no week");
+    assert_eq!(entries(folder.path(), &asked(|one| one.limit = Some(10_000))).len(), 1_002, "and no row");
+    drop(reader);
+    write(&mut files, 100..200);
+    assert!(files.directory().size() <= MOST, "{}", files.directory().size());
+    assert_eq!(names(folder.path()), [CalendarWeek::of(NOW)]);
+}
+
+#[test]
+fn a_file_that_is_opened_again_keeps_its_locks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = week_path(folder.path());
+    let first = WeekFile::open(&path, RUN).unwrap();
+    let locks = || {
+        let inode = format!(":{} ", fs::metadata(&path).unwrap().ino());
+        let all = fs::read_to_string("/proc/locks").unwrap();
+        all.lines().filter(|line| line.contains("POSIX") && line.contains(&inode)).count()
+    };
+    assert!(locks() > 0, "SQLite holds a lock on a file that is open");
+    let second = WeekFile::open(&path, RUN).unwrap();
+    assert!(locks() > 0, "and still does");
+    drop((first, second));
+}
+
+#[test]
+fn the_week_that_is_written_is_trimmed_whatever_the_clock_says() {
+    const MOST: u64 = 1 << 20;
+    // One reading of the clock is far ahead; or a file of a week that is not there yet was left by one.
+    for (now, other) in [(NOW + 3_650 * DAY, NOW - 7 * DAY), (NOW, NOW + 70 * DAY)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = files(folder.path(), YEAR * 20, MOST);
+        files.write(&mut vec![session_move(1, other)]).unwrap();
+        files.write(&mut (0..900).map(|one| incident(one, NOW + one)).collect()).unwrap();
+        files.bound(now, Instant::now());
+        assert_eq!(names(folder.path()), [CalendarWeek::of(NOW)]);
+        let left = entries(folder.path(), &asked(|one| one.limit = Some(10_000))).len();
+        assert!((700..900).contains(&left), "{left} are left");
+    }
+}
+
+#[test]
+fn a_file_of_a_later_zoogate_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = week_path(folder.path());
+    let mut first = files(folder.path(), YEAR, 1 << 30);
+    first.write(&mut vec![session_move(1, NOW)]).unwrap();
+    drop(first);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let before = fs::read(&path).unwrap();
+    let mut files = files(folder.path(), YEAR, 1 << 30);
+    files.look_through(NOW);
+    let mut rows = vec![session_move(2, NOW), session_move(3, NOW - 7 * DAY), session_move(4, NOW)];
+    assert_eq!(files.write(&mut rows).unwrap(), 2, "rows of its week are given up");
+    assert!(rows.is_empty());
+    files.bound(NOW, Instant::now());
+    drop(files);
+    assert!(fs::read(&path).unwrap() == before, "not a byte of it is changed");
+    assert_eq!(names(folder.path()).len(), 2, "another week has its file");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "two files and the lock; nothing was set aside");
+}
+
+#[test]
+fn a_row_that_cannot_be_written_costs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), YEAR, 1 << 30);
+    let mut rows: Vec<HistoryRow> = (0..50).map(|one| session_move(one, NOW)).collect();
+    for place in [0, 17, 49] {
+        let RowBody::Move(row) = rows[place].body.clone() else { panic!("a move") };
+        // More than a database has numbers for.
+        rows[place].body = RowBody::Move(Box::new(MoveRow { gap_ms: u64::MAX, ..*row }));
+    }
+    rows.push(session_move(50, NOW - 7 * DAY));
+    assert_eq!(files.write(&mut rows).unwrap(), 3);
+    assert!(rows.is_empty());
+    assert_eq!(entries(folder.path(), &asked(|_| {})).len(), 48);
+}
+
+#[test]
+fn an_incident_that_began_in_an_earlier_week_has_one_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), YEAR, 1 << 30);
+    let at = |at_ms| {
+        let HistoryRow { body: RowBody::Incident(row), .. } = incident(1, at_ms) else { panic!("an incident") };
+        HistoryRow { at_ms, body: RowBody::Incident(Box::new(IncidentRow { until_ms: None, ..*row })) }
+    };
+    let mut later = LaterRows::default();
+    for row in [at(NOW), at(NOW + 1), at(NOW - 7 * DAY), incident(1, NOW - 7 * DAY)] {
+        let mut rows: Vec<HistoryRow> = later.former(&row).into_iter().chain([row]).collect();
+        files.write(&mut rows).unwrap();
+        assert_eq!(entries(folder.path(), &asked(|one| one.kind = Some("incident".to_owned()))).len(), 1);
+    }
+}
