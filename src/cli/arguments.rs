@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::disconnect_target::DisconnectTarget;
 use super::doctor_options::DoctorOptions;
 use super::explain;
-use super::history_words as history;
-use crate::api::ListParameters;
-use crate::config::{self, ConfigKeys, LogLevel, Period};
+use super::history_options::{HISTORY_EXAMPLES, HistoryAction, HistoryOptions};
+use super::list_options::ListOptions;
+use super::query_options::{QueryOptions, RunningZoogate};
+use super::report_options::{REPORT_EXAMPLES, ReportOptions};
+use crate::config::{self, ConfigKeys, LogLevel};
 use crate::ids::SessionId;
 
 /// A transparent proxy for ZooKeeper that knows where every session is.
@@ -257,20 +259,6 @@ How each connection ended: at_boundary (between two frames), by_time (no frame e
 not understood), while_waiting (its claim had no answer yet), by_itself (before zoogate could end it). \
 `zoogate explain disconnected_by_operator` is the reason that lists show.";
 
-const HISTORY_EXAMPLES: &str = "\
-Examples:
-  zoogate history --identity broker-3 --since 7d          what met broker 3 within a week?
-  zoogate history --cause leader_frozen --kind incident   did this happen before?
-  zoogate history --dir /var/lib/zoogate                  without a running zoogate
-  zoogate history export --format csv --since 30d > history.csv
-
---since and --until take how long ago (7d, 12h), a date (2026-11-20) or a time with its zone (2026-11-20T10:00:00Z).";
-
-const REPORT_EXAMPLES: &str = "\
-Examples:
-  zoogate report --since 30m --out report.md
-  zoogate report --incident 3 --out incident-3.md";
-
 const ASKING: &str = "Asks a running zoogate through its admin address.";
 
 /// Where settings come from.
@@ -282,177 +270,6 @@ pub struct SettingsSource {
     /// The settings given as flags.
     #[command(flatten)]
     pub flags: ConfigKeys,
-}
-
-/// Which zoogate to ask.
-#[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct RunningZoogate {
-    /// The admin address of the zoogate to ask: host:port.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "ZOOGATE_ADMIN_ADDRESS",
-        default_value = "127.0.0.1:9180",
-        hide_env_values = true
-    )]
-    pub admin: String,
-}
-
-/// Which zoogate to ask, and how to print its answer.
-#[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct QueryOptions {
-    /// Whom to ask.
-    #[command(flatten)]
-    pub at: RunningZoogate,
-
-    /// Print the answer as JSON, as the API gives it.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// What a report is about, and where it goes.
-#[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct ReportOptions {
-    /// Whom to ask.
-    #[command(flatten)]
-    pub at: RunningZoogate,
-
-    /// How far back the report goes: 30m, 6h.
-    #[arg(long, value_name = "TIME", default_value = "1h", conflicts_with = "incident")]
-    pub since: Period,
-
-    /// One incident, by its number in `zoogate incidents`, with two minutes before and behind it.
-    #[arg(long, value_name = "N")]
-    pub incident: Option<u64>,
-
-    /// Write it to a file instead of standard output.
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-/// A question for a list. What is not asked for is not narrowed down.
-#[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct ListOptions {
-    /// Whom to ask.
-    #[command(flatten)]
-    pub asking: QueryOptions,
-
-    /// Maximum number of rows [default: 1000].
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-
-    /// Only rows of this server: its address, or its number in the list.
-    #[arg(long, value_name = "SERVER")]
-    pub server: Option<String>,
-
-    /// Only rows of this client: its address, with or without the port.
-    #[arg(long, value_name = "ADDR")]
-    pub client: Option<String>,
-
-    /// Only holders with this in their name, such as broker-1.
-    #[arg(long, value_name = "NAME")]
-    pub identity: Option<String>,
-
-    /// Only this session.
-    #[arg(long, value_name = "ID", value_parser = SessionId::parse)]
-    pub session: Option<SessionId>,
-
-    /// Only rows in this state, as the list shows it.
-    #[arg(long, value_name = "STATE")]
-    pub state: Option<String>,
-
-    /// Only rows that ended for this reason, as the list shows it.
-    #[arg(long, value_name = "REASON")]
-    pub reason: Option<String>,
-
-    /// Only sessions that moved, or were refused because they had moved.
-    #[arg(long)]
-    pub moved: bool,
-}
-
-impl ListOptions {
-    /// The same as the API takes it.
-    pub(super) fn parameters(&self) -> ListParameters {
-        ListParameters {
-            limit: self.limit,
-            server: self.server.clone(),
-            client: self.client.clone(),
-            identity: self.identity.clone(),
-            session: self.session.map(|session| session.to_string()),
-            state: self.state.clone(),
-            reason: self.reason.clone(),
-            moved: self.moved.then_some(true),
-        }
-    }
-}
-
-/// What the history is asked, and who answers.
-#[derive(Clone, PartialEq, Eq, Debug, Args)]
-pub struct HistoryOptions {
-    /// Whom to ask.
-    #[command(flatten)]
-    pub asking: QueryOptions,
-
-    /// Read this state directory, whether or not a zoogate runs.
-    #[arg(long, value_name = "PATH")]
-    pub dir: Option<PathBuf>,
-
-    /// Only holders with this in their name, such as broker-3.
-    #[arg(long, value_name = "NAME")]
-    pub identity: Option<String>,
-
-    /// Only this cause, change of the ensemble, or code of a risk.
-    #[arg(long, value_name = "CAUSE")]
-    pub cause: Option<String>,
-
-    /// Only this kind. Latencies are shown only when they are asked for.
-    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(history::kinds()))]
-    pub kind: Option<String>,
-
-    /// Only this server, by its address as the history has it.
-    #[arg(long, value_name = "SERVER")]
-    pub server: Option<String>,
-
-    /// Only this session.
-    #[arg(long, value_name = "ID", value_parser = SessionId::parse)]
-    pub session: Option<SessionId>,
-
-    /// From when on.
-    #[arg(long, value_name = "WHEN", value_parser = history::moment)]
-    pub since: Option<String>,
-
-    /// Until when.
-    #[arg(long, value_name = "WHEN", value_parser = history::moment)]
-    pub until: Option<String>,
-
-    /// Maximum number of rows [default: 1000; export: all].
-    #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-}
-
-/// What else can be done with the history.
-#[derive(Clone, PartialEq, Eq, Debug, Subcommand)]
-pub enum HistoryAction {
-    /// Write all rows that fit to standard output, newest first.
-    #[command(after_help = HISTORY_EXAMPLES)]
-    Export {
-        /// How rows are written: with commas and a head, or a JSON object each.
-        #[arg(long, value_enum, default_value = "csv")]
-        format: ExportFormat,
-
-        /// What is asked, and whom.
-        #[command(flatten)]
-        asked: HistoryOptions,
-    },
-}
-
-/// How rows are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum ExportFormat {
-    /// A table with a head, fields parted by commas (RFC 4180).
-    Csv,
-    /// A JSON object on each line.
-    Jsonl,
 }
 
 /// The command line, with defaults and variables added to the help of every setting.

@@ -7,9 +7,9 @@ use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::QueryOptions;
 use super::cell::CellValue as _;
 use super::disconnect_target::DisconnectTarget;
+use super::query_options::QueryOptions;
 use super::table::{Column, TextTable};
 use crate::api::{
     ApiList as _, ApiWord, ConnectionList, ConnectionView, DisconnectAnswer, DisconnectRequest, DisconnectedList,

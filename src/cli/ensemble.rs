@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::QueryOptions;
 use super::cell::{CellValue as _, in_line, members};
+use super::query_options::QueryOptions;
 use super::table::{Column, TextTable};
 use crate::api::{BaselineView, DetailsView, EnsembleView, WatchedServerView};
 

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::{HistoryAction, HistoryOptions};
 use super::cell::CellValue as _;
 use super::history_export::export;
+use super::history_options::{HistoryAction, HistoryOptions};
 use super::history_question::{filter, parameters, warn};
 use super::table::{Column, TextTable};
 use crate::api::{HistoryAnswer, HistoryEntryView, HistorySummaryView, NamedCount};

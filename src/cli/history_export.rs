@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::{ExportFormat, HistoryOptions};
+use super::history_options::{ExportFormat, HistoryOptions};
 use super::history_question::{filter, parameters, warn};
 use crate::api::{HistoryAnswer, HistoryEntryView, HistoryParameters};
 use crate::history::HistoryReader;

@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::arguments::HistoryOptions;
+use super::history_options::HistoryOptions;
 use super::history_words::now;
 use crate::api::{HistoryParameters, UnreadFile};
 use crate::history::HistoryFilter;

@@ -6,8 +6,8 @@ use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::QueryOptions;
 use super::cell::{CellValue as _, in_line, members};
+use super::query_options::QueryOptions;
 use super::table::TextTable;
 use crate::api::{CauseView, IncidentView};
 use crate::text;

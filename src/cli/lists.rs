@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::ListOptions;
 use super::cell::CellValue as _;
+use super::list_options::ListOptions;
 use super::table::{Column, TextTable};
 use crate::api::{ApiList, ConnectionList, IncidentList, MoveList, RefusalList, RiskList, ServerList, SessionList};
 

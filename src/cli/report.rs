@@ -8,7 +8,7 @@ use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::arguments::ReportOptions;
+use super::report_options::ReportOptions;
 use crate::api::{
     ApiList, ConnectionList, EnsembleView, IncidentList, IncidentView, LatencyList, MoveList, RefusalList, RiskList,
     SessionDetail, SessionList,

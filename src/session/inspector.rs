@@ -6,7 +6,6 @@
 //! nothing more of it is read; and once a frame cannot be read the connection stays opaque for good. The bytes go on
 //! in any case.
 
-use std::borrow::Cow;
 use std::mem;
 use std::time::Duration;
 
@@ -17,10 +16,11 @@ use super::connection_end::{
 use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::dialect_frames::DialectFrames;
 use super::event::{Event, EventSink, InspectedTurn};
+use super::first_bytes::{answer_len, begun};
 use crate::text::beginning;
 use crate::time::Timestamp;
 use crate::wire::first_frame::{ConnectionOpening, classify};
-use crate::wire::handshake::{ClaimSecret, ConnectResponse, HANDSHAKE_CAP, is_early_answer};
+use crate::wire::handshake::{ClaimSecret, ConnectResponse, is_early_answer};
 use crate::wire::{DecodeFault, Dialect, FrameScanner, ReplyHead, RequestHead};
 
 /// Bytes of a client that are held until the answer to its handshake says how they are to be read. ClickHouse's own
@@ -400,25 +400,6 @@ impl<S> Inspector<S> {
         };
         Some(LongReply { whole: reply.whole || !inside, ..*reply })
     }
-}
-
-/// What has come of a first frame by now, in one piece; copied only where it came in several.
-fn begun<'b>(held: &mut Vec<u8>, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-    let mut held = mem::take(held);
-    if held.is_empty() {
-        return Cow::Borrowed(bytes);
-    }
-    held.extend_from_slice(bytes);
-    Cow::Owned(held)
-}
-
-/// Bytes of a server's first frame behind its length; None while it is not whole.
-fn answer_len(bytes: &[u8]) -> Result<Option<usize>, DecodeFault> {
-    let Some((length, behind)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
-    let length = i32::from_be_bytes(*length);
-    let len = usize::try_from(length).ok().filter(|len| *len <= HANDSHAKE_CAP);
-    let len = len.ok_or(DecodeFault::LongHandshake(length))?;
-    Ok((behind.len() >= len).then_some(len))
 }
 
 #[cfg(test)]

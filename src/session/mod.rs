@@ -7,6 +7,7 @@ mod conversation;
 mod dialect_frames;
 pub mod event;
 pub mod fact;
+mod first_bytes;
 pub mod identity;
 pub(crate) mod inspector;
 pub mod ledger;

@@ -14,6 +14,7 @@ mod reader;
 mod record;
 mod scanner;
 mod trace;
+mod walk_input;
 mod whole_record;
 mod wide_frames;
 mod writer;

@@ -4,6 +4,7 @@
 //! that came with an earlier chunk (at most [`PATH_CAP`] bytes). Data is skipped by count, whatever its size.
 
 use super::layout::{BodyPlan, RecordField, request_fields, result_fields};
+use super::walk_input::WalkInput;
 use super::{DecodeFault, ErrorCode, OpCode};
 
 /// Bytes of a path that are looked at. Longer paths are seen cut off, whatever the chunks that they come in;
@@ -110,28 +111,6 @@ pub(super) struct RecordWalk {
     error: ErrorCode,
     /// Whether a body that cannot be read is passed over.
     is_glance: bool,
-}
-
-/// The bytes at hand: the chunk, and how many bytes the frame still has (here and in later chunks).
-pub(super) struct WalkInput<'a> {
-    pub(super) chunk: &'a [u8],
-    pub(super) left: u32,
-}
-
-impl<'a> WalkInput<'a> {
-    fn take(&mut self, len: usize) -> &'a [u8] {
-        let (head, rest) = self.chunk.split_at(len);
-        self.chunk = rest;
-        self.left -= len as u32;
-        head
-    }
-
-    /// Drops up to `count` bytes and returns how many are still to drop.
-    pub(super) fn skip(&mut self, count: u32) -> u32 {
-        let here = (count as usize).min(self.chunk.len());
-        self.take(here);
-        count - here as u32
-    }
 }
 
 impl RecordWalk {

@@ -5,8 +5,9 @@
 //! read. It never asks for more bytes and never closes anything; a [`DecodeFault`] is the end of its usefulness, not of
 //! the connection's.
 
-use super::record::{RecordVisitor, RecordWalk, WalkInput, WalkProgress};
+use super::record::{RecordVisitor, RecordWalk, WalkProgress};
 use super::trace::TraceWalk;
+use super::walk_input::WalkInput;
 use super::whole_record::read_record;
 use super::{BodyPlan, DecodeFault, ErrorCode, OpCode};
 use crate::ids::{Xid, Zxid};

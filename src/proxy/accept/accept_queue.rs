@@ -45,6 +45,13 @@ impl AcceptQueues {
         Ok(Self { addresses, kernel: SocketDiag::open()?, seen: HashMap::new() })
     }
 
+    /// Asks on a socket of its own again, behind an answer that was cut. What was counted stays.
+    pub(in crate::proxy) fn renew(&mut self) {
+        if let Ok(kernel) = SocketDiag::open() {
+            self.kernel = kernel;
+        }
+    }
+
     /// Looks at every address. What sockets have dropped that were closed meanwhile is not known.
     ///
     /// # Errors

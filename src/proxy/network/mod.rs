@@ -3,5 +3,6 @@
 pub(in crate::proxy) mod kernel_counts;
 pub(in crate::proxy) mod name_lookup;
 pub(in crate::proxy) mod own_address;
+pub(in crate::proxy) mod sample_failures;
 pub(crate) mod socket;
 pub(in crate::proxy) mod socket_diag;

@@ -13,9 +13,9 @@ use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::sample_failures::SampleFailures;
 use crate::diagnose::ClientPath;
 use crate::proxy::network::kernel_counts::KernelCounts;
+use crate::proxy::network::sample_failures::SampleFailures;
 use crate::proxy::network::socket_diag::SocketDiag;
 use crate::proxy::shared::proxy_state::ProxyState;
 

@@ -6,4 +6,3 @@ pub(crate) mod loop_suspect;
 pub(crate) mod path_sampler;
 pub(crate) mod prober;
 pub(crate) mod risk_watcher;
-mod sample_failures;

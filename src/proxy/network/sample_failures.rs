@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use rustix::io::Errno;
 
 /// Failures of one sampler.
-pub(super) struct SampleFailures {
+pub(in crate::proxy) struct SampleFailures {
     /// What is asked about, for the log.
     about: &'static str,
     /// Whether the last sample failed.
@@ -16,13 +16,13 @@ pub(super) struct SampleFailures {
 
 impl SampleFailures {
     /// Nothing was asked yet.
-    pub(super) fn new(about: &'static str) -> Self {
+    pub(in crate::proxy) fn new(about: &'static str) -> Self {
         Self { about, is_failing: false }
     }
 
     /// Notes how a sample went, and gives what it found. Of failures in a row the first is logged. Break where the kernel
     /// will never tell.
-    pub(super) fn note<T>(&mut self, sample: io::Result<T>) -> ControlFlow<(), Option<T>> {
+    pub(in crate::proxy) fn note<T>(&mut self, sample: io::Result<T>) -> ControlFlow<(), Option<T>> {
         let was_failing = mem::replace(&mut self.is_failing, sample.is_err());
         match sample {
             Ok(found) => ControlFlow::Continue(Some(found)),
