@@ -86,7 +86,7 @@ impl TrafficState {
         let suspects = self.take_suspects(now, heard_at);
         let changes = {
             let mut book = lock(&self.risks().book);
-            // Four times a second for as long as zoogate runs: without anything at risk the ledger is left alone.
+            // Twice a second for as long as zoogate runs: without anything at risk the ledger is left alone.
             if late.is_empty() && suspects.is_empty() && !book.is_waiting() {
                 return;
             }

@@ -9,8 +9,8 @@ use crate::diagnose::risk::{HeartbeatBudget, HeartbeatSample};
 use crate::proxy::shared::proxy_state::ProxyState;
 use crate::state::LateConnection;
 
-/// Between two looks.
-const EVERY: Duration = Duration::from_millis(250);
+/// Between two looks: every session is looked at, and half of the shortest timeout that servers give by default is 2 s.
+const EVERY: Duration = Duration::from_millis(500);
 
 /// Looks until it is dropped.
 pub(in crate::proxy) async fn watch_risks(proxy: Arc<ProxyState>) {
