@@ -11,6 +11,7 @@ use crate::diagnose::risk::risk_book;
 use crate::diagnose::{
     away_sessions, diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
 };
+use crate::filter::filter_term;
 use crate::history::{
     change_queue, entry_pages, history_reader, history_summary, history_writer, latency_hours, later_rows, week_file,
     week_files,
@@ -284,6 +285,9 @@ bounds! {
         "{most} at a time, {apart} apart; further requests get `503`. A connection that reaches no frame boundary within \
          {boundary} is closed where it is; if its worker does not do that within {end} more, the request gets `503`",
         "log";
+    "filters of lists" [text: bytes filter_term::FILTER_BYTES]
+        "{text} of text",
+        "";
     "rows of a list that are made before they are read" [rows: count streamed_list::ROWS_A_PIECE, piece: bytes streamed_list::PIECE_BYTES]
         "{rows} at a time, up to {piece} and one row more",
         "";

@@ -8,6 +8,7 @@ pub mod config;
 pub mod control;
 pub mod diagnose;
 pub mod doctor;
+pub mod filter;
 pub mod history;
 pub mod ids;
 pub mod lock;

@@ -8,7 +8,7 @@ mod code_lines;
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 23] = [
+const LAYERS: [(&str, &[&str]); 24] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -16,13 +16,14 @@ const LAYERS: [(&str, &[&str]); 23] = [
     ("config", &["text", "ids"]),
     ("wire", &["text", "ids", "time"]),
     ("session", &["wire", "text", "ids", "time"]),
+    ("filter", &["session", "wire", "text", "ids"]),
     ("route", &["session", "wire", "text", "ids", "time"]),
     ("sim", &["route", "session", "wire", "text", "ids", "time"]),
     ("diagnose", &["route", "session", "wire", "text", "ids", "time"]),
     ("doctor", &["diagnose", "config", "session", "text", "ids"]),
     ("measure", &["doctor", "diagnose", "config", "session", "text", "ids"]),
     ("state", &["diagnose", "route", "session", "wire", "text", "lock", "ids", "time"]),
-    ("observe", &["diagnose", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
+    ("observe", &["filter", "diagnose", "state", "config", "route", "session", "wire", "text", "lock", "ids", "time"]),
     ("control", &["session", "lock", "ids"]),
     (
         "proxy",
@@ -38,22 +39,26 @@ const LAYERS: [(&str, &[&str]); 23] = [
     (
         "admin",
         &[
-            "api", "history", "control", "observe", "diagnose", "state", "config", "route", "session", "wire", "text",
-            "lock", "ids", "time",
+            "api", "history", "control", "observe", "filter", "diagnose", "state", "config", "route", "session",
+            "wire", "text", "lock", "ids", "time",
         ],
     ),
-    ("bounds", &["proxy", "admin", "otlp", "history", "control", "observe", "diagnose", "state", "route", "session"]),
+    (
+        "bounds",
+        &["proxy", "admin", "otlp", "history", "control", "observe", "filter", "diagnose", "state", "route", "session"],
+    ),
     (
         "cli",
         &[
             "proxy", "admin", "otlp", "history", "report", "api", "control", "observe", "measure", "doctor", "sim",
-            "diagnose", "config", "route", "session", "wire", "text", "lock", "ids", "time",
+            "filter", "diagnose", "config", "route", "session", "wire", "text", "lock", "ids", "time",
         ],
     ),
 ];
 
 /// Layers that take bytes and a timestamp and give back facts, nothing else.
-const PURE: [&str; 10] = ["ids", "time", "text", "wire", "session", "route", "sim", "diagnose", "doctor", "report"];
+const PURE: [&str; 11] =
+    ["ids", "time", "text", "wire", "session", "filter", "route", "sim", "diagnose", "doctor", "report"];
 
 /// What a pure layer must not mention.
 const IMPURE: [&str; 16] = [

@@ -19,6 +19,7 @@ use super::query::ListFilter;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
 use crate::control::ConnectionControl;
+use crate::filter::FilterField;
 use crate::history::HistoryReader;
 use crate::observe::ProxyTelemetry;
 
@@ -74,10 +75,10 @@ impl ApiState {
     pub(super) async fn list(
         &self,
         asked: ListParameters,
-        filters: &[&str],
+        fields: &[FilterField],
         choose: impl FnOnce(&ProxyTelemetry, &ListFilter) -> StreamedList,
     ) -> Result<Response, ApiError> {
-        let filter = ListFilter::resolve(asked, &self.telemetry, filters)?;
+        let filter = ListFilter::resolve(&asked, &self.telemetry, fields)?;
         let _queued = self.queued()?;
         let answer_permit = self.answer_permit().await?;
         let begin = || {

@@ -76,6 +76,8 @@ parameters! {
     ListParameters "What a list is asked for. What is not given narrows nothing down."
     /// How many elements at most.
     limit: usize,
+    /// Which, in the language of filters.
+    filter: String,
     /// A server, by its address or its number.
     server: String,
     /// A client: its address, with or without the port.

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::query_options::QueryOptions;
 use crate::api::ListParameters;
+use crate::filter::Filter;
 use crate::ids::SessionId;
 
 /// A question for a list. What is not asked for is not narrowed down.
@@ -16,6 +17,10 @@ pub struct ListOptions {
     /// Maximum number of rows [default: 1000].
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+
+    /// Only rows that fit this filter, such as "identity=broker-3 state!=ended".
+    #[arg(long, value_name = "FILTER", value_parser = filter_text)]
+    pub filter: Option<String>,
 
     /// Only rows of this server: its address, or its number in the list.
     #[arg(long, value_name = "SERVER")]
@@ -46,11 +51,17 @@ pub struct ListOptions {
     pub moved: bool,
 }
 
+/// A text that is a filter, as it was given.
+pub(super) fn filter_text(text: &str) -> Result<String, String> {
+    Filter::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
 impl ListOptions {
     /// The same as the API takes it.
     pub(super) fn parameters(&self) -> ListParameters {
         ListParameters {
             limit: self.limit,
+            filter: self.filter.clone(),
             server: self.server.clone(),
             client: self.client.clone(),
             identity: self.identity.clone(),

@@ -59,6 +59,11 @@ impl ErrorCode {
         KNOWN.get(slot).map_or("unknown", |known| known.1)
     }
 
+    /// The code whose [`ErrorCode::slot`] this is; none has the last one and those beyond.
+    pub fn of_slot(slot: usize) -> Option<Self> {
+        KNOWN.get(slot).map(|known| Self(known.0))
+    }
+
     /// Its name in `KeeperException.Code`, if it is one that we know.
     pub fn name(self) -> Option<&'static str> {
         KNOWN.get(self.slot()).map(|known| known.1)

@@ -129,6 +129,11 @@ impl OpCode {
         KNOWN.get(slot).map_or("unknown", |known| known.name)
     }
 
+    /// The operation whose [`OpCode::slot`] this is; none has the last one and those beyond.
+    pub fn of_slot(slot: usize) -> Option<Self> {
+        KNOWN.get(slot).map(|known| Self(known.code))
+    }
+
     /// What kind of work the operation of this [`OpCode::slot`] is; [`OpClass::Other`] for the last slot and beyond.
     pub fn slot_class(slot: usize) -> OpClass {
         KNOWN.get(slot).map_or(OpClass::Other, |known| known.class)

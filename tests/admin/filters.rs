@@ -199,3 +199,33 @@ fn the_newest_moves_are_listed_in_order_of_time() {
     assert_eq!(list("/api/moves?limit=2"), (vec![json!("zk2:2181"), json!("zk1:2181")], json!(false)));
     assert_eq!(list("/api/moves?limit=1"), (vec![json!("zk1:2181")], json!(true)));
 }
+
+#[test]
+fn a_filter_is_text_and_says_where_it_goes_wrong() {
+    let stage = Stage::after_a_move();
+    let connections = |filter: &str| {
+        let filter = filter.replace('=', "%3D").replace(' ', "+").replace('>', "%3E").replace('*', "%2A");
+        stage.json(&format!("/api/connections?filter={filter}"))
+    };
+    for (filter, expected) in [
+        ("", vec![2, 3, 1]),
+        ("client=127.0.0.1:4001", vec![1]),
+        ("client=127.0.0.1 state!=ended", vec![2, 3]),
+        ("server=zk2:2181,zk1:2181 state=attached", vec![2, 3]),
+        ("state~att*", vec![2, 3]),
+        ("connection=1,3", vec![3, 1]),
+    ] {
+        assert_eq!(numbers(&connections(filter)), expected, "{filter}");
+    }
+    // A single parameter is one term more.
+    let both = stage.json("/api/connections?filter=connection%3D1,2&state=attached");
+    assert_eq!(numbers(&both), [2]);
+    let (status, error) = stage.refusal("/api/moves?filter=server%3Dzk1:2181+latency%3E10ms");
+    assert_eq!((status, &error["error"]), (400, &json!("this list has no filter latency")));
+    let says = "\"latency\" at character 17: its filters are server, client, identity, session, reason";
+    assert_eq!(error["reason"], says);
+    for path in ["sessions", "moves", "session-moved", "connections", "incidents", "risks"] {
+        assert_eq!(stage.json(&format!("/api/{path}?filter=server%3D0"))["more"], false, "{path}");
+        assert_eq!(stage.refusal(&format!("/api/{path}?filter=nothing%3D0")).0, 400, "{path}");
+    }
+}

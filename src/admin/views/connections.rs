@@ -8,6 +8,7 @@ use super::named_server;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, ApiWord, ConnectionList, ConnectionView, EndCauseView};
+use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::observe::ProxyTelemetry;
 use crate::session::connection_end::ConnectionTraffic;
 use crate::session::transition::EndedConnection;
@@ -102,18 +103,32 @@ fn connection(telemetry: &ProxyTelemetry, row: &ConnectionRow) -> ConnectionView
 }
 
 /// What connections can be narrowed down by.
-pub(in crate::admin) const CONNECTION_FILTERS: &[&str] = &["server", "client", "session", "state", "reason"];
+pub(in crate::admin) const CONNECTION_FILTERS: &[FilterField] = &[
+    FilterField::Server,
+    FilterField::Client,
+    FilterField::Session,
+    FilterField::State,
+    FilterField::Reason,
+    FilterField::Connection,
+];
+
+impl FilterSubject for ConnectionSummary {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        match field {
+            FilterField::Session => FieldValue::session(self.session),
+            FilterField::Server => FieldValue::Servers([self.server, None]),
+            FilterField::Client => FieldValue::Socket(self.client),
+            FilterField::State => FieldValue::text(Some(self.state)),
+            FilterField::Reason => FieldValue::text(self.reason),
+            FilterField::Connection => FieldValue::Number(self.connection.0),
+            _ => FieldValue::Absent,
+        }
+    }
+}
 
 /// The connections that a filter lets through, newest first.
 pub(in crate::admin) fn connections(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
-    let fits = |one: &ConnectionSummary| {
-        filter.server_fits(&[one.server])
-            && filter.client_fits(Some(one.client))
-            && filter.state_fits(one.state)
-            && filter.reason_fits(one.reason)
-            && filter.session.is_none_or(|wanted| one.session == Some(wanted))
-    };
-    let keys = telemetry.state().connection_keys(filter.limit, fits);
+    let keys = telemetry.state().connection_keys(filter.limit, |one: &ConnectionSummary| filter.fits(one));
     let view = |telemetry: &ProxyTelemetry, row: &ConnectionRow| row_text(&connection(telemetry, row));
     StreamedList::new(ConnectionList::MEMBER, keys, |telemetry, some| telemetry.state().connections(some), view)
 }

@@ -11,6 +11,7 @@ use crate::api::{
 use crate::diagnose::{
     CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, JudgedCause, LastSeen, OwnAction,
 };
+use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::ConnectionId;
 use crate::observe::{ProxyTelemetry, WallClock, incident_summary};
 use crate::session::fact::{Fact, FactValue, OutageFact, WatchFact};
@@ -169,18 +170,31 @@ pub(super) fn incident(telemetry: &ProxyTelemetry, report: &IncidentReport) -> I
 }
 
 /// What incidents can be narrowed down by.
-pub(in crate::admin) const INCIDENT_FILTERS: &[&str] = &["server", "client", "session", "state", "reason"];
+pub(in crate::admin) const INCIDENT_FILTERS: &[FilterField] = &[
+    FilterField::Server,
+    FilterField::Client,
+    FilterField::Session,
+    FilterField::State,
+    FilterField::Reason,
+    FilterField::Cause,
+];
+
+impl FilterSubject for Incident {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        match field {
+            FilterField::Session => FieldValue::session(self.key.session),
+            FilterField::Server => FieldValue::Servers([self.key.server, None]),
+            FilterField::Client => self.key.client.map_or(FieldValue::Absent, FieldValue::Host),
+            FilterField::State => FieldValue::text(Some(if self.until.is_none() { "open" } else { "closed" })),
+            FilterField::Reason | FilterField::Cause => FieldValue::text(Some(self.cause().code.label())),
+            _ => FieldValue::Absent,
+        }
+    }
+}
 
 /// The incidents that a filter lets through, newest first.
 pub(in crate::admin) fn incidents(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
-    let fits = |one: &Incident| {
-        let state = if one.until.is_none() { "open" } else { "closed" };
-        filter.state_fits(state)
-            && filter.reason_fits(Some(one.cause().code.label()))
-            && filter.server_fits(&[one.key.server])
-            && filter.host_fits(one.key.client)
-            && filter.session.is_none_or(|wanted| one.key.session == Some(wanted))
-    };
+    let fits = |one: &Incident| filter.fits(one);
     let places = telemetry.state().with_diagnosis(|diagnosis| diagnosis.incident_ids(filter.limit, fits));
     let copy = |telemetry: &ProxyTelemetry, some: &[u64]| {
         let copied = |id: &u64| telemetry.state().with_diagnosis(|diagnosis| diagnosis.incident(*id));

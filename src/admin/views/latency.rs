@@ -5,6 +5,7 @@ use super::named_server;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList as _, LatencyList, LatencySlotView};
+use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::observe::{LatencySlot, ProxyTelemetry};
 
 fn slot(telemetry: &ProxyTelemetry, one: &LatencySlot) -> LatencySlotView {
@@ -20,12 +21,21 @@ fn slot(telemetry: &ProxyTelemetry, one: &LatencySlot) -> LatencySlotView {
 }
 
 /// What the trend can be narrowed down by.
-pub(in crate::admin) const LATENCY_FILTERS: &[&str] = &["server"];
+pub(in crate::admin) const LATENCY_FILTERS: &[FilterField] = &[FilterField::Server];
+
+impl FilterSubject for LatencySlot {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        match field {
+            FilterField::Server => FieldValue::Servers([Some(self.server), None]),
+            _ => FieldValue::Absent,
+        }
+    }
+}
 
 /// The newest slots that a filter lets through, oldest first.
 pub(in crate::admin) fn latency(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
     let mut fitting = telemetry.latency_trend();
-    fitting.retain(|one| filter.server_fits(&[Some(one.server)]));
+    fitting.retain(|one| filter.fits(one));
     let older = fitting.len().saturating_sub(filter.limit);
     fitting.drain(..older);
     let copy = |_: &ProxyTelemetry, some: &[LatencySlot]| some.to_vec();

@@ -9,6 +9,7 @@ use crate::admin::query::ListFilter;
 use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, MoveList, MoveView, RefusalList, RefusalView};
+use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::observe::ProxyTelemetry;
 use crate::session::transition::EndedConnection;
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
@@ -35,18 +36,25 @@ pub(super) fn session_move(telemetry: &ProxyTelemetry, one: &SessionMove, end: O
 }
 
 /// What moves can be narrowed down by.
-pub(in crate::admin) const MOVE_FILTERS: &[&str] = &["server", "client", "identity", "session", "reason"];
+pub(in crate::admin) const MOVE_FILTERS: &[FilterField] =
+    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Reason];
+
+impl FilterSubject for SessionMove {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        match field {
+            FilterField::Session => FieldValue::Session(self.session),
+            FilterField::Server => FieldValue::Servers([Some(self.from), Some(self.to)]),
+            FilterField::Client => FieldValue::Socket(self.client),
+            FilterField::Identity => FieldValue::made(holder(self.identity, Some(self.client))),
+            FilterField::Reason => FieldValue::text(Some(self.reason.map_or(PENDING, |reason| reason.label()))),
+            _ => FieldValue::Absent,
+        }
+    }
+}
 
 /// The newest moves that a filter lets through, oldest of them first.
 pub(in crate::admin) fn moves(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
-    let fits = |one: &SessionMove| {
-        filter.session_fits(one.session)
-            && filter.server_fits(&[Some(one.from), Some(one.to)])
-            && filter.client_fits(Some(one.client))
-            && filter.identity_fits(one.identity, Some(one.client))
-            && filter.reason_fits(Some(one.reason.map_or(PENDING, |reason| reason.label())))
-    };
-    let numbers = telemetry.state().move_numbers(filter.limit, fits);
+    let numbers = telemetry.state().move_numbers(filter.limit, |one: &SessionMove| filter.fits(one));
     let view = |telemetry: &ProxyTelemetry, (one, end): &(SessionMove, Option<EndedConnection>)| {
         row_text(&session_move(telemetry, one, end.as_ref()))
     };
@@ -74,17 +82,25 @@ pub(super) fn refusal(telemetry: &ProxyTelemetry, verdict: &SessionMovedRefusal)
 }
 
 /// What refusals can be narrowed down by.
-pub(in crate::admin) const REFUSAL_FILTERS: &[&str] = &["server", "client", "identity", "session"];
+pub(in crate::admin) const REFUSAL_FILTERS: &[FilterField] =
+    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Connection];
+
+impl FilterSubject for SessionMovedRefusal {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        match field {
+            FilterField::Session => FieldValue::Session(self.session),
+            FilterField::Server => FieldValue::Servers([Some(self.server), None]),
+            FilterField::Client => FieldValue::Socket(self.client),
+            FilterField::Identity => FieldValue::made(holder(self.identity, Some(self.client))),
+            FilterField::Connection => FieldValue::Number(self.connection.0),
+            _ => FieldValue::Absent,
+        }
+    }
+}
 
 /// The newest verdicts that a filter lets through, oldest of them first.
 pub(in crate::admin) fn session_moved(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
-    let fits = |one: &SessionMovedRefusal| {
-        filter.session_fits(one.session)
-            && filter.server_fits(&[Some(one.server)])
-            && filter.client_fits(Some(one.client))
-            && filter.identity_fits(one.identity, Some(one.client))
-    };
-    let numbers = telemetry.state().verdict_numbers(filter.limit, fits);
+    let numbers = telemetry.state().verdict_numbers(filter.limit, |one: &SessionMovedRefusal| filter.fits(one));
     let view = |telemetry: &ProxyTelemetry, one: &SessionMovedRefusal| row_text(&refusal(telemetry, one));
     StreamedList::new(RefusalList::MEMBER, numbers, |telemetry, some| telemetry.state().verdicts(some), view)
 }

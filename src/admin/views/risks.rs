@@ -9,6 +9,7 @@ use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList as _, HeartbeatView, RiskList, RiskView, TimeoutAdviceView};
 use crate::diagnose::risk::{HeartbeatBudget, RiskDetail, SeenOutages, SessionRisk, SilentSide, TimeoutAdvice};
+use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::SessionId;
 use crate::observe::{LatencyClass, ProxyTelemetry, risk_summary};
 use crate::session::probe_result::ServerHealth;
@@ -88,20 +89,34 @@ pub(super) fn risk(telemetry: &ProxyTelemetry, one: &SessionRisk) -> RiskView {
 }
 
 /// What risks can be narrowed down by.
-pub(in crate::admin) const RISK_FILTERS: &[&str] = &["server", "client", "session", "identity", "state", "reason"];
+pub(in crate::admin) const RISK_FILTERS: &[FilterField] = &[
+    FilterField::Server,
+    FilterField::Client,
+    FilterField::Session,
+    FilterField::Identity,
+    FilterField::State,
+    FilterField::Reason,
+];
+
+impl FilterSubject for SessionRisk {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        let subject = &self.subject;
+        match field {
+            FilterField::Session => FieldValue::Session(subject.session),
+            FilterField::Server => FieldValue::Servers([subject.server, None]),
+            FilterField::Client => FieldValue::socket(subject.client),
+            FilterField::Identity => FieldValue::made(holder(subject.identity.as_deref().copied(), subject.client)),
+            FilterField::State => FieldValue::text(Some(self.outcome.into())),
+            FilterField::Reason => FieldValue::text(Some(self.code.label())),
+            _ => FieldValue::Absent,
+        }
+    }
+}
 
 /// The risks that a filter lets through, newest first.
 pub(in crate::admin) fn risks(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
-    let fits = |one: &SessionRisk| {
-        filter.state_fits(one.outcome.into())
-            && filter.reason_fits(Some(one.code.label()))
-            && filter.server_fits(&[one.subject.server])
-            && filter.client_fits(one.subject.client)
-            && filter.session_fits(one.subject.session)
-            && filter.identity_fits(one.subject.identity.as_deref().copied(), one.subject.client)
-    };
     let mut all = telemetry.state().with_risks(crate::diagnose::risk::RiskBook::risks);
-    all.retain(fits);
+    all.retain(|one| filter.fits(one));
     let more = all.len() > filter.limit;
     all.truncate(filter.limit);
     let copy = |_: &ProxyTelemetry, some: &[SessionRisk]| some.to_vec();

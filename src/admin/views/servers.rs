@@ -7,6 +7,7 @@ use super::named_server;
 use crate::admin::query::ListFilter;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, ServerList, ServerView};
+use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::observe::ProxyTelemetry;
 use crate::route::ServerEntry;
 
@@ -25,13 +26,23 @@ fn server(telemetry: &ProxyTelemetry, entry: &ServerEntry, sessions: usize) -> S
 }
 
 /// What servers can be narrowed down by.
-pub(in crate::admin) const SERVER_FILTERS: &[&str] = &["server", "state"];
+pub(in crate::admin) const SERVER_FILTERS: &[FilterField] = &[FilterField::Server, FilterField::State];
+
+impl FilterSubject for ServerEntry {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        match field {
+            FilterField::Server => FieldValue::Servers([Some(self.id), None]),
+            FilterField::State => FieldValue::text(Some(self.health.label())),
+            _ => FieldValue::Absent,
+        }
+    }
+}
 
 /// The servers that a filter lets through, in configured order.
 pub(in crate::admin) fn servers(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
     let attached = telemetry.state().attached();
-    let fits = |entry: &&ServerEntry| filter.server_fits(&[Some(entry.id)]) && filter.state_fits(entry.health.label());
-    let mut fitting: Vec<ServerEntry> = telemetry.state().roster().servers.iter().filter(fits).cloned().collect();
+    let mut fitting: Vec<ServerEntry> =
+        telemetry.state().roster().servers.iter().filter(|entry| filter.fits(*entry)).cloned().collect();
     let more = fitting.len() > filter.limit;
     fitting.truncate(filter.limit);
     StreamedList::new(

@@ -8,6 +8,7 @@ use crate::admin::query::ListFilter;
 use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, SessionList, SessionView, WatchesView};
+use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::SessionId;
 use crate::observe::{MeterReading, ProxyTelemetry};
 use crate::session::identity::HolderIdentity;
@@ -56,7 +57,14 @@ pub(super) fn session(telemetry: &ProxyTelemetry, row: &SessionRow, reading: &Me
 }
 
 /// What sessions can be narrowed down by.
-pub(in crate::admin) const SESSION_FILTERS: &[&str] = &["server", "client", "identity", "session", "state", "moved"];
+pub(in crate::admin) const SESSION_FILTERS: &[FilterField] = &[
+    FilterField::Server,
+    FilterField::Client,
+    FilterField::Identity,
+    FilterField::Session,
+    FilterField::State,
+    FilterField::Moved,
+];
 
 fn is_clickhouse(row: &SessionRow) -> bool {
     row.dialect.is_clickhouse() || matches!(row.identity, Some(HolderIdentity::ClickHouse(_)))
@@ -67,13 +75,13 @@ const AT_ONCE: usize = 1_024;
 
 /// The sessions that a filter lets through, newest activity first.
 pub(in crate::admin) fn sessions(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
-    let ids = match filter.session {
+    let ids = match filter.filter.only_session() {
         Some(session) => vec![session],
         None => telemetry.state().session_ids(),
     };
     let mut found: Vec<(Reverse<Timestamp>, SessionId)> = Vec::new();
     for some in ids.chunks(AT_ONCE) {
-        let rows = telemetry.state().session_rows(some).into_iter().filter(|row| fits(filter, row));
+        let rows = telemetry.state().session_rows(some).into_iter().filter(|row| filter.fits(row));
         found.extend(rows.map(|row| {
             let reading = telemetry.meters().reading(row.session);
             (Reverse(active_at(&row, &reading)), row.session)
@@ -94,10 +102,16 @@ pub(in crate::admin) fn sessions(telemetry: &ProxyTelemetry, filter: &ListFilter
     )
 }
 
-fn fits(filter: &ListFilter, row: &SessionRow) -> bool {
-    filter.server_fits(&[row.server])
-        && filter.client_fits(row.client)
-        && filter.state_fits(row.state.label())
-        && filter.identity_fits(row.identity, row.client)
-        && filter.moved.is_none_or(|moved| moved == (row.moves > 0 || row.verdicts > 0))
+impl FilterSubject for SessionRow {
+    fn field(&self, field: FilterField) -> FieldValue<'_> {
+        match field {
+            FilterField::Session => FieldValue::Session(self.session),
+            FilterField::Server => FieldValue::Servers([self.server, None]),
+            FilterField::Client => FieldValue::socket(self.client),
+            FilterField::State => FieldValue::text(Some(self.state.label())),
+            FilterField::Identity => FieldValue::made(holder(self.identity, self.client)),
+            FilterField::Moved => FieldValue::Flag(self.moves > 0 || self.verdicts > 0),
+            _ => FieldValue::Absent,
+        }
+    }
 }

@@ -1,0 +1,208 @@
+//! Filters and their terms.
+
+use std::fmt;
+
+use super::field_value::{FieldValue, FilterSubject};
+use super::filter_error::FilterError;
+use super::filter_field::{FilterField, listed};
+use super::glob_pattern::GlobPattern;
+use super::term_operator::TermOperator;
+use super::term_scanner::{ScannedTerm, ScannedWord, TermScanner};
+use super::term_value::TermValue;
+use crate::ids::{ServerId, SessionId};
+
+/// Longest text of a filter, in bytes.
+pub(crate) const FILTER_BYTES: usize = 1024;
+
+/// One condition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct FilterTerm {
+    field: FilterField,
+    operator: TermOperator,
+    /// Any of them is enough; none of them may be where the operator says no.
+    values: Vec<TermValue>,
+    /// Where it begins in the text, from 1; None when it was not written as text.
+    position: Option<usize>,
+}
+
+impl FilterTerm {
+    fn of(scanned: &ScannedTerm) -> Result<Self, FilterError> {
+        let at = Some(scanned.field.position);
+        let word = &scanned.field.text;
+        let field = FilterField::named(word).ok_or_else(|| {
+            let expected = format!("the fields are {}", listed(FilterField::ALL));
+            FilterError::new(at, word, format!("there is no field {word}"), expected)
+        })?;
+        let allowed = field.operators();
+        let signs = || allowed.iter().map(|operator| operator.sign()).collect::<Vec<_>>().join(", ");
+        let Some(operator) = scanned.operator else {
+            if field == FilterField::Moved {
+                let values = vec![TermValue::Flag(true)];
+                return Ok(Self { field, operator: TermOperator::Is, values, position: at });
+            }
+            let expected = format!("behind it stands {} and a value", signs());
+            return Err(FilterError::new(at, word, format!("{word} stands alone"), expected));
+        };
+        if !allowed.contains(&operator) {
+            let problem = format!("{word} cannot be compared by {}", operator.sign());
+            let expected = format!("behind it stands {}", signs());
+            return Err(FilterError::new(at, &format!("{word}{}", operator.sign()), problem, expected));
+        }
+        let read = |value: &ScannedWord| {
+            TermValue::parse(&value.text, field.value_type(), operator).map_err(|expected| {
+                let problem = format!("{word} cannot be {:?}", value.text);
+                FilterError::new(Some(value.position), &value.text, problem, expected)
+            })
+        };
+        let values = scanned.values.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self { field, operator, values, position: at })
+    }
+
+    fn fits(&self, found: &FieldValue<'_>) -> bool {
+        if *found == FieldValue::Absent {
+            return false;
+        }
+        let any = self.values.iter().any(|wanted| match (self.operator, wanted.number(), found) {
+            (TermOperator::Below, Some(wanted), FieldValue::Number(found)) => *found < wanted,
+            (TermOperator::AtMost, Some(wanted), FieldValue::Number(found)) => *found <= wanted,
+            (TermOperator::Above, Some(wanted), FieldValue::Number(found)) => *found > wanted,
+            (TermOperator::AtLeast, Some(wanted), FieldValue::Number(found)) => *found >= wanted,
+            _ => wanted.is(found),
+        });
+        any != self.operator.is_negative()
+    }
+}
+
+impl fmt::Display for FilterTerm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.field.name(), self.operator.sign())?;
+        for (place, value) in self.values.iter().enumerate() {
+            if place > 0 {
+                f.write_str(",")?;
+            }
+            value.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// A choice of rows: those that fit all of its terms. The empty one lets everything through.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filter {
+    terms: Vec<FilterTerm>,
+}
+
+impl Filter {
+    /// Reads a filter.
+    ///
+    /// # Errors
+    /// Where the text goes wrong, and what could stand there.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        if text.len() > FILTER_BYTES {
+            let problem = format!("the filter has {} bytes", text.len());
+            return Err(FilterError::new(None, "", problem, format!("a filter has at most {FILTER_BYTES} bytes")));
+        }
+        let (mut scanner, mut terms) = (TermScanner::new(text), Vec::new());
+        while let Some(scanned) = scanner.term()? {
+            terms.push(FilterTerm::of(&scanned)?);
+        }
+        Ok(Self { terms })
+    }
+
+    /// Adds the condition that a field is this.
+    ///
+    /// # Errors
+    /// The field cannot be that.
+    pub fn and_is(&mut self, field: FilterField, text: &str) -> Result<(), FilterError> {
+        let value = TermValue::parse(text, field.value_type(), TermOperator::Is).map_err(|expected| {
+            FilterError::new(
+                None,
+                text,
+                format!("the {} filter is not right", field.name()),
+                format!("{text:?} is not {expected}"),
+            )
+        })?;
+        self.terms.push(FilterTerm { field, operator: TermOperator::Is, values: vec![value], position: None });
+        Ok(())
+    }
+
+    /// Adds the condition that a text field has this in it.
+    pub fn and_contains(&mut self, field: FilterField, part: &str) {
+        let values = vec![TermValue::Pattern(GlobPattern::containing(part))];
+        self.terms.push(FilterTerm { field, operator: TermOperator::Like, values, position: None });
+    }
+
+    /// Whether it lets everything through.
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// Whether a term is about this field.
+    pub fn asks_for(&self, field: FilterField) -> bool {
+        self.terms.iter().any(|term| term.field == field)
+    }
+
+    /// The same, if rows have all the fields that it names.
+    ///
+    /// # Errors
+    /// The first term about a field that they do not have.
+    pub fn for_fields(self, fields: &[FilterField]) -> Result<Self, FilterError> {
+        match self.terms.iter().find(|term| !fields.contains(&term.field)) {
+            None => Ok(self),
+            Some(term) => {
+                let name = term.field.name();
+                let problem = format!("this list has no filter {name}");
+                Err(FilterError::new(term.position, name, problem, format!("its filters are {}", listed(fields))))
+            }
+        }
+    }
+
+    /// Looks the servers up that it names, by their addresses or numbers.
+    ///
+    /// # Errors
+    /// There is no such server.
+    pub fn with_servers(mut self, names: &[String]) -> Result<Self, FilterError> {
+        for term in &mut self.terms {
+            for value in &mut term.values {
+                let TermValue::Server(name, id) = value else { continue };
+                let by_address = names.iter().position(|known| known == name);
+                let by_number = || name.parse().ok().filter(|number| *number < names.len());
+                let place = by_address.or_else(by_number).ok_or_else(|| {
+                    let expected = format!("the servers are {}", names.join(", "));
+                    FilterError::new(term.position, name, format!("there is no server {name}"), expected)
+                })?;
+                *id = Some(ServerId(place as u16));
+            }
+        }
+        Ok(self)
+    }
+
+    /// The session that all rows are of, where it says so.
+    pub fn only_session(&self) -> Option<SessionId> {
+        self.terms.iter().find_map(|term| match (term.operator, term.values.as_slice()) {
+            (TermOperator::Is, [TermValue::Session(session)]) => Some(*session),
+            _ => None,
+        })
+    }
+
+    /// Whether it lets a row through.
+    pub fn matches(&self, subject: &impl FilterSubject) -> bool {
+        self.terms.iter().all(|term| term.fits(&subject.field(term.field)))
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, term) in self.terms.iter().enumerate() {
+            if place > 0 {
+                f.write_str(" ")?;
+            }
+            term.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod tests;

@@ -1,0 +1,100 @@
+//! Patterns with `*` (any bytes, also none) and `?` (one byte). A backslash takes the next byte as it is.
+
+/// A pattern as it was written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct GlobPattern {
+    steps: Vec<GlobStep>,
+    pub(super) text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum GlobStep {
+    Byte(u8),
+    AnyByte,
+    AnyBytes,
+}
+
+impl GlobPattern {
+    pub(super) fn parse(text: &str) -> Self {
+        let mut steps = Vec::new();
+        let mut bytes = text.bytes();
+        while let Some(byte) = bytes.next() {
+            let step = match byte {
+                b'*' => GlobStep::AnyBytes,
+                b'?' => GlobStep::AnyByte,
+                b'\\' => GlobStep::Byte(bytes.next().unwrap_or(b'\\')),
+                other => GlobStep::Byte(other),
+            };
+            // Two stars say no more than one and cost a search each.
+            if step != GlobStep::AnyBytes || steps.last() != Some(&step) {
+                steps.push(step);
+            }
+        }
+        Self { steps, text: text.to_owned() }
+    }
+
+    /// A pattern that fits every text with `part` in it.
+    pub(super) fn containing(part: &str) -> Self {
+        let mut text = String::from("*");
+        for letter in part.chars() {
+            if matches!(letter, '*' | '?' | '\\') {
+                text.push('\\');
+            }
+            text.push(letter);
+        }
+        text.push('*');
+        Self::parse(&text)
+    }
+
+    /// Whether it fits the whole text. Takes at most as many steps as the text has bytes times those of the pattern.
+    pub(super) fn fits(&self, text: &[u8]) -> bool {
+        let (mut step, mut place) = (0, 0);
+        // Where the last star stands, and up to where it has been taken to reach.
+        let mut star: Option<(usize, usize)> = None;
+        while place < text.len() {
+            match self.steps.get(step) {
+                Some(GlobStep::Byte(byte)) if *byte == text[place] => (step, place) = (step + 1, place + 1),
+                Some(GlobStep::AnyByte) => (step, place) = (step + 1, place + 1),
+                Some(GlobStep::AnyBytes) => {
+                    star = Some((step, place));
+                    step += 1;
+                }
+                _ => {
+                    // Only the last star has to give way: an earlier one reaches no other end of what stands between.
+                    let Some((stood, reached)) = star else { return false };
+                    star = Some((stood, reached + 1));
+                    (step, place) = (stood + 1, reached + 1);
+                }
+            }
+        }
+        self.steps[step..].iter().all(|rest| *rest == GlobStep::AnyBytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_marks_and_backslashes_mean_what_they_do_in_a_shell() {
+        for (pattern, text, fits) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("/a/*", "/a/b/c", true),
+            ("/a/*", "/a", false),
+            ("/a/?", "/a/b", true),
+            ("/a/?", "/a/", false),
+            ("*ab*ab", "abcabab", true),
+            ("*ab*ab", "ab", false),
+            ("a**b", "ab", true),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+            ("a\\", "a\\", true),
+        ] {
+            assert_eq!(GlobPattern::parse(pattern).fits(text.as_bytes()), fits, "{pattern} {text}");
+        }
+        assert!(GlobPattern::containing("a*b").fits(b"xa*by"));
+        assert!(!GlobPattern::containing("a*b").fits(b"xaxby"));
+    }
+}
