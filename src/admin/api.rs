@@ -16,6 +16,7 @@ use super::connections::AdminConnections;
 use super::disconnect::disconnect;
 use super::error::ApiError;
 use super::history::history;
+use super::page;
 use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
@@ -59,6 +60,7 @@ pub(super) fn routes(
         .route(HistoryAnswer::PATH, get(history))
         .route(&DisconnectRequest::path("{connection}"), post(disconnect))
         .route(LogLevelRequest::PATH, get(log_level).put(set_log_level))
+        .merge(page::routes())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY))
@@ -83,7 +85,7 @@ async fn guard(State(api): State<ApiState>, request: Request, next: Next) -> Res
     };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static(SERVER));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
@@ -211,7 +213,7 @@ async fn set_log_level(
 }
 
 async fn no_such_path() -> ApiError {
-    let reason = "there are /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
+    let reason = "there are /, /livez, /readyz, /metrics, /api/sessions, /api/sessions/ID, /api/moves, \
                   /api/session-moved, /api/servers, /api/ensemble, /api/connections, /api/connections/N/disconnect, \
                   /api/incidents, /api/incidents/N, /api/history, /api/risks, /api/latency and /api/log-level";
     ApiError::not_found("there is no such path", reason)

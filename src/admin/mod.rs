@@ -19,6 +19,7 @@ pub(crate) mod cpu_throttle;
 mod disconnect;
 mod error;
 mod history;
+mod page;
 mod query;
 mod session_holder;
 pub(crate) mod streamed_list;
@@ -26,4 +27,5 @@ mod views;
 
 pub use admin_thread::{AdminListener, AdminThread};
 pub use error::AdminError;
+pub use page::SavedPage;
 pub use views::HISTORY_VIEWS;

@@ -1,0 +1,146 @@
+// Where answers come from: the address that served this page, or the answers that were saved into this file.
+
+const TOKEN = "zoogate-token";
+const saved = readSaved();
+let askForToken = null;
+let asking = null;
+
+function readSaved() {
+  const holder = document.getElementById("saved");
+  return holder ? JSON.parse(holder.textContent) : null;
+}
+
+/** The time that this file was saved at, in milliseconds; null on a live page. */
+export function savedAt() {
+  return saved ? saved.made_at_ms : null;
+}
+
+/** Now; in a saved file the time that it was saved at. */
+export function nowMillis() {
+  return saved ? saved.made_at_ms : Date.now();
+}
+
+/** A failed question: what was asked, what was answered, and why. */
+export class AnswerError extends Error {
+  constructor(path, status, text) {
+    super(path + ": " + text);
+    this.status = status;
+  }
+}
+
+/** Has `ask` called when a token is needed; it gives a promise of the token. */
+export function onTokenNeeded(ask) {
+  askForToken = ask;
+}
+
+async function token(again) {
+  if (!asking) {
+    asking = askForToken(again).then((given) => {
+      sessionStorage.setItem(TOKEN, given);
+      asking = null;
+    });
+  }
+  await asking;
+}
+
+async function request(path, signal) {
+  for (let again = false; ; again = true) {
+    const given = sessionStorage.getItem(TOKEN);
+    const headers = given ? { Authorization: "Bearer " + given } : {};
+    let answer;
+    try {
+      answer = await fetch(path, { headers, signal, cache: "no-store", credentials: "omit" });
+    } catch (error) {
+      if (signal && signal.aborted) throw error;
+      throw new AnswerError(path, 0, "zoogate does not answer");
+    }
+    if (answer.status === 401 && askForToken) {
+      // Another question may have been given a better token meanwhile.
+      if (sessionStorage.getItem(TOKEN) === given) await token(again || given !== null);
+      continue;
+    }
+    if (!answer.ok) throw new AnswerError(path, answer.status, await reasonOf(answer));
+    return answer;
+  }
+}
+
+async function reasonOf(answer) {
+  try {
+    const said = await answer.json();
+    return said.reason ? said.error + ": " + said.reason : said.error;
+  } catch {
+    return "answered with status " + answer.status;
+  }
+}
+
+/** Asks for a JSON answer. */
+export async function ask(path, signal) {
+  if (saved) {
+    const answer = saved.answers[path] ?? saved.answers[path.split("?")[0]];
+    if (answer === undefined) throw new AnswerError(path, 404, "this is not in the saved file");
+    return answer;
+  }
+  return (await request(path, signal)).json();
+}
+
+/** Asks for a text. */
+export async function askText(path, signal) {
+  if (saved) return ask(path);
+  return (await request(path, signal)).text();
+}
+
+/** Whether a path is answered at all. */
+export async function isThere(path) {
+  if (saved) return false;
+  const abort = new AbortController();
+  try {
+    await request(path, abort.signal);
+    return true;
+  } catch (error) {
+    return error.status !== 404;
+  } finally {
+    abort.abort();
+  }
+}
+
+/** Longest event that is put together, in letters. */
+const LONGEST_EVENT = 4 << 20;
+
+/**
+ * Reads server-sent events until the stream ends or `signal` is aborted; `take(event, data)` is given each. EventSource
+ * cannot send a token, so this reads them itself.
+ */
+export async function readEvents(path, signal, take) {
+  const answer = await request(path, signal);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value.replaceAll("\r", "");
+    for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
+      const [name, data] = parsed(rest.slice(0, end));
+      rest = rest.slice(end + 2);
+      if (data !== null) take(name, data);
+    }
+    if (rest.length > LONGEST_EVENT) throw new AnswerError(path, 0, "an event is too long");
+  }
+}
+
+function parsed(text) {
+  let name = "message";
+  const data = [];
+  for (const line of text.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon <= 0) continue;
+    const value = line.slice(colon + 1).replace(/^ /, "");
+    if (line.startsWith("event:")) name = value;
+    if (line.startsWith("data:")) data.push(value);
+  }
+  if (data.length === 0) return [name, null];
+  try {
+    return [name, JSON.parse(data.join("\n"))];
+  } catch {
+    return [name, null];
+  }
+}

@@ -1,0 +1,179 @@
+// What the page knows: rows by kind, fetched once and then kept up by the stream.
+import { AnswerError, ask, nowMillis, readEvents, savedAt } from "./source.js";
+
+/** Rows of each kind that are kept, the newest. */
+const KEPT = 20000;
+/** Rows of each list that are fetched at the start. */
+const FETCHED = 5000;
+/** How long until the stream is asked for again, in milliseconds: doubled up to the second. */
+const STREAM_AGAIN = [1000, 15000];
+
+const KINDS = {
+  servers: ["/api/servers", "servers", (row) => row.server_id],
+  moves: ["/api/moves?limit=" + FETCHED, "moves", (row) => row.session + " " + row.at_ms + " " + row.to_id],
+  refusals: ["/api/session-moved?limit=" + FETCHED, "session_moved", (row) => row.session + " " + row.connection],
+  incidents: ["/api/incidents?limit=" + FETCHED, "incidents", (row) => row.id],
+  risks: ["/api/risks?limit=" + FETCHED, "risks", (row) => row.id],
+  latency: ["/api/latency?limit=" + FETCHED, "latency", (row) => row.at_ms + " " + row.server_id + " " + row.class],
+};
+const watchedKey = (row) => row.server_id;
+const eventKey = (row) => [row.at_ms, row.server_id, row.change, row.text].join(" ");
+
+export const store = {
+  servers: new Map(), moves: new Map(), refusals: new Map(), incidents: new Map(), risks: new Map(),
+  latency: new Map(), watched: new Map(), events: new Map(),
+  /** Sessions of each server over time: {at, counts: [by server_id]}, since this page was opened. */
+  counted: [],
+  ensemble: { leader: null, epoch: null, leader_changes: 0 },
+  /** `live`, `behind`, `lost` or `saved`, and why. */
+  link: { state: "lost", why: "connecting" },
+  /** Counts up with every change, by kind. */
+  version: {},
+};
+
+const listeners = new Set();
+let due = null;
+
+/** Calls `listener` after changes, at most once a frame. Gives what ends that. */
+export function onChange(listener) {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function changed(kind) {
+  store.version[kind] = (store.version[kind] ?? 0) + 1;
+  if (due === null) {
+    due = setTimeout(() => {
+      due = null;
+      for (const listener of [...listeners]) listener();
+    }, 50);
+  }
+}
+
+function keep(kind, rows, key) {
+  if (!Array.isArray(rows) || rows.length === 0) return;
+  const map = store[kind];
+  for (const row of rows) map.set(key(row), row);
+  for (const old of map.keys()) {
+    if (map.size <= KEPT) break;
+    map.delete(old);
+  }
+  changed(kind);
+}
+
+function takeEnsemble(view) {
+  const { servers, timeline, ...rest } = view;
+  keep("watched", servers, watchedKey);
+  keep("events", timeline, eventKey);
+  store.ensemble = { ...store.ensemble, ...rest };
+  changed("ensemble");
+}
+
+function countSessions() {
+  const counts = [];
+  for (const server of store.servers.values()) counts[server.server_id] = server.sessions;
+  const last = store.counted.at(-1);
+  if (last && last.counts.every((value, place) => value === counts[place])) return;
+  store.counted.push({ at: nowMillis(), counts });
+  if (store.counted.length > 3600) store.counted.shift();
+}
+
+/** Takes an event of the stream. */
+function take(name, data) {
+  if (name === "ensemble") takeEnsemble(data);
+  else if (KINDS[name]) keep(name, data.rows, KINDS[name][2]);
+  else if (name === "dropped") refetch().catch(fail);
+  if (name === "servers") countSessions();
+  setLink("live", "");
+}
+
+async function refetch() {
+  for (const kind of ["servers", "incidents", "risks", "moves", "refusals"]) await fetchKind(kind);
+  takeEnsemble(await ask("/api/ensemble"));
+  await fetchKind("latency");
+}
+
+async function fetchKind(kind) {
+  const [path, member, key] = KINDS[kind];
+  const rows = (await ask(path))[member];
+  // Newest first lists are turned, so that what is dropped for want of room is the oldest.
+  if (kind === "incidents" || kind === "risks") rows.reverse();
+  keep(kind, rows, key);
+  if (kind === "servers") countSessions();
+}
+
+function setLink(state, why) {
+  if (store.link.state === state && store.link.why === why) return;
+  store.link = { state, why };
+  changed("link");
+}
+
+function fail(error) {
+  setLink("lost", error instanceof AnswerError ? error.message : "this page failed: " + error.message);
+}
+
+/** Fetches everything and follows the stream, again and again. */
+export async function follow() {
+  if (savedAt() !== null) {
+    await refetch();
+    setLink("saved", "");
+    return;
+  }
+  for (let pause = STREAM_AGAIN[0]; ; pause = Math.min(pause * 2, STREAM_AGAIN[1])) {
+    try {
+      await refetch();
+      pause = STREAM_AGAIN[0];
+      await poll();
+    } catch (error) {
+      fail(error);
+    }
+    await new Promise((done) => setTimeout(done, pause));
+  }
+}
+
+async function poll() {
+  setLink("live", "");
+  for (;;) {
+    await new Promise((done) => setTimeout(done, 2000));
+    await refetch();
+  }
+}
+
+/** The rows of a kind, in order of time or number. */
+export function rows(kind) {
+  return [...store[kind].values()];
+}
+
+/** Servers with all that is known of each: as listed, as watched, and their newest latencies. */
+export function servers() {
+  const newest = newestLatency();
+  return rows("servers").sort((one, other) => one.server_id - other.server_id).map((server) => ({
+    ...server,
+    watched: store.watched.get(server.server_id) ?? null,
+    latency: newest.get(server.server_id) ?? {},
+  }));
+}
+
+/** Of each server its latest slot of each class, if it is of the last 25 seconds. */
+function newestLatency() {
+  const found = new Map();
+  for (const slot of store.latency.values()) {
+    if (slot.at_ms < nowMillis() - 25000) continue;
+    const one = found.get(slot.server_id) ?? {};
+    if (!one[slot.class] || one[slot.class].at_ms < slot.at_ms) one[slot.class] = slot;
+    found.set(slot.server_id, one);
+  }
+  return found;
+}
+
+/** Operations of a server within a second, pings aside; null where nothing is known. */
+export function operationsPerSecond(server) {
+  const { read, write } = server.latency;
+  if (!read && !write) return null;
+  const newest = Math.max(read?.at_ms ?? 0, write?.at_ms ?? 0);
+  const within = (slot) => (slot && slot.at_ms === newest ? slot.count : 0);
+  return (within(read) + within(write)) / 10;
+}
+
+export const openIncidents = () => rows("incidents").filter((one) => one.open).reverse();
+export const openRisks = () => rows("risks").filter((one) => one.state === "open").reverse();
