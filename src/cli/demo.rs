@@ -122,6 +122,7 @@ pub(super) fn demo(keep: bool, out: &mut dyn Write) -> anyhow::Result<CommandOut
     if keep {
         screen.heading("Still running, until Ctrl-C")?;
         screen.say(&format!("clients: {} or {}", zoogate.pooled, all(&zoogate.mirrors)))?;
+        screen.say(&format!("the page: http://{0}/", zoogate.admin.address()))?;
         screen.say(&format!("ask it: zoogate sessions --admin {0}, or http://{0}/metrics", zoogate.admin.address()))?;
         zoogate.serving.join().map_err(|_| anyhow!("zoogate panicked"))??;
     }

@@ -7,5 +7,6 @@ mod ensemble;
 mod exposition;
 mod filters;
 mod history;
+mod page;
 mod stage;
 mod unseen;

@@ -39,6 +39,7 @@ export async function hostile(browser, session) {
   same0(await page.locator("main img, main script").count(), "a hostile address");
   page.problems = page.problems.filter((one) => !one.includes("status of 400") && !one.includes("status of 404"));
   sound(page, "hostile texts");
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await page.context().close();
 }
 

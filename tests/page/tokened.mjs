@@ -28,5 +28,6 @@ export async function tokened(browser) {
   check(!page.url().includes(TOKEN), "the token is in the address");
   const stored = await page.evaluate(() => JSON.stringify(localStorage));
   check(!stored.includes(TOKEN), "the token outlives the tab");
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await page.context().close();
 }

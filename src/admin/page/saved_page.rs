@@ -7,8 +7,7 @@ use serde_json::{Map, Value, json};
 use super::page_file::{FILES, PageFile};
 
 /// What a saved page may do: run and show what is in the file, and ask nobody.
-const POLICY: &str =
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// The page with answers of the API in it, which it shows instead of asking.
 #[derive(Clone, PartialEq, Debug)]
@@ -131,7 +130,9 @@ mod tests {
     #[test]
     fn no_module_makes_markup_of_text() {
         for file in FILES.iter().filter(|file| is_module(file)) {
-            for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"] {
+            for word in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"]
+            {
                 assert!(!file.text().contains(word), "{}: {word}", file.name);
             }
             for (number, line) in file.text().lines().enumerate() {

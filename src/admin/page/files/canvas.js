@@ -8,6 +8,10 @@ const AXIS = 24;
 const NAME = 20;
 /** Lines that are drawn at once; of more the newest. */
 export const MOST_LINES = 2000;
+/** Lines from which on only their hops are drawn. */
+const CROWD = 150;
+/** How much of a line of a crowd is drawn before and behind its hops, in pixels. */
+const NEAR = 46;
 
 /** The colours of the theme, read from the style sheet. */
 function colours(canvas) {
@@ -59,7 +63,7 @@ export function draw(canvas, scene) {
   brush.textBaseline = "middle";
   const map = layout(width, height, range, servers);
   drawLanes(brush, ink, map, servers);
-  drawCrowd(brush, ink, map, servers, crowd);
+  drawCrowd(brush, ink, map, servers, crowd, shown.drawn.length > CROWD ? 0.8 : 0.35);
   drawBands(brush, ink, map, bands);
   drawAxis(brush, ink, map);
   drawLines(brush, ink, map, shown, picked, hovered);
@@ -103,7 +107,7 @@ function drawNames(brush, ink, map, servers, crowd) {
   brush.textAlign = "left";
 }
 
-function drawCrowd(brush, ink, map, servers, crowd) {
+function drawCrowd(brush, ink, map, servers, crowd, share) {
   const most = Math.max(1, ...crowd.flatMap((one) => one.counts.map((value) => value ?? 0)));
   brush.fillStyle = ink.crowd;
   for (const server of servers) {
@@ -112,7 +116,7 @@ function drawCrowd(brush, ink, map, servers, crowd) {
       const from = Math.max(0, map.x(one.at)), to = Math.min(map.width, map.x(crowd[place + 1]?.at ?? Infinity));
       const value = one.counts[server.server_id] ?? 0;
       if (to <= from || value === 0) return;
-      const tall = (value / most) * (map.lane - NAME) * 0.35;
+      const tall = (value / most) * (map.lane - NAME) * share;
       brush.fillRect(from, bottom - tall, to - from, tall);
     });
   }
@@ -168,7 +172,7 @@ function drawBandTexts(brush, ink, map, bands) {
     const from = Math.max(0, map.x(band.from)), to = Math.min(map.width, map.x(band.to));
     if (to - from < brush.measureText(band.text).width + 8) continue;
     brush.fillStyle = ink.bad;
-    brush.fillText(band.text, from + 5, map.top(band.server) + map.lane - 13);
+    brush.fillText(band.text, from + 5, map.top(band.server) + map.lane - 27);
   }
 }
 
@@ -189,13 +193,14 @@ function drawAxis(brush, ink, map) {
 }
 
 function drawLines(brush, ink, map, shown, picked, hovered) {
-  const faint = shown.drawn.length > 60 ? 0.45 : 0.9;
+  const many = shown.drawn.length > CROWD;
+  const faint = many ? 0.2 : shown.drawn.length > 60 ? 0.45 : 0.9;
   for (const line of shown.drawn) {
     const chosen = line === picked || line === hovered;
     brush.globalAlpha = chosen ? 1 : picked ? 0.15 : faint;
     brush.lineWidth = chosen ? 3 : shown.drawn.length > 200 ? 1 : 1.75;
     brush.strokeStyle = ink.lines[line.hue];
-    drawLine(brush, map, line, shown.slots.get(line));
+    drawLine(brush, map, line, shown.slots.get(line), many && !chosen);
   }
   for (const line of shown.drawn) {
     brush.globalAlpha = line === picked || line === hovered || !picked ? 1 : 0.25;
@@ -204,8 +209,10 @@ function drawLines(brush, ink, map, shown, picked, hovered) {
   brush.globalAlpha = 1;
 }
 
-function drawLine(brush, map, line, slot) {
-  const edge = (at) => Math.min(map.width + 9, Math.max(-9, map.x(at)));
+/** A line; of a crowd only what is near its hops, for the rest shows as how many there are. */
+function drawLine(brush, map, line, slot, near) {
+  const [least, most] = near ? [map.x(line.first) - NEAR, map.x(line.last) + NEAR] : [-9, map.width + 9];
+  const edge = (at) => Math.min(Math.min(map.width + 9, most), Math.max(Math.max(-9, least), map.x(at)));
   brush.setLineDash([]);
   brush.beginPath();
   for (const stay of line.stays) {

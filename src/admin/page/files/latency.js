@@ -1,5 +1,5 @@
 // Latency over time by class and server, with the pings below it.
-import { el, fill, hashOf, panel } from "./dom.js";
+import { el, fill, hashOf, panel, plain } from "./dom.js";
 import { grid } from "./grid.js";
 import { rows, servers, store } from "./store.js";
 import { clock, count, micros } from "./words.js";
@@ -91,7 +91,7 @@ function drawChart(one, slots, shown, figure) {
     axes: [{ ...axis, values: (_, times) => times.map((at) => clock(at * 1000)), space: 80 }, { ...axis, size: 64, values: (_, values) => values.map(text) }],
     scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 0.01)] } },
     series: [{ label: "UTC", value: (_, at) => (at === null ? "–" : clock(at * 1000)) }, ...shown.map((server) => ({
-      label: server.server, stroke: ink("--line-" + (server.server_id % 8)), width: 2, spanGaps: false,
+      label: plain(server.server), stroke: ink("--line-" + (server.server_id % 8)), width: 2, spanGaps: false,
       points: { show: data[0].length < 40, size: 5 }, value: (_, value) => text(value),
     }))],
   }, data, one.box);

@@ -1,5 +1,5 @@
 // The page: its head, its views by their address, its theme.
-import { el, fill, hashOf, link, say } from "./dom.js";
+import { el, fill, link, plain, say } from "./dom.js";
 import { incident, incidents } from "./incidents.js";
 import { landing } from "./landing.js";
 import { latency } from "./latency.js";
@@ -76,7 +76,7 @@ function open() {
     else one.link.removeAttribute("aria-current");
   }
   tabs[tab]?.link.scrollIntoView({ block: "nearest", inline: "nearest" });
-  document.title = (at.name ? at.name + " · " : "") + TABS[tab] + " · zoogate";
+  document.title = (at.name ? plain(at.name) + " · " : "") + TABS[tab] + " · zoogate";
   current = VIEWS[view](main, { ...at, go });
   update();
 }
