@@ -5,6 +5,7 @@
 mod causes;
 mod clients;
 mod collector;
+mod dashboards;
 mod direct;
 mod doctor;
 mod golden;
