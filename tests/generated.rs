@@ -131,6 +131,11 @@ fn schema() {
 }
 
 #[test]
+fn openapi() {
+    check("config/openapi.json", |_| zoogate::admin::openapi_json());
+}
+
+#[test]
 fn tables_of_the_readme() {
     let sections = [
         ("commands", commands()),

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept;
 use super::allowed_hosts::AllowedHosts;
-use super::api::routes;
+use super::api_state::ApiState;
 use super::connections::AdminConnections;
 use super::error::AdminError;
+use super::routes::routes;
 use crate::control::ConnectionControl;
 use crate::history::HistoryReader;
 use crate::observe::ProxyTelemetry;
@@ -61,7 +62,8 @@ impl AdminListener {
         let stop = CancellationToken::new();
         let (stopped, listener, address) = (stop.clone(), self.listener, self.address);
         let clients = Arc::new(AdminConnections::default());
-        let routes = routes((telemetry, control), self.history, AllowedHosts::of(address.ip()), Arc::clone(&clients));
+        let (names, history, served) = (AllowedHosts::of(address.ip()), self.history, Arc::clone(&clients));
+        let routes = routes(|listed| ApiState::new((telemetry, control), history, names, served, listed));
         let serve = async move {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => accept::serve(listener, routes, clients, stopped).await,

@@ -15,6 +15,7 @@ use super::answer_body::{PieceBody, WholeBody};
 use super::connections::AdminConnections;
 use super::cpu_throttle::CpuThrottle;
 use super::error::ApiError;
+use super::openapi::RouteList;
 use super::query::ListFilter;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
@@ -36,6 +37,7 @@ pub(super) struct ApiState {
     pub(super) telemetry: Arc<ProxyTelemetry>,
     pub(super) control: Arc<ConnectionControl>,
     pub(super) names: AllowedHosts,
+    pub(super) listed: Arc<RouteList>,
     clients: Arc<AdminConnections>,
     throttle: Arc<CpuThrottle>,
     answer_permits: Arc<Semaphore>,
@@ -52,11 +54,12 @@ impl ApiState {
         history: Option<HistoryReader>,
         names: AllowedHosts,
         clients: Arc<AdminConnections>,
+        listed: Arc<RouteList>,
     ) -> Self {
         let (answer_permits, queue) =
             (Arc::new(Semaphore::new(ANSWERS_AT_ONCE)), Arc::new(Semaphore::new(REQUESTS_WAITING)));
         let (throttle, history_turn) = (Arc::new(CpuThrottle::new()), Arc::new(Semaphore::new(1)));
-        Self { telemetry, control, names, clients, throttle, answer_permits, queue, history, history_turn }
+        Self { telemetry, control, names, listed, clients, throttle, answer_permits, queue, history, history_turn }
     }
 
     /// Makes a whole answer at its turn.

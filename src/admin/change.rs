@@ -6,10 +6,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use aide::OperationInput;
+use aide::generate::GenContext;
+use aide::openapi::Operation;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -47,6 +51,12 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for ChangeRequest<T> {
             ApiError::new(rejection.status(), "the request body is not valid", rejection.body_text())
         })?;
         Ok(Self { body, peer })
+    }
+}
+
+impl<T: JsonSchema> OperationInput for ChangeRequest<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Json::<T>::operation_input(ctx, operation);
     }
 }
 

@@ -1,20 +1,21 @@
 //! `POST /api/connections/N/disconnect`: ends a client's connection.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::api_state::ApiState;
 use super::change::ChangeRequest;
 use super::error::ApiError;
-use crate::api::{ApiWord, DisconnectAnswer, DisconnectRequest};
+use super::query::PathParams;
+use crate::api::{ApiWord, ConnectionPath, DisconnectAnswer, DisconnectRequest};
 use crate::control::DisconnectError;
 use crate::ids::ConnectionId;
 
 /// Ends the connection and says how.
 pub(super) async fn disconnect(
     State(api): State<ApiState>,
-    Path(number): Path<String>,
+    PathParams(ConnectionPath { connection: number }): PathParams<ConnectionPath>,
     change: ChangeRequest<DisconnectRequest>,
 ) -> Result<Json<DisconnectAnswer>, ApiError> {
     let ChangeRequest { body: DisconnectRequest {}, peer } = change;

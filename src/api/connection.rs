@@ -1,11 +1,12 @@
 //! Connections.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiWord, AttachedTime, ClaimedTime, EndCauseView, EndedTime, FactView, NamedServer};
 
 /// A connection that claimed a session, open or ended.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionView {
     /// Its number.
     pub connection: u64,

@@ -2,14 +2,16 @@
 
 use std::fmt::Display;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ApiList as _, ApiWord, ConnectionList};
 
 /// The wish to end a connection. There is nothing to choose: it is an empty object.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Map<String, Value>")]
+#[schemars(extend("maxProperties" = 0))]
 pub struct DisconnectRequest {}
 
 impl DisconnectRequest {
@@ -28,7 +30,7 @@ impl TryFrom<Map<String, Value>> for DisconnectRequest {
 }
 
 /// A connection that was ended.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DisconnectAnswer {
     /// Its number.
     pub connection: u64,
@@ -43,7 +45,7 @@ pub struct DisconnectAnswer {
 }
 
 /// Connections that were ended.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DisconnectedList {
     /// Each of them.
     pub disconnected: Vec<DisconnectAnswer>,

@@ -1,12 +1,13 @@
 //! The ensemble over time.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ApiWord, AtTime, NamedServer, SinceTime};
 
 /// The servers as they are, and what happened to them.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EnsembleView {
     /// In configured order.
     pub servers: Vec<WatchedServerView>,
@@ -28,7 +29,7 @@ impl EnsembleView {
 }
 
 /// One server over time.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WatchedServerView {
     /// Which one.
     #[serde(flatten)]
@@ -65,7 +66,7 @@ pub struct WatchedServerView {
 }
 
 /// What is usual, in milliseconds.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct BaselineView {
     /// A median that moves slowly; null before there are enough samples.
     pub usual: Option<f64>,
@@ -78,7 +79,7 @@ pub struct BaselineView {
 }
 
 /// What the kernel knows of the way to a server, by the connections that were sampled.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct PathView {
     /// The longest smoothed round trip, in milliseconds.
     pub rtt_ms: f64,
@@ -91,7 +92,7 @@ pub struct PathView {
 }
 
 /// What a server tells of itself (`srvr`, `mntr`, `conf`, `cons`); null for what it did not tell.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DetailsView {
     /// Its version.
     pub version: Option<String>,
@@ -116,7 +117,7 @@ pub struct DetailsView {
 }
 
 /// One thing that happened in the ensemble.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EnsembleEventView {
     /// When it was seen.
     #[serde(flatten)]

@@ -1,12 +1,13 @@
 //! Evidence in values, and requests.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ApiWord, SentTime};
 
 /// A fact behind a reason: its kind and its numbers, which carry their unit in their name.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FactView {
     /// What kind of fact it is.
     pub kind: ApiWord,
@@ -16,7 +17,7 @@ pub struct FactView {
 }
 
 /// A request that was never answered. Paths are shown, data never.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RequestView {
     /// Its number on the connection.
     pub xid: i64,

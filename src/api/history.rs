@@ -1,12 +1,13 @@
 //! The history: what the state directory has of earlier times.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ApiWord, AtTime, FirstTime, LastTime, UntilTime};
 
 /// How often there was something.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct NamedCount {
     /// What.
     pub name: String,
@@ -15,7 +16,7 @@ pub struct NamedCount {
 }
 
 /// What there was of one cause.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HistorySummaryView {
     /// `move`, `refusal`, `incident`, `ensemble` or `risk`.
     pub kind: ApiWord,
@@ -44,7 +45,7 @@ pub struct HistorySummaryView {
 }
 
 /// One thing that happened.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryEntryView {
     /// `move`, `refusal`, `incident`, `ensemble`, `risk` or `latency`.
     pub kind: ApiWord,
@@ -77,7 +78,7 @@ pub struct HistoryEntryView {
 }
 
 /// A file that could not be read: what it holds is missing from the answer.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UnreadFile {
     /// Its name.
     pub file: String,
@@ -86,7 +87,7 @@ pub struct UnreadFile {
 }
 
 /// What the history has.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryAnswer {
     /// All that fits, by cause, the most frequent first.
     pub summary: Vec<HistorySummaryView>,

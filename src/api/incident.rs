@@ -1,12 +1,13 @@
 //! Incidents and causes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{ApiWord, AtTime, SinceTime, UntilTime};
 
 /// A cause with how sure it is.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CauseView {
     /// One of the causes that `zoogate explain` lists.
     pub code: ApiWord,
@@ -22,7 +23,7 @@ pub struct CauseView {
 
 /// Why a connection ended, which looks further than its reason: at the ensemble, the paths, and what happened later. All
 /// is null while the connection is open, and when it is no longer kept. To be flattened into what it belongs to.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EndCauseView {
     /// The cause.
     pub cause: Option<CauseView>,
@@ -36,7 +37,7 @@ pub struct EndCauseView {
 }
 
 /// Whom an incident is about. Members that make no difference are null.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SubjectView {
     /// A server.
     pub server: Option<String>,
@@ -47,7 +48,7 @@ pub struct SubjectView {
 }
 
 /// One thing that was seen.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceView {
     /// The number by which it is cited.
     pub n: u32,
@@ -65,7 +66,7 @@ pub struct EvidenceView {
 }
 
 /// A cause that it cannot have been.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOutView {
     /// The cause.
     pub cause: ApiWord,
@@ -74,7 +75,7 @@ pub struct RuledOutView {
 }
 
 /// An operation that never got its reply.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LostOperationView {
     /// The operation.
     pub op: String,
@@ -85,7 +86,7 @@ pub struct LostOperationView {
 }
 
 /// What was lost or delayed.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ImpactView {
     /// Connections that ended.
     pub connections: u32,
@@ -113,7 +114,7 @@ pub struct ImpactView {
 }
 
 /// Something to do.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ActionView {
     /// What.
     pub text: String,
@@ -124,7 +125,7 @@ pub struct ActionView {
 }
 
 /// What zoogate itself did.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OwnActionView {
     /// `gave_up_server`, `gave_up_claim`, `passed_over`, `ended_for_late_claim` or `closed_older`.
     pub what: ApiWord,
@@ -133,7 +134,7 @@ pub struct OwnActionView {
 }
 
 /// How much of what happened zoogate can have seen.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CompletenessView {
     /// Connections of clients that do not come through zoogate, of all servers that tell; null where none does.
     pub bypassing: Option<u64>,
@@ -144,7 +145,7 @@ pub struct CompletenessView {
 }
 
 /// That it happened before.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SeenBeforeView {
     /// Incidents of the same cause before this one: since zoogate started, and those that its state directory had then.
     pub count: u32,
@@ -153,7 +154,7 @@ pub struct SeenBeforeView {
 }
 
 /// A cause that an incident was held to have.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RevisionView {
     /// Until when.
     #[serde(flatten)]
@@ -163,7 +164,7 @@ pub struct RevisionView {
 }
 
 /// Ends, moves and refusals that have one cause.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentView {
     /// Its number.
     pub id: u64,

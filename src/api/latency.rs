@@ -1,11 +1,12 @@
 //! Latency over time.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiWord, AtTime, NamedServer};
 
 /// Latencies of one class of operations at one server within ten seconds.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LatencySlotView {
     /// When the ten seconds began.
     #[serde(flatten)]

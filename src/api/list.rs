@@ -1,5 +1,6 @@
 //! Lists: where they are, what they hold, and what they are asked for.
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ macro_rules! lists {
     ($($type:ident: $path:literal $member:ident $element:ty, $what:literal;)*) => {
         $(
             #[doc = $what]
-            #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+            #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
             pub struct $type {
                 /// The elements.
                 pub $member: Vec<$element>,
@@ -56,7 +57,7 @@ lists! {
 macro_rules! parameters {
     ($what:ident $about:literal $($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
         #[doc = $about]
-        #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct $what {
             $($(#[$doc])* pub $name: Option<$type>,)*

@@ -14,6 +14,7 @@ mod latency;
 mod list;
 mod moment;
 mod moves;
+mod place;
 mod risk;
 mod server;
 mod session;
@@ -41,13 +42,16 @@ pub use moment::{
     SinceTime, UntilTime,
 };
 pub use moves::{MoveView, RefusalView};
+pub use place::{ConnectionPath, IncidentPath, SessionPath};
 pub use risk::{HeartbeatView, RiskView, TimeoutAdviceView};
 pub use server::{NamedServer, ServerView};
 pub use session::{SessionView, WatchesView};
 pub use session_detail::{
     AttachView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent,
 };
-pub use state::{ErrorAnswer, LivenessAnswer, LogLevelAnswer, LogLevelRequest, READY, ReadinessAnswer};
+pub use state::{
+    ErrorAnswer, LIVE, LivenessAnswer, LogLevelAnswer, LogLevelRequest, METRICS, OPENAPI, READY, ReadinessAnswer,
+};
 
 /// A word out of a table of the server's; a newer server may have more of them.
 pub type ApiWord = Cow<'static, str>;

@@ -1,5 +1,6 @@
 //! Moments: text for people, milliseconds for programs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A moment by the calendar.
@@ -15,7 +16,7 @@ macro_rules! moments {
     ($($type:ident: $name:ident $millis:ident $what:literal;)*) => {
         $(
             #[doc = concat!($what, " To be flattened into what it belongs to.")]
-            #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+            #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
             pub struct $type {
                 /// RFC 3339, in UTC; null when there is no such moment.
                 pub $name: Option<String>,

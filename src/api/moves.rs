@@ -1,11 +1,12 @@
 //! What happened to sessions.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiWord, AtTime, EndCauseView, FactView, NamedServer, RequestView};
 
 /// A session that attached to another server than before.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct MoveView {
     /// Its id, in hexadecimal.
     pub session: String,
@@ -43,7 +44,7 @@ pub struct MoveView {
 }
 
 /// A refusal of a session because it has moved.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RefusalView {
     /// Its id, in hexadecimal.
     pub session: String,

@@ -1,11 +1,12 @@
 //! Risks, and whether timeouts fit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiWord, AtTime, NamedServer, UntilTime};
 
 /// How long both sides of a connection have been silent.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HeartbeatView {
     /// How long the client has been silent, in milliseconds.
     pub client_silent_ms: u64,
@@ -23,7 +24,7 @@ pub struct HeartbeatView {
 }
 
 /// How a session's timeout fits what was seen.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TimeoutAdviceView {
     /// `fits`, `too_short`, `needlessly_long` or `unknown`.
     pub fit: ApiWord,
@@ -44,7 +45,7 @@ pub struct TimeoutAdviceView {
 }
 
 /// Something that may soon be lost, or might have been.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RiskView {
     /// Its number, counted from 1 since zoogate was started.
     pub id: u64,

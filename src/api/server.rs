@@ -1,11 +1,12 @@
 //! Servers of the ensemble.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiWord, SeenTime, SinceTime};
 
 /// A server as lists show it: its address and, beside it, its number. To be flattened into what it belongs to.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct NamedServer {
     /// Its address as configured; null when there is none.
     pub server: Option<String>,
@@ -14,7 +15,7 @@ pub struct NamedServer {
 }
 
 /// One server as last seen.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServerView {
     /// Which one.
     #[serde(flatten)]

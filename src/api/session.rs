@@ -1,11 +1,12 @@
 //! Sessions in short.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ActiveTime, ApiWord, AttachedTime, NamedServer};
 
 /// One session.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SessionView {
     /// Its id, in hexadecimal.
     pub session: String,
@@ -63,7 +64,7 @@ pub struct SessionView {
 }
 
 /// Watches by kind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WatchesView {
     /// On a node's data.
     pub data: u32,

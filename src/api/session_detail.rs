@@ -1,5 +1,6 @@
 //! One session with everything that happened to it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -9,7 +10,7 @@ use super::{
 };
 
 /// One session.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SessionDetail {
     /// The same as in the list.
     #[serde(flatten)]
@@ -38,7 +39,7 @@ impl SessionDetail {
 }
 
 /// One thing that happened.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum TimelineEvent {
     /// A server was asked for the session.
@@ -55,7 +56,7 @@ pub enum TimelineEvent {
 }
 
 /// An event of a kind that is not known here.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UnknownEvent {
     /// What it is.
     pub kind: String,
@@ -68,7 +69,7 @@ pub struct UnknownEvent {
 }
 
 /// A claim of the session.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct AttachView {
     /// When it was sent.
     #[serde(flatten)]
@@ -94,7 +95,7 @@ pub struct AttachView {
 }
 
 /// The end of a connection.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EndView {
     /// When.
     #[serde(flatten)]
@@ -119,7 +120,7 @@ pub struct EndView {
 }
 
 /// Latencies of the classes of operations.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyByClass {
     /// Operations that change nothing.
     pub read: LatencyView,
@@ -130,7 +131,7 @@ pub struct LatencyByClass {
 }
 
 /// Latencies of one class in microseconds; null when there were none.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyView {
     /// How many were measured.
     pub count: u64,

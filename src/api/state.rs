@@ -2,23 +2,30 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ApiWord;
 use crate::config::LogLevel;
 
+/// Where it says that it runs.
+pub const LIVE: &str = "/livez";
+/// Where its metrics are.
+pub const METRICS: &str = "/metrics";
+/// Where the API is described.
+pub const OPENAPI: &str = "/api/openapi.json";
 /// Where it says whether it serves.
 pub const READY: &str = "/readyz";
 
 /// The process runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LivenessAnswer {
     /// Always true: what does not run answers nothing.
     pub alive: bool,
 }
 
 /// Whether it serves.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReadinessAnswer {
     /// Whether it does.
     pub ready: bool,
@@ -28,7 +35,7 @@ pub struct ReadinessAnswer {
 }
 
 /// A level for the log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogLevelRequest {
     /// The level.
@@ -41,14 +48,14 @@ impl LogLevelRequest {
 }
 
 /// The level of the log.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LogLevelAnswer {
     /// The level.
     pub level: String,
 }
 
 /// Why there is no other answer.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorAnswer<'a> {
     /// What is wrong.
     pub error: Cow<'a, str>,

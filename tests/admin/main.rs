@@ -3,6 +3,7 @@
 mod api;
 mod changes;
 mod crowd;
+mod description;
 mod ensemble;
 mod exposition;
 mod filters;
