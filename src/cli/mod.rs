@@ -28,6 +28,7 @@ mod print_config;
 mod query_options;
 mod report;
 mod report_options;
+mod report_page;
 mod run;
 mod session;
 mod source;

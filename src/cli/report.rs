@@ -1,4 +1,4 @@
-//! `zoogate report`: a post-mortem as one Markdown text.
+//! `zoogate report`: a post-mortem as one Markdown text, or as one HTML file.
 
 use std::fs;
 use std::io::Write;
@@ -8,10 +8,11 @@ use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::report_options::ReportOptions;
+use super::report_options::{ReportFormat, ReportOptions};
+use super::report_page::saved_page;
 use crate::api::{
     ApiList, ConnectionList, EnsembleView, IncidentList, IncidentView, LatencyList, MoveList, RefusalList, RiskList,
-    SessionDetail, SessionList,
+    ServerList, SessionDetail, SessionList,
 };
 use crate::observe::WallClock;
 use crate::report::{ReportFacts, ReportWindow, markdown};
@@ -50,7 +51,13 @@ pub(super) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
         facts.incidents.retain(|one| one.id == id);
     }
     details(&client, &mut facts)?;
-    let text = markdown(&facts);
+    let text = match options.format {
+        ReportFormat::Markdown => markdown(&facts),
+        ReportFormat::Html => {
+            let (servers, _) = client.get(ServerList::PATH, &[])?.good::<ServerList>()?.into_elements();
+            saved_page(&facts, &servers, now)?.html()
+        }
+    };
     match &options.out {
         Some(path) => {
             fs::write(path, text).with_context(|| format!("cannot write the report to {}", path.display()))?;

@@ -1,6 +1,8 @@
 //! A session that is moved and refused, and a leader that is killed, with the page open.
 
-use crate::browser::Driver;
+use std::process::Command;
+
+use crate::browser::{Driver, folder};
 use crate::support::client::{Client, Credentials, Kind};
 use crate::support::ensemble::{Ensemble, Version};
 use crate::support::gate::Gate;
@@ -63,5 +65,12 @@ fn the_page_shows_what_the_api_says() {
     let mut views = Driver::start("views.mjs", gate.admin(), &[&lost[BROKERS].id()]);
     views.hear("pictures");
     views.finish();
+
+    let file = folder("target/page/report.html").display().to_string();
+    let admin = gate.admin().to_string();
+    let report = ["report", "--admin", &admin, "--since", "1h", "--format", "html", "--out", &file];
+    let said = Command::new(env!("CARGO_BIN_EXE_zoogate")).args(report).output().expect("the program");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    Driver::start("saved.mjs", gate.admin(), &[&file, &lost[BROKERS].id()]).finish();
     gate.stop();
 }

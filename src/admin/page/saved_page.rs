@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::page_file::{FILES, PageFile};
+use crate::text;
 
 /// What a saved page may do: run and show what is in the file, and ask nobody.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
@@ -36,7 +37,7 @@ impl SavedPage {
         let _ = write!(
             page,
             "</head>\n<body>\n<script type=\"application/json\" id=\"saved\">{}</script>\n",
-            without_tags(&saved)
+            without_tags(&text::json(&saved))
         );
         for script in FILES.iter().filter(|file| ends_with(file, "js") && !is_module(file)) {
             let _ = writeln!(page, "<script>\n{}\n</script>", script.text());

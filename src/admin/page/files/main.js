@@ -89,7 +89,7 @@ function go(hash) {
 
 function update() {
   const { state: how, why } = store.link;
-  const text = { live: "live", lost: why, saved: "saved " + moment(savedAt()) }[how];
+  const text = { live: "live", behind: why, lost: why, saved: "saved " + moment(savedAt()) }[how];
   if (state.dataset.state !== how) state.dataset.state = how;
   say(state, text);
   bubble("incidents", openIncidents().length);

@@ -105,17 +105,21 @@ export async function isThere(path) {
 
 /** Longest event that is put together, in letters. */
 const LONGEST_EVENT = 4 << 20;
+/** How long a stream may be silent, in milliseconds. */
+const SILENCE = 35000;
 
 /**
  * Reads server-sent events until the stream ends or `signal` is aborted; `take(event, data)` is given each. EventSource
  * cannot send a token, so this reads them itself.
  */
 export async function readEvents(path, signal, take) {
-  const answer = await request(path, signal);
+  const abort = new AbortController();
+  signal?.addEventListener("abort", () => abort.abort());
+  const answer = await request(path, abort.signal);
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await nextPiece(reader, path, abort);
     if (done) return;
     rest += value.replaceAll("\r", "");
     for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
@@ -124,6 +128,18 @@ export async function readEvents(path, signal, take) {
       if (data !== null) take(name, data);
     }
     if (rest.length > LONGEST_EVENT) throw new AnswerError(path, 0, "an event is too long");
+  }
+}
+
+/** The next piece. A stream that says nothing at all, not even that it is still there, is given up. */
+async function nextPiece(reader, path, abort) {
+  const timer = setTimeout(() => abort.abort(), SILENCE);
+  try {
+    return await reader.read();
+  } catch {
+    throw new AnswerError(path, 0, "the stream broke off");
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -16,8 +16,10 @@ const KINDS = {
   risks: ["/api/risks?limit=" + FETCHED, "risks", (row) => row.id],
   latency: ["/api/latency?limit=" + FETCHED, "latency", (row) => row.at_ms + " " + row.server_id + " " + row.class],
 };
+const KEYS = Object.fromEntries(Object.entries(KINDS).map(([kind, [, , key]]) => [kind, key]));
 const watchedKey = (row) => row.server_id;
 const eventKey = (row) => [row.at_ms, row.server_id, row.change, row.text].join(" ");
+Object.assign(KEYS, { watched: watchedKey, events: eventKey });
 
 export const store = {
   servers: new Map(), moves: new Map(), refusals: new Map(), incidents: new Map(), risks: new Map(),
@@ -78,13 +80,39 @@ function countSessions() {
   if (store.counted.length > 3600) store.counted.shift();
 }
 
-/** Takes an event of the stream. */
+/** Takes an event of the stream. When it has begun, and when it has dropped something, the lists are asked for. */
 function take(name, data) {
-  if (name === "ensemble") takeEnsemble(data);
-  else if (KINDS[name]) keep(name, data.rows, KINDS[name][2]);
-  else if (name === "dropped") refetch().catch(fail);
+  if (name === "begun" || name === "dropped") return wanted();
+  if (fetching) meanwhile.push([name, data]);
+  apply(name, data);
+}
+
+function apply(name, data) {
+  if (name === "ensemble") takeEnsemble(data.rows[0]);
+  else if (KEYS[name]) keep(name, data.rows, KEYS[name]);
   if (name === "servers") countSessions();
-  setLink("live", "");
+}
+
+let fetching = null;
+/** Events that came while lists were fetched: they may be newer than those. */
+let meanwhile = [];
+let fetchAgain = false;
+/** Whether the stream has begun and not ended. */
+let streaming = false;
+
+/** Asks for the lists; once more at the end if that is wanted meanwhile. */
+function wanted() {
+  fetchAgain = true;
+  fetching ??= (async () => {
+    while (fetchAgain) {
+      fetchAgain = false;
+      meanwhile = [];
+      await refetch();
+      for (const [name, data] of meanwhile.splice(0)) apply(name, data);
+      if (streaming) setLink("live", "");
+      else setLink("behind", "no stream: looked at now and then");
+    }
+  })().catch(fail).finally(() => { fetching = null; });
 }
 
 async function refetch() {
@@ -97,7 +125,12 @@ async function fetchKind(kind) {
   const [path, member, key] = KINDS[kind];
   const rows = (await ask(path))[member];
   // Newest first lists are turned, so that what is dropped for want of room is the oldest.
-  if (kind === "incidents" || kind === "risks") rows.reverse();
+  if (kind === "incidents" || kind === "risks") {
+    rows.reverse();
+    // Their numbers begin anew with each start of zoogate.
+    store[kind].clear();
+    changed(kind);
+  }
   keep(kind, rows, key);
   if (kind === "servers") countSessions();
 }
@@ -112,7 +145,7 @@ function fail(error) {
   setLink("lost", error instanceof AnswerError ? error.message : "this page failed: " + error.message);
 }
 
-/** Fetches everything and follows the stream, again and again. */
+/** Follows the stream, again and again. Where there is none, the lists are asked for from time to time. */
 export async function follow() {
   if (savedAt() !== null) {
     await refetch();
@@ -121,27 +154,26 @@ export async function follow() {
   }
   for (let pause = STREAM_AGAIN[0]; ; pause = Math.min(pause * 2, STREAM_AGAIN[1])) {
     try {
-      await refetch();
-      pause = STREAM_AGAIN[0];
-      await poll();
+      await readEvents("/api/stream", undefined, (name, data) => {
+        pause = STREAM_AGAIN[0];
+        streaming = true;
+        take(name, data);
+      });
+      setLink("lost", "the stream has ended");
     } catch (error) {
       fail(error);
     }
+    streaming = false;
+    wanted();
     await new Promise((done) => setTimeout(done, pause));
-  }
-}
-
-async function poll() {
-  setLink("live", "");
-  for (;;) {
-    await new Promise((done) => setTimeout(done, 2000));
-    await refetch();
   }
 }
 
 /** The rows of a kind, in order of time or number. */
 export function rows(kind) {
-  return [...store[kind].values()];
+  const all = [...store[kind].values()];
+  if (kind === "incidents" || kind === "risks") all.sort((one, other) => one.id - other.id);
+  return all;
 }
 
 /** Servers with all that is known of each: as listed, as watched, and their newest latencies. */

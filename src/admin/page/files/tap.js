@@ -6,7 +6,7 @@ import { clock, count, micros, spoken } from "./words.js";
 
 /** Lines that are kept on the page. */
 const LINES = 300;
-const TAP_KINDS = { operation: "calm", watch: "calm", attach: "good", close: "warn", move: "warn", refusal: "bad", incident: "bad", dropped: "warn" };
+const TAP_KINDS = { attach: "good", refused: "warn", ended: "warn", move: "warn", session_moved: "bad", incident: "bad", risk: "warn" };
 
 export function tap(root, { parameters, go }) {
   let filter = parameters.get("filter") ?? "";
@@ -16,13 +16,13 @@ export function tap(root, { parameters, go }) {
   const says = el("span", { id: "tap-says", class: "note", role: "status" });
   const pause = el("button", { type: "button", "aria-pressed": "false", onclick: hold }, "Pause");
   const table = grid("What happens, newest first", [
-    { name: "Time (UTC)", kind: "mono", cell: (row) => clock(row.at_ms, true) },
-    { name: "What", cell: (row) => ({ badge: row.kindOf, text: row.name }) },
+    { name: "Time (UTC)", kind: "mono", cell: (row) => clock(row.at_us / 1000, true) },
+    { name: "What", cell: (row) => ({ badge: TAP_KINDS[row.kind] ?? "calm", text: spoken(row.kind) }) },
     { name: "Who", cell: (row) => row.session && { text: row.identity ?? row.session, to: ["session", row.session] } },
     { name: "Server", kind: "mono", cell: (row) => row.server },
-    { name: "Operation", cell: (row) => row.op },
+    { name: "Operation", cell: (row) => row.op ?? spoken(row.event ?? "") },
     { name: "Path", kind: "mono", cell: (row) => row.path },
-    { name: "Result", cell: (row) => row.error && row.error !== "ok" ? { badge: "warn", text: spoken(row.error) } : row.text ?? row.error },
+    { name: "Result", cell: resultOf },
     { name: "Took", kind: "number", cell: (row) => micros(row.latency_us) },
   ], (row) => row.number, "nothing yet: only what happens from now on is shown");
   fill(root, el("h1", {}, "Live tap"),
@@ -53,7 +53,7 @@ export function tap(root, { parameters, go }) {
     try {
       await readEvents("/api/tap" + (filter ? "?" + new URLSearchParams({ filter }) : ""), mine.signal, (name, data) => {
         if (name === "dropped") dropped += data.dropped ?? 0;
-        else lines.unshift({ ...data, name: spoken(name), kindOf: TAP_KINDS[name] ?? "calm", number: ++number });
+        else lines.unshift({ ...data, number: ++number });
         if (lines.length > LINES) lines.length = LINES;
         due ??= setTimeout(draw, 150);
       });
@@ -73,4 +73,9 @@ export function tap(root, { parameters, go }) {
   }
   begin();
   return { update() {}, stop() { abort?.abort(); clearTimeout(due); } };
+}
+
+function resultOf(row) {
+  if (row.error && row.error !== "OK") return { badge: "warn", text: row.error };
+  return row.text ?? row.error ?? (row.reason ? spoken(row.reason) : null);
 }

@@ -13,18 +13,18 @@ const FIRST_SPAN = 10 * 60000;
 /** The least that is shown at first. */
 const LEAST_SPAN = 60000;
 
-const KEYS = "Keys: left and right pan, plus and minus zoom, 0 shows all, L follows, up and down pick a session, Enter opens it.";
+const KEY_HELP = "Keys: left and right pan, plus and minus zoom, 0 shows all, L follows, up and down pick a session, Enter opens it.";
 
 /** A timeline. `options` are {height, quiet: without buttons, onPick(session), onRange(range)}. */
 export function timeline(options) {
   const canvas = el("canvas", {
     class: "lanes", tabindex: "0", role: "application", "aria-roledescription": "timeline",
-    "aria-label": "Landing timeline: a lane for each server, a line for each session that moved. " + KEYS,
+    "aria-label": "Landing timeline: a lane for each server, a line for each session that moved. " + KEY_HELP,
   });
   const tip = el("div", { class: "tip", hidden: true });
   const box = el("div", { class: "lanes-box" }, canvas, tip);
   const told = el("p", { class: "told", "aria-live": "polite" });
-  const state = { range: null, live: true, picked: null, wanted: null, quiet: null, hovered: null, drag: null };
+  const state = { range: null, touched: false, live: true, picked: null, wanted: null, quiet: null, hovered: null, drag: null };
   let model = { lines: [], bands: [] }, map = null, shown = { drawn: [], slots: new Map(), left: 0 }, version = "";
 
   const buttons = el("div", { class: "buttons" },
@@ -41,7 +41,7 @@ export function timeline(options) {
   function rangeNow() {
     const to = nowMillis() + 1000;
     if (state.live || !state.range) {
-      const span = state.range ? state.range.to - state.range.from : firstSpan(to);
+      const span = state.range && state.touched ? state.range.to - state.range.from : firstSpan(to);
       state.range = { from: to - span, to };
     }
     return state.range;
@@ -57,6 +57,7 @@ export function timeline(options) {
     const span = Math.min(SPANS[1], Math.max(SPANS[0], to - from));
     const middle = (from + to) / 2;
     state.range = { from: middle - span / 2, to: middle + span / 2 };
+    state.touched = true;
     state.live = live ?? false;
     update();
     options.onRange?.(state.range);
@@ -87,6 +88,7 @@ export function timeline(options) {
 
   function goLive() {
     state.live = true;
+    state.touched = false;
     state.range = null;
     update();
     options.onRange?.(state.range);

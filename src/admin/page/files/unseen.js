@@ -49,7 +49,9 @@ export function unseen(root) {
       compressed.update(sessions.sessions.filter((one) => one.compressed));
       counters.update(countersOf(metrics));
     } catch (error) {
-      if (!stopped && savedAt() === null) fill(says, el("span", { class: "bad-text" }, error.message));
+      if (stopped) return;
+      if (savedAt() === null) fill(says, el("span", { class: "bad-text" }, error.message));
+      else fill(counters.node, el("p", { class: "empty" }, "The counters are not in this saved file."));
     }
     if (savedAt() === null && !stopped) timer = setTimeout(read, COUNTERS_AGAIN);
   }

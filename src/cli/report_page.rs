@@ -1,0 +1,44 @@
+//! A report as one HTML file: the page of the admin address with the answers in it.
+
+use serde_json::{Map, Value, json};
+
+use crate::admin::SavedPage;
+use crate::api::{
+    ApiList, EnsembleView, IncidentList, IncidentView, LatencyList, MoveList, RefusalList, RiskList, ServerList,
+    ServerView, SessionDetail, SessionList,
+};
+use crate::report::ReportFacts;
+
+/// Sessions in the list beside those that were hit; more would make the file too large to send around.
+const OTHER_SESSIONS: usize = 2_000;
+
+/// The page with what a report is made of. The servers are as they are now.
+///
+/// # Errors
+/// An answer that JSON has no form for, which the API does not give.
+pub(super) fn saved_page(facts: &ReportFacts, servers: &[ServerView], made_at_ms: u64) -> anyhow::Result<SavedPage> {
+    let mut answers = Map::new();
+    let hit = facts.hit_sessions();
+    let (hit_rows, others): (Vec<_>, Vec<_>) =
+        facts.sessions.iter().partition(|one| hit.binary_search(&one.session).is_ok());
+    let sessions: Vec<_> = hit_rows.into_iter().chain(others.into_iter().take(OTHER_SESSIONS)).collect();
+    // Newest first, as the API lists them.
+    let incidents: Vec<_> = facts.incidents.iter().rev().collect();
+    let risks: Vec<_> = facts.risks.iter().rev().collect();
+    let mut list = |path: &str, member: &str, rows: Value| answers.insert(path.to_owned(), json!({ member: rows }));
+    list(ServerList::PATH, ServerList::MEMBER, serde_json::to_value(servers)?);
+    list(SessionList::PATH, SessionList::MEMBER, serde_json::to_value(sessions)?);
+    list(MoveList::PATH, MoveList::MEMBER, serde_json::to_value(&facts.moves)?);
+    list(RefusalList::PATH, RefusalList::MEMBER, serde_json::to_value(&facts.refusals)?);
+    list(IncidentList::PATH, IncidentList::MEMBER, serde_json::to_value(incidents)?);
+    list(RiskList::PATH, RiskList::MEMBER, serde_json::to_value(risks)?);
+    list(LatencyList::PATH, LatencyList::MEMBER, serde_json::to_value(&facts.latency)?);
+    answers.insert(EnsembleView::PATH.to_owned(), serde_json::to_value(&facts.ensemble)?);
+    for one in &facts.details {
+        answers.insert(SessionDetail::path(&one.session.session), serde_json::to_value(one)?);
+    }
+    for one in &facts.incidents {
+        answers.insert(IncidentView::path(one.id), serde_json::to_value(one)?);
+    }
+    Ok(SavedPage { made_at_ms, answers })
+}
