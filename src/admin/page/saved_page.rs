@@ -98,6 +98,8 @@ mod tests {
         for file in FILES.iter().filter(|file| is_module(file)) {
             let text = file.text();
             assert!(!text.is_empty(), "{} is no text", file.name);
+            let several = text.lines().find(|line| line.starts_with("let ") && line.contains(", "));
+            assert_eq!(several, None, "{}: one name a line", file.name);
             for name in names(text) {
                 let other = seen.insert(name, file.name);
                 assert_eq!(other, None, "{name} is in {} too", file.name);

@@ -2,7 +2,7 @@
 import { el, fill, panel } from "./dom.js";
 import { grid } from "./grid.js";
 import { savedAt } from "./source.js";
-import { rows } from "./store.js";
+import { rows, store } from "./store.js";
 import { timeline } from "./timeline.js";
 import { clock, count, holderOf, lasting, many, spoken } from "./words.js";
 
@@ -29,11 +29,15 @@ export function landing(root, { parameters }) {
     panel("Which session was on which server", { note }, lanes.node),
     panel("The same as a table", {}, table.node));
   if (picked) lanes.pickSession(picked);
-  if (savedAt() !== null) lanes.showAll();
   let drawn = "";
+  let isFitted = savedAt() === null;
 
   function update() {
     lanes.update();
+    if (!isFitted && store.servers.size > 0) {
+      isFitted = true;
+      return lanes.showAll();
+    }
     const { from, to } = lanes.range();
     const all = listed().filter((row) => row.at >= from && row.at <= to && (!picked || row.session === picked));
     all.sort((one, other) => other.at - one.at);

@@ -24,7 +24,8 @@ for (const [name, tab] of Object.entries(tabs)) tab.link = link("#/" + name, TAB
 const state = el("span", { class: "link-state", role: "status" });
 const main = el("main", { id: "view", tabindex: "-1" });
 const theme = el("button", { type: "button", class: "theme", onclick: turnTheme });
-let current = null, shown = null;
+let current = null;
+let shownHash = null;
 
 function themeNow() {
   const chosen = localStorage.getItem(THEME);
@@ -67,7 +68,7 @@ function open() {
   const at = place();
   const needsName = at.view === "incident" || at.view === "session";
   const view = needsName && !at.name ? PARENT[at.view] : at.view;
-  shown = location.hash;
+  shownHash = location.hash;
   fill(main);
   main.className = "view-" + view;
   const tab = PARENT[view] ?? view;
@@ -83,7 +84,7 @@ function open() {
 
 /** Puts where one is into the address without going there. */
 function go(hash) {
-  shown = hash;
+  shownHash = hash;
   history.replaceState(null, "", hash);
 }
 
@@ -133,7 +134,7 @@ function build() {
 
 onTokenNeeded(tokenDialog);
 build();
-window.addEventListener("hashchange", () => { if (location.hash !== shown) open(); });
+window.addEventListener("hashchange", () => { if (location.hash !== shownHash) open(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { showTheme(); update(); });
 window.addEventListener("resize", update);
 tabs.tap.link.hidden = true;

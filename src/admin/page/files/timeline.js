@@ -50,7 +50,7 @@ export function timeline(options) {
   /** As much as there is to see. */
   function firstSpan(to) {
     const first = Math.min(...rows("events").map((event) => event.at_ms), ...model.lines.map((line) => line.first));
-    return Math.min(FIRST_SPAN, Math.max(LEAST_SPAN, Number.isFinite(first) ? (to - first) * 1.1 : FIRST_SPAN));
+    return Math.min(savedAt() === null ? FIRST_SPAN : SPANS[1], Math.max(LEAST_SPAN, Number.isFinite(first) ? (to - first) * 1.1 : FIRST_SPAN));
   }
 
   function setRange(from, to, live) {
