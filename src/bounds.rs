@@ -312,8 +312,8 @@ bounds! {
     "causes of ended connections" [kept: count diagnosis::CAUSES_KEPT]
         "the newest {kept}",
         "`/api/connections`";
-    "findings that wait to be sent to a collector" [attempts: count otlp_exporter::ATTEMPTS, sent: time collector_client::SENT_WITHIN, stop: time otlp_exporter::STOPS_WITHIN]
-        "as many as wait for the history; what is sent is tried {attempts} times, {sent} each, and then dropped; a stop waits {stop}",
+    "findings that wait to be sent to a collector" [records: count otlp_exporter::RECORDS_AT_ONCE, attempts: count otlp_exporter::ATTEMPTS, sent: time collector_client::SENT_WITHIN, stop: time otlp_exporter::STOPS_WITHIN]
+        "as many as wait for the history; a request has {records} of them at most; what is sent is tried {attempts} times, {sent} each, and then dropped; a stop waits {stop}",
         "`zoogate_otlp_unsent_total`, `zoogate_findings_dropped_total{sink=\"otlp\"}`, log";
     "latency over time" [kept: count latency_trend::SLOTS_KEPT, slot: time latency_trend::SLOT]
         "the newest {kept} figures, one for each server and class of operations in {slot}",

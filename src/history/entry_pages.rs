@@ -2,10 +2,12 @@
 //! emptied while a slow reader takes them.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row};
+use rusqlite::{OptionalExtension as _, Row, Statement};
 
 use super::history_filter::{HistoryFilter, bound};
 use super::history_kind::HistoryKind;
+use super::read_week::ReadWeek;
+use super::row_values::{length, number};
 use crate::api::{CalendarMoment, HistoryEntryView};
 use crate::observe::WallClock;
 
@@ -19,6 +21,8 @@ pub(crate) const BYTES_A_PAGE: usize = 256 << 10;
 pub(super) struct EntryPages {
     sql: String,
     values: Vec<(&'static str, Value)>,
+    /// Before which moment they are, in milliseconds since 1970.
+    until: u64,
     /// The moment of the last entry, and how many of that moment were given away.
     last: Option<(u64, usize)>,
     is_over: bool,
@@ -26,31 +30,34 @@ pub(super) struct EntryPages {
 
 impl EntryPages {
     pub(super) fn new(filter: &HistoryFilter, kinds: &[HistoryKind]) -> Self {
-        Self { sql: filter.entries_sql(kinds), values: filter.values(), last: None, is_over: false }
+        let mut values = filter.values();
+        values.retain(|(name, _)| *name != ":until");
+        Self { sql: filter.entries_sql(kinds), values, until: filter.until, last: None, is_over: false }
     }
 
     /// The next ones, this many at most, newest first; none when there are none left.
-    pub(super) fn next(&mut self, file: &Connection, most: usize) -> rusqlite::Result<Vec<HistoryEntryView>> {
+    pub(super) fn next(&mut self, week: &ReadWeek, most: usize) -> rusqlite::Result<Vec<HistoryEntryView>> {
         if self.is_over {
             return Ok(Vec::new());
         }
         let rows_wanted = most.min(ROWS_A_PAGE);
         let whole = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
         let mut values = self.values.clone();
-        if let Some((at_ms, _)) = self.last {
-            // From that moment on, less what is given away of it: several entries can be of one millisecond.
-            values.retain(|(name, _)| *name != ":until");
-            values.push((":until", whole(at_ms + 1)));
-        }
+        // From the last moment on, less what is given away of it: several entries can be of one millisecond.
+        values.push((":until", whole(self.last.map_or(self.until, |(at_ms, _)| at_ms + 1))));
         values.push((":rows", whole(rows_wanted as u64)));
         values.push((":skip", whole(self.last.map_or(0, |(_, given)| given as u64))));
-        let mut statement = file.prepare(&self.sql)?;
+        let mut statement = week.file().prepare(&self.sql)?;
+        let mut texts = week.file().prepare(week.texts_sql())?;
         let mut rows = statement.query(&*bound(&values))?;
         let (mut found, mut bytes) = (Vec::new(), 0);
         while bytes < BYTES_A_PAGE
             && let Some(row) = rows.next()?
         {
-            let (entry, values_bytes) = entry(row)?;
+            let (mut entry, mut values_bytes) = entry(row)?;
+            if entry.kind == HistoryKind::Incident.label() {
+                values_bytes += add_texts(&mut entry, &mut texts)?;
+            }
             bytes += entry.text.len() + values_bytes;
             self.note(entry.at.at_ms.unwrap_or(0));
             found.push(entry);
@@ -93,10 +100,14 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(HistoryEntryView, usize)> {
     Ok((entry, values.len()))
 }
 
-pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    row.get::<_, i64>(column).map(|value| value.max(0) as u64)
-}
-
-pub(super) fn length(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
-    row.get::<_, Option<i64>>(column).map(|value| value.map(|value| value.max(0) as u64))
+/// Adds the long texts of an incident, and says how many bytes they are.
+fn add_texts(entry: &mut HistoryEntryView, texts: &mut Statement<'_>) -> rusqlite::Result<usize> {
+    let values = &mut entry.values;
+    let [run, incident] = ["run", "incident"].map(|name| values.get(name).and_then(serde_json::Value::as_i64));
+    let found = texts.query_row((run, incident), |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).optional()?;
+    let found: [String; 3] = found.unwrap_or_default();
+    for (name, text) in ["impact", "evidence", "revisions"].into_iter().zip(&found) {
+        values.insert(name.to_owned(), serde_json::from_str(text).unwrap_or_default());
+    }
+    Ok(found.iter().map(String::len).sum())
 }

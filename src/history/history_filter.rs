@@ -3,6 +3,7 @@
 use rusqlite::ToSql;
 use rusqlite::types::Value;
 
+use super::calendar_week::CalendarWeek;
 use super::history_kind::HistoryKind;
 use super::history_moment::parse_moment;
 use crate::api::HistoryParameters;
@@ -10,6 +11,8 @@ use crate::ids::SessionId;
 
 /// Entries unless more are asked for.
 const DEFAULT_LIMIT: usize = 1_000;
+/// A moment behind all that there are.
+const NO_END: u64 = i64::MAX as u64;
 
 /// A question. What is not given narrows nothing down.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,13 +55,25 @@ impl HistoryFilter {
         Ok(Self {
             limit: asked.limit.unwrap_or(DEFAULT_LIMIT),
             since: moment("since", &asked.since, 0)?,
-            until: moment("until", &asked.until, i64::MAX as u64)?,
+            until: moment("until", &asked.until, NO_END)?,
             identity: asked.identity.clone(),
             cause: asked.cause.clone(),
             server: asked.server.clone(),
             session,
             kinds: kinds.into_iter().filter(fits).collect(),
         })
+    }
+
+    /// The same question to the file of one week. Where all of the week is asked for, no row need be looked at for its
+    /// moment.
+    pub(super) fn of_week(mut self, week: CalendarWeek) -> Self {
+        if self.since <= week.begins_at() {
+            self.since = 0;
+        }
+        if self.until >= week.ends_at() {
+            self.until = NO_END;
+        }
+        self
     }
 
     /// The kinds that can fit.
@@ -68,7 +83,13 @@ impl HistoryFilter {
 
     /// The conditions for a kind.
     fn conditions(&self, kind: HistoryKind) -> String {
-        let mut all = vec!["at_ms >= :since AND at_ms < :until".to_owned()];
+        let mut all = Vec::new();
+        if self.since > 0 {
+            all.push("at_ms >= :since".to_owned());
+        }
+        if self.until < NO_END {
+            all.push("at_ms < :until".to_owned());
+        }
         // Names are few and rows are many: the names that fit are found first, the rows then by their index.
         let names = "SELECT identity FROM identities WHERE instr(identity, :identity) > 0";
         if self.identity.is_some() {
@@ -91,7 +112,7 @@ impl HistoryFilter {
         if self.session.is_some() {
             all.push("session = :session".to_owned());
         }
-        all.join(" AND ")
+        if all.is_empty() { "TRUE".to_owned() } else { all.join(" AND ") }
     }
 
     /// Values for the names in the conditions.
@@ -104,8 +125,11 @@ impl HistoryFilter {
             (":session", self.session.map(|session| Value::Text(session.to_string()))),
         ];
         let moment = |millis: u64| Value::Integer(i64::try_from(millis).unwrap_or(i64::MAX));
-        let times = [(":since", moment(self.since)), (":until", moment(self.until))];
-        times.into_iter().chain(given.into_iter().filter_map(|(name, value)| Some((name, value?)))).collect()
+        let times = [
+            (":since", (self.since > 0).then(|| moment(self.since))),
+            (":until", (self.until < NO_END).then(|| moment(self.until))),
+        ];
+        times.into_iter().chain(given).filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// Says for each of the kinds whether a file has any of it.
@@ -116,8 +140,10 @@ impl HistoryFilter {
 
     /// The newest entries of these kinds first: `:rows` of them, behind the first `:skip`.
     pub(super) fn entries_sql(&self, kinds: &[HistoryKind]) -> String {
+        // Each page begins where the one before it ended.
+        let pages = Self { until: NO_END - 1, ..self.clone() };
         let select = |kind: &HistoryKind| {
-            let (columns, table, wanted) = (kind.columns(), kind.table(), self.conditions(*kind));
+            let (columns, table, wanted) = (kind.columns(), kind.table(), pages.conditions(*kind));
             format!("SELECT {columns} FROM {table} WHERE {wanted}")
         };
         let all: Vec<String> = kinds.iter().map(select).collect();

@@ -82,9 +82,9 @@ impl HistoryKind {
                  'unanswered', unanswered, 'incident', incident)"
             }
             Self::Incident => {
+                // Its long texts follow where it is shown.
                 "json_object('run', run, 'incident', incident, 'state', state, 'times', times, 'first', first, \
-                 'since_ms', since_ms, 'impact', json(impact), 'evidence', json(evidence), 'revisions', \
-                 json(revisions))"
+                 'since_ms', since_ms)"
             }
             Self::Ensemble => "json_object('run', run)",
             Self::Risk => "json_object('run', run, 'risk', risk, 'state', state, 'facts', json(facts))",

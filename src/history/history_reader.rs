@@ -6,16 +6,17 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+use rusqlite::ErrorCode;
 
 use super::calendar_week::CalendarWeek;
-use super::entry_pages::{EntryPages, length, number};
+use super::entry_pages::EntryPages;
 use super::history_error::HistoryError;
-use super::history_filter::{HistoryFilter, bound};
+use super::history_filter::HistoryFilter;
 use super::history_kind::HistoryKind;
-use super::history_summary::{HistorySummary, NewestOne, ServerCount};
-use super::state_directory::{has_log, weeks_of};
+use super::history_summary::HistorySummary;
+use super::read_week::ReadWeek;
+use super::row_values::number;
+use super::state_directory::{weeks_of, without_links};
 use crate::api::{HistoryEntryView, HistorySummaryView, UnreadFile};
 use crate::diagnose::{CauseCode, EarlierIncidents};
 use crate::observe::WallClock;
@@ -25,10 +26,6 @@ pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 /// How long after the end of its week a file is not written to any more, in milliseconds: what began in that week and
 /// went on is over by then.
 const SETTLED_AFTER: u64 = 7 * 24 * 60 * 60 * 1_000;
-/// Steps of SQLite's between two looks at the time.
-const STEPS: i32 = 10_000;
-/// How long a writer may be in the way.
-const BUSY: Duration = Duration::from_secs(2);
 
 /// Incidents of earlier runs with one cause at one server, by its address.
 pub(super) type EarlierCount = (CauseCode, Option<String>, EarlierIncidents);
@@ -74,14 +71,14 @@ impl HistoryReader {
 
     /// The files that may hold what is asked for, newest first.
     fn weeks(&self, filter: &HistoryFilter) -> Result<Vec<CalendarWeek>, HistoryError> {
-        let unreadable = |error: io::Error| {
-            let path = self.path.clone();
-            HistoryError::Directory { path, operation: "read it", error }
-        };
-        let mut weeks = weeks_of(&self.path).map_err(unreadable)?;
+        let mut weeks = weeks_of(&self.path).map_err(|error| self.unreadable(error))?;
         weeks.retain(|week| week.begins_at() < filter.until && week.ends_at() > filter.since);
         weeks.reverse();
         Ok(weeks)
+    }
+
+    fn unreadable(&self, error: io::Error) -> HistoryError {
+        HistoryError::Directory { path: self.path.clone(), operation: "read it", error }
     }
 
     /// When a question that is put now has to be answered.
@@ -94,13 +91,16 @@ impl HistoryReader {
         &self,
         filter: &HistoryFilter,
         by: Option<Instant>,
-        mut read: impl FnMut(&Connection) -> rusqlite::Result<ControlFlow<()>>,
+        mut read: impl FnMut(&ReadWeek) -> rusqlite::Result<ControlFlow<()>>,
     ) -> Result<Vec<UnreadFile>, HistoryError> {
-        let mut unread = Vec::new();
+        let (mut unread, weeks) = (Vec::new(), self.weeks(filter)?);
+        let directory = without_links(&self.path).map_err(|error| self.unreadable(error))?;
         let settled = unix_millis().saturating_sub(SETTLED_AFTER);
-        for week in self.weeks(filter)? {
+        for week in weeks {
             let name = week.file_name();
-            match open(&self.path.join(&name), by, week.ends_at() < settled).and_then(|connection| read(&connection)) {
+            let asked = filter.clone().of_week(week);
+            let opened = ReadWeek::open(&directory.join(&name), asked, by, week.ends_at() < settled);
+            match opened.and_then(|week| read(&week)) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => break,
                 Err(error) => {
@@ -118,10 +118,10 @@ impl HistoryReader {
     /// # Errors
     /// The directory cannot be read.
     pub fn summary(&self, filter: &HistoryFilter) -> Result<(Vec<HistorySummaryView>, Vec<UnreadFile>), HistoryError> {
-        let (mut summary, values) = (HistorySummary::default(), filter.values());
-        let unread = self.each_file(filter, self.by(), |file| {
-            for kind in kinds_in(file, filter)?.into_iter().filter(|kind| *kind != HistoryKind::Latency) {
-                summarize(&mut summary, file, filter, kind, &values)?;
+        let mut summary = HistorySummary::default();
+        let unread = self.each_file(filter, self.by(), |week| {
+            for kind in week.kinds()?.into_iter().filter(|kind| *kind != HistoryKind::Latency) {
+                week.summarize(&mut summary, kind)?;
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -141,14 +141,14 @@ impl HistoryReader {
         let (mut outcome, by) = (ReadOutcome::default(), self.by());
         // Weeks do not overlap: what comes first in the newest file comes first of all.
         let mut left = filter.limit;
-        outcome.unread = self.each_file(filter, by, |file| {
-            let kinds = kinds_in(file, filter)?;
+        outcome.unread = self.each_file(filter, by, |week| {
+            let kinds = week.kinds()?;
             if kinds.is_empty() {
                 return Ok(ControlFlow::Continue(()));
             }
-            let mut pages = EntryPages::new(filter, &kinds);
+            let mut pages = EntryPages::new(week.filter(), &kinds);
             loop {
-                let page = pages.next(file, left.saturating_add(1))?;
+                let page = pages.next(week, left.saturating_add(1))?;
                 if page.is_empty() {
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -179,8 +179,8 @@ impl HistoryReader {
         let mut counts: BTreeMap<(CauseCode, Option<String>), EarlierIncidents> = BTreeMap::new();
         let sql = "SELECT cause, server, count(*), max(at_ms) FROM incidents GROUP BY 1, 2";
         // A file that cannot be read says nothing; it is named where somebody asks for what is in it.
-        let _ = self.each_file(&everything, self.by(), |file| {
-            let mut found = file.prepare(sql)?;
+        let _ = self.each_file(&everything, self.by(), |week| {
+            let mut found = week.file().prepare(sql)?;
             let mut rows = found.query([])?;
             while let Some(row) = rows.next()? {
                 let cause: String = row.get(0)?;
@@ -196,96 +196,7 @@ impl HistoryReader {
     }
 }
 
-/// The kinds that can fit and that a file has: most questions of a quiet week end here.
-fn kinds_in(file: &Connection, filter: &HistoryFilter) -> rusqlite::Result<Vec<HistoryKind>> {
-    if filter.kinds().is_empty() {
-        return Ok(Vec::new());
-    }
-    file.query_row(&filter.kinds_sql(), [], |row| {
-        let there = filter.kinds().iter().enumerate().map(|(place, kind)| Ok((*kind, row.get::<_, bool>(place)?)));
-        let there: rusqlite::Result<Vec<_>> = there.collect();
-        Ok(there?.into_iter().filter(|(_, there)| *there).map(|(kind, _)| kind).collect())
-    })
-}
-
-/// Adds what a file has of a kind.
-fn summarize(
-    summary: &mut HistorySummary,
-    file: &Connection,
-    filter: &HistoryFilter,
-    kind: HistoryKind,
-    values: &[(&'static str, Value)],
-) -> rusqlite::Result<()> {
-    let mut found = file.prepare(&filter.servers_sql(kind))?;
-    let mut rows = found.query(&*bound(values))?;
-    let (mut is_any, mut is_new) = (false, false);
-    while let Some(row) = rows.next()? {
-        let cause: Option<String> = row.get(0)?;
-        is_any = true;
-        is_new |= !summary.knows_newest(kind, cause.as_deref());
-        summary.add_server(kind, cause, server_count(row)?);
-    }
-    // Files are read newest first: in most of them there is no newest one to be found any more.
-    if is_new {
-        let mut found = file.prepare(&filter.newest_sql(kind))?;
-        let mut rows = found.query(&*bound(values))?;
-        while let Some(row) = rows.next()? {
-            let newest = NewestOne { at_ms: number(row, 1)?, server: row.get(2)?, lasted_ms: length(row, 3)? };
-            summary.add_newest(kind, row.get(0)?, newest);
-        }
-    }
-    if is_any && kind.has_identity() {
-        let mut found = file.prepare(&filter.identities_sql(kind))?;
-        let mut rows = found.query(&*bound(values))?;
-        while let Some(row) = rows.next()? {
-            summary.add_identity(kind, row.get(0)?, row.get(1)?, number(row, 2)?);
-        }
-    }
-    Ok(())
-}
-
-/// Opens a file for reading; questions fail after that moment. Nothing is written to a settled one any more.
-fn open(path: &Path, by: Option<Instant>, is_settled: bool) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let prepared = |mut connection: Connection| -> rusqlite::Result<Connection> {
-        connection.busy_timeout(BUSY)?;
-        connection.progress_handler(STEPS, by.map(|by| move || Instant::now() > by))?;
-        // The first read is what opens the file.
-        connection.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
-        Ok(connection)
-    };
-    // Read as it is, without locks and without files beside it. That also serves where the directory may only be read.
-    let alone = || {
-        let escaped: String = path.to_string_lossy().chars().map(escape).collect();
-        Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags).and_then(prepared)
-    };
-    if is_settled && !has_log(path) {
-        return alone();
-    }
-    match Connection::open_with_flags(path, flags).and_then(prepared) {
-        Err(_) if !has_log(path) => alone(),
-        opened => opened,
-    }
-}
-
 /// Now, in milliseconds since 1970.
 fn unix_millis() -> u64 {
     WallClock::unix_now()
-}
-
-/// A letter of a path as it stands in a URI.
-fn escape(letter: char) -> String {
-    if matches!(letter, '?' | '#' | '%') { format!("%{:02X}", u32::from(letter)) } else { letter.to_string() }
-}
-
-fn server_count(row: &Row<'_>) -> rusqlite::Result<ServerCount> {
-    Ok(ServerCount {
-        server: row.get(1)?,
-        count: number(row, 2)?,
-        first: number(row, 3)?,
-        shortest: length(row, 5)?,
-        longest: length(row, 6)?,
-        lengths: row.get(7)?,
-        with_length: number(row, 8)?,
-    })
 }

@@ -230,10 +230,10 @@ impl IncidentRow {
         let identity = (!self.holders.is_empty()).then(|| self.holders.join(", "));
         let sql = "INSERT OR REPLACE INTO incidents (run, incident, at_ms, until_ms, last_ms, state, times, cause,
                 since_ms, confidence, first, server, client, session, identity, summary, connections, sessions, moved,
-                expired, refused, unanswered, gap_ms, evidence, impact, revisions)
+                expired, refused, unanswered, gap_ms)
             VALUES (:run, :incident, :at_ms, :until_ms, :last_ms, :state, :times, :cause, :since_ms, :confidence, :first,
                 :server, :client, :session, :identity, :summary, :connections, :sessions, :moved, :expired, :refused,
-                :unanswered, :gap_ms, :evidence, :impact, :revisions)";
+                :unanswered, :gap_ms)";
         execute(
             to,
             sql,
@@ -244,10 +244,28 @@ impl IncidentRow {
                 ":server": self.server, ":client": self.client, ":session": self.session, ":identity": identity,
                 ":summary": self.summary, ":connections": connections, ":sessions": sessions, ":moved": moved,
                 ":expired": expired, ":refused": refused, ":unanswered": unanswered, ":gap_ms": self.gap_ms,
-                ":evidence": self.evidence, ":impact": self.impact, ":revisions": self.revisions,
             },
         )?;
-        // Each on a line of its own as well, for questions that begin with a name.
+        self.write_texts(run, to)?;
+        self.write_holders(run, at_ms, to)
+    }
+
+    /// The long texts stand apart, so that lists and counts need not read past them.
+    fn write_texts(&self, run: u64, to: &Connection) -> Result<()> {
+        let sql = "INSERT OR REPLACE INTO incident_texts (run, incident, evidence, impact, revisions)
+            VALUES (:run, :incident, :evidence, :impact, :revisions)";
+        execute(
+            to,
+            sql,
+            named_params! {
+                ":run": run, ":incident": self.incident, ":evidence": self.evidence, ":impact": self.impact,
+                ":revisions": self.revisions,
+            },
+        )
+    }
+
+    /// Each holder on a line of its own as well, for questions that begin with a name.
+    fn write_holders(&self, run: u64, at_ms: u64, to: &Connection) -> Result<()> {
         for holder in &self.holders {
             name(Some(holder), to)?;
             let sql = "INSERT OR REPLACE INTO incident_holders (identity, run, incident, cause, at_ms)
@@ -267,6 +285,7 @@ impl IncidentRow {
 fn remove_incident(run: u64, incident: u64, to: &Connection) -> Result<()> {
     for sql in [
         "DELETE FROM incidents WHERE run = :run AND incident = :incident",
+        "DELETE FROM incident_texts WHERE run = :run AND incident = :incident",
         "DELETE FROM incident_holders WHERE run = :run AND incident = :incident",
     ] {
         execute(to, sql, named_params! { ":run": run, ":incident": incident })?;

@@ -1,4 +1,4 @@
-//! Files of weeks: their bounds, what is read from them, and by which indexes.
+//! Files of weeks: their bounds, and what is read from them.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::calendar_week::CalendarWeek;
-use super::history_filter::{HistoryFilter, bound};
-use super::history_kind::HistoryKind;
+use super::history_filter::HistoryFilter;
 use super::history_reader::HistoryReader;
 use super::history_row::{HistoryRow, IncidentRow, MoveRow, RiskRow, RowBody};
 use super::state_directory::{StateDirectory, weeks_of};
@@ -22,7 +21,7 @@ pub(super) const DAY: u64 = 86_400_000;
 /// 2026-11-26T12:00:00Z.
 pub(super) const NOW: u64 = 1_795_694_400_000;
 pub(super) const RUN: u64 = 7;
-const CAUSES: [&str; 5] = ["leader_frozen", "server_restarted", "client_paused", "slow_quorum", "unknown"];
+pub(super) const CAUSES: [&str; 5] = ["leader_frozen", "server_restarted", "client_paused", "slow_quorum", "unknown"];
 
 pub(super) fn files(folder: &Path, keep: Duration, max_size: u64) -> WeekFiles {
     WeekFiles::new(StateDirectory::claim(folder).unwrap(), RUN, keep, max_size)
@@ -179,8 +178,10 @@ fn what_is_too_much_goes_oldest_first_and_the_size_stays_below_the_bound() {
     // What is left is the newest, without gaps, and names no holders of what is gone.
     assert_eq!(left.last().unwrap().values["incident"].as_u64(), Some(number - left.len() as u64));
     let file = Connection::open(folder.path().join(CalendarWeek::of(NOW).file_name())).unwrap();
-    let holders: i64 = file.query_row("SELECT count(*) FROM incident_holders", [], |row| row.get(0)).unwrap();
-    assert_eq!(holders, 3 * left.len() as i64);
+    let count = |table: &str| {
+        file.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, usize>(0)).unwrap()
+    };
+    assert_eq!((count("incident_holders"), count("incident_texts")), (3 * left.len(), left.len()));
 }
 
 #[test]
@@ -238,99 +239,6 @@ fn what_was_different_is_said() {
     assert_eq!((one.first.first_ms, one.last.last_ms), (Some(NOW - 20 * DAY), Some(NOW - DAY)));
     let different = ["the last was the first at zk3:2181", "the last took 90000 ms, the longest of all"];
     assert_eq!(one.different, different);
-}
-
-/// A year of incidents, this many a day, with as many moves.
-fn year(folder: &Path, a_day: u64) -> u64 {
-    let mut files = files(folder, Duration::from_hours(24 * 400), 4 << 30);
-    let mut number = 0;
-    for day in (0..365).rev() {
-        let mut rows = Vec::new();
-        for _ in 0..a_day {
-            let at = NOW - day * DAY - number % 80_000_000;
-            rows.extend([incident(number, at), session_move(number, at)]);
-            number += 1;
-        }
-        files.write(&mut rows).unwrap();
-    }
-    number
-}
-
-/// Questions as people put them.
-fn questions() -> Vec<(&'static str, HistoryFilter)> {
-    let text = |text: &str| Some(text.to_owned());
-    vec![
-        ("one cause of a year", asked(|one| (one.cause, one.kind) = (text("leader_frozen"), text("incident")))),
-        ("one holder's week", asked(|one| (one.identity, one.since) = (text("broker-3"), text("7d")))),
-        ("one holder's year", asked(|one| (one.identity, one.limit) = (text("broker-3"), Some(100)))),
-        ("one session", asked(|one| one.session = text("0x64"))),
-        ("the last day", asked(|one| one.since = text("1d"))),
-        ("one cause at one server", asked(|one| (one.cause, one.server) = (text("client_paused"), text("zk1:2181")))),
-        ("everything", asked(|one| one.limit = Some(100))),
-    ]
-}
-
-#[test]
-fn every_question_is_answered_by_an_index() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut files = files(folder.path(), Duration::from_hours(24 * 365), 1 << 30);
-    files.write(&mut vec![session_move(1, NOW)]).unwrap();
-    let file = Connection::open(folder.path().join(CalendarWeek::of(NOW).file_name())).unwrap();
-    let mut steps_seen = 0;
-    for (name, filter) in questions() {
-        let values = filter.values();
-        let mut statements = vec![filter.entries_sql(filter.kinds())];
-        for &kind in filter.kinds() {
-            statements.extend([filter.servers_sql(kind), filter.newest_sql(kind)]);
-            if kind.has_identity() {
-                statements.push(filter.identities_sql(kind));
-            }
-        }
-        for sql in statements {
-            let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let mut rows = plan.query(&*bound(&values)).unwrap();
-            while let Some(row) = rows.next().unwrap() {
-                let step: String = row.get(3).unwrap();
-                steps_seen += 1;
-                // Names are few: they are looked through as a whole.
-                let whole_table = step.starts_with("SCAN ")
-                    && !step.contains("INDEX")
-                    && !step.contains("identities")
-                    && HistoryKind::ALL.iter().any(|kind| step.contains(kind.table()));
-                assert!(!whole_table, "{name}: {step}\n{sql}");
-            }
-        }
-        // Newest first without putting a year in order, where one index serves.
-        if name == "everything" {
-            let mut plan = file.prepare(&format!("EXPLAIN QUERY PLAN {}", filter.entries_sql(filter.kinds()))).unwrap();
-            let steps: Vec<String> =
-                plan.query_map(&*bound(&values), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
-            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:#?}");
-        }
-    }
-    assert!(steps_seen > 50, "{steps_seen}");
-}
-
-/// How long a year's answers take: a figure for people, run by itself.
-#[test]
-#[ignore = "made for its figures: cargo test --lib a_year_of_incidents -- --ignored --nocapture"]
-fn a_year_of_incidents_is_answered() {
-    let a_day = std::env::var("ZOOGATE_INCIDENTS_A_DAY").ok().and_then(|number| number.parse().ok()).unwrap_or(100);
-    let folder = tempfile::tempdir().unwrap();
-    let began = Instant::now();
-    let number = year(folder.path(), a_day);
-    let directory = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
-    let mib = directory.sum::<u64>() >> 20;
-    println!("{number} incidents and as many moves of a year, {mib} MiB, written in {:.1?}", began.elapsed());
-    for (name, filter) in questions() {
-        let began = Instant::now();
-        let (summary, _) = HistoryReader::new(folder.path()).summary(&filter).unwrap();
-        let summed = began.elapsed();
-        let found = entries(folder.path(), &filter).len();
-        let counted: u64 = summary.iter().map(|one| one.count).sum();
-        println!("{name}: {counted} counted in {summed:.1?}, {found} entries, {:.1?} in all", began.elapsed());
-        assert!(found > 0, "{name}");
-    }
 }
 
 #[test]

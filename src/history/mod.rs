@@ -23,7 +23,14 @@ mod history_tests;
 pub(crate) mod history_writer;
 pub(crate) mod latency_hours;
 pub(crate) mod later_rows;
+#[cfg(test)]
+mod question_tests;
+mod read_week;
 mod row_maker;
+mod row_values;
+mod schema_update;
+#[cfg(test)]
+mod schema_update_tests;
 mod state_directory;
 pub(crate) mod week_file;
 #[cfg(test)]

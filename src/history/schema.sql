@@ -40,7 +40,9 @@ CREATE TABLE moves (
 CREATE INDEX moves_at ON moves (at_ms);
 CREATE INDEX moves_identity ON moves (identity, at_ms);
 CREATE INDEX moves_session ON moves (session, at_ms);
-CREATE INDEX moves_cause ON moves (cause, at_ms);
+-- What a summary reads stands in these two: no row is looked at for it.
+CREATE INDEX moves_cause ON moves (cause, server, at_ms, gap_ms);
+CREATE INDEX moves_holder ON moves (cause, identity, at_ms);
 
 -- Sessions that a server refused because they had moved (SESSION_MOVED).
 CREATE TABLE refusals (
@@ -63,7 +65,7 @@ CREATE TABLE refusals (
 CREATE INDEX refusals_at ON refusals (at_ms);
 CREATE INDEX refusals_identity ON refusals (identity, at_ms);
 CREATE INDEX refusals_session ON refusals (session, at_ms);
-CREATE INDEX refusals_cause ON refusals (cause, at_ms);
+CREATE INDEX refusals_cause ON refusals (cause, server, at_ms);
 CREATE INDEX refusals_connection ON refusals (run, connection);
 
 -- All that one cause did. Rows are written again while an incident goes on.
@@ -93,16 +95,23 @@ CREATE TABLE incidents (
     refused INTEGER NOT NULL,
     unanswered INTEGER NOT NULL,
     gap_ms INTEGER NOT NULL,            -- longest time that a session was without a connection
+    PRIMARY KEY (run, incident)
+);
+-- What a summary reads stands in these three: no row is looked at for it.
+CREATE INDEX incidents_at ON incidents (at_ms, cause, server, until_ms, last_ms);
+CREATE INDEX incidents_cause ON incidents (cause, server, at_ms, until_ms, last_ms, run, incident);
+CREATE INDEX incidents_server ON incidents (server, cause, at_ms, until_ms, last_ms, run, incident);
+CREATE INDEX incidents_session ON incidents (session, at_ms);
+
+-- The long texts of an incident, for those who look at it: no list and no count reads past them.
+CREATE TABLE incident_texts (
+    run INTEGER NOT NULL,
+    incident INTEGER NOT NULL,
     evidence TEXT NOT NULL,             -- JSON, as in /api/incidents
     impact TEXT NOT NULL,               -- likewise
     revisions TEXT NOT NULL,            -- likewise: what the cause was held to be before
     PRIMARY KEY (run, incident)
 );
--- What a summary reads stands in these two, without the texts.
-CREATE INDEX incidents_at ON incidents (at_ms, cause, server, until_ms, last_ms);
-CREATE INDEX incidents_cause ON incidents (cause, at_ms, server, until_ms, last_ms);
-CREATE INDEX incidents_server ON incidents (server, at_ms);
-CREATE INDEX incidents_session ON incidents (session, at_ms);
 
 -- Who held the sessions that an incident hit, each on a line of its own.
 CREATE TABLE incident_holders (
@@ -113,7 +122,7 @@ CREATE TABLE incident_holders (
     at_ms INTEGER NOT NULL,             -- likewise
     PRIMARY KEY (identity, run, incident)
 ) WITHOUT ROWID;
-CREATE INDEX incident_holders_cause ON incident_holders (cause, at_ms);
+CREATE INDEX incident_holders_cause ON incident_holders (cause, identity, at_ms);
 CREATE INDEX incident_holders_incident ON incident_holders (run, incident);
 
 -- What happened in the ensemble.
@@ -127,7 +136,7 @@ CREATE TABLE ensemble_events (
     text TEXT NOT NULL
 );
 CREATE INDEX ensemble_events_at ON ensemble_events (at_ms);
-CREATE INDEX ensemble_events_change ON ensemble_events (change, at_ms);
+CREATE INDEX ensemble_events_change ON ensemble_events (change, server, at_ms, lasted_ms);
 CREATE INDEX ensemble_events_server ON ensemble_events (server, at_ms);
 
 -- Latencies of an hour by server and class of operations. `identity` is '' for all clients of the server; what has a name
@@ -167,7 +176,7 @@ CREATE TABLE risks (
 CREATE INDEX risks_at ON risks (at_ms);
 CREATE INDEX risks_identity ON risks (identity, at_ms);
 CREATE INDEX risks_session ON risks (session, at_ms);
-CREATE INDEX risks_code ON risks (code, at_ms);
+CREATE INDEX risks_code ON risks (code, server, at_ms, until_ms);
 
 -- All of it in order of time, for people: SELECT * FROM history ORDER BY at DESC LIMIT 20;
 CREATE VIEW history AS

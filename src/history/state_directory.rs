@@ -1,10 +1,14 @@
 //! The state directory and its files: one zoogate's, a file for each week.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::calendar_week::CalendarWeek;
 use super::history_error::HistoryError;
@@ -20,6 +24,7 @@ const DAMAGED: &str = ".damaged-";
 /// A state directory that belongs to this process as long as this value lives.
 #[derive(Debug)]
 pub(super) struct StateDirectory {
+    /// Without links on the way.
     path: PathBuf,
     _lock: File,
 }
@@ -35,11 +40,8 @@ impl StateDirectory {
             move |error| HistoryError::Directory { path, operation, error }
         };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create it"))?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let lock_file = path.join(LOCK_FILE);
-        not_elsewhere(&lock_file).map_err(failed("open its lock file"))?;
-        let mut lock = options.open(lock_file).map_err(failed("open its lock file"))?;
+        let (directory, held) = held(path).map_err(failed("open it"))?;
+        let mut lock = open_lock(&held).map_err(failed("open its lock file"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -52,7 +54,7 @@ impl StateDirectory {
         // The number is for people. Without it the directory is taken all the same, also on a full disk.
         let _ = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         warn_of_others(path);
-        Ok(Self { path: path.to_path_buf(), _lock: lock })
+        Ok(Self { path: directory, _lock: lock })
     }
 
     /// Where it is.
@@ -123,13 +125,35 @@ impl StateDirectory {
     }
 }
 
-/// Fails where a file is a link: what it names is nothing of zoogate's.
+/// What is said of a file that is a link: what it names is nothing of zoogate's.
+pub(super) fn is_a_link() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link, which is not followed")
+}
+
+/// The path of a directory without the links that may be on the way to it, for SQLite to open files by: then it refuses
+/// every link that it meets.
 ///
 /// # Errors
-/// Says that it is one.
-pub(super) fn not_elsewhere(file: &Path) -> io::Result<()> {
-    let wrong = || io::Error::new(io::ErrorKind::InvalidInput, "it is a symbolic link, which is not followed");
-    if file.is_symlink() { Err(wrong()) } else { Ok(()) }
+/// There is no such directory.
+pub(super) fn without_links(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
+}
+
+/// The directory, opened once for what is opened in it, and its path.
+fn held(path: &Path) -> io::Result<(PathBuf, OwnedFd)> {
+    let path = without_links(path)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let held = rustix::fs::open(&path, flags, Mode::empty())?;
+    Ok((path, held))
+}
+
+/// The kernel itself refuses a link here: no look before could be outrun by whoever puts one there.
+fn open_lock(directory: &OwnedFd) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::openat(directory, LOCK_FILE, flags, Mode::RUSR | Mode::WUSR) {
+        Err(Errno::LOOP) => Err(is_a_link()),
+        opened => Ok(File::from(opened?)),
+    }
 }
 
 /// Says where others may put files into the directory, or take them out of it. It is used all the same: volumes of
@@ -181,8 +205,13 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::api::HistoryParameters;
+    use crate::history::history_error::FailureKind;
+    use crate::history::week_file::WeekFile;
+    use crate::history::{HistoryFilter, HistoryReader};
 
     #[test]
     fn a_directory_belongs_to_one_and_is_free_after_it() {
@@ -218,10 +247,59 @@ mod tests {
         fs::remove_file(state.join(LOCK_FILE)).unwrap();
         let directory = StateDirectory::claim(&state).unwrap();
         let week = directory.file(CalendarWeek::of(0));
+        // Nobody looks at the file before SQLite opens it: what refuses the link is the opening.
         std::os::unix::fs::symlink(&target, &week).unwrap();
-        let error = super::super::week_file::WeekFile::open(&week, 1).unwrap_err();
+        let error = WeekFile::open(&week, 1).unwrap_err();
         assert!(error.to_string().ends_with("it is a symbolic link, which is not followed"), "{error}");
-        assert_eq!(fs::read_to_string(&target).unwrap(), "of another");
+        fs::remove_file(&week).unwrap();
+        drop(WeekFile::open(&week, 1).unwrap());
+        for companion in COMPANIONS {
+            let link = beside(&week, companion);
+            // The index of the log is left behind by nobody who closes the file.
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(&target, &link).unwrap();
+            // SQLite may remove a link that it has no use for.
+            if let Err(error) = WeekFile::open(&week, 1) {
+                assert_eq!(error.kind(), FailureKind::Disk, "{companion}: {error}");
+            }
+            assert_eq!(fs::read_to_string(&target).unwrap(), "of another", "{companion}");
+            let _ = fs::remove_file(&link);
+        }
+        WeekFile::open(&week, 1).unwrap();
+    }
+
+    #[test]
+    fn a_link_on_the_way_to_the_directory_is_followed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, link) = (folder.path().join("disk"), folder.path().join("link"));
+        fs::create_dir(&disk).unwrap();
+        std::os::unix::fs::symlink(&disk, &link).unwrap();
+        let directory = StateDirectory::claim(&link.join("state")).unwrap();
+        let week = directory.file(CalendarWeek::of(0));
+        assert!(week.starts_with(fs::canonicalize(&disk).unwrap()), "{week:?}");
+        drop(WeekFile::open(&week, 1).unwrap());
+        // Where the link leads later is no matter.
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("/nowhere", &link).unwrap();
+        WeekFile::open(&directory.file(CalendarWeek::of(0)), 1).unwrap();
+    }
+
+    #[test]
+    fn whoever_reads_follows_no_links_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, other) = (folder.path().join("state"), folder.path().join("other"));
+        let [week, later] = [0, 7 * 86_400_000].map(CalendarWeek::of);
+        for path in [&state, &other] {
+            let directory = StateDirectory::claim(path).unwrap();
+            WeekFile::open(&directory.file(week), 1).unwrap();
+        }
+        std::os::unix::fs::symlink(other.join(week.file_name()), state.join(later.file_name())).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&state, &link).unwrap();
+        let asked = HistoryFilter::of(&HistoryParameters::default(), 0).unwrap();
+        let (_, unread) = HistoryReader::new(&link).summary(&asked).unwrap();
+        let unread: Vec<&str> = unread.iter().map(|one| one.file.as_str()).collect();
+        assert_eq!(unread, [later.file_name()], "the link is named, and the directory is read by the one to it");
     }
 
     #[test]

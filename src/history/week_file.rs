@@ -10,12 +10,9 @@ use rusqlite::{Connection, OpenFlags, Result};
 
 use super::history_error::HistoryError;
 use super::history_row::HistoryRow;
-use super::state_directory::not_elsewhere;
+use super::schema_update::{self, SCHEMA, SCHEMA_VERSION};
+use super::state_directory::is_a_link;
 
-/// The tables, as the documentation of the files too.
-const SCHEMA: &str = include_str!("schema.sql");
-/// The version of the tables, in `user_version` of each file.
-pub(super) const SCHEMA_VERSION: i64 = 1;
 /// Says that it is a file of zoogate, in `application_id`: "zoog".
 const APPLICATION: i64 = 0x7a6f_6f67;
 /// How long a reader may be in the way.
@@ -36,13 +33,14 @@ pub(super) struct WeekFile {
     connection: Connection,
     path: PathBuf,
     run: u64,
+    /// The version of its tables.
+    version: i64,
 }
 
 impl WeekFile {
     /// Opens the file, or creates it, readable for its owner alone.
     pub(super) fn open(path: &Path, run: u64) -> std::result::Result<Self, HistoryError> {
         let unusable = |error| HistoryError::File { path: path.to_path_buf(), error };
-        not_elsewhere(path).map_err(unusable)?;
         // One that is there is not touched: whoever opens and closes a file by itself ends the locks that SQLite has on it
         // in this process, those of readers too.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
@@ -52,15 +50,21 @@ impl WeekFile {
             _ => {}
         }
         let failed = |error| HistoryError::Database { path: path.to_path_buf(), error };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        // SQLite opens it by its path. With this flag it refuses a link anywhere in it, and the kernel does so for the file
+        // itself and what stands beside it, so that nobody can be quicker than a look at it.
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let connection = match Connection::open_with_flags(path, flags) {
+            Err(_) if path.is_symlink() => return Err(unusable(is_a_link())),
+            opened => opened.map_err(failed)?,
+        };
         let version = prepare(&connection).map_err(failed)?;
         if version > SCHEMA_VERSION {
             return Err(HistoryError::Version { path: path.to_path_buf(), version, known: SCHEMA_VERSION });
         }
         let started = "INSERT OR IGNORE INTO runs (run, version) VALUES (?1, ?2)";
         connection.execute(started, (run, env!("CARGO_PKG_VERSION"))).map_err(failed)?;
-        Ok(Self { connection, path: path.to_path_buf(), run })
+        Ok(Self { connection, path: path.to_path_buf(), run, version })
     }
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> HistoryError + '_ {
@@ -94,6 +98,7 @@ impl WeekFile {
         &mut self,
         rows: impl Iterator<Item = &'a HistoryRow>,
     ) -> std::result::Result<(), HistoryError> {
+        self.update()?;
         let run = self.run;
         let write = || {
             let transaction = self.connection.transaction()?;
@@ -105,6 +110,21 @@ impl WeekFile {
         write().map_err(|error| HistoryError::Database { path: self.path.clone(), error })
     }
 
+    /// Brings the tables of an earlier zoogate to those of today. Files that nothing is written to stay as they are: they
+    /// can be read as well.
+    fn update(&mut self) -> std::result::Result<(), HistoryError> {
+        if self.version >= SCHEMA_VERSION {
+            return Ok(());
+        }
+        let mut update = || {
+            schema_update::update(&mut self.connection)?;
+            all_rows(&self.connection, "PRAGMA incremental_vacuum")
+        };
+        update().map_err(|error| HistoryError::Database { path: self.path.clone(), error })?;
+        self.version = SCHEMA_VERSION;
+        Ok(())
+    }
+
     /// Puts what stands in the log beside the file into the file, and empties the log; false where a reader is in the way.
     pub(super) fn empty_log(&self) -> std::result::Result<bool, HistoryError> {
         empty_log(&self.connection).map_err(self.failed())
@@ -112,6 +132,7 @@ impl WeekFile {
 
     /// Removes some of the oldest rows of each table, and gives their room back to the disk. Returns how many there were.
     pub(super) fn remove_oldest(&mut self, most: usize) -> std::result::Result<usize, HistoryError> {
+        self.update()?;
         let mut remove = || -> Result<usize> {
             let transaction = self.connection.transaction()?;
             let counts: Vec<usize> = TABLES.iter().map(|table| count(&transaction, table)).collect::<Result<_>>()?;
@@ -127,9 +148,13 @@ impl WeekFile {
                 let edge = format!("SELECT at_ms FROM {table} ORDER BY at_ms LIMIT 1 OFFSET {last}");
                 removed += transaction.execute(&format!("DELETE FROM {table} WHERE at_ms <= ({edge})"), [])?;
             }
-            let orphans = "DELETE FROM incident_holders WHERE NOT EXISTS (SELECT 1 FROM incidents
-                WHERE incidents.run = incident_holders.run AND incidents.incident = incident_holders.incident)";
-            transaction.execute(orphans, [])?;
+            for table in ["incident_holders", "incident_texts"] {
+                let orphans = format!(
+                    "DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM incidents
+                        WHERE incidents.run = {table}.run AND incidents.incident = {table}.incident)"
+                );
+                transaction.execute(&orphans, [])?;
+            }
             transaction.commit()?;
             all_rows(&self.connection, "PRAGMA incremental_vacuum")?;
             empty_log(&self.connection)?;
