@@ -119,7 +119,7 @@ fn the_scenarios_are_made_of_what_is_exported() {
 
 #[test]
 fn each_says_what_to_do() {
-    let rules = rules();
+    let (rules, exported) = (rules(), ExportedSeries::read());
     assert!(rules.len() >= 40);
     let mut names = BTreeSet::new();
     for AlertRule { name, text } in &rules {
@@ -132,6 +132,17 @@ fn each_says_what_to_do() {
         let command = value("runbook");
         let parsed = cli::command().try_get_matches_from(command.split(' '));
         assert!(parsed.is_ok(), "{name}: {command}: {}", parsed.unwrap_err());
+        if let Some((_, word)) = command.split_once("--reason ") {
+            // A list of nothing would be shown for a word that there is not.
+            let list = if command.contains("incidents") {
+                "zoogate_incidents_total{cause"
+            } else if command.contains("risks") {
+                "zoogate_risks_total{code"
+            } else {
+                "zoogate_connection_ends_total{reason"
+            };
+            exported.expect(&selectors(&format!("{list}=\"{word}\"}}"))[0]);
+        }
         assert!(value("description").ends_with('.'), "{name}: sentences");
         let severity = ["critical", "warning", "info"].iter().any(|one| text.contains(&format!("severity: {one}")));
         assert!(severity, "{name} has no severity");
