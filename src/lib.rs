@@ -23,4 +23,5 @@ pub mod sim;
 pub mod state;
 pub mod text;
 pub mod time;
+pub mod top;
 pub mod wire;

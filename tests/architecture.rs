@@ -8,7 +8,7 @@ mod code_lines;
 mod sources;
 
 /// Every layer and the layers that it may use, lowest first.
-const LAYERS: [(&str, &[&str]); 24] = [
+const LAYERS: [(&str, &[&str]); 25] = [
     ("ids", &[]),
     ("time", &[]),
     ("text", &[]),
@@ -35,6 +35,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
     ("api", &["config"]),
     ("history", &["api", "observe", "state", "diagnose", "config", "session", "text", "lock", "ids", "time"]),
     ("report", &["api", "text"]),
+    ("top", &["api", "filter", "text"]),
     ("otlp", &["history", "api", "observe", "state", "diagnose", "config", "session", "text", "ids", "time"]),
     (
         "admin",
@@ -50,15 +51,15 @@ const LAYERS: [(&str, &[&str]); 24] = [
     (
         "cli",
         &[
-            "proxy", "admin", "otlp", "history", "report", "api", "control", "observe", "measure", "doctor", "sim",
-            "filter", "diagnose", "config", "route", "session", "wire", "text", "lock", "ids", "time",
+            "proxy", "admin", "otlp", "history", "report", "top", "api", "control", "observe", "measure", "doctor",
+            "sim", "filter", "diagnose", "config", "route", "session", "wire", "text", "lock", "ids", "time",
         ],
     ),
 ];
 
 /// Layers that take bytes and a timestamp and give back facts, nothing else.
-const PURE: [&str; 11] =
-    ["ids", "time", "text", "wire", "session", "filter", "route", "sim", "diagnose", "doctor", "report"];
+const PURE: [&str; 12] =
+    ["ids", "time", "text", "wire", "session", "filter", "route", "sim", "diagnose", "doctor", "report", "top"];
 
 /// What a pure layer must not mention.
 const IMPURE: [&str; 16] = [

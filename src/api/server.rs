@@ -30,6 +30,12 @@ pub struct ServerView {
     pub sessions: usize,
     /// Client connections that are open now, those that carry no session included.
     pub connections: u32,
+    /// Operations that it has answered since the start.
+    #[serde(default)]
+    pub operations: u64,
+    /// Answers of its with an error code since the start.
+    #[serde(default)]
+    pub errors: u64,
     /// When it was last asked.
     #[serde(flatten)]
     pub seen_at: SeenTime,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{ActiveTime, ApiWord, AttachedTime, NamedServer};
 
 /// One session.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SessionView {
     /// Its id, in hexadecimal.
     pub session: String,
@@ -43,6 +43,22 @@ pub struct SessionView {
     pub operations: u64,
     /// Answers with an error code.
     pub errors: u64,
+    /// Half of its reads and writes took at most that long, in microseconds; null when there were none.
+    #[serde(default)]
+    pub p50_us: Option<f64>,
+    /// 99 % of its reads and writes took at most that long, in microseconds.
+    #[serde(default)]
+    pub p99_us: Option<f64>,
+    /// How long its client has been silent, in milliseconds; null without a connection.
+    #[serde(default)]
+    pub client_silent_ms: Option<u64>,
+    /// How long its server has been silent, in milliseconds; null without a connection.
+    #[serde(default)]
+    pub server_silent_ms: Option<u64>,
+    /// What it waits for: `connection` (none here carries it), `server_reply`, `client_to_read` (its client takes no more)
+    /// or `server_to_read` (its server takes no more); null for nothing.
+    #[serde(default)]
+    pub waits_for: Option<ApiWord>,
     /// Bytes from its client.
     pub client_bytes: u64,
     /// Bytes from its servers.

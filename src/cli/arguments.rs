@@ -12,6 +12,7 @@ use super::history_options::{HISTORY_EXAMPLES, HistoryAction, HistoryOptions};
 use super::list_options::ListOptions;
 use super::query_options::{QueryOptions, RunningZoogate};
 use super::report_options::{REPORT_EXAMPLES, ReportOptions};
+use super::top_options::{TOP_EXAMPLES, TopOptions};
 use crate::config::{self, ConfigKeys, LogLevel};
 use crate::ids::SessionId;
 
@@ -75,6 +76,12 @@ pub enum Command {
     /// The output is a valid configuration file. No key is a secret.
     #[command(after_help = SOURCES)]
     PrintConfig(SettingsSource),
+
+    /// Watch a running zoogate on a terminal: servers, sessions, moves and incidents as they happen.
+    ///
+    /// `?` shows the keys, `q` quits. It works over ssh, at 80 letters by 24 lines, and without colours (NO_COLOR).
+    #[command(after_help = format!("{TOP_EXAMPLES}\n\n{ASKING}"))]
+    Top(TopOptions),
 
     /// List sessions, most recently active first.
     #[command(after_help = ASKING)]

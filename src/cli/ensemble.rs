@@ -36,7 +36,7 @@ pub(super) fn ensemble(asking: &QueryOptions, out: &mut dyn Write) -> anyhow::Re
     Ok(CommandOutcome::Success)
 }
 
-fn print(ensemble: &EnsembleView, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn print(ensemble: &EnsembleView, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = TextTable::new(COLUMNS.iter().map(|(title, _)| *title));
     for server in &ensemble.servers {
         table.element(COLUMNS, server);

@@ -26,7 +26,7 @@ pub(super) fn incident(asking: &QueryOptions, id: u64, out: &mut dyn Write) -> a
     Ok(CommandOutcome::Success)
 }
 
-fn print(one: &IncidentView, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn print(one: &IncidentView, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}", text::one_line(&one.summary))?;
     let mut table = TextTable::without_titles();
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);

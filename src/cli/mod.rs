@@ -34,6 +34,8 @@ mod session;
 mod source;
 mod state;
 mod table;
+mod top;
+mod top_options;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -82,6 +84,7 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Check(source) => check::check(source, out),
         Command::Doctor(options) => doctor::doctor(options, out),
         Command::PrintConfig(source) => print_config::print_config(source, out),
+        Command::Top(options) => top::top(options, out),
         Command::Sessions(list) => lists::SESSIONS.print(list, out),
         Command::Session { id, asking } => session::session(asking, *id, out),
         Command::Moves(list) => lists::MOVES.print(list, out),

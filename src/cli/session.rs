@@ -30,7 +30,7 @@ pub(super) fn session(asking: &QueryOptions, id: SessionId, out: &mut dyn Write)
     Ok(CommandOutcome::Success)
 }
 
-fn print(detail: &SessionDetail, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn print(detail: &SessionDetail, out: &mut dyn Write) -> anyhow::Result<()> {
     values(detail).write(out)?;
     if !detail.last_unanswered.is_empty() {
         writeln!(out, "\nlast unanswered")?;
@@ -51,8 +51,8 @@ fn print(detail: &SessionDetail, out: &mut dyn Write) -> anyhow::Result<()> {
 fn values(detail: &SessionDetail) -> TextTable {
     let mut shown = members!(detail.session;
         session, state, ended, identity, client, server.server, born_on, client_kind, protocol_version, xid_bits,
-        compressed, timeout_ms, requested_timeout_ms, in_flight, unanswered, operations, errors, client_bytes,
-        server_bytes, moves, session_moved, last_zxid, watches, attached_at.attached_at, active_at.active_at,
+        compressed, timeout_ms, requested_timeout_ms, in_flight, unanswered, operations, errors, p50_us,
+        p99_us, client_silent_ms, server_silent_ms, waits_for, client_bytes, server_bytes, moves, session_moved, last_zxid, watches, attached_at.attached_at, active_at.active_at,
     );
     shown.extend(members!(detail; forgotten));
     let heartbeat = detail.heartbeat.as_ref().map(heartbeat);

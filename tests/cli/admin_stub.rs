@@ -1,4 +1,4 @@
-//! An admin address that gives one prepared answer to each request and notes what was asked.
+//! An admin address that gives a prepared answer to each request and notes what was asked.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -15,13 +15,15 @@ pub(crate) struct Door {
 
 /// Opens a listener that answers everything with this status line and body.
 pub(crate) fn open(status: &'static str, body: &str) -> Door {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let body = body.to_owned();
+    open_at("127.0.0.1:0", status, move |_| body.clone())
+}
+
+/// Opens a listener at an address that answers a request line with this status line and what is made of the line.
+pub(crate) fn open_at(address: &str, status: &'static str, body: impl Fn(&str) -> String + Send + 'static) -> Door {
+    let listener = TcpListener::bind(address).expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
     let (tell, asked) = channel();
-    let answer = format!(
-        "HTTP/1.1 {status}\r\nserver: zoogate/9.9.9\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    );
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
@@ -30,8 +32,13 @@ pub(crate) fn open(status: &'static str, body: &str) -> Door {
             // What is left unread at the close would reset the connection under the answer.
             let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
             reader.read_exact(&mut vec![0; length.unwrap_or(0)]).expect("a whole body");
-            let told = tell.send(head.first().cloned().unwrap_or_default());
-            if told.is_err() || stream.write_all(answer.as_bytes()).is_err() {
+            let line = head.first().cloned().unwrap_or_default();
+            let body = body(&line);
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nserver: zoogate/9.9.9\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            if tell.send(line).is_err() || stream.write_all(answer.as_bytes()).is_err() {
                 break;
             }
         }

@@ -6,6 +6,7 @@ mod help;
 mod lists;
 mod run;
 mod settings;
+mod top;
 mod unseen;
 
 use std::process::{Command, Output};

@@ -13,6 +13,7 @@ use crate::route::ServerEntry;
 
 fn server(telemetry: &ProxyTelemetry, entry: &ServerEntry, sessions: usize) -> ServerView {
     let wall_clock = telemetry.wall_clock();
+    let (operations, errors) = telemetry.server_answers(entry.id);
     ServerView {
         server: named_server(telemetry, entry.id),
         state: entry.health.label().into(),
@@ -20,6 +21,8 @@ fn server(telemetry: &ProxyTelemetry, entry: &ServerEntry, sessions: usize) -> S
         last_zxid: entry.zxid.map(|zxid| zxid.to_string()),
         sessions,
         connections: telemetry.state().load(entry.id).load(Ordering::Relaxed),
+        operations,
+        errors,
         seen_at: moment(&wall_clock, entry.seen_at),
         since: moment(&wall_clock, entry.since),
     }

@@ -35,7 +35,7 @@ pub(in crate::admin) fn session_detail(telemetry: &ProxyTelemetry, session: Sess
     let latency = |class: LatencyClass| latencies(&meters.latency[class as usize]);
     let wall_clock = telemetry.wall_clock();
     Some(SessionDetail {
-        session: sessions::session(telemetry, &session_detail.row, &meters.reading),
+        session: sessions::session(telemetry, &session_detail.row, &meters),
         last_unanswered: session_detail.record.last_unanswered().iter().map(|one| request(&wall_clock, one)).collect(),
         timeline: timeline(telemetry, &session_detail),
         forgotten: session_detail.record.forgotten(),

@@ -7,10 +7,10 @@ use super::named_server;
 use crate::admin::query::ListFilter;
 use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
-use crate::api::{ApiList, SessionList, SessionView, WatchesView};
+use crate::api::{ApiList, ApiWord, SessionList, SessionView, WatchesView};
 use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::SessionId;
-use crate::observe::{MeterReading, ProxyTelemetry};
+use crate::observe::{LatencyClass, MeterReading, ProxyTelemetry, SessionMeters};
 use crate::session::identity::HolderIdentity;
 use crate::session::ledger::SessionState;
 use crate::state::SessionRow;
@@ -21,8 +21,11 @@ fn active_at(row: &SessionRow, reading: &MeterReading) -> Timestamp {
     row.changed_at.max(reading.active_at)
 }
 
-pub(super) fn session(telemetry: &ProxyTelemetry, row: &SessionRow, reading: &MeterReading) -> SessionView {
+pub(super) fn session(telemetry: &ProxyTelemetry, row: &SessionRow, meters: &SessionMeters) -> SessionView {
     let wall_clock = telemetry.wall_clock();
+    let reading = &meters.reading;
+    let [p50_us, p99_us] = quantiles(meters, [0.5, 0.99]);
+    let signs = SignsOfLife::of(telemetry, row);
     let [data, exist, child, persistent, recursive, carried] = reading.watches;
     SessionView {
         session: row.session.to_string(),
@@ -45,6 +48,11 @@ pub(super) fn session(telemetry: &ProxyTelemetry, row: &SessionRow, reading: &Me
         unanswered: row.unanswered,
         operations: reading.operations,
         errors: reading.errors,
+        p50_us,
+        p99_us,
+        client_silent_ms: signs.client_silent_ms,
+        server_silent_ms: signs.server_silent_ms,
+        waits_for: signs.waits_for.map(ApiWord::from),
         client_bytes: reading.client_bytes,
         server_bytes: reading.server_bytes,
         moves: row.moves,
@@ -53,6 +61,46 @@ pub(super) fn session(telemetry: &ProxyTelemetry, row: &SessionRow, reading: &Me
         watches: WatchesView { data, exist, child, persistent, recursive, carried },
         attached_at: moment(&wall_clock, row.attached_at),
         active_at: moment(&wall_clock, active_at(row, reading)),
+    }
+}
+
+/// What the given shares of reads and writes did not exceed, in microseconds. Pings are apart: most sessions have
+/// little else, and theirs say nothing about what an operation takes.
+fn quantiles<const N: usize>(meters: &SessionMeters, shares: [f64; N]) -> [Option<f64>; N] {
+    let mut both = meters.latency[LatencyClass::Read as usize].clone();
+    both.merge(meters.latency[LatencyClass::Write as usize].clone());
+    shares.map(|share| (!both.is_empty()).then(|| both.quantile(share) as f64 / 1_000.0))
+}
+
+/// Who is silent, and what is waited for.
+#[derive(Default)]
+struct SignsOfLife {
+    client_silent_ms: Option<u64>,
+    server_silent_ms: Option<u64>,
+    waits_for: Option<&'static str>,
+}
+
+impl SignsOfLife {
+    fn of(telemetry: &ProxyTelemetry, row: &SessionRow) -> Self {
+        let sample = telemetry.meters().newest_heartbeat(row.session);
+        match (&row.state, sample) {
+            (SessionState::Ended { .. }, _) => Self::default(),
+            (_, None) => Self { waits_for: Some("connection"), ..Self::default() },
+            (_, Some(sample)) => {
+                let now = telemetry.state().risks_looked_at();
+                let silent = |heard_at| now.since(heard_at).as_millis() as u64;
+                let waits = [
+                    (sample.server_held, "client_to_read"),
+                    (sample.client_held, "server_to_read"),
+                    (sample.is_owed, "server_reply"),
+                ];
+                Self {
+                    client_silent_ms: Some(silent(sample.client_heard_at)),
+                    server_silent_ms: Some(silent(sample.server_heard_at)),
+                    waits_for: waits.into_iter().find_map(|(holds, what)| holds.then_some(what)),
+                }
+            }
+        }
     }
 }
 
@@ -98,7 +146,9 @@ pub(in crate::admin) fn sessions(telemetry: &ProxyTelemetry, filter: &ListFilter
         SessionList::MEMBER,
         (ids, more),
         |telemetry, some| telemetry.state().session_rows(some),
-        |telemetry, row: &SessionRow| row_text(&session(telemetry, row, &telemetry.meters().reading(row.session))),
+        |telemetry, row: &SessionRow| {
+            row_text(&session(telemetry, row, &telemetry.meters().session(row.session).unwrap_or_default()))
+        },
     )
 }
 

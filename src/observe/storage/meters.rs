@@ -100,13 +100,10 @@ impl MeterRegistry {
     /// alone says: of each the newest connection, with the last that was heard of its client on any.
     pub fn late_heartbeats(&self, now: Timestamp) -> Vec<HeartbeatSample> {
         let sample = |entry: &MeterEntry, session: SessionId| {
-            let (connection, meter) = entry.live.last()?;
-            let newest = meter.heartbeat(session, *connection);
-            let heard = entry.live.iter().map(|(connection, meter)| meter.heartbeat(session, *connection));
-            let client_heard_at = heard.map(|one| one.client_heard_at).max()?;
-            let silent = now.since(client_heard_at.min(newest.server_heard_at));
+            let newest = entry.newest_heartbeat(session)?;
+            let silent = now.since(newest.client_heard_at.min(newest.server_heard_at));
             let is_late = !newest.timeout.is_zero() && silent * 2 >= newest.timeout;
-            is_late.then_some(HeartbeatSample { client_heard_at, ..newest })
+            is_late.then_some(newest)
         };
         self.sessions.iter().filter_map(|entry| sample(&entry, *entry.key())).collect()
     }
@@ -121,6 +118,12 @@ impl MeterRegistry {
     pub fn heartbeat(&self, session: SessionId, connection: ConnectionId) -> Option<HeartbeatSample> {
         let entry = self.sessions.get(&session)?;
         entry.live.iter().find(|(live, _)| *live == connection).map(|(_, meter)| meter.heartbeat(session, connection))
+    }
+
+    /// The signs of life of a session's newest connection, with the last that was heard of its client on any; None without
+    /// a live connection.
+    pub fn newest_heartbeat(&self, session: SessionId) -> Option<HeartbeatSample> {
+        self.sessions.get(&session)?.newest_heartbeat(session)
     }
 
     /// How many replies a session got, and its longest latency in nanoseconds; None when it is not known.
@@ -144,6 +147,12 @@ impl MeterRegistry {
 }
 
 impl MeterEntry {
+    fn newest_heartbeat(&self, session: SessionId) -> Option<HeartbeatSample> {
+        let (connection, meter) = self.live.last()?;
+        let heard = self.live.iter().map(|(connection, meter)| meter.heartbeat(session, *connection).client_heard_at);
+        Some(HeartbeatSample { client_heard_at: heard.max()?, ..meter.heartbeat(session, *connection) })
+    }
+
     fn reading(&self) -> MeterReading {
         let mut sum = self.finished.as_ref().map_or_else(MeterReading::default, |finished| finished.reading);
         self.live.iter().for_each(|(_, meter)| sum.merge(&meter.read()));

@@ -1,0 +1,85 @@
+//! Asks the admin API what the screen wants to know.
+
+use serde::de::DeserializeOwned;
+use ureq::http::StatusCode;
+
+use crate::api::{
+    ApiList, EnsembleView, IncidentList, IncidentView, LatencyList, MoveList, RefusalList, ServerList, SessionDetail,
+    SessionList,
+};
+use crate::cli::admin_client::AdminClient;
+use crate::cli::{ensemble, incident, session};
+use crate::observe::WallClock;
+use crate::top::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound};
+
+/// A query of a question.
+type QueryPairs = Vec<(&'static str, String)>;
+
+/// Asks one question after the other, until nobody answers.
+pub(super) fn ask(client: &AdminClient<'_>, asked: &PollQuestions) -> PollRound {
+    let mut answers = Vec::new();
+    for question in &asked.questions {
+        let filter = asked.filter.iter().filter(|_| question.is_filtered());
+        let query = filter.map(|filter| ("filter", filter.clone())).collect();
+        let answer = answer(client, question, query);
+        let is_away = matches!(answer, Err(PollFailure::Away(_)));
+        answers.push((question.clone(), answer));
+        if is_away {
+            break;
+        }
+    }
+    PollRound { at_ms: WallClock::unix_now(), answers }
+}
+
+fn answer(client: &AdminClient<'_>, question: &ApiQuestion, mut query: QueryPairs) -> Result<ApiAnswer, PollFailure> {
+    Ok(match question {
+        ApiQuestion::Servers => ApiAnswer::Servers(list::<ServerList>(client, &query)?.0),
+        ApiQuestion::Ensemble => ApiAnswer::Ensemble(Box::new(fetch(client, EnsembleView::PATH, &query)?)),
+        ApiQuestion::Latency => ApiAnswer::Latency(list::<LatencyList>(client, &query)?.0),
+        ApiQuestion::Sessions => {
+            let (sessions, more) = list::<SessionList>(client, &query)?;
+            ApiAnswer::Sessions(sessions, more)
+        }
+        ApiQuestion::Moves => ApiAnswer::Moves(list::<MoveList>(client, &query)?.0),
+        ApiQuestion::Refusals => ApiAnswer::Refusals(list::<RefusalList>(client, &query)?.0),
+        ApiQuestion::Incidents(limit) => {
+            query.push(("limit", limit.to_string()));
+            ApiAnswer::Incidents(list::<IncidentList>(client, &query)?.0)
+        }
+        ApiQuestion::SessionPage(id) => {
+            let detail: SessionDetail = fetch(client, &SessionDetail::path(id), &query)?;
+            ApiAnswer::Page(page(|text| session::print(&detail, text)))
+        }
+        ApiQuestion::IncidentPage(id) => {
+            let detail: IncidentView = fetch(client, &IncidentView::path(id), &query)?;
+            ApiAnswer::Page(page(|text| incident::print(&detail, text)))
+        }
+        ApiQuestion::EnsemblePage => {
+            let detail: EnsembleView = fetch(client, EnsembleView::PATH, &query)?;
+            ApiAnswer::Page(page(|text| ensemble::print(&detail, text)))
+        }
+    })
+}
+
+fn list<L: ApiList>(client: &AdminClient<'_>, query: &QueryPairs) -> Result<(Vec<L::Element>, bool), PollFailure> {
+    fetch::<L>(client, L::PATH, query).map(L::into_elements)
+}
+
+fn fetch<T: DeserializeOwned>(client: &AdminClient<'_>, path: &str, query: &QueryPairs) -> Result<T, PollFailure> {
+    let away = |error: anyhow::Error| PollFailure::Away(format!("{error:#}"));
+    let answer = client.get(path, query).map_err(away)?;
+    if answer.status == StatusCode::OK {
+        answer.good().map_err(away)
+    } else {
+        Err(PollFailure::Refused(answer.refusal()))
+    }
+}
+
+/// The text that a command prints.
+fn page(print: impl FnOnce(&mut Vec<u8>) -> anyhow::Result<()>) -> String {
+    let mut text = Vec::new();
+    match print(&mut text) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(error) => format!("{error:#}"),
+    }
+}

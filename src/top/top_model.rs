@@ -1,0 +1,247 @@
+//! All that the screen knows: answers go in, and it says what to ask next.
+
+use super::api_question::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound};
+use super::cli_command::command_line;
+use super::detail_page::DetailPage;
+use super::event_rows::{incident_rows, move_rows};
+use super::filter_line::FilterLine;
+use super::server_rows::{ServerSides, server_rows};
+use super::session_rows::{SessionSides, session_rows};
+use super::table_state::TableState;
+use super::top_view::TopView;
+use crate::api::{IncidentView, MoveView, ServerView};
+use crate::text::one_line;
+
+/// What `zoogate top` shows, without the terminal.
+#[derive(Clone, Debug)]
+pub struct TopModel {
+    pub(super) admin: String,
+    pub(super) view: TopView,
+    /// One for each view, in their order.
+    tables: Vec<TableState>,
+    servers: ServerSides,
+    sessions: SessionSides,
+    /// Moves that wait for the refusals of the same round.
+    moves: Vec<MoveView>,
+    pub(super) filter: FilterLine,
+    pub(super) page: Option<DetailPage>,
+    pub(super) overlay: TopOverlay,
+    pub(super) frozen_since_ms: Option<u64>,
+    pub(super) head: HeadFigures,
+    pub(super) away: Option<AwaySince>,
+    /// What zoogate said of a question that it did not answer.
+    pub(super) refusal: Option<String>,
+    /// What there is to say, until a key is pressed.
+    pub(super) message: Option<String>,
+    /// The newest incident that is known.
+    newest_incident: Option<u64>,
+    /// What time it is, in milliseconds since 1970.
+    pub(super) now_ms: u64,
+    /// Letters and lines of the screen.
+    pub(super) size: (usize, usize),
+}
+
+/// What lies over the table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum TopOverlay {
+    Nothing,
+    Help,
+    /// The chooser of columns with the place of its cursor.
+    Columns(usize),
+    /// The command that prints what is shown.
+    Command(String),
+}
+
+/// The figures of the head line.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct HeadFigures {
+    pub(super) servers: usize,
+    pub(super) serving: usize,
+    pub(super) sessions: usize,
+    pub(super) operations: Option<f64>,
+    pub(super) open_incidents: usize,
+    pub(super) leader: Option<String>,
+}
+
+/// Since when nobody answers, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct AwaySince {
+    pub(super) since_ms: u64,
+    pub(super) why: String,
+}
+
+impl TopModel {
+    /// A screen that knows nothing yet: of the zoogate with this admin address, at this view, with this filter.
+    pub fn new(admin: &str, view: TopView, filter: &str, now_ms: u64) -> Self {
+        Self {
+            admin: one_line(admin).into_owned(),
+            view,
+            tables: TopView::ALL.iter().map(|view| TableState::new(*view)).collect(),
+            servers: ServerSides::default(),
+            sessions: SessionSides::default(),
+            moves: Vec::new(),
+            filter: FilterLine::new(filter),
+            page: None,
+            overlay: TopOverlay::Nothing,
+            frozen_since_ms: None,
+            head: HeadFigures::default(),
+            away: None,
+            refusal: None,
+            message: None,
+            newest_incident: None,
+            now_ms,
+            size: (80, 24),
+        }
+    }
+
+    /// What is to be asked next.
+    pub fn questions(&self) -> PollQuestions {
+        let mut questions = self.view.questions();
+        questions.extend(self.page.as_ref().map(DetailPage::question));
+        PollQuestions { questions, filter: self.filter.active().map(str::to_owned) }
+    }
+
+    /// Says what time it is, in milliseconds since 1970.
+    pub fn set_time(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
+    /// Says how many letters and lines the screen has.
+    pub fn resize(&mut self, width: usize, height: usize) {
+        self.size = (width, height);
+    }
+
+    /// Whether the zoogate that is asked answered last time; why not otherwise.
+    pub fn failure(&self) -> Option<&str> {
+        self.away.as_ref().map(|away| away.why.as_str()).or(self.refusal.as_deref())
+    }
+
+    /// Lines that the whole table takes, those around it included.
+    pub fn whole_height(&self) -> usize {
+        self.table().visible().len() + super::screen::LINES_AROUND
+    }
+
+    /// Takes what came of a round.
+    pub fn take(&mut self, round: PollRound) {
+        self.now_ms = round.at_ms;
+        self.refusal = None;
+        for (question, answer) in round.answers {
+            match answer {
+                Ok(answer) => {
+                    self.away = None;
+                    self.answered(question, answer);
+                }
+                Err(PollFailure::Refused(why)) => self.refused(&question, &why),
+                Err(PollFailure::Away(why)) => {
+                    let since_ms = self.away.as_ref().map_or(self.now_ms, |away| away.since_ms);
+                    self.away = Some(AwaySince { since_ms, why: one_line(&why).into_owned() });
+                }
+            }
+        }
+    }
+
+    fn refused(&mut self, question: &ApiQuestion, why: &str) {
+        self.away = None;
+        match &mut self.page {
+            Some(page) if page.question() == *question => page.take(why),
+            _ => self.refusal = self.refusal.take().or_else(|| Some(one_line(why).into_owned())),
+        }
+    }
+
+    fn answered(&mut self, question: ApiQuestion, answer: ApiAnswer) {
+        let at_ms = self.now_ms;
+        match answer {
+            ApiAnswer::Ensemble(ensemble) => {
+                self.head.leader.clone_from(&ensemble.leader);
+                self.servers.ensemble = *ensemble;
+            }
+            ApiAnswer::Latency(slots) => self.servers.latency = slots,
+            ApiAnswer::Servers(servers) => self.take_servers(&servers),
+            ApiAnswer::Sessions(sessions, more) => {
+                self.sessions.count(at_ms, &sessions);
+                let rows = session_rows(&sessions, &self.sessions, at_ms);
+                self.table_of(TopView::Sessions).take(at_ms, rows, more);
+            }
+            ApiAnswer::Moves(moves) => self.moves = moves,
+            ApiAnswer::Refusals(refusals) => {
+                let rows = move_rows(&std::mem::take(&mut self.moves), &refusals);
+                self.table_of(TopView::Moves).take(at_ms, rows, false);
+            }
+            ApiAnswer::Incidents(incidents) => self.take_incidents(&question, &incidents),
+            ApiAnswer::Page(text) => {
+                if let Some(page) = self.page.as_mut().filter(|page| page.question() == question) {
+                    page.take(&text);
+                }
+            }
+        }
+    }
+
+    fn take_servers(&mut self, servers: &[ServerView]) {
+        self.servers.count(self.now_ms, servers);
+        let rates = servers.iter().filter_map(|one| self.servers.operations.rate(one.server.server.as_deref()?));
+        self.head.operations = rates.reduce(|sum, rate| sum + rate);
+        self.head.servers = servers.len();
+        self.head.serving = servers.iter().filter(|one| one.state == "serving").count();
+        self.head.sessions = servers.iter().map(|one| one.sessions).sum();
+        let rows = server_rows(servers, &self.servers);
+        let at_ms = self.now_ms;
+        self.table_of(TopView::Servers).take(at_ms, rows, false);
+    }
+
+    fn take_incidents(&mut self, question: &ApiQuestion, incidents: &[IncidentView]) {
+        self.head.open_incidents = incidents.iter().filter(|one| one.open).count();
+        let newest = incidents.iter().max_by_key(|one| one.id);
+        let known = self.newest_incident.unwrap_or(u64::MAX);
+        if let Some(new) = newest.filter(|one| one.id > known) {
+            let text = format!("incident {} began: {} ({})", new.id, new.cause.code, new.cause.confidence);
+            self.message = Some(one_line(&text).into_owned());
+        }
+        // An answer without any is known as well: the first one that comes then is new.
+        self.newest_incident = Some(newest.map_or(0, |one| one.id));
+        if self.view.questions().contains(question) && self.view == TopView::Incidents {
+            let (rows, at_ms) = (incident_rows(incidents, self.now_ms), self.now_ms);
+            self.table_of(TopView::Incidents).take(at_ms, rows, false);
+        }
+    }
+
+    /// The command that prints what is shown.
+    pub(super) fn command(&self) -> String {
+        let words = self.page.as_ref().map_or_else(|| vec![self.view.command().to_owned()], DetailPage::command);
+        let filter = self.filter.active().filter(|_| self.page.is_none() && self.view.is_filtered());
+        one_line(&command_line(&words, &self.admin, filter)).into_owned()
+    }
+
+    /// The table of the view that is shown.
+    pub(super) fn table(&self) -> &TableState {
+        &self.tables[self.view as usize]
+    }
+
+    /// As [`table`](Self::table), to be changed.
+    pub(super) fn table_mut(&mut self) -> &mut TableState {
+        self.table_of(self.view)
+    }
+
+    fn table_of(&mut self, view: TopView) -> &mut TableState {
+        &mut self.tables[view as usize]
+    }
+
+    /// Freezes the screen, or shows what came meanwhile.
+    pub(super) fn switch_freeze(&mut self) {
+        let now_ms = self.now_ms;
+        if self.frozen_since_ms.take().is_some() {
+            self.tables.iter_mut().for_each(TableState::thaw);
+            self.page.iter_mut().for_each(DetailPage::thaw);
+        } else {
+            self.frozen_since_ms = Some(now_ms);
+            self.tables.iter_mut().for_each(|table| table.freeze(now_ms));
+            self.page.iter_mut().for_each(DetailPage::freeze);
+        }
+    }
+
+    /// Another filter holds: what is no longer in the answers is not gone.
+    pub(super) fn filter_changed(&mut self) {
+        self.refusal = None;
+        let filtered = TopView::ALL.iter().zip(&mut self.tables).filter(|(view, _)| view.is_filtered());
+        filtered.for_each(|(_, table)| table.forget_gone());
+    }
+}

@@ -1,0 +1,97 @@
+//! The views: which tables there are, what they ask, and how they begin.
+
+use super::api_question::ApiQuestion;
+use super::top_column::TopColumn;
+use super::{event_rows, server_rows, session_rows};
+
+/// A table of the screen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, strum::VariantArray, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum TopView {
+    /// The servers of the ensemble.
+    Servers,
+    /// The sessions.
+    Sessions,
+    /// Sessions that came to another server, and those that were refused because they had.
+    Moves,
+    /// What happened, and why.
+    Incidents,
+}
+
+/// Incidents that are asked for beside every view, so that a new one is told wherever one looks.
+const INCIDENTS_BESIDE: usize = 20;
+/// Incidents that are asked for in their own view.
+const INCIDENTS_INSIDE: usize = 200;
+
+impl TopView {
+    /// All, in the order of their numbers.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Its name.
+    pub fn label(self) -> &'static str {
+        self.into()
+    }
+
+    /// Its columns.
+    pub(super) fn columns(self) -> &'static [TopColumn] {
+        match self {
+            Self::Servers => &server_rows::COLUMNS,
+            Self::Sessions => &session_rows::COLUMNS,
+            Self::Moves => &event_rows::MOVE_COLUMNS,
+            Self::Incidents => &event_rows::INCIDENT_COLUMNS,
+        }
+    }
+
+    /// The column that says of a row that is gone since when.
+    pub(super) fn state_column(self) -> Option<usize> {
+        match self {
+            Self::Servers => Some(server_rows::STATE),
+            Self::Sessions => Some(session_rows::STATE),
+            Self::Moves | Self::Incidents => None,
+        }
+    }
+
+    /// The column by which it is sorted at first, and whether the largest come first; None for the order of the answer.
+    pub(super) fn first_order(self) -> Option<(usize, bool)> {
+        match self {
+            Self::Servers => None,
+            Self::Sessions => Some((session_rows::OPERATIONS, true)),
+            Self::Moves => Some((event_rows::AT, true)),
+            Self::Incidents => Some((event_rows::INCIDENT, true)),
+        }
+    }
+
+    /// What is to be asked for it. The servers and the newest incidents are asked for in every view: the head line and
+    /// the last one tell of them.
+    pub(super) fn questions(self) -> Vec<ApiQuestion> {
+        use ApiQuestion::{Ensemble, Incidents, Latency, Moves, Refusals, Servers, Sessions};
+        match self {
+            Self::Servers => vec![Ensemble, Latency, Servers, Incidents(INCIDENTS_BESIDE)],
+            Self::Sessions => vec![Sessions, Servers, Incidents(INCIDENTS_BESIDE)],
+            Self::Moves => vec![Moves, Refusals, Servers, Incidents(INCIDENTS_BESIDE)],
+            Self::Incidents => vec![Servers, Incidents(INCIDENTS_INSIDE)],
+        }
+    }
+
+    /// The command that prints the same.
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            // The servers over time say what their list does not: latencies, baselines, connections that bypass.
+            Self::Servers => "ensemble",
+            Self::Sessions => "sessions",
+            Self::Moves => "moves",
+            Self::Incidents => "incidents",
+        }
+    }
+
+    /// Whether the filter line narrows it down.
+    pub(super) fn is_filtered(self) -> bool {
+        self.questions().iter().any(ApiQuestion::is_filtered)
+    }
+
+    /// The view so many places further.
+    pub(super) fn further(self, steps: usize) -> Self {
+        let place = Self::ALL.iter().position(|view| *view == self).unwrap_or(0);
+        Self::ALL[(place + steps) % Self::ALL.len()]
+    }
+}

@@ -1,0 +1,6 @@
+//! `zoogate top`: every screen as text, and the program on a terminal.
+
+mod answers;
+mod once;
+mod screens;
+mod terminal;
