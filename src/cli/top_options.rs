@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
+use super::list_options::filter_text;
 use super::query_options::RunningZoogate;
 use crate::config::Period;
 use crate::top::TopView;
@@ -12,7 +13,7 @@ use crate::top::TopView;
 pub(super) const TOP_EXAMPLES: &str = "\
 Examples:
   zoogate top
-  zoogate top --view sessions --filter 'identity=broker-3 latency>10ms'
+  zoogate top --view sessions --filter 'identity=broker-3 state!=ended'
   zoogate top --once --view incidents       one screen as text, such as for a ticket";
 
 /// What is shown.
@@ -27,7 +28,7 @@ pub struct TopOptions {
     pub view: TopView,
 
     /// The filter to begin with.
-    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true, value_parser = filter_text)]
     pub filter: String,
 
     /// How often to ask, from 200ms to 1h.

@@ -157,6 +157,12 @@ impl Filter {
         }
     }
 
+    /// Its terms about these fields, and none of the others.
+    #[must_use]
+    pub fn part_for(&self, fields: &[FilterField]) -> Self {
+        Self { terms: self.terms.iter().filter(|term| fields.contains(&term.field)).cloned().collect() }
+    }
+
     /// Looks the servers up that it names, by their addresses or numbers.
     ///
     /// # Errors

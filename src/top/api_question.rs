@@ -1,6 +1,7 @@
 //! What the screen asks the admin API, and what came back.
 
 use crate::api::{EnsembleView, IncidentView, LatencySlotView, MoveView, RefusalView, ServerView, SessionView};
+use crate::filter::FilterField;
 
 /// One question to the admin API.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,8 +18,10 @@ pub enum ApiQuestion {
     Moves,
     /// Sessions that were refused because they had moved.
     Refusals,
-    /// The newest incidents: this many.
-    Incidents(usize),
+    /// The newest incidents, whatever the filter is: a new one is told wherever one looks.
+    NewestIncidents,
+    /// Incidents.
+    Incidents,
     /// All that is known of one session.
     SessionPage(String),
     /// All that is known of one incident.
@@ -27,20 +30,45 @@ pub enum ApiQuestion {
     EnsemblePage,
 }
 
+const SESSION_FIELDS: &[FilterField] = &[
+    FilterField::Server,
+    FilterField::Client,
+    FilterField::Identity,
+    FilterField::Session,
+    FilterField::State,
+    FilterField::Moved,
+];
+const MOVE_FIELDS: &[FilterField] =
+    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Reason];
+const REFUSAL_FIELDS: &[FilterField] =
+    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Connection];
+const INCIDENT_FIELDS: &[FilterField] = &[
+    FilterField::Server,
+    FilterField::Client,
+    FilterField::Session,
+    FilterField::State,
+    FilterField::Reason,
+    FilterField::Cause,
+];
+
 impl ApiQuestion {
-    /// Whether the filter line narrows it down.
-    pub fn is_filtered(&self) -> bool {
-        matches!(self, Self::Sessions | Self::Moves | Self::Refusals)
+    /// What its rows can be chosen by; nothing where the filter line does not narrow it down.
+    pub fn fields(&self) -> &'static [FilterField] {
+        match self {
+            Self::Sessions => SESSION_FIELDS,
+            Self::Moves => MOVE_FIELDS,
+            Self::Refusals => REFUSAL_FIELDS,
+            Self::Incidents => INCIDENT_FIELDS,
+            _ => &[],
+        }
     }
 }
 
-/// What is asked in one round.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What is asked in one round, in this order.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PollQuestions {
-    /// In the order in which they are asked.
-    pub questions: Vec<ApiQuestion>,
-    /// The text of the filter; None when it is empty or off.
-    pub filter: Option<String>,
+    /// Each question, and the text of the filter that it is asked with.
+    pub questions: Vec<(ApiQuestion, Option<String>)>,
 }
 
 /// The answer to one question. Lists are as the API gives them.

@@ -1,6 +1,6 @@
 //! Moves, refusals and incidents as rows.
 
-use super::top_cell::{TopCell, short_time};
+use super::top_cell::{TopCell, short_age};
 use super::top_column::{HIDDEN, TopColumn};
 use super::top_row::{RowInside, TopRow};
 use crate::api::{AtTime, IncidentView, MoveView, RefusalView};
@@ -12,36 +12,36 @@ pub(super) const INCIDENT: usize = 0;
 
 pub(super) const MOVE_COLUMNS: [TopColumn; 11] = [
     moment_column("AT", "when it happened"),
-    TopColumn::word("kind", "KIND", 7, 1, "moved: it came to another server; refused: by SESSION_MOVED"),
-    TopColumn::word("session", "SESSION", 18, 0, "the session"),
-    TopColumn::word("identity", "IDENTITY", 24, 2, "who holds it"),
-    TopColumn::word("from", "FROM", 32, 4, "the server that it left, or that refused it"),
-    TopColumn::word("to", "TO", 32, 4, "the server that it came to"),
+    TopColumn::word("kind", "KIND", [7, 7], 1, "moved: it came to another server; refused: by SESSION_MOVED"),
+    TopColumn::word("session", "SESSION", [18, 18], 0, "the session"),
+    TopColumn::word("identity", "IDENTITY", [14, 28], 2, "who holds it"),
+    TopColumn::word("from", "FROM", [16, 32], 4, "the server that it left, or that refused it"),
+    TopColumn::word("to", "TO", [16, 32], 4, "the server that it came to"),
     TopColumn::number("gap", "GAP", 3, "how long it was without a connection"),
-    TopColumn::word("reason", "REASON", 28, 3, "why the last connection ended, or what shows the refusal"),
+    TopColumn::word("reason", "REASON", [16, 28], 3, "why the last connection ended, or what shows the refusal"),
     TopColumn::number("unanswered", "UNANSW", 5, "requests that were left without a reply"),
-    TopColumn::word("cause", "CAUSE", 28, 6, "the cause, where one was found"),
-    TopColumn::word("client", "CLIENT", 24, HIDDEN, "the address of its client"),
+    TopColumn::word("cause", "CAUSE", [16, 32], 6, "the cause, where one was found"),
+    TopColumn::word("client", "CLIENT", [16, 24], HIDDEN, "the address of its client"),
 ];
 
 pub(super) const INCIDENT_COLUMNS: [TopColumn; 13] = [
     TopColumn::number("incident", "NO", 0, "its number"),
     moment_column("FROM", "when it began"),
     TopColumn::number("lasted", "LASTED", 1, "how long it lasted; open while it lasts"),
-    TopColumn::word("cause", "CAUSE", 32, 0, "what caused it"),
-    TopColumn::word("confidence", "SURE", 8, 3, "how sure that is"),
-    TopColumn::word("first", "FIRST", 12, 5, "who failed first"),
-    TopColumn::number("sessions", "SESS", 2, "sessions that lost a connection"),
-    TopColumn::number("moved", "MOVED", 4, "of those: on another server"),
-    TopColumn::number("expired", "EXPIRED", 4, "of those: over"),
+    TopColumn::word("cause", "CAUSE", [16, 32], 0, "what caused it"),
+    TopColumn::word("confidence", "SURE", [7, 8], 4, "how sure that is"),
+    TopColumn::word("first", "FIRST", [12, 12], 6, "who failed first"),
+    TopColumn::number("sessions", "SESS", 1, "sessions that lost a connection"),
+    TopColumn::number("moved", "MOVED", 5, "of those: on another server"),
+    TopColumn::number("expired", "EXPIRED", 5, "of those: over"),
     TopColumn::number("unanswered", "UNANSW", 5, "requests without a reply"),
     TopColumn::number("refused", "REFUSED", 7, "refusals because a session had moved"),
-    TopColumn::word("summary", "WHAT HAPPENED", 120, 8, "all of it in a sentence"),
-    TopColumn::word("server", "SERVER", 32, HIDDEN, "the server that it is about"),
+    TopColumn::word("summary", "WHAT HAPPENED", [24, 160], 2, "all of it in a sentence"),
+    TopColumn::word("server", "SERVER", [16, 32], HIDDEN, "the server that it is about"),
 ];
 
 const fn moment_column(title: &'static str, meaning: &'static str) -> TopColumn {
-    TopColumn { is_number: false, most: 14, ..TopColumn::number("at", title, 0, meaning) }
+    TopColumn { is_number: false, most: 12, least: 12, ..TopColumn::number("at", title, 0, meaning) }
 }
 
 fn at(moment: &AtTime) -> TopCell {
@@ -102,11 +102,10 @@ fn incident_row(one: &IncidentView, now_ms: u64) -> TopRow {
     let began_ms = one.at.at_ms.unwrap_or(now_ms);
     let lasted_ms = one.until.until_ms.unwrap_or(now_ms).saturating_sub(began_ms);
     let lasted = TopCell::millis(Some(lasted_ms));
-    let shown = short_time((lasted_ms / 1_000 * 1_000_000) as f64);
     let cells = vec![
         TopCell::count(one.id),
         at(&one.at),
-        if one.open { lasted.shown_as(&format!("open {shown}")) } else { lasted },
+        if one.open { lasted.shown_as(&format!("open {}", short_age(lasted_ms))) } else { lasted },
         TopCell::text(&one.cause.code),
         TopCell::text(&one.cause.confidence),
         TopCell::text(&one.first),

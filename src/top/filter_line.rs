@@ -1,26 +1,40 @@
 //! The one filter line, remembered over all views.
 
-/// Most bytes of a filter.
+use super::top_view::TopView;
+use crate::filter::{Filter, FilterError, FilterField};
+
+/// Most bytes of a line that is typed; what is longer is no filter.
 const LONGEST: usize = 1_024;
 
 /// The filter, and the line in which it is typed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct FilterLine {
-    /// What holds when it is on.
+    /// As it was typed.
     text: String,
+    filter: Filter,
     is_off: bool,
     /// What is being typed.
     typed: Option<String>,
 }
 
 impl FilterLine {
-    pub(super) fn new(text: &str) -> Self {
-        Self { text: text.trim().to_owned(), is_off: false, typed: None }
+    /// # Errors
+    /// The text is no filter.
+    pub(super) fn new(text: &str) -> Result<Self, FilterError> {
+        Ok(Self { text: text.trim().to_owned(), filter: Filter::parse(text)?, is_off: false, typed: None })
     }
 
-    /// The filter that holds now; None for none.
-    pub(super) fn active(&self) -> Option<&str> {
-        Some(self.text.as_str()).filter(|text| !self.is_off && !text.is_empty())
+    /// The terms that hold now and that rows with these fields can fit; the empty filter for none.
+    pub(super) fn part_for(&self, fields: &[FilterField]) -> Filter {
+        if self.is_off { Filter::default() } else { self.filter.part_for(fields) }
+    }
+
+    /// The terms that rows of this view cannot fit, because they have no such field.
+    pub(super) fn strange_to(&self, view: TopView) -> Filter {
+        let fields = view.fields();
+        let others: Vec<FilterField> =
+            FilterField::ALL.iter().copied().filter(|field| !fields.contains(field)).collect();
+        self.filter.part_for(&others)
     }
 
     /// What is being typed, if it is.
@@ -65,11 +79,13 @@ impl FilterLine {
         self.typed = None;
     }
 
-    /// What was typed holds from now on.
-    pub(super) fn confirm(&mut self) {
-        if let Some(typed) = self.typed.take() {
-            *self = Self::new(&typed);
-        }
+    /// What was typed holds from now on. What is no filter stays to be changed.
+    ///
+    /// # Errors
+    /// It is no filter.
+    pub(super) fn confirm(&mut self) -> Result<(), FilterError> {
+        *self = Self::new(self.typed.as_deref().unwrap_or(&self.text))?;
+        Ok(())
     }
 
     /// Switches it off, or on again.

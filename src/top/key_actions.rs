@@ -90,11 +90,13 @@ impl TopModel {
             TopKey::Backspace => self.filter.backspace(),
             TopKey::ClearLine => self.filter.clear(),
             TopKey::Escape => self.filter.cancel(),
-            TopKey::Enter => {
-                self.filter.confirm();
-                self.filter_changed();
-                return Some(TopEffect::Ask);
-            }
+            TopKey::Enter => match self.filter.confirm() {
+                Ok(()) => {
+                    self.filter_changed();
+                    return Some(TopEffect::Ask);
+                }
+                Err(error) => self.say(&error.to_string()),
+            },
             _ => {}
         }
         None

@@ -91,7 +91,7 @@ fn put(buffer: &mut Buffer, line: u16, text: &str, style: Style) {
 
 fn head_line(model: &TopModel) -> String {
     let head = &model.head;
-    let mut parts = vec![format!("zoogate {}", model.admin), format!("{} UTC", time_of_day(model.now_ms))];
+    let mut parts = vec![format!("{} UTC", time_of_day(model.now_ms))];
     if head.servers > 0 {
         parts.push(format!("{}/{} serve", head.serving, head.servers));
         parts.push(format!("{} sessions", head.sessions));
@@ -100,10 +100,12 @@ fn head_line(model: &TopModel) -> String {
     if head.open_incidents > 0 {
         parts.push(format!("open incidents: {}", head.open_incidents));
     }
+    // What has no place on a narrow screen stands last.
+    parts.push(model.admin.clone());
     if let Some(leader) = &head.leader {
         parts.push(format!("leader {}", TopCell::text(leader).as_str()));
     }
-    parts.join("   ")
+    parts.join("  ")
 }
 
 fn tabs(model: &TopModel) -> String {
@@ -123,11 +125,12 @@ fn filter_text(model: &TopModel) -> String {
         return format!("filter: {}_", TopCell::text(typed).as_str());
     }
     let text = TopCell::text(model.filter.text());
+    let strange = model.filter.strange_to(model.view);
     let filter = match text.as_str() {
         "" => "filter: none".to_owned(),
         text if model.filter.is_off() => format!("filter off: {text}"),
-        text if !model.view.is_filtered() => format!("filter (not of this view): {text}"),
-        text => format!("filter: {text}"),
+        text if strange.is_empty() => format!("filter: {text}"),
+        text => format!("filter: {text}   not in this view: {}", TopCell::text(&strange.to_string()).as_str()),
     };
     let marks = match (model.table().shows_only_marked(), model.table().marked()) {
         (_, 0) => String::new(),
@@ -142,7 +145,7 @@ fn notice(model: &TopModel) -> (String, bool) {
     if let Some(away) = &model.away {
         let seconds = model.now_ms.saturating_sub(away.since_ms) / 1_000;
         let since = time_of_day(away.since_ms);
-        return (format!("NO ANSWER since {since} ({seconds} s), asking again: {}", away.why), true);
+        return (format!("NO ANSWER since {since} ({seconds} s): {}", away.why), true);
     }
     if let Some(message) = &model.message {
         return (message.clone(), false);
@@ -170,12 +173,13 @@ fn last_line(model: &TopModel, left_out: usize) -> String {
         });
         parts.extend(sorted);
         if left_out > 0 {
-            parts.push(format!("{left_out} columns have no place"));
+            let columns = if left_out == 1 { "column has" } else { "columns have" };
+            parts.push(format!("{left_out} {columns} no place"));
         }
     }
     parts.push("? help".to_owned());
     parts.push("q quit".to_owned());
-    parts.join("   ")
+    parts.join("  ")
 }
 
 fn window(buffer: &mut Buffer, body: Rect, title: &str, lines: &[String]) {

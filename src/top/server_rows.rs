@@ -10,9 +10,9 @@ use crate::api::{EnsembleView, LatencySlotView, ServerView};
 pub(super) const STATE: usize = 2;
 
 pub(super) const COLUMNS: [TopColumn; 17] = [
-    TopColumn::word("server", "SERVER", 32, 0, "its address as configured"),
-    TopColumn::word("role", "ROLE", 10, 1, "leader, follower, observer or standalone"),
-    TopColumn::word("state", "STATE", 14, 1, "whether it serves, by probes and by traffic"),
+    TopColumn::word("server", "SERVER", [16, 32], 0, "its address as configured"),
+    TopColumn::word("role", "ROLE", [10, 10], 1, "leader, follower, observer or standalone"),
+    TopColumn::word("state", "STATE", [12, 14], 1, "whether it serves, by probes and by traffic"),
     TopColumn::number("sessions", "SESS", 1, "sessions that are attached there now"),
     TopColumn::number("operations_per_second", "OPS/S", 0, "operations that it answered, a second"),
     TopColumn::number("errors_per_second", "ERR/S", 3, "answers with an error code, a second"),
@@ -25,8 +25,8 @@ pub(super) const COLUMNS: [TopColumn; 17] = [
     TopColumn::number("connections", "CONN", 6, "client connections that are open through zoogate"),
     TopColumn::number("bypassing", "BYPASS", 7, "connections that do not come through zoogate, by its own count"),
     TopColumn::number("behind", "BEHIND", 7, "transactions that it lacked when it was last compared"),
-    TopColumn::word("since", "SINCE", 14, 8, "since when its state is what it is"),
-    TopColumn::word("last_zxid", "LAST ZXID", 18, HIDDEN, "the newest transaction that it was seen to have"),
+    TopColumn::word("since", "SINCE", [14, 14], 8, "since when its state is what it is"),
+    TopColumn::word("last_zxid", "LAST ZXID", [18, 18], HIDDEN, "the newest transaction that it was seen to have"),
 ];
 
 /// What is known of the servers beside their list.

@@ -1,7 +1,7 @@
 //! The sessions as rows.
 
 use super::counter_rates::CounterRates;
-use super::top_cell::{TopCell, short_time};
+use super::top_cell::{TopCell, short_age, short_time};
 use super::top_column::{HIDDEN, TopColumn};
 use super::top_row::{RowInside, TopRow};
 use crate::api::{SessionView, WatchesView};
@@ -12,25 +12,31 @@ pub(super) const STATE: usize = 3;
 pub(super) const OPERATIONS: usize = 4;
 
 pub(super) const COLUMNS: [TopColumn; 19] = [
-    TopColumn::word("session", "SESSION", 18, 0, "its id"),
-    TopColumn::word("identity", "IDENTITY", 24, 0, "who holds it, by what it did, otherwise its address"),
-    TopColumn::word("server", "SERVER", 32, 3, "the server that carries it, or carried it last"),
-    TopColumn::word("state", "STATE", 12, 5, "attached, pending, or how it ended and how long ago"),
+    TopColumn::word("session", "SESSION", [18, 18], 0, "its id"),
+    TopColumn::word("identity", "IDENTITY", [14, 28], 0, "who holds it, by what it did, otherwise its address"),
+    TopColumn::word("server", "SERVER", [16, 32], 4, "the server that carries it, or carried it last"),
+    TopColumn::word("state", "STATE", [8, 14], 1, "attached, pending, or how it ended and how long ago"),
     TopColumn::number("operations_per_second", "OPS/S", 0, "operations that were answered, a second"),
     TopColumn::number("p99", "P99", 2, "99 % of its reads and writes took at most that long, since it began"),
     TopColumn::number("in_flight", "FLY", 2, "requests that wait for their reply"),
     TopColumn::number("silent", "SILENT", 1, "how long its client has been silent, of its session timeout"),
-    TopColumn::word("waits_for", "WAITS FOR", 16, 2, "what it waits for, and how long its server has said nothing"),
+    TopColumn::word(
+        "waits_for",
+        "WAITS FOR",
+        [10, 16],
+        3,
+        "what it waits for, and how long its server has said nothing",
+    ),
     TopColumn::number("moves", "MOVES", 4, "times that it came to another server"),
     TopColumn::number("refused", "REFUSED", 6, "times that it was refused because it had moved"),
     TopColumn::number("watches", "WATCHES", 6, "watches that it has set, of all kinds"),
     TopColumn::number("errors_per_second", "ERR/S", 7, "answers with an error code, a second"),
     TopColumn::number("p50", "P50", 7, "half of its reads and writes took at most that long, since it began"),
     TopColumn::number("operations", "OPERATIONS", 8, "operations that were answered since it began"),
-    TopColumn::word("client", "CLIENT", 24, 8, "the address of its client"),
+    TopColumn::word("client", "CLIENT", [16, 24], 8, "the address of its client"),
     TopColumn::number("unanswered", "UNANSWERED", HIDDEN, "requests that its last connection left without a reply"),
     TopColumn::number("timeout", "TIMEOUT", HIDDEN, "its session timeout"),
-    TopColumn::word("active_at", "ACTIVE", 14, HIDDEN, "when something was heard of it last"),
+    TopColumn::word("active_at", "ACTIVE", [14, 14], HIDDEN, "when something was heard of it last"),
 ];
 
 /// What its counters gained.
@@ -84,7 +90,7 @@ fn session_row(one: &SessionView, sides: &SessionSides, now_ms: u64) -> TopRow {
 fn state(one: &SessionView, now_ms: u64) -> TopCell {
     let Some(ended) = &one.ended else { return TopCell::text(&one.state) };
     let ago = one.active_at.active_at_ms.map(|heard_ms| now_ms.saturating_sub(heard_ms));
-    let ago = ago.map_or_else(String::new, |ago| format!(" {}", short_time((ago / 1_000 * 1_000_000) as f64)));
+    let ago = ago.map_or_else(String::new, |ago| format!(" {}", short_age(ago)));
     TopCell::text(&format!("{ended}{ago}"))
 }
 
@@ -96,7 +102,7 @@ fn silence(one: &SessionView) -> TopCell {
         Some(timeout) => {
             // In parts of a million, which no two that differ by a millisecond share at any timeout that there is.
             let share = TopCell::count(silent.saturating_mul(1_000_000) / timeout);
-            share.shown_as(&format!("{time}/{}", short_time(timeout as f64 * 1_000.0)))
+            share.shown_as(&format!("{time}/{}", short_age(timeout)))
         }
         None => TopCell::count(silent).shown_as(&time),
     }

@@ -50,7 +50,8 @@ impl<'a> TableDrawing<'a> {
         let wide = |column: usize| {
             let widest = cells.iter().map(|row| letters(row[column].as_str())).max().unwrap_or(0);
             // Behind the title stands how it is sorted.
-            widest.min(columns[column].most).max(letters(columns[column].title) + 1)
+            let is_sorted = table.order.is_some_and(|(sorted, _)| sorted == column);
+            widest.min(columns[column].most).max(letters(columns[column].title) + usize::from(is_sorted))
         };
         let chosen = (0..columns.len()).filter(|column| table.chosen[*column]);
         let mut placed: Vec<_> = chosen.map(|column| PlacedColumn { column, width: wide(column) }).collect();
@@ -93,6 +94,9 @@ impl<'a> TableDrawing<'a> {
 
     fn line(&self, buffer: &mut Buffer, line: u16, margin: &str, text: impl Fn(&PlacedColumn) -> String, style: Style) {
         let width = buffer.area.width;
+        if line >= buffer.area.height {
+            return;
+        }
         buffer.set_style(ratatui::layout::Rect { x: 0, y: line, width, height: 1 }, style);
         buffer.set_stringn(0, line, margin, usize::from(width), style);
         let mut at = MARGIN;
@@ -109,22 +113,29 @@ impl<'a> TableDrawing<'a> {
     }
 }
 
-/// Takes columns away until the rest fits, those with the highest rank first and of equals the right one; then cuts names
-/// shorter. The column that it is sorted by stays.
+/// Takes columns away until the rest fits with its names cut, those with the highest rank first and of equals the right
+/// one; then gives names what is left. The column that it is sorted by stays.
 fn fit(placed: &mut Vec<PlacedColumn>, columns: &[TopColumn], sorted: Option<usize>, width: usize) {
-    let takes = |placed: &[PlacedColumn]| placed.iter().map(|one| one.width + GAP).sum::<usize>().saturating_sub(GAP);
+    let least = |one: &PlacedColumn| one.width.min(columns[one.column].least);
+    let takes = |placed: &[PlacedColumn], of: &dyn Fn(&PlacedColumn) -> usize| {
+        placed.iter().map(|one| of(one) + GAP).sum::<usize>().saturating_sub(GAP)
+    };
     let rank = |one: &PlacedColumn| if Some(one.column) == sorted { 0 } else { columns[one.column].rank };
-    while takes(placed) > width {
+    while takes(placed, &least) > width {
         let last = placed.iter().enumerate().max_by_key(|(place, one)| (rank(one), *place));
         match last {
             Some((place, one)) if rank(one) > 0 && placed.len() > 1 => drop(placed.remove(place)),
             _ => break,
         }
     }
-    while takes(placed) > width {
-        let names = placed.iter_mut().filter(|one| one.width > SHORTEST && !columns[one.column].is_number);
-        let Some(widest) = names.max_by_key(|one| one.width) else { return };
-        widest.width -= 1;
+    // At first down to what is agreed, and where the screen is narrower than that further.
+    for as_agreed in [true, false] {
+        let cut_to = |one: &PlacedColumn| if as_agreed { columns[one.column].least } else { SHORTEST };
+        while takes(placed, &|one| one.width) > width {
+            let names = placed.iter_mut().filter(|one| one.width > cut_to(one) && !columns[one.column].is_number);
+            let Some(widest) = names.max_by_key(|one| one.width) else { break };
+            widest.width -= 1;
+        }
     }
 }
 
@@ -171,9 +182,15 @@ mod tests {
         assert_eq!(left(34, None), ["session", "identity", "operations_per_second"]);
         assert_eq!(left(46, Some(16)), ["session", "identity", "operations_per_second", "unanswered"]);
         assert_eq!(left(1_000, None).len(), columns.len());
-        let mut narrow = placed();
-        fit(&mut narrow, columns, None, 28);
-        let widths: Vec<_> = narrow.iter().map(|one| one.width).collect();
-        assert_eq!(widths, [8, 8, 10], "names are cut at last");
+        let widths = |width| {
+            let mut some: Vec<PlacedColumn> =
+                [(0, 18), (1, 24)].map(|(column, width)| PlacedColumn { column, width }).into();
+            fit(&mut some, columns, None, width);
+            some.iter().map(|one| one.width).collect::<Vec<_>>()
+        };
+        assert_eq!(widths(44), [18, 24]);
+        assert_eq!(widths(40), [18, 20], "names are cut");
+        assert_eq!(widths(34), [18, 14]);
+        assert_eq!(widths(28), [13, 13], "at last further than agreed");
     }
 }

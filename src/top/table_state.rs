@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::top_cell::{TopCell, short_time};
+use super::top_cell::{TopCell, short_age};
 use super::top_row::TopRow;
 use super::top_view::TopView;
 
@@ -106,8 +106,9 @@ impl TableState {
         let now_ms = self.frozen.as_ref().map_or(now_ms, |(since_ms, _)| *since_ms);
         match row.gone_since_ms.filter(|_| self.view.state_column() == Some(column)) {
             Some(since_ms) => {
-                let seconds = now_ms.saturating_sub(since_ms) / 1_000;
-                TopCell::text(&format!("gone {}", short_time((seconds * 1_000_000) as f64)))
+                // In whole seconds: the screen is drawn anew when one is over.
+                let age = short_age(now_ms.saturating_sub(since_ms) / 1_000 * 1_000);
+                TopCell::text(&format!("gone {age}"))
             }
             None => row.cells[column].clone(),
         }

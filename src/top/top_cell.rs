@@ -144,6 +144,16 @@ pub(super) fn short_time(micros: f64) -> String {
     }
 }
 
+/// How long ago something was, in milliseconds, or a time that is given in whole seconds: in at most six letters.
+pub(super) fn short_age(millis: u64) -> String {
+    match millis / 1_000 {
+        0 if millis > 0 => format!("{millis}ms"),
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}min", seconds / 60),
+        seconds => format!("{}h", seconds / 3_600),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +168,8 @@ mod tests {
             times,
             ["12us", "999us", "1.00ms", "12.3ms", "123ms", "999ms", "1.0s", "18.0s", "120s", "120min", "240h"]
         );
+        let ages = [0, 400, 18_000, 119_999, 120_000, 7_199_999, 7_200_000].map(short_age);
+        assert_eq!(ages, ["0s", "400ms", "18s", "119s", "2min", "119min", "2h"]);
         assert_eq!(TopCell::moment(Some("2026-11-27T01:02:03.004Z"), Some(4)).text, "01:02:03.004");
     }
 

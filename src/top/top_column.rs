@@ -13,6 +13,8 @@ pub(super) struct TopColumn {
     pub(super) is_number: bool,
     /// The most letters that it takes.
     pub(super) most: usize,
+    /// Letters to which it is cut before another column has no place.
+    pub(super) least: usize,
     /// Where the screen is narrow, columns with the highest rank go first; 0 always stays. From [`HIDDEN`] on it is not
     /// shown unless somebody chooses it.
     pub(super) rank: u8,
@@ -22,20 +24,20 @@ pub(super) struct TopColumn {
 pub(super) const HIDDEN: u8 = 100;
 
 impl TopColumn {
-    /// A column of names.
+    /// A column of names, of which so many letters are shown at least and at most.
     pub(super) const fn word(
         name: &'static str,
         title: &'static str,
-        most: usize,
+        [least, most]: [usize; 2],
         rank: u8,
         meaning: &'static str,
     ) -> Self {
-        Self { name, title, meaning, is_number: false, most, rank }
+        Self { name, title, meaning, is_number: false, most, least, rank }
     }
 
     /// A column of numbers.
     pub(super) const fn number(name: &'static str, title: &'static str, rank: u8, meaning: &'static str) -> Self {
-        Self { name, title, meaning, is_number: true, most: 12, rank }
+        Self { name, title, meaning, is_number: true, most: 12, least: 12, rank }
     }
 
     /// Whether it is shown unless somebody chose otherwise.

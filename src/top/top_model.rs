@@ -9,7 +9,8 @@ use super::server_rows::{ServerSides, server_rows};
 use super::session_rows::{SessionSides, session_rows};
 use super::table_state::TableState;
 use super::top_view::TopView;
-use crate::api::{IncidentView, MoveView, ServerView};
+use crate::api::{IncidentView, MoveView, RefusalView, ServerView};
+use crate::filter::Filter;
 use crate::text::one_line;
 
 /// What `zoogate top` shows, without the terminal.
@@ -21,8 +22,9 @@ pub struct TopModel {
     tables: Vec<TableState>,
     servers: ServerSides,
     sessions: SessionSides,
-    /// Moves that wait for the refusals of the same round.
-    moves: Vec<MoveView>,
+    /// Moves and refusals of the round that is being taken.
+    moves: Option<Vec<MoveView>>,
+    refusals: Option<Vec<RefusalView>>,
     pub(super) filter: FilterLine,
     pub(super) page: Option<DetailPage>,
     pub(super) overlay: TopOverlay,
@@ -73,21 +75,24 @@ pub(super) struct AwaySince {
 impl TopModel {
     /// A screen that knows nothing yet: of the zoogate with this admin address, at this view, with this filter.
     pub fn new(admin: &str, view: TopView, filter: &str, now_ms: u64) -> Self {
+        let line = FilterLine::new(filter);
+        let message = line.as_ref().err().map(|error| one_line(&error.to_string()).into_owned());
         Self {
             admin: one_line(admin).into_owned(),
             view,
             tables: TopView::ALL.iter().map(|view| TableState::new(*view)).collect(),
             servers: ServerSides::default(),
             sessions: SessionSides::default(),
-            moves: Vec::new(),
-            filter: FilterLine::new(filter),
+            moves: None,
+            refusals: None,
+            filter: line.unwrap_or_default(),
             page: None,
             overlay: TopOverlay::Nothing,
             frozen_since_ms: None,
             head: HeadFigures::default(),
             away: None,
             refusal: None,
-            message: None,
+            message,
             newest_incident: None,
             now_ms,
             size: (80, 24),
@@ -96,9 +101,23 @@ impl TopModel {
 
     /// What is to be asked next.
     pub fn questions(&self) -> PollQuestions {
-        let mut questions = self.view.questions();
-        questions.extend(self.page.as_ref().map(DetailPage::question));
-        PollQuestions { questions, filter: self.filter.active().map(str::to_owned) }
+        let filter = self.part_of_view();
+        let with_filter = |question: ApiQuestion| {
+            let fields = question.fields();
+            if fields.is_empty() {
+                return Some((question, None));
+            }
+            // Rows that do not have a field fit no term about it: there is nothing to ask for.
+            let fits = filter.part_for(fields) == filter;
+            fits.then(|| (question, Some(filter.to_string()).filter(|text| !text.is_empty())))
+        };
+        let page = self.page.as_ref().map(DetailPage::question);
+        PollQuestions { questions: self.view.questions().into_iter().chain(page).filter_map(with_filter).collect() }
+    }
+
+    /// The part of the filter that holds in the view that is shown.
+    fn part_of_view(&self) -> Filter {
+        self.filter.part_for(&self.view.fields())
     }
 
     /// Says what time it is, in milliseconds since 1970.
@@ -138,6 +157,11 @@ impl TopModel {
                 }
             }
         }
+        if self.moves.is_some() || self.refusals.is_some() {
+            let (moves, refusals) = (self.moves.take().unwrap_or_default(), self.refusals.take().unwrap_or_default());
+            let at_ms = self.now_ms;
+            self.table_of(TopView::Moves).take(at_ms, move_rows(&moves, &refusals), false);
+        }
     }
 
     fn refused(&mut self, question: &ApiQuestion, why: &str) {
@@ -162,12 +186,13 @@ impl TopModel {
                 let rows = session_rows(&sessions, &self.sessions, at_ms);
                 self.table_of(TopView::Sessions).take(at_ms, rows, more);
             }
-            ApiAnswer::Moves(moves) => self.moves = moves,
-            ApiAnswer::Refusals(refusals) => {
-                let rows = move_rows(&std::mem::take(&mut self.moves), &refusals);
-                self.table_of(TopView::Moves).take(at_ms, rows, false);
+            ApiAnswer::Moves(moves) => self.moves = Some(moves),
+            ApiAnswer::Refusals(refusals) => self.refusals = Some(refusals),
+            ApiAnswer::Incidents(incidents) if question == ApiQuestion::Incidents => {
+                let rows = incident_rows(&incidents, at_ms);
+                self.table_of(TopView::Incidents).take(at_ms, rows, false);
             }
-            ApiAnswer::Incidents(incidents) => self.take_incidents(&question, &incidents),
+            ApiAnswer::Incidents(incidents) => self.note_incidents(&incidents),
             ApiAnswer::Page(text) => {
                 if let Some(page) = self.page.as_mut().filter(|page| page.question() == question) {
                     page.take(&text);
@@ -188,7 +213,7 @@ impl TopModel {
         self.table_of(TopView::Servers).take(at_ms, rows, false);
     }
 
-    fn take_incidents(&mut self, question: &ApiQuestion, incidents: &[IncidentView]) {
+    fn note_incidents(&mut self, incidents: &[IncidentView]) {
         self.head.open_incidents = incidents.iter().filter(|one| one.open).count();
         let newest = incidents.iter().max_by_key(|one| one.id);
         let known = self.newest_incident.unwrap_or(u64::MAX);
@@ -198,17 +223,13 @@ impl TopModel {
         }
         // An answer without any is known as well: the first one that comes then is new.
         self.newest_incident = Some(newest.map_or(0, |one| one.id));
-        if self.view.questions().contains(question) && self.view == TopView::Incidents {
-            let (rows, at_ms) = (incident_rows(incidents, self.now_ms), self.now_ms);
-            self.table_of(TopView::Incidents).take(at_ms, rows, false);
-        }
     }
 
     /// The command that prints what is shown.
     pub(super) fn command(&self) -> String {
         let words = self.page.as_ref().map_or_else(|| vec![self.view.command().to_owned()], DetailPage::command);
-        let filter = self.filter.active().filter(|_| self.page.is_none() && self.view.is_filtered());
-        one_line(&command_line(&words, &self.admin, filter)).into_owned()
+        let filter = Some(self.part_of_view().to_string()).filter(|text| self.page.is_none() && !text.is_empty());
+        one_line(&command_line(&words, &self.admin, filter.as_deref())).into_owned()
     }
 
     /// The table of the view that is shown.
@@ -241,7 +262,7 @@ impl TopModel {
     /// Another filter holds: what is no longer in the answers is not gone.
     pub(super) fn filter_changed(&mut self) {
         self.refusal = None;
-        let filtered = TopView::ALL.iter().zip(&mut self.tables).filter(|(view, _)| view.is_filtered());
+        let filtered = TopView::ALL.iter().zip(&mut self.tables).filter(|(view, _)| !view.fields().is_empty());
         filtered.for_each(|(_, table)| table.forget_gone());
     }
 }

@@ -3,6 +3,7 @@
 use super::api_question::ApiQuestion;
 use super::top_column::TopColumn;
 use super::{event_rows, server_rows, session_rows};
+use crate::filter::FilterField;
 
 /// A table of the screen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, strum::VariantArray, strum::IntoStaticStr, strum::EnumString)]
@@ -17,11 +18,6 @@ pub enum TopView {
     /// What happened, and why.
     Incidents,
 }
-
-/// Incidents that are asked for beside every view, so that a new one is told wherever one looks.
-const INCIDENTS_BESIDE: usize = 20;
-/// Incidents that are asked for in their own view.
-const INCIDENTS_INSIDE: usize = 200;
 
 impl TopView {
     /// All, in the order of their numbers.
@@ -64,12 +60,12 @@ impl TopView {
     /// What is to be asked for it. The servers and the newest incidents are asked for in every view: the head line and
     /// the last one tell of them.
     pub(super) fn questions(self) -> Vec<ApiQuestion> {
-        use ApiQuestion::{Ensemble, Incidents, Latency, Moves, Refusals, Servers, Sessions};
+        use ApiQuestion::{Ensemble, Incidents, Latency, Moves, NewestIncidents, Refusals, Servers, Sessions};
         match self {
-            Self::Servers => vec![Ensemble, Latency, Servers, Incidents(INCIDENTS_BESIDE)],
-            Self::Sessions => vec![Sessions, Servers, Incidents(INCIDENTS_BESIDE)],
-            Self::Moves => vec![Moves, Refusals, Servers, Incidents(INCIDENTS_BESIDE)],
-            Self::Incidents => vec![Servers, Incidents(INCIDENTS_INSIDE)],
+            Self::Servers => vec![Ensemble, Latency, Servers, NewestIncidents],
+            Self::Sessions => vec![Sessions, Servers, NewestIncidents],
+            Self::Moves => vec![Moves, Refusals, Servers, NewestIncidents],
+            Self::Incidents => vec![Incidents, Servers, NewestIncidents],
         }
     }
 
@@ -84,9 +80,9 @@ impl TopView {
         }
     }
 
-    /// Whether the filter line narrows it down.
-    pub(super) fn is_filtered(self) -> bool {
-        self.questions().iter().any(ApiQuestion::is_filtered)
+    /// What its rows can be chosen by.
+    pub(super) fn fields(self) -> Vec<FilterField> {
+        self.questions().iter().flat_map(ApiQuestion::fields).copied().collect()
     }
 
     /// The view so many places further.

@@ -12,15 +12,19 @@ use crate::cli::{ensemble, incident, session};
 use crate::observe::WallClock;
 use crate::top::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound};
 
+/// Incidents at most in their own view.
+const INCIDENTS: usize = 200;
+/// Incidents at most that are asked for beside every other view.
+const NEWEST_INCIDENTS: usize = 20;
+
 /// A query of a question.
 type QueryPairs = Vec<(&'static str, String)>;
 
 /// Asks one question after the other, until nobody answers.
 pub(super) fn ask(client: &AdminClient<'_>, asked: &PollQuestions) -> PollRound {
     let mut answers = Vec::new();
-    for question in &asked.questions {
-        let filter = asked.filter.iter().filter(|_| question.is_filtered());
-        let query = filter.map(|filter| ("filter", filter.clone())).collect();
+    for (question, filter) in &asked.questions {
+        let query = filter.iter().map(|filter| ("filter", filter.clone())).collect();
         let answer = answer(client, question, query);
         let is_away = matches!(answer, Err(PollFailure::Away(_)));
         answers.push((question.clone(), answer));
@@ -42,8 +46,9 @@ fn answer(client: &AdminClient<'_>, question: &ApiQuestion, mut query: QueryPair
         }
         ApiQuestion::Moves => ApiAnswer::Moves(list::<MoveList>(client, &query)?.0),
         ApiQuestion::Refusals => ApiAnswer::Refusals(list::<RefusalList>(client, &query)?.0),
-        ApiQuestion::Incidents(limit) => {
-            query.push(("limit", limit.to_string()));
+        ApiQuestion::Incidents | ApiQuestion::NewestIncidents => {
+            let most = if *question == ApiQuestion::Incidents { INCIDENTS } else { NEWEST_INCIDENTS };
+            query.push(("limit", most.to_string()));
             ApiAnswer::Incidents(list::<IncidentList>(client, &query)?.0)
         }
         ApiQuestion::SessionPage(id) => {

@@ -12,7 +12,9 @@ use zoogate::top::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound
 pub(super) const BEGINNING: u64 = 1_795_741_323_000;
 /// An identity that would clear the screen, turn the line and end it.
 pub(super) const HOSTILE: &str = "bro\u{1b}[2Jker\n\u{202e}-3";
-/// The same as it may be shown.
+/// The beginning of the same as it may be shown, as far as a narrow column has it.
+pub(super) const HARMLESS_BEGINNING: &str = "bro\\u{1b}[2J";
+/// All of it.
 pub(super) const HARMLESS: &str = "bro\\u{1b}[2Jker\\n\\u{202e}-3";
 
 fn named(number: u16) -> NamedServer {
@@ -188,7 +190,7 @@ pub(super) fn round(asked: &PollQuestions, seconds: u64) -> PollRound {
         ApiQuestion::Sessions => ApiAnswer::Sessions(sessions(ops), false),
         ApiQuestion::Moves => ApiAnswer::Moves(moves()),
         ApiQuestion::Refusals => ApiAnswer::Refusals(refusals()),
-        ApiQuestion::Incidents(_) => ApiAnswer::Incidents(incidents(2)),
+        ApiQuestion::Incidents | ApiQuestion::NewestIncidents => ApiAnswer::Incidents(incidents(2)),
         ApiQuestion::SessionPage(id) => {
             ApiAnswer::Page(format!("session {id}\nidentity {HOSTILE}\n{}\n", "a long line ".repeat(20)))
         }
@@ -198,14 +200,14 @@ pub(super) fn round(asked: &PollQuestions, seconds: u64) -> PollRound {
         )),
         ApiQuestion::EnsemblePage => ApiAnswer::Page("leader zk1.example.org:2181\n".to_owned()),
     };
-    let answers = asked.questions.iter().map(|question| (question.clone(), Ok(answer(question)))).collect();
+    let answers = asked.questions.iter().map(|(question, _)| (question.clone(), Ok(answer(question)))).collect();
     PollRound { at_ms: BEGINNING + seconds * 1_000, answers }
 }
 
 /// A round that nobody answered.
 pub(super) fn nobody(asked: &PollQuestions, seconds: u64) -> PollRound {
     let failure = PollFailure::Away(format!("no zoogate answers at 127.0.0.1:9180 ({HOSTILE})"));
-    PollRound { at_ms: BEGINNING + seconds * 1_000, answers: vec![(asked.questions[0].clone(), Err(failure))] }
+    PollRound { at_ms: BEGINNING + seconds * 1_000, answers: vec![(asked.questions[0].0.clone(), Err(failure))] }
 }
 
 /// What an admin address answers to a request line, as JSON.

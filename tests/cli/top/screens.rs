@@ -59,7 +59,7 @@ fn of_what_lies_over_a_view() {
     press(&mut model, &[TopKey::Escape, TopKey::Letter('c'), TopKey::Down, TopKey::Down, TopKey::Letter(' ')]);
     check("columns", &mut model);
     press(&mut model, &[TopKey::Escape, TopKey::Letter('/')]);
-    type_text(&mut model, "identity=it's latency>10ms");
+    type_text(&mut model, "identity=it's latency>10ms state!=ended");
     check("filter", &mut model);
     press(&mut model, &[TopKey::Enter, TopKey::Letter('p')]);
     check("command", &mut model);
@@ -117,7 +117,7 @@ fn what_is_gone_stays_for_a_minute_and_says_since_when() {
     model.take(sessions_without(&[0], 16));
     check("gone", &mut model);
     model.take(sessions_without(&[0], 63));
-    assert!(plain_text(&model, 160, 24).contains("gone 59.0s"));
+    assert!(plain_text(&model, 160, 24).contains("gone 59s"));
     model.take(sessions_without(&[0], 64));
     assert!(!plain_text(&model, 160, 24).contains("gone"));
 }
@@ -133,7 +133,7 @@ fn a_frozen_screen_stays_while_data_goes_on() {
     assert_eq!(body(&frozen), body(&before));
     assert!(frozen.contains("FROZEN at 01:02:05"), "{frozen}");
     press(&mut model, &[TopKey::Letter('z')]);
-    assert!(plain_text(&model, 160, 24).contains("gone 0us"), "{}", plain_text(&model, 160, 24));
+    assert!(plain_text(&model, 160, 24).contains("gone 0s"), "{}", plain_text(&model, 160, 24));
 }
 
 #[test]
@@ -169,28 +169,53 @@ fn the_cursor_follows_its_row() {
     assert!(plain_text(&model, 160, 24).lines().nth(4).unwrap_or_default().starts_with('>'));
 }
 
+/// The filter with which each question is asked.
+fn asked_with(model: &TopModel, question: &ApiQuestion) -> Option<Option<String>> {
+    model.questions().questions.into_iter().find_map(|(asked, filter)| (asked == *question).then_some(filter))
+}
+
 #[test]
-fn a_filter_is_remembered_over_views_and_asked_for() {
+fn a_filter_is_remembered_over_views_and_asked_for_where_it_fits() {
     let mut model = at_view(TopView::Sessions);
+    let holds = |text: &str| Some(Some(text.to_owned()));
     press(&mut model, &[TopKey::Letter('/')]);
     type_text(&mut model, "identity=q");
     press(&mut model, &[TopKey::Backspace, TopKey::Letter('b')]);
-    assert_eq!(model.questions().filter, None, "it is being typed");
+    type_text(&mut model, " state=pending op=create");
+    assert_eq!(asked_with(&model, &ApiQuestion::Sessions), Some(None), "it is being typed");
     assert_eq!(model.press(TopKey::Enter), Some(TopEffect::Ask));
-    assert_eq!(model.questions().filter.as_deref(), Some("identity=b"));
+    assert_eq!(asked_with(&model, &ApiQuestion::Sessions), holds("identity=b state=pending"));
+    assert!(plain_text(&model, 120, 24).contains("not in this view: op=create"));
     press(&mut model, &[TopKey::Tab]);
-    assert_eq!(model.questions().filter.as_deref(), Some("identity=b"));
+    assert_eq!(asked_with(&model, &ApiQuestion::Moves), holds("identity=b"));
+    assert_eq!(asked_with(&model, &ApiQuestion::Servers), Some(None));
     press(&mut model, &[TopKey::Letter('f')]);
-    assert_eq!(model.questions().filter, None);
-    assert!(plain_text(&model, 80, 24).contains("filter off: identity=b"));
+    assert_eq!(asked_with(&model, &ApiQuestion::Moves), Some(None));
+    assert!(plain_text(&model, 80, 24).contains("filter off: identity=b state"));
     press(
         &mut model,
         &[TopKey::Letter('f'), TopKey::Letter('/'), TopKey::ClearLine, TopKey::Letter('x'), TopKey::Escape],
     );
-    assert_eq!(model.questions().filter.as_deref(), Some("identity=b"), "what was typed did not count");
-    let refused = Err(PollFailure::Refused("the filter is wrong: at 1, \"identity\"".to_owned()));
+    assert_eq!(asked_with(&model, &ApiQuestion::Moves), holds("identity=b"), "what was typed did not count");
+    press(&mut model, &[TopKey::Letter('/'), TopKey::ClearLine]);
+    type_text(&mut model, "reason=closed");
+    press(&mut model, &[TopKey::Enter]);
+    assert_eq!(asked_with(&model, &ApiQuestion::Refusals), None, "refusals have no reason");
+    assert_eq!(asked_with(&model, &ApiQuestion::Moves), holds("reason=closed"));
+}
+
+#[test]
+fn what_is_no_filter_is_said_and_stays_to_be_changed() {
+    let mut model = at_view(TopView::Sessions);
+    press(&mut model, &[TopKey::Letter('/')]);
+    type_text(&mut model, "idendity=b");
+    assert_eq!(model.press(TopKey::Enter), None);
+    let shown = plain_text(&model, 120, 24);
+    assert!(shown.contains("filter: idendity=b_") && shown.contains("there is no field idendity"), "{shown}");
+    let refused = Err(PollFailure::Refused("there is no server zk9".to_owned()));
+    press(&mut model, &[TopKey::Escape]);
     model.take(PollRound { at_ms: BEGINNING + 9_000, answers: vec![(ApiQuestion::Moves, refused)] });
-    assert!(plain_text(&model, 80, 24).contains("the filter is wrong"));
+    assert!(plain_text(&model, 80, 24).contains("there is no server zk9"));
 }
 
 #[test]
@@ -214,7 +239,7 @@ fn a_new_incident_is_told_in_every_view() {
     let mut model = at_view(TopView::Sessions);
     let told = |count| PollRound {
         at_ms: BEGINNING + 9_000,
-        answers: vec![(ApiQuestion::Incidents(20), Ok(ApiAnswer::Incidents(incidents(count))))],
+        answers: vec![(ApiQuestion::NewestIncidents, Ok(ApiAnswer::Incidents(incidents(count))))],
     };
     assert!(!plain_text(&model, 80, 24).contains("began"));
     model.take(told(3));

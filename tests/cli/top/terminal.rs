@@ -10,7 +10,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::super::admin_stub;
-use super::answers::{HARMLESS, json_of};
+use super::answers::{HARMLESS, HARMLESS_BEGINNING, json_of};
 
 /// How long a screen is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -108,7 +108,7 @@ fn keys_do_what_the_help_says() {
     top.wait("zk3.example.org:2181");
     assert!(top.is_alternate());
     top.press("2");
-    top.wait(HARMLESS);
+    top.wait(HARMLESS_BEGINNING);
     top.press("?");
     top.wait("all marks away");
     top.press("\u{1b}");
