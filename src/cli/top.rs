@@ -28,7 +28,7 @@ use terminal_screen::TerminalScreen;
 /// How long a key is waited for before the time and the answers are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// The shortest and the longest time between two questions.
-const INTERVALS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(3_600)];
+const INTERVALS: [Duration; 2] = [Duration::from_millis(200), Duration::from_hours(1)];
 /// Letters of a line where nothing says how many there are.
 const LETTERS: u16 = 80;
 /// Lines of a screen where nothing says how many there are.
@@ -57,7 +57,7 @@ pub(super) fn top(options: &TopOptions, out: &mut dyn Write) -> anyhow::Result<C
     // The last screen stays where the shell goes on.
     let (width, height) = terminal::size().unwrap_or((LETTERS, LINES));
     let text = plain_text(&model, width, height.saturating_sub(1));
-    write!(out, "{}\n", text.trim_end())?;
+    writeln!(out, "{}", text.trim_end())?;
     Ok(CommandOutcome::Success)
 }
 

@@ -10,7 +10,7 @@ pub(super) struct DetailPage {
     inside: RowInside,
     /// Its text, safe to be shown; None before it has come.
     text: Option<String>,
-    frozen: Option<Option<String>>,
+    frozen: Option<String>,
     /// The first line that is shown.
     pub(super) first: usize,
 }
@@ -49,7 +49,7 @@ impl DetailPage {
     }
 
     pub(super) fn freeze(&mut self) {
-        self.frozen = Some(self.text.clone());
+        self.frozen.clone_from(&self.text);
     }
 
     pub(super) fn thaw(&mut self) {
@@ -58,8 +58,7 @@ impl DetailPage {
 
     /// Its lines, broken so that each fits into so many letters. What goes on stands a little to the right.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
-        let text = self.frozen.as_ref().unwrap_or(&self.text).as_deref();
-        let text = text.unwrap_or("asking");
+        let text = self.frozen.as_deref().or(self.text.as_deref()).unwrap_or("asking");
         let broken = |line: &str| {
             let begins = line.len() - line.trim_start().len();
             let indent = " ".repeat((begins + 4).min(width / 2));

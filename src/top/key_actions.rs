@@ -131,25 +131,26 @@ impl TopModel {
             }
             TopKey::Letter(digit) if digit.is_ascii_digit() => {
                 let place = (digit as usize).checked_sub('1' as usize)?;
-                return self.show(*TopView::ALL.get(place)?);
+                let view = *TopView::ALL.get(place)?;
+                return Some(self.show(view));
             }
-            TopKey::Tab => return self.show(self.view.further(1)),
-            TopKey::BackTab => return self.show(self.view.further(TopView::ALL.len() - 1)),
+            TopKey::Tab => return Some(self.show(self.view.further(1))),
+            TopKey::BackTab => return Some(self.show(self.view.further(TopView::ALL.len() - 1))),
             _ if self.page.is_some() => self.press_in_page(key),
             _ => return self.press_in_table(key),
         }
         None
     }
 
-    fn show(&mut self, view: TopView) -> Option<TopEffect> {
+    fn show(&mut self, view: TopView) -> TopEffect {
         self.page = None;
         self.view = view;
-        Some(TopEffect::Ask)
+        TopEffect::Ask
     }
 
     fn press_in_page(&mut self, key: TopKey) {
         let (width, height) = self.size;
-        let height = height.saturating_sub(super::screen::LINES_AROUND);
+        let height = height.saturating_sub(super::screen_look::LINES_AROUND);
         let Some(page) = &mut self.page else { return };
         let lines = match key {
             TopKey::Up | TopKey::Letter('k') => -1,
@@ -168,7 +169,7 @@ impl TopModel {
     }
 
     fn press_in_table(&mut self, key: TopKey) -> Option<TopEffect> {
-        let height = self.size.1.saturating_sub(super::screen::LINES_AROUND) as isize;
+        let height = self.size.1.saturating_sub(super::screen_look::LINES_AROUND) as isize;
         let (view, now_ms) = (self.view, self.now_ms);
         let table = self.table_mut();
         match key {

@@ -2,41 +2,16 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 
 use super::column_chooser::chooser_lines;
 use super::export_text::time_of_day;
 use super::help_page::help_lines;
+use super::screen_look::ScreenLook;
 use super::table_drawing::{TableDrawing, cut, letters};
 use super::top_cell::TopCell;
 use super::top_model::{TopModel, TopOverlay};
 use super::top_view::TopView;
-
-/// Lines around the rows: three above the titles, the titles, two below.
-pub(super) const LINES_AROUND: usize = 6;
-
-/// How the screen may look.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ScreenLook {
-    /// Whether it may have colours.
-    pub colours: bool,
-}
-
-impl ScreenLook {
-    pub(super) fn row(self, is_here: bool, is_grey: bool) -> Style {
-        let style = match (is_grey, self.colours) {
-            (true, true) => Style::new().fg(Color::DarkGray),
-            (true, false) => Style::new().add_modifier(Modifier::DIM),
-            (false, _) => Style::new(),
-        };
-        if is_here { style.add_modifier(Modifier::REVERSED) } else { style }
-    }
-
-    fn alarm(self) -> Style {
-        let style = Style::new().add_modifier(Modifier::BOLD);
-        if self.colours { style.fg(Color::Red) } else { style }
-    }
-}
 
 /// Draws everything. The buffer begins at its upper left corner.
 pub fn draw(model: &TopModel, buffer: &mut Buffer, look: ScreenLook) {
@@ -113,17 +88,14 @@ fn tabs(model: &TopModel) -> String {
         let name = format!("{} {}", place + 1, view.label());
         if *view == model.view { format!("[{name}]") } else { format!(" {name} ") }
     });
-    let mut line = tabs.collect::<Vec<_>>().join(" ");
-    if let Some(since_ms) = model.frozen_since_ms {
-        line.push_str(&format!("   FROZEN at {}", time_of_day(since_ms)));
-    }
-    line
+    tabs.collect()
 }
 
 fn filter_text(model: &TopModel) -> String {
     if let Some(typed) = model.filter.typed() {
         return format!("filter: {}_", TopCell::text(typed).as_str());
     }
+    let frozen = model.frozen_since_ms.map(|since_ms| format!("FROZEN at {}   ", time_of_day(since_ms)));
     let text = TopCell::text(model.filter.text());
     let strange = model.filter.strange_to(model.view);
     let filter = match text.as_str() {
@@ -137,7 +109,7 @@ fn filter_text(model: &TopModel) -> String {
         (true, marked) => format!("   only the {marked} marked"),
         (false, marked) => format!("   {marked} marked"),
     };
-    filter + &marks
+    frozen.unwrap_or_default() + &filter + &marks
 }
 
 /// What there is to say, and whether it is bad.

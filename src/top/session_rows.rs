@@ -13,7 +13,7 @@ pub(super) const OPERATIONS: usize = 4;
 
 pub(super) const COLUMNS: [TopColumn; 19] = [
     TopColumn::word("session", "SESSION", [18, 18], 0, "its id"),
-    TopColumn::word("identity", "IDENTITY", [14, 28], 0, "who holds it, by what it did, otherwise its address"),
+    TopColumn::word("identity", "IDENTITY", [12, 28], 0, "who holds it, by what it did, otherwise its address"),
     TopColumn::word("server", "SERVER", [16, 32], 4, "the server that carries it, or carried it last"),
     TopColumn::word("state", "STATE", [8, 14], 1, "attached, pending, or how it ended and how long ago"),
     TopColumn::number("operations_per_second", "OPS/S", 0, "operations that were answered, a second"),

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
-use super::screen::ScreenLook;
+use super::screen_look::ScreenLook;
 use super::table_state::TableState;
 use super::top_cell::TopCell;
 use super::top_column::TopColumn;
@@ -122,8 +122,8 @@ fn fit(placed: &mut Vec<PlacedColumn>, columns: &[TopColumn], sorted: Option<usi
     };
     let rank = |one: &PlacedColumn| if Some(one.column) == sorted { 0 } else { columns[one.column].rank };
     while takes(placed, &least) > width {
-        let last = placed.iter().enumerate().max_by_key(|(place, one)| (rank(one), *place));
-        match last {
+        let highest = placed.iter().enumerate().max_by_key(|(place, one)| (rank(one), *place));
+        match highest {
             Some((place, one)) if rank(one) > 0 && placed.len() > 1 => drop(placed.remove(place)),
             _ => break,
         }
@@ -190,7 +190,7 @@ mod tests {
         };
         assert_eq!(widths(44), [18, 24]);
         assert_eq!(widths(40), [18, 20], "names are cut");
-        assert_eq!(widths(34), [18, 14]);
+        assert_eq!(widths(32), [18, 12]);
         assert_eq!(widths(28), [13, 13], "at last further than agreed");
     }
 }

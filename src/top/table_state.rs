@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::top_cell::{TopCell, short_age};
+use super::top_column::TopColumn;
 use super::top_row::TopRow;
 use super::top_view::TopView;
 
@@ -41,7 +42,7 @@ impl TableState {
             rows: Vec::new(),
             frozen: None,
             order: view.first_order(),
-            chosen: view.columns().iter().map(|column| column.is_shown_at_first()).collect(),
+            chosen: view.columns().iter().map(TopColumn::is_shown_at_first).collect(),
             marks: HashSet::new(),
             only_marked: false,
             selected: None,

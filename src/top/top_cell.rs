@@ -43,7 +43,7 @@ impl TopCell {
 
     /// A whole number.
     pub fn count(count: u64) -> Self {
-        Self::number(count as f64, count.to_string())
+        Self::number(count as f64, &count.to_string())
     }
 
     /// A whole number that may be missing.
@@ -53,12 +53,12 @@ impl TopCell {
 
     /// How often in a second; short for large ones (`12.3k`).
     pub fn rate(a_second: Option<f64>) -> Self {
-        a_second.map_or_else(Self::nothing, |rate| Self::number(rate, short_number(rate)))
+        a_second.map_or_else(Self::nothing, |rate| Self::number(rate, &short_number(rate)))
     }
 
     /// A time in microseconds, with its unit.
     pub fn micros(micros: Option<f64>) -> Self {
-        micros.map_or_else(Self::nothing, |micros| Self::number(micros, short_time(micros)))
+        micros.map_or_else(Self::nothing, |micros| Self::number(micros, &short_time(micros)))
     }
 
     /// A time in milliseconds, with its unit.
@@ -69,7 +69,7 @@ impl TopCell {
     /// A moment, by its text and in milliseconds since 1970.
     pub fn moment(text: Option<&str>, unix_millis: Option<u64>) -> Self {
         match (text, unix_millis) {
-            (Some(text), Some(millis)) => Self::number(millis as f64, clock(text).to_owned()),
+            (Some(text), Some(millis)) => Self::number(millis as f64, clock(text)),
             (text, _) => Self::maybe(text),
         }
     }
@@ -80,8 +80,8 @@ impl TopCell {
         Self { text: one_line(text).into_owned(), ..self }
     }
 
-    fn number(number: f64, text: String) -> Self {
-        Self { text: one_line(&text).into_owned(), order: CellOrder::Number(number) }
+    fn number(number: f64, text: &str) -> Self {
+        Self { text: one_line(text).into_owned(), order: CellOrder::Number(number) }
     }
 
     /// What is shown.

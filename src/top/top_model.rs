@@ -137,7 +137,7 @@ impl TopModel {
 
     /// Lines that the whole table takes, those around it included.
     pub fn whole_height(&self) -> usize {
-        self.table().visible().len() + super::screen::LINES_AROUND
+        self.table().visible().len() + super::screen_look::LINES_AROUND
     }
 
     /// Takes what came of a round.
@@ -148,7 +148,7 @@ impl TopModel {
             match answer {
                 Ok(answer) => {
                     self.away = None;
-                    self.answered(question, answer);
+                    self.answered(&question, answer);
                 }
                 Err(PollFailure::Refused(why)) => self.refused(&question, &why),
                 Err(PollFailure::Away(why)) => {
@@ -172,7 +172,7 @@ impl TopModel {
         }
     }
 
-    fn answered(&mut self, question: ApiQuestion, answer: ApiAnswer) {
+    fn answered(&mut self, question: &ApiQuestion, answer: ApiAnswer) {
         let at_ms = self.now_ms;
         match answer {
             ApiAnswer::Ensemble(ensemble) => {
@@ -188,13 +188,13 @@ impl TopModel {
             }
             ApiAnswer::Moves(moves) => self.moves = Some(moves),
             ApiAnswer::Refusals(refusals) => self.refusals = Some(refusals),
-            ApiAnswer::Incidents(incidents) if question == ApiQuestion::Incidents => {
+            ApiAnswer::Incidents(incidents) if *question == ApiQuestion::Incidents => {
                 let rows = incident_rows(&incidents, at_ms);
                 self.table_of(TopView::Incidents).take(at_ms, rows, false);
             }
             ApiAnswer::Incidents(incidents) => self.note_incidents(&incidents),
             ApiAnswer::Page(text) => {
-                if let Some(page) = self.page.as_mut().filter(|page| page.question() == question) {
+                if let Some(page) = self.page.as_mut().filter(|page| page.question() == *question) {
                     page.take(&text);
                 }
             }

@@ -1,7 +1,8 @@
 //! The program on a pseudo-terminal, as a terminal shows it.
 
-use std::io::{Read as _, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::num::NonZeroU16;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -105,7 +106,7 @@ fn keys_do_what_the_help_says() {
     let stub = admin_stub::open_at("127.0.0.1:0", "200 OK", json_of);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut top = TopTerminal::start(&stub.address, folder.path(), &[]);
-    top.wait("zk3.example.org:2181");
+    top.wait("zk3.example.org");
     assert!(top.is_alternate());
     top.press("2");
     top.wait(HARMLESS_BEGINNING);
@@ -129,7 +130,9 @@ fn keys_do_what_the_help_says() {
     top.wait("protocol version");
     top.press("\u{1b}");
     top.wait("by OPS/S");
-    top.press("4\r");
+    top.press("4");
+    top.wait("path_to_server");
+    top.press("\r");
     top.wait(&format!("[1] probe: no answer of {HARMLESS}"));
     top.press("\u{1b}");
     top.wait("WHAT HAPPENED");
@@ -150,7 +153,7 @@ fn a_terminal_may_change_its_size_and_have_no_colours() {
     let stub = admin_stub::open_at("127.0.0.1:0", "200 OK", json_of);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut top = TopTerminal::start(&stub.address, folder.path(), &[("NO_COLOR", "1")]);
-    top.wait("zk3.example.org:2181");
+    top.wait("zk3.example.org");
     top.screen.lock().expect("no panic").screen_mut().set_size(lines(12), lines(60));
     top.master.resize(PtySize { rows: 12, cols: 60, pixel_width: 0, pixel_height: 0 }).expect("a smaller terminal");
     top.wait_for("a last line at the new end", |text| text.lines().nth(11).is_some_and(|line| line.contains("q quit")));
@@ -171,7 +174,7 @@ fn signals_give_the_terminal_back() {
         let stub = admin_stub::open_at("127.0.0.1:0", "200 OK", json_of);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let top = TopTerminal::start(&stub.address, folder.path(), &[]);
-        top.wait("zk3.example.org:2181");
+        top.wait("zk3.example.org");
         let process = top.child.process_id().and_then(|id| Pid::from_raw(id as i32)).expect("a process");
         kill_process(process, signal).expect("a signal");
         let (status, left) = top.end();
@@ -201,8 +204,66 @@ fn a_zoogate_that_comes_back_is_shown_again() {
         thread::sleep(Duration::from_millis(20));
     }
     let _stub = admin_stub::open_at(&address, "200 OK", json_of);
-    top.wait("zk3.example.org:2181");
+    top.wait("zk3.example.org");
     top.wait_for("no alarm", |text| !text.contains("NO ANSWER"));
+    top.press("q");
+    assert!(top.end().0.success());
+}
+
+/// A running zoogate with clients, until it is dropped.
+struct BusyZoogate {
+    process: std::process::Child,
+    admin: String,
+}
+
+impl BusyZoogate {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_zoogate"))
+            .args(["demo", "--keep"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let lines = BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        let admin = lines.filter_map(|line| Some(line.split_once("--admin ")?.1.split(',').next()?.to_owned())).next();
+        Self { process, admin: admin.expect("the admin address is printed") }
+    }
+}
+
+impl Drop for BusyZoogate {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[test]
+fn a_zoogate_with_traffic_is_shown_as_it_is() {
+    let zoogate = BusyZoogate::start();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut top = TopTerminal::start(&zoogate.admin, folder.path(), &[]);
+    top.wait("3/3 serve");
+    top.press("2");
+    let is_busy = |line: &str| {
+        let numbers = line.split_whitespace().filter_map(|word| word.parse::<f64>().ok());
+        line.contains("broker-1 ") && numbers.fold(0.0, f64::max) > 5.0
+    };
+    top.wait_for("operations of a broker", |text| text.lines().any(is_busy));
+    // The filter goes to the zoogate as it was typed.
+    top.press("/identity=broker-4\r");
+    top.wait_for("one row", |text| text.contains("broker-4") && !text.contains("broker-1 ") && text.contains("1 row "));
+    top.press("3");
+    top.wait_for("its move and its refusal", |text| text.contains(" moved ") && text.contains(" refused "));
+    top.press("\r");
+    top.wait("session 0x");
+    top.wait("born on");
+    top.press("\u{1b}[F");
+    top.wait("write");
+    // A field that sessions do not have is named, and the rest holds.
+    top.press("2/ op=create\r");
+    top.wait("not in this view: op=create");
+    top.wait("1 row ");
+    top.press("/\u{15}server=zk9\r");
+    top.wait("there is no server zk9");
     top.press("q");
     assert!(top.end().0.success());
 }
