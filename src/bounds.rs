@@ -5,7 +5,7 @@
 
 mod quantity;
 
-use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, streamed_list};
+use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle, event_stream, streamed_list, tap};
 use crate::control::connection_control;
 use crate::diagnose::risk::risk_book;
 use crate::diagnose::{
@@ -17,7 +17,9 @@ use crate::history::{
     week_files,
 };
 use crate::observe::logs::{finding_log, log_throttle, logging};
+use crate::observe::slow::slow_log;
 use crate::observe::storage::latency_trend;
+use crate::observe::tap::tap_hub;
 use crate::observe::wall_clock;
 use crate::otlp::{collector_client, otlp_exporter};
 use crate::proxy::accept::client_listener;
@@ -285,7 +287,24 @@ bounds! {
         "{most} at a time, {apart} apart; further requests get `503`. A connection that reaches no frame boundary within \
          {boundary} is closed where it is; if its worker does not do that within {end} more, the request gets `503`",
         "log";
-    "filters of lists" [text: bytes filter_term::FILTER_BYTES]
+    "streams of the admin address" [streams: count event_stream::STREAMS_AT_ONCE, still: time connections::STILL]
+        "{streams}, which do not count as answers; further ones get `503`. What a stream sends is made at the pace of all \
+         answers. One that is not read for {still} is closed",
+        "`zoogate_dropped_total{queue=\"streams\"}`";
+    "those who look at events" [
+        readers: count tap_hub::TAP_READERS, each: bytes tap_hub::TAP_BYTES, piece: bytes tap::TAP_PIECE, every: time tap::TAP_EVERY,
+    ]
+        "{readers}, of whom each has {each} of events that wait for it, of which {piece} are sent every {every}; what finds no \
+         room is dropped, and the stream says how much",
+        "`zoogate_dropped_total{queue=\"tap\"}`";
+    "slow operations that are kept" [
+        kept: count slow_log::SLOW_KEPT, slowest: count slow_log::SLOWEST_KEPT, from: time slow_log::SLOWEST_FROM,
+        once: count slow_log::SLOW_AT_ONCE, within: time slow_log::SLOW_WITHIN,
+    ]
+        "the newest {kept} beyond `slow_log.read` and `slow_log.write`, of {once} in {within}; and the slowest of each operation \
+         and server from {from} on, {slowest} at most",
+        "`/api/slow`, log, `zoogate_dropped_total{queue=\"slow_log\"}`";
+    "filters of lists and streams" [text: bytes filter_term::FILTER_BYTES]
         "{text} of text",
         "";
     "rows of a list that are made before they are read" [rows: count streamed_list::ROWS_A_PIECE, piece: bytes streamed_list::PIECE_BYTES]

@@ -1,11 +1,12 @@
 //! Accepting connections to the admin address: a bounded number, each for a bounded time.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -108,7 +109,14 @@ async fn attend(
         client.asked(Instant::now());
         let answer = hyper::service::Service::call(&routes, request);
         let client = Arc::clone(client);
-        async move { answer.await.map(|answer| answer.map(|body| AnswerBody::new(body, client))) }
+        async move {
+            let answer = answer.await?;
+            let kind = answer.headers().get(header::CONTENT_TYPE);
+            if kind.is_some_and(|kind| kind == "text/event-stream") {
+                client.streams();
+            }
+            Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, client)))
+        }
     });
     let mut http = http1::Builder::new();
     http.header_read_timeout(None).max_buf_size(16 * 1024);
@@ -124,7 +132,7 @@ async fn attend(
                 if client.is_overdue(Instant::now()) {
                     return;
                 }
-                if born.elapsed() >= LIFETIME {
+                if born.elapsed() >= LIFETIME && !client.is_stream() {
                     break None;
                 }
             }

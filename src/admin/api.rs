@@ -110,6 +110,13 @@ pub(super) async fn risks(
     api.list(query, views::RISK_FILTERS, views::risks).await
 }
 
+pub(super) async fn slow(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<ListParameters>,
+) -> Result<Response, ApiError> {
+    api.list(query, views::SLOW_FILTERS, views::slow).await
+}
+
 pub(super) async fn incident(
     State(api): State<ApiState>,
     PathParams(IncidentPath { incident: id }): PathParams<IncidentPath>,

@@ -15,6 +15,7 @@ use super::answer_body::{PieceBody, WholeBody};
 use super::connections::AdminConnections;
 use super::cpu_throttle::CpuThrottle;
 use super::error::ApiError;
+use super::event_stream::{EventSource, STREAMS_AT_ONCE, StreamPlaces, stream};
 use super::openapi::RouteList;
 use super::query::ListFilter;
 use super::streamed_list::StreamedList;
@@ -46,6 +47,7 @@ pub(super) struct ApiState {
     history: Option<HistoryReader>,
     /// One question at a time reads the disk.
     history_turn: Arc<Semaphore>,
+    streams: StreamPlaces,
 }
 
 impl ApiState {
@@ -59,7 +61,20 @@ impl ApiState {
         let (answer_permits, queue) =
             (Arc::new(Semaphore::new(ANSWERS_AT_ONCE)), Arc::new(Semaphore::new(REQUESTS_WAITING)));
         let (throttle, history_turn) = (Arc::new(CpuThrottle::new()), Arc::new(Semaphore::new(1)));
-        Self { telemetry, control, names, listed, clients, throttle, answer_permits, queue, history, history_turn }
+        let streams = StreamPlaces::new();
+        Self {
+            telemetry,
+            control,
+            names,
+            listed,
+            clients,
+            throttle,
+            answer_permits,
+            queue,
+            history,
+            history_turn,
+            streams,
+        }
     }
 
     /// Makes a whole answer at its turn.
@@ -104,6 +119,20 @@ impl ApiState {
             drop(answer_permit);
         });
         Ok(([(header::CONTENT_TYPE, "application/json")], Body::new(PieceBody { pieces })).into_response())
+    }
+
+    /// Answers with a stream of what a source says, which is begun once there is a place for it.
+    pub(super) fn stream<S: EventSource>(
+        &self,
+        begin: impl FnOnce(&Arc<ProxyTelemetry>) -> Result<S, ApiError>,
+    ) -> Result<Response, ApiError> {
+        let place = self.streams.take().ok_or_else(|| {
+            self.telemetry.note_refused_stream();
+            let reason = format!("{STREAMS_AT_ONCE} streams are open already; close one, or try again later");
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams at once", reason)
+        })?;
+        let source = begin(&self.telemetry)?;
+        Ok(stream(source, Arc::clone(&self.telemetry), Arc::clone(&self.throttle), place))
     }
 
     /// Reads the history: first what stands before its entries, then those, with what the first reading found. On a thread of its own, for a disk may take

@@ -41,6 +41,8 @@ struct AdminConnectionState {
     moved_at: Instant,
     /// Whether it does not take what is written to it.
     blocked: bool,
+    /// Whether its answer is a stream, which has no end of its own.
+    streams: bool,
 }
 
 /// One connection.
@@ -53,8 +55,13 @@ pub(super) struct AdminConnection {
 
 impl AdminConnection {
     fn new(now: Instant) -> Self {
-        let standing =
-            AdminConnectionState { phase: AdminConnectionPhase::Idle, since: now, moved_at: now, blocked: false };
+        let standing = AdminConnectionState {
+            phase: AdminConnectionPhase::Idle,
+            since: now,
+            moved_at: now,
+            blocked: false,
+            streams: false,
+        };
         Self { standing: Mutex::new(standing), leave: CancellationToken::new() }
     }
 
@@ -93,7 +100,17 @@ impl AdminConnection {
 
     fn enter(&self, phase: AdminConnectionPhase, now: Instant) {
         let mut standing = self.lock();
-        (standing.phase, standing.since) = (phase, now);
+        (standing.phase, standing.since, standing.streams) = (phase, now, false);
+    }
+
+    /// Its answer is a stream.
+    pub(super) fn streams(&self) {
+        self.lock().streams = true;
+    }
+
+    /// Whether its answer is a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        self.lock().streams
     }
 
     /// Whether it waits for an answer, or reads one.

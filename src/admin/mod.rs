@@ -18,6 +18,7 @@ pub(crate) mod connections;
 pub(crate) mod cpu_throttle;
 mod disconnect;
 mod error;
+pub(crate) mod event_stream;
 mod guard;
 mod history;
 mod openapi;
@@ -26,6 +27,7 @@ mod query;
 mod routes;
 mod session_holder;
 pub(crate) mod streamed_list;
+pub(crate) mod tap;
 mod views;
 
 pub use admin_thread::{AdminListener, AdminThread};

@@ -31,11 +31,12 @@ use super::guard::{data_guard, guard};
 use super::history::history;
 use super::openapi::{self, RouteList, answers, answers_text, lists};
 use super::page;
+use super::tap::tap;
 use super::views;
 use crate::api::{
     ApiList, ConnectionList, DisconnectAnswer, DisconnectRequest, EnsembleView, HistoryAnswer, IncidentList,
     IncidentView, LIVE, LatencyList, LivenessAnswer, LogLevelRequest, METRICS, MoveList, OPENAPI, READY,
-    ReadinessAnswer, RefusalList, RiskList, ServerList, SessionDetail, SessionList,
+    ReadinessAnswer, RefusalList, RiskList, ServerList, SessionDetail, SessionList, SlowList, TAP,
 };
 
 /// Longest body of a request, in bytes; a level of the log is all that is ever sent.
@@ -67,6 +68,11 @@ fn data_routes() -> ApiRouter<ApiState> {
         .api_route(LatencyList::PATH, get_with(api::latency, lists::<LatencyList>(views::LATENCY_FILTERS)))
         .api_route(RiskList::PATH, get_with(api::risks, lists::<RiskList>(views::RISK_FILTERS)))
         .api_route(&IncidentView::path("{incident}"), get_with(api::incident, answers::<IncidentView>))
+        .api_route(SlowList::PATH, get_with(api::slow, lists::<SlowList>(views::SLOW_FILTERS)))
+        .api_route(
+            TAP,
+            get_with(tap, |op| answers_text(op, "text/event-stream", "Events as they happen, one object each.")),
+        )
         .api_route(HistoryAnswer::PATH, get_with(history, answers::<HistoryAnswer>))
         .api_route(&DisconnectRequest::path("{connection}"), post_with(disconnect, answers::<DisconnectAnswer>))
         .api_route(

@@ -1,10 +1,15 @@
 //! Lists: where they are, what they hold, and what they are asked for.
 
+use std::num::NonZeroU64;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionView, IncidentView, LatencySlotView, MoveView, RefusalView, RiskView, ServerView, SessionView};
+use super::{
+    ConnectionView, IncidentView, LatencySlotView, MoveView, RefusalView, RiskView, ServerView, SessionView,
+    SlowOperationView,
+};
 
 /// A list of the API.
 pub trait ApiList: DeserializeOwned {
@@ -51,6 +56,7 @@ lists! {
     IncidentList: "/api/incidents" incidents IncidentView, "Incidents, newest first.";
     RiskList: "/api/risks" risks RiskView, "What may soon be lost and what nearly was, newest first.";
     LatencyList: "/api/latency" latency LatencySlotView, "Latency by server and class in slots of ten seconds, oldest first.";
+    SlowList: "/api/slow" slow SlowOperationView, "Operations that took long: those beyond a threshold, newest first, then the slowest of each kind.";
     ConnectionList: "/api/connections" connections ConnectionView, "Connections, newest first.";
 }
 
@@ -113,4 +119,16 @@ parameters! {
     since: String,
     /// Until when, likewise.
     until: String,
+}
+
+parameters! {
+    TapParameters "What a stream of events is asked for. What is not given narrows nothing down."
+    /// Which, in the language of filters.
+    filter: String,
+    /// One in so many of them.
+    sample: NonZeroU64,
+    /// How many at most; the stream ends behind them.
+    count: u64,
+    /// After how many milliseconds it ends.
+    for_ms: u64,
 }

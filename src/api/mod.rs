@@ -20,6 +20,7 @@ mod server;
 mod session;
 mod session_detail;
 mod state;
+mod tap;
 
 use std::borrow::Cow;
 
@@ -35,7 +36,7 @@ pub use incident::{
 pub use latency::LatencySlotView;
 pub use list::{
     ApiList, ConnectionList, HistoryParameters, IncidentList, LatencyList, ListParameters, MoveList, RefusalList,
-    RiskList, ServerList, SessionList,
+    RiskList, ServerList, SessionList, SlowList, TapParameters,
 };
 pub use moment::{
     ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, FirstTime, LastTime, SeenTime, SentTime,
@@ -52,6 +53,7 @@ pub use session_detail::{
 pub use state::{
     ErrorAnswer, LIVE, LivenessAnswer, LogLevelAnswer, LogLevelRequest, METRICS, OPENAPI, READY, ReadinessAnswer,
 };
+pub use tap::{DroppedEvents, SlowOperationView, TAP, TapEventView};
 
 /// A word out of a table of the server's; a newer server may have more of them.
 pub type ApiWord = Cow<'static, str>;

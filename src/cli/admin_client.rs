@@ -1,5 +1,6 @@
 //! Asks a running zoogate at its admin address.
 
+use std::io::BufReader;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -7,8 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::StatusCode;
-use ureq::{Agent, Body, http};
+use ureq::{Agent, Body, BodyReader, http};
 
+use super::event_lines::EventLines;
 use crate::api::ErrorAnswer;
 use crate::text::{self, one_line};
 
@@ -45,6 +47,26 @@ impl<'a> AdminClient<'a> {
         self.read(path, self.agent.get(self.url(path)).query_pairs(query).call())
     }
 
+    /// Opens a stream of events, which may stay silent and go on for as long as it likes.
+    ///
+    /// # Errors
+    /// Nobody answers, or what zoogate says about the question.
+    pub(super) fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> anyhow::Result<EventLines<BufReader<BodyReader<'static>>>> {
+        let config = Agent::config_builder().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE));
+        let agent: Agent = config.http_status_as_error(false).proxy(None).build().into();
+        let query = query.iter().map(|(name, value)| (*name, value.as_str()));
+        let response = agent.get(self.url(path)).query_pairs(query).call();
+        if response.as_ref().is_ok_and(|response| response.status() == StatusCode::OK && is_zoogate(response)) {
+            let response = response.map_err(|error| anyhow!(error))?;
+            return Ok(EventLines::new(BufReader::new(response.into_body().into_reader()), self.address));
+        }
+        Err(anyhow!(self.read(path, response)?.refusal()))
+    }
+
     /// Changes something.
     pub(super) fn put(&self, path: &str, body: &impl Serialize) -> anyhow::Result<AdminAnswer> {
         let request = self.agent.put(self.url(path)).header("content-type", "application/json");
@@ -69,9 +91,8 @@ impl<'a> AdminClient<'a> {
             )
         })?;
         let status = response.status();
-        let server = response.headers().get("server").and_then(|server| server.to_str().ok()).unwrap_or_default();
         // Port 9180 may belong to some other exporter, whose JSON or HTML would be shown as an empty list.
-        if !server.starts_with(concat!(env!("CARGO_PKG_NAME"), "/")) {
+        if !is_zoogate(&response) {
             bail!("what answers at {address} is no zoogate: {status} without its name for {path}");
         }
         let text = response
@@ -82,6 +103,11 @@ impl<'a> AdminClient<'a> {
             .with_context(|| format!("{address} did not finish its answer to {path}"))?;
         Ok(AdminAnswer { status, text, address: address.to_owned(), path: path.to_owned() })
     }
+}
+
+fn is_zoogate(response: &http::Response<Body>) -> bool {
+    let server = response.headers().get("server").and_then(|server| server.to_str().ok());
+    server.is_some_and(|server| server.starts_with(concat!(env!("CARGO_PKG_NAME"), "/")))
 }
 
 impl AdminAnswer {

@@ -12,6 +12,7 @@ use super::history_options::{HISTORY_EXAMPLES, HistoryAction, HistoryOptions};
 use super::list_options::ListOptions;
 use super::query_options::{QueryOptions, RunningZoogate};
 use super::report_options::{REPORT_EXAMPLES, ReportOptions};
+use super::tap_options::{TAP_EXAMPLES, TapOptions};
 use super::top_options::{TOP_EXAMPLES, TopOptions};
 use crate::config::{self, ConfigKeys, LogLevel};
 use crate::ids::SessionId;
@@ -151,6 +152,20 @@ pub enum Command {
     /// STATE is `open`, `passed` when nothing was lost, or `lost`. `zoogate explain` says what each risk means.
     #[command(after_help = ASKING)]
     Risks(ListOptions),
+
+    /// Show operations and what else sessions meet, as it happens: one line for each.
+    ///
+    /// An operation is shown at its reply, with its outcome, latency and sizes; its node data never. Operations cost more
+    /// while somebody looks. What this command does not read in time is left out, and it says how much.
+    #[command(after_help = TAP_EXAMPLES)]
+    Tap(TapOptions),
+
+    /// List operations that took long: those beyond slow_log.read and slow_log.write, newest first, then the slowest.
+    ///
+    /// KEPT is `threshold`, or `slowest` for the slowest of each operation at each server, which are kept in any case from
+    /// 1 ms on. IN FLIGHT are requests of its connection that waited for a reply.
+    #[command(after_help = ASKING)]
+    Slow(ListOptions),
 
     /// Ask what happened earlier: was it seen before, how often, since when, and what was different?
     ///

@@ -7,7 +7,9 @@ use super::admin_client::AdminClient;
 use super::cell::CellValue as _;
 use super::list_options::ListOptions;
 use super::table::{Column, TextTable};
-use crate::api::{ApiList, ConnectionList, IncidentList, MoveList, RefusalList, RiskList, ServerList, SessionList};
+use crate::api::{
+    ApiList, ConnectionList, IncidentList, MoveList, RefusalList, RiskList, ServerList, SessionList, SlowList,
+};
 
 /// How one list of the API is shown: a row for each element, and below it what it has to say in whole lines.
 pub(super) struct ListTable<L: ApiList> {
@@ -104,6 +106,25 @@ pub(super) const INCIDENTS: ListTable<IncidentList> = ListTable {
         ("UNANSWERED", |one| one.impact.unanswered.cell()),
     ],
     lines: |one| std::slice::from_ref(&one.summary),
+};
+
+pub(super) const SLOW: ListTable<SlowList> = ListTable {
+    columns: &[
+        ("AT", |one| one.operation.at.cell()),
+        ("KEPT", |one| one.because.cell()),
+        ("LATENCY US", |one| one.operation.latency_us.cell()),
+        ("OP", |one| one.operation.op.cell()),
+        ("PATH", |one| one.operation.path.cell()),
+        ("ERROR", |one| one.operation.error.cell()),
+        ("SERVER", |one| one.operation.server.cell()),
+        ("SESSION", |one| one.operation.session.cell()),
+        ("IDENTITY", |one| one.operation.identity.cell()),
+        ("CLIENT", |one| one.operation.client.cell()),
+        ("REQUEST", |one| one.operation.request_bytes.cell()),
+        ("REPLY", |one| one.operation.reply_bytes.cell()),
+        ("IN FLIGHT", |one| one.in_flight.cell()),
+    ],
+    lines: |_| &[],
 };
 
 pub(super) const RISKS: ListTable<RiskList> = ListTable {

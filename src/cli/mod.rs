@@ -6,6 +6,7 @@
 
 mod admin_client;
 mod arguments;
+mod capture;
 mod cell;
 mod check;
 mod demo;
@@ -15,6 +16,7 @@ mod doctor;
 mod doctor_options;
 mod doctor_page;
 mod ensemble;
+mod event_lines;
 mod explain;
 mod history;
 mod history_export;
@@ -34,6 +36,9 @@ mod session;
 mod source;
 mod state;
 mod table;
+mod tap;
+mod tap_line;
+mod tap_options;
 mod top;
 mod top_options;
 
@@ -93,6 +98,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Ensemble(asking) => ensemble::ensemble(asking, out),
         Command::Connections(list) => lists::CONNECTIONS.print(list, out),
         Command::Incidents(list) => lists::INCIDENTS.print(list, out),
+        Command::Slow(list) => lists::SLOW.print(list, out),
+        Command::Tap(options) => tap::tap(options, out),
         Command::Risks(list) => lists::RISKS.print(list, out),
         Command::Incident { id, asking } => incident::incident(asking, *id, out),
         Command::History { asked, action } => history::history(asked, action.as_ref(), out),

@@ -87,6 +87,10 @@ pub struct ConfigKeys {
     #[command(flatten)]
     pub connections: ConnectionKeys,
 
+    /// From which latency on operations are kept in the slow log, by class.
+    #[command(flatten)]
+    pub slow_log: SlowLogKeys,
+
     /// What is kept on disk: moves, refusals, incidents and what else `zoogate history` shows.
     #[command(flatten)]
     pub state: StateKeys,
@@ -195,6 +199,21 @@ pub struct ConnectionKeys {
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
+pub struct SlowLogKeys {
+    /// Reads that take this long are kept and logged. 0s: none.
+    ///
+    /// `zoogate slow` shows them, and the slowest read and write of each operation and server in any case.
+    #[arg(id = "slow_log.read", long = "slow-log-read", value_name = "TIME", help_heading = HEADING)]
+    pub read: Option<Period>,
+
+    /// Writes that take this long are kept and logged. 0s: none.
+    #[arg(id = "slow_log.write", long = "slow-log-write", value_name = "TIME", help_heading = HEADING)]
+    pub write: Option<Period>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
 pub struct StateKeys {
     /// The directory for the history, of this zoogate alone. "off": nothing is kept on disk.
     ///
@@ -269,6 +288,7 @@ impl ConfigKeys {
                 first_frame: seconds(10),
                 buffer: Some(ByteSize(64 << 10)),
             },
+            slow_log: SlowLogKeys { read: seconds(0), write: seconds(0) },
             state: StateKeys {
                 dir: Some(StatePath::Off),
                 keep: seconds(30 * 24 * 60 * 60),

@@ -29,13 +29,14 @@ pub use document::{effective_toml, reference_toml, schema_json, settings_table, 
 pub use error::{ConfigError, FilePlace, ValueOrigin, ValueProblem};
 pub use file::FileText;
 pub use keys::{
-    AdminKeys, ConfigKeys, ConnectionKeys, LedgerKeys, LogKeys, MetricsKeys, OtlpKeys, ProbeKeys, StateKeys,
+    AdminKeys, ConfigKeys, ConnectionKeys, LedgerKeys, LogKeys, MetricsKeys, OtlpKeys, ProbeKeys, SlowLogKeys,
+    StateKeys,
 };
 pub use load::{ConfigSources, EffectiveKey, LoadedConfig, load};
 pub use own_listeners::OwnListeners;
 pub use settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
-    OtlpSettings, ProbeSettings, Settings, StateSettings,
+    OtlpSettings, ProbeSettings, Settings, SlowLogSettings, StateSettings,
 };
 pub use state_path::{StatePath, StatePathError};
 pub use units::{ByteSize, Period, UnitError};

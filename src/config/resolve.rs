@@ -13,7 +13,7 @@ use super::otlp_endpoint::OtlpEndpoint;
 use super::own_listeners::OwnListeners;
 use super::settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
-    OtlpSettings, ProbeSettings, Settings, StateSettings,
+    OtlpSettings, ProbeSettings, Settings, SlowLogSettings, StateSettings,
 };
 use super::state_path::StatePath;
 use super::units::{ByteSize, Period};
@@ -67,6 +67,10 @@ pub(super) fn resolve(keys: &ConfigKeys) -> Result<Settings, KeyProblem> {
             per_address: NonZeroUsize::new(set("connections.per_address", keys.connections.per_address)?),
             first_frame: time("connections.first_frame", keys.connections.first_frame, SHORTEST_PROBE)?,
             buffer: size("connections.buffer", keys.connections.buffer, SMALLEST_BUFFER..=LARGEST_BUFFER)?,
+        },
+        slow_log: SlowLogSettings {
+            read: threshold("slow_log.read", keys.slow_log.read)?,
+            write: threshold("slow_log.write", keys.slow_log.write)?,
         },
         state: state(keys)?,
         otlp: otlp(keys)?,
@@ -209,6 +213,11 @@ fn at_least_one(key: &'static str, value: Option<usize>) -> Result<NonZeroUsize,
 fn time(key: &'static str, value: Option<Period>, least: Duration) -> Result<Duration, KeyProblem> {
     let given = set(key, value)?;
     if given.0 < least { Err((key, ValueProblem::TooShort { given, least: Period(least) })) } else { Ok(given.0) }
+}
+
+/// A time, or none where it is zero.
+fn threshold(key: &'static str, value: Option<Period>) -> Result<Option<Duration>, KeyProblem> {
+    Ok(Some(set(key, value)?.0).filter(|threshold| !threshold.is_zero()))
 }
 
 fn size(key: &'static str, value: Option<ByteSize>, allowed: RangeInclusive<usize>) -> Result<usize, KeyProblem> {

@@ -42,6 +42,8 @@ pub struct Settings {
     pub probe: ProbeSettings,
     /// What one connection may use.
     pub connections: ConnectionSettings,
+    /// From which latency on operations are kept.
+    pub slow_log: SlowLogSettings,
     /// What is kept on disk; `None` when nothing is.
     pub state: Option<StateSettings>,
     /// What is sent to a collector; None for nothing.
@@ -131,6 +133,15 @@ pub struct ConnectionSettings {
     /// Bytes held for a peer that does not take them, per direction, before the other side is no longer read;
     /// from 4 KiB to 64 KiB.
     pub buffer: usize,
+}
+
+/// From which latency on operations are kept in the slow log; None for none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SlowLogSettings {
+    /// Of reads.
+    pub read: Option<Duration>,
+    /// Of writes.
+    pub write: Option<Duration>,
 }
 
 /// What is kept on disk.

@@ -12,13 +12,17 @@
 pub mod exposition;
 pub(crate) mod logs;
 mod sinks;
+pub(crate) mod slow;
 pub(crate) mod storage;
+pub(crate) mod tap;
 mod telemetry;
 pub(crate) mod wall_clock;
 mod wording;
 
 pub use logs::log_throttle::LogThrottle;
 pub use logs::logging::{LogControl, LogError, begin_log, log_to};
+pub(crate) use slow::slow_log::SLOWEST_FROM;
+pub use slow::{KeptBecause, SlowLog, SlowOperation};
 pub use storage::bucket::HistogramBucket;
 pub use storage::counters::{Direction, EVENT_TYPES, LARGE_SIZES, OpCounters, ServerCounters};
 pub use storage::histogram::LatencyHistogram;
@@ -28,6 +32,7 @@ pub use storage::meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use storage::meters::{MeterRegistry, SessionMeters};
 pub use storage::recorder::Recorder;
 pub use storage::single_writer_counter::SingleWriterCounter;
+pub use tap::{EventDetail, EventKind, EventPlace, TAP_FIELDS, TapHub, TapReader, TappedEvent};
 pub use telemetry::{ProxyTelemetry, TelemetryScope};
 pub use wall_clock::WallClock;
 pub use wording::{EnsembleWording, FactWording, incident_summary, risk_summary};

@@ -21,13 +21,15 @@ use super::logs::log_throttle::LogThrottle;
 use super::logs::logging::LogControl;
 use super::logs::risk_log::RiskLog;
 use super::sinks::{CounterSink, LogSink, MeterSink};
+use super::slow::SlowLog;
 use super::storage::claim_counts::ClaimCounts;
 use super::storage::counters::ServerCounters;
 use super::storage::latency_trend::LatencyTrend;
 use super::storage::meters::MeterRegistry;
+use super::tap::{TapHub, TapSink};
 use super::wall_clock::WallClock;
 use super::wording::FactWording;
-use crate::config::Settings;
+use crate::config::{Settings, SlowLogSettings};
 use crate::ids::ServerId;
 use crate::session::ledger::LedgerLimits;
 use crate::state::{ChangeSink, TrafficState};
@@ -49,6 +51,8 @@ pub struct TelemetryScope {
     pub series: usize,
     /// The largest frame that the servers accept, in bytes.
     pub jute_maxbuffer: u32,
+    /// From which latency on operations are kept.
+    pub slow_log: SlowLogSettings,
 }
 
 impl TelemetryScope {
@@ -60,6 +64,7 @@ impl TelemetryScope {
             limits: LedgerLimits { sessions, keep_ended: settings.ledger.keep_ended, ..LedgerLimits::default() },
             series: settings.metrics.sessions,
             jute_maxbuffer: u32::try_from(settings.jute_maxbuffer).unwrap_or(u32::MAX),
+            slow_log: settings.slow_log,
         }
     }
 }
@@ -84,6 +89,10 @@ pub struct ProxyTelemetry {
     /// When meters were last searched for sessions that nobody knows, in nanoseconds.
     swept_at: AtomicU64,
     trend: Mutex<LatencyTrend>,
+    tap: Arc<TapHub>,
+    slow_log: SlowLog,
+    /// Streams of the admin address that found no place.
+    refused_streams: AtomicU64,
 }
 
 impl ProxyTelemetry {
@@ -112,6 +121,7 @@ impl ProxyTelemetry {
         let (exporter, events) = MetricsExporter::new(&scope.servers, scope.series);
         let meters = Arc::<MeterRegistry>::default();
         let finding_log = Arc::new(FindingLog::new(scope.servers.clone()));
+        let tap = Arc::<TapHub>::default();
         let mut sinks: Vec<Box<dyn ChangeSink>> = vec![
             Box::new(CounterSink::new(Arc::clone(&events))),
             Box::new(LogSink::new(
@@ -120,6 +130,7 @@ impl ProxyTelemetry {
                 RiskLog::new(scope.servers.clone()),
             )),
             Box::new(MeterSink::new(Arc::clone(&meters))),
+            Box::new(TapSink::new(Arc::clone(&tap), scope.servers.clone())),
         ];
         sinks.extend(others);
         let state = Arc::new(TrafficState::new(&scope.servers, scope.limits, sinks));
@@ -143,12 +154,26 @@ impl ProxyTelemetry {
             log_throttle: LogThrottle::default(),
             swept_at: AtomicU64::new(now.0),
             trend: Mutex::default(),
+            tap,
+            slow_log: SlowLog::new(scope.slow_log, scope.servers.clone()),
+            refused_streams: AtomicU64::new(0),
         }
     }
 
     /// The state that all of it is of.
     pub fn state(&self) -> &Arc<TrafficState> {
         &self.state
+    }
+
+    /// Those who look at what happens.
+    #[inline]
+    pub fn tap(&self) -> &TapHub {
+        &self.tap
+    }
+
+    /// Operations that took long.
+    pub fn slow_log(&self) -> &SlowLog {
+        &self.slow_log
     }
 
     /// The page of all metrics.
@@ -159,6 +184,9 @@ impl ProxyTelemetry {
             meters: &self.meters,
             claims: &self.claims,
             dropped_lines: self.log().map_or(0, LogControl::dropped_lines),
+            dropped_events: self.tap.dropped(),
+            dropped_slow: self.slow_log.dropped(),
+            refused_streams: self.refused_streams.load(Ordering::Relaxed),
         })
     }
 

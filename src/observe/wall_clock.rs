@@ -67,6 +67,11 @@ impl WallClock {
         self.steps.iter().rev().find(|(stepped_at, _)| *stepped_at <= at).map_or(self.epoch, |(_, epoch)| *epoch)
     }
 
+    /// A moment in microseconds since 1970.
+    pub fn unix_micros(&self, at: Timestamp) -> u64 {
+        u64::try_from((self.epoch_at(at) + Duration::from_nanos(at.0)).as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Milliseconds since 1970 of a moment.
     pub fn unix_millis(&self, at: Timestamp) -> u64 {
         u64::try_from((self.epoch_at(at) + Duration::from_nanos(at.0)).as_millis()).unwrap_or(u64::MAX)

@@ -7,6 +7,7 @@ pub(in crate::proxy) mod busy_poll;
 pub(crate) mod half_pipe;
 pub(crate) mod live_sink;
 mod relay_stream;
+mod tapped_connection;
 
 use std::future::{Future, poll_fn};
 use std::mem;

@@ -10,4 +10,5 @@ mod filters;
 mod history;
 mod page;
 mod stage;
+mod tap;
 mod unseen;

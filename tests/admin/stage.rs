@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zoogate::admin::{AdminListener, AdminThread};
+use zoogate::config::SlowLogSettings;
 use zoogate::control::ConnectionControl;
 use zoogate::history::RunningHistory;
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
@@ -61,6 +62,7 @@ impl Stage {
             limits: LedgerLimits::default(),
             series: 100,
             jute_maxbuffer: 0xf_ffff,
+            slow_log: SlowLogSettings::default(),
         };
         let telemetry = Arc::new(ProxyTelemetry::of_scope_with(&scope, WallClock::start(at(0)), at(0), sinks));
         let history = history(&telemetry);

@@ -24,4 +24,5 @@ mod storm;
 mod strangers;
 mod support;
 mod surroundings;
+mod tap;
 mod waiting;

@@ -14,6 +14,7 @@ mod risks;
 mod servers;
 mod session_detail;
 mod sessions;
+mod tap;
 
 use crate::api::NamedServer;
 use crate::history::HistoryViews;
@@ -29,6 +30,7 @@ pub(super) use risks::{RISK_FILTERS, risks};
 pub(super) use servers::{SERVER_FILTERS, servers};
 pub(super) use session_detail::session_detail;
 pub(super) use sessions::{SESSION_FILTERS, sessions};
+pub(super) use tap::{SLOW_FILTERS, slow, tap_event};
 
 /// How the history keeps incidents and risks: as the API shows them.
 pub const HISTORY_VIEWS: HistoryViews = HistoryViews { incident: incidents::incident, risk: risks::risk };

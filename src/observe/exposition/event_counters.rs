@@ -48,7 +48,7 @@ const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 12] = [
+const QUEUES: [&str; 15] = [
     "log",
     "findings",
     "sessions",
@@ -61,6 +61,9 @@ const QUEUES: [&str; 12] = [
     "away_sessions",
     "waiting_ends",
     "incident_changes",
+    "tap",
+    "streams",
+    "slow_log",
 ];
 /// The place of every word that a table does not have.
 const OTHER: &str = "other";
@@ -192,7 +195,8 @@ impl EventCounters {
 
     /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that
     /// found no room, those that were forgotten early, claims of unknown sessions, claims left behind that are not
-    /// watched.
+    /// watched, events that those who look had no room for, streams that found no place, slow operations
+    /// that were not written down.
     pub(super) fn set_dropped(&self, totals: [u64; QUEUES.len()]) {
         for (queue, total) in totals.into_iter().enumerate() {
             if let Some(counter) = self.dropped.at(&[queue]) {
@@ -364,7 +368,7 @@ mod tests {
             events.fault(DecodeFault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]);
+            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
             events.connect_failed(ServerId(0), "no such reason");
             events.listener_failed("accept", &Errno::MFILE.into());
         });
@@ -391,6 +395,9 @@ mod tests {
             r#"zoogate_dropped_total{queue="away_sessions"} 16"#,
             r#"zoogate_dropped_total{queue="waiting_ends"} 17"#,
             r#"zoogate_dropped_total{queue="incident_changes"} 18"#,
+            r#"zoogate_dropped_total{queue="tap"} 19"#,
+            r#"zoogate_dropped_total{queue="streams"} 20"#,
+            r#"zoogate_dropped_total{queue="slow_log"} 21"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
@@ -398,7 +405,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 24, "{counted:#?}");
+        assert_eq!(counted.len(), 27, "{counted:#?}");
     }
 
     #[test]

@@ -39,6 +39,12 @@ pub(in crate::observe) struct PageSources<'a> {
     pub(in crate::observe) claims: &'a ClaimCounts,
     /// Log lines that were dropped.
     pub(in crate::observe) dropped_lines: u64,
+    /// Events that those who look had no room for.
+    pub(in crate::observe) dropped_events: u64,
+    /// Slow operations that were not written down.
+    pub(in crate::observe) dropped_slow: u64,
+    /// Streams of the admin address that found no place.
+    pub(in crate::observe) refused_streams: u64,
 }
 
 /// Makes the page of metrics. Belongs to one from; nothing of it is global.
@@ -99,6 +105,9 @@ impl MetricsExporter {
             away,
             waiting,
             changes,
+            from.dropped_events,
+            from.refused_streams,
+            from.dropped_slow,
         ]);
         for SinkDrops { sink, dropped } in from.state.sink_drops() {
             self.counter(&catalog::SINK_DROPS, &[sink], dropped);

@@ -90,6 +90,11 @@ impl OpCounters {
         self.latency.snapshot()
     }
 
+    /// Their longest latency, in nanoseconds.
+    pub fn slowest(&self) -> u64 {
+        self.latency.max()
+    }
+
     /// The codes that were seen, as [`ErrorCode::slot`], with how often.
     pub fn errors(&self) -> impl Iterator<Item = (usize, u64)> {
         let errors = self.errors.get().map(|errors| errors.iter()).into_iter().flatten();

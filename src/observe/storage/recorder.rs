@@ -23,6 +23,8 @@ pub struct Recorder {
     now: Timestamp,
     /// Replies of this wake-up that are not written down yet.
     run: ReplyBatch,
+    /// Nanoseconds of latency from which on a run's first reply is worth a look.
+    look_from: u64,
     /// The multi or multiRead whose results are being read.
     results_of: OpCode,
 }
@@ -31,12 +33,31 @@ impl Recorder {
     /// Counts on the given meter, and on the counters that this worker keeps of the connection's server.
     pub fn new(meter: Arc<ConnectionMeter>, counters: Arc<ServerCounters>) -> Self {
         let (watches, now, run) = (WatchTable::default(), Timestamp::ZERO, ReplyBatch::EMPTY);
-        Self { meter, counters, watches, now, run, results_of: OpCode::MULTI }
+        Self { meter, counters, watches, now, run, look_from: u64::MAX, results_of: OpCode::MULTI }
     }
 
     /// The connection's meter.
     pub fn meter(&self) -> &Arc<ConnectionMeter> {
         &self.meter
+    }
+
+    /// From this latency in nanoseconds on, [`Recorder::record`] says of a run's first reply that it is worth a look; from
+    /// 0 on of all.
+    pub fn look_from(&mut self, nanos: u64) {
+        self.look_from = nanos;
+    }
+
+    /// The longest latency of an operation that this worker has written down for the server, in nanoseconds.
+    pub fn slowest(&self, op: OpCode) -> u64 {
+        self.counters.op(op).slowest()
+    }
+
+    /// Lets the next reply begin a run of its own: each reply is looked at.
+    #[cold]
+    pub fn part_run(&mut self) {
+        self.write_run();
+        // No reply was sent then, so none joins this run.
+        self.run.sent_at = Timestamp(u64::MAX);
     }
 
     /// Says what time it is for the events that follow: once for each wake-up of the relay.
@@ -73,16 +94,17 @@ impl Recorder {
         self.meter.leave_unanswered(unanswered);
     }
 
-    /// Counts one event, where it is counted by connection or by server. By reference: copying an event reads in wide
+    /// Counts one event, where it is counted by connection or by server, and says whether it is a reply that is worth a
+    /// look. By reference: copying an event reads in wide
     /// pieces what was just written in narrow ones, and stalls.
     #[expect(
         clippy::inline_always,
         reason = "where an event is made its kind is known: inlined, nothing of it is built"
     )]
     #[inline(always)]
-    pub fn record(&mut self, event: &Event<'_>) {
+    pub fn record(&mut self, event: &Event<'_>) -> bool {
         match event {
-            Event::Reply(reply) => self.reply(reply),
+            Event::Reply(reply) => return self.reply(reply),
             Event::Request(request) => {
                 if request.op == request.part {
                     self.watches.on_request(request);
@@ -108,6 +130,7 @@ impl Recorder {
             | Event::Compressed
             | Event::Opaque(_) => {}
         }
+        false
     }
 
     #[expect(
@@ -115,10 +138,13 @@ impl Recorder {
         reason = "as [`Recorder::record`]: a reply that is not handed on in memory need not be put there"
     )]
     #[inline(always)]
-    fn reply(&mut self, reply: &Reply<'_>) {
+    fn reply(&mut self, reply: &Reply<'_>) -> bool {
+        let mut is_looked_at = false;
         if !self.run.take_in(reply) {
             self.write_run();
             self.run = ReplyBatch::of(reply);
+            // Once for a run: all of it has one latency.
+            is_looked_at = self.now.0.wrapping_sub(reply.sent_at.0) >= self.look_from;
         }
         if !reply.error.is_ok() {
             self.meter.count_error();
@@ -132,6 +158,7 @@ impl Recorder {
         if self.watches.on_reply(reply.xid, reply.op, reply.error) {
             self.meter.set_watches(self.watches.counts());
         }
+        is_looked_at
     }
 
     /// Writes down the run so far and begins a new one.

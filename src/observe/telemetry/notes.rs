@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::ProxyTelemetry;
@@ -156,6 +157,11 @@ impl ProxyTelemetry {
     /// A request at the admin address had to wait for its turn.
     pub fn note_admin_throttled(&self) {
         self.events().admin_waited();
+    }
+
+    /// A stream at the admin address found no place.
+    pub fn note_refused_stream(&self) {
+        self.refused_streams.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A collector did not take this many findings.

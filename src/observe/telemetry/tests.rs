@@ -26,6 +26,7 @@ fn telemetry(series: usize) -> ProxyTelemetry {
         limits: LedgerLimits::default(),
         series,
         jute_maxbuffer: 0xf_ffff,
+        slow_log: SlowLogSettings::default(),
     };
     ProxyTelemetry::of_scope(&scope, WallClock::start(at(0)), at(0))
 }

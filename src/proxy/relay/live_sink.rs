@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::tapped_connection::{TappedConnection, tapped_operation};
 use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, SessionId};
-use crate::observe::{ConnectionMeter, Direction, Recorder};
+use crate::observe::{ConnectionMeter, Direction, EventDetail, EventKind, Recorder, SLOWEST_FROM};
 use crate::proxy::shared::proxy_state::{ProxyState, claim_lasts};
 use crate::route::{ServerComplaint, UNANSWERED_COUNTS};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose};
-use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation};
+use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation, Reply, WatchEvent};
 use crate::session::transition::SessionTransition;
 use crate::session::verdict::RouteReason;
 use crate::session::{ConnectionLink, Inspector};
@@ -64,6 +65,8 @@ pub(in crate::proxy) struct LiveSink {
     client_is_full: bool,
     /// Where it is counted among its server's.
     counted: CountedAmong,
+    /// While somebody looks at what happens.
+    tap: Option<Box<TappedConnection>>,
 }
 
 impl LiveSink {
@@ -74,7 +77,7 @@ impl LiveSink {
         worker: usize,
     ) -> Box<LiveInspector> {
         let counters = proxy.telemetry.counters(worker, link.server);
-        let sink = Self {
+        let mut sink = Self {
             proxy: Arc::clone(proxy),
             recorder: Recorder::new(Arc::new(ConnectionMeter::default()), counters),
             link,
@@ -88,7 +91,9 @@ impl LiveSink {
             refusals: 0,
             client_is_full: false,
             counted: CountedAmong::None,
+            tap: None,
         };
+        sink.recorder.look_from(proxy.telemetry.slow_log().from());
         let maxbuffer = u32::try_from(proxy.settings.jute_maxbuffer).unwrap_or(u32::MAX);
         Box::new(Inspector::new(maxbuffer, sink))
     }
@@ -218,10 +223,80 @@ impl LiveSink {
             }
             Event::NodeExists(names) => self.meet(NodeMeeting::Registered(names)),
             Event::NodeOwned { path, owner } => self.meet(NodeMeeting::Read { path, owner }),
-            _ => self.recorder.record(&event),
+            _ => _ = self.recorder.record(&event),
         }
         if let Some(transition) = self.link.transition(event) {
             self.proxy.apply(self.recorder.now(), transition);
+        }
+        if self.tap.is_some() {
+            self.offer_rare(event);
+        }
+    }
+
+    /// Somebody looks at what happens, or nobody any more.
+    #[cold]
+    fn turn_tap(&mut self) {
+        let is_watched = self.proxy.telemetry.tap().is_watched();
+        self.tap = is_watched.then(|| Box::new(TappedConnection::new(&self.proxy.state, &self.link, self.session)));
+        self.recorder.look_from(if is_watched { 0 } else { self.proxy.telemetry.slow_log().from() });
+    }
+
+    /// A reply is worth a look.
+    #[cold]
+    fn look_at(&mut self, reply: Reply<'_>) {
+        let now = self.recorder.now();
+        let is_slow = self.keep_slow(now, &reply);
+        if let Some(tap) = &mut self.tap {
+            tap.reply(self.proxy.telemetry.tap(), now, &reply);
+        }
+        // Each is to be looked at, and not only the first of a run.
+        if is_slow || self.tap.is_some() {
+            self.recorder.part_run();
+        }
+    }
+
+    /// Keeps an operation that took long; whether it was beyond its threshold.
+    fn keep_slow(&self, now: Timestamp, reply: &Reply<'_>) -> bool {
+        let (Some(op), slow_log) = (reply.op, self.proxy.telemetry.slow_log()) else { return false };
+        let nanos = now.0.saturating_sub(reply.sent_at.0);
+        let is_slow = slow_log.is_slow(op, nanos);
+        let is_slowest = nanos >= SLOWEST_FROM.as_nanos() as u64 && nanos > self.recorder.slowest(op);
+        if is_slow || is_slowest {
+            let event = || tapped_operation(&self.link, self.session, now, reply);
+            let in_flight = self.recorder.meter().read().in_flight;
+            if is_slow {
+                slow_log.keep(now, op, event, in_flight);
+            }
+            if is_slowest {
+                slow_log.keep_slowest((self.link.server, op), nanos, event, in_flight);
+            }
+        }
+        is_slow
+    }
+
+    #[cold]
+    fn offer_watch(&mut self, event: WatchEvent<'_>) {
+        if let Some(tap) = &mut self.tap {
+            tap.watch(self.proxy.telemetry.tap(), self.recorder.now(), event);
+        }
+    }
+
+    /// Shows what sessions meet to those who look.
+    fn offer_rare(&mut self, event: Event<'_>) {
+        let (Some(tap), now) = (&mut self.tap, self.recorder.now()) else { return };
+        let hub = self.proxy.telemetry.tap();
+        match event {
+            Event::ConnectResponded(response, _) => {
+                if response.accepted() {
+                    tap.set_session(self.session);
+                    tap.offer(hub, EventKind::Attach, now, &EventDetail::Attach { timeout_ms: self.timeout_ms });
+                } else {
+                    tap.offer(hub, EventKind::ClaimRefused, now, &EventDetail::Bare);
+                }
+            }
+            Event::ConnectRequested(..) => tap.set_session(self.session.filter(|session| !session.is_new())),
+            Event::Identified(identity) => tap.set_identity(identity),
+            _ => {}
         }
     }
 
@@ -250,6 +325,9 @@ impl EventSink for LiveSink {
     fn on_time(&mut self, now: Timestamp) {
         self.refusals = 0;
         self.recorder.set_time(now);
+        if self.proxy.telemetry.tap().is_watched() != self.tap.is_some() {
+            self.turn_tap();
+        }
     }
 
     #[expect(
@@ -259,8 +337,24 @@ impl EventSink for LiveSink {
     #[inline(always)]
     fn on_event(&mut self, event: Event<'_>) {
         match event {
-            Event::Request(_) | Event::Reply(_) | Event::Result { .. } | Event::Watch(_) => {
+            Event::Request(_) => _ = self.recorder.record(&event),
+            Event::Reply(reply) => {
+                if self.recorder.record(&event) {
+                    // By value: an event whose address goes elsewhere would be built for every reply.
+                    self.look_at(reply);
+                }
+            }
+            Event::Result { error, .. } => {
                 self.recorder.record(&event);
+                if let Some(tap) = &mut self.tap {
+                    tap.result(error);
+                }
+            }
+            Event::Watch(watch) => {
+                self.recorder.record(&event);
+                if self.tap.is_some() {
+                    self.offer_watch(watch);
+                }
             }
             _ => self.note_rare(event),
         }
@@ -278,6 +372,9 @@ impl EventSink for LiveSink {
     #[inline]
     fn on_turn(&mut self, turn: InspectedTurn) {
         self.recorder.write_turn(turn);
+        if let Some(tap) = &mut self.tap {
+            tap.flush(self.proxy.telemetry.tap());
+        }
     }
 
     fn on_end(&mut self, end: ConnectionEnd) {
@@ -290,6 +387,9 @@ impl EventSink for LiveSink {
         }
         if !self.claimed {
             return;
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.offer(self.proxy.telemetry.tap(), EventKind::Close, now, &EventDetail::Bare);
         }
         self.complain(&end, now);
         // A path that broke is no proof that the server does not have the claim.
