@@ -38,10 +38,10 @@ pub(super) struct StreamEvent {
 /// What a source has to say at one time.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct EventBatch {
-    /// What is missing before them, because it was not read in time.
-    pub(super) dropped: u64,
     /// Oldest first; few enough to be made in a millisecond.
     pub(super) events: Vec<StreamEvent>,
+    /// What is missing behind them, because what came before was not read in time.
+    pub(super) dropped: u64,
     /// Whether there will be no more.
     pub(super) is_last: bool,
 }
@@ -103,7 +103,7 @@ async fn send(next: &Sender<Event>, batch: EventBatch) -> bool {
         let json = row_text(&DroppedEvents { dropped });
         StreamEvent { name: "dropped", json }
     });
-    for StreamEvent { name, json } in told.into_iter().chain(events) {
+    for StreamEvent { name, json } in events.into_iter().chain(told) {
         let event = Event::default().event(name).data(json);
         if next.send(event).await.is_err() {
             return false;

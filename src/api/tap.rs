@@ -106,6 +106,6 @@ pub struct SlowOperationView {
 /// What a stream says in an event named `dropped`: it could not keep up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct DroppedEvents {
-    /// Events that are missing since the last one that was sent.
+    /// Events that are missing behind the last one that was sent.
     pub dropped: u64,
 }

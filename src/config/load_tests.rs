@@ -102,6 +102,8 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_CONNECTIONS_PER_ADDRESS", "3"),
         ("ZOOGATE_CONNECTIONS_FIRST_FRAME", "4s"),
         ("ZOOGATE_CONNECTIONS_BUFFER", "5KiB"),
+        ("ZOOGATE_SLOW_LOG_READ", "20ms"),
+        ("ZOOGATE_SLOW_LOG_WRITE", "0s"),
         ("ZOOGATE_STATE_DIR", "/var/lib/z"),
         ("ZOOGATE_STATE_KEEP", "7d"),
         ("ZOOGATE_STATE_MAX_SIZE", "64MiB"),
@@ -129,6 +131,8 @@ fn every_key_has_a_variable_that_works() {
     assert_eq!((settings.connections.buffer, settings.busy_poll, settings.probe.details), (5 << 10, false, false));
     assert_eq!(settings.connections.per_address, NonZeroUsize::new(3));
     assert_eq!(settings.shutdown_grace, Duration::from_mins(1));
+    let slow = settings.slow_log;
+    assert_eq!((slow.read, slow.write), (Some(Duration::from_millis(20)), None));
     let state = settings.state.unwrap();
     assert_eq!((state.dir.to_str(), state.max_size), (Some("/var/lib/z"), 64 << 20));
     assert_eq!(state.keep, Duration::from_hours(7 * 24));

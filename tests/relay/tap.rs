@@ -141,7 +141,7 @@ async fn play(mut pair: Pair, stop: Arc<AtomicBool>, operations: Arc<AtomicU64>,
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_reader_that_does_not_read_costs_bounded_memory_and_holds_nobody_up() {
     let (mut fake, address) = (Fake::start().await, ports::free());
     let zoogate = Plan::before(&[fake.address()]).pooled(address).start().await;
@@ -193,7 +193,7 @@ fn cpu(zoogate: &Zoogate) -> (u64, u64) {
 }
 
 #[ignore = "made for its figures: cargo test --test relay what_looking_costs -- --ignored --nocapture"]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn what_looking_costs() {
     for depth in [1, 64] {
         let (mut fake, address) = (Fake::start().await, ports::free());

@@ -27,9 +27,9 @@ impl<T> EventQueue<T> {
         Self { sender, receiver: Mutex::new(receiver), capacity, held, dropped, told }
     }
 
-    /// Whether there is room; counts a drop if not. To be asked before anything is made for it.
-    pub(super) fn has_room(&self) -> bool {
-        let has_room = self.held.load(Ordering::Relaxed) < self.capacity;
+    /// Whether there is room for so many bytes; counts a drop if not. To be asked before anything is made for it.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let has_room = self.held.load(Ordering::Relaxed).saturating_add(bytes) <= self.capacity;
         if !has_room {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -75,7 +75,7 @@ mod tests {
     fn a_full_queue_drops_and_says_how_many_once() {
         let queue = EventQueue::new(100);
         for item in 0..12 {
-            if queue.has_room() {
+            if queue.has_room(10) {
                 queue.push(item, 10);
             }
         }

@@ -39,11 +39,11 @@ impl TapReader {
             return;
         }
         let number = self.matched.fetch_add(1, Ordering::Relaxed);
-        if !number.is_multiple_of(self.sample.get()) || !self.queue.has_room() {
+        let bytes = size_of::<(TappedEvent, usize)>() + view.detail.bytes_behind();
+        if !number.is_multiple_of(self.sample.get()) || !self.queue.has_room(bytes) {
             return;
         }
         let event = TappedEvent { kind: view.kind, at, place: Arc::clone(place), detail: view.detail.copied() };
-        let bytes = size_of::<(TappedEvent, usize)>() + event.detail.bytes_behind();
         self.queue.push(event, bytes);
     }
 }
