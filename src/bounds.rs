@@ -9,7 +9,8 @@ use crate::admin::{accept as admin_accept, api_state, connections, cpu_throttle,
 use crate::control::connection_control;
 use crate::diagnose::risk::risk_book;
 use crate::diagnose::{
-    away_sessions, diagnosis, health_span, impact, incident, incident_book, leader_history, server_details, timeline,
+    away_sessions, client_leg, diagnosis, health_span, impact, incident, incident_book, leader_history, server_details,
+    timeline,
 };
 use crate::filter::filter_term;
 use crate::history::{
@@ -26,7 +27,9 @@ use crate::proxy::accept::client_listener;
 use crate::proxy::claim::{older_connections, upstream_connect};
 use crate::proxy::network::socket;
 use crate::proxy::opening::{first_frame, read_ahead};
-use crate::proxy::probe::{client_path_sampler, details_prober, loop_suspect, path_sampler, prober};
+use crate::proxy::probe::{
+    client_leg_sampler, client_path_sampler, details_prober, loop_suspect, path_sampler, prober,
+};
 use crate::proxy::relay::{half_pipe, live_sink};
 use crate::proxy::shared::{claim_registry, descriptors, loop_detector, mirror_gate, own_pause, proxy_state};
 use crate::proxy::{connection, relay};
@@ -123,6 +126,11 @@ bounds! {
         sampled: count path_sampler::CONNECTIONS_SAMPLED, apart: time path_sampler::PATHS_EVERY, trouble: time path_sampler::PATHS_IN_TROUBLE,
     ]
         "{sampled} to each port, every {apart}, or every {trouble} while a server does not answer",
+        "";
+    "connections of clients whose round trips and retransmissions are sampled" [
+        looked: count client_leg_sampler::LEGS_SAMPLED, apart: time client_leg_sampler::LEGS_EVERY, rest: time client_leg_sampler::LEGS_REST, kept: count client_leg::LEGS_KEPT, counts: time client_leg::LEG_COUNTS,
+    ]
+        "{looked} of one listener every {apart}, one after the other, and after a rest of at most {rest} where a look takes long; the last look at each of {kept} clients counts for {counts}",
         "";
     "connections of clients that end and whose way is looked at" [
         looked: count client_path_sampler::CLIENTS_LOOKED_AT, apart: time client_path_sampler::CLIENTS_EVERY, rest: time client_path_sampler::CLIENTS_REST, asked: time diagnosis::KERNEL_KNOWS,

@@ -12,6 +12,7 @@ use zoogate::diagnose::CauseCode;
 use zoogate::diagnose::risk::RiskCode;
 use zoogate::doctor::{DoctorCode, DoctorMark};
 use zoogate::observe::exposition::catalog::CATALOG;
+use zoogate::session::client_profile::{ClientProfile, ClientSign};
 use zoogate::session::verdict::{EndReason, Evidence};
 
 /// Compares a file with what it should hold, given what it holds; or writes it when asked to.
@@ -60,6 +61,19 @@ fn reasons() -> String {
     let mut table = String::from("| reason | what happened | what to check |\n|---|---|---|\n");
     for reason in EndReason::ALL {
         let _ = writeln!(table, "| `{}` | {} | {} |", reason.label(), reason.meaning(), reason.advice());
+    }
+    table
+}
+
+fn clients() -> String {
+    let mut table = String::from(
+        "| client | recognised because | gives up a silent server | waits for a session | then |\n|---|---|---|---|---|\n",
+    );
+    for profile in ClientProfile::ALL {
+        let signs = ClientSign::ALL.iter().filter(|sign| sign.profile() == profile).map(|sign| sign.meaning());
+        let signs: Vec<&str> = signs.collect();
+        let cells = [&*signs.join("; or "), profile.patience(), profile.connect_wait(), profile.comes_back()];
+        let _ = writeln!(table, "| {} | {} |", profile.label(), cells.join(" | "));
     }
     table
 }
@@ -141,6 +155,7 @@ fn tables_of_the_readme() {
         ("commands", commands()),
         ("reasons", reasons()),
         ("causes", causes()),
+        ("clients", clients()),
         ("evidence", evidence()),
         ("risks", risks()),
         ("findings", findings()),

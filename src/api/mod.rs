@@ -48,7 +48,7 @@ pub use risk::{HeartbeatView, RiskView, TimeoutAdviceView};
 pub use server::{NamedServer, ServerView};
 pub use session::{SessionView, WatchesView};
 pub use session_detail::{
-    AttachView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent,
+    AttachView, ClientPathView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent,
 };
 pub use state::{
     ErrorAnswer, LIVE, LivenessAnswer, LogLevelAnswer, LogLevelRequest, METRICS, OPENAPI, READY, ReadinessAnswer,

@@ -23,8 +23,15 @@ pub struct SessionView {
     pub server: NamedServer,
     /// The myid of the server that created it, from the id itself; null where ids are not of ZooKeeper's making.
     pub born_on: Option<u8>,
-    /// `ClickHouse` for a client that speaks its dialect, or is known to be one.
+    /// The client library, as far as its traffic tells: `Java`, `kazoo`, `Go`, `C`, `Node.js` or `ClickHouse`.
     pub client_kind: Option<ApiWord>,
+    /// What it was recognised by, in words.
+    #[serde(default)]
+    pub client_recognised_by: Option<String>,
+    /// After how long a silence of its server such a client gives up, in milliseconds; null for one that never does, and
+    /// before its timeout is known. Of a client that was not recognised what most do.
+    #[serde(default)]
+    pub client_gives_up_after_ms: Option<u64>,
     /// The version of the protocol that both sides agreed on; 0 for all but ClickHouse's clients.
     pub protocol_version: i32,
     /// Bits of an xid: 32, or 64.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    ApiWord, AtTime, AttachedTime, FactView, HeartbeatView, MoveView, NamedServer, RefusalView, RequestView,
+    ApiWord, AtTime, AttachedTime, FactView, HeartbeatView, MoveView, NamedServer, PathView, RefusalView, RequestView,
     SessionView, TimeoutAdviceView,
 };
 
@@ -26,6 +26,12 @@ pub struct SessionDetail {
     /// How long both sides have been silent; null without a connection.
     #[serde(default)]
     pub heartbeat: Option<HeartbeatView>,
+    /// The way to its client as the kernel knows it; null where it was not looked at within the last minute.
+    #[serde(default)]
+    pub client_path: Option<ClientPathView>,
+    /// The way to its server, by the connections that were sampled.
+    #[serde(default)]
+    pub server_path: Option<PathView>,
     /// How its timeout fits what was seen; null where that is not known.
     #[serde(default)]
     pub timeout_advice: Option<TimeoutAdviceView>,
@@ -36,6 +42,17 @@ impl SessionDetail {
     pub fn path(session: impl std::fmt::Display) -> String {
         format!("/api/sessions/{session}")
     }
+}
+
+/// What the kernel counts for the connection of a client.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct ClientPathView {
+    /// The smoothed round trip, in milliseconds.
+    pub rtt_ms: f64,
+    /// Segments that were sent again, in the connection's whole life.
+    pub retransmissions: u32,
+    /// Segments that are sent and not acknowledged.
+    pub unacked: u32,
 }
 
 /// One thing that happened.

@@ -50,9 +50,10 @@ pub(super) fn print(detail: &SessionDetail, out: &mut dyn Write) -> anyhow::Resu
 /// What has a single value, one a line.
 fn values(detail: &SessionDetail) -> TextTable {
     let mut shown = members!(detail.session;
-        session, state, ended, identity, client, server.server, born_on, client_kind, protocol_version, xid_bits,
-        compressed, timeout_ms, requested_timeout_ms, in_flight, unanswered, operations, errors, p50_us,
-        p99_us, client_silent_ms, server_silent_ms, waits_for, client_bytes, server_bytes, moves, session_moved, last_zxid, watches, attached_at.attached_at, active_at.active_at,
+        session, state, ended, identity, client, server.server, born_on, client_kind, client_recognised_by,
+        client_gives_up_after_ms, protocol_version, xid_bits, compressed, timeout_ms, requested_timeout_ms, in_flight,
+        unanswered, operations, errors, p50_us, p99_us, client_silent_ms, server_silent_ms, waits_for, client_bytes,
+        server_bytes, moves, session_moved, last_zxid, watches, attached_at.attached_at, active_at.active_at,
     );
     shown.extend(members!(detail; forgotten));
     let heartbeat = detail.heartbeat.as_ref().map(heartbeat);
@@ -61,6 +62,12 @@ fn values(detail: &SessionDetail) -> TextTable {
     for (name, value) in shown {
         table.row([title(name), value.cell()]);
     }
+    let client_path = detail.client_path.as_ref();
+    let client_path = client_path.map(|path| in_line(members!(path; rtt_ms, retransmissions, unacked)));
+    let server_path = detail.server_path.as_ref();
+    let server_path = server_path.map(|path| in_line(members!(path; rtt_ms, retransmissions, unacked, lost)));
+    table.row(["path to the client".to_owned(), client_path.cell()]);
+    table.row(["path to the server".to_owned(), server_path.cell()]);
     table.row(["silent now".to_owned(), heartbeat.cell()]);
     table.row(["timeout advice".to_owned(), advice.cell()]);
     table

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct ClientPath {
     /// The smoothed round trip.
     pub rtt: Duration,
+    /// Segments that were sent again, in the connection's whole life.
+    pub retransmissions: u32,
     /// Segments that are sent and not acknowledged.
     pub unacked: u32,
     /// How often the first of them was sent again.

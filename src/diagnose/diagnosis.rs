@@ -11,6 +11,7 @@ use foldhash::quality::RandomState;
 
 use super::cause_code::{CauseCode, CauseScope};
 use super::cause_rules;
+use super::client_leg::ClientLegs;
 use super::client_path::ClientPath;
 use super::diagnosis_losses::DiagnosisLosses;
 use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, is_client_silent, phase_of};
@@ -69,6 +70,8 @@ pub struct IncidentReport {
 #[derive(Debug, Default)]
 pub struct Diagnosis {
     book: IncidentBook,
+    /// The ways to clients that are connected.
+    pub client_legs: ClientLegs,
     causes: HashMap<ConnectionId, EndCause, RandomState>,
     order: VecDeque<ConnectionId>,
     /// Ends that are not decided, or whose client may come back in a moment.
@@ -86,7 +89,13 @@ impl Diagnosis {
     /// A connection has ended and the ledger waits for more before it decides why.
     pub fn end_undecided(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails) {
         // Without room its cause is found when its reason is decided.
-        let _ = self.wait(now, JudgedEnd { ended, close, later: LaterSigns::default(), undecided: true });
+        let later = self.known_before(&ended);
+        let _ = self.wait(now, JudgedEnd { ended, close, later, undecided: true });
+    }
+
+    /// What is known of an end before anything was seen behind it.
+    fn known_before(&self, ended: &EndedConnection) -> LaterSigns {
+        LaterSigns { client_leg: self.client_legs.of(ended.ended_at, ended.client), ..LaterSigns::default() }
     }
 
     /// Keeps an end until its first cause is due; gives it back where there is no room.
@@ -179,7 +188,7 @@ impl Diagnosis {
         let connection = ended.connection;
         // What it waited for has come; what was seen of its session meanwhile stays.
         let later = self.waiting.remove(&connection).map(|event| event.later);
-        let later = later.or_else(|| self.book.later_of(connection)).unwrap_or_default();
+        let later = later.or_else(|| self.book.later_of(connection)).unwrap_or_else(|| self.known_before(&ended));
         let known = self.causes.get(&connection).copied();
         // A client that leaves may be back in a moment, and then there is nothing to tell; of one that was silent the
         // kernel knows in a moment whether it is reached.

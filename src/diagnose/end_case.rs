@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::client_leg::ClientLeg;
 use super::client_path::ClientPath;
 use super::ensemble_watch::EnsembleWatch;
 use super::health_span::HealthSpan;
@@ -33,6 +34,8 @@ pub(super) struct LaterSigns {
     pub shared: bool,
     /// What the kernel knew of the way to the client.
     pub client_path: Option<ClientPath>,
+    /// What it had known while the connection stood.
+    pub client_leg: Option<ClientLeg>,
 }
 
 /// A session that was given again.

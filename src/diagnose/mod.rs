@@ -5,6 +5,7 @@ pub mod away_sessions;
 pub mod cause_code;
 pub mod cause_meaning;
 mod cause_rules;
+pub mod client_leg;
 pub mod client_path;
 pub mod close_burst;
 pub mod detail_word;
@@ -28,6 +29,7 @@ pub mod verdict;
 
 pub use cause_code::{CauseCode, CauseScope};
 pub use cause_meaning::CauseAction;
+pub use client_leg::{ClientLeg, ClientLegs};
 pub use client_path::ClientPath;
 pub use detail_word::{DetailAnswer, DetailWord};
 pub use diagnosis::{Diagnosis, EndCause, IncidentReport};

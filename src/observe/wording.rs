@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 pub use ensemble::EnsembleWording;
 pub use incident::incident_summary;
-use phrases::{disconnected, full, in_flight, ms, refused, relative, request, unknown_version, words};
+use phrases::{disconnected, full, in_flight, ms, recognised, refused, relative, request, unknown_version, words};
 pub use risk::risk_summary;
 
 /// The words for the facts about one server's connection.
@@ -230,14 +230,13 @@ impl<'a> FactWording<'a> {
                 "the client had asked to close its session, and the session is over".to_owned()
             }
             ClientFact::GaveUp { silence, timeout } => format!(
-                "the client gave up: server {own} owed it a reply and had sent nothing for {}, at least two thirds of \
-                 the timeout of {}",
+                "the client gave up: server {own} owed it a reply and had sent nothing for {} of its timeout of {}",
                 ms(*silence),
                 ms(*timeout)
             ),
+            ClientFact::Recognised { profile, sign, patience, claim } => recognised(*profile, *sign, *patience, *claim),
             ClientFact::CrossedAnswer { silence, timeout, claim: false } => format!(
-                "the client gave up just as server {own} answered again after {}, at least two thirds of the timeout \
-                 of {}",
+                "the client gave up just as server {own} answered again after {} of its timeout of {}",
                 ms(*silence),
                 ms(*timeout)
             ),

@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::accept::host_monitor;
 use super::clock::Clock;
 use super::network::socket::Reservation;
+use super::probe::client_leg_sampler::ClientLegSampler;
 use super::probe::client_path_sampler::ClientPathSampler;
 use super::probe::details_prober::DetailsProber;
 use super::probe::loop_suspect::LoopSuspect;
@@ -180,6 +181,7 @@ impl Proxy {
         let ticking = tokio::spawn(every(TICK, Arc::clone(proxy), ProxyState::tick));
         tokio::spawn(PathSampler::new(Arc::clone(proxy)).run());
         tokio::spawn(watch_risks(Arc::clone(proxy)));
+        tokio::spawn(ClientLegSampler::new(Arc::clone(proxy), &self.addresses()).run());
         tokio::spawn(ClientPathSampler::new(Arc::clone(proxy), &self.addresses()).run());
         tokio::spawn(host_monitor::monitor_host(Arc::clone(proxy), self.addresses()));
         // A relay sleeps while nothing moves, so a server that is silent would never wake it: it has to be woken from

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::client_profile::ClientSign;
 use crate::ids::Xid;
 use crate::text::beginning;
 use crate::time::Timestamp;
@@ -194,6 +195,8 @@ pub struct ConnectionEnd {
     pub server_heard_at: Timestamp,
     /// The last time that the server was silent for longer than [`PAUSE_NOTED`] with an answer owed, and went on.
     pub server_pause: Option<ServerSilence>,
+    /// What the client library was recognised by on this connection.
+    pub client_sign: Option<ClientSign>,
     /// What went over it, where the sink of its inspector counts that; else zeros.
     pub traffic: ConnectionTraffic,
 }
@@ -215,6 +218,7 @@ impl ConnectionEnd {
             client_heard_at: now,
             server_heard_at: now,
             server_pause: None,
+            client_sign: None,
             traffic: ConnectionTraffic::default(),
         }
     }

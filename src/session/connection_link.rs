@@ -33,6 +33,7 @@ impl ConnectionLink {
             }
             Event::ConnectResponded(response, _) => SessionTransition::Answered { connection, response },
             Event::Identified(identity) => SessionTransition::Identified { connection, identity },
+            Event::Recognised(sign) => SessionTransition::Recognised { connection, sign },
             Event::ControllerGone { chroot, watched } => {
                 SessionTransition::ControllerGone { chroot: ShortPath::new(chroot), watched }
             }

@@ -4,6 +4,7 @@ mod replies;
 
 pub(super) use replies::ReplyReader;
 
+use super::client_signs::ClientSigns;
 use super::connection_end::LongReply;
 use super::event::{Event, EventSink, Request};
 use super::identity::{HolderIdentity, controller_chroot};
@@ -51,6 +52,12 @@ pub(super) struct Conversation {
     owners_wanted: u8,
     /// How many of the [`NAMING_RECORDS`] are still to come.
     naming: u8,
+    /// What its first words tell of the client library.
+    pub(super) signs: ClientSigns,
+    /// When something had come from the client before what is being read.
+    pub(super) client_heard_at: Timestamp,
+    /// When something came from the server last.
+    pub(super) server_heard_at: Timestamp,
     pub(super) closing: bool,
     pub(super) fatal_error: Option<ErrorCode>,
     /// The longest reply that clients take by default, in bytes.
@@ -129,6 +136,9 @@ impl Conversation {
             named: false,
             owners_wanted: OWNERS_AT_FIRST,
             naming: NAMING_RECORDS,
+            signs: ClientSigns::default(),
+            client_heard_at: Timestamp::ZERO,
+            server_heard_at: Timestamp::ZERO,
             closing: false,
             fatal_error: None,
             reply_limit,
@@ -140,6 +150,7 @@ impl Conversation {
 
     /// Remembers what an ephemeral node will say about its maker, should it be made.
     fn hint(&mut self, path: &[u8], sequential: bool) {
+        self.signs.note_request(self.request.head.xid);
         let Some(identity) = HolderIdentity::of_ephemeral(path) else { return };
         let telling = !matches!(identity, HolderIdentity::Ephemeral(_)) || !self.named;
         if telling {
@@ -150,6 +161,7 @@ impl Conversation {
     /// Remembers that a controller's node is to be deleted.
     #[cold]
     fn hint_deletion(&mut self, path: &[u8]) {
+        self.signs.note_request(self.request.head.xid);
         if let Some(chroot) = controller_chroot(path) {
             self.await_success(false, SuccessEvent::ControllerGone(ShortPath::new(chroot)));
         }
@@ -181,6 +193,7 @@ impl Conversation {
     #[cold]
     fn hint_name(&mut self, record: &DecodedRecord<'_>) {
         self.naming -= 1;
+        self.signs.note_request(self.request.head.xid);
         let writes = matches!(record.op, OpCode::SET_DATA | OpCode::CREATE | OpCode::CREATE_IF_NOT_EXISTS);
         if let Some(identity) = HolderIdentity::of_session_node(record.path).filter(|_| writes) {
             self.await_success(false, SuccessEvent::Maker(identity));
@@ -237,6 +250,16 @@ impl<S: EventSink> RequestReader<'_, S> {
     fn untracked(&mut self) {
         self.sink.on_event(Event::Untracked);
     }
+
+    /// When a client pings may tell which one it is.
+    #[cold]
+    fn recognise(&mut self) {
+        let (idle, server_idle) =
+            (self.now.since(self.talk.client_heard_at), self.now.since(self.talk.server_heard_at));
+        if let Some(sign) = self.talk.signs.note_ping(idle, server_idle) {
+            self.sink.on_event(Event::Recognised(sign));
+        }
+    }
 }
 
 impl<S: EventSink> RecordVisitor for RequestReader<'_, S> {
@@ -247,6 +270,9 @@ impl<S: EventSink> RecordVisitor for RequestReader<'_, S> {
         self.talk.request = RequestFrame { head, len, parts: 0 };
         if head.xid == Xid::PING && head.op == OpCode::PING {
             self.talk.pings.push(self.now, self.talk.pending.len() > 0);
+            if self.talk.signs.wants_ping() {
+                self.recognise();
+            }
             // A client pings when it has nothing else to do: the time to give memory back, unless a reply is half
             // read whose request has its path there.
             if self.talk.reply.request.is_none() {

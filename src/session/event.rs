@@ -3,6 +3,7 @@
 //! Events borrow from the bytes that are passing; who wants to keep something copies it.
 
 use super::RequestPath;
+use super::client_profile::ClientSign;
 use super::connection_end::ConnectionEnd;
 use super::identity::HolderIdentity;
 use crate::ids::{SessionId, Xid, Zxid};
@@ -93,6 +94,8 @@ pub enum Event<'a> {
     },
     /// The session's holder was recognised.
     Identified(HolderIdentity),
+    /// The client library was recognised.
+    Recognised(ClientSign),
     /// The session's holder wanted to register an ephemeral node that exists already: whom that node tells of.
     NodeExists(HolderIdentity),
     /// A reply's `Stat` named the session that owns an ephemeral node; only the first replies of a connection and those

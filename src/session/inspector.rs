@@ -9,6 +9,7 @@
 use std::mem;
 use std::time::Duration;
 
+use super::client_signs::ClientSigns;
 use super::connection_end::{
     ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongReply, LongRequest, PAUSE_NOTED, ServerSilence,
     UNANSWERED_PATHS, UNANSWERED_SHOWN, UnansweredRequest,
@@ -54,8 +55,6 @@ pub struct Inspector<S> {
     jute_maxbuffer: u32,
     /// Negotiated session timeout in milliseconds, once the session was given; 0 before.
     timeout_ms: u32,
-    client_heard_at: Timestamp,
-    server_heard_at: Timestamp,
     /// Boxed, as few servers are ever silent for so long.
     server_pause: Option<Box<ServerSilence>>,
     /// What has been read since the last turn.
@@ -75,8 +74,6 @@ impl<S: EventSink> Inspector<S> {
             talk: Conversation::new(jute_maxbuffer),
             jute_maxbuffer,
             timeout_ms: 0,
-            client_heard_at: Timestamp::ZERO,
-            server_heard_at: Timestamp::ZERO,
             server_pause: None,
             turn: InspectedTurn::default(),
             sink,
@@ -87,7 +84,9 @@ impl<S: EventSink> Inspector<S> {
     /// was found to be. Where that was not done before, [`Inspector::read_client`] finds that out.
     pub fn start(&mut self, now: Timestamp, opening: ConnectionOpening, bytes: &[u8]) {
         self.hear_client(now, bytes);
-        if let Err(fault) = self.open(now, opening, bytes) {
+        let opened = self.open(now, opening, bytes);
+        self.talk.client_heard_at = now;
+        if let Err(fault) = opened {
             self.give_up(fault);
         }
     }
@@ -97,6 +96,7 @@ impl<S: EventSink> Inspector<S> {
     pub fn read_client(&mut self, now: Timestamp, bytes: &[u8]) {
         self.hear_client(now, bytes);
         if self.opaque {
+            self.talk.client_heard_at = now;
             return;
         }
         let fault = match &mut self.up {
@@ -106,6 +106,8 @@ impl<S: EventSink> Inspector<S> {
             }
             _ => self.read_other_client(now, bytes).err(),
         };
+        // Only now: when a ping comes says something of its client by what it had sent before.
+        self.talk.client_heard_at = now;
         if let Some(fault) = fault {
             self.give_up(fault);
         }
@@ -114,7 +116,6 @@ impl<S: EventSink> Inspector<S> {
     #[inline]
     fn hear_client(&mut self, now: Timestamp, bytes: &[u8]) {
         self.sink.on_time(now);
-        self.client_heard_at = now;
         self.turn.client_bytes += bytes.len() as u64;
     }
 
@@ -154,6 +155,7 @@ impl<S: EventSink> Inspector<S> {
             ConnectionOpening::Handshake { request, len } => {
                 let (frame, behind) = bytes.split_at_checked(4 + len).unwrap_or((bytes, &[]));
                 self.dialect = request.dialect;
+                self.talk.signs = ClientSigns::of(&request);
                 self.up = match request.dialect {
                     asked if asked.is_clickhouse() => StreamSide::Held(Vec::new()),
                     _ => StreamSide::Frames(FrameScanner::new()),
@@ -174,10 +176,10 @@ impl<S: EventSink> Inspector<S> {
     #[inline]
     pub fn read_server(&mut self, now: Timestamp, bytes: &[u8]) {
         self.sink.on_time(now);
-        if now.since(self.server_heard_at) >= PAUSE_NOTED {
+        if now.since(self.talk.server_heard_at) >= PAUSE_NOTED {
             self.note_pause(now);
         }
-        self.server_heard_at = now;
+        self.talk.server_heard_at = now;
         self.turn.server_bytes += bytes.len() as u64;
         if self.opaque {
             return;
@@ -226,6 +228,7 @@ impl<S: EventSink> Inspector<S> {
                 let response = ConnectResponse::read(&frame[4..])?;
                 let timeout = u32::try_from(response.timeout_ms).ok().filter(|_| response.accepted());
                 self.timeout_ms = timeout.unwrap_or(0);
+                self.talk.signs.given(self.timeout_ms);
                 self.sink.on_event(Event::ConnectResponded(response, ClaimSecret::of_answer(frame, &response)));
                 self.agree(self.dialect.agreed(response.version), now)?;
                 return self.read_other_server(now, behind);
@@ -257,7 +260,7 @@ impl<S: EventSink> Inspector<S> {
     #[cold]
     fn note_pause(&mut self, now: Timestamp) {
         if self.is_owed() {
-            let lasted = now.since(self.server_heard_at);
+            let lasted = now.since(self.talk.server_heard_at);
             self.server_pause = Some(Box::new(ServerSilence { lasted, over_at: now }));
         }
     }
@@ -340,7 +343,7 @@ impl<S> Inspector<S> {
     /// None when it owes nothing or there is no session.
     pub fn server_silence(&self) -> Option<(Timestamp, Duration)> {
         let owed = self.timeout_ms > 0 && self.is_owed();
-        owed.then(|| (self.server_heard_at, Duration::from_millis(self.timeout_ms.into())))
+        owed.then(|| (self.talk.server_heard_at, Duration::from_millis(self.timeout_ms.into())))
     }
 
     /// Requests that could not be tracked because too many were in flight.
@@ -376,9 +379,10 @@ impl<S> Inspector<S> {
             closing: self.talk.closing || matches!(&self.up, StreamSide::Dialect(frames) if frames.closes()),
             oversized: self.oversized(),
             long_reply: self.long_reply(),
-            client_heard_at: self.client_heard_at,
-            server_heard_at: self.server_heard_at,
+            client_heard_at: self.talk.client_heard_at,
+            server_heard_at: self.talk.server_heard_at,
             server_pause: self.server_pause.as_deref().copied(),
+            client_sign: self.talk.signs.sign(),
             traffic: ConnectionTraffic::default(),
         }
     }

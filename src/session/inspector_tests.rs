@@ -1,6 +1,7 @@
 use super::*;
 use crate::ids::SessionId;
 use crate::ids::Xid;
+use crate::session::client_profile::ClientSign;
 use crate::session::connection_end::CloseKind;
 use crate::session::event::MovedCodeLocation;
 use crate::wire::{ErrorCode, JuteWriter, OpCode};
@@ -29,6 +30,7 @@ impl EventSink for Words {
                 format!("moved {form} {path:?}")
             }
             Event::Identified(identity) => format!("identity {identity}"),
+            Event::Recognised(sign) => format!("recognised {}", sign.label()),
             Event::NodeExists(identity) => format!("exists {identity}"),
             Event::NodeOwned { path, owner } => format!("owner of {} {owner}", String::from_utf8_lossy(path)),
             Event::ControllerGone { chroot, watched } => {
@@ -780,4 +782,26 @@ fn owners_are_looked_at_in_the_first_replies_and_behind_a_node_that_was_met() {
     inspector.read_server(Timestamp(8), &reply(101, ErrorCode::NODE_EXISTS));
     (102..=200).for_each(|xid| read(&mut inspector, xid));
     assert_eq!(owners(&inspector).len(), 8);
+}
+
+#[test]
+fn a_client_is_recognised_by_when_it_pings_behind_its_own_last_word() {
+    let ms = |millis: u64| Timestamp(millis * 1_000_000);
+    let told = |pings: &[u64]| {
+        let mut inspector = attached();
+        inspector.read_client(ms(1_000), &get(1, "/a"));
+        inspector.read_server(ms(1_001), &reply(1, ErrorCode::OK));
+        for at in pings {
+            inspector.read_client(ms(*at), &ping());
+            inspector.read_server(ms(*at + 1), &reply(-2, ErrorCode::OK));
+        }
+        let recognised = inspector.sink.0.iter().filter(|word| word.starts_with("recognised"));
+        (recognised.cloned().collect::<Vec<_>>(), server_fin(&inspector).client_sign)
+    };
+    // The timeout is 6 s.
+    let steady = ClientSign::SteadyPings;
+    assert_eq!(told(&[3_008]), (vec![], None));
+    assert_eq!(told(&[3_008, 5_016, 7_024]), (vec![format!("recognised {}", steady.label())], Some(steady)));
+    let early = ClientSign::EarlyPing;
+    assert_eq!(told(&[2_700]), (vec![format!("recognised {}", early.label())], Some(early)));
 }

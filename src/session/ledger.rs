@@ -209,6 +209,7 @@ impl SessionLedger {
                 self.answered_late(now, connection, session, response);
             }
             SessionTransition::Identified { connection, identity } => self.identified(now, connection, identity),
+            SessionTransition::Recognised { connection, sign } => self.recognised(connection, sign),
             SessionTransition::ControllerGone { chroot, watched } => self.controller_gone(now, chroot, watched),
             SessionTransition::MoveRefused { connection, form, refused } => {
                 self.move_refused(now, connection, form, refused);

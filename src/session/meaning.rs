@@ -27,7 +27,9 @@ impl EndReason {
             Self::ReplyTooLarge => "a reply was longer than the client's jute.maxbuffer, so the client closed",
             Self::AuthFailed => "authentication failed, or was missing where the server requires it",
             Self::WrongPassword => "the password of the claim did not match the session",
-            Self::ClientReadTimeout => "the client gave up: the server had not answered for two thirds of the timeout",
+            Self::ClientReadTimeout => {
+                "the client gave up: the server had not answered for as long as such a client waits"
+            }
             Self::OperationTimeout => {
                 "the client closed its session because one operation got no reply, although its pings did"
             }

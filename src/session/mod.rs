@@ -1,6 +1,8 @@
 //! Sessions and the connections that carry them: who is where, since when, and why no longer. Pure.
 
 pub mod clickhouse;
+pub mod client_profile;
+mod client_signs;
 pub mod connection_end;
 mod connection_link;
 mod conversation;

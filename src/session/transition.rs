@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::client_profile::ClientSign;
 use super::connection_end::{ConnectionCloser, ConnectionEnd, ConnectionTraffic, UnansweredRequest};
 use super::event::MovedCodeLocation;
 use super::fact::FactList;
@@ -54,6 +55,13 @@ pub enum SessionTransition {
         connection: ConnectionId,
         /// Who it is.
         identity: HolderIdentity,
+    },
+    /// The client library on a connection was recognised.
+    Recognised {
+        /// The connection.
+        connection: ConnectionId,
+        /// By what.
+        sign: ClientSign,
     },
     /// The node by which the controller of a Kafka cluster is known is gone.
     ControllerGone {
@@ -122,6 +130,7 @@ impl SessionTransition {
             Self::Claimed { connection, .. }
             | Self::Answered { connection, .. }
             | Self::Identified { connection, .. }
+            | Self::Recognised { connection, .. }
             | Self::MoveRefused { connection, .. }
             | Self::Ended { connection, .. } => Some(*connection),
             Self::LateAnswer { .. } | Self::ControllerGone { .. } | Self::ServerSeen { .. } | Self::ProxyPaused(_) => {
@@ -180,6 +189,8 @@ pub struct CloseDetails {
     pub closing: bool,
     /// Who holds the session, when that is known.
     pub identity: Option<HolderIdentity>,
+    /// What its client library was recognised by.
+    pub client_sign: Option<ClientSign>,
     /// The server of another connection that carries the session on; None where none does.
     pub lives_at: Option<ServerId>,
     /// From the end of the session's last connection to the claim of this one; None where none is remembered.

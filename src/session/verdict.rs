@@ -41,7 +41,7 @@ pub enum EndReason {
     AuthFailed,
     /// The password did not belong to the session.
     WrongPassword,
-    /// The client gave up on a server that had been silent for two thirds of the timeout.
+    /// The client gave up on a server that had been silent for as long as such a client bears.
     ClientReadTimeout,
     /// The client closed its session because an operation was not answered, while its pings were.
     OperationTimeout,

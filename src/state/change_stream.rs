@@ -83,6 +83,7 @@ impl StateChange<'_> {
             SessionTransition::Claimed { .. }
             | SessionTransition::LateAnswer { .. }
             | SessionTransition::Identified { .. }
+            | SessionTransition::Recognised { .. }
             | SessionTransition::MoveRefused { .. }
             | SessionTransition::ControllerGone { .. }
             | SessionTransition::ProxyPaused(_) => return None,

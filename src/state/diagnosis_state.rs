@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::change_stream::StateChange;
-use crate::diagnose::{CauseCode, ClientPath, Diagnosis, EarlierIncidents, EnsembleWatch, Incident, IncidentChange};
+use crate::diagnose::{
+    CauseCode, ClientLeg, ClientPath, Diagnosis, EarlierIncidents, EnsembleWatch, Incident, IncidentChange,
+};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::session::ledger::{OpenConnection, SessionLedger};
@@ -108,6 +110,12 @@ impl DiagnosisState {
     /// Takes what the kernel knows of the way to such a client.
     pub(super) fn note_client_path(&self, client: SocketAddr, path: ClientPath) {
         lock(&self.diagnosis).note_client_path(client, path);
+    }
+
+    /// Takes looks at the ways to clients that are connected.
+    pub(super) fn note_client_legs(&self, now: Timestamp, legs: &[(SocketAddr, ClientLeg)]) {
+        let mut diagnosis = lock(&self.diagnosis);
+        legs.iter().for_each(|(client, leg)| diagnosis.client_legs.note(now, *client, *leg));
     }
 
     /// Does what time brings.

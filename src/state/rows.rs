@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::client_profile::ClientSign;
 use crate::session::identity::HolderIdentity;
 use crate::session::ledger::{Claim, ClaimOutcome, OpenConnection, SessionRecord, SessionState, UndecidedConnection};
 use crate::session::transition::EndedConnection;
@@ -38,6 +39,8 @@ pub struct SessionRow {
     pub identity: Option<HolderIdentity>,
     /// The myid of the server that created it; None when its id is not of ZooKeeper's making.
     pub born_on: Option<u8>,
+    /// What its client library was recognised by.
+    pub client_sign: Option<ClientSign>,
     /// How its last connection speaks.
     pub dialect: Dialect,
     /// Negotiated timeout in milliseconds; None when no server has given it here.
@@ -67,6 +70,7 @@ impl SessionRow {
             attached_at: current.and_then(|attachment| attachment.claim.attached_at()),
             identity: record.identity(),
             born_on: record.born_on(),
+            client_sign: record.client_sign(),
             dialect: record.dialect(),
             timeout_ms: current.and_then(|attachment| attachment.claim.negotiated_ms()),
             requested_ms: newest.map(|attachment| attachment.claim.requested_ms),

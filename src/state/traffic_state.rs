@@ -19,8 +19,8 @@ use super::risk_state::RiskState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
 use crate::diagnose::{
-    CauseCode, ClientPath, Diagnosis, EarlierIncidents, EnsembleEvent, EnsembleWatch, PathSample, ServerDetails,
-    ServerSighting,
+    CauseCode, ClientLeg, ClientPath, Diagnosis, EarlierIncidents, EnsembleEvent, EnsembleWatch, PathSample,
+    ServerDetails, ServerSighting,
 };
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
@@ -245,6 +245,11 @@ impl TrafficState {
     /// Takes what the kernel knows of the way to such a client.
     pub fn note_client_path(&self, client: SocketAddr, path: ClientPath) {
         self.diagnosis.note_client_path(client, path);
+    }
+
+    /// Takes looks at the ways to clients that are connected.
+    pub fn note_client_legs(&self, now: Timestamp, legs: &[(SocketAddr, ClientLeg)]) {
+        self.diagnosis.note_client_legs(now, legs);
     }
 
     /// Takes an answer that came when its probe had been given up.

@@ -147,6 +147,7 @@ impl Stage {
             client_heard_at: at(millis),
             server_heard_at: at(millis),
             server_pause: None,
+            client_sign: None,
             traffic: ConnectionTraffic::default(),
         };
         self.telemetry.state().apply(at(millis), SessionTransition::Ended { connection, end });

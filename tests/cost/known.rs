@@ -82,6 +82,7 @@ impl Traffic {
             client_heard_at: self.now,
             server_heard_at: self.now,
             server_pause: None,
+            client_sign: None,
             traffic: ConnectionTraffic::default(),
         };
         how(&mut end);

@@ -65,6 +65,7 @@ fn any_end() -> impl Strategy<Value = ConnectionEnd> {
             client_heard_at: Timestamp(u64::from(heard[0]) * 20),
             server_heard_at: Timestamp(u64::from(heard[1]) * 20),
             server_pause: None,
+            client_sign: None,
             traffic: ConnectionTraffic::default(),
         },
     )

@@ -172,7 +172,8 @@ fn reach(story: &Story, path: ClientPath) {
     state.note_client_path(asked[0], path);
 }
 
-const STUCK: ClientPath = ClientPath { rtt: Duration::from_millis(1), unacked: 2, resent: 3, end_acknowledged: false };
+const STUCK: ClientPath =
+    ClientPath { rtt: Duration::from_millis(1), retransmissions: 3, unacked: 2, resent: 3, end_acknowledged: false };
 const ACKNOWLEDGED: ClientPath = ClientPath { unacked: 0, resent: 0, end_acknowledged: true, ..STUCK };
 
 #[test]

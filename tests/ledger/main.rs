@@ -12,6 +12,7 @@ mod memory;
 mod moves;
 mod one_name;
 mod own_pauses;
+mod profiles;
 mod reasons;
 mod refusals;
 mod retention;

@@ -52,6 +52,7 @@ pub(crate) fn nothing_owed(closer: ConnectionCloser, now: Timestamp) -> Connecti
         client_heard_at: now,
         server_heard_at: now,
         server_pause: None,
+        client_sign: None,
         traffic: ConnectionTraffic::default(),
     }
 }

@@ -124,6 +124,7 @@ impl EventSink for Words {
                 format!("session moved, said in {form} to {refused:?}")
             }
             Event::Identified(identity) => format!("identity: {identity}"),
+            Event::Recognised(sign) => format!("recognised: {}", sign.label()),
             Event::NodeExists(identity) => format!("exists already: {identity}"),
             Event::NodeOwned { path, owner } => format!("owner of {}: {owner}", text(path)),
             Event::ControllerGone { chroot, watched } => {

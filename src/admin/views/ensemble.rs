@@ -81,7 +81,8 @@ fn baseline(seen: LatencyBaseline) -> BaselineView {
     BaselineView { usual, last, worst_recent, samples }
 }
 
-fn path(sample: PathSample) -> PathView {
+/// What the kernel knows of the way to a server.
+pub(super) fn path(sample: PathSample) -> PathView {
     let PathSample { rtt, retransmissions, unacked, lost } = sample;
     PathView { rtt_ms: millis(rtt), retransmissions, unacked, lost }
 }

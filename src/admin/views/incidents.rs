@@ -43,7 +43,9 @@ fn cause(telemetry: &ProxyTelemetry, one: JudgedCause) -> CauseView {
 fn source(fact: &Fact) -> &'static str {
     match fact {
         Fact::Proxy(_) => "zoogate",
-        Fact::Watch(WatchFact::Unacknowledged { .. } | WatchFact::SlowRoundTrip { .. })
+        Fact::Watch(
+            WatchFact::Unacknowledged { .. } | WatchFact::SlowRoundTrip { .. } | WatchFact::ServerRoundTrip { .. },
+        )
         | Fact::Outage(
             OutageFact::ClientNotReached { .. } | OutageFact::ClientAcknowledges { .. } | OutageFact::SlowClient { .. },
         ) => "kernel",

@@ -4,8 +4,11 @@ use super::fact::facts;
 use super::moment::moment;
 use super::moves::{refusal, session_move};
 use super::request::request;
-use super::{named_server, risks, sessions};
-use crate::api::{AttachView, EndView, HeartbeatView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent};
+use super::{ensemble, named_server, risks, sessions};
+use crate::api::{
+    AttachView, ClientPathView, EndView, HeartbeatView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent,
+};
+use crate::diagnose::ClientLeg;
 use crate::diagnose::risk::HeartbeatBudget;
 use crate::ids::SessionId;
 use crate::observe::{HistogramSnapshot, LatencyClass, ProxyTelemetry};
@@ -45,11 +48,25 @@ pub(in crate::admin) fn session_detail(telemetry: &ProxyTelemetry, session: Sess
             ping: latency(LatencyClass::Ping),
         },
         heartbeat: current_heartbeat(telemetry, &session_detail),
+        client_path: client_path(telemetry, &session_detail),
+        server_path: session_detail.row.server.and_then(|server| {
+            let known = telemetry.state().with_watch(|watch| watch.server(server).path());
+            known.map(|(_, sample)| ensemble::path(sample))
+        }),
         timeout_advice: session_detail
             .row
             .timeout_ms
             .map(|timeout_ms| risks::timeout_advice(telemetry, session, timeout_ms)),
     })
+}
+
+/// The way to the session's client, where it was looked at lately.
+fn client_path(telemetry: &ProxyTelemetry, detail: &SessionTimeline) -> Option<ClientPathView> {
+    let client = detail.row.client?;
+    let now = telemetry.state().risks_looked_at();
+    let ClientLeg { rtt, retransmissions, unacked } =
+        telemetry.state().with_diagnosis(|diagnosis| diagnosis.client_legs.of(now, client))?;
+    Some(ClientPathView { rtt_ms: rtt.as_micros() as f64 / 1_000.0, retransmissions, unacked })
 }
 
 /// How long both sides of the session's connection have been silent.

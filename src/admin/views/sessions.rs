@@ -1,6 +1,7 @@
 //! `/api/sessions`: every session in short.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use super::moment::moment;
 use super::named_server;
@@ -11,7 +12,7 @@ use crate::api::{ApiList, ApiWord, SessionList, SessionView, WatchesView};
 use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::SessionId;
 use crate::observe::{LatencyClass, MeterReading, ProxyTelemetry, SessionMeters};
-use crate::session::identity::HolderIdentity;
+use crate::session::client_profile::profile_of;
 use crate::session::ledger::SessionState;
 use crate::state::SessionRow;
 use crate::time::Timestamp;
@@ -38,7 +39,9 @@ pub(super) fn session(telemetry: &ProxyTelemetry, row: &SessionRow, meters: &Ses
         client: row.client.map(|client| client.to_string()),
         server: named_server(telemetry, row.server),
         born_on: row.born_on,
-        client_kind: is_clickhouse(row).then_some("ClickHouse".into()),
+        client_kind: row.client_sign.map(|sign| sign.profile().label().into()),
+        client_recognised_by: row.client_sign.map(|sign| sign.meaning().into()),
+        client_gives_up_after_ms: gives_up_after(row).map(|after| after.as_millis() as u64),
         protocol_version: row.dialect.version,
         xid_bits: row.dialect.xid_bits(),
         compressed: row.dialect.compressed,
@@ -114,8 +117,10 @@ pub(in crate::admin) const SESSION_FILTERS: &[FilterField] = &[
     FilterField::Moved,
 ];
 
-fn is_clickhouse(row: &SessionRow) -> bool {
-    row.dialect.is_clickhouse() || matches!(row.identity, Some(HolderIdentity::ClickHouse(_)))
+/// How long its client bears a silent server.
+fn gives_up_after(row: &SessionRow) -> Option<Duration> {
+    let timeout = Duration::from_millis(u64::try_from(row.timeout_ms?).ok()?);
+    profile_of(row.client_sign).gives_up_after(timeout)
 }
 
 /// Sessions that are looked at together: enough to be quick, few enough to take little memory.

@@ -9,7 +9,7 @@ use crate::diagnose::client_path::ClientPath;
 use crate::diagnose::end_case::EndCase;
 use crate::diagnose::verdict::{CapReason, Diagnosed};
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
-use crate::session::fact::OutageFact;
+use crate::session::fact::{OutageFact, WatchFact};
 use crate::session::verdict::{Confidence, RouteReason};
 use crate::time::Timestamp;
 
@@ -69,6 +69,28 @@ pub(super) fn not_reached(case: EndCase<'_>, since: Timestamp) -> Option<Diagnos
     Some(found.capped(Confidence::Likely, CapReason::AlternativeRemains))
 }
 
+/// A way to the client that is so slow that it gave up answers which were on their way.
+fn slow_way(case: EndCase<'_>) -> Option<OutageFact> {
+    let at_end = case.later.client_path.map(|path| (path.rtt, path.retransmissions));
+    let before = case.later.client_leg.map(|leg| (leg.rtt, leg.retransmissions));
+    let (rtt, retransmissions) = at_end.into_iter().chain(before).max()?;
+    (rtt >= LEAST_PATIENCE).then_some(OutageFact::SlowClient { rtt, retransmissions })
+}
+
+/// The same with what the kernel knows of the other way, to the server.
+fn both_ways(case: EndCase<'_>, found: Diagnosed) -> Diagnosed {
+    let server = case.ended.server;
+    match case.server().path() {
+        Some((_, sample)) => {
+            let (rtt, retransmissions) = (sample.rtt, sample.retransmissions);
+            let fact = WatchFact::ServerRoundTrip { server, rtt, retransmissions };
+            let others: &[CauseCode] = if rtt < LEAST_PATIENCE { &[CauseCode::SlowPath] } else { &[] };
+            found.ruling_out(others, fact)
+        }
+        None => found,
+    }
+}
+
 /// The client ended its connection without closing its session.
 pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
     let how = match case.close.closer {
@@ -89,8 +111,8 @@ pub(super) fn gone(case: EndCase<'_>) -> Diagnosed {
     if let Some(cut) = not_reached(case, case.ended.ended_at) {
         return cut;
     }
-    if let Some(path) = case.later.client_path.filter(|path| path.rtt >= LEAST_PATIENCE) {
-        return found(CauseCode::SlowClientPath).with(OutageFact::SlowClient { rtt: path.rtt });
+    if let Some(slow) = slow_way(case) {
+        return both_ways(case, found(CauseCode::SlowClientPath).ruling_out(&[CauseCode::SlowServer], slow));
     }
     if let Some(back) = case.later.back {
         let moved = back.routed == RouteReason::Mirror && back.server != case.ended.server;

@@ -8,6 +8,7 @@ use crate::diagnose::end_case::{BETWEEN_PROBES, EndCase};
 use crate::diagnose::health_span::HealthSpan;
 use crate::diagnose::verdict::Diagnosed;
 use crate::ids::ServerId;
+use crate::session::client_profile::profile_of;
 use crate::session::fact::{Fact, WatchFact};
 use crate::session::probe_result::ServerHealth;
 use crate::time::Timestamp;
@@ -92,13 +93,14 @@ pub(super) fn slow_round_trip(case: EndCase<'_>, server: ServerId, since: Timest
 /// The same, or that the session timeout is shorter than pauses which come again and again.
 pub(super) fn repeated(case: EndCase<'_>, server: ServerId, found: Diagnosed) -> Diagnosed {
     let timeout = case.close.timeout;
+    let patience = profile_of(case.close.client_sign).gives_up_after(timeout);
     let frozen = matches!(found.cause.code, CauseCode::ServerFrozen | CauseCode::LeaderFrozen);
     let since = case.now.0.saturating_sub(PAUSES_WITHIN.as_nanos() as u64);
     let pauses = case.watch.server(server).spans().filter_map(|span| {
         let lasted = span.until?.since(span.from);
         let counts = span.health == ServerHealth::Unresponsive && span.from.0 >= since;
-        // Clients give up after two thirds of their timeout, and a pause began up to a probe's interval before it was seen.
-        let is_long = lasted * 2 >= timeout || (lasted + BETWEEN_PROBES) * 3 >= timeout * 2;
+        // A pause began up to a probe's interval before it was seen.
+        let is_long = lasted * 2 >= timeout || patience.is_some_and(|patience| lasted + BETWEEN_PROBES >= patience);
         // One that is as long as the servers' own patience is no pause that a client could be told to bear.
         (counts && is_long && lasted < case.watch.sync_patience()).then_some(lasted)
     });

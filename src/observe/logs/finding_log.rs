@@ -234,6 +234,7 @@ mod tests {
             unanswered_pings: 0,
             closing: false,
             identity: None,
+            client_sign: None,
             lives_at: None,
             unheard: None,
         }

@@ -123,6 +123,7 @@ impl Recorder {
             | Event::Gap { .. }
             | Event::MoveRefused { .. }
             | Event::Identified(_)
+            | Event::Recognised(_)
             | Event::NodeExists(_)
             | Event::NodeOwned { .. }
             | Event::ControllerGone { .. }

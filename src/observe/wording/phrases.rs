@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::ids::Xid;
+use crate::session::client_profile::{ClientProfile, ClientSign};
 use crate::session::connection_end::{DisconnectPoint, UnansweredRequest};
 use crate::session::fact::{EndOffset, FullSign};
 use crate::session::probe_result::ServerHealth;
@@ -35,6 +36,20 @@ pub(super) fn refused(server: &str, password: PasswordCheck) -> String {
             format!("server {server} refused the claim with timeout 0, although the password was right")
         }
         PasswordCheck::NotNeeded => format!("server {server} refused a new session with timeout 0"),
+    }
+}
+
+/// Which client it is, by what, and when such a one gives up.
+pub(super) fn recognised(profile: ClientProfile, sign: Option<ClientSign>, patience: Duration, claim: bool) -> String {
+    let (name, patience) = (profile.label(), ms(patience));
+    match sign {
+        Some(sign) if claim => {
+            format!("it is a {name} client, which waits {patience} for a session ({})", sign.meaning())
+        }
+        Some(sign) => {
+            format!("it is a {name} client, which gives up a silent server after {patience} ({})", sign.meaning())
+        }
+        None => format!("which client library it is was not recognised; most give up after {patience}"),
     }
 }
 

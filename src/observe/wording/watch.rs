@@ -45,6 +45,7 @@ impl FactWording<'_> {
             | WatchFact::LateAnswers { .. }
             | WatchFact::SlowConnects { .. }
             | WatchFact::SlowRoundTrip { .. }
+            | WatchFact::ServerRoundTrip { .. }
             | WatchFact::Unacknowledged { .. } => self.of_path(fact),
             WatchFact::SyncedFollowers { server, synced } => {
                 format!("leader {} counted {synced} followers in step with it meanwhile", self.name(*server))
@@ -73,6 +74,11 @@ impl FactWording<'_> {
             WatchFact::SlowRoundTrip { server, rtt } => {
                 format!("the way from zoogate to server {} and back took {}", self.name(*server), ms(*rtt))
             }
+            WatchFact::ServerRoundTrip { server, rtt, retransmissions } => format!(
+                "the way from zoogate to server {} and back took {}, and {retransmissions} segments were sent again lately",
+                self.name(*server),
+                ms(*rtt)
+            ),
             WatchFact::SlowConnects { server, usual, worst } => {
                 let (name, usual, worst) = (self.name(*server), ms(*usual), ms(*worst));
                 format!("connecting to server {name} took {worst}; {usual} is usual")
@@ -99,9 +105,10 @@ impl FactWording<'_> {
                 "the client's machine did not acknowledge what was sent to it: {segments} segments waited, the first was \
                  sent again {resent} times"
             ),
-            OutageFact::SlowClient { rtt } => {
-                format!("the way from zoogate to the client and back took {}", ms(*rtt))
-            }
+            OutageFact::SlowClient { rtt, retransmissions } => format!(
+                "the way from zoogate to the client and back took {}, and {retransmissions} segments had to be sent again",
+                ms(*rtt)
+            ),
             OutageFact::ClientAcknowledges { silence } => format!(
                 "the client's machine acknowledged the end of the connection, and the client, silent for {}, did not \
                  close it",

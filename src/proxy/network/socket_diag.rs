@@ -14,6 +14,38 @@ const SOCK_DIAG: i32 = 4;
 /// Largest datagram that the kernel sends.
 const LARGEST_DATAGRAM: usize = 32 * 1024;
 
+/// Ports of peers, both ends among them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::proxy) struct PortRange {
+    /// The first.
+    pub(in crate::proxy) from: u16,
+    /// The last.
+    pub(in crate::proxy) to: u16,
+}
+
+impl PortRange {
+    /// Every port.
+    pub(in crate::proxy) const ALL: Self = Self { from: 0, to: u16::MAX };
+
+    /// The kernel's program that lets these pass (linux/inet_diag.h, `INET_DIAG_REQ_BYTECODE`): two comparisons, each with
+    /// its number behind it. One that fails jumps past the end.
+    fn program(self) -> Vec<u8> {
+        const REQ_BYTECODE: u16 = 1;
+        const AT_LEAST: u8 = 4;
+        const AT_MOST: u8 = 5;
+        let mut program = Vec::with_capacity(4 + 16);
+        program.extend(20_u16.to_ne_bytes());
+        program.extend(REQ_BYTECODE.to_ne_bytes());
+        for (code, past_end, port) in [(AT_LEAST, 20_u16, self.from), (AT_MOST, 12, self.to)] {
+            program.extend([code, 8]);
+            program.extend(past_end.to_ne_bytes());
+            program.extend([0, 0]);
+            program.extend(port.to_ne_bytes());
+        }
+        program
+    }
+}
+
 /// The way to the kernel.
 #[derive(Debug)]
 pub(in crate::proxy) struct SocketDiag(Socket);
@@ -38,6 +70,19 @@ impl SocketDiag {
     pub(in crate::proxy) fn ask(
         &self,
         question: InetRequest,
+        look: impl FnMut(&InetResponse) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        self.ask_some(question, None, look)
+    }
+
+    /// The same, of sockets whose peers have these ports.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(in crate::proxy) fn ask_some(
+        &self,
+        question: InetRequest,
+        peers: Option<PortRange>,
         mut look: impl FnMut(&InetResponse) -> ControlFlow<()>,
     ) -> io::Result<()> {
         let mut question = NetlinkMessage::from(SockDiagMessage::InetRequest(question));
@@ -45,6 +90,11 @@ impl SocketDiag {
         question.finalize();
         let mut bytes = vec![0; question.buffer_len()];
         question.serialize(&mut bytes);
+        if let Some(peers) = peers.filter(|peers| *peers != PortRange::ALL) {
+            bytes.extend(peers.program());
+            let length = bytes.len() as u32;
+            bytes[..4].copy_from_slice(&length.to_ne_bytes());
+        }
         let mut kernel = &self.0;
         kernel.write_all(&bytes)?;
         bytes.resize(LARGEST_DATAGRAM, 0);

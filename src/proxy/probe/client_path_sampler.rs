@@ -128,6 +128,7 @@ fn look_at(is_ipv4: bool, port: u16, mut look: impl FnMut(u16, SocketAddr, Clien
             let client = SocketAddr::new(header.socket_id.destination_address, header.socket_id.destination_port);
             let path = ClientPath {
                 rtt: counts.rtt,
+                retransmissions: counts.resent,
                 unacked: counts.unacked,
                 resent: counts.resent_first,
                 end_acknowledged: header.state == FIN_WAIT2,

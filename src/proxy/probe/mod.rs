@@ -1,5 +1,6 @@
 //! What is asked of servers beside the traffic: whether they serve and lead, what they tell of themselves, and whether one leads back to zoogate.
 
+pub(crate) mod client_leg_sampler;
 pub(crate) mod client_path_sampler;
 pub(crate) mod details_prober;
 pub(crate) mod loop_suspect;

@@ -11,6 +11,7 @@ use crate::ids::{ConnectionId, SessionId};
 use crate::observe::{ConnectionMeter, Direction, EventDetail, EventKind, Recorder, SLOWEST_FROM};
 use crate::proxy::shared::proxy_state::{ProxyState, claim_lasts};
 use crate::route::{ServerComplaint, UNANSWERED_COUNTS};
+use crate::session::client_profile::profile_of;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose};
 use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation, Reply, WatchEvent};
 use crate::session::transition::SessionTransition;
@@ -186,7 +187,8 @@ impl LiveSink {
         let owed = !self.client_is_full && (end.unanswered_count > 0 || end.unanswered_pings > 0);
         let waited_out = gave_up && owed && self.timeout_ms > 0 && {
             let timeout = Duration::from_millis(self.timeout_ms.into());
-            self.lasted(end.server_heard_at, now) * 3 >= timeout * 2
+            let patience = profile_of(end.client_sign).gives_up_after(timeout);
+            patience.is_some_and(|patience| self.lasted(end.server_heard_at, now) >= patience)
         };
         if waited_out || end.closer == ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) {
             self.proxy.complain(self.link.server, ServerComplaint::NoAnswer, self.link.client);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::group::fact_group;
 use super::value::{EndOffset, FactValue};
 use crate::ids::{ConnectionId, ServerId};
+use crate::session::client_profile::{ClientProfile, ClientSign};
 use crate::session::connection_end::{CloseKind, DisconnectPoint, UnansweredRequest};
 use crate::session::event::MovedCodeLocation;
 use crate::session::probe_result::ServerHealth;
@@ -71,6 +72,17 @@ fact_group! {
             silence: Duration,
             /// The session's timeout.
             timeout: Duration,
+        }
+        /// Which client library it is, and for how long such a one bears a silent server.
+        Recognised "client_recognised" {
+            /// Which.
+            profile: ClientProfile,
+            /// By what; None for an unknown one.
+            sign: Option<ClientSign>,
+            /// For so long, with this session's timeout.
+            patience: Duration,
+            /// Whether that is how long it waits for the answer to its claim.
+            claim: bool,
         }
         /// It gave up as the server answered at last.
         CrossedAnswer "crossed_answer" {

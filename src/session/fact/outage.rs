@@ -29,6 +29,8 @@ fact_group! {
         SlowClient "slow_client_path" {
             /// The kernel's smoothed round trip.
             rtt: Duration,
+            /// Segments that were sent again, in the connection's whole life.
+            retransmissions: u32,
         }
         /// The client's machine acknowledged zoogate's end of the connection, and the client did not end its side.
         ClientAcknowledges "client_acknowledges" {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::ids::{ConnectionId, ServerId, Zxid};
+use crate::session::client_profile::{ClientProfile, ClientSign};
 use crate::session::connection_end::{CloseKind, DisconnectPoint, UnansweredRequest};
 use crate::session::event::MovedCodeLocation;
 use crate::session::probe_result::ServerHealth;
@@ -78,6 +79,8 @@ values! {
     SocketAddr => |client| FactValue::Client(*client),
     Zxid => |zxid| FactValue::Zxid(*zxid),
     bool => |flag| FactValue::Flag(*flag),
+    ClientProfile => |profile| FactValue::Word(profile.label()),
+    Option<ClientSign> => |sign| FactValue::Word(sign.map_or("none", ClientSign::label)),
     ServerHealth => |health| FactValue::Word(health.label()),
     ErrorCode => |code| FactValue::Word(code.name().unwrap_or("unknown")),
     Option<UnansweredRequest> => |request| FactValue::Request(request.clone()),

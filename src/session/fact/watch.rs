@@ -116,6 +116,15 @@ fact_group! {
             /// The kernel's smoothed round trip, the longest of its connections.
             rtt: Duration,
         }
+        /// How long the way to it and back took, whether that is much or not.
+        ServerRoundTrip "server_round_trip" {
+            /// Which server.
+            server: ServerId,
+            /// The kernel's smoothed round trip, the longest of its connections.
+            rtt: Duration,
+            /// Segments that were sent again since the sample before, of all connections.
+            retransmissions: u32,
+        }
         /// What was sent to the server is not acknowledged by its machine.
         Unacknowledged "unacknowledged" {
             /// Which server.

@@ -11,6 +11,7 @@ use super::shared_sessions::{SHARED_PAUSE, sharers};
 use super::unexplained_close::UnexplainedClose;
 use super::{CLAIMANT_HISTORY, SessionLedger, reason_rules};
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::client_profile::ClientSign;
 use crate::session::connection_end::{ConnectionEnd, UnansweredRequest};
 use crate::session::event::MovedCodeLocation;
 use crate::session::identity::HolderIdentity;
@@ -219,6 +220,15 @@ impl SessionLedger {
         }
     }
 
+    pub(super) fn recognised(&mut self, connection: ConnectionId, sign: ClientSign) {
+        let Some(open) = self.open.get(&connection) else {
+            self.misplaced += 1;
+            return;
+        };
+        let session = open.session;
+        self.sessions.change(session, |record| record.recognise(Some(sign)));
+    }
+
     /// A broker registers with a new session: the one that it had is over, when it is not connected and came from
     /// the same address. Two clusters may have brokers of one number.
     fn replace(&mut self, now: Timestamp, former: SessionId, session: SessionId) {
@@ -291,6 +301,7 @@ impl SessionLedger {
             }
             // A claim that never got an answer has no requests of the session behind it.
             if claim.attached_at().is_some() {
+                record.recognise(end.client_sign);
                 record.set_last_unanswered(&end.unanswered);
             }
             if end.closing && claim.attached_at().is_some() {

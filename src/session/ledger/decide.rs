@@ -272,6 +272,7 @@ impl SessionLedger {
             unanswered_pings: close.end.unanswered_pings,
             closing: close.end.closing,
             identity: record.and_then(SessionRecord::identity),
+            client_sign: input.client_sign(),
             lives_at: record.into_iter().flat_map(SessionRecord::attachments).find_map(|other| {
                 let carries = other.connection != close.connection && other.is_attached();
                 carries.then_some(other.claim.server)

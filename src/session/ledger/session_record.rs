@@ -11,6 +11,7 @@ use super::placement::Placement;
 use smallvec::SmallVec;
 
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::client_profile::ClientSign;
 use crate::session::connection_end::UnansweredRequest;
 use crate::session::identity::HolderIdentity;
 use crate::session::verdict::EndReason;
@@ -92,6 +93,8 @@ pub struct SessionRecord {
     dialect: Dialect,
     /// Whether its server makes ids and passwords of its own.
     own_id: bool,
+    /// What the client library was recognised by, on any of its connections.
+    client_sign: Option<ClientSign>,
     /// Pairs of clients that were reported to share this session, and when; at most [`SHARED_PAIRS`].
     shared: Box<[([SocketAddr; 2], Timestamp)]>,
 }
@@ -118,6 +121,7 @@ impl SessionRecord {
             last_unanswered: Box::default(),
             dialect: Dialect::ZOOKEEPER,
             own_id: false,
+            client_sign: None,
             shared: Box::default(),
         }
     }
@@ -149,6 +153,20 @@ impl SessionRecord {
 
     pub(super) fn set_speech(&mut self, dialect: Dialect, own_id: bool) {
         (self.dialect, self.own_id) = (dialect, own_id);
+    }
+
+    /// What its client library was recognised by: what the client did says more than how it numbers and pings.
+    pub fn client_sign(&self) -> Option<ClientSign> {
+        match self.identity.as_deref() {
+            Some(HolderIdentity::ClickHouse(_)) => Some(ClientSign::ClickHouseNode),
+            Some(HolderIdentity::Broker { .. } | HolderIdentity::Controller { .. }) => Some(ClientSign::KafkaNode),
+            _ if self.dialect.is_clickhouse() => Some(ClientSign::ClickHouseDialect),
+            _ => self.client_sign,
+        }
+    }
+
+    pub(super) fn recognise(&mut self, sign: Option<ClientSign>) {
+        self.client_sign = sign.or(self.client_sign);
     }
 
     /// The client that was given it last, or claimed it last when none was.

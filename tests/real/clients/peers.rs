@@ -100,6 +100,24 @@ impl Client {
     }
 }
 
+/// The program that makes an interface on which every packet takes its time.
+pub(crate) fn delayed_path() -> PathBuf {
+    programs().join("delayed_path.py")
+}
+
+/// Programs that make a node and ask for nothing more, each with the name of its library. Arguments: the servers, the
+/// timeout in ms, the node.
+pub(crate) fn idle_holders() -> Vec<(&'static str, Start)> {
+    vec![
+        ("java-3.9", java(&["Holding"], Version::V3_9_3.peer(), &[])),
+        ("java-3.5", java(&["Holding"], Version::V3_5_10.peer(), &[])),
+        ("kazoo", kazoo_program("idling.py")),
+        ("go", go_program("go-holding", "./holding", "go/holding/main.go")),
+        ("c", c_program("c-holding", "holding.c")),
+        ("node", node_program("holding.js")),
+    ]
+}
+
 fn programs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/clients/programs")
 }
@@ -194,19 +212,28 @@ pub(crate) fn clickhouse_program(file: &str, settings: &[&str]) -> Start {
 }
 
 fn go() -> Start {
-    let recipe = ["go/main.go", "go/go.mod", "go/go.sum"].map(source).concat();
+    go_program("go-zookeeper", ".", "go/main.go")
+}
+
+/// A package of our module for go-zookeeper.
+fn go_program(name: &str, package: &str, main: &str) -> Start {
+    let recipe = [main, "go/go.mod", "go/go.sum"].map(source).concat();
     let from = programs().join("go");
-    let folder = made("go-zookeeper", &recipe, |folder| {
+    let folder = made(name, &recipe, |folder| {
         let to = folder.join("client");
-        step(&from, "golang-go", &["go", "build", "-buildvcs=false", "-o", &to.display().to_string(), "."]);
+        step(&from, "golang-go", &["go", "build", "-buildvcs=false", "-o", &to.display().to_string(), package]);
     });
     Start::of(&folder.join("client"), &[])
 }
 
 /// Debian's library is unpacked instead of installed: that needs no root, and changes nothing outside.
 fn c() -> Start {
-    let file = programs().join("client.c");
-    let folder = made("c-client", &source("client.c"), |folder| {
+    c_program("c-client", "client.c")
+}
+
+fn c_program(name: &str, program: &str) -> Start {
+    let file = programs().join(program);
+    let folder = made(name, &source(program), |folder| {
         let download = "apt-get download -q libzookeeper-mt-dev";
         step(folder, "apt", &["sh", "-c", &format!("{download} || {{ apt-get update -q && {download}; }}")]);
         step(folder, "dpkg", &["sh", "-c", "dpkg -x libzookeeper-mt-dev_*.deb ."]);
@@ -218,11 +245,15 @@ fn c() -> Start {
 }
 
 fn node() -> Start {
+    node_program("client.js")
+}
+
+fn node_program(file: &str) -> Start {
     let package = "node-zookeeper-client@1.1.3";
     let folder = made("node", package, |folder| {
         step(folder, "npm", &["npm", "install", "--no-audit", "--no-fund", "--prefix", ".", package]);
     });
-    let mut start = Start::of(Path::new("node"), &[&programs().join("client.js").display().to_string()]);
+    let mut start = Start::of(Path::new("node"), &[&programs().join(file).display().to_string()]);
     start.variable = Some(("NODE_PATH", folder.join("node_modules").display().to_string()));
     start
 }

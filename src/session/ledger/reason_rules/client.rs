@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::spans::{ROUNDING, TOGETHER, is_late};
+use super::spans::{ADDRESSES, ROUNDING, TOGETHER, is_late};
 use super::{RuleInput, moved, pause};
 use crate::session::connection_end::{CloseKind, ServerSilence};
 use crate::session::fact::{ClientFact, Fact};
@@ -61,9 +61,10 @@ fn at_long_reply(input: RuleInput<'_>) -> Option<Explanation> {
 }
 
 /// The client gave up a server that kept it waiting, or so it seemed to it.
-fn gave_up(input: RuleInput<'_>) -> Option<Explanation> {
-    let (close, timeout) = (input.close, input.close.claim.timeout());
-    let is_enough = |silence: Duration| (silence + ROUNDING) * 3 >= timeout * 2;
+pub(super) fn gave_up(input: RuleInput<'_>) -> Option<Explanation> {
+    let (close, timeout, profile) = (input.close, input.close.claim.timeout(), input.profile());
+    let patience = profile.gives_up_after(timeout);
+    let is_enough = |silence: Duration| patience.is_some_and(|patience| silence + ROUNDING >= patience);
     // A peer that speaks is answered, if only by an authentication's outcome.
     let owed = close.owed() || close.end.client_heard_at > close.end.server_heard_at;
     let silence = close.server_silence();
@@ -80,18 +81,26 @@ fn gave_up(input: RuleInput<'_>) -> Option<Explanation> {
         return Some(blame(input, pause.lasted, without, is_enough(without), fact));
     }
     // The same crossing, for the answer to the claim.
-    let waited = answered_late(close)?;
+    let waited = answered_late(input)?;
     let without = waited.saturating_sub(input.own_pauses.within(close.claim.claimed_at, close.ended_at));
     let fact = ClientFact::CrossedAnswer { silence: without, timeout, claim: true };
-    Some(blame(input, waited, without, is_late(close, without), fact))
+    Some(blame(input, waited, without, is_late(input, without), fact))
 }
 
 /// The server's silence is the reason when it was long enough without zoogate's own pauses.
 fn blame(input: RuleInput<'_>, silence: Duration, without: Duration, enough: bool, fact: ClientFact) -> Explanation {
     if enough {
-        return Explanation::likely(EndReason::ClientReadTimeout, [fact]);
+        return Explanation::likely(EndReason::ClientReadTimeout, [fact, recognised(input)]);
     }
     pause::client_gave_up(input, silence, without)
+}
+
+/// Which client library it is, by what, and for how long such a one bears a silent server.
+pub(super) fn recognised(input: RuleInput<'_>) -> ClientFact {
+    let (profile, sign, timeout) = (input.profile(), input.client_sign(), input.close.claim.timeout());
+    let (patience, wait) = (profile.gives_up_after(timeout), profile.waits_for_session(timeout, ADDRESSES));
+    let patience = if input.close.attached_at().is_some() { patience.unwrap_or(timeout) } else { wait };
+    ClientFact::Recognised { profile, sign, patience, claim: input.close.attached_at().is_none() }
 }
 
 /// A silence of the server that it broke so late that the client, on its way, cannot have heard of it.
@@ -101,10 +110,11 @@ fn just_over(close: &UnexplainedClose) -> Option<ServerSilence> {
 
 /// How long the client waited for the answer to its claim, when that came so late that the client, on its way, cannot
 /// have heard of it.
-fn answered_late(close: &UnexplainedClose) -> Option<Duration> {
+fn answered_late(input: RuleInput<'_>) -> Option<Duration> {
+    let close = input.close;
     let attached_at = close.attached_at().filter(|at| close.ended_at.since(*at) <= CROSSING)?;
     let waited = attached_at.since(close.claim.claimed_at);
-    is_late(close, waited).then_some(waited)
+    is_late(input, waited).then_some(waited)
 }
 
 /// Whether the client itself had been silent for longer than it pings (a third of the timeout), with half as much

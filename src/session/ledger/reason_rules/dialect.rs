@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::RuleInput;
+use super::{RuleInput, client};
+use crate::session::client_profile::ClientProfile;
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::fact::{ClientFact, Fact, ServerFact};
 use crate::session::ledger::session_record::SessionRecord;
@@ -50,6 +51,13 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     let close = input.close;
     if let Some(error) = close.end.fatal_error.filter(|error| is_keepers(input, *error)) {
         return keeper_stops(error).with(ClientFact::AskedToClose { over: false });
+    }
+    // ClickHouse's client ends its session where others end their connection.
+    if close.end.unanswered_count == 0
+        && input.profile() == ClientProfile::ClickHouse
+        && let Some(explanation) = client::gave_up(input)
+    {
+        return explanation;
     }
     // ZooKeeper's clients wait for the answer to their close, ClickHouse's do not: what is unanswered differs by
     // that.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::server::{by_answered_reattach, by_reattach, others};
 use super::spans::{CLOSE_REACHES, TOGETHER, is_late};
-use super::{RuleInput, dialect, pause};
+use super::{RuleInput, client, dialect, pause};
 use crate::ids::Zxid;
 use crate::session::connection_end::{CloseKind, ConnectionCloser};
-use crate::session::fact::{ClaimFact, FullSign, ProxyFact, ServerFact, SessionFact};
+use crate::session::fact::{ClaimFact, Fact, FullSign, ProxyFact, ServerFact, SessionFact};
 use crate::session::ledger::attachment::Attachment;
 use crate::session::ledger::ensemble_state::{DOWN_BEFORE_END, ProbeRecord, ServerRecord};
 use crate::session::ledger::unexplained_close::UnexplainedClose;
@@ -89,18 +89,24 @@ fn not_serving(input: RuleInput<'_>, probe: ProbeRecord) -> Explanation {
     Explanation::likely(EndReason::NotServing, [ClaimFact::ServerSeen { waited, health }])
 }
 
+/// The client gave its claim up; which client it is, where that is known.
+fn gave_up_claim(input: RuleInput<'_>, waited: Duration) -> Vec<Fact> {
+    let known = input.client_sign().map(|_| client::recognised(input).into());
+    [ClaimFact::ClientGaveUp { waited }.into()].into_iter().chain(known).collect()
+}
+
 fn client_left(input: RuleInput<'_>) -> Explanation {
     let close = input.close;
     let waited = close.ended_at.since(close.claim.claimed_at);
     // It left before its own patience was over, so it was not the server that drove it away.
-    if !is_late(close, waited) {
+    if !is_late(input, waited) {
         let left = || Explanation::likely(EndReason::ClientGone, [ClaimFact::ClientLeft { waited }]);
         return pause::claim_found_late(input).unwrap_or_else(left);
     }
     // Time in which zoogate stood still is not the server's: without it the wait may turn out to be short.
     let without = input.silence(close.claim.claimed_at);
-    if is_late(close, without) {
-        return Explanation::likely(EndReason::ClientReadTimeout, [ClaimFact::ClientGaveUp { waited: without }]);
+    if is_late(input, without) {
+        return Explanation::likely(EndReason::ClientReadTimeout, gave_up_claim(input, without));
     }
     pause::client_gave_up(input, waited, without)
 }

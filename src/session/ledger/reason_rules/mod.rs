@@ -20,6 +20,7 @@ use super::burst_cause::{BurstOutcome, StillServing};
 use super::ensemble_state::{EnsembleState, ServerRecord};
 use super::session_record::SessionRecord;
 use super::unexplained_close::UnexplainedClose;
+use crate::session::client_profile::{ClientProfile, ClientSign, profile_of};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 use crate::session::fact::{ClaimAnswer, ClaimFact, EndOffset, EnsembleFact, Fact, ProxyFact, ServerFact};
 use crate::session::own_pause::OwnPauseLog;
@@ -48,6 +49,16 @@ impl<'a> RuleInput<'a> {
     pub(in crate::session::ledger) fn silence(&self, heard_at: Timestamp) -> Duration {
         let ended_at = self.close.ended_at;
         ended_at.since(heard_at).saturating_sub(self.own_pauses.within(heard_at, ended_at))
+    }
+
+    /// What the client library was recognised by; one of a session that is not remembered, on this connection.
+    pub(in crate::session::ledger) fn client_sign(&self) -> Option<ClientSign> {
+        self.session.and_then(SessionRecord::client_sign).or(self.close.end.client_sign)
+    }
+
+    /// Which client library it is.
+    fn profile(&self) -> ClientProfile {
+        profile_of(self.client_sign())
     }
 
     /// What is known of the close's server.

@@ -19,7 +19,7 @@ pub(super) fn claim_found_late(input: RuleInput<'_>) -> Option<Explanation> {
     let close = input.close;
     let pause = input.own_pauses.last_before(close.claim.claimed_at)?;
     let waited = close.ended_at.since(pause.from);
-    let found_late = close.claim.claimed_at.since(pause.to) <= TOGETHER && is_late(close, waited);
+    let found_late = close.claim.claimed_at.since(pause.to) <= TOGETHER && is_late(input, waited);
     found_late.then(|| client_gave_up(input, waited, waited.saturating_sub(pause.lasted())))
 }
 

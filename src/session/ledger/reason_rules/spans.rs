@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::session::ledger::unexplained_close::UnexplainedClose;
+use super::RuleInput;
 
 /// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
 /// milliseconds, the rest is room for a loaded proxy and for a quorum round.
@@ -20,6 +20,8 @@ pub(super) const ROUNDING: Duration = Duration::from_millis(50);
 pub(super) const ADDRESSES: u32 = 6;
 
 /// Whether a client gives a claim up that was not answered for so long.
-pub(super) fn is_late(close: &UnexplainedClose, waited: Duration) -> bool {
-    waited >= close.claim.timeout() / ADDRESSES
+pub(super) fn is_late(input: RuleInput<'_>, waited: Duration) -> bool {
+    let patience = input.profile().waits_for_session(input.close.claim.timeout(), ADDRESSES);
+    // Room only for those who count from elsewhere: shares of the timeout are a guess.
+    waited + if input.client_sign().is_some() { ROUNDING } else { Duration::ZERO } >= patience
 }

@@ -1,0 +1,196 @@
+//! Which client library holds a session, and for how long such a client bears a silent server: when a client gives up
+//! is a property of the client. Measured with the real ones (protocol.md §10.2).
+
+use std::time::Duration;
+
+/// Earliest ping of kazoo's, before a third of the timeout has passed: it draws a moment within this.
+pub const EARLIEST_PING: Duration = Duration::from_millis(400);
+
+/// A client library, as far as its traffic tells.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum ClientProfile {
+    /// Nothing tells which.
+    #[default]
+    Unknown,
+    /// ZooKeeper's Java client, which Kafka and Curator use.
+    Java,
+    /// kazoo, for Python.
+    Kazoo,
+    /// go-zookeeper.
+    Go,
+    /// ZooKeeper's C client, and what is built on it.
+    C,
+    /// node-zookeeper-client.
+    Node,
+    /// ClickHouse's own.
+    ClickHouse,
+}
+
+impl ClientProfile {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Java, Self::Kazoo, Self::Go, Self::C, Self::Node, Self::ClickHouse, Self::Unknown];
+
+    /// Its name in JSON, tables and sentences.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Java => "Java",
+            Self::Kazoo => "kazoo",
+            Self::Go => "Go",
+            Self::C => "C",
+            Self::Node => "Node.js",
+            Self::ClickHouse => "ClickHouse",
+        }
+    }
+
+    /// The shortest silence of a server, with an answer owed, at which such a client gives it up, of a session with this
+    /// timeout; None where it never does. Of an unknown client what most of them do.
+    pub fn gives_up_after(self, timeout: Duration) -> Option<Duration> {
+        let share = timeout * 2 / 3;
+        match self {
+            Self::Unknown | Self::Java | Self::Go | Self::C => Some(share),
+            // It pings before its time, and gives up where the next ping would be due.
+            Self::Kazoo => Some(share.saturating_sub(EARLIEST_PING * 2).max(timeout / 3)),
+            Self::Node => None,
+            Self::ClickHouse => Some(timeout),
+        }
+    }
+
+    /// The shortest time that such a client waits for the answer to its claim, when it has so many addresses at most;
+    /// `timeout` is what it asks for. Of an unknown client what the least patient ones do.
+    pub fn waits_for_session(self, timeout: Duration, addresses: u32) -> Duration {
+        match self {
+            Self::Unknown | Self::Java | Self::Kazoo | Self::Node | Self::ClickHouse => timeout / addresses,
+            Self::C => timeout * 2 / 3,
+            Self::Go => timeout * 20 / 3,
+        }
+    }
+
+    /// When it gives a silent server up, in words.
+    pub fn patience(self) -> &'static str {
+        match self {
+            Self::Unknown => "taken as two thirds of the timeout, as most do",
+            Self::Java | Self::Go | Self::C => "after two thirds of the timeout",
+            Self::Kazoo => "after two thirds of the timeout, up to 0.8 s earlier",
+            Self::Node => "never",
+            Self::ClickHouse => "after the whole timeout; after 30 s for one operation",
+        }
+    }
+
+    /// For how long it waits for a session, in words.
+    pub fn connect_wait(self) -> &'static str {
+        match self {
+            Self::Unknown => "taken as a sixth of the timeout at least",
+            Self::Java | Self::Kazoo => "the timeout, divided by its addresses",
+            Self::Go => "1 s for TCP, then 6.7 times the timeout",
+            Self::C => "two thirds of the timeout",
+            Self::Node => "the timeout, divided by its addresses, for TCP alone",
+            Self::ClickHouse => "1 s for TCP, then 10 s",
+        }
+    }
+
+    /// What it does when it has given a server up, in words.
+    pub fn comes_back(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::Java => "waits up to 1 s, and 1 s more when it has tried all addresses, then claims its session",
+            Self::Kazoo => "claims its session within 0.2 s",
+            Self::Go => "waits 1 s when it has tried all addresses, then claims its session",
+            Self::C => "waits 0.1 s when it has tried all addresses, then claims its session",
+            Self::Node => "",
+            Self::ClickHouse => "asks for a new session at once",
+        }
+    }
+}
+
+/// What a client was recognised by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ClientSign {
+    /// It registered what Kafka's brokers register.
+    KafkaNode,
+    /// It pings when a third of the timeout has passed, to the millisecond, and numbers its requests from 1.
+    SteadyPings,
+    /// It pinged up to 0.4 s before a third of the timeout had passed, and nothing had woken it.
+    EarlyPing,
+    /// Its handshake has no read-only flag, and it numbers the requests of a new session from 1.
+    NoReadOnlyFlag,
+    /// It numbers its requests from the time of day.
+    ClockXids,
+    /// Its handshake has no read-only flag, and it numbers the requests of a new session from 0.
+    XidsFromZero,
+    /// It speaks ClickHouse's dialect.
+    ClickHouseDialect,
+    /// It wrote a node that ClickHouse's servers write.
+    ClickHouseNode,
+}
+
+impl ClientSign {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::SteadyPings,
+        Self::KafkaNode,
+        Self::EarlyPing,
+        Self::NoReadOnlyFlag,
+        Self::ClockXids,
+        Self::XidsFromZero,
+        Self::ClickHouseDialect,
+        Self::ClickHouseNode,
+    ];
+
+    /// Its word in JSON.
+    pub fn label(self) -> &'static str {
+        self.into()
+    }
+
+    /// Who does that.
+    pub fn profile(self) -> ClientProfile {
+        match self {
+            Self::KafkaNode | Self::SteadyPings => ClientProfile::Java,
+            Self::EarlyPing => ClientProfile::Kazoo,
+            Self::NoReadOnlyFlag => ClientProfile::Go,
+            Self::ClockXids => ClientProfile::C,
+            Self::XidsFromZero => ClientProfile::Node,
+            Self::ClickHouseDialect | Self::ClickHouseNode => ClientProfile::ClickHouse,
+        }
+    }
+
+    /// What was seen, in words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::KafkaNode => "it registered a Kafka broker's node",
+            Self::SteadyPings => "it pings when a third of its timeout has passed, and numbers its requests from 1",
+            Self::EarlyPing => "it pinged up to 400 ms before a third of its timeout had passed",
+            Self::NoReadOnlyFlag => "its handshake has no read-only flag, and it numbers its requests from 1",
+            Self::ClockXids => "it numbers its requests from the time of day",
+            Self::XidsFromZero => "its handshake has no read-only flag, and it numbers its requests from 0",
+            Self::ClickHouseDialect => "it speaks ClickHouse's dialect",
+            Self::ClickHouseNode => "it wrote a ClickHouse server's node",
+        }
+    }
+}
+
+/// The client that these signs show; of an unknown one none is there.
+pub fn profile_of(sign: Option<ClientSign>) -> ClientProfile {
+    sign.map_or(ClientProfile::Unknown, ClientSign::profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_client_has_its_own_patience() {
+        let timeout = Duration::from_secs(12);
+        let seconds = |profile: ClientProfile| profile.gives_up_after(timeout).map(|after| after.as_millis());
+        assert_eq!(seconds(ClientProfile::Java), Some(8_000));
+        assert_eq!(seconds(ClientProfile::Kazoo), Some(7_200));
+        assert_eq!(seconds(ClientProfile::ClickHouse), Some(12_000));
+        assert_eq!(seconds(ClientProfile::Node), None);
+        assert_eq!(ClientProfile::Kazoo.gives_up_after(Duration::from_secs(1)), Some(Duration::from_secs(1) / 3));
+        assert_eq!(ClientProfile::C.waits_for_session(timeout, 6), Duration::from_secs(8));
+        assert_eq!(ClientProfile::Go.waits_for_session(timeout, 6), Duration::from_secs(80));
+        assert_eq!(profile_of(None), ClientProfile::Unknown);
+    }
+}
