@@ -10,8 +10,8 @@ use crate::wire::handshake::ConnectRequest;
 
 /// Pings that are looked at.
 const PINGS: u8 = 8;
-/// So many pings in a row that are on time are no accident.
-const ON_TIME: u8 = 2;
+/// So many pings in a row that are on time, or early, are no accident.
+const IN_A_ROW: u8 = 2;
 /// A ping is early that comes so long before its time at least: timers do not wake before their time, and clients reckon
 /// in milliseconds.
 const EARLY: Duration = Duration::from_millis(25);
@@ -41,6 +41,8 @@ pub(super) struct ClientSigns {
     spoke: bool,
     /// Pings in a row that were on time.
     on_time: u8,
+    /// Pings in a row that were early.
+    early: u8,
     /// How many pings are still looked at.
     pings_left: u8,
     /// What it was recognised by.
@@ -96,12 +98,14 @@ impl ClientSigns {
             return None;
         }
         let early = third.saturating_sub(idle);
-        if early >= EARLY && early <= EARLIEST_PING + EARLY {
+        let is_early = early >= EARLY && early <= EARLIEST_PING + EARLY;
+        let is_exact = early <= EXACT && idle <= third + LATE;
+        self.early = if is_early { self.early + 1 } else { 0 };
+        self.on_time = if is_exact { self.on_time + 1 } else { 0 };
+        if self.early >= IN_A_ROW {
             return Some(ClientSign::EarlyPing);
         }
-        let exact = early <= EXACT && idle <= third + LATE;
-        self.on_time = if exact { self.on_time + 1 } else { 0 };
-        (self.on_time >= ON_TIME).then_some(ClientSign::SteadyPings)
+        (self.on_time >= IN_A_ROW).then_some(ClientSign::SteadyPings)
     }
 
     /// What the handshake and the first number tell.
@@ -174,9 +178,11 @@ mod tests {
         assert_eq!(told(&[2_000, 1_999]), Some(ClientSign::SteadyPings));
         assert_eq!(told(&[2_009]), None, "it may be chance");
         assert_eq!(told(&[2_009, 1_990, 2_010]), None, "as before");
-        assert_eq!(told(&[1_791]), Some(ClientSign::EarlyPing));
-        assert_eq!(told(&[2_000, 1_608]), Some(ClientSign::EarlyPing));
-        assert_eq!(told(&[1_574]), None, "earlier than it ever is");
+        assert_eq!(told(&[1_791]), None, "it may be chance");
+        assert_eq!(told(&[1_791, 1_608]), Some(ClientSign::EarlyPing));
+        assert_eq!(told(&[2_000, 1_608, 1_629]), Some(ClientSign::EarlyPing));
+        assert_eq!(told(&[1_608, 1_991, 1_768]), None, "once more");
+        assert_eq!(told(&[1_574, 1_574]), None, "earlier than it ever is");
         assert_eq!(told(&[2_400, 2_400, 2_400]), None);
     }
 
@@ -188,6 +194,8 @@ mod tests {
         signs.note_ping(ms(1_700), ms(10));
         assert_eq!(signs.sign(), None, "a watch woke it");
         signs.note_ping(ms(1_700), ms(1_690));
+        assert!(signs.wants_ping());
+        signs.note_ping(ms(1_800), ms(1_790));
         assert_eq!(signs.sign(), Some(ClientSign::EarlyPing));
         assert!(!signs.wants_ping());
     }

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use zoogate::diagnose::{CapReason, CauseCode, ClientPath, EndCause, FailureOrigin, Incident, ServerDetails};
+use zoogate::diagnose::{
+    CapReason, CauseCode, ClientLeg, ClientPath, EndCause, FailureOrigin, Incident, PathSample, ServerDetails,
+};
 use zoogate::ids::{ServerId, SessionId};
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
+use zoogate::session::fact::Fact;
 use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::Confidence;
 
@@ -218,6 +221,32 @@ fn a_client_that_leaves_a_healthy_server_left_for_its_own_path_where_that_is_slo
         pass(&mut story, 3);
         let one = cause(&story, link).expect("a cause");
         assert_eq!((one.cause.code, one.first()), (expected, FailureOrigin::PathClient));
+    }
+}
+
+#[test]
+fn a_way_that_was_seen_slow_while_the_connection_stood_is_told_with_both_round_trips() {
+    for (rtt, expected) in [(700, CauseCode::SlowClientPath), (5, CauseCode::ClientLeft)] {
+        let mut story = Story::diagnosed();
+        let (session, link) = story.create(A);
+        let client = SocketAddr::new(Story::client(1).ip(), 4_000 + link.0 as u16);
+        let leg = ClientLeg { rtt: Duration::from_millis(rtt), retransmissions: 4, unacked: 0 };
+        let state = story.diagnosed.as_ref().expect("causes");
+        state.note_client_legs(story.now(), &[(client, leg)]);
+        let way = PathSample { rtt: Duration::from_millis(2), ..PathSample::default() };
+        state.note_path(ServerId(A), story.now(), way);
+        story.wait(200);
+        story.leave(link);
+        story.attach(session, B);
+        pass(&mut story, 3);
+        assert_eq!(code(&story, link), Some(expected));
+        if expected == CauseCode::SlowClientPath {
+            let incident = only_incident(&story);
+            let kinds: Vec<&str> = incident.diagnosed.facts.iter().map(Fact::kind).collect();
+            assert!(kinds.contains(&"slow_client_path") && kinds.contains(&"server_round_trip"), "{kinds:?}");
+            let ruled_out: Vec<CauseCode> = incident.diagnosed.ruled_out.iter().map(|(code, _)| *code).collect();
+            assert_eq!(ruled_out, [CauseCode::SlowServer, CauseCode::SlowPath]);
+        }
     }
 }
 

@@ -80,7 +80,7 @@ fn a_claim_is_given_up_by_the_profile_of_its_session() {
         (None, TIMEOUT / 6, EndReason::ClientReadTimeout),
         (Some(ClientSign::ClockXids), TIMEOUT / 2, EndReason::ClientGone),
         (Some(ClientSign::ClockXids), TIMEOUT * 2 / 3, EndReason::ClientReadTimeout),
-        (Some(ClientSign::NoReadOnlyFlag), TIMEOUT, EndReason::ClientGone),
+        (Some(ClientSign::NoReadOnlyFlag), TIMEOUT / 6, EndReason::ClientReadTimeout),
     ] {
         let mut story = Story::new();
         let (session, link) = story.create(A);
