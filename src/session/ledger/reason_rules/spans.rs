@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::RuleInput;
+use crate::session::client_profile::ClientProfile;
 
 /// How far apart the end of one connection and its cause on another may be seen: the server acts on both within
 /// milliseconds, the rest is room for a loaded proxy and for a quorum round.
@@ -21,7 +22,8 @@ pub(super) const ADDRESSES: u32 = 6;
 
 /// Whether a client gives a claim up that was not answered for so long.
 pub(super) fn is_late(input: RuleInput<'_>, waited: Duration) -> bool {
-    let patience = input.profile().waits_for_session(input.close.claim.timeout(), ADDRESSES);
-    // Room only for those who count from elsewhere: shares of the timeout are a guess.
-    waited + if input.client_sign().is_some() { ROUNDING } else { Duration::ZERO } >= patience
+    let profile = input.profile();
+    // A share of the timeout is a guess, and needs no room for clocks.
+    let room = if profile == ClientProfile::C { ROUNDING } else { Duration::ZERO };
+    waited + room >= profile.waits_for_session(input.close.claim.timeout(), ADDRESSES)
 }
