@@ -37,17 +37,16 @@ struct ClientDoor {
 }
 
 impl ClientDoor {
-    /// Goes on to the ports behind those that were looked at: to more of them where they were few, to fewer where not all
-    /// could be looked at.
+    /// Goes on to the ports behind those that were looked at, to more of them where few were found; where not all could be
+    /// looked at, to the first half of the same ones.
     fn go_on(&mut self, looked: usize) {
         let PortRange { from, to } = self.next;
         let width = u32::from(to - from) + 1;
-        let width = match looked {
-            LEGS_SAMPLED.. => (width / 2).max(1),
-            0..FEW => (width * 2).min(1 << 16),
-            _ => width,
+        let (from, width) = match looked {
+            LEGS_SAMPLED.. if width > 1 => (from, width / 2),
+            0..FEW => (to.wrapping_add(1), width * 2),
+            _ => (to.wrapping_add(1), width),
         };
-        let from = to.checked_add(1).unwrap_or(0);
         let to = (u32::from(from) + width - 1).min(u16::MAX.into()) as u16;
         self.next = PortRange { from, to };
     }

@@ -90,7 +90,12 @@ pub(super) fn gave_up(input: RuleInput<'_>) -> Option<Explanation> {
 /// The server's silence is the reason when it was long enough without zoogate's own pauses.
 fn blame(input: RuleInput<'_>, silence: Duration, without: Duration, enough: bool, fact: ClientFact) -> Explanation {
     if enough {
-        return Explanation::likely(EndReason::ClientReadTimeout, [fact, recognised(input)]);
+        // Of its patience with a silent server an answer to its claim says nothing.
+        let known = (!matches!(fact, ClientFact::CrossedAnswer { claim: true, .. })).then(|| recognised(input));
+        return Explanation::likely::<Fact>(
+            EndReason::ClientReadTimeout,
+            [fact.into()].into_iter().chain(known.map(Fact::from)).collect::<Vec<_>>(),
+        );
     }
     pause::client_gave_up(input, silence, without)
 }
