@@ -9,7 +9,7 @@ use crate::ids::Xid;
 use crate::wire::handshake::ConnectRequest;
 
 /// Pings that are looked at.
-const PINGS: u8 = 8;
+const PINGS: u8 = 16;
 /// So many pings in a row that are on time, or early, are no accident.
 const IN_A_ROW: u8 = 2;
 /// A ping is early that comes so long before its time at least: timers do not wake before their time, and clients reckon
@@ -18,7 +18,7 @@ const EARLY: Duration = Duration::from_millis(25);
 /// A ping on time is early by no more than this: clients divide whole milliseconds.
 const EXACT: Duration = Duration::from_millis(4);
 /// How late a ping on time may come, of a client that waits for its processor.
-const LATE: Duration = Duration::from_millis(100);
+const LATE: Duration = Duration::from_millis(250);
 /// A server that has sent something later than this behind what the client sent may have woken it.
 const PROMPT: Duration = Duration::from_millis(250);
 /// Below this a third of the timeout is too short to tell anything by.
