@@ -45,7 +45,7 @@ impl SessionDetail {
 }
 
 /// What the kernel counts for the connection of a client.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ClientPathView {
     /// The smoothed round trip, in milliseconds.
     pub rtt_ms: f64,

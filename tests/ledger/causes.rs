@@ -226,7 +226,7 @@ fn a_client_that_leaves_a_healthy_server_left_for_its_own_path_where_that_is_slo
 
 #[test]
 fn a_way_that_was_seen_slow_while_the_connection_stood_is_told_with_both_round_trips() {
-    for (rtt, expected) in [(700, CauseCode::SlowClientPath), (5, CauseCode::ClientLeft)] {
+    for (rtt, expected) in [(700, CauseCode::SlowClientPath), (5, CauseCode::ClientMoved)] {
         let mut story = Story::diagnosed();
         let (session, link) = story.create(A);
         let client = SocketAddr::new(Story::client(1).ip(), 4_000 + link.0 as u16);

@@ -8,7 +8,7 @@ use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
 
-use crate::story::{A, B, Link, Story, TIMEOUT};
+use crate::story::{A, B, Link, Story, TIMEOUT, quiet};
 
 /// A client that was recognised leaves while the server has owed it an answer for so long.
 fn left_after(sign: Option<ClientSign>, silence: u64) -> (Story, Link) {
@@ -89,7 +89,7 @@ fn a_claim_is_given_up_by_the_profile_of_its_session() {
         let claim = story.claim(session, B);
         story.wait(waited);
         story.leave(claim);
-        assert_eq!(story.reason(claim, 0), reason, "{sign:?} after {waited} ms");
+        assert_eq!(story.reason(claim, quiet()), reason, "{sign:?} after {waited} ms");
     }
 }
 

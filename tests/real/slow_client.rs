@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clients::peers;
-use crate::support::client::{Client, Kind, Received};
+use crate::support::client::{Client, Credentials, Kind, Received, TIMEOUT_MS};
 use crate::support::ensemble::{Ensemble, Version};
 use crate::support::gate::Gate;
 use crate::support::ports;
@@ -69,7 +69,9 @@ fn a_client_behind_a_slow_path_is_told_so_with_both_round_trips() {
     let port = ports::free();
     let gate = Gate::start_with(&ensemble, &["--listen", &format!("{}:{port}", path.own)]);
     let door: SocketAddr = format!("{}:{port}", path.far).parse().expect("an address");
-    let mut client = Client::create_session(door);
+    let own = path.own.parse().expect("an address");
+    let fresh = Credentials { session: 0, password: vec![0; 16], last_zxid: 0, timeout_ms: TIMEOUT_MS };
+    let mut client = Client::attach_from(own, door, &fresh);
     let session = client.credentials();
     let node = format!("/slow-{}", session.id());
     assert_eq!(client.create(&node, b"", Kind::Ephemeral), 0);

@@ -108,9 +108,15 @@ pub(crate) fn delayed_path() -> PathBuf {
 /// Programs that make a node and ask for nothing more, each with the name of its library. Arguments: the servers, the
 /// timeout in ms, the node.
 pub(crate) fn idle_holders() -> Vec<(&'static str, Start)> {
+    // Without a login: these servers know none.
+    let plain = |jars: Peer| {
+        let mut start = java(&["Holding"], jars, &[]);
+        start.arguments.retain(|argument| *argument != jaas());
+        start
+    };
     vec![
-        ("java-3.9", java(&["Holding"], Version::V3_9_3.peer(), &[])),
-        ("java-3.5", java(&["Holding"], Version::V3_5_10.peer(), &[])),
+        ("java-3.9", plain(Version::V3_9_3.peer())),
+        ("java-3.5", plain(Version::V3_5_10.peer())),
         ("kazoo", kazoo_program("idling.py")),
         ("go", go_program("go-holding", "./holding", "go/holding/main.go")),
         ("c", c_program("c-holding", "holding.c")),
