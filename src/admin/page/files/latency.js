@@ -89,7 +89,7 @@ function drawChart(one, slots, shown, figure) {
     tzDate: (at) => window.uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
     padding: [6, 12, 0, 0],
     axes: [{ ...axis, values: (_, times) => times.map((at) => clock(at * 1000)), space: 80 }, { ...axis, size: 64, values: (_, values) => values.map(text) }],
-    scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.1, 0.01)] } },
+    scales: { x: { range: (_, low, high) => [low - 10, Math.max(high + 10, low + 60)] }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 0.01)] } },
     series: [{ label: "UTC", value: (_, at) => (at === null ? "–" : clock(at * 1000)) }, ...shown.map((server) => ({
       label: plain(server.server), stroke: ink("--line-" + (server.server_id % 8)), width: 2, spanGaps: false,
       points: { show: data[0].length < 40, size: 5 }, value: (_, value) => text(value),

@@ -11,7 +11,7 @@ const SPANS = [500, 7 * 86400000];
 /** How much is shown at first. */
 const FIRST_SPAN = 10 * 60000;
 /** The least that is shown at first. */
-const LEAST_SPAN = 60000;
+const LEAST_SPAN = 20000;
 
 const KEY_HELP = "Keys: left and right pan, plus and minus zoom, 0 shows all, L follows, up and down pick a session, Enter opens it.";
 
