@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::allowed_hosts::AllowedHosts;
 use super::answer_body::{PieceBody, WholeBody};
+use super::change_feed::ChangeFeed;
 use super::connections::AdminConnections;
 use super::cpu_throttle::CpuThrottle;
 use super::error::ApiError;
@@ -48,6 +49,8 @@ pub(super) struct ApiState {
     /// One question at a time reads the disk.
     history_turn: Arc<Semaphore>,
     streams: StreamPlaces,
+    /// What changes, for the pages that are open.
+    pub(super) feed: Arc<ChangeFeed>,
 }
 
 impl ApiState {
@@ -73,6 +76,7 @@ impl ApiState {
             queue,
             history,
             history_turn,
+            feed: Arc::default(),
             streams,
         }
     }

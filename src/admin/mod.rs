@@ -13,6 +13,7 @@ mod answer_body;
 mod api;
 pub(crate) mod api_state;
 mod change;
+pub(crate) mod change_feed;
 mod connection_stream;
 pub(crate) mod connections;
 pub(crate) mod cpu_throttle;

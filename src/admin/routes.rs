@@ -34,7 +34,7 @@ use super::page;
 use super::tap::tap;
 use super::views;
 use crate::api::{
-    ApiList, ConnectionList, DisconnectAnswer, DisconnectRequest, EnsembleView, HistoryAnswer, IncidentList,
+    ApiList, CHANGES, ConnectionList, DisconnectAnswer, DisconnectRequest, EnsembleView, HistoryAnswer, IncidentList,
     IncidentView, LIVE, LatencyList, LivenessAnswer, LogLevelRequest, METRICS, MoveList, OPENAPI, READY,
     ReadinessAnswer, RefusalList, RiskList, ServerList, SessionDetail, SessionList, SlowList, TAP,
 };
@@ -69,6 +69,10 @@ fn data_routes() -> ApiRouter<ApiState> {
         .api_route(RiskList::PATH, get_with(api::risks, lists::<RiskList>(views::RISK_FILTERS)))
         .api_route(&IncidentView::path("{incident}"), get_with(api::incident, answers::<IncidentView>))
         .api_route(SlowList::PATH, get_with(api::slow, lists::<SlowList>(views::SLOW_FILTERS)))
+        .api_route(
+            CHANGES,
+            get_with(page::follow, |op| answers_text(op, "text/event-stream", "Rows of the lists that changed.")),
+        )
         .api_route(
             TAP,
             get_with(tap, |op| answers_text(op, "text/event-stream", "Events as they happen, one object each.")),

@@ -12,8 +12,8 @@ pub(crate) const ROWS_A_PIECE: usize = 64;
 /// Bytes after which a piece is long enough.
 pub(crate) const PIECE_BYTES: usize = 256 * 1024;
 
-/// What makes the next rows, as JSON behind one another; None when there are none left.
-type MakeRows = Box<dyn FnMut(&ProxyTelemetry) -> Option<String> + Send>;
+/// What makes the next rows, each as JSON; None when there are none left.
+type MakeRows = Box<dyn FnMut(&ProxyTelemetry) -> Option<Vec<String>> + Send>;
 
 /// A list that was chosen and is not written yet.
 pub(super) struct StreamedList {
@@ -47,8 +47,7 @@ impl StreamedList {
         let make = move |telemetry: &ProxyTelemetry| {
             let some = places.get(next..(next + ROWS_A_PIECE).min(places.len())).filter(|some| !some.is_empty())?;
             next += some.len();
-            let rows: Vec<String> = copy(telemetry, some).iter().map(|row| view(telemetry, row)).collect();
-            Some(rows.join(","))
+            Some(copy(telemetry, some).iter().map(|row| view(telemetry, row)).collect())
         };
         Self { member, more, make: Box::new(make), written: ListProgress::Nothing }
     }
@@ -56,6 +55,11 @@ impl StreamedList {
     /// Whether the last piece was made.
     pub(super) fn is_whole(&self) -> bool {
         self.written == ListProgress::Whole
+    }
+
+    /// All of its rows at once, each as JSON: for a list that is short.
+    pub(super) fn rows(mut self, telemetry: &ProxyTelemetry) -> Vec<String> {
+        std::iter::from_fn(|| (self.make)(telemetry)).flatten().collect()
     }
 
     /// The next piece of it; None behind the last.
@@ -80,7 +84,7 @@ impl StreamedList {
                     piece.push(',');
                 }
                 self.written = ListProgress::Rows;
-                piece += &text::json(&rows);
+                piece += &text::json(&rows.join(","));
             }
         }
         Some(piece)

@@ -51,7 +51,8 @@ pub use session_detail::{
     AttachView, ClientPathView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent,
 };
 pub use state::{
-    ErrorAnswer, LIVE, LivenessAnswer, LogLevelAnswer, LogLevelRequest, METRICS, OPENAPI, READY, ReadinessAnswer,
+    CHANGES, ErrorAnswer, LIVE, LivenessAnswer, LogLevelAnswer, LogLevelRequest, METRICS, OPENAPI, READY,
+    ReadinessAnswer,
 };
 pub use tap::{DroppedEvents, SlowOperationView, TAP, TapEventView};
 

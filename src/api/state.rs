@@ -17,6 +17,9 @@ pub const OPENAPI: &str = "/api/openapi.json";
 /// Where it says whether it serves.
 pub const READY: &str = "/readyz";
 
+/// Where changes of everything that the page shows are followed.
+pub const CHANGES: &str = "/api/stream";
+
 /// The process runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LivenessAnswer {

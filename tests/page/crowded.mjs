@@ -28,7 +28,7 @@ export async function crowded(browser) {
     if (path === "/api/stream") return route.abort();
     return route.continue();
   });
-  page.expected = (text) => text.includes("/api/stream") || text.includes("/api/tap");
+  page.expected = (text) => text.includes("/api/stream");
   await page.goto(base + "/#/timeline");
   await until("the lines of a crowd", async () => check(/of 10 00\d/.test(await page.textContent(".panel-head .note")), await page.textContent(".panel-head .note")));
   const canvas = page.locator("canvas.lanes");

@@ -2,7 +2,12 @@
 import { base, check, openPage, sound, until } from "./chromium.mjs";
 
 const POISON = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>\u001b[31m\u202e\"'&";
-const VIEWS = ["overview", "timeline", "latency", "risks", "incidents", "incident/1", "sessions", "session/", "unseen"];
+const VIEWS = ["overview", "timeline", "latency", "risks", "incidents", "incident/1", "sessions", "session/", "unseen", "tap"];
+
+const OPERATION = { kind: "operation", at_us: 1e15, session: POISON, identity: POISON, client: POISON, server: POISON, op: POISON, path: POISON,
+  error: POISON, latency_us: 7 };
+const FINDING = { kind: POISON, at_us: 1e15, text: POISON, reason: POISON, server: POISON };
+const EVENTS = [OPERATION, FINDING].map((one) => "event: x\ndata: " + JSON.stringify(one) + "\n\n").join("");
 
 /** Words by which the page decides; they come from tables, and stay. */
 const KEPT = ["kind", "class", "state", "change", "outcome", "role"];
@@ -17,11 +22,13 @@ function poisoned(value, name) {
 export async function hostile(browser, session) {
   const page = await openPage(browser, "wide", "light");
   await page.route("**/api/**", async (route) => {
-    if (/\/api\/(stream|tap)/.test(route.request().url())) return route.abort();
+    const { pathname } = new URL(route.request().url());
+    if (pathname === "/api/stream") return route.abort();
+    if (pathname === "/api/tap") return route.fulfill({ contentType: "text/event-stream", body: EVENTS });
     const answer = await route.fetch();
     await route.fulfill({ response: answer, json: poisoned(await answer.json()) });
   });
-  page.expected = (text) => /\/api\/(stream|tap)/.test(text);
+  page.expected = (text) => text.includes("/api/stream");
   await page.goto(base + "/");
   for (const view of VIEWS) {
     const hash = "#/" + view + (view.endsWith("/") ? session : "");

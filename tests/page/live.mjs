@@ -1,5 +1,5 @@
 // The page is open while the leader is killed: it shows that by itself.
-import { api, base, check, fits, hear, openPage, pictures, run, same, sound, table, until } from "./chromium.mjs";
+import { accessible, api, base, check, fits, hear, openPage, pictures, run, same, sound, table, until } from "./chromium.mjs";
 
 run(async (browser) => {
   const page = await openPage(browser, "wide", "light");
@@ -18,8 +18,23 @@ run(async (browser) => {
     const rows = await table(other, "Moves, refusals and changes of the ensemble in the time that is shown");
     check(rows.some((row) => row[1] === "refused" && row[2] === "broker-42"), JSON.stringify(rows));
   });
+  const tap = await openPage(browser, "wide", "dark");
+  await tap.goto(base + "/#/tap?filter=" + encodeURIComponent("class=write path~/topics"));
+  await until("the tap to listen", async () => check((await tap.textContent("#tap-says")).includes("listening"), "it does not"));
   console.log("watching");
   await hear("killed");
+  await until("the writes on the tap", async () => {
+    const rows = await table(tap, "What happens, newest first");
+    check(rows.length >= 9 && rows.every((row) => row[4] === "setData" && row[5] === "/topics"), JSON.stringify(rows));
+  });
+  await tap.screenshot({ path: pictures + "/live-tap.png" });
+  await accessible(tap, "the tap");
+  await tap.fill("#filter", "latency>>");
+  await tap.click("text=Show");
+  await until("a wrong filter to be told", async () => check(await tap.locator("#filter[aria-invalid]").count(), "it is not"));
+  tap.problems = tap.problems.filter((one) => !one.includes("status of 400"));
+  sound(tap, "the tap");
+  await tap.context().close();
 
   await until("the killed server and the new leader on the page", async () => {
     const now = await api("/api/ensemble");
@@ -36,6 +51,7 @@ run(async (browser) => {
     const shown = rows.filter((row) => row[1] === "move").map((row) => row.slice(2, 5));
     same(shown.sort(), moves.map((one) => [one.identity ?? one.client, one.from, one.to]).sort(), "moves");
   });
+  check((await page.textContent(".link-state")) === "live", "the page does not follow a stream");
   await page.screenshot({ path: pictures + "/live-overview.png" });
   await fits(page, "the overview");
   sound(page, "the overview");

@@ -76,6 +76,9 @@ const VIEWS = {
     check((await page.textContent(".verdict")).includes(one.identity), one.identity);
     check(one.timeline.some((event) => event.kind === "session_moved"), "it was not refused");
   }],
+  tap: ["#/tap", async (page) => {
+    await page.waitForFunction(() => document.querySelector("#tap-says").textContent.includes("listening"));
+  }],
   unseen: ["#/unseen", async (page) => {
     const { servers } = await api("/api/ensemble");
     const rows = await table(page, "Connections that zoogate cannot see into, by server");

@@ -8,12 +8,14 @@ mod saved_page;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hyper::body::Bytes;
 
+use super::api_state::ApiState;
+use super::change_feed::FeedReader;
 use super::error::ApiError;
 use page_file::PageFile;
 
@@ -42,6 +44,11 @@ async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, 
         ApiError::not_found("there is no such path", reason)
     })?;
     Ok(sent(file, &headers))
+}
+
+/// Follows what changes.
+pub(super) async fn follow(State(api): State<ApiState>) -> Result<Response, ApiError> {
+    api.stream(|_| Ok(FeedReader::new(&api.feed)))
 }
 
 /// A file as it is, or that the browser's copy is the same.

@@ -89,20 +89,6 @@ export async function askText(path, signal) {
   return (await request(path, signal)).text();
 }
 
-/** Whether a path is answered at all. */
-export async function isThere(path) {
-  if (saved) return false;
-  const abort = new AbortController();
-  try {
-    await request(path, abort.signal);
-    return true;
-  } catch (error) {
-    return error.status !== 404;
-  } finally {
-    abort.abort();
-  }
-}
-
 /** Longest event that is put together, in letters. */
 const LONGEST_EVENT = 4 << 20;
 /** How long a stream may be silent, in milliseconds. */
