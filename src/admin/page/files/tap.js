@@ -76,6 +76,6 @@ export function tap(root, { parameters, go }) {
 }
 
 function resultOf(row) {
-  if (row.error && row.error !== "OK") return { badge: "warn", text: row.error };
+  if (row.error && row.error.toLowerCase() !== "ok") return { badge: "warn", text: row.error };
   return row.text ?? row.error ?? (row.reason ? spoken(row.reason) : null);
 }
