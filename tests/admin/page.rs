@@ -1,9 +1,11 @@
 //! The page as it is served: by what rules, how large.
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use crate::stage::Stage;
+use crate::stage::{BROKER, Stage};
 
 /// Bytes of the page and all of its files, compressed.
 const WEIGHT: usize = 150 * 1024;
@@ -114,5 +116,45 @@ fn what_is_no_file_of_it_is_not_found() {
     for path in ["/page/none.js", "/page/..%2findex.html", "/page/index.html", "/page/%00"] {
         let (status, _) = stage.refusal(path);
         assert_eq!(status, 404, "{path}");
+    }
+}
+
+/// Reads until all of these have come, in this order.
+fn read_until(stream: &mut TcpStream, wanted: &[&str]) -> String {
+    let (mut text, mut piece) = (String::new(), [0; 4096]);
+    loop {
+        let mut rest = text.as_str();
+        let all = wanted.iter().all(|one| match rest.split_once(one) {
+            Some((_, behind)) => {
+                rest = behind;
+                true
+            }
+            None => false,
+        });
+        if all {
+            return text;
+        }
+        let length = stream.read(&mut piece).unwrap_or_else(|error| panic!("{wanted:?}: {error} behind {text}"));
+        assert!(length > 0, "the stream ended before {wanted:?}: {text}");
+        text += &String::from_utf8_lossy(&piece[..length]);
+    }
+}
+
+#[test]
+fn open_pages_are_told_what_changes() {
+    let stage = Stage::empty();
+    let mut pages: Vec<TcpStream> = (0..3)
+        .map(|_| {
+            let mut page = TcpStream::connect(stage.admin.address()).expect("a connection");
+            page.set_read_timeout(Some(Duration::from_secs(30))).expect("a time");
+            page.write_all(b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
+            read_until(&mut page, &["text/event-stream", "event: begun"]);
+            page
+        })
+        .collect();
+    stage.play_a_move();
+    let session = format!("\"session\":\"{BROKER}\"");
+    for page in &mut pages {
+        read_until(page, &["event: servers", "event: moves", &session, "event: refusals", &session]);
     }
 }
