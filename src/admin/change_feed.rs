@@ -108,7 +108,7 @@ impl FeedLog {
 
 fn event(name: &'static str, rows: &[&str]) -> StreamEvent {
     let json = format!("{{\"rows\":[{}]}}", rows.join(","));
-    StreamEvent { name: name, json: text::json(&json).into_owned() }
+    StreamEvent { name, json: text::json(&json).into_owned() }
 }
 
 /// The newest rows of all that a page shows, by the name of their event.
