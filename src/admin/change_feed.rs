@@ -31,6 +31,9 @@ pub(crate) const FEED_BYTES: usize = 256 * 1024;
 /// Bytes of rows behind which an event is long enough.
 const EVENT_BYTES: usize = 32 * 1024;
 
+/// Lists whose rows hardly change once they are there: where all of the newest are new, older ones may be as well.
+const APPENDED: [&str; 3] = ["moves", "refusals", "events"];
+
 /// Hashes of the rows of a list as they were last seen.
 type SeenRows = HashSet<u64, FixedState>;
 
@@ -52,6 +55,7 @@ struct FeedLog {
 impl FeedLog {
     /// Looks for what has changed, unless somebody just did.
     fn look(&mut self, telemetry: &ProxyTelemetry, now: Instant) {
+        // Ten pages cost as much as one: whoever comes first looks for the others too.
         if self.looked_at.is_some_and(|at| now.duration_since(at) < FEED_EVERY) {
             return;
         }
@@ -63,13 +67,15 @@ impl FeedLog {
 
     /// Keeps those rows of a list that were not so before.
     fn note(&mut self, name: &'static str, rows: &[String]) {
+        // Only hashes are remembered: rows of incidents are long, and all that matters is whether one is the same.
         let hash = FixedState::default();
         let hashes: Vec<u64> = rows.iter().map(|row| hash.hash_one(row)).collect();
         let before = self.seen.insert(name, hashes.iter().copied().collect());
+        // The first look finds everything new; nobody has begun before it, so nobody is given that.
         let is_new = |place: &usize| before.as_ref().is_none_or(|before| !before.contains(&hashes[*place]));
         let new: Vec<usize> = (0..rows.len()).filter(is_new).collect();
-        if new.len() >= FEED_ROWS && before.is_some_and(|before| !before.is_empty()) {
-            // Older ones than those that were looked at may be new as well.
+        if APPENDED.contains(&name) && new.len() >= FEED_ROWS && before.is_some_and(|before| !before.is_empty()) {
+            // What lies beyond them cannot be told: the page asks for the list.
             let json = row_text(&DroppedEvents { dropped: new.len() as u64 });
             return self.keep(StreamEvent { name: "dropped", json });
         }
@@ -78,6 +84,7 @@ impl FeedLog {
         for place in new {
             bytes += rows[place].len();
             some.push(rows[place].as_str());
+            // Small enough for a queue that is bounded in bytes to drop a part and not all.
             if bytes >= EVENT_BYTES {
                 self.keep(event(name, &some));
                 some.clear();
@@ -93,6 +100,7 @@ impl FeedLog {
         self.bytes += event.json.len();
         self.events.push_back(event);
         self.next += 1;
+        // Who has not taken them by now is told so; the newest one stays, however long it is.
         while self.bytes > FEED_BYTES && self.events.len() > 1 {
             self.bytes -= self.events.pop_front().map_or(0, |event| event.json.len());
         }
@@ -100,6 +108,7 @@ impl FeedLog {
 
     /// The events from that number on, and how many of them are kept no longer.
     fn since(&self, number: u64) -> (u64, Vec<StreamEvent>) {
+        // Numbers go on for ever, and the place of an event follows from how many are kept.
         let first = self.next - self.events.len() as u64;
         let skipped = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);
         (first.saturating_sub(number), self.events.iter().skip(skipped).cloned().collect())
@@ -107,6 +116,7 @@ impl FeedLog {
 }
 
 fn event(name: &'static str, rows: &[&str]) -> StreamEvent {
+    // The rows are JSON already; what a terminal would obey is escaped in the whole at once.
     let json = format!("{{\"rows\":[{}]}}", rows.join(","));
     StreamEvent { name, json: text::json(&json).into_owned() }
 }
@@ -116,6 +126,7 @@ fn lists(telemetry: &ProxyTelemetry) -> Vec<(&'static str, Vec<String>)> {
     let rows = |choose: fn(&ProxyTelemetry, &ListFilter) -> StreamedList| {
         choose(telemetry, &ListFilter { limit: FEED_ROWS, filter: Filter::default() }).rows(telemetry)
     };
+    // One copy for the servers, for what happened to them, and for who leads.
     let ensemble = views::ensemble(telemetry);
     let older = ensemble.timeline.len().saturating_sub(FEED_ROWS);
     let head = json!({
@@ -141,22 +152,27 @@ pub(super) struct FeedReader {
     feed: Arc<ChangeFeed>,
     /// The next event that it has not had; None before it has begun.
     next: Option<u64>,
+    /// When it has had enough.
+    until: Option<Instant>,
 }
 
 impl FeedReader {
-    /// One that has had nothing yet.
-    pub(super) fn new(feed: &Arc<ChangeFeed>) -> Self {
-        Self { feed: Arc::clone(feed), next: None }
+    /// One that has had nothing yet, and has enough after that time.
+    pub(super) fn new(feed: &Arc<ChangeFeed>, within: Option<Duration>) -> Self {
+        let until = within.and_then(|within| Instant::now().checked_add(within));
+        Self { feed: Arc::clone(feed), next: None, until }
     }
 }
 
 impl EventSource for FeedReader {
     fn interval(&self) -> Duration {
-        FEED_EVERY
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        left.map_or(FEED_EVERY, |left| left.min(FEED_EVERY))
     }
 
     fn take(&mut self, telemetry: &ProxyTelemetry) -> EventBatch {
         let mut log = lock(&self.feed.0);
+        // The lock is held while rows are made: other pages wait on the same thread at any rate.
         log.look(telemetry, Instant::now());
         let (dropped, events) = match self.next {
             Some(next) => log.since(next),
@@ -164,7 +180,7 @@ impl EventSource for FeedReader {
             None => (0, vec![StreamEvent { name: "begun", json: "{}".to_owned() }]),
         };
         self.next = Some(log.next);
-        EventBatch { dropped, events, is_last: false }
+        EventBatch { dropped, events, is_last: self.until.is_some_and(|until| Instant::now() >= until) }
     }
 }
 

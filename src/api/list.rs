@@ -132,3 +132,9 @@ parameters! {
     /// After how many milliseconds it ends.
     for_ms: u64,
 }
+
+parameters! {
+    ChangesParameters "What the stream of changes is asked for."
+    /// After how many milliseconds it ends.
+    for_ms: u64,
+}

@@ -35,8 +35,8 @@ pub use incident::{
 };
 pub use latency::LatencySlotView;
 pub use list::{
-    ApiList, ConnectionList, HistoryParameters, IncidentList, LatencyList, ListParameters, MoveList, RefusalList,
-    RiskList, ServerList, SessionList, SlowList, TapParameters,
+    ApiList, ChangesParameters, ConnectionList, HistoryParameters, IncidentList, LatencyList, ListParameters, MoveList,
+    RefusalList, RiskList, ServerList, SessionList, SlowList, TapParameters,
 };
 pub use moment::{
     ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, FirstTime, LastTime, SeenTime, SentTime,

@@ -18,6 +18,7 @@ const OTHER_SESSIONS: usize = 2_000;
 /// An answer that JSON has no form for, which the API does not give.
 pub(super) fn saved_page(facts: &ReportFacts, servers: &[ServerView], made_at_ms: u64) -> anyhow::Result<SavedPage> {
     let mut answers = Map::new();
+    // Those that were hit are sorted, and are what is looked for in a report: they come first and whole.
     let hit = facts.hit_sessions();
     let (hit_rows, others): (Vec<_>, Vec<_>) =
         facts.sessions.iter().partition(|one| hit.binary_search(&one.session).is_ok());
@@ -25,6 +26,7 @@ pub(super) fn saved_page(facts: &ReportFacts, servers: &[ServerView], made_at_ms
     // Newest first, as the API lists them.
     let incidents: Vec<_> = facts.incidents.iter().rev().collect();
     let risks: Vec<_> = facts.risks.iter().rev().collect();
+    // Each under the path that the page asks for.
     let mut list = |path: &str, member: &str, rows: Value| answers.insert(path.to_owned(), json!({ member: rows }));
     list(ServerList::PATH, ServerList::MEMBER, serde_json::to_value(servers)?);
     list(SessionList::PATH, SessionList::MEMBER, serde_json::to_value(sessions)?);
@@ -34,6 +36,7 @@ pub(super) fn saved_page(facts: &ReportFacts, servers: &[ServerView], made_at_ms
     list(RiskList::PATH, RiskList::MEMBER, serde_json::to_value(risks)?);
     list(LatencyList::PATH, LatencyList::MEMBER, serde_json::to_value(&facts.latency)?);
     answers.insert(EnsembleView::PATH.to_owned(), serde_json::to_value(&facts.ensemble)?);
+    // The pages of single sessions and incidents ask for these.
     for one in &facts.details {
         answers.insert(SessionDetail::path(&one.session.session), serde_json::to_value(one)?);
     }

@@ -27,7 +27,8 @@ fn the_description_is_served_and_names_all_paths() {
         assert!(reason.contains(path.as_str()), "{path} is not in {reason}");
         let asked = path.replace("{session}", "0x0100000000000007").replace(['{', '}'], "");
         // A stream of events has no end.
-        let asked = if asked == "/api/tap" { format!("{asked}?for_ms=1") } else { asked };
+        let asked =
+            if ["/api/tap", "/api/stream"].contains(&asked.as_str()) { format!("{asked}?for_ms=1") } else { asked };
         for method in METHODS {
             let described = methods.get(method.to_lowercase()).is_some();
             let answer = stage.raw(&format!(

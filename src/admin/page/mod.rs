@@ -6,6 +6,8 @@
 mod page_file;
 mod saved_page;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -17,6 +19,8 @@ use hyper::body::Bytes;
 use super::api_state::ApiState;
 use super::change_feed::FeedReader;
 use super::error::ApiError;
+use super::query::QueryParams;
+use crate::api::ChangesParameters;
 use page_file::PageFile;
 
 pub use saved_page::SavedPage;
@@ -47,14 +51,18 @@ async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, 
 }
 
 /// Follows what changes.
-pub(super) async fn follow(State(api): State<ApiState>) -> Result<Response, ApiError> {
-    api.stream(|_| Ok(FeedReader::new(&api.feed)))
+pub(super) async fn follow(
+    State(api): State<ApiState>,
+    QueryParams(asked): QueryParams<ChangesParameters>,
+) -> Result<Response, ApiError> {
+    api.stream(|_| Ok(FeedReader::new(&api.feed, asked.for_ms.map(Duration::from_millis))))
 }
 
 /// A file as it is, or that the browser's copy is the same.
 fn sent(file: &'static PageFile, headers: &HeaderMap) -> Response {
     let tag = file.tag();
     let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    // A list of tags, as caches send it; a weak one names the same file.
     let mut response = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -31,6 +31,7 @@ impl SavedPage {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>zoogate</title>\n\
              <link rel=\"icon\" href=\"data:,\">\n"
         );
+        // Styles stand before the data, so that nothing is drawn without them.
         for style in FILES.iter().filter(|file| ends_with(file, "css")) {
             let _ = writeln!(page, "<style>\n{}\n</style>", style.text());
         }
@@ -39,6 +40,7 @@ impl SavedPage {
             "</head>\n<body>\n<script type=\"application/json\" id=\"saved\">{}</script>\n",
             without_tags(&text::json(&saved))
         );
+        // The chart library is no module: it is run first and leaves one name behind.
         for script in FILES.iter().filter(|file| ends_with(file, "js") && !is_module(file)) {
             let _ = writeln!(page, "<script>\n{}\n</script>", script.text());
         }
@@ -60,6 +62,7 @@ fn is_module(file: &PageFile) -> bool {
 fn one_module() -> String {
     let lines = FILES.iter().filter(|file| is_module(file)).flat_map(|file| file.text().lines());
     let mut all = String::new();
+    // A module in a file cannot import from another one in the same file: so there is one.
     for line in lines.filter(|line| !line.starts_with("import ")) {
         all.push_str(line.strip_prefix("export ").unwrap_or(line));
         all.push('\n');
