@@ -63,11 +63,12 @@ fn sent(file: &'static PageFile, headers: &HeaderMap) -> Response {
     let tag = file.tag();
     let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     // A list of tags, as caches send it; a weak one names the same file.
-    let mut response = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, file.kind())], Body::from(Bytes::from_static(file.bytes))).into_response()
-    };
+    let mut response =
+        if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            ([(header::CONTENT_TYPE, file.kind())], Body::from(Bytes::from_static(file.bytes))).into_response()
+        };
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(header::ETAG, tag);
