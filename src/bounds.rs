@@ -6,7 +6,8 @@
 mod quantity;
 
 use crate::admin::{
-    accept as admin_accept, api_state, change_feed, connections, cpu_throttle, event_stream, streamed_list, tap,
+    accept as admin_accept, admin_token, api_state, change_feed, connections, cpu_throttle, event_stream, peer_limits,
+    streamed_list, tap,
 };
 use crate::control::connection_control;
 use crate::diagnose::risk::risk_book;
@@ -290,6 +291,17 @@ bounds! {
          at a time and {waiting} requests wait, further ones get `503`. `/livez` and `/readyz` never \
          wait",
         "`zoogate_admin_throttled_total`";
+    "requests of one peer at the admin address" [
+        burst: count peer_limits::REQUESTS_AT_ONCE, steady: count peer_limits::REQUESTS_A_SECOND, wrong: count peer_limits::WRONG_TOKEN,
+        peers: count peer_limits::PEERS, connections: count connections::CONNECTIONS_OF_PEER,
+    ]
+        "{burst} at once and {steady} a second, further ones get `429`; a wrong token costs {wrong} of them. The last \
+         {peers} addresses are remembered. `/livez`, `/readyz` and the socket have no limit. Beyond loopback one peer has \
+         {connections} connections",
+        "`zoogate_admin_refused_total`, log";
+    "characters of a token of the admin address" [shortest: count admin_token::SHORTEST_TOKEN, longest: count admin_token::LONGEST_TOKEN]
+        "{shortest} to {longest}",
+        "";
     "connections that operators disconnect" [
         most: count connection_control::DISCONNECTS_AT_ONCE, apart: time connection_control::DISCONNECTS_APART,
         boundary: time connection_control::BOUNDARY_WITHIN, end: time connection_control::END_WITHIN,

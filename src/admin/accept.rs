@@ -1,7 +1,7 @@
 //! Accepting connections to the admin address: a bounded number, each for a bounded time.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +12,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admin_peer::AdminPeer;
 use super::answer_body::AnswerBody;
-use super::change::PeerAddress;
-use super::connection_stream::AdminStream;
-use super::connections::{AdminConnection, AdminConnections, CONNECTIONS};
+use super::connection_stream::{AdminStream, PeerStream};
+use super::connections::{AdminConnection, AdminConnections, CONNECTIONS, CONNECTIONS_OF_PEER};
 use crate::observe::LogThrottle;
 
 /// How long a connection lives before it is asked to end after the answer that it is at.
@@ -34,9 +35,29 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// Pause while all open connections wait for an answer.
 const FULL: Duration = Duration::from_millis(5);
 
+/// Where connections come from.
+pub(super) enum AdminIncoming {
+    /// An address.
+    Address(TcpListener),
+    /// A Unix socket.
+    Socket(UnixListener),
+}
+
+impl AdminIncoming {
+    async fn accept(&self) -> io::Result<(PeerStream, AdminPeer)> {
+        match self {
+            Self::Address(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Either::Left(stream), AdminPeer::Address(peer)))
+            }
+            Self::Socket(listener) => Ok((Either::Right(listener.accept().await?.0), AdminPeer::Socket)),
+        }
+    }
+}
+
 /// Serves until told to stop, then until the answers on their way are out, at most [`FAREWELL`].
 pub(super) async fn serve(
-    listener: TcpListener,
+    listener: AdminIncoming,
     routes: Router,
     clients: Arc<AdminConnections>,
     stop: CancellationToken,
@@ -51,7 +72,11 @@ pub(super) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 // Waited for here, so that further clients stay in the kernel's queue and cost nothing.
-                let Some(client) = place(&clients, &log_throttle, &stop).await else { break };
+                let client = match place(&clients, peer, &log_throttle, &stop).await {
+                    PlaceFound::Place(client) => client,
+                    PlaceFound::OwnShareUsed => continue,
+                    PlaceFound::Stopping => break,
+                };
                 let (routes, stop, clients) = (routes.clone(), stop.clone(), Arc::clone(&clients));
                 tasks.spawn(async move {
                     attend((stream, peer), routes, &client, stop).await;
@@ -72,40 +97,57 @@ pub(super) async fn serve(
     let _ = timeout(FAREWELL, tasks.wait()).await;
 }
 
-/// A place for one more; None when the proxy stops before there is one.
+/// What a search for a place came to.
+enum PlaceFound {
+    Place(Arc<AdminConnection>),
+    /// Its peer has as many as it may have, and all of them wait for an answer.
+    OwnShareUsed,
+    /// The proxy stops before there is one.
+    Stopping,
+}
+
+/// A place for one more.
 async fn place(
     clients: &AdminConnections,
+    peer: AdminPeer,
     log_throttle: &LogThrottle,
     stop: &CancellationToken,
-) -> Option<Arc<AdminConnection>> {
+) -> PlaceFound {
     loop {
         let before = clients.sent_away();
-        let client = clients.enter(Instant::now());
+        let Ok(client) = clients.enter(peer.ip(), Instant::now()) else {
+            if let Some(suppressed) = log_throttle.pass("share") {
+                let note =
+                    "a peer has as many connections to the admin address as it may have; a further one is closed";
+                tracing::warn!(%peer, open = CONNECTIONS_OF_PEER, suppressed, "{note}");
+            }
+            return PlaceFound::OwnShareUsed;
+        };
         if (client.is_none() || clients.sent_away() > before)
             && let Some(suppressed) = log_throttle.pass("full")
         {
             let note = "connection limit of the admin address reached; the longest idle connection is closed";
             tracing::warn!(open = CONNECTIONS, suppressed, "{note}");
         }
-        if client.is_some() {
-            return client;
+        if let Some(client) = client {
+            return PlaceFound::Place(client);
         }
         tokio::select! {
-            () = stop.cancelled() => return None,
+            () = stop.cancelled() => return PlaceFound::Stopping,
             () = sleep(FULL) => {}
         }
     }
 }
 
 async fn attend(
-    (stream, peer): (TcpStream, SocketAddr),
+    (stream, peer): (PeerStream, AdminPeer),
     routes: Router,
     client: &Arc<AdminConnection>,
     stop: CancellationToken,
 ) {
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(|mut request: Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddress(peer));
+        request.extensions_mut().insert(peer);
         client.asked(Instant::now());
         let answer = hyper::service::Service::call(&routes, request);
         let client = Arc::clone(client);
@@ -157,6 +199,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpStream;
     use tokio::task::yield_now;
 
     use super::*;
@@ -166,7 +209,8 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (clients, stop) = (Arc::new(AdminConnections::default()), CancellationToken::new());
-        let serving = tokio::spawn(serve(listener, Router::new(), Arc::clone(&clients), stop.clone()));
+        let serving =
+            tokio::spawn(serve(AdminIncoming::Address(listener), Router::new(), Arc::clone(&clients), stop.clone()));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET /livez HTTP/1.1\r\nHost: l").await.unwrap();
         while !clients.any_asks() {

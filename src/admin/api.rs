@@ -1,10 +1,11 @@
 //! What the paths of the admin address answer.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::{Extension, Json};
 
+use super::admin_access::AdminRight;
 use super::api_state::ApiState;
 use super::change::ChangeRequest;
 use super::error::ApiError;
@@ -28,9 +29,16 @@ pub(super) async fn readyz(State(api): State<ApiState>) -> (StatusCode, Json<Rea
     (status, Json(ReadinessAnswer { ready: reason.is_none(), reason: reason.map(ApiWord::from) }))
 }
 
-pub(super) async fn metrics(State(api): State<ApiState>) -> Result<Response, ApiError> {
+pub(super) async fn metrics(
+    State(api): State<ApiState>,
+    Extension(right): Extension<AdminRight>,
+) -> Result<Response, ApiError> {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    api.whole(kind, |telemetry| Ok(telemetry.metrics())).await
+    let page = match right {
+        AdminRight::Nothing => ProxyTelemetry::metrics_without_sessions,
+        AdminRight::Read | AdminRight::Change => ProxyTelemetry::metrics,
+    };
+    api.whole(kind, |telemetry| Ok(page(telemetry))).await
 }
 
 pub(super) async fn sessions(

@@ -10,6 +10,7 @@ use hyper::body::Bytes;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout};
 
+use super::admin_access::AdminAccess;
 use super::allowed_hosts::AllowedHosts;
 use super::answer_body::{PieceBody, WholeBody};
 use super::change_feed::ChangeFeed;
@@ -18,13 +19,14 @@ use super::cpu_throttle::CpuThrottle;
 use super::error::ApiError;
 use super::event_stream::{EventSource, STREAMS_AT_ONCE, StreamPlaces, stream};
 use super::openapi::RouteList;
+use super::peer_limits::PeerLimits;
 use super::query::ListFilter;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
 use crate::control::ConnectionControl;
 use crate::filter::FilterField;
 use crate::history::HistoryReader;
-use crate::observe::ProxyTelemetry;
+use crate::observe::{LogThrottle, ProxyTelemetry};
 
 /// Answers that are made or on their way at one time; further requests wait.
 pub(crate) const ANSWERS_AT_ONCE: usize = 8;
@@ -39,6 +41,9 @@ pub(super) struct ApiState {
     pub(super) telemetry: Arc<ProxyTelemetry>,
     pub(super) control: Arc<ConnectionControl>,
     pub(super) names: AllowedHosts,
+    pub(super) access: AdminAccess,
+    pub(super) peers: Arc<PeerLimits>,
+    pub(super) log: Arc<LogThrottle>,
     pub(super) listed: Arc<RouteList>,
     clients: Arc<AdminConnections>,
     throttle: Arc<CpuThrottle>,
@@ -57,7 +62,7 @@ impl ApiState {
     pub(super) fn new(
         (telemetry, control): (Arc<ProxyTelemetry>, Arc<ConnectionControl>),
         history: Option<HistoryReader>,
-        names: AllowedHosts,
+        (names, access): (AllowedHosts, AdminAccess),
         clients: Arc<AdminConnections>,
         listed: Arc<RouteList>,
     ) -> Self {
@@ -69,6 +74,9 @@ impl ApiState {
             telemetry,
             control,
             names,
+            access,
+            peers: Arc::default(),
+            log: Arc::default(),
             listed,
             clients,
             throttle,

@@ -6,19 +6,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Instant;
+use tokio_util::either::Either;
 
 use super::connections::AdminConnection;
 
+/// What a connection is made of.
+pub(super) type PeerStream = Either<TcpStream, UnixStream>;
+
 /// A stream and its connection's state.
 pub(super) struct AdminStream {
-    stream: TcpStream,
+    stream: PeerStream,
     client: Arc<AdminConnection>,
 }
 
 impl AdminStream {
-    pub(super) fn new(stream: TcpStream, client: Arc<AdminConnection>) -> Self {
+    pub(super) fn new(stream: PeerStream, client: Arc<AdminConnection>) -> Self {
         Self { stream, client }
     }
 

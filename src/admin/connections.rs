@@ -4,6 +4,7 @@
 //! closed, whether it asks for nothing, does not finish its request, or does not read its answer.
 
 use crate::lock::lock;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections at one time.
 pub(crate) const CONNECTIONS: usize = 64;
+/// Connections of one peer beyond loopback at one time: a browser has six, a scraper one.
+pub(crate) const CONNECTIONS_OF_PEER: usize = 32;
 /// How long a connection may ask for nothing. Longer than usual between two scrapes.
 pub(crate) const IDLE: Duration = Duration::from_mins(2);
 /// How long a request's head may take from its first byte on, and how long an answer may wait to be read on.
@@ -48,13 +51,15 @@ struct AdminConnectionState {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct AdminConnection {
+    /// Where it comes from; None for the Unix socket.
+    peer: Option<IpAddr>,
     standing: Mutex<AdminConnectionState>,
     /// Cancelled when it is to be closed at once.
     pub(super) leave: CancellationToken,
 }
 
 impl AdminConnection {
-    fn new(now: Instant) -> Self {
+    fn new(peer: Option<IpAddr>, now: Instant) -> Self {
         let standing = AdminConnectionState {
             phase: AdminConnectionPhase::Idle,
             since: now,
@@ -62,7 +67,7 @@ impl AdminConnection {
             blocked: false,
             streams: false,
         };
-        Self { standing: Mutex::new(standing), leave: CancellationToken::new() }
+        Self { peer, standing: Mutex::new(standing), leave: CancellationToken::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, AdminConnectionState> {
@@ -147,6 +152,10 @@ impl AdminConnection {
     }
 }
 
+/// A peer has as many connections as it may have, and all of them wait for an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct OwnShareUsed;
+
 /// All connections.
 #[derive(Debug, Default)]
 pub(super) struct AdminConnections {
@@ -160,18 +169,44 @@ impl AdminConnections {
     }
 
     /// Admits one more, for which another one may be closed; None while all open ones wait for an answer.
-    pub(super) fn enter(&self, now: Instant) -> Option<Arc<AdminConnection>> {
+    ///
+    /// # Errors
+    /// Its peer beyond loopback has its share of the places, and none of them is to spare.
+    pub(super) fn enter(
+        &self,
+        peer: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<Option<Arc<AdminConnection>>, OwnShareUsed> {
         let mut inside = self.lock();
-        if inside.len() >= CONNECTIONS {
-            let stillest = inside.iter().enumerate().filter_map(|(place, client)| Some((client.still_since()?, place)));
-            let (_, place) = stillest.min()?;
-            // Taken out at once: its place is free now, not only when its task has noticed.
-            inside.swap_remove(place).leave.cancel();
-            self.sent_away.fetch_add(1, Ordering::Relaxed);
+        let mut own = |client: &AdminConnection| peer.is_some() && client.peer == peer;
+        let is_far = peer.is_some_and(|ip| !ip.is_loopback());
+        if is_far && inside.iter().filter(|client| own(client)).count() >= CONNECTIONS_OF_PEER {
+            // One peer makes room for itself alone.
+            if !self.send_stillest_away(&mut inside, &mut own) {
+                return Err(OwnShareUsed);
+            }
+        } else if inside.len() >= CONNECTIONS && !self.send_stillest_away(&mut inside, &mut |_| true) {
+            return Ok(None);
         }
-        let client = Arc::new(AdminConnection::new(now));
+        let client = Arc::new(AdminConnection::new(peer, now));
         inside.push(Arc::clone(&client));
-        Some(client)
+        Ok(Some(client))
+    }
+
+    /// Closes the one of these that has been still for the longest, if any is.
+    fn send_stillest_away(
+        &self,
+        inside: &mut Vec<Arc<AdminConnection>>,
+        of: &mut dyn FnMut(&AdminConnection) -> bool,
+    ) -> bool {
+        let these = inside.iter().enumerate().filter(|(_, client)| of(client));
+        let Some((_, place)) = these.filter_map(|(place, client)| Some((client.still_since()?, place))).min() else {
+            return false;
+        };
+        // Taken out at once: its place is free now, not only when its task has noticed.
+        inside.swap_remove(place).leave.cancel();
+        self.sent_away.fetch_add(1, Ordering::Relaxed);
+        true
     }
 
     /// One has left.
@@ -208,7 +243,7 @@ mod tests {
 
     fn full(now: Instant) -> (AdminConnections, Vec<Arc<AdminConnection>>) {
         let clients = AdminConnections::default();
-        let inside = (0..CONNECTIONS).map(|_| clients.enter(now).unwrap()).collect();
+        let inside = (0..CONNECTIONS).map(|_| clients.enter(None, now).unwrap().unwrap()).collect();
         (clients, inside)
     }
 
@@ -224,10 +259,10 @@ mod tests {
                 _ => client.said(later),
             }
         }
-        assert!(clients.enter(later).is_some());
+        assert!(clients.enter(None, later).unwrap().is_some());
         let gone: Vec<usize> = (0..inside.len()).filter(|place| inside[*place].leave.is_cancelled()).collect();
         assert_eq!((gone, clients.sent_away()), (vec![1], 1), "who waits for an answer stays");
-        assert!(clients.enter(later).is_some());
+        assert!(clients.enter(None, later).unwrap().is_some());
         assert!(
             inside[2..].iter().any(|client| client.leave.is_cancelled()),
             "half a request is no answer that is owed"
@@ -241,18 +276,18 @@ mod tests {
         for client in &inside {
             client.asked(now);
         }
-        assert!(clients.enter(now).is_none());
+        assert!(clients.enter(None, now).unwrap().is_none());
         inside[7].took(false, now);
-        assert!(clients.enter(now).is_some() && inside[7].leave.is_cancelled());
+        assert!(clients.enter(None, now).unwrap().is_some() && inside[7].leave.is_cancelled());
         clients.left(&inside[8]);
-        assert!(clients.enter(now).is_some());
+        assert!(clients.enter(None, now).unwrap().is_some());
         assert_eq!(clients.lock().len(), CONNECTIONS);
     }
 
     #[test]
     fn time_runs_out_for_each_kind_of_silence() {
         let start = Instant::now();
-        let [idle, asking, blocked, served] = [(); 4].map(|()| AdminConnection::new(start));
+        let [idle, asking, blocked, served] = [(); 4].map(|()| AdminConnection::new(None, start));
         asking.said(start);
         blocked.asked(start);
         blocked.took(false, start);
@@ -276,5 +311,21 @@ mod tests {
         assert!(!inside[3].leave.is_cancelled());
         clients.clear_the_way(start + IN_THE_WAY);
         assert!(inside[3].leave.is_cancelled() && !inside[4].leave.is_cancelled());
+    }
+
+    #[test]
+    fn one_peer_beyond_loopback_has_its_share_and_makes_room_for_itself() {
+        let now = Instant::now();
+        let clients = AdminConnections::default();
+        let [greedy, other]: [Option<IpAddr>; 2] = ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse().ok());
+        let inside: Vec<_> = (0..CONNECTIONS_OF_PEER).map(|_| clients.enter(greedy, now).unwrap().unwrap()).collect();
+        inside[1..].iter().for_each(|client| client.asked(now));
+        let guest = clients.enter(other, now).unwrap().unwrap();
+        let further = clients.enter(greedy, now).unwrap().unwrap();
+        assert!(inside[0].leave.is_cancelled() && !guest.leave.is_cancelled());
+        further.asked(now);
+        assert_eq!(clients.enter(greedy, now).err(), Some(OwnShareUsed));
+        assert!(clients.enter(other, now).unwrap().is_some());
+        assert!(clients.enter(None, now).unwrap().is_some());
     }
 }

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::admin_socket::SocketProblem;
+use super::admin_token::TokenFileError;
 use crate::api::ErrorAnswer;
 use crate::text::one_line;
 
@@ -21,6 +24,17 @@ pub enum AdminError {
         /// What the kernel said.
         error: io::Error,
     },
+    /// The Unix socket could not be taken.
+    #[error("cannot serve metrics and the API on the socket {}: {problem} (admin.socket)", one_line(&path.to_string_lossy()))]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        problem: SocketProblem,
+    },
+    /// A token file is of no use.
+    #[error(transparent)]
+    Token(#[from] TokenFileError),
     /// The operating system refused its thread or its runtime.
     #[error("cannot start the thread of the admin address: {0}")]
     Thread(io::Error),
@@ -32,11 +46,17 @@ pub(super) struct ApiError {
     status: StatusCode,
     error: String,
     reason: String,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, error: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { status, error: error.into(), reason: reason.into() }
+        Self { status, error: error.into(), reason: reason.into(), header: None }
+    }
+
+    /// With a header beside what it says.
+    pub(super) fn with_header(self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        Self { header: Some(Box::new((name, value.into()))), ..self }
     }
 
     /// What was asked for does not exist.
@@ -53,6 +73,8 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (error, reason) = (one_line(&self.error), one_line(&self.reason));
-        (self.status, Json(ErrorAnswer { error, reason: Some(reason) })).into_response()
+        let mut response = (self.status, Json(ErrorAnswer { error, reason: Some(reason) })).into_response();
+        response.headers_mut().extend(self.header.map(|header| *header));
+        response
     }
 }

@@ -1,16 +1,24 @@
 //! Asks a running zoogate at its admin address.
 
+use std::borrow::Cow;
 use std::io::BufReader;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use ureq::config::Config;
 use ureq::http::StatusCode;
-use ureq::{Agent, Body, BodyReader, http};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::{Agent, Body, BodyReader, RequestBuilder, http};
 
+use super::admin_target::AdminTarget;
 use super::event_lines::EventLines;
+use super::query_options::RunningZoogate;
+use super::unix_connector::UnixConnector;
+use crate::admin::AdminToken;
 use crate::api::ErrorAnswer;
 use crate::text::{self, one_line};
 
@@ -21,7 +29,14 @@ const LARGEST_ANSWER: u64 = 1 << 30;
 
 /// A zoogate to ask.
 pub(super) struct AdminClient<'a> {
-    address: &'a str,
+    /// Its address, or its socket.
+    address: Cow<'a, str>,
+    /// What stands before a path.
+    base: String,
+    /// Its socket, where it is asked there.
+    socket: Option<PathBuf>,
+    /// By what right it is asked.
+    authorization: Option<String>,
     agent: Agent,
 }
 
@@ -35,16 +50,50 @@ pub(super) struct AdminAnswer {
 }
 
 impl<'a> AdminClient<'a> {
-    /// Nothing is connected yet.
+    /// A zoogate at an address, without a token. Nothing is connected yet.
     pub(super) fn new(address: &'a str) -> Self {
-        let config = Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).proxy(None);
-        Self { address, agent: config.build().into() }
+        let base = format!("http://{address}");
+        Self { address: Cow::Borrowed(address), base, socket: None, authorization: None, agent: config().into() }
+    }
+
+    /// The zoogate that the options name, with the token that they name. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// The token file is of no use.
+    pub(super) fn of(options: &RunningZoogate) -> anyhow::Result<AdminClient<'static>> {
+        let address = match AdminTarget::of(options) {
+            AdminTarget::Address(address) => address,
+            AdminTarget::Socket(path) => {
+                let (address, agent) = (Cow::Owned(path.display().to_string()), at_socket(config(), &path));
+                // Not looked up; it goes into the header Host.
+                let base = "http://127.0.0.1".to_owned();
+                return Ok(AdminClient { address, base, socket: Some(path), authorization: None, agent });
+            }
+        };
+        let token = match &options.token_file {
+            Some(path) if path.as_os_str() != "off" => Some(AdminToken::read(path)?),
+            _ => None,
+        };
+        let (base, agent) = (format!("http://{address}"), config().into());
+        let authorization = token.as_ref().map(AdminToken::authorization);
+        Ok(AdminClient { address: Cow::Owned(address), base, socket: None, authorization, agent })
+    }
+
+    /// Asks in another manner.
+    fn agent_of(&self, config: Config) -> Agent {
+        self.socket.as_ref().map_or_else(|| config.clone().into(), |path| at_socket(config.clone(), path))
+    }
+
+    /// Its address, or its socket.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// Fetches a path of the API.
     pub(super) fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<AdminAnswer> {
         let query = query.iter().map(|(name, value)| (*name, value.as_str()));
-        self.read(path, self.agent.get(self.url(path)).query_pairs(query).call())
+        let request = self.authorized(self.agent.get(self.url(path)).query_pairs(query));
+        self.read(path, request.call())
     }
 
     /// Opens a stream of events, which may stay silent and go on for as long as it likes.
@@ -57,34 +106,41 @@ impl<'a> AdminClient<'a> {
         query: &[(&str, String)],
     ) -> anyhow::Result<EventLines<BufReader<BodyReader<'static>>>> {
         let config = Agent::config_builder().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE));
-        let agent: Agent = config.http_status_as_error(false).proxy(None).build().into();
+        let agent = self.agent_of(config.http_status_as_error(false).proxy(None).build());
         let query = query.iter().map(|(name, value)| (*name, value.as_str()));
-        let response = agent.get(self.url(path)).query_pairs(query).call();
+        let response = self.authorized(agent.get(self.url(path)).query_pairs(query)).call();
         if response.as_ref().is_ok_and(|response| response.status() == StatusCode::OK && is_zoogate(response)) {
             let response = response.map_err(|error| anyhow!(error))?;
-            return Ok(EventLines::new(BufReader::new(response.into_body().into_reader()), self.address));
+            return Ok(EventLines::new(BufReader::new(response.into_body().into_reader()), self.address()));
         }
         Err(anyhow!(self.read(path, response)?.refusal()))
     }
 
     /// Changes something.
     pub(super) fn put(&self, path: &str, body: &impl Serialize) -> anyhow::Result<AdminAnswer> {
-        let request = self.agent.put(self.url(path)).header("content-type", "application/json");
+        let request = self.authorized(self.agent.put(self.url(path)).header("content-type", "application/json"));
         self.read(path, request.send(serde_json::to_string(body)?))
     }
 
     /// Has something done.
     pub(super) fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<AdminAnswer> {
-        let request = self.agent.post(self.url(path)).header("content-type", "application/json");
+        let request = self.authorized(self.agent.post(self.url(path)).header("content-type", "application/json"));
         self.read(path, request.send(serde_json::to_string(body)?))
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.base)
+    }
+
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
     }
 
     fn read(&self, path: &str, response: Result<http::Response<Body>, ureq::Error>) -> anyhow::Result<AdminAnswer> {
-        let address = self.address;
+        let address = self.address();
         let mut response = response.map_err(|error| {
             anyhow!(
                 "no zoogate answers at {address} ({error}): is it running, and is this its admin address (--admin ADDR)?"
@@ -147,6 +203,20 @@ impl AdminAnswer {
             Ok(ErrorAnswer { error, reason: None }) => error.into_owned(),
             Err(_) => format!("answered {}", self.status),
         };
-        one_line(&said).into_owned()
+        let said = one_line(&said).into_owned();
+        if self.status == StatusCode::UNAUTHORIZED {
+            return format!("{said} (--token-file PATH, or ZOOGATE_ADMIN_TOKEN_FILE)");
+        }
+        said
     }
+}
+
+/// What asks at a socket.
+fn at_socket(config: Config, path: &Path) -> Agent {
+    Agent::with_parts(config, UnixConnector { path: path.to_owned() }, DefaultResolver::default())
+}
+
+/// How every zoogate is asked.
+fn config() -> Config {
+    Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).proxy(None).build()
 }

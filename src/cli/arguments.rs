@@ -206,8 +206,8 @@ pub enum Command {
     /// zoogate closes the connection between two frames, or after 1 s wherever it is. If a client waits for its session,
     /// zoogate closes its connection at once; a server may still carry out the claim, which zoogate then watches.
     ///
-    /// Works from the machine of zoogate only, and only if the admin address is on loopback. Exits with 1 if no such
-    /// connection is open.
+    /// Needs the right to change: the socket, the token of admin.token_file, or loopback where no token is set. Exits
+    /// with 1 if no such connection is open.
     #[command(after_help = format!("{DISCONNECT_EXAMPLES}\n\n{ASKING}"))]
     Disconnect {
         /// A session: hexadecimal with 0x. A connection: its decimal number in `zoogate connections`.
@@ -281,7 +281,7 @@ How each connection ended: at_boundary (between two frames), by_time (no frame e
 not understood), while_waiting (its claim had no answer yet), by_itself (before zoogate could end it). \
 `zoogate explain disconnected_by_operator` is the reason that lists show.";
 
-const ASKING: &str = "Asks a running zoogate through its admin address.";
+const ASKING: &str = "Asks a running zoogate through its admin address or its socket.";
 
 /// Where settings come from.
 #[derive(Clone, PartialEq, Debug, Args)]

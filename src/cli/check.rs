@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::arguments::SettingsSource;
 use super::table::TextTable;
 use super::{CommandOutcome, source};
+use crate::admin::AdminToken;
 use crate::config::{self, ListenerKind, OwnListeners, ServerAddress, Settings};
 use crate::proxy::is_own_address;
 use crate::text;
@@ -32,13 +33,17 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
     for listener in &settings.listeners {
         table.row(["listen".to_owned(), listener.address.to_string(), behind(&settings, listener.kind)]);
     }
-    match settings.admin {
-        Some(admin) => table.row(["admin".to_owned(), admin.address.to_string(), String::new()]),
-        None => table.row(["admin".to_owned(), "off".to_owned(), String::new()]),
+    let admin = settings.admin.as_ref();
+    let address = admin.and_then(|admin| admin.address).map_or("off".to_owned(), |address| address.to_string());
+    table.row(["admin".to_owned(), address, String::new()]);
+    if let Some(socket) = admin.and_then(|admin| admin.socket.as_ref()) {
+        table.row(["admin".to_owned(), text::one_line(&socket.to_string_lossy()).into_owned(), "socket".to_owned()]);
     }
     let own = OwnListeners::of(&settings.listeners);
     // Gathered, so that one run names all that is wrong.
     let mut faults = Vec::new();
+    let tokens = admin.into_iter().flat_map(|admin| admin.token_file.iter().chain(&admin.read_token_file));
+    faults.extend(tokens.filter_map(|path| AdminToken::read(path).err()).map(|error| error.to_string()));
     for (server, found) in settings.servers.iter().zip(resolve_all(&settings.servers)) {
         let found = match found {
             Ok(addresses) => {

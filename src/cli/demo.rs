@@ -65,7 +65,7 @@ impl DemoProxy {
         let sources = ConfigSources { file: Some(file), variables: Vec::new(), flags: ConfigKeys::default(), cores };
         let settings = config::load(&sources)?.settings;
         let kinds: Vec<ListenerKind> = settings.listeners.iter().map(|listener| listener.kind).collect();
-        let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
+        let admin = settings.admin.as_ref().map(AdminListener::of).transpose()?;
         let server = Proxy::bind(settings)?;
         let listeners: Vec<(ListenerKind, SocketAddr)> = kinds.into_iter().zip(server.addresses()).collect();
         let admin = admin.context("the admin address is off")?.start(server.telemetry(), server.control())?;

@@ -34,7 +34,7 @@ pub(super) fn disconnect(
     target: DisconnectTarget,
     out: &mut dyn Write,
 ) -> anyhow::Result<CommandOutcome> {
-    let client = AdminClient::new(&options.at.admin);
+    let client = AdminClient::of(&options.at)?;
     let mut ended = DisconnectedList::default();
     let outcome = match target {
         DisconnectTarget::Connection(ConnectionId(number)) => match end(&client, number)? {

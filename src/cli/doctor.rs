@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::admin_client::AdminClient;
 use super::doctor_options::DoctorOptions;
+use super::query_options::RunningZoogate;
 use super::{CommandOutcome, doctor_page, source};
 use crate::api::{ApiList, EnsembleView, IncidentList, SessionList};
 use crate::config::{Period, ServerAddress};
@@ -26,7 +27,7 @@ const MOST_ELEMENTS: usize = 10_000;
 
 pub(super) fn doctor(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     // First what can fail at once: nobody waits for measurements that lead nowhere.
-    let mut running = options.admin.as_deref().map(ask_running).transpose()?;
+    let mut running = options.admin.clone().map(|admin| ask_running(admin, options)).transpose()?;
     let (client, read_findings) = client_settings(options)?;
     let connect = client.as_ref().and_then(|client| client.connect.as_ref());
     let of_client = connect.map(|connect| connect.addresses.clone()).unwrap_or_default();
@@ -148,8 +149,8 @@ fn look_up_others(running: &mut RunningMeasurement, given: &[ServerAddress]) -> 
 }
 
 /// Asks a running zoogate for what it measured.
-fn ask_running(admin: &str) -> anyhow::Result<RunningMeasurement> {
-    let client = AdminClient::new(admin);
+fn ask_running(admin: String, options: &DoctorOptions) -> anyhow::Result<RunningMeasurement> {
+    let client = AdminClient::of(&RunningZoogate { admin, socket: None, token_file: options.token_file.clone() })?;
     let limit = [("limit", MOST_ELEMENTS.to_string())];
     let ensemble: EnsembleView = client.get(EnsembleView::PATH, &[])?.good()?;
     let sessions: SessionList = client.get(SessionList::PATH, &limit)?.good()?;

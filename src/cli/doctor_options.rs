@@ -1,5 +1,7 @@
 //! What `zoogate doctor` can be given.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::config::{ByteSize, ConnectString, Period};
@@ -47,6 +49,10 @@ pub struct DoctorOptions {
     /// The admin address of a running zoogate, whose measurements are added.
     #[arg(long, value_name = "ADDR")]
     pub admin: Option<String>,
+
+    /// The file with its token, if it has one.
+    #[arg(long, value_name = "PATH", env = "ZOOGATE_ADMIN_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: Option<PathBuf>,
 
     /// For how long to measure; at most 1h.
     #[arg(long = "for", value_name = "TIME", default_value = "3s")]

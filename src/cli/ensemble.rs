@@ -27,7 +27,7 @@ const COLUMNS: &[Column<WatchedServerView>] = &[
 ];
 
 pub(super) fn ensemble(asking: &QueryOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let answer = AdminClient::new(&asking.at.admin).get(EnsembleView::PATH, &[])?;
+    let answer = AdminClient::of(&asking.at)?.get(EnsembleView::PATH, &[])?;
     if asking.json {
         writeln!(out, "{}", answer.json()?)?;
     } else {

@@ -50,7 +50,7 @@ fn show(asked: &HistoryOptions, out: &mut dyn Write) -> anyhow::Result<CommandOu
     let answer = if let Some(dir) = &asked.dir {
         read(&HistoryReader::new(dir), &filter(&parameters(asked))?)?
     } else {
-        let client = AdminClient::new(&asked.asking.at.admin);
+        let client = AdminClient::of(&asked.asking.at)?;
         client.get(HistoryAnswer::PATH, &parameters(asked).pairs())?.good()?
     };
     if asked.asking.json {

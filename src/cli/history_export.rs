@@ -50,7 +50,7 @@ pub(super) fn export(
         outcome.unread
     } else {
         // The answer is kept as a whole: what is larger than memory is read with --dir.
-        let client = AdminClient::new(&asked.asking.at.admin);
+        let client = AdminClient::of(&asked.asking.at)?;
         let answer: HistoryAnswer = client.get(HistoryAnswer::PATH, &question.pairs())?.good()?;
         answer.entries.iter().try_for_each(|entry| rows.write(entry))?;
         answer.unread

@@ -13,7 +13,7 @@ use crate::api::{CauseView, IncidentView};
 use crate::text;
 
 pub(super) fn incident(asking: &QueryOptions, id: u64, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let answer = AdminClient::new(&asking.at.admin).get(&IncidentView::path(id), &[])?;
+    let answer = AdminClient::of(&asking.at)?.get(&IncidentView::path(id), &[])?;
     if answer.status == StatusCode::NOT_FOUND {
         writeln!(out, "{}", answer.refusal())?;
         return Ok(CommandOutcome::Negative);

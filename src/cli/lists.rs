@@ -144,7 +144,7 @@ pub(super) const RISKS: ListTable<RiskList> = ListTable {
 impl<L: ApiList> ListTable<L> {
     /// Asks for the list and prints it.
     pub(super) fn print(&self, query: &ListOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-        let answer = AdminClient::new(&query.asking.at.admin).get(L::PATH, &query.parameters().pairs())?;
+        let answer = AdminClient::of(&query.asking.at)?.get(L::PATH, &query.parameters().pairs())?;
         if query.asking.json {
             writeln!(out, "{}", answer.json()?)?;
             return Ok(CommandOutcome::Success);

@@ -5,6 +5,7 @@
 //! and so that a closed pipe is met in one place ([`exit_code`]).
 
 mod admin_client;
+mod admin_target;
 mod arguments;
 mod capture;
 mod cell;
@@ -41,6 +42,7 @@ mod tap_line;
 mod tap_options;
 mod top;
 mod top_options;
+mod unix_connector;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -106,8 +108,8 @@ fn dispatch(command: &Command, out: &mut dyn Write) -> anyhow::Result<CommandOut
         Command::Report(options) => report::report(options, out),
         Command::Disconnect { target, asking } => disconnect::disconnect(asking, *target, out),
         Command::Explain { word } => explain::explain(word.as_deref(), out),
-        Command::Ready(at) => state::ready(&at.admin, out),
-        Command::LogLevel { level, at } => state::log_level(&at.admin, *level, out),
+        Command::Ready(at) => state::ready(at, out),
+        Command::LogLevel { level, at } => state::log_level(at, *level, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut arguments::command(), "zoogate", &mut script);

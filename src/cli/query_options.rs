@@ -1,5 +1,7 @@
 //! Which running zoogate is asked, and how its answer is printed.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 /// Which zoogate to ask.
@@ -10,11 +12,25 @@ pub struct RunningZoogate {
         long,
         value_name = "ADDR",
         env = "ZOOGATE_ADMIN_ADDRESS",
-        default_value = "127.0.0.1:9180",
+        default_value = DEFAULT_ADMIN,
         hide_env_values = true
     )]
     pub admin: String,
+
+    /// Ask at this Unix socket instead (its `admin.socket`).
+    ///
+    /// Default: ZOOGATE_ADMIN_SOCKET, then /run/zoogate/admin.sock if a zoogate answers there; neither if --admin names
+    /// another address than its default.
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+
+    /// The file with its token, if it has one (its `admin.token_file` or `admin.read_token_file`).
+    #[arg(long, value_name = "PATH", env = "ZOOGATE_ADMIN_TOKEN_FILE", hide_env_values = true)]
+    pub token_file: Option<PathBuf>,
 }
+
+/// The admin address unless another one is named.
+pub(super) const DEFAULT_ADMIN: &str = "127.0.0.1:9180";
 
 /// Which zoogate to ask, and how to print its answer.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]

@@ -25,13 +25,12 @@ const DETAILS: usize = 50;
 const AROUND_MS: u64 = 120_000;
 
 pub(super) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let admin = options.at.admin.as_str();
-    let client = AdminClient::new(admin);
+    let client = AdminClient::of(&options.at)?;
     let now = WallClock::unix_now();
     let Some((window, incident)) = window(&client, options, now)? else { return Ok(CommandOutcome::Negative) };
     let mut missing = Vec::new();
     let mut facts = ReportFacts {
-        admin: admin.to_owned(),
+        admin: client.address().to_owned(),
         made_at: WallClock::text(now),
         window,
         window_text: [window.from_ms, window.until_ms].map(WallClock::text),

@@ -18,7 +18,8 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     let exporter = settings.otlp.as_ref().map(OtlpExporter::new);
     let kept = history.as_ref().map(HistoryStore::sink).into_iter();
     let sinks = kept.chain(exporter.as_ref().map(OtlpExporter::sink)).collect();
-    let admin = settings.admin.map(|admin| AdminListener::bind(admin.address)).transpose()?;
+    let admin = settings.admin.as_ref().map(AdminListener::of).transpose()?;
+    let served_at = settings.admin.clone();
     let server = Proxy::bind_with(settings, sinks)?;
     server.telemetry().set_log(log);
     // It outlives the traffic: what is found out at the stop is written too.
@@ -27,8 +28,10 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     let reader = history.as_ref().map(RunningHistory::reader);
     let admin = admin.map(|admin| admin.with_history(reader));
     let admin = admin.map(|admin| admin.start(server.telemetry(), server.control())).transpose()?;
-    if let Some(admin) = &admin {
-        tracing::info!(address = %admin.address(), "serving metrics and the API");
+    if let (Some(admin), Some(at)) = (&admin, served_at) {
+        let address = at.address.map(|_| tracing::field::display(admin.address()));
+        let socket = at.socket.map(|path| path.display().to_string());
+        tracing::info!(address, socket, "serving metrics and the API");
     }
     let outcome = server.run();
     // First what waits for the disk: whoever still asks keeps nothing from being written.

@@ -17,7 +17,7 @@ use crate::api::{
 use crate::ids::SessionId;
 
 pub(super) fn session(asking: &QueryOptions, id: SessionId, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let answer = AdminClient::new(&asking.at.admin).get(&SessionDetail::path(id), &[])?;
+    let answer = AdminClient::of(&asking.at)?.get(&SessionDetail::path(id), &[])?;
     if answer.status == StatusCode::NOT_FOUND {
         writeln!(out, "{}", answer.refusal())?;
         return Ok(CommandOutcome::Negative);

@@ -7,28 +7,34 @@ use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
+use super::query_options::RunningZoogate;
 use crate::api::{LogLevelAnswer, LogLevelRequest, READY, ReadinessAnswer};
 use crate::config::LogLevel;
 use crate::text::one_line;
 
 /// `zoogate ready`: does it serve?
-pub(super) fn ready(admin: &str, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let answer = AdminClient::new(admin).get(READY, &[])?;
+pub(super) fn ready(at: &RunningZoogate, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
+    let client = AdminClient::of(at)?;
+    let answer = client.get(READY, &[])?;
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
         let reason = answer.body::<ReadinessAnswer>().ok().and_then(|state| state.reason);
         writeln!(out, "not ready: {}", one_line(reason.as_deref().unwrap_or("no reason given")))?;
         return Ok(CommandOutcome::Negative);
     }
     if !answer.good::<ReadinessAnswer>()?.ready {
-        bail!("what answers at {} does not say whether it is ready", one_line(admin));
+        bail!("what answers at {} does not say whether it is ready", one_line(client.address()));
     }
     writeln!(out, "ready")?;
     Ok(CommandOutcome::Success)
 }
 
 /// `zoogate log-level`: shows the level, or changes it first.
-pub(super) fn log_level(admin: &str, wanted: Option<LogLevel>, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let client = AdminClient::new(admin);
+pub(super) fn log_level(
+    at: &RunningZoogate,
+    wanted: Option<LogLevel>,
+    out: &mut dyn Write,
+) -> anyhow::Result<CommandOutcome> {
+    let client = AdminClient::of(at)?;
     let answer = match wanted {
         None => client.get(LogLevelRequest::PATH, &[])?,
         Some(level) => client.put(LogLevelRequest::PATH, &LogLevelRequest { level })?,

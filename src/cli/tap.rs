@@ -63,7 +63,7 @@ pub(super) fn tap(options: &TapOptions, out: &mut dyn Write) -> anyhow::Result<C
         for_ms: options.duration.map(|period| u64::try_from(period.0.as_millis()).unwrap_or(u64::MAX)),
     };
     let has_end = asked.count.is_some() || asked.for_ms.is_some();
-    let mut events = AdminClient::new(&options.at.admin).stream(TAP, &asked.pairs())?;
+    let mut events = AdminClient::of(&options.at)?.stream(TAP, &asked.pairs())?;
     let mut output = match &options.pcapng {
         Some(path) => TapOutput::Capture(capture(path)?),
         None if options.json => TapOutput::Json(out),

@@ -63,7 +63,7 @@ pub(super) fn top(options: &TopOptions, out: &mut dyn Write) -> anyhow::Result<C
 
 /// One screen as text, with as many lines as it takes.
 fn once(model: &mut TopModel, options: &TopOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let client = AdminClient::new(&options.at.admin);
+    let client = AdminClient::of(&options.at)?;
     for round in 0..2 {
         if round > 0 {
             thread::sleep(options.interval.0);
@@ -90,7 +90,7 @@ fn interact(model: &mut TopModel, options: &TopOptions) -> anyhow::Result<()> {
         signal_hook::flag::register(signal, Arc::clone(&stopped)).context("cannot wait for signals")?;
     }
     let look = ScreenLook { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
-    let mut poller = AdminPoller::start(&options.at.admin)?;
+    let mut poller = AdminPoller::start(AdminClient::of(&options.at)?)?;
     let mut screen = TerminalScreen::open().context("cannot set the terminal up")?;
     let mut next = Instant::now();
     while !stopped.load(Ordering::Relaxed) {

@@ -164,14 +164,25 @@ pub enum ValueProblem {
     },
     /// The admin address would be open to others.
     #[error(
-        "{address} is not a loopback address: the admin API shows session ids, a session's password follows \
-         from its id, so anyone who reaches this address can take sessions over; expected 127.0.0.1 or [::1], \
-         or admin.allow_remote = true where the network is guarded otherwise"
+        "{address} is not a loopback address: the admin API shows session ids, and a session's password follows \
+         from its id; expected 127.0.0.1 or [::1], or admin.allow_remote = true with admin.token_file"
     )]
     RemoteAdmin {
         /// The address.
         address: SocketAddr,
     },
+    /// The admin address would be open to others without a token.
+    #[error(
+        "the admin address {address} is open to other machines and has no token: set admin.token_file to a file with \
+         one (--admin-token-file PATH)"
+    )]
+    RemoteAdminWithoutToken {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A token that only reads, and none beside it.
+    #[error("a token that only reads needs one that changes beside it: set admin.token_file too")]
+    ReadTokenAlone,
     /// A number below its bound.
     #[error("{given} is too small: expected at least {least}")]
     TooFew {

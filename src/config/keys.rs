@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::address::{AdminAddress, ConnectString, ListenAddress, ListenValue};
 use super::choice::{LogFormat, LogLevel, PinMode};
+use super::optional_path::OptionalPath;
 use super::otlp_endpoint::OtlpEndpoint;
-use super::state_path::StatePath;
 use super::units::{ByteSize, Period};
 
 /// What one source says; a key that it does not mention is `None`.
@@ -115,14 +115,31 @@ pub struct AdminKeys {
     #[arg(id = "admin.address", long = "admin-address", visible_alias = "admin", value_name = "ADDR|off", help_heading = HEADING)]
     pub address: Option<AdminAddress>,
 
-    /// Allow an admin address beyond loopback. Anyone who can read session ids can take those sessions over.
+    /// Allow an admin address beyond loopback. It needs `admin.token_file`.
     ///
-    /// A session's password follows from its id, and the API shows ids.
+    /// A session's password follows from its id, and the API shows ids: anyone who reads them can take sessions over.
     #[arg(
         id = "admin.allow_remote", long = "admin-allow-remote", value_name = "BOOL", help_heading = HEADING,
         num_args = 0..=1, require_equals = true, default_missing_value = "true"
     )]
     pub allow_remote: Option<bool>,
+
+    /// A file with the token that reads and changes everything: one line of 16 to 256 characters. "off": no token.
+    ///
+    /// With a token, requests need `Authorization: Bearer TOKEN`, from loopback too. /livez, /readyz, the page without its
+    /// data and /metrics without series of sessions do not. Mode 0600 or 0640; a new token is read within seconds.
+    #[arg(id = "admin.token_file", long = "admin-token-file", value_name = "PATH|off", help_heading = HEADING)]
+    pub token_file: Option<OptionalPath>,
+
+    /// A file with another token that reads everything and changes nothing. It needs `admin.token_file`.
+    #[arg(id = "admin.read_token_file", long = "admin-read-token-file", value_name = "PATH|off", help_heading = HEADING)]
+    pub read_token_file: Option<OptionalPath>,
+
+    /// A Unix socket that answers like the admin address, without a token. "off": none.
+    ///
+    /// Its mode is 0660: whoever may open it may read and change everything. Commands on the same machine prefer it.
+    #[arg(id = "admin.socket", long = "admin-socket", value_name = "PATH|off", help_heading = HEADING)]
+    pub socket: Option<OptionalPath>,
 }
 
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
@@ -220,7 +237,7 @@ pub struct StateKeys {
     /// It is created if it is missing, and holds one SQLite file for each week. It holds session ids, so only zoogate's
     /// user may read it. A full or broken disk delays no traffic.
     #[arg(id = "state.dir", long = "state-dir", value_name = "PATH|off", help_heading = HEADING)]
-    pub dir: Option<StatePath>,
+    pub dir: Option<OptionalPath>,
 
     /// How long the history is kept. Whole weeks are deleted.
     #[arg(id = "state.keep", long = "state-keep", value_name = "TIME", help_heading = HEADING)]
@@ -278,6 +295,9 @@ impl ConfigKeys {
             admin: AdminKeys {
                 address: Some(AdminAddress::At(SocketAddr::from(([127, 0, 0, 1], 9180)))),
                 allow_remote: Some(false),
+                token_file: Some(OptionalPath::Off),
+                read_token_file: Some(OptionalPath::Off),
+                socket: Some(OptionalPath::Off),
             },
             metrics: MetricsKeys { sessions: Some(100) },
             ledger: LedgerKeys { sessions: Some(100_000), keep_ended: seconds(15 * 60) },
@@ -290,7 +310,7 @@ impl ConfigKeys {
             },
             slow_log: SlowLogKeys { read: seconds(0), write: seconds(0) },
             state: StateKeys {
-                dir: Some(StatePath::Off),
+                dir: Some(OptionalPath::Off),
                 keep: seconds(30 * 24 * 60 * 60),
                 max_size: Some(ByteSize(512 << 20)),
             },

@@ -34,7 +34,7 @@ fn a_small_file_gets_the_defaults() {
     assert_eq!(settings.pin, PinMode::Soft);
     assert_eq!(settings.workers.get(), 2);
     assert_eq!(settings.jute_maxbuffer, 1_048_575);
-    assert_eq!(settings.admin.unwrap().address.to_string(), "127.0.0.1:9180");
+    assert_eq!(settings.admin.unwrap().address.unwrap().to_string(), "127.0.0.1:9180");
     assert_eq!(settings.probe.interval, Duration::from_secs(1));
     assert_eq!(settings.chroot, None);
 }

@@ -14,11 +14,11 @@ mod keys;
 mod load;
 #[cfg(test)]
 mod load_tests;
+mod optional_path;
 mod otlp_endpoint;
 mod own_listeners;
 mod resolve;
 mod settings;
-mod state_path;
 mod units;
 mod variables;
 
@@ -33,10 +33,10 @@ pub use keys::{
     StateKeys,
 };
 pub use load::{ConfigSources, EffectiveKey, LoadedConfig, load};
+pub use optional_path::{OptionalPath, OptionalPathError};
 pub use own_listeners::OwnListeners;
 pub use settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
     OtlpSettings, ProbeSettings, Settings, SlowLogSettings, StateSettings,
 };
-pub use state_path::{StatePath, StatePathError};
 pub use units::{ByteSize, Period, UnitError};

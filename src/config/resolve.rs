@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::address::{AdminAddress, ConnectString, ServerAddress};
 use super::error::ValueProblem;
 use super::keys::ConfigKeys;
+use super::optional_path::OptionalPath;
 use super::otlp_endpoint::OtlpEndpoint;
 use super::own_listeners::OwnListeners;
 use super::settings::{
     AdminSettings, ConnectionSettings, LedgerSettings, ListenerKind, ListenerSettings, LogSettings, MetricsSettings,
     OtlpSettings, ProbeSettings, Settings, SlowLogSettings, StateSettings,
 };
-use super::state_path::StatePath;
 use super::units::{ByteSize, Period};
 use crate::ids::ServerId;
 
@@ -145,19 +146,36 @@ fn mirrors(first: SocketAddr, servers: usize) -> Result<Vec<ListenerSettings>, K
 
 fn admin(keys: &ConfigKeys) -> Result<Option<AdminSettings>, KeyProblem> {
     let allow_remote = set("admin.allow_remote", keys.admin.allow_remote)?;
-    match set("admin.address", keys.admin.address)? {
-        AdminAddress::Off => Ok(None),
-        AdminAddress::At(address) if address.ip().is_loopback() || allow_remote => Ok(Some(AdminSettings { address })),
-        AdminAddress::At(address) => Err(("admin.address", ValueProblem::RemoteAdmin { address })),
+    let path = |path: &Option<OptionalPath>| path.as_ref().and_then(OptionalPath::path).map(Path::to_owned);
+    let settings = AdminSettings {
+        address: match set("admin.address", keys.admin.address)? {
+            AdminAddress::Off => None,
+            AdminAddress::At(address) => Some(address),
+        },
+        token_file: path(&keys.admin.token_file),
+        read_token_file: path(&keys.admin.read_token_file),
+        socket: path(&keys.admin.socket),
+    };
+    if let Some(address) = settings.address.filter(|address| !address.ip().is_loopback()) {
+        if !allow_remote {
+            return Err(("admin.address", ValueProblem::RemoteAdmin { address }));
+        }
+        if settings.token_file.is_none() {
+            return Err(("admin.token_file", ValueProblem::RemoteAdminWithoutToken { address }));
+        }
     }
+    if settings.read_token_file.is_some() && settings.token_file.is_none() {
+        return Err(("admin.read_token_file", ValueProblem::ReadTokenAlone));
+    }
+    Ok((settings.address.is_some() || settings.socket.is_some()).then_some(settings))
 }
 
 fn state(keys: &ConfigKeys) -> Result<Option<StateSettings>, KeyProblem> {
     let keep = time("state.keep", keys.state.keep, SHORTEST_KEEP)?;
     let max_size = size("state.max_size", keys.state.max_size, SMALLEST_HISTORY..=usize::MAX)? as u64;
     match keys.state.dir.clone() {
-        Some(StatePath::At(dir)) => Ok(Some(StateSettings { dir, keep, max_size })),
-        Some(StatePath::Off) => Ok(None),
+        Some(OptionalPath::At(dir)) => Ok(Some(StateSettings { dir, keep, max_size })),
+        Some(OptionalPath::Off) => Ok(None),
         None => Err(("state.dir", ValueProblem::Unreadable("has no value".to_owned()))),
     }
 }
@@ -175,7 +193,7 @@ fn otlp(keys: &ConfigKeys) -> Result<Option<OtlpSettings>, KeyProblem> {
 fn distinct_addresses(settings: &Settings) -> Result<(), KeyProblem> {
     let mut taken = BTreeSet::new();
     let listeners = settings.listeners.iter().map(|listener| ("listen", listener.address));
-    let admin = settings.admin.iter().map(|admin| ("admin.address", admin.address));
+    let admin = settings.admin.iter().filter_map(|admin| Some(("admin.address", admin.address?)));
     for (key, address) in listeners.chain(admin) {
         // Port 0 is a different port each time, so it cannot collide.
         if address.port() != 0 && !taken.insert(address) {

@@ -32,7 +32,7 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// The largest frame that the servers accept, in bytes (`jute.maxbuffer`); frames near it are counted.
     pub jute_maxbuffer: usize,
-    /// The admin address; `None` when it is off.
+    /// The admin address and its socket; `None` when both are off.
     pub admin: Option<AdminSettings>,
     /// What is exported.
     pub metrics: MetricsSettings,
@@ -86,12 +86,18 @@ impl fmt::Display for ListenerKind {
     }
 }
 
-/// The admin address. Anyone who reaches it can take over every session that it lists, since a session's
-/// password follows from its id; an address beyond loopback has been allowed by name.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The admin address. Anyone who reads the sessions that it lists can take them over, since a session's password
+/// follows from its id; an address beyond loopback has been allowed by name, and has a token.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AdminSettings {
-    /// Where metrics and the API are served.
-    pub address: SocketAddr,
+    /// Where metrics and the API are served over TCP; None for nowhere.
+    pub address: Option<SocketAddr>,
+    /// The file with the token that reads and changes.
+    pub token_file: Option<PathBuf>,
+    /// The file with the token that only reads.
+    pub read_token_file: Option<PathBuf>,
+    /// The Unix socket where the same is served; None for nowhere.
+    pub socket: Option<PathBuf>,
 }
 
 /// What is exported.

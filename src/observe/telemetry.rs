@@ -178,6 +178,15 @@ impl ProxyTelemetry {
 
     /// The page of all metrics.
     pub fn metrics(&self) -> String {
+        self.metrics_page(true)
+    }
+
+    /// The same without the series of single sessions, whose ids are as good as their passwords.
+    pub fn metrics_without_sessions(&self) -> String {
+        self.metrics_page(false)
+    }
+
+    fn metrics_page(&self, by_session: bool) -> String {
         self.exporter.page(&PageSources {
             state: &self.state,
             counters: &self.counters,
@@ -187,6 +196,7 @@ impl ProxyTelemetry {
             dropped_events: self.tap.dropped(),
             dropped_slow: self.slow_log.dropped(),
             refused_streams: self.refused_streams.load(Ordering::Relaxed),
+            by_session,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The admin address: an telemetry filled by hand, read over HTTP and by a real Prometheus parser.
 
+mod access;
 mod api;
 mod changes;
 mod crowd;

@@ -1,5 +1,6 @@
 //! The binary as people meet it: help, exit codes, sources of settings, tables from an admin address.
 
+mod access;
 mod admin_stub;
 mod doctor;
 mod help;

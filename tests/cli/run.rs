@@ -9,14 +9,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{stderr, stdout, zoogate};
 
 /// A zoogate that runs until it is dropped, and what it logs.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
     /// Starts it on ports that the kernel chooses, with its log in JSON.
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_zoogate"))
             .args(["run", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-format", "json"])
             .args(arguments)
@@ -29,7 +29,7 @@ impl Running {
 
     /// The next event whose message begins like this. Ends with the log, so that it cannot wait for ever on a
     /// process that is gone.
-    fn event(&mut self, message: &str) -> serde_json::Value {
+    pub(crate) fn event(&mut self, message: &str) -> serde_json::Value {
         for line in self.log.by_ref().map_while(Result::ok) {
             let event: serde_json::Value =
                 serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -54,7 +54,7 @@ impl Drop for Running {
 }
 
 /// A server that refuses: nobody listens on port 1.
-const SILENT: &str = "127.0.0.1:1";
+pub(crate) const SILENT: &str = "127.0.0.1:1";
 
 #[test]
 fn it_ends_in_order_on_a_signal() {

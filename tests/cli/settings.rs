@@ -1,5 +1,7 @@
 //! Where settings come from, and what is said when they are wrong.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::{file, stderr, stdout, zoogate};
 
 #[test]
@@ -85,7 +87,7 @@ fn check_points_at_the_line() {
     let output = zoogate(&["check", &path], &[]);
     assert_eq!(output.status.code(), Some(1));
     let expected = format!(
-        "{path}:5:1: admin.adress: unknown key `adress`, expected `address` or `allow_remote`\n  5 | adress = \"127.0.0.1:1\"\n      ^^^^^^\n"
+        "{path}:5:1: admin.adress: unknown key `adress`, expected one of `address`, `allow_remote`, `token_file`, `read_token_file`, `socket`\n  5 | adress = \"127.0.0.1:1\"\n      ^^^^^^\n"
     );
     assert_eq!(stdout(&output), expected);
 }
@@ -98,8 +100,26 @@ fn an_admin_door_for_all_must_be_asked_for() {
     assert!(
         stdout(&output).starts_with("flag --admin-address: admin.address: 0.0.0.0:9180 is not a loopback address: ")
     );
-    assert_eq!(zoogate(&least, &[("ZOOGATE_ADMIN_ALLOW_REMOTE", "true")]).status.code(), Some(0));
-    assert_eq!(zoogate(&[&least[..], &["--admin-allow-remote"]].concat(), &[]).status.code(), Some(0));
+    let (_folder, token) = file("0123456789abcdef\n");
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    for (variables, said) in [
+        (&[("ZOOGATE_ADMIN_ALLOW_REMOTE", "true")][..], "admin.token_file: the admin address 0.0.0.0:9180 is open to"),
+        (
+            &[("ZOOGATE_ADMIN_TOKEN_FILE", &token)],
+            "flag --admin-address: admin.address: 0.0.0.0:9180 is not a loopback",
+        ),
+        (&[("ZOOGATE_ADMIN_READ_TOKEN_FILE", &token)], "flag --admin-address: admin.address: "),
+    ] {
+        let output = zoogate(&least, variables);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stdout(&output).starts_with(said), "{}", stdout(&output));
+    }
+    let both = [("ZOOGATE_ADMIN_ALLOW_REMOTE", "true"), ("ZOOGATE_ADMIN_TOKEN_FILE", token.as_str())];
+    assert_eq!(zoogate(&least, &both).status.code(), Some(0));
+    assert_eq!(zoogate(&[&least[..], &["--admin-allow-remote"]].concat(), &both[1..]).status.code(), Some(0));
+    let alone = ["check", "--servers", "127.0.0.2", "--listen", "127.0.0.1:2181", "--admin-read-token-file", &token];
+    let output = zoogate(&alone, &[]);
+    assert!(stdout(&output).contains("set admin.token_file too"), "{}", stdout(&output));
 }
 
 #[test]

@@ -40,6 +40,9 @@ fn the_unit_gives_enough_time_and_descriptors() {
     let descriptors: usize = value("LimitNOFILE").parse().unwrap();
     assert!(descriptors > 2 * settings.connections.max.get() + 1_000);
     assert_eq!(value("KillSignal"), "SIGTERM");
+    // Where commands look for it by themselves.
+    assert!(unit.contains("RuntimeDirectory=zoogate\n"));
+    assert!(unit.contains("Environment=ZOOGATE_ADMIN_SOCKET=%t/zoogate/admin.sock\n"));
 }
 
 #[test]
@@ -53,9 +56,15 @@ fn the_sidecars_variables_are_valid() {
             variables.push((format!("ZOOGATE_{name}"), value.trim_matches('"').to_owned()));
         }
     }
-    assert_eq!(variables.len(), 4);
+    assert_eq!(variables.len(), 7);
     let settings = settings(None, variables);
     let connect = sidecar.lines().find_map(|line| line.trim().strip_prefix("value: \"")?.strip_suffix("/kafka\""));
     let listeners: Vec<_> = settings.listeners.iter().map(|listener| listener.address.to_string()).collect();
     assert_eq!(connect, Some(listeners.join(",").as_str()), "clients connect to what zoogate listens on");
+    let admin = settings.admin.expect("an admin address");
+    let mounted = sidecar.lines().find_map(|line| line.trim().strip_prefix("mountPath: ")).expect("a mount");
+    assert_eq!(admin.token_file, Some(Path::new(mounted).join("token")), "the token is where it is mounted");
+    assert!(sidecar.contains("defaultMode: 0440"), "a token that all users can read is refused");
+    let port = sidecar.lines().find_map(|line| line.trim().strip_prefix("containerPort: ")).expect("a port");
+    assert_eq!(Some(port), admin.address.map(|address| address.port().to_string()).as_deref());
 }

@@ -26,7 +26,7 @@ use page_file::PageFile;
 pub use saved_page::SavedPage;
 
 /// Where the page is.
-const PAGE: &str = "/";
+pub(super) const PAGE: &str = "/";
 /// Where its files are.
 const FILES: &str = "/page/{file}";
 /// What a browser may do with the page: run and show the files of this address, and ask this address.

@@ -19,12 +19,10 @@ pub(super) struct AdminPoller {
 
 impl AdminPoller {
     /// Starts the thread; it asks nothing yet.
-    pub(super) fn start(address: &str) -> anyhow::Result<Self> {
-        let address = address.to_owned();
+    pub(super) fn start(client: AdminClient<'static>) -> anyhow::Result<Self> {
         let (questions, asked) = channel::<PollQuestions>();
         let (answered, rounds) = channel();
         let ask_all = move || {
-            let client = AdminClient::new(&address);
             for questions in asked {
                 if answered.send(admin_round::ask(&client, &questions)).is_err() {
                     break;

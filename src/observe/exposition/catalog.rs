@@ -158,6 +158,8 @@ catalog! {
         "Total length of zoogate's own pauses. A pause that several threads notice counts once.";
     ADMIN_WAITS: Counter "zoogate_admin_throttled_total" []
         "Requests to the admin address that had to wait. Answers are made one at a time, with a pause after each.";
+    ADMIN_REFUSED: Counter "zoogate_admin_refused_total" ["reason"]
+        "Requests that the admin address refused: `no_token`, `wrong_token`, `read_only_token`, `foreign_page`, `rate`. `connections`: connections beyond those that one peer may have.";
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
         "Items dropped because a queue or table was full, or evicted early to make room.";
     SINK_DROPS: Counter "zoogate_findings_dropped_total" ["sink"]

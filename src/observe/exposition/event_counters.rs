@@ -47,6 +47,9 @@ const REJECTIONS: [&str; 8] =
 const OPERATIONS: [&str; 3] = ["accept", "listen", OTHER];
 /// Why a listener failed.
 const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors", "memory", "address_in_use", OTHER];
+/// Why the admin address refused a request, or a connection.
+const ADMIN_REFUSALS: [&str; 7] =
+    ["no_token", "wrong_token", "read_only_token", "foreign_page", "rate", "connections", OTHER];
 /// The bounded queues whose overflow is counted.
 const QUEUES: [&str; 15] = [
     "log",
@@ -139,6 +142,7 @@ pub(in crate::observe) struct EventCounters {
     late_claims: CounterGrid,
     orphans: CounterGrid,
     admin_waits: CounterGrid,
+    admin_refused: CounterGrid,
     history_failures: CounterGrid,
     otlp_unsent: CounterGrid,
     dropped: CounterGrid,
@@ -179,6 +183,7 @@ impl EventCounters {
             late_claims: grid(&catalog::LATE_CLAIMS, &[servers]),
             orphans: grid(&catalog::ORPHANS, &[servers]),
             admin_waits: grid(&catalog::ADMIN_WAITS, &[]),
+            admin_refused: grid(&catalog::ADMIN_REFUSED, &[&ADMIN_REFUSALS]),
             history_failures: grid(&catalog::HISTORY_FAILURES, &[]),
             otlp_unsent: grid(&catalog::OTLP_UNSENT, &[]),
             dropped: grid(&catalog::DROPPED, &[&QUEUES]),
@@ -287,6 +292,10 @@ impl EventCounters {
         self.admin_waits.add(&[], 1);
     }
 
+    pub(in crate::observe) fn admin_refused(&self, reason: &str) {
+        self.admin_refused.add(&[word(&ADMIN_REFUSALS, reason)], 1);
+    }
+
     pub(in crate::observe) fn otlp_unsent(&self, findings: u64) {
         self.otlp_unsent.add(&[], findings);
     }
@@ -370,6 +379,7 @@ mod tests {
             events.compressed();
             events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
             events.connect_failed(ServerId(0), "no such reason");
+            events.admin_refused("wrong_token");
             events.listener_failed("accept", &Errno::MFILE.into());
         });
         for line in [
@@ -399,13 +409,14 @@ mod tests {
             r#"zoogate_dropped_total{queue="streams"} 20"#,
             r#"zoogate_dropped_total{queue="slow_log"} 21"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
+            r#"zoogate_admin_refused_total{reason="wrong_token"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
         ] {
             assert!(page.lines().any(|seen| seen == line), "{line} is missing in\n{page}");
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 27, "{counted:#?}");
+        assert_eq!(counted.len(), 28, "{counted:#?}");
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(in crate::observe) struct PageSources<'a> {
     pub(in crate::observe) dropped_slow: u64,
     /// Streams of the admin address that found no place.
     pub(in crate::observe) refused_streams: u64,
+    /// Whether single sessions have series.
+    pub(in crate::observe) by_session: bool,
 }
 
 /// Makes the page of metrics. Belongs to one from; nothing of it is global.
@@ -127,7 +129,9 @@ impl MetricsExporter {
         page.time(&catalog::OWN_PAUSE_TIME, self.events.own_pause_time());
         let all = self.durations(from, &mut page);
         self.claim_waits(from, &mut page);
-        self.sessions(from, &sessions, &all, &mut page);
+        if from.by_session {
+            self.sessions(from, &sessions, &all, &mut page);
+        }
         page.finish()
     }
 

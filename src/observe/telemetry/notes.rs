@@ -164,6 +164,11 @@ impl ProxyTelemetry {
         self.refused_streams.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The admin address refused a request or a connection, for one of the reasons that the metric names.
+    pub fn note_admin_refused(&self, reason: &'static str) {
+        self.events().admin_refused(reason);
+    }
+
     /// A collector did not take this many findings.
     pub fn note_unsent(&self, findings: u64) {
         self.events().otlp_unsent(findings);

@@ -1,0 +1,216 @@
+//! Who is answered: by token, by page, by rate, by socket.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zoogate::admin::AdminListener;
+use zoogate::config::{AdminSettings, LogFormat, LogLevel};
+use zoogate::control::ConnectionControl;
+use zoogate::observe::log_to;
+
+use crate::stage::Stage;
+
+const CHANGE: &str = "Authorization: Bearer change-change-change\r\n";
+const READ: &str = "Authorization: Bearer read-read-read-read\r\n";
+const WRONG: &str = "Authorization: Bearer wrong-wrong-wrong-wrong\r\n";
+const DEBUG: &str = r#"{"level":"debug"}"#;
+
+fn token(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).expect("a new file");
+    file.write_all(text.as_bytes()).expect("a written token");
+    path
+}
+
+/// Where a stage with both tokens is served; what it has seen is a move.
+fn settings(folder: &Path, ip: [u8; 4]) -> AdminSettings {
+    AdminSettings {
+        address: Some((ip, 0).into()),
+        token_file: Some(token(folder, "change", "change-change-change\n")),
+        read_token_file: Some(token(folder, "read", "read-read-read-read")),
+        socket: Some(folder.join("admin.sock")),
+    }
+}
+
+fn served(settings: &AdminSettings) -> Stage {
+    let Stage { telemetry, .. } = Stage::after_a_move();
+    let (subscriber, control, guard) = log_to(std::io::sink(), LogFormat::Json, LogLevel::Warn);
+    telemetry.set_log(control);
+    // The level lives as long as its log, which is as long as the process.
+    std::mem::forget((subscriber, guard));
+    let listener = AdminListener::of(settings).expect("a free port and a socket");
+    let admin = listener.start(Arc::clone(&telemetry), Arc::new(ConnectionControl::new(1))).expect("a thread");
+    Stage { telemetry, admin }
+}
+
+fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+fn status(answer: &str) -> u16 {
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    status.unwrap_or_else(|| panic!("no status in {answer:?}"))
+}
+
+fn at_socket(path: &Path, request: &str) -> String {
+    let mut stream = UnixStream::connect(path).expect("a served socket");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+fn data_is_shown_to_a_token_only_on_loopback_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = served(&settings(folder.path(), [127, 0, 0, 1]));
+    let get = |path: &str, headers: &str| stage.raw(&request("GET", path, headers, ""));
+    for path in ["/api/sessions", "/api/sessions/0x1", "/api/servers", "/api/history", "/api/log-level"] {
+        for (headers, error) in [("", "a token is needed"), (WRONG, "the token is wrong")] {
+            let answer = get(path, headers);
+            assert!(status(&answer) == 401 && answer.contains(error), "{path} with {headers}: {answer}");
+            assert!(answer.to_ascii_lowercase().contains("www-authenticate: bearer realm=\"zoogate\""), "{answer}");
+            assert!(answer.contains("admin.token_file") && !answer.contains("wrong-wrong"), "{answer}");
+        }
+        for headers in [READ, CHANGE] {
+            assert_ne!(status(&get(path, headers)), 401, "{path} with {headers}");
+        }
+    }
+    for path in ["/livez", "/readyz"] {
+        for headers in ["", WRONG, "Origin: http://evil.example\r\n"] {
+            assert!([200, 503].contains(&status(&get(path, headers))), "{path} with {headers}");
+        }
+    }
+    for path in ["/", "/api/openapi.json"] {
+        assert_eq!(status(&get(path, "")), 200, "{path}");
+    }
+    let refused = stage.telemetry.metrics();
+    for reason in ["no_token", "wrong_token"] {
+        let line = format!("zoogate_admin_refused_total{{reason=\"{reason}\"}} 5");
+        assert!(refused.contains(&line), "no {line}");
+    }
+}
+
+#[test]
+fn metrics_have_sessions_for_a_token_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stage = served(&settings(folder.path(), [127, 0, 0, 1]));
+    let get = |headers: &str| stage.raw(&request("GET", "/metrics", headers, ""));
+    let open = get("");
+    assert!(
+        open.contains("zoogate_sessions{") && !open.contains("session=\"") && !open.contains("0x1000000"),
+        "{open}"
+    );
+    for headers in [READ, CHANGE] {
+        assert!(get(headers).contains("session=\"0x100000000000007\""), "{headers}");
+    }
+    assert_eq!(status(&get(WRONG)), 401, "a scraper with an old token is told so");
+    assert!(Stage::after_a_move().ask("/metrics").1.contains("session=\"0x100000000000007\""), "no token is set");
+}
+
+#[test]
+fn only_the_token_that_changes_changes_wherever_it_comes_from() {
+    for ip in [[127, 0, 0, 1], [0, 0, 0, 0]] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stage = served(&settings(folder.path(), ip));
+        let put = |headers: &str| stage.raw(&request("PUT", "/api/log-level", headers, DEBUG));
+        assert_eq!(status(&put("")), 401);
+        assert_eq!(status(&put(WRONG)), 401);
+        let answer = put(READ);
+        assert!(status(&answer) == 403 && answer.contains("this token only reads"), "{answer}");
+        assert_eq!(status(&put(&format!("{CHANGE}Origin: http://evil.example\r\n"))), 403);
+        let level = || stage.raw(&request("GET", "/api/log-level", READ, ""));
+        assert!(level().contains("warn"));
+        assert_eq!(status(&put(CHANGE)), 200);
+        assert!(level().contains("debug"));
+        let disconnect = request("POST", "/api/connections/7/disconnect", READ, "{}");
+        assert_eq!(status(&stage.raw(&disconnect)), 403);
+    }
+}
+
+#[test]
+fn pages_of_other_sites_read_nothing() {
+    let stage = Stage::after_a_move();
+    for foreign in ["Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+        for path in ["/api/sessions", "/api/openapi.json", "/page/nothing"] {
+            let answer = stage.raw(&request("GET", path, foreign, ""));
+            assert!(status(&answer) == 403 && answer.contains("pages of other sites"), "{path} {foreign}: {answer}");
+        }
+        for path in ["/livez", "/metrics", "/"] {
+            assert_eq!(status(&stage.raw(&request("GET", path, foreign, ""))), 200, "{path} {foreign}");
+        }
+    }
+    assert!(stage.telemetry.metrics().contains("zoogate_admin_refused_total{reason=\"foreign_page\"} 9"));
+}
+
+#[test]
+fn a_peer_that_guesses_is_slowed_down_and_nobody_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = settings(folder.path(), [127, 0, 0, 1]);
+    let stage = served(&settings);
+    let wrong = request("GET", "/api/servers", WRONG, "");
+    let refused = (0..5_000).map(|_| stage.raw(&wrong)).find(|answer| status(answer) == 429).expect("a bound");
+    assert!(refused.to_ascii_lowercase().contains("retry-after: 1"), "{refused}");
+    assert!(refused.contains("too many requests from one address"), "{refused}");
+    // Who asks whether it lives, and who may open the socket, notice nothing.
+    assert_eq!(status(&stage.raw(&request("GET", "/livez", "", ""))), 200);
+    let socket = settings.socket.expect("a socket");
+    assert_eq!(status(&at_socket(&socket, &request("GET", "/api/servers", "", ""))), 200);
+    let refused = stage.telemetry.metrics();
+    assert!(!refused.contains("zoogate_admin_refused_total{reason=\"rate\"} 0"), "it is counted");
+}
+
+#[test]
+fn a_scraper_and_probes_at_their_rates_meet_no_limit() {
+    let stage = Stage::after_a_move();
+    for round in 0..300 {
+        let path = ["/metrics", "/livez", "/readyz"][round % 3];
+        let answer = stage.raw(&request("GET", path, "", ""));
+        assert!([200, 503].contains(&status(&answer)), "{path}: {answer}");
+    }
+}
+
+#[test]
+fn who_may_open_the_socket_needs_no_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = settings(folder.path(), [127, 0, 0, 1]);
+    let socket = settings.socket.clone().expect("a socket");
+    let stage = served(&settings);
+    assert_eq!(fs::metadata(&socket).expect("a socket").permissions().mode() & 0o777, 0o660);
+    let sessions = at_socket(&socket, &request("GET", "/api/sessions", "", ""));
+    assert!(status(&sessions) == 200 && sessions.contains("0x100000000000007"), "{sessions}");
+    assert!(at_socket(&socket, &request("GET", "/metrics", "", "")).contains("session=\""));
+    assert_eq!(status(&at_socket(&socket, &request("PUT", "/api/log-level", "", DEBUG))), 200);
+
+    let second = AdminSettings { address: None, ..settings };
+    let error = AdminListener::of(&second).expect_err("it is taken").to_string();
+    assert!(error.contains("admin.sock") && error.contains("another process answers there"), "{error}");
+    stage.admin.stop();
+    assert!(!socket.exists(), "it is removed at the end");
+    // Alone, without an address.
+    let alone = served(&second);
+    assert_eq!(status(&at_socket(&socket, &request("GET", "/api/servers", "", ""))), 200);
+    assert_eq!(alone.admin.address().port(), 0);
+}
+
+#[test]
+fn a_new_token_takes_the_place_of_the_old_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = settings(folder.path(), [127, 0, 0, 1]);
+    let stage = served(&settings);
+    fs::write(settings.token_file.expect("a file"), "another-another-another\n").expect("a new token");
+    let new = request("GET", "/api/servers", "Authorization: Bearer another-another-another\r\n", "");
+    let old = request("GET", "/api/servers", CHANGE, "");
+    // Read within a second of a request, and judged by at the next one.
+    let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!((0..150).any(|_| status(&stage.raw(&new)) == 200 || (pause(), false).1), "the new token is not taken");
+    assert_eq!(status(&stage.raw(&old)), 401);
+}

@@ -1,0 +1,68 @@
+//! Commands and the right to ask: tokens and the socket of a running zoogate.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::run::{Running, SILENT};
+use super::{stderr, stdout, zoogate};
+
+#[test]
+fn commands_present_a_token_or_go_through_the_socket() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let token = |name: &str, text: &str| {
+        fs::write(path(name), text).expect("a token");
+        fs::set_permissions(path(name), fs::Permissions::from_mode(0o600)).expect("its mode");
+        path(name)
+    };
+    let (change, read) = (token("change", "change-change-change\n"), token("read", "read-read-read-read\n"));
+    let socket = path("admin.sock");
+    let arguments = ["--admin-token-file", &change, "--admin-read-token-file", &read, "--admin-socket", &socket];
+    let mut running = Running::start(&[&["--servers", SILENT, "--workers", "1"][..], &arguments].concat());
+    let event = running.event("serving metrics and the API");
+    let admin = event["address"].as_str().expect("an address").to_owned();
+    assert_eq!(event["socket"].as_str(), Some(socket.as_str()));
+    running.event("ready");
+    let ask = |arguments: &[&str], options: &[&str]| zoogate(&[arguments, options].concat(), &[]);
+
+    let refused = ask(&["sessions"], &["--admin", &admin]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = stderr(&refused);
+    assert!(
+        said.contains("a token is needed") && said.contains("--token-file PATH, or ZOOGATE_ADMIN_TOKEN_FILE"),
+        "{said}"
+    );
+    for options in [
+        &["--admin", &admin, "--token-file", &read][..],
+        &["--admin", &admin, "--token-file", &change],
+        &["--socket", &socket],
+    ] {
+        let answer = ask(&["sessions"], options);
+        assert_eq!(stdout(&answer), "none\n", "{options:?}: {}", stderr(&answer));
+    }
+    let by_variable = [("ZOOGATE_ADMIN_SOCKET", socket.as_str())];
+    assert_eq!(stdout(&zoogate(&["sessions"], &by_variable)), "none\n");
+    let by_variables = [("ZOOGATE_ADMIN_ADDRESS", admin.as_str()), ("ZOOGATE_ADMIN_TOKEN_FILE", change.as_str())];
+    assert_eq!(stdout(&zoogate(&["sessions"], &by_variables)), "none\n");
+    assert_eq!(ask(&["ready"], &["--admin", &admin]).status.code(), Some(1), "readiness needs no token");
+
+    let reading = ask(&["log-level", "debug"], &["--admin", &admin, "--token-file", &read]);
+    assert!(stderr(&reading).contains("this token only reads"), "{}", stderr(&reading));
+    assert_eq!(stdout(&ask(&["log-level", "debug"], &["--admin", &admin, "--token-file", &change])), "debug\n");
+    assert_eq!(stdout(&ask(&["log-level"], &["--socket", &socket])), "debug\n");
+
+    fs::set_permissions(&change, fs::Permissions::from_mode(0o644)).expect("its mode");
+    let exposed = ask(&["sessions"], &["--admin", &admin, "--token-file", &change]);
+    assert!(stderr(&exposed).contains("other users can read or change it (mode 0644)"), "{}", stderr(&exposed));
+    let least = ["--servers", "127.0.0.2", "--listen", "127.0.0.1:2181", "--admin-token-file", &change];
+    let checked = ask(&["check"], &least);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(
+        stdout(&checked).contains("mode 0644") && !stdout(&checked).contains("change-change"),
+        "{}",
+        stdout(&checked)
+    );
+    let shown = stdout(&ask(&["print-config"], &least));
+    assert!(shown.contains(&format!("token_file = \"{change}\"")) && !shown.contains("change-change"), "{shown}");
+    assert!(!ask(&["run"], &least).status.success());
+}
