@@ -33,10 +33,13 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
         let socket = at.socket.map(|path| path.display().to_string());
         tracing::info!(address, socket, "serving metrics and the API");
     }
+    let telemetry = server.telemetry();
     let outcome = server.run();
     // First what waits for the disk: whoever still asks keeps nothing from being written.
     drop(history);
     drop(admin);
+    // What was known of tens of thousands of sessions goes with the process: freed one by one, it would delay the end.
+    std::mem::forget(telemetry);
     outcome?;
     Ok(CommandOutcome::Success)
 }

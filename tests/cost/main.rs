@@ -3,6 +3,7 @@
 
 mod fake;
 mod known;
+mod looks;
 mod operations;
 #[path = "../real/support/ports.rs"]
 mod ports;

@@ -95,6 +95,11 @@ impl ConnectionMeter {
         }
     }
 
+    /// When the client was heard last; the epoch before the session was given.
+    pub fn client_heard_at(&self) -> Timestamp {
+        Timestamp(self.client_heard_at.get())
+    }
+
     /// The connection's signs of life; `session` and `connection` are whose it is.
     pub fn heartbeat(&self, session: SessionId, connection: ConnectionId) -> HeartbeatSample {
         let [client_heard_at, server_heard_at] =
