@@ -1,8 +1,15 @@
 //! What the kernel knows of the way to one client whose connection ends.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-/// A look at what the kernel counts for the connection of one client (`TCP_INFO`, linux/tcp.h).
+use foldhash::quality::RandomState;
+
+/// A look at the clients in question; None of those whose connection the kernel knows no more.
+pub type ClientPaths = HashMap<SocketAddr, Option<ClientPath>, RandomState>;
+
+/// What the kernel counts for the connection of one client (`TCP_INFO`, linux/tcp.h).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClientPath {
     /// The smoothed round trip.

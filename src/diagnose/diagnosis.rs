@@ -12,7 +12,7 @@ use foldhash::quality::RandomState;
 use super::cause_code::{CauseCode, CauseScope};
 use super::cause_rules;
 use super::client_leg::ClientLegs;
-use super::client_path::ClientPath;
+use super::client_path::ClientPaths;
 use super::diagnosis_losses::DiagnosisLosses;
 use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, is_client_silent, phase_of};
 use super::ensemble_watch::EnsembleWatch;
@@ -177,11 +177,16 @@ impl Diagnosis {
         ends.filter(|event| is_client_in_question(event, now)).map(|event| event.ended.client).collect()
     }
 
-    /// Takes what the kernel knows of the way to such a client.
-    pub fn note_client_path(&mut self, client: SocketAddr, path: ClientPath) {
-        let judged = self.book.judged_mut();
-        let ends = self.waiting.values_mut().chain(judged).filter(|event| event.ended.client == client);
-        ends.for_each(|event| event.later.client_path = Some(path.or_earlier(event.later.client_path)));
+    /// Takes what the kernel knows of the ways to such clients.
+    pub fn note_client_paths(&mut self, looked_at: &ClientPaths) {
+        for event in self.waiting.values_mut().chain(self.book.judged_mut()) {
+            match looked_at.get(&event.ended.client) {
+                Some(Some(path)) => event.later.client_path = Some(path.or_earlier(event.later.client_path)),
+                // A connection that its client has ended is looked for until it is no more.
+                Some(None) => event.later.path_is_over = is_ended_by_client(event),
+                None => {}
+            }
+        }
     }
 
     fn ended(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails, watch: &EnsembleWatch) {
@@ -375,9 +380,13 @@ impl Diagnosis {
 /// left while the server was there.
 fn is_client_in_question(event: &JudgedEnd, now: Timestamp) -> bool {
     let JudgedEnd { ended, close, later, .. } = event;
-    let by_client = matches!(close.closer, ConnectionCloser::Client(_));
     let recent = now.since(ended.ended_at) < KERNEL_KNOWS;
-    recent && !later.client_path.is_some_and(|path| path.is_stuck()) && (by_client || is_client_silent(close))
+    let is_known = later.path_is_over || later.client_path.is_some_and(|path| path.is_stuck());
+    recent && !is_known && (is_ended_by_client(event) || is_client_silent(close))
+}
+
+fn is_ended_by_client(event: &JudgedEnd) -> bool {
+    matches!(event.close.closer, ConnectionCloser::Client(_))
 }
 
 fn case<'a>(event: &'a JudgedEnd, watch: &'a EnsembleWatch, now: Timestamp) -> EndCase<'a> {

@@ -36,6 +36,8 @@ pub(super) struct LaterSigns {
     pub client_path: Option<ClientPath>,
     /// What it had known while the connection stood.
     pub client_leg: Option<ClientLeg>,
+    /// Whether the kernel knows nothing of it any more.
+    pub path_is_over: bool,
 }
 
 /// A session that was given again.

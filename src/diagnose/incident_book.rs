@@ -101,10 +101,9 @@ impl IncidentBook {
         phase: ConnectionPhase,
     ) -> Option<u64> {
         let code = diagnosed.cause.code;
-        // A session that comes back too late, or is refused, belongs to what took its connection.
-        let before = event.ended.session.and_then(|session| self.away.incident_of(session));
         let follows = match code {
-            CauseCode::SessionExpired => before,
+            // A session that comes back too late, or is refused, belongs to what took its connection.
+            CauseCode::SessionExpired => event.ended.session.and_then(|session| self.away.incident_of(session)),
             CauseCode::LateClaim => self.trouble_of_rival(&diagnosed),
             _ => None,
         };

@@ -30,7 +30,7 @@ pub mod verdict;
 pub use cause_code::{CauseCode, CauseScope};
 pub use cause_meaning::CauseAction;
 pub use client_leg::{ClientLeg, ClientLegs};
-pub use client_path::ClientPath;
+pub use client_path::{ClientPath, ClientPaths};
 pub use detail_word::{DetailAnswer, DetailWord};
 pub use diagnosis::{Diagnosis, EndCause, IncidentReport};
 pub use diagnosis_losses::DiagnosisLosses;

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::change_stream::StateChange;
 use crate::diagnose::{
-    CauseCode, ClientLeg, ClientPath, Diagnosis, EarlierIncidents, EnsembleWatch, Incident, IncidentChange,
+    CauseCode, ClientLeg, ClientPaths, Diagnosis, EarlierIncidents, EnsembleWatch, Incident, IncidentChange,
 };
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
@@ -107,9 +107,9 @@ impl DiagnosisState {
         lock(&self.diagnosis).clients_in_question(now)
     }
 
-    /// Takes what the kernel knows of the way to such a client.
-    pub(super) fn note_client_path(&self, client: SocketAddr, path: ClientPath) {
-        lock(&self.diagnosis).note_client_path(client, path);
+    /// Takes what the kernel knows of the ways to such clients.
+    pub(super) fn note_client_paths(&self, looked_at: &ClientPaths) {
+        lock(&self.diagnosis).note_client_paths(looked_at);
     }
 
     /// Takes looks at the ways to clients that are connected.

@@ -19,7 +19,7 @@ use super::risk_state::RiskState;
 use super::rows::SeekingClient;
 use super::seeking::{SeekingClaim, SeekingClients};
 use crate::diagnose::{
-    CauseCode, ClientLeg, ClientPath, Diagnosis, EarlierIncidents, EnsembleEvent, EnsembleWatch, PathSample,
+    CauseCode, ClientLeg, ClientPaths, Diagnosis, EarlierIncidents, EnsembleEvent, EnsembleWatch, PathSample,
     ServerDetails, ServerSighting,
 };
 use crate::ids::{ConnectionId, ServerId, SessionId};
@@ -242,9 +242,9 @@ impl TrafficState {
         self.diagnosis.clients_in_question(now)
     }
 
-    /// Takes what the kernel knows of the way to such a client.
-    pub fn note_client_path(&self, client: SocketAddr, path: ClientPath) {
-        self.diagnosis.note_client_path(client, path);
+    /// Takes what the kernel knows of the ways to such clients.
+    pub fn note_client_paths(&self, looked_at: &ClientPaths) {
+        self.diagnosis.note_client_paths(looked_at);
     }
 
     /// Takes looks at the ways to clients that are connected.

@@ -172,12 +172,27 @@ fn reach(story: &Story, path: ClientPath) {
         [Story::client(1).ip()],
         "the kernel is asked about it"
     );
-    state.note_client_path(asked[0], path);
+    state.note_client_paths(&[(asked[0], Some(path))].into_iter().collect());
 }
 
 const STUCK: ClientPath =
     ClientPath { rtt: Duration::from_millis(1), retransmissions: 3, unacked: 2, resent: 3, end_acknowledged: false };
 const ACKNOWLEDGED: ClientPath = ClientPath { unacked: 0, resent: 0, end_acknowledged: true, ..STUCK };
+
+#[test]
+fn a_client_that_ended_its_connection_is_not_asked_about_when_the_kernel_knows_it_no_more() {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(A);
+    story.leave(link);
+    story.wait(100);
+    let state = story.diagnosed.as_ref().expect("a story with causes");
+    let asked = state.clients_in_question(story.now());
+    assert_eq!(asked.len(), 1);
+    state.note_client_paths(&[(asked[0], Some(ACKNOWLEDGED))].into_iter().collect());
+    assert_eq!(state.clients_in_question(story.now()), asked, "it may yet be stuck");
+    state.note_client_paths(&[(asked[0], None)].into_iter().collect());
+    assert_eq!(state.clients_in_question(story.now()), []);
+}
 
 #[test]
 fn a_silent_client_whose_machine_does_not_acknowledge_is_behind_a_cut_path() {
@@ -195,7 +210,8 @@ fn a_silent_client_whose_machine_does_not_acknowledge_is_behind_a_cut_path() {
         assert_eq!(code(&story, link), Some(expected));
         // It stays so when it gets through again.
         if let [client] = story.diagnosed.as_ref().expect("causes").clients_in_question(story.now())[..] {
-            story.diagnosed.as_ref().expect("causes").note_client_path(client, ACKNOWLEDGED);
+            let looked_at = [(client, Some(ACKNOWLEDGED))].into_iter().collect();
+            story.diagnosed.as_ref().expect("causes").note_client_paths(&looked_at);
         }
         let claim = story.claim(session, A);
         story.wait(1);

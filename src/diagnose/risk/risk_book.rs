@@ -93,6 +93,8 @@ pub struct RiskBook {
     past: VecDeque<SessionRisk>,
     /// `len() <= AWAY_WATCHED`
     away: HashMap<SessionId, WatchedAway, RandomState>,
+    /// None of them is at risk before this.
+    next_due: Timestamp,
     /// `len() <= OUTAGES_KEPT`
     outages: VecDeque<(SessionId, Duration)>,
     /// Risks seen so far, by code.
@@ -212,12 +214,12 @@ impl RiskBook {
 
     /// A session lost its connection.
     pub fn lost_connection(&mut self, session: AwaySession) {
-        // The newest absence counts: the session was back in between.
-        let is_new = !self.away.contains_key(&session.session);
-        if is_new && self.away.len() >= AWAY_WATCHED {
+        if self.away.len() >= AWAY_WATCHED && !self.away.contains_key(&session.session) {
             self.losses.away += 1;
             return;
         }
+        self.next_due = if self.away.is_empty() { session.due() } else { self.next_due.min(session.due()) };
+        // The newest absence counts: the session was back in between.
         self.away.insert(session.session, WatchedAway { session, counted: false });
     }
 
@@ -228,10 +230,14 @@ impl RiskBook {
         state: impl Fn(SessionId) -> AwayState,
         subject: impl Fn(SessionId) -> RiskSubject,
     ) {
-        let mut away = std::mem::take(&mut self.away);
+        if self.next_due > now {
+            return;
+        }
+        let (mut away, mut next_due) = (std::mem::take(&mut self.away), Timestamp(u64::MAX));
         away.retain(|_, watched| {
             let one = watched.session;
             if one.due() > now {
+                next_due = next_due.min(one.due());
                 return true;
             }
             let key = (RiskCode::SessionAway, one.session);
@@ -242,6 +248,8 @@ impl RiskBook {
                         let detail = RiskDetail::Away { since: one.since, expires_at: one.heard_at.after(one.timeout) };
                         self.open(now, key.0, || subject(one.session), one.session, detail, None);
                     }
+                    // It is looked at until it is known what became of it.
+                    next_due = now;
                     true
                 }
                 became => {
@@ -254,7 +262,7 @@ impl RiskBook {
                 }
             }
         });
-        self.away = away;
+        (self.away, self.next_due) = (away, next_due);
     }
 
     /// Closes what concerns a node once its owner has gone, as `is_over` knows, or must have.

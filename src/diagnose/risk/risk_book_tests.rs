@@ -70,6 +70,21 @@ fn a_session_that_is_away_is_at_risk_behind_half_of_its_timeout() {
 }
 
 #[test]
+fn each_session_that_is_away_is_at_risk_at_its_own_time() {
+    let mut book = RiskBook::default();
+    for (session, since, timeout) in [(1, 10, 30), (2, 11, 6), (3, 12, 20)] {
+        let (session, timeout) = (SessionId(session), Duration::from_secs(timeout));
+        book.lost_connection(AwaySession { session, since: at(since), heard_at: at(since), timeout });
+    }
+    let at_risk = |book: &mut RiskBook, now| {
+        book.look_at_away(at(now), |_| AwayState::Away, subject);
+        book.risks().iter().map(|risk| risk.subject.session.0).collect::<Vec<_>>()
+    };
+    let seen = [13, 14, 21, 22, 24, 25].map(|now| at_risk(&mut book, now));
+    assert_eq!(seen, [vec![], vec![2], vec![2], vec![3, 2], vec![3, 2], vec![1, 3, 2]]);
+}
+
+#[test]
 fn who_is_back_in_time_was_at_no_risk() {
     let mut book = RiskBook::default();
     let timeout = Duration::from_secs(6);

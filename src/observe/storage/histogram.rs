@@ -104,9 +104,8 @@ impl LatencyHistogram {
         let Some(filled) = self.0.get() else { return HistogramSnapshot::default() };
         if filled.first.next.get().is_none() {
             // As of most connections: nothing is to be sorted.
-            let mut counts = SmallVec::<[(HistogramBucket, u64); STEPS]>::new();
-            counts.extend(filled.first.filled().filter(|(_, count)| *count > 0));
-            return HistogramSnapshot::new(counts.iter().copied(), filled.sum.get(), filled.max.get());
+            let counts = filled.first.counts.each_ref().map(SingleWriterCounter::get);
+            return HistogramSnapshot::of_octave(filled.first.number, counts, filled.sum.get(), filled.max.get());
         }
         let mut octaves: SmallVec<[&BucketOctave; 8]> =
             std::iter::successors(Some(&filled.first), |octave| octave.next.get().map(Box::as_ref)).collect();

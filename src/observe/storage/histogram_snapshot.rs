@@ -3,13 +3,15 @@
 //! Only buckets that hold something are kept, eight bytes each, because the distributions of finished
 //! connections stay as long as their session does.
 
-use super::bucket::{BUCKETS, HistogramBucket};
+use smallvec::SmallVec;
+
+use super::bucket::{BUCKETS, HistogramBucket, STEPS};
 
 /// Counts of latencies by bucket, with their sum and maximum; nanoseconds throughout.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct HistogramSnapshot {
-    /// In rising order of buckets, none with a count of 0.
-    cells: Vec<BucketCount>,
+    /// In rising order of buckets, none with a count of 0. What most sessions leave fills one or two.
+    cells: SmallVec<[BucketCount; 2]>,
     sum: u64,
     max: u64,
 }
@@ -40,8 +42,20 @@ impl HistogramSnapshot {
     /// Keeps the counts above 0; they come in rising order of buckets.
     pub fn new(counts: impl Iterator<Item = (HistogramBucket, u64)> + Clone, sum: u64, max: u64) -> Self {
         let counts = counts.filter(|(_, count)| *count > 0);
-        let mut cells = Vec::with_capacity(counts.clone().count());
+        let mut cells = SmallVec::with_capacity(counts.clone().count());
         cells.extend(counts.map(|(bucket, count)| BucketCount::new(bucket, count)));
+        Self { cells, sum, max }
+    }
+
+    /// As [`HistogramSnapshot::new`], of one octave's buckets.
+    pub(super) fn of_octave(octave: u8, counts: [u64; STEPS], sum: u64, max: u64) -> Self {
+        let filled = counts.iter().filter(|count| **count > 0).count();
+        let mut cells = SmallVec::with_capacity(filled);
+        for (step, count) in counts.into_iter().enumerate() {
+            if count > 0 {
+                cells.push(BucketCount::new(HistogramBucket::at(usize::from(octave) * STEPS + step), count));
+            }
+        }
         Self { cells, sum, max }
     }
 
@@ -78,7 +92,7 @@ impl HistogramSnapshot {
             self.cells = other.cells;
             return;
         }
-        let mut merged = Vec::with_capacity(self.cells.len() + other.cells.len());
+        let mut merged = SmallVec::with_capacity(self.cells.len() + other.cells.len());
         let (mut ours, mut theirs) = (self.cells.iter().peekable(), other.cells.iter().peekable());
         while let (Some(our), Some(their)) = (ours.peek(), theirs.peek()) {
             let (left, right) = (our.bucket(), their.bucket());
@@ -93,8 +107,8 @@ impl HistogramSnapshot {
             }
             merged.push(BucketCount::new(bucket, count));
         }
-        merged.extend(ours);
-        merged.extend(theirs);
+        merged.extend(ours.copied());
+        merged.extend(theirs.copied());
         merged.shrink_to_fit();
         self.cells = merged;
     }

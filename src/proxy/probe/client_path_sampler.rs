@@ -8,12 +8,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
 use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::diagnose::ClientPath;
+use crate::diagnose::{ClientPath, ClientPaths};
 use crate::proxy::network::kernel_counts::KernelCounts;
 use crate::proxy::network::sample_failures::SampleFailures;
 use crate::proxy::network::socket_diag::SocketDiag;
@@ -65,44 +66,47 @@ impl ClientPathSampler {
             let looked = self.look(&clients);
             let took = begun.elapsed();
             let ControlFlow::Continue(paths) = failures.note(looked) else { return };
-            for (client, path) in paths.unwrap_or_default() {
-                self.proxy.state.note_client_path(client, path);
-            }
+            self.proxy.state.note_client_paths(&paths.unwrap_or_default());
             if took > LONG_LOOK {
                 sleep((took * REST).min(CLIENTS_REST)).await;
             }
         }
     }
 
-    fn look(&self, clients: &[SocketAddr]) -> io::Result<HashMap<SocketAddr, ClientPath>> {
-        let mut wanted: HashMap<SocketAddr, SocketAddr> = HashMap::new();
+    fn look(&self, clients: &[SocketAddr]) -> io::Result<ClientPaths> {
+        let mut wanted: HashMap<SocketAddr, SocketAddr, RandomState> = HashMap::default();
         wanted.extend(clients.iter().map(|client| (canonical(*client), *client)));
-        let mut found = HashMap::new();
+        let (mut found, mut is_whole) = (ClientPaths::default(), true);
         for (is_ipv4, ports) in &self.doors {
-            look_at_all(*is_ipv4, ports, |client, path| {
-                found.extend(wanted.get(&canonical(client)).map(|client| (*client, path)));
+            is_whole &= look_at_all(*is_ipv4, ports, |client, path| {
+                found.extend(wanted.get(&canonical(client)).map(|client| (*client, Some(path))));
             })?;
+        }
+        if is_whole {
+            // All that end were looked at: those that were not found have ended.
+            clients.iter().for_each(|client| _ = found.entry(*client).or_default());
         }
         Ok(found)
     }
 }
 
-/// Looks at connections that came to one of these ports and are ending.
-fn look_at_all(is_ipv4: bool, ports: &BTreeSet<u16>, mut look: impl FnMut(SocketAddr, ClientPath)) -> io::Result<()> {
+/// Looks at connections that came to one of these ports and are ending. Whether those were all of them.
+fn look_at_all(is_ipv4: bool, ports: &BTreeSet<u16>, mut look: impl FnMut(SocketAddr, ClientPath)) -> io::Result<bool> {
     // For each question the kernel goes through all connections of the machine: one for all ports is enough, unless
     // connections to other ports fill the answer.
-    let is_whole = ports.len() > 1
+    let mut is_whole = ports.len() > 1
         && look_at(is_ipv4, 0, |port, client, path| {
             if ports.contains(&port) {
                 look(client, path);
             }
         })?;
     if !is_whole {
+        is_whole = true;
         for port in ports {
-            look_at(is_ipv4, *port, |_, client, path| look(client, path))?;
+            is_whole &= look_at(is_ipv4, *port, |_, client, path| look(client, path))?;
         }
     }
-    Ok(())
+    Ok(is_whole)
 }
 
 /// An IPv4 address that came through a socket of IPv6 as what it is.
