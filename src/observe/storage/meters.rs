@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use dashmap::{DashMap, Entry};
+use dashmap::DashMap;
 use smallvec::SmallVec;
 
 use super::histogram_snapshot::HistogramSnapshot;
@@ -26,7 +26,7 @@ pub struct MeterRegistry {
 /// The live connections of a session.
 #[derive(Debug, Default)]
 struct LiveMeters {
-    /// Usually one; two while a session moves. Never none outside a method.
+    /// Usually one; two while a session moves; none for the moment in which the last one has ended.
     meters: SmallVec<[(ConnectionId, Arc<ConnectionMeter>); 1]>,
     /// It is not late before this, whatever is not heard meanwhile.
     late_at: Timestamp,
@@ -58,11 +58,9 @@ impl MeterRegistry {
 
     /// Adds a connection that has ended to what its session has left. Does nothing when it is not there.
     pub fn finish(&self, session: SessionId, connection: ConnectionId) {
-        let Entry::Occupied(mut entry) = self.live.entry(session) else { return };
-        let live = entry.get_mut();
+        let Some(mut live) = self.live.get_mut(&session) else { return };
         let Some(place) = live.meters.iter().position(|(number, _)| *number == connection) else { return };
         let (_, meter) = live.meters.swap_remove(place);
-        let is_over = live.meters.is_empty();
         // A session that had many connections at once would keep room for all of them for good.
         live.meters.shrink_to_fit();
         live.late_at = Timestamp::ZERO;
@@ -74,15 +72,13 @@ impl MeterRegistry {
             finished.latency[class as usize].merge(meter.latency(class));
         }
         drop(finished);
-        if is_over {
-            entry.remove();
-        }
+        drop(live);
+        self.live.remove_if(&session, |_, live| live.meters.is_empty());
     }
 
     /// Forgets what a session's connections have left, unless one carries it.
     pub fn drop_dormant(&self, session: SessionId) {
-        // Held, so that it does not come to life meanwhile.
-        if let Entry::Vacant(_held) = self.live.entry(session) {
+        if !self.live.contains_key(&session) {
             self.finished.remove(&session);
         }
     }

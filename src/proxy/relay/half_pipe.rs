@@ -24,6 +24,8 @@ pub(crate) const BYTES_PER_TURN: usize = 64 * 1024;
 pub(crate) const BYTES_PER_SHORT_TURN: usize = 16 * 1024;
 /// Requests in flight on a connection whose turns are shorter.
 pub(crate) const MANY_IN_FLIGHT: usize = 256;
+/// Bytes by which each turn may be longer than the one before, once there are no longer so many.
+const TURN_GROWS_BY: u32 = 512;
 
 thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into_boxed_slice());
@@ -89,11 +91,15 @@ impl HalfPipe {
         }
     }
 
-    /// Makes its turns as long as others can wait for with so many requests in flight.
+    /// Makes its turns as long as others can wait for with so many requests in flight. Where they were many they come in
+    /// bursts, so that turns grow again little by little: the next burst begins with none in flight.
     #[inline]
     pub(in crate::proxy) fn set_in_flight(&mut self, requests: usize) {
-        let bytes = if requests > MANY_IN_FLIGHT { BYTES_PER_SHORT_TURN } else { BYTES_PER_TURN };
-        self.turn = bytes as u32;
+        self.turn = if requests > MANY_IN_FLIGHT {
+            BYTES_PER_SHORT_TURN as u32
+        } else {
+            (self.turn + TURN_GROWS_BY).min(BYTES_PER_TURN as u32)
+        };
     }
 
     /// Puts bytes in front of what will be read; before the first turn.
@@ -293,6 +299,17 @@ mod tests {
             saying.await.unwrap().unwrap();
             reading.await.unwrap().unwrap();
         }
+    }
+
+    #[test]
+    fn turns_grow_little_by_little_behind_a_burst() {
+        let mut pipe = HalfPipe::new(READ_BUFFER);
+        pipe.set_in_flight(MANY_IN_FLIGHT + 1);
+        // The burst is answered, and the next one comes a few turns later.
+        (0..8).for_each(|_| pipe.set_in_flight(0));
+        assert!(pipe.turn as usize <= BYTES_PER_SHORT_TURN + BYTES_PER_SHORT_TURN / 4);
+        (0..100).for_each(|_| pipe.set_in_flight(0));
+        assert_eq!(pipe.turn as usize, BYTES_PER_TURN, "what moves much data is given room again");
     }
 
     /// A relay that has much to move is not polled again before the sockets are looked at: whoever waits for news
