@@ -20,7 +20,6 @@ use super::incident::{EarlierIncidents, Incident, JudgedEnd, SeenBefore};
 use super::incident_book::{IncidentBook, IncidentChange};
 use super::verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
 use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::session::connection_end::ConnectionCloser;
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
 use crate::session::verdict::{EndReason, RouteReason};
@@ -183,7 +182,7 @@ impl Diagnosis {
             match looked_at.get(&event.ended.client) {
                 Some(Some(path)) => event.later.client_path = Some(path.or_earlier(event.later.client_path)),
                 // A connection that its client has ended is looked for until it is no more.
-                Some(None) => event.later.path_is_over = is_ended_by_client(event),
+                Some(None) => event.later.path_is_over = event.is_ended_by_client(),
                 None => {}
             }
         }
@@ -380,13 +379,8 @@ impl Diagnosis {
 /// left while the server was there.
 fn is_client_in_question(event: &JudgedEnd, now: Timestamp) -> bool {
     let JudgedEnd { ended, close, later, .. } = event;
-    let recent = now.since(ended.ended_at) < KERNEL_KNOWS;
     let is_known = later.path_is_over || later.client_path.is_some_and(|path| path.is_stuck());
-    recent && !is_known && (is_ended_by_client(event) || is_client_silent(close))
-}
-
-fn is_ended_by_client(event: &JudgedEnd) -> bool {
-    matches!(event.close.closer, ConnectionCloser::Client(_))
+    now.since(ended.ended_at) < KERNEL_KNOWS && !is_known && (event.is_ended_by_client() || is_client_silent(close))
 }
 
 fn case<'a>(event: &'a JudgedEnd, watch: &'a EnsembleWatch, now: Timestamp) -> EndCase<'a> {

@@ -7,6 +7,7 @@ use super::end_case::LaterSigns;
 use super::impact::{Impact, OwnAction};
 use super::verdict::{ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
 use crate::ids::{ServerId, SessionId};
+use crate::session::connection_end::ConnectionCloser;
 use crate::session::transition::{CloseDetails, EndedConnection};
 use crate::time::Timestamp;
 
@@ -128,6 +129,12 @@ pub(super) struct JudgedEnd {
     pub(super) close: CloseDetails,
     pub(super) later: LaterSigns,
     pub(super) undecided: bool,
+}
+
+impl JudgedEnd {
+    pub(super) fn is_ended_by_client(&self) -> bool {
+        matches!(self.close.closer, ConnectionCloser::Client(_))
+    }
 }
 
 /// One incident.
