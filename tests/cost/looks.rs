@@ -15,7 +15,7 @@ const OVER: &str = "ZOOGATE_COST_OVER";
 /// Looks that are counted.
 const LOOKS: u64 = 20;
 /// Instructions that a look may take for each session that lives.
-const EACH: u64 = if cfg!(debug_assertions) { 60 } else { 20 };
+const EACH: u64 = if cfg!(debug_assertions) { 25 } else { 20 };
 
 fn begin(registry: &MeterRegistry, number: i64) {
     let meter = Arc::new(ConnectionMeter::default());

@@ -23,7 +23,7 @@ const MANY: u64 = 900;
 const BEFORE: u64 = 50;
 /// Allocations for one session: a task and what its handshake needs, two sockets, the ledger's record, meters, what
 /// waits for replies.
-const ALLOCATIONS: u64 = 19;
+const ALLOCATIONS: u64 = 18;
 /// Instructions for one session that its client closes, and for one whose client just goes away, so that a cause is
 /// looked for. How often the program wakes up for a session is the kernel's choice, and makes some percent.
 const CLOSED: u64 = if cfg!(debug_assertions) { 88_000 } else { 50_000 };
