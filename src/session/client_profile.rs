@@ -93,12 +93,11 @@ impl ClientProfile {
     /// What it does when it has given a server up, in words.
     pub fn comes_back(self) -> &'static str {
         match self {
-            Self::Unknown => "",
+            Self::Unknown | Self::Node => "",
             Self::Java => "waits up to 1 s, and 1 s more when it has tried all addresses, then claims its session",
             Self::Kazoo => "claims its session within 0.3 s",
             Self::Go => "waits 1 s when it has tried all addresses, then claims its session",
             Self::C => "waits 0.1 s when it has tried all addresses, then claims its session",
-            Self::Node => "",
             Self::ClickHouse => "asks for a new session at once",
         }
     }
