@@ -6,24 +6,19 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::admin_client::AdminClient;
 use super::doctor_options::DoctorOptions;
-use super::query_options::RunningZoogate;
+use super::doctor_running::ask_running;
 use super::{CommandOutcome, doctor_page, source};
-use crate::api::{ApiList, EnsembleView, IncidentList, SessionList};
 use crate::config::{Period, ServerAddress};
 use crate::doctor::{
-    self, ClientSettings, ConnectReading, DoctorEvidence, DoctorFinding, DoctorReport, KafkaSettings, RunningIncident,
-    RunningMeasurement, RunningServer, RunningSession,
+    self, ClientSettings, ConnectReading, DoctorEvidence, DoctorFinding, DoctorReport, KafkaSettings,
+    RunningMeasurement, RunningServer,
 };
 use crate::measure;
-use crate::observe::WallClock;
 use crate::text;
 
 /// Longest time of measuring.
 const LONGEST: Duration = Duration::from_hours(1);
-/// Sessions and incidents that a running zoogate is asked for.
-const MOST_ELEMENTS: usize = 10_000;
 
 pub(super) fn doctor(options: &DoctorOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
     // First what can fail at once: nobody waits for measurements that lead nowhere.
@@ -146,48 +141,4 @@ fn look_up_others(running: &mut RunningMeasurement, given: &[ServerAddress]) -> 
         server.addresses = addresses;
     }
     Ok(())
-}
-
-/// Asks a running zoogate for what it measured.
-fn ask_running(admin: String, options: &DoctorOptions) -> anyhow::Result<RunningMeasurement> {
-    let client = AdminClient::of(&RunningZoogate { admin, socket: None, token_file: options.token_file.clone() })?;
-    let limit = [("limit", MOST_ELEMENTS.to_string())];
-    let ensemble: EnsembleView = client.get(EnsembleView::PATH, &[])?.good()?;
-    let sessions: SessionList = client.get(SessionList::PATH, &limit)?.good()?;
-    let incidents: IncidentList = client.get(IncidentList::PATH, &limit)?.good()?;
-    let millis = |value: Option<i32>| value.and_then(|value| u64::try_from(value).ok());
-    let now = Duration::from_millis(WallClock::unix_now());
-    // One that is over and does not say since when is as good as just over.
-    let over_for =
-        |until: Option<u64>| until.map_or(Duration::ZERO, |until| now.saturating_sub(Duration::from_millis(until)));
-    Ok(RunningMeasurement {
-        servers: ensemble
-            .servers
-            .into_iter()
-            .map(|one| RunningServer {
-                server: one.server.server.unwrap_or_default(),
-                addresses: Vec::new(),
-                state: one.state.into_owned(),
-                bypassing: one.bypassing,
-                sent_again: one.path.map_or(0, |path| u64::from(path.retransmissions)),
-            })
-            .collect(),
-        sessions: sessions
-            .sessions
-            .iter()
-            .map(|one| RunningSession {
-                is_attached: one.state == "attached",
-                asked_ms: millis(one.requested_timeout_ms),
-                granted_ms: millis(one.timeout_ms),
-            })
-            .collect(),
-        incidents: incidents
-            .incidents
-            .into_iter()
-            .map(|one| RunningIncident {
-                cause: one.cause.code.into_owned(),
-                over_for: (!one.open).then(|| over_for(one.until.until_ms)),
-            })
-            .collect(),
-    })
 }

@@ -16,6 +16,7 @@ mod disconnect_target;
 mod doctor;
 mod doctor_options;
 mod doctor_page;
+mod doctor_running;
 mod ensemble;
 mod event_lines;
 mod explain;

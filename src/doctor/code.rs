@@ -237,6 +237,18 @@ pub enum DoctorCode {
     IncidentsSeen,
     /// There were none.
     NoIncidents,
+    /// Something may be lost soon.
+    RisksStand,
+    /// A side of a connection is silent for longer than half of what is borne.
+    HeartbeatExceeded,
+    /// Nothing is at risk.
+    NoRisks,
+    /// What was seen lasted longer than a timeout bears.
+    TimeoutTooShortHere,
+    /// A timeout is many times as long as anything that was seen.
+    TimeoutNeedlesslyLong,
+    /// Requests took long a moment ago.
+    RequestsSlow,
 }
 
 impl DoctorCode {

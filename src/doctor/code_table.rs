@@ -406,6 +406,32 @@ code_table! {
         change "see `zoogate incidents`";
     NoIncidents Zoogate Ok "no incident is open or of the last hour":
         "nothing has failed in the traffic";
+    RisksStand Zoogate Warning "{risks} of these risks stand; the newest: {newest}":
+        "each of them is told while something can still be done"
+        causes "what the risk says: a session, or the ephemeral nodes that it owns, is lost"
+        change "see `zoogate risks`, which says of each what to do, and when it is too late";
+    HeartbeatExceeded Zoogate Problem
+        "{sessions} connections are silent for more than half of what is borne; of {holder}, the {side} for {silent_ms} of {borne_ms} ms":
+        "a client sends a heartbeat after a third of its timeout, and servers answer it at once"
+        causes "sessions that expire, with all their ephemeral nodes, or clients that change their server"
+        change "look at that side now: garbage collection, CPU limits, a suspended machine, a disk that hangs";
+    NoRisks Zoogate Ok "no session is at risk":
+        "no side of a connection is silent for long, and no node of an older session is in the way";
+    TimeoutTooShortHere Zoogate Warning
+        "{sessions} sessions have a timeout of {timeout_ms} ms; {exceeded} of {outages} outages that were seen are not borne by it, the longest {longest_ms} ms; {would_bear_ms} ms would bear all of them":
+        "most clients give a server up after two thirds of the timeout, and servers expire a session after all of it"
+        causes "sessions that expire in the next such outage"
+        change "raise the session timeout, or make the outages shorter" by "zookeeper.session.timeout.ms";
+    TimeoutNeedlesslyLong Zoogate Hint
+        "{sessions} sessions have a timeout of {timeout_ms} ms, and the longest outage that was seen took {longest_ms} ms":
+        "a client that is dead keeps its ephemeral nodes until its session expires"
+        causes "brokers and locks that are missed late"
+        change "lower the session timeout, if failovers take too long" by "zookeeper.session.timeout.ms";
+    RequestsSlow Zoogate Warning "{class} requests took {p99_ms} ms (p99 of ten seconds), {ago_s} s ago":
+        "a client waits for its heartbeat behind slow requests, and a controller does one thing after the other"
+        causes "slow failovers, and sessions that are lost when it grows worse"
+        change "look at the server's disk (a device of its own for the transaction log), its memory and its garbage collection"
+        by "dataLogDir";
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{
     AddressMeasurement, ClientSettings, ConnectReading, DoctorCode, DoctorEvidence, DoctorMark, KafkaSettings,
-    MemberCount, NameLookup, RoleSighting, RunningIncident, RunningMeasurement, RunningServer, RunningSession,
-    ServerMeasurement, judge, of_properties,
+    MemberCount, NameLookup, RoleSighting, RunningAdvice, RunningIncident, RunningLatency, RunningMeasurement,
+    RunningRisk, RunningServer, RunningSession, RunningSilence, ServerMeasurement, judge, of_properties,
 };
 use crate::ids::Zxid;
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
@@ -72,7 +72,7 @@ fn running() -> RunningMeasurement {
         sent_again: 0,
     });
     let session = RunningSession { is_attached: true, asked_ms: Some(18_000), granted_ms: Some(18_000) };
-    RunningMeasurement { servers: servers.collect(), sessions: vec![session; 4], incidents: Vec::new() }
+    RunningMeasurement { servers: servers.collect(), sessions: vec![session; 4], ..RunningMeasurement::default() }
 }
 
 const GOOD: &str = "zookeeper.connect=zk1,zk2,zk3/kafka\n";
@@ -121,6 +121,33 @@ fn connect(evidence: &mut DoctorEvidence, text: &str) {
 fn incident(evidence: &mut DoctorEvidence, over_for_secs: Option<u64>) {
     let incident = RunningIncident { cause: "unknown".to_owned(), over_for: over_for_secs.map(Duration::from_secs) };
     evidence.running.as_mut().expect("a zoogate").incidents.push(incident);
+}
+
+fn measured(evidence: &mut DoctorEvidence) -> &mut RunningMeasurement {
+    evidence.running.as_mut().expect("a zoogate")
+}
+
+fn risk(evidence: &mut DoctorEvidence, code: &str, silent_s: Option<u64>) {
+    let seconds = Duration::from_secs;
+    let silence = silent_s.map(|silent| RunningSilence {
+        side: "client".to_owned(),
+        silent: seconds(silent),
+        borne: seconds(18),
+    });
+    let (holder, summary) = ("broker-1".to_owned(), "it says nothing".to_owned());
+    measured(evidence).risks.push(RunningRisk { code: code.to_owned(), holder, summary, silence });
+}
+
+fn advice(evidence: &mut DoctorEvidence, fit: &str) {
+    let (timeout, longest) = (Duration::from_secs(18), Duration::from_secs(14));
+    let advice = RunningAdvice { fit: fit.to_owned(), timeout, longest, outages: 2, exceeded: 1, ..Default::default() };
+    measured(evidence).advice.push(advice);
+}
+
+fn latency(evidence: &mut DoctorEvidence, class: &str, ago_s: u64, p99_ms: u64) {
+    let (ago, p99) = (Duration::from_secs(ago_s), Duration::from_millis(p99_ms));
+    let (server, class) = ("zk1:2181".to_owned(), class.to_owned());
+    measured(evidence).latency.push(RunningLatency { server, class, ago, p99 });
 }
 
 /// A server told this, once a second, and tells the last of it.
@@ -189,6 +216,11 @@ const ENSEMBLE: &[(DoctorCode, Breakage)] = &[
     (DoctorCode::SessionsCut, |all| all.running.as_mut().unwrap().sessions[0].granted_ms = Some(17_999)),
     (DoctorCode::IncidentsSeen, |all| incident(all, None)),
     (DoctorCode::IncidentsSeen, |all| incident(all, Some(3_600))),
+    (DoctorCode::RisksStand, |all| risk(all, "orphan_ephemeral", None)),
+    (DoctorCode::HeartbeatExceeded, |all| risk(all, "client_silent", Some(9))),
+    (DoctorCode::TimeoutTooShortHere, |all| advice(all, "too_short")),
+    (DoctorCode::TimeoutNeedlesslyLong, |all| advice(all, "needlessly_long")),
+    (DoctorCode::RequestsSlow, |all| latency(all, "write", 600, 1_000)),
 ];
 
 const CLIENT: &[(DoctorCode, Breakage)] = &[
@@ -244,6 +276,10 @@ fn every_code_comes_of_what_it_is_about() {
 fn what_is_just_inside_of_a_bound_is_in_order() {
     const INSIDE: &[Breakage] = &[
         |all| all.clients = Some(60),
+        |all| advice(all, "fits"),
+        |all| latency(all, "write", 601, 1_000),
+        |all| latency(all, "write", 600, 999),
+        |all| latency(all, "ping", 1, 5_000),
         |all| details(all, 0).most_of_one = Some(47),
         |all| details(all, 0).details.outstanding_requests = Some(99),
         |all| details(all, 0).connects.times = vec![millis(99); 5],
@@ -334,6 +370,7 @@ fn hints_do_not_count() {
         }),
         (DoctorCode::ConnectionLimitLow, |all| details(all, 0).details.connections = Some(62)),
         (DoctorCode::ClientsBypass, |all| all.running.as_mut().unwrap().servers[0].bypassing = Some(1)),
+        (DoctorCode::TimeoutNeedlesslyLong, |all| advice(all, "needlessly_long")),
     ];
     for (code, changes) in HINTS {
         let mut evidence = whole();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::address_measurement::ServerMeasurement;
 use super::code::DoctorCode;
 use super::finding::DoctorFinding;
+use super::risk_rules::{self, RunningAdvice, RunningLatency, RunningRisk};
 use crate::diagnose::server_watch::LOSSY_FROM;
 
 /// For how long an incident that is over is still told.
@@ -56,6 +57,12 @@ pub struct RunningMeasurement {
     pub sessions: Vec<RunningSession>,
     /// The incidents that it remembers.
     pub incidents: Vec<RunningIncident>,
+    /// The risks that stand, newest first.
+    pub risks: Vec<RunningRisk>,
+    /// How timeouts fit what was seen, of some sessions.
+    pub advice: Vec<RunningAdvice>,
+    /// Latencies of some minutes.
+    pub latency: Vec<RunningLatency>,
 }
 
 impl RunningServer {
@@ -106,6 +113,9 @@ pub(super) fn judge(running: &RunningMeasurement, given: &[ServerMeasurement]) -
     }
     judge_sessions(running, &mut findings);
     judge_incidents(running, &mut findings);
+    findings.extend(risk_rules::judge_risks(&running.risks));
+    findings.extend(risk_rules::judge_advice(&running.advice));
+    findings.extend(risk_rules::judge_latency(&running.latency));
     findings
 }
 

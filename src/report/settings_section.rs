@@ -3,27 +3,49 @@
 use super::markdown_text::MarkdownText;
 use super::report_facts::ReportFacts;
 
+/// What one piece of advice is given for, as far as it is named.
+const NAMED: usize = 4;
+
+/// Advice, each piece once, where it comes first, with all that it is given for.
+#[derive(Default)]
+struct AdviceList {
+    entries: Vec<(String, Vec<String>)>,
+}
+
+impl AdviceList {
+    fn add(&mut self, said: String, of: String) {
+        match self.entries.iter_mut().find(|(known, _)| *known == said) {
+            Some((_, all)) if all.contains(&of) => {}
+            Some((_, all)) => all.push(of),
+            None => self.entries.push((said, vec![of])),
+        }
+    }
+}
+
+fn named(of: &[String]) -> String {
+    let more = of.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", of[..of.len().min(NAMED)].join(", "))
+}
+
 pub(super) fn write(text: &mut MarkdownText, facts: &ReportFacts) {
     text.title(2, "What to change");
-    let mut advice: Vec<String> = Vec::new();
+    let mut advice = AdviceList::default();
     for one in &facts.incidents {
-        advice.extend(one.actions.iter().map(|action| {
+        for action in &one.actions {
             let setting = action.setting.as_ref().map_or_else(String::new, |setting| format!(" ({setting})"));
-            format!("{}{setting}: {}", action.text, action.why)
-        }));
+            let said = format!("{}{setting}: {}", action.text, action.why);
+            advice.add(said, format!("incident {} ({})", one.id, one.cause.code));
+        }
     }
-    advice.extend(facts.risks.iter().map(|one| one.advice.clone()));
-    // Incidents of one cause advise the same; it is said once, where it comes first.
-    let mut told = Vec::new();
-    advice.retain(|one| {
-        let is_new = !told.contains(one);
-        told.push(one.clone());
-        is_new
-    });
-    if advice.is_empty() {
+    for one in &facts.risks {
+        let holder = one.identity.as_deref().unwrap_or(&one.session);
+        advice.add(one.advice.clone(), format!("the risk {} of {holder}", one.code));
+    }
+    if advice.entries.is_empty() {
         text.paragraph("Nothing that was seen asks for a change.");
     }
-    text.list(advice);
+    text.list(advice.entries.iter().map(|(said, of)| format!("{}. For {}", said.trim_end_matches('.'), named(of))));
     let rows = facts.details.iter().filter_map(|one| {
         let fit = one.timeout_advice.as_ref()?;
         let ms = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());

@@ -11,6 +11,7 @@ mod doctor;
 mod golden;
 mod kafka_pair;
 mod keeper;
+mod leader_latch;
 mod parity;
 mod patience;
 mod replicas;

@@ -68,22 +68,25 @@ impl RiskCode {
         match self {
             Self::ClientSilent => {
                 "Look at the client now: garbage collection, CPU throttling, swap, a suspended machine. If such pauses are \
-                 normal for it, raise its session timeout."
+                 normal for it, raise its session timeout (zookeeper.session.timeout.ms in Kafka)."
             }
             Self::ServerSilent => {
                 "Look at the server and the way to it: `zoogate ensemble` shows its probes, its pings and the kernel's \
-                 retransmissions."
+                 retransmissions. A disk that hangs holds up all requests: give the transaction log one of its own \
+                 (dataLogDir)."
             }
             Self::SessionAway => {
-                "Look whether the client still runs and reaches zoogate. A client that was stopped for good should close \
-                 its session."
+                "Look whether the client still runs and reaches zoogate by its connect string (zookeeper.connect in \
+                 Kafka). A client that was stopped for good should close its session."
             }
             Self::OrphanEphemeral => {
                 "Wait until the older session has expired before the client relies on the node, or restart the client \
-                 later than the session timeout after its end."
+                 later than the session timeout after its end. A shorter session timeout (zookeeper.session.timeout.ms in \
+                 Kafka) makes that time shorter."
             }
             Self::DuplicateIdentity => {
-                "Find out which of the two clients is meant to have the name, and stop the other."
+                "Find out which of the two clients is meant to have the name, and stop the other, or give it a name of its \
+                 own (broker.id in Kafka)."
             }
         }
     }

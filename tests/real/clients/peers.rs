@@ -87,10 +87,7 @@ impl Client {
                 let socket = "-Dzookeeper.clientCnxnSocket=org.apache.zookeeper.ClientCnxnSocketNetty";
                 java(&["Plain"], Version::V3_9_3.peer(), &[socket])
             }
-            Self::Curator => {
-                let coordinates: &[&str] = &["org.apache.curator:curator-recipes:5.7.1", "org.slf4j:slf4j-nop:1.7.36"];
-                java(&["Curated"], Peer { name: "curator-5.7.1", coordinates }, &[])
-            }
+            Self::Curator => curator_program("Curated", &[]),
             Self::Kazoo => kazoo(),
             Self::Go => go(),
             Self::C => c(),
@@ -182,6 +179,12 @@ fn java(classes: &[&str], jars: Peer, flags: &[&str]) -> Start {
     arguments.extend(flags.iter().map(ToString::to_string));
     arguments.push(classes[0].into());
     Start { program: "java".into(), arguments, variable: None }
+}
+
+/// One of our programs for Curator.
+pub(crate) fn curator_program(class: &str, flags: &[&str]) -> Start {
+    let coordinates: &[&str] = &["org.apache.curator:curator-recipes:5.7.1", "org.slf4j:slf4j-nop:1.7.36"];
+    java(&[class], Peer { name: "curator-5.7.1", coordinates }, flags)
 }
 
 fn kazoo() -> Start {

@@ -1,6 +1,7 @@
 //! `zoogate doctor` against real ensembles, whole and broken: what is broken is found, and mended it is found no more.
 
 mod alternating;
+mod broken_brokers;
 mod broken_ensembles;
 mod broken_settings;
 mod java_properties;

@@ -1,5 +1,8 @@
 //! What a running zoogate measured is added.
 
+use std::thread;
+use std::time::Duration;
+
 use super::{DoctorRun, found_only, found_whole};
 use crate::support::client::Client;
 use crate::support::ensemble::{Ensemble, Version};
@@ -16,7 +19,9 @@ fn what_a_running_zoogate_measured_is_added() {
         wait::until(what, wait::PATIENCE, || Some(look()).filter(|run| is_so(run)))
     };
     let run = until("nothing but order", &|run| run.code == 0);
-    assert!(run.text.contains("zoogate_serves") && run.text.contains("no_incidents"), "{}", run.text);
+    for code in ["zoogate_serves", "no_incidents", "no_risks"] {
+        assert!(run.text.contains(code), "{code}: {}", run.text);
+    }
 
     // A session that got less than it asked for, until its client leaves.
     let greedy = Client::create_session_with_timeout(gate.mirror(0), 90_000);
@@ -30,6 +35,28 @@ fn what_a_running_zoogate_measured_is_added() {
     until("a server that is down", &|run| run.has("zoogate_server_down") && run.has("server_refuses"));
     ensemble.restart(follower);
     until("the server to be back", &|run| !run.has("zoogate_server_down") && !run.has("server_refuses"));
+    // It freezes for longer than a short timeout bears.
+    ensemble.freeze(follower);
+    until("a server that says nothing", &|run| run.has("zoogate_server_down"));
+    thread::sleep(Duration::from_secs(2));
+    ensemble.thaw(follower);
+    until("the server to say something", &|run| !run.has("zoogate_server_down"));
+    wait::until("a timeout that is too short", wait::PATIENCE, || {
+        let short = Client::create_session_with_timeout(gate.pooled(), 2_000);
+        let run = look();
+        short.abandon();
+        run.has("timeout_too_short_here").then_some(())
+    });
+    until("sessions with short timeouts to be over", &|run| !run.has("timeout_too_short_here"));
+
+    // A client that says nothing, until it does.
+    let mut silent = Client::create_session_with_timeout(gate.pooled(), 16_000);
+    let run = until("a client that is silent", &|run| run.has("heartbeat_exceeded"));
+    assert_eq!(run.code, 1, "{}", run.text);
+    silent.ping();
+    until("it to be heard", &|run| !run.has("heartbeat_exceeded") && run.text.contains("no_risks"));
+    silent.abandon();
+    until("its session to be missed", &|run| run.has("risks_stand"));
 
     let elsewhere = ensemble.connect_string().replace("127.0.0.1", "localhost");
     let same = DoctorRun::of(&["--admin", &admin, "--servers", &elsewhere, "--for", "10ms"], None);

@@ -34,11 +34,17 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts broker `id` on the ensemble that `connect` leads to.
     pub(crate) fn start(id: u32, connect: &str) -> Self {
+        Self::with_settings(id, connect, |settings| settings)
+    }
+
+    /// The same with changed settings.
+    pub(crate) fn with_settings(id: u32, connect: &str, change: impl FnOnce(String) -> String) -> Self {
         require_java();
         let folder = TempDir::with_prefix("zoogate-kafka-").expect("create a folder for the broker");
         let address = ports::loopback(ports::free());
         let configuration = folder.path().join("server.properties");
-        fs::write(&configuration, settings(id, connect, address, folder.path())).expect("write server.properties");
+        let settings = change(settings(id, connect, address, folder.path()));
+        fs::write(&configuration, settings).expect("write server.properties");
         let mut arguments = small_java(256, &KAFKA.class_path());
         arguments.push(format!("-Dlog4j.configuration=file:{}", logging(folder.path()).display()));
         arguments.push("kafka.Kafka".into());
@@ -81,6 +87,25 @@ impl Broker {
             assert!(process.runs(), "the broker ended:\n{}", process.log_tail());
             text.matches("started (kafka.server.KafkaServer)").count() >= starts
         });
+    }
+
+    /// Its settings.
+    pub(crate) fn settings(&self) -> String {
+        fs::read_to_string(self.folder.path().join("server.properties")).expect("read server.properties")
+    }
+
+    /// Waits until it has logged this, and returns the line.
+    pub(crate) fn wait_logged(&self, words: &str) -> String {
+        let process = self.process.as_ref().expect("the broker was started");
+        let line = || process.log_text().lines().find(|line| line.contains(words)).map(str::to_owned);
+        wait::until_or(words, wait::PATIENCE, line, || process.log_tail())
+    }
+
+    /// Waits until it has ended by itself, and returns all that it has logged.
+    pub(crate) fn wait_ended(&mut self) -> String {
+        let process = self.process.as_mut().expect("the broker was started");
+        process.wait_end(wait::PATIENCE);
+        process.log_text()
     }
 
     /// Sends it a signal.
