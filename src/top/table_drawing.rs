@@ -191,6 +191,6 @@ mod tests {
         assert_eq!(widths(44), [18, 24]);
         assert_eq!(widths(40), [18, 20], "names are cut");
         assert_eq!(widths(32), [18, 12]);
-        assert_eq!(widths(28), [13, 13], "at last further than agreed");
+        assert_eq!(widths(28), [14, 12], "at last further than agreed");
     }
 }
