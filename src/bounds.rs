@@ -23,7 +23,7 @@ use crate::history::{
 use crate::observe::logs::{finding_log, log_throttle, logging};
 use crate::observe::slow::slow_log;
 use crate::observe::storage::latency_trend;
-use crate::observe::tap::tap_hub;
+use crate::observe::tap::{load_book, tap_hub};
 use crate::observe::wall_clock;
 use crate::otlp::{collector_client, otlp_exporter};
 use crate::proxy::accept::client_listener;
@@ -332,6 +332,10 @@ bounds! {
         "the newest {kept} beyond `slow_log.read` and `slow_log.write`, of {once} in {within}; and the slowest of each operation \
          and server from {from} on, {slowest} at most",
         "`/api/slow`, log, `zoogate_dropped_total{queue=\"slow_log\"}`";
+    "what causes the load" [keys: count load_book::LOAD_KEYS, each: bytes load_book::LOAD_KEY_BYTES, asked: time load_book::LOAD_ASKED]
+        "the {keys} most frequent paths, clients and holders, each with {each} of its name, for {asked} behind a question; \
+         a new one takes the place of the rarest, and the answer says by how much counts may be wrong",
+        "`/api/load`";
     "filters of lists and streams" [text: bytes filter_term::FILTER_BYTES]
         "{text} of text",
         "";

@@ -13,10 +13,11 @@ use super::query::{PathParams, QueryParams};
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
-    ApiWord, IncidentPath, ListParameters, LivenessAnswer, LogLevelRequest, ReadinessAnswer, SessionPath,
+    ApiWord, IncidentPath, ListParameters, LivenessAnswer, LoadParameters, LogLevelRequest, ReadinessAnswer,
+    SessionPath,
 };
 use crate::ids::SessionId;
-use crate::observe::ProxyTelemetry;
+use crate::observe::{LoadKind, ProxyTelemetry};
 use crate::text;
 
 pub(super) async fn livez() -> Json<LivenessAnswer> {
@@ -109,6 +110,18 @@ pub(super) async fn latency(
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
     api.list(query, views::LATENCY_FILTERS, views::latency).await
+}
+
+pub(super) async fn load(
+    State(api): State<ApiState>,
+    QueryParams(query): QueryParams<LoadParameters>,
+) -> Result<Response, ApiError> {
+    let name = query.by.as_deref().unwrap_or(LoadKind::Path.label());
+    let kinds = || LoadKind::ALL.iter().map(|kind| kind.label()).collect::<Vec<_>>().join(", ");
+    let by = LoadKind::named(name).ok_or_else(|| {
+        ApiError::bad_request(format!("load is not counted by {name:?}"), format!("by is one of {}", kinds()))
+    })?;
+    api.whole("application/json", |telemetry| Ok(text::json(&row_text(&views::load(telemetry, by))).into_owned())).await
 }
 
 pub(super) async fn risks(

@@ -35,7 +35,7 @@ use super::tap::tap;
 use super::views;
 use crate::api::{
     ApiList, CHANGES, ConnectionList, DisconnectAnswer, DisconnectRequest, EnsembleView, HistoryAnswer, IncidentList,
-    IncidentView, LIVE, LatencyList, LivenessAnswer, LogLevelRequest, METRICS, MoveList, OPENAPI, READY,
+    IncidentView, LIVE, LatencyList, LivenessAnswer, LoadAnswer, LogLevelRequest, METRICS, MoveList, OPENAPI, READY,
     ReadinessAnswer, RefusalList, RiskList, ServerList, SessionDetail, SessionList, SlowList, TAP,
 };
 
@@ -66,6 +66,7 @@ fn data_routes() -> ApiRouter<ApiState> {
         .api_route(ConnectionList::PATH, get_with(api::connections, lists::<ConnectionList>(views::CONNECTION_FILTERS)))
         .api_route(IncidentList::PATH, get_with(api::incidents, lists::<IncidentList>(views::INCIDENT_FILTERS)))
         .api_route(LatencyList::PATH, get_with(api::latency, lists::<LatencyList>(views::LATENCY_FILTERS)))
+        .api_route(LoadAnswer::PATH, get_with(api::load, answers::<LoadAnswer>))
         .api_route(RiskList::PATH, get_with(api::risks, lists::<RiskList>(views::RISK_FILTERS)))
         .api_route(&IncidentView::path("{incident}"), get_with(api::incident, answers::<IncidentView>))
         .api_route(SlowList::PATH, get_with(api::slow, lists::<SlowList>(views::SLOW_FILTERS)))

@@ -138,3 +138,9 @@ parameters! {
     /// After how many milliseconds it ends.
     for_ms: u64,
 }
+
+parameters! {
+    LoadParameters "What the load is asked for."
+    /// By what it is counted: `path` (also without it), `client` or `identity`.
+    by: String,
+}

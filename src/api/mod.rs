@@ -12,6 +12,7 @@ mod history;
 mod incident;
 mod latency;
 mod list;
+mod load;
 mod moment;
 mod moves;
 mod place;
@@ -35,9 +36,10 @@ pub use incident::{
 };
 pub use latency::LatencySlotView;
 pub use list::{
-    ApiList, ChangesParameters, ConnectionList, HistoryParameters, IncidentList, LatencyList, ListParameters, MoveList,
-    RefusalList, RiskList, ServerList, SessionList, SlowList, TapParameters,
+    ApiList, ChangesParameters, ConnectionList, HistoryParameters, IncidentList, LatencyList, ListParameters,
+    LoadParameters, MoveList, RefusalList, RiskList, ServerList, SessionList, SlowList, TapParameters,
 };
+pub use load::{LoadAnswer, LoadRowView};
 pub use moment::{
     ActiveTime, AtTime, AttachedTime, CalendarMoment, ClaimedTime, EndedTime, FirstTime, LastTime, SeenTime, SentTime,
     SinceTime, UntilTime,

@@ -204,6 +204,7 @@ impl ProxyTelemetry {
     /// knew for want of room.
     pub fn tick(&self, now: Timestamp) {
         self.finding_log.write_suppressed();
+        self.tap.tick(now);
         self.note_latency(now);
         if now.0.saturating_sub(self.swept_at.load(Ordering::Relaxed)) >= SWEEP_INTERVAL {
             self.swept_at.store(now.0, Ordering::Relaxed);

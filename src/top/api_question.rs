@@ -1,6 +1,8 @@
 //! What the screen asks the admin API, and what came back.
 
-use crate::api::{EnsembleView, IncidentView, LatencySlotView, MoveView, RefusalView, ServerView, SessionView};
+use crate::api::{
+    EnsembleView, IncidentView, LatencySlotView, LoadAnswer, MoveView, RefusalView, ServerView, SessionView,
+};
 use crate::filter::FilterField;
 
 /// One question to the admin API.
@@ -18,6 +20,8 @@ pub enum ApiQuestion {
     Moves,
     /// Sessions that were refused because they had moved.
     Refusals,
+    /// What causes the load, by this.
+    Load(&'static str),
     /// The newest incidents, whatever the filter is: a new one is told wherever one looks.
     NewestIncidents,
     /// Incidents.
@@ -86,6 +90,8 @@ pub enum ApiAnswer {
     Moves(Vec<MoveView>),
     /// Refusals, oldest first.
     Refusals(Vec<RefusalView>),
+    /// Paths, clients or holders.
+    Load(LoadAnswer),
     /// Incidents, newest first.
     Incidents(Vec<IncidentView>),
     /// A page of text.

@@ -14,6 +14,7 @@ mod export_text;
 mod filter_line;
 mod help_page;
 mod key_actions;
+mod load_rows;
 mod screen;
 mod screen_look;
 mod server_rows;

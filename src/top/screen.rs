@@ -122,7 +122,10 @@ fn notice(model: &TopModel) -> (String, bool) {
     if let Some(message) = &model.message {
         return (message.clone(), false);
     }
-    model.refusal.as_ref().map_or_else(|| (String::new(), false), |refusal| (refusal.clone(), true))
+    if let Some(refusal) = &model.refusal {
+        return (refusal.clone(), true);
+    }
+    (model.load_limits().filter(|_| model.page.is_none()).unwrap_or_default().to_owned(), false)
 }
 
 fn last_line(model: &TopModel, left_out: usize) -> String {

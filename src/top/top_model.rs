@@ -1,15 +1,18 @@
 //! All that the screen knows: answers go in, and it says what to ask next.
 
+use std::collections::HashMap;
+
 use super::api_question::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound};
 use super::cli_command::command_line;
 use super::detail_page::DetailPage;
 use super::event_rows::{incident_rows, move_rows};
 use super::filter_line::FilterLine;
+use super::load_rows::{LoadSides, load_limits, load_rows};
 use super::server_rows::{ServerSides, server_rows};
 use super::session_rows::{SessionSides, session_rows};
 use super::table_state::TableState;
 use super::top_view::TopView;
-use crate::api::{IncidentView, MoveView, RefusalView, ServerView};
+use crate::api::{IncidentView, LoadAnswer, MoveView, RefusalView, ServerView};
 use crate::filter::Filter;
 use crate::text::one_line;
 
@@ -22,6 +25,8 @@ pub struct TopModel {
     tables: Vec<TableState>,
     servers: ServerSides,
     sessions: SessionSides,
+    /// What causes the load, by view: what its counters gained, and what they do not know.
+    loads: HashMap<TopView, (LoadSides, String)>,
     /// Moves and refusals of the round that is being taken.
     moves: Option<Vec<MoveView>>,
     refusals: Option<Vec<RefusalView>>,
@@ -83,6 +88,7 @@ impl TopModel {
             tables: TopView::ALL.iter().map(|view| TableState::new(*view)).collect(),
             servers: ServerSides::default(),
             sessions: SessionSides::default(),
+            loads: HashMap::new(),
             moves: None,
             refusals: None,
             filter: line.unwrap_or_default(),
@@ -186,6 +192,7 @@ impl TopModel {
                 let rows = session_rows(&sessions, &self.sessions, at_ms);
                 self.table_of(TopView::Sessions).take(at_ms, rows, more);
             }
+            ApiAnswer::Load(load) => self.take_load(question, &load),
             ApiAnswer::Moves(moves) => self.moves = Some(moves),
             ApiAnswer::Refusals(refusals) => self.refusals = Some(refusals),
             ApiAnswer::Incidents(incidents) if *question == ApiQuestion::Incidents => {
@@ -213,6 +220,22 @@ impl TopModel {
         self.table_of(TopView::Servers).take(at_ms, rows, false);
     }
 
+    fn take_load(&mut self, question: &ApiQuestion, load: &LoadAnswer) {
+        let asked = |view: &&TopView| view.load_kind().map(ApiQuestion::Load).as_ref() == Some(question);
+        let Some(view) = TopView::ALL.iter().find(asked).copied() else { return };
+        let at_ms = self.now_ms;
+        let (sides, limits) = self.loads.entry(view).or_default();
+        sides.count(at_ms, load);
+        *limits = load_limits(load);
+        let rows = load_rows(load, sides);
+        self.table_of(view).take(at_ms, rows, false);
+    }
+
+    /// What the load that is shown does not know.
+    pub(super) fn load_limits(&self) -> Option<&str> {
+        self.loads.get(&self.view).map(|(_, limits)| limits.as_str())
+    }
+
     fn note_incidents(&mut self, incidents: &[IncidentView]) {
         self.head.open_incidents = incidents.iter().filter(|one| one.open).count();
         let newest = incidents.iter().max_by_key(|one| one.id);
@@ -227,7 +250,10 @@ impl TopModel {
 
     /// The command that prints what is shown.
     pub(super) fn command(&self) -> String {
-        let words = self.page.as_ref().map_or_else(|| vec![self.view.command().to_owned()], DetailPage::command);
+        let words = self
+            .page
+            .as_ref()
+            .map_or_else(|| self.view.command().split(' ').map(str::to_owned).collect(), DetailPage::command);
         let filter = Some(self.part_of_view().to_string()).filter(|text| self.page.is_none() && !text.is_empty());
         one_line(&command_line(&words, &self.admin, filter.as_deref())).into_owned()
     }

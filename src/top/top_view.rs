@@ -2,7 +2,7 @@
 
 use super::api_question::ApiQuestion;
 use super::top_column::TopColumn;
-use super::{event_rows, server_rows, session_rows};
+use super::{event_rows, load_rows, server_rows, session_rows};
 use crate::filter::FilterField;
 
 /// A table of the screen.
@@ -13,6 +13,12 @@ pub enum TopView {
     Servers,
     /// The sessions.
     Sessions,
+    /// Paths that cause the load.
+    Paths,
+    /// Clients that cause it.
+    Clients,
+    /// Who holds the sessions that cause it.
+    Holders,
     /// Sessions that came to another server, and those that were refused because they had.
     Moves,
     /// What happened, and why.
@@ -33,6 +39,9 @@ impl TopView {
         match self {
             Self::Servers => &server_rows::COLUMNS,
             Self::Sessions => &session_rows::COLUMNS,
+            Self::Paths => &load_rows::PATH_COLUMNS,
+            Self::Clients => &load_rows::CLIENT_COLUMNS,
+            Self::Holders => &load_rows::HOLDER_COLUMNS,
             Self::Moves => &event_rows::MOVE_COLUMNS,
             Self::Incidents => &event_rows::INCIDENT_COLUMNS,
         }
@@ -43,6 +52,7 @@ impl TopView {
         match self {
             Self::Servers => Some(server_rows::STATE),
             Self::Sessions => Some(session_rows::STATE),
+            Self::Paths | Self::Clients | Self::Holders => Some(load_rows::STATE),
             Self::Moves | Self::Incidents => None,
         }
     }
@@ -52,6 +62,7 @@ impl TopView {
         match self {
             Self::Servers => None,
             Self::Sessions => Some((session_rows::OPERATIONS, true)),
+            Self::Paths | Self::Clients | Self::Holders => Some((load_rows::OPERATIONS, true)),
             Self::Moves => Some((event_rows::AT, true)),
             Self::Incidents => Some((event_rows::INCIDENT, true)),
         }
@@ -64,6 +75,10 @@ impl TopView {
         match self {
             Self::Servers => vec![Ensemble, Latency, Servers, NewestIncidents],
             Self::Sessions => vec![Sessions, Servers, NewestIncidents],
+            Self::Paths | Self::Clients | Self::Holders => {
+                let load = self.load_kind().map(ApiQuestion::Load);
+                load.into_iter().chain([Servers, NewestIncidents]).collect()
+            }
             Self::Moves => vec![Moves, Refusals, Servers, NewestIncidents],
             Self::Incidents => vec![Incidents, Servers, NewestIncidents],
         }
@@ -75,8 +90,22 @@ impl TopView {
             // The servers over time say what their list does not: latencies, baselines, connections that bypass.
             Self::Servers => "ensemble",
             Self::Sessions => "sessions",
+            // There is no command for the load: this screen as text is one.
+            Self::Paths => "top --once --view paths",
+            Self::Clients => "top --once --view clients",
+            Self::Holders => "top --once --view holders",
             Self::Moves => "moves",
             Self::Incidents => "incidents",
+        }
+    }
+
+    /// By what it counts the load, if it does.
+    pub(super) fn load_kind(self) -> Option<&'static str> {
+        match self {
+            Self::Paths => Some("path"),
+            Self::Clients => Some("client"),
+            Self::Holders => Some("identity"),
+            _ => None,
         }
     }
 

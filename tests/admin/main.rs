@@ -9,6 +9,7 @@ mod ensemble;
 mod exposition;
 mod filters;
 mod history;
+mod load;
 mod page;
 mod stage;
 mod tap;

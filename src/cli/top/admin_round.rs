@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 use ureq::http::StatusCode;
 
 use crate::api::{
-    ApiList, EnsembleView, IncidentList, IncidentView, LatencyList, MoveList, RefusalList, ServerList, SessionDetail,
-    SessionList,
+    ApiList, EnsembleView, IncidentList, IncidentView, LatencyList, LoadAnswer, MoveList, RefusalList, ServerList,
+    SessionDetail, SessionList,
 };
 use crate::cli::admin_client::AdminClient;
 use crate::cli::{ensemble, incident, session};
@@ -43,6 +43,10 @@ fn answer(client: &AdminClient<'_>, question: &ApiQuestion, mut query: QueryPair
         ApiQuestion::Sessions => {
             let (sessions, more) = list::<SessionList>(client, &query)?;
             ApiAnswer::Sessions(sessions, more)
+        }
+        ApiQuestion::Load(by) => {
+            query.push(("by", (*by).to_owned()));
+            ApiAnswer::Load(fetch(client, LoadAnswer::PATH, &query)?)
         }
         ApiQuestion::Moves => ApiAnswer::Moves(list::<MoveList>(client, &query)?.0),
         ApiQuestion::Refusals => ApiAnswer::Refusals(list::<RefusalList>(client, &query)?.0),

@@ -5,11 +5,15 @@
 
 mod event_queue;
 mod event_view;
+mod frequent_keys;
+pub(crate) mod load_book;
 pub(crate) mod tap_hub;
 mod tap_sink;
 mod tapped_event;
 
 pub use event_view::TAP_FIELDS;
+pub use frequent_keys::KeyLoad;
+pub use load_book::{LoadCounts, LoadKind};
 pub use tap_hub::{TapHub, TapReader};
 pub(in crate::observe) use tap_sink::TapSink;
 pub use tapped_event::{EventDetail, EventKind, EventPlace, TappedEvent};

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::event_queue::EventQueue;
 use super::event_view::EventView;
+use super::load_book::{LoadBook, LoadCounts, LoadKind};
 use super::tapped_event::{EventDetail, EventKind, EventPlace, TappedEvent};
 use crate::filter::Filter;
 use crate::lock::lock;
@@ -54,6 +55,7 @@ pub struct TapHub {
     /// Whether there is anybody: the one thing that is read while there is not.
     watched: AtomicBool,
     readers: ArcSwap<Vec<Arc<TapReader>>>,
+    load: LoadBook,
     /// Held while somebody comes or goes.
     door: Mutex<()>,
     /// Drops of those who have gone.
@@ -94,13 +96,34 @@ impl TapHub {
     }
 
     fn replace(&self, readers: Vec<Arc<TapReader>>) {
-        self.watched.store(!readers.is_empty(), Ordering::Relaxed);
+        self.watched.store(!readers.is_empty() || self.load.is_on(), Ordering::Relaxed);
         self.readers.store(Arc::new(readers));
+    }
+
+    /// What causes the load, by this; it is counted from the first question on until nobody has asked for a while.
+    pub fn ask_load(&self, kind: LoadKind, now: Timestamp) -> LoadCounts {
+        let _door = lock(&self.door);
+        let counts = self.load.ask(kind, now);
+        self.watched.store(true, Ordering::Relaxed);
+        counts
+    }
+
+    /// Does what time brings: load that nobody asks for is no longer counted.
+    pub fn tick(&self, now: Timestamp) {
+        if self.load.is_on() {
+            let _door = lock(&self.door);
+            if self.load.expire(now) {
+                self.watched.store(!self.readers.load().is_empty(), Ordering::Relaxed);
+            }
+        }
     }
 
     /// Offers an event to all who look.
     #[cold]
     pub fn offer(&self, kind: EventKind, at: Timestamp, place: &Arc<EventPlace>, detail: &EventDetail<&[u8]>) {
+        if self.load.is_on() {
+            self.load.count(place, detail);
+        }
         let view = EventView { kind, place, detail };
         for reader in self.readers.load().iter() {
             reader.offer(at, &view, place);
@@ -177,6 +200,23 @@ mod tests {
         assert_eq!(hub.dropped(), dropped);
         hub.close(&still);
         assert_eq!(hub.dropped(), dropped, "those of one that has gone still count");
+    }
+
+    #[test]
+    fn load_is_counted_while_somebody_asks_for_it() {
+        let (hub, place) = (TapHub::default(), Arc::new(EventPlace::default()));
+        let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);
+        assert_eq!(hub.ask_load(LoadKind::Path, at(1)).operations, 0);
+        assert!(hub.is_watched());
+        hub.offer(EventKind::Operation, at(2), &place, &operation(b"/a", ErrorCode::OK));
+        let counts = hub.ask_load(LoadKind::Path, at(3));
+        assert_eq!((counts.since, counts.operations, counts.keys[0].0.as_str()), (at(1), 1, "/a"));
+        let reader = reader(&hub, "", 1);
+        hub.tick(at(13));
+        hub.close(&reader);
+        assert!(hub.is_watched(), "the load is still asked for");
+        hub.tick(at(14));
+        assert!(!hub.is_watched());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use zoogate::api::{
     ActiveTime, AtTime, BaselineView, CauseView, EndCauseView, EnsembleView, EvidenceView, ImpactView, IncidentView,
-    LatencySlotView, MoveView, NamedServer, RefusalView, ServerView, SessionDetail, SessionView, SinceTime, UntilTime,
-    WatchedServerView, WatchesView,
+    LatencySlotView, LoadAnswer, LoadRowView, MoveView, NamedServer, RefusalView, ServerView, SessionDetail,
+    SessionView, SinceTime, UntilTime, WatchedServerView, WatchesView,
 };
 use zoogate::top::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound};
 
@@ -180,6 +180,37 @@ pub(super) fn incidents(count: u64) -> Vec<IncidentView> {
     (1..=count).rev().map(one).collect()
 }
 
+/// What causes the load; `ops` is what came of the most frequent so far.
+pub(super) fn load(by: &'static str, ops: u64) -> LoadAnswer {
+    let row = |key: &str, share: u64, error| LoadRowView {
+        key: key.to_owned(),
+        operations: ops / share + error,
+        error,
+        writes: ops / share / 2,
+        failures: ops / share / 50,
+        bytes: ops / share * 130,
+    };
+    let keys = match by {
+        "path" => [
+            "/brokers/topics/t1",
+            "/config/\u{1b}[2J\u{202e}",
+            "",
+            "/a/path/that/is/rather/long/and/goes/on/and/on/until/it/ends",
+        ],
+        "client" => ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1"],
+        _ => ["broker-1", HOSTILE, "broker-2", "10.0.0.9:4711"],
+    };
+    let rows = keys.iter().enumerate().map(|(place, key)| row(key, 1 << place, if place == 3 { 17 } else { 0 }));
+    LoadAnswer {
+        by: by.into(),
+        since: SinceTime { since: Some("2026-11-27T01:01:58.000Z".to_owned()), since_ms: Some(BEGINNING - 5_000) },
+        operations: ops * 2,
+        uncounted: 3,
+        largest_error: 17,
+        load: rows.collect(),
+    }
+}
+
 /// The answers to a round of questions, so many seconds after the beginning.
 pub(super) fn round(asked: &PollQuestions, seconds: u64) -> PollRound {
     let ops = 1_000 * seconds;
@@ -188,6 +219,7 @@ pub(super) fn round(asked: &PollQuestions, seconds: u64) -> PollRound {
         ApiQuestion::Ensemble => ApiAnswer::Ensemble(Box::new(ensemble())),
         ApiQuestion::Latency => ApiAnswer::Latency(latency()),
         ApiQuestion::Sessions => ApiAnswer::Sessions(sessions(ops), false),
+        ApiQuestion::Load(by) => ApiAnswer::Load(load(by, ops)),
         ApiQuestion::Moves => ApiAnswer::Moves(moves()),
         ApiQuestion::Refusals => ApiAnswer::Refusals(refusals()),
         ApiQuestion::Incidents | ApiQuestion::NewestIncidents => ApiAnswer::Incidents(incidents(2)),
@@ -196,7 +228,7 @@ pub(super) fn round(asked: &PollQuestions, seconds: u64) -> PollRound {
         }
         ApiQuestion::IncidentPage(id) => ApiAnswer::Page(format!(
             "incident {id}\n{}",
-            (1..99).map(|n| format!("  [{n}] evidence\n")).collect::<String>()
+            (1..99).map(|n| format!("  [{n}] evidence")).collect::<Vec<_>>().join("\n")
         )),
         ApiQuestion::EnsemblePage => ApiAnswer::Page("leader zk1.example.org:2181\n".to_owned()),
     };
@@ -223,6 +255,7 @@ pub(super) fn json_of(line: &str) -> String {
         "/api/ensemble" => view(serde_json::to_value(ensemble())),
         "/api/latency" => json!({ "latency": latency() }),
         "/api/sessions" => json!({ "sessions": sessions(1_000) }),
+        "/api/load" => view(serde_json::to_value(load("path", 1_000))),
         "/api/moves" => json!({ "moves": moves() }),
         "/api/session-moved" => json!({ "session_moved": refusals() }),
         "/api/incidents" => json!({ "incidents": incidents(2) }),

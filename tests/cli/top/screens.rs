@@ -5,7 +5,7 @@ use std::path::Path;
 
 use zoogate::top::{TopEffect, TopKey, TopModel, TopView, plain_text};
 
-use super::answers::{BEGINNING, HARMLESS, incidents, nobody, round, sessions};
+use super::answers::{BEGINNING, HARMLESS, incidents, load, nobody, round, sessions};
 use zoogate::top::{ApiAnswer, ApiQuestion, PollFailure, PollRound};
 
 /// Letters and lines: of an old terminal, and of a wide one.
@@ -21,11 +21,15 @@ fn at_view(view: TopView) -> TopModel {
 }
 
 fn press(model: &mut TopModel, keys: &[TopKey]) {
-    keys.iter().for_each(|key| drop(model.press(*key)));
+    for key in keys {
+        drop(model.press(*key));
+    }
 }
 
 fn type_text(model: &mut TopModel, text: &str) {
-    text.chars().for_each(|letter| drop(model.press(TopKey::Letter(letter))));
+    for letter in text.chars() {
+        drop(model.press(TopKey::Letter(letter)));
+    }
 }
 
 /// Compares a screen at both sizes with the files that hold it.
@@ -169,28 +173,32 @@ fn the_cursor_follows_its_row() {
     assert!(plain_text(&model, 160, 24).lines().nth(4).unwrap_or_default().starts_with('>'));
 }
 
-/// The filter with which each question is asked.
-fn asked_with(model: &TopModel, question: &ApiQuestion) -> Option<Option<String>> {
-    model.questions().questions.into_iter().find_map(|(asked, filter)| (asked == *question).then_some(filter))
+/// The filter with which a question is asked, empty without one; None for one that is not asked.
+fn asked_with(model: &TopModel, question: &ApiQuestion) -> Option<String> {
+    model
+        .questions()
+        .questions
+        .into_iter()
+        .find_map(|(asked, filter)| (asked == *question).then(|| filter.unwrap_or_default()))
 }
 
 #[test]
 fn a_filter_is_remembered_over_views_and_asked_for_where_it_fits() {
     let mut model = at_view(TopView::Sessions);
-    let holds = |text: &str| Some(Some(text.to_owned()));
+    let holds = |text: &str| Some(text.to_owned());
     press(&mut model, &[TopKey::Letter('/')]);
     type_text(&mut model, "identity=q");
     press(&mut model, &[TopKey::Backspace, TopKey::Letter('b')]);
     type_text(&mut model, " state=pending op=create");
-    assert_eq!(asked_with(&model, &ApiQuestion::Sessions), Some(None), "it is being typed");
+    assert_eq!(asked_with(&model, &ApiQuestion::Sessions), holds(""), "it is being typed");
     assert_eq!(model.press(TopKey::Enter), Some(TopEffect::Ask));
     assert_eq!(asked_with(&model, &ApiQuestion::Sessions), holds("identity=b state=pending"));
     assert!(plain_text(&model, 120, 24).contains("not in this view: op=create"));
-    press(&mut model, &[TopKey::Tab]);
+    press(&mut model, &[TopKey::Letter('6')]);
     assert_eq!(asked_with(&model, &ApiQuestion::Moves), holds("identity=b"));
-    assert_eq!(asked_with(&model, &ApiQuestion::Servers), Some(None));
+    assert_eq!(asked_with(&model, &ApiQuestion::Servers), holds(""));
     press(&mut model, &[TopKey::Letter('f')]);
-    assert_eq!(asked_with(&model, &ApiQuestion::Moves), Some(None));
+    assert_eq!(asked_with(&model, &ApiQuestion::Moves), holds(""));
     assert!(plain_text(&model, 80, 24).contains("filter off: identity=b state"));
     press(
         &mut model,
@@ -256,6 +264,19 @@ fn keys_that_end_it() {
     press(&mut model, &[TopKey::Letter('/')]);
     assert_eq!(model.press(TopKey::Letter('q')), None, "it is typed");
     assert_eq!(model.press(TopKey::Interrupt), Some(TopEffect::Quit));
+}
+
+#[test]
+fn load_that_is_counted_anew_has_no_rate_from_before() {
+    let mut model = at_view(TopView::Paths);
+    assert!(plain_text(&model, 120, 24).contains("1000"));
+    let mut anew = load("path", 9_000);
+    anew.since.since_ms = Some(BEGINNING + 3_000);
+    let answers = vec![(ApiQuestion::Load("path"), Ok(ApiAnswer::Load(anew)))];
+    model.take(PollRound { at_ms: BEGINNING + 4_000, answers });
+    let shown = plain_text(&model, 120, 24);
+    let line = shown.lines().find(|line| line.contains("/brokers/topics/t1")).unwrap_or_default().to_owned();
+    assert_eq!(line.split_whitespace().nth(2), Some("-"), "{shown}");
 }
 
 /// No size of a terminal is too small to be drawn on.

@@ -41,7 +41,9 @@ impl TopTerminal {
         command.cwd(folder);
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
-        variables.iter().for_each(|(name, value)| command.env(name, value));
+        for (name, value) in variables {
+            command.env(name, value);
+        }
         let settings = format!("{:?}", pair.master.get_termios());
         let child = pair.slave.spawn_command(command).expect("the binary starts");
         let screen = Arc::new(Mutex::new(vt100::Parser::new(lines(24), lines(80), 0)));
@@ -130,7 +132,7 @@ fn keys_do_what_the_help_says() {
     top.wait("protocol version");
     top.press("\u{1b}");
     top.wait("by OPS/S");
-    top.press("4");
+    top.press("7");
     top.wait("path_to_server");
     top.press("\r");
     top.wait(&format!("[1] probe: no answer of {HARMLESS}"));
@@ -145,7 +147,7 @@ fn keys_do_what_the_help_says() {
     top.press("q");
     let (status, left) = top.end();
     assert!(status.success());
-    assert!(left.contains("[4 incidents]") && left.contains("path_to_server"), "the last screen stays:\n{left}");
+    assert!(left.contains("[7 incidents]") && left.contains("path_to_server"), "the last screen stays:\n{left}");
 }
 
 #[test]
@@ -223,8 +225,8 @@ impl BusyZoogate {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary starts");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
-        let admin = lines.filter_map(|line| Some(line.split_once("--admin ")?.1.split(',').next()?.to_owned())).next();
+        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
+        let admin = lines.find_map(|line| Some(line.split_once("--admin ")?.1.split(',').next()?.to_owned()));
         Self { process, admin: admin.expect("the admin address is printed") }
     }
 }
@@ -252,6 +254,15 @@ fn a_zoogate_with_traffic_is_shown_as_it_is() {
     top.press("/identity=broker-4\r");
     top.wait_for("one row", |text| text.contains("broker-4") && !text.contains("broker-1 ") && text.contains("1 row "));
     top.press("3");
+    top.wait_for("the path of its work", |text| {
+        let numbers =
+            |line: &str| line.split_whitespace().filter_map(|word| word.parse::<f64>().ok()).fold(0.0, f64::max);
+        text.lines().any(|line| line.contains("/topics/t1") && numbers(line) > 5.0)
+    });
+    top.wait("operations counted since");
+    top.press("5");
+    top.wait_for("who does it", |text| text.lines().any(|line| line.contains("broker-1") && line.contains(" %")));
+    top.press("6");
     top.wait_for("its move and its refusal", |text| text.contains(" moved ") && text.contains(" refused "));
     top.press("\r");
     top.wait("session 0x");
