@@ -73,6 +73,7 @@ fn once(model: &mut TopModel, options: &TopOptions, out: &mut dyn Write) -> anyh
             bail!("{failure}");
         }
     }
+    // As the help texts do it: what is set wins over what the terminal says.
     let columns = std::env::var("COLUMNS").ok().and_then(|letters| letters.parse().ok());
     let of_terminal = || terminal::size().ok().filter(|_| io::stdout().is_terminal()).map(|(width, _)| width);
     let width: u16 = columns.or_else(of_terminal).unwrap_or(LETTERS);
@@ -94,6 +95,7 @@ fn interact(model: &mut TopModel, options: &TopOptions) -> anyhow::Result<()> {
     let mut screen = TerminalScreen::open().context("cannot set the terminal up")?;
     let mut next = Instant::now();
     while !stopped.load(Ordering::Relaxed) {
+        // While a round is under way the next one is due and waits for it.
         if Instant::now() >= next && poller.ask(&model.questions()) {
             next = Instant::now() + options.interval.0;
         }

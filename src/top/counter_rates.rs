@@ -22,6 +22,7 @@ struct CounterPoint {
 impl CounterRates {
     /// Takes the totals of an answer and forgets counters that are not among them.
     pub(super) fn take(&mut self, at_ms: u64, totals: impl Iterator<Item = (String, u64)>) {
+        // Counters that are not among these totals are forgotten with the old map.
         let before = std::mem::take(&mut self.counters);
         self.counters = totals
             .map(|(key, total)| {

@@ -60,6 +60,7 @@ impl DetailPage {
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let text = self.frozen.as_deref().or(self.text.as_deref()).unwrap_or("asking");
         let broken = |line: &str| {
+            // Lines of the pages are made for wide terminals; what goes on is seen to belong to the line above.
             let begins = line.len() - line.trim_start().len();
             let indent = " ".repeat((begins + 4).min(width / 2));
             let options = textwrap::Options::new(width.max(1)).subsequent_indent(&indent);
@@ -70,6 +71,7 @@ impl DetailPage {
 
     /// Goes so many lines further. The end is met where it is drawn.
     pub(super) fn step(&mut self, lines: isize, height: usize, width: usize) {
+        // The text may have become shorter since, or the screen wider.
         let last = self.lines(width).len().saturating_sub(height);
         self.first = self.first.min(last).saturating_add_signed(lines).min(last);
     }

@@ -100,6 +100,7 @@ pub(super) fn incident_rows(incidents: &[IncidentView], now_ms: u64) -> Vec<TopR
 fn incident_row(one: &IncidentView, now_ms: u64) -> TopRow {
     let impact = &one.impact;
     let began_ms = one.at.at_ms.unwrap_or(now_ms);
+    // One that is open has lasted until now.
     let lasted_ms = one.until.until_ms.unwrap_or(now_ms).saturating_sub(began_ms);
     let lasted = TopCell::millis(Some(lasted_ms));
     let cells = vec![

@@ -22,6 +22,7 @@ pub struct ExportFile {
 /// What is shown of a table: its visible rows in order, and the columns that are chosen, also those for which the screen
 /// has no place.
 pub(super) fn export(view: TopView, table: &TableState, now_ms: u64, is_json: bool) -> ExportFile {
+    // Also columns for which the screen has no place: a file has room.
     let columns: Vec<usize> = (0..view.columns().len()).filter(|column| table.chosen[*column]).collect();
     let names = columns.iter().map(|column| view.columns()[*column].name);
     let rows = table.visible().into_iter().map(|row| columns.iter().map(|column| table.cell(row, *column, now_ms)));

@@ -60,6 +60,7 @@ impl TopModel {
     /// A key was pressed.
     pub fn press(&mut self, key: TopKey) -> Option<TopEffect> {
         self.message = None;
+        // Everywhere, also while a filter is typed.
         if key == TopKey::Interrupt {
             return Some(TopEffect::Quit);
         }
@@ -72,6 +73,7 @@ impl TopModel {
                 None
             }
             TopOverlay::Help | TopOverlay::Command(_) => {
+                // Any key closes it, and does nothing else: but who wants to quit does not have to press twice.
                 self.overlay = TopOverlay::Nothing;
                 (key == TopKey::Letter('q')).then_some(TopEffect::Quit)
             }
@@ -103,6 +105,7 @@ impl TopModel {
     }
 
     fn press_in_chooser(&mut self, key: TopKey, cursor: usize) {
+        // Every view has columns.
         let last = self.view.columns().len() - 1;
         self.overlay = match key {
             TopKey::Up | TopKey::Letter('k') => TopOverlay::Columns(cursor.saturating_sub(1)),
@@ -136,6 +139,7 @@ impl TopModel {
             }
             TopKey::Tab => return Some(self.show(self.view.further(1))),
             TopKey::BackTab => return Some(self.show(self.view.further(TopView::ALL.len() - 1))),
+            // Keys above hold on pages too; those of a table do not.
             _ if self.page.is_some() => self.press_in_page(key),
             _ => return self.press_in_table(key),
         }

@@ -59,6 +59,7 @@ impl LoadSides {
 pub(super) fn load_rows(answer: &LoadAnswer, sides: &LoadSides) -> Vec<TopRow> {
     let row = |one: &LoadRowView| {
         let rate = |rates: &CounterRates| TopCell::rate(rates.rate(&one.key));
+        // Not as a float: sorted by it, equal shares stay equal.
         let thousandths = one.operations.saturating_mul(1_000) / answer.operations.max(1);
         let share = format!("{}.{} %", thousandths / 10, thousandths % 10);
         let cells = vec![

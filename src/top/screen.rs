@@ -20,6 +20,7 @@ pub fn draw(model: &TopModel, buffer: &mut Buffer, look: ScreenLook) {
     put(buffer, 0, &head_line(model), bold);
     put(buffer, 1, &tabs(model), Style::new());
     put(buffer, 2, &filter_text(model), Style::new());
+    // Two lines stay below: what there is to say, and what can be done.
     let body = Rect { x: 0, y: 3, width: buffer.area.width, height: height.saturating_sub(5) };
     let mut left_out = 0;
     if let Some(page) = &model.page {
@@ -97,6 +98,7 @@ fn filter_text(model: &TopModel) -> String {
     }
     let frozen = model.frozen_since_ms.map(|since_ms| format!("FROZEN at {}   ", time_of_day(since_ms)));
     let text = TopCell::text(model.filter.text());
+    // What does not hold here is named: otherwise all rows would seem to fit it.
     let strange = model.filter.strange_to(model.view);
     let filter = match text.as_str() {
         "" => "filter: none".to_owned(),
@@ -174,6 +176,7 @@ fn window_at(buffer: &mut Buffer, body: Rect, title: &str, lines: &[String], cur
     let title = format!(" {} ", cut(title, inside.saturating_sub(2)));
     let bars =
         [format!("+-{title}{}-+", "-".repeat(inside - letters(&title))), format!("+{}+", "-".repeat(inside + 2))];
+    // A list that is longer than the screen moves with its cursor.
     let first = (cursor + 3).saturating_sub(height);
     let seen = lines.iter().skip(first).take(height - 2).map(|line| padded(&cut(line, inside)));
     let [top, bottom] = bars;

@@ -47,6 +47,7 @@ impl ServerSides {
 
     /// The newest slot of a class at a server. A server that nobody asked anything has none in the newest slots.
     fn slot(&self, server: &str, class: &str) -> Option<&LatencySlotView> {
+        // Slots of ten seconds end for all servers together.
         let newest = self.latency.iter().filter_map(|slot| slot.at.at_ms).max();
         let fits = |slot: &&LatencySlotView| {
             slot.at.at_ms == newest

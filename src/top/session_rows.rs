@@ -60,6 +60,7 @@ pub(super) fn session_rows(sessions: &[SessionView], sides: &SessionSides, now_m
 }
 
 fn session_row(one: &SessionView, sides: &SessionSides, now_ms: u64) -> TopRow {
+    // A session that is over has no rate: its counters stand still, and 0 would say that it idles.
     let is_over = one.state == "ended";
     let cells = vec![
         TopCell::text(&one.session),
@@ -110,6 +111,7 @@ fn silence(one: &SessionView) -> TopCell {
 
 fn waits_for(one: &SessionView) -> TopCell {
     let Some(what) = one.waits_for.as_deref() else { return TopCell::nothing() };
+    // A word that only a newer zoogate knows is shown as it is.
     let words = match what {
         "server_reply" => "reply",
         "client_to_read" => "client to read",

@@ -58,7 +58,9 @@ impl TableState {
         let before = std::mem::replace(&mut self.rows, rows);
         // Of an answer that was cut nobody knows what is gone.
         if self.view.state_column().is_some() && self.is_known && !more {
+            // Looked up by key: with a thousand rows, comparing each with each would be felt at every answer.
             let there: HashSet<String> = self.rows.iter().map(|row| row.key.clone()).collect();
+            // What was gone already keeps the moment at which it went.
             let gone = before.into_iter().filter(|row| !there.contains(&row.key)).map(|row| {
                 let gone_since_ms = Some(row.gone_since_ms.unwrap_or(at_ms));
                 TopRow { gone_since_ms, ..row }
@@ -92,6 +94,7 @@ impl TableState {
 
     /// The rows as they are shown: those that are marked if only these are, in order.
     pub(super) fn visible(&self) -> Vec<&TopRow> {
+        // Answers go on to change the rows below a frozen screen.
         let rows = self.frozen.as_ref().map_or(&self.rows, |(_, rows)| rows);
         let mut shown: Vec<&TopRow> =
             rows.iter().filter(|row| !self.only_marked || self.marks.contains(&row.key)).collect();
@@ -117,6 +120,7 @@ impl TableState {
 
     /// The place of the cursor among the visible rows.
     pub(super) fn cursor(&self, visible: &[&TopRow]) -> usize {
+        // A row that is gone leaves the cursor where it was, not at the top.
         let followed = self.selected.as_ref().and_then(|key| visible.iter().position(|row| row.key == *key));
         let place = if self.selected.is_none() { 0 } else { followed.unwrap_or(self.place) };
         place.min(visible.len().saturating_sub(1))
@@ -140,6 +144,7 @@ impl TableState {
     /// Marks the row under the cursor, or takes its mark away; the cursor goes on.
     pub(super) fn mark(&mut self) {
         let Some(key) = self.under_cursor().map(|row| row.key.clone()) else { return };
+        // The cursor goes on only where the row stays: of marked rows alone it goes away under it.
         if !self.marks.remove(&key) {
             self.marks.insert(key);
         }
@@ -181,6 +186,7 @@ impl TableState {
         let columns = self.view.columns();
         let chosen: Vec<usize> = (0..columns.len()).filter(|column| self.chosen[*column]).collect();
         let now = self.order.and_then(|(column, _)| chosen.iter().position(|one| *one == column));
+        // Past either end it is the order of the answer, and from there the other end.
         let next = match (now, forward) {
             (None, true) => chosen.first(),
             (None, false) => chosen.last(),
@@ -199,6 +205,7 @@ impl TableState {
 
     /// Shows a column, or hides it. The last one stays.
     pub(super) fn switch_column(&mut self, column: usize) {
+        // Without a column there would be no title to sort by and nothing to choose again.
         let left = self.chosen.iter().filter(|chosen| **chosen).count();
         if let Some(chosen) = self.chosen.get_mut(column).filter(|chosen| !**chosen || left > 1) {
             *chosen = !*chosen;

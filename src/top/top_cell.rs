@@ -132,6 +132,7 @@ fn short_number(number: f64) -> String {
 
 /// A time with its unit, in at most seven letters for all that is shorter than a day.
 pub(super) fn short_time(micros: f64) -> String {
+    // Three digits that count, so that a column of them can be read from above to below.
     match micros {
         short if short < 999.5 => format!("{short:.0}us"),
         millis if millis < 9_995.0 => format!("{:.2}ms", millis / 1e3),

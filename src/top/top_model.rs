@@ -117,6 +117,7 @@ impl TopModel {
             let fits = filter.part_for(fields) == filter;
             fits.then(|| (question, Some(filter.to_string()).filter(|text| !text.is_empty())))
         };
+        // The table behind a page is asked for as well, so that it is fresh when one comes back.
         let page = self.page.as_ref().map(DetailPage::question);
         PollQuestions { questions: self.view.questions().into_iter().chain(page).filter_map(with_filter).collect() }
     }
@@ -158,11 +159,13 @@ impl TopModel {
                 }
                 Err(PollFailure::Refused(why)) => self.refused(&question, &why),
                 Err(PollFailure::Away(why)) => {
+                    // The first failure counts: how long it lasts is what one wants to know.
                     let since_ms = self.away.as_ref().map_or(self.now_ms, |away| away.since_ms);
                     self.away = Some(AwaySince { since_ms, why: one_line(&why).into_owned() });
                 }
             }
         }
+        // Two lists make one table; one of them may not have been asked, because no row of it can fit.
         if self.moves.is_some() || self.refusals.is_some() {
             let (moves, refusals) = (self.moves.take().unwrap_or_default(), self.refusals.take().unwrap_or_default());
             let at_ms = self.now_ms;
@@ -174,6 +177,7 @@ impl TopModel {
         self.away = None;
         match &mut self.page {
             Some(page) if page.question() == *question => page.take(why),
+            // The first one is shown: the others are mostly the same.
             _ => self.refusal = self.refusal.take().or_else(|| Some(one_line(why).into_owned())),
         }
     }
@@ -201,6 +205,7 @@ impl TopModel {
             }
             ApiAnswer::Incidents(incidents) => self.note_incidents(&incidents),
             ApiAnswer::Page(text) => {
+                // Another page may have been opened while this one was on its way.
                 if let Some(page) = self.page.as_mut().filter(|page| page.question() == *question) {
                     page.take(&text);
                 }
@@ -221,6 +226,7 @@ impl TopModel {
     }
 
     fn take_load(&mut self, question: &ApiQuestion, load: &LoadAnswer) {
+        // An answer may come when another view is shown already.
         let asked = |view: &&TopView| view.load_kind().map(ApiQuestion::Load).as_ref() == Some(question);
         let Some(view) = TopView::ALL.iter().find(asked).copied() else { return };
         let at_ms = self.now_ms;
@@ -239,6 +245,7 @@ impl TopModel {
     fn note_incidents(&mut self, incidents: &[IncidentView]) {
         self.head.open_incidents = incidents.iter().filter(|one| one.open).count();
         let newest = incidents.iter().max_by_key(|one| one.id);
+        // Before the first answer nothing is new: all of it happened before anybody looked.
         let known = self.newest_incident.unwrap_or(u64::MAX);
         if let Some(new) = newest.filter(|one| one.id > known) {
             let text = format!("incident {} began: {} ({})", new.id, new.cause.code, new.cause.confidence);

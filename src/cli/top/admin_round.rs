@@ -26,6 +26,7 @@ pub(super) fn ask(client: &AdminClient<'_>, asked: &PollQuestions) -> PollRound 
     for (question, filter) in &asked.questions {
         let query = filter.iter().map(|filter| ("filter", filter.clone())).collect();
         let answer = answer(client, question, query);
+        // Each question to nobody may take as long as the client has patience.
         let is_away = matches!(answer, Err(PollFailure::Away(_)));
         answers.push((question.clone(), answer));
         if is_away {

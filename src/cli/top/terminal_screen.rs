@@ -21,6 +21,7 @@ pub(super) struct TerminalScreen {
 impl TerminalScreen {
     /// Takes the terminal of standard output over, also for the case of a panic.
     pub(super) fn open() -> io::Result<Self> {
+        // The hook runs before anything is dropped: the message would go to a screen that is about to vanish.
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
             restore();

@@ -59,6 +59,7 @@ impl FrequentKeys {
     /// A counter for a key that has none: a free one, or the rarest one's.
     fn place_for(&mut self, key: &str) -> usize {
         let free = self.counters.len();
+        // A look at all of them: there are few, and nothing has to be kept in order at every operation.
         let rarest = self.counters.iter().enumerate().min_by_key(|(_, (_, load))| load.operations);
         let (place, load) = match rarest {
             Some((place, (_, load))) if free >= self.capacity => {
