@@ -31,6 +31,8 @@ pub(super) struct TableState {
     place: usize,
     /// Whether an answer has come.
     pub(super) is_known: bool,
+    /// Answers that still come until both of two are to the present question.
+    unsettled: u8,
     /// Whether there is more than the answer holds.
     pub(super) more: bool,
 }
@@ -48,6 +50,7 @@ impl TableState {
             selected: None,
             place: 0,
             is_known: false,
+            unsettled: 0,
             more: false,
         }
     }
@@ -57,7 +60,9 @@ impl TableState {
     pub(super) fn take(&mut self, at_ms: u64, rows: Vec<TopRow>, more: bool) {
         let before = std::mem::replace(&mut self.rows, rows);
         // Of an answer that was cut nobody knows what is gone.
-        if self.view.state_column().is_some() && self.is_known && !more {
+        let is_settled = self.unsettled == 0;
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if self.view.state_column().is_some() && self.is_known && is_settled && !more {
             // Looked up by key: with a thousand rows, comparing each with each would be felt at every answer.
             let there: HashSet<String> = self.rows.iter().map(|row| row.key.clone()).collect();
             // What was gone already keeps the moment at which it went.
@@ -75,6 +80,8 @@ impl TableState {
     pub(super) fn forget_gone(&mut self) {
         self.rows.retain(|row| row.gone_since_ms.is_none());
         self.is_known = false;
+        // An answer to the former question may be on its way still, and the first to the present one is no less different.
+        self.unsettled = 2;
     }
 
     /// Keeps showing what is shown now.

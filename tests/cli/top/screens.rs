@@ -127,6 +127,21 @@ fn what_is_gone_stays_for_a_minute_and_says_since_when() {
 }
 
 #[test]
+fn what_another_filter_leaves_out_is_not_gone() {
+    let mut model = at_view(TopView::Sessions);
+    press(&mut model, &[TopKey::Letter('/')]);
+    type_text(&mut model, "identity=broker-2");
+    press(&mut model, &[TopKey::Enter]);
+    // On its way when the filter changed; then two that know of it, of which the second lacks one more.
+    for (without, seconds) in [(&[][..], 4), (&[0, 2], 6), (&[0, 2, 3], 8)] {
+        model.take(sessions_without(without, seconds));
+    }
+    let shown = plain_text(&model, 160, 24);
+    assert!(!shown.contains("broker-1") && !shown.contains("broker-3"), "{shown}");
+    assert_eq!(shown.matches("gone").count(), 1, "{shown}");
+}
+
+#[test]
 fn a_frozen_screen_stays_while_data_goes_on() {
     let mut model = at_view(TopView::Sessions);
     press(&mut model, &[TopKey::Letter('z')]);
