@@ -79,6 +79,7 @@ impl FeedLog {
             let json = row_text(&DroppedEvents { dropped: new.len() as u64 });
             return self.keep(StreamEvent { name: "dropped", json });
         }
+        // Oldest first, as the list has them, in pieces.
         let mut some = Vec::new();
         let mut bytes = 0;
         for place in new {
@@ -159,6 +160,7 @@ pub(super) struct FeedReader {
 impl FeedReader {
     /// One that has had nothing yet, and has enough after that time.
     pub(super) fn new(feed: &Arc<ChangeFeed>, within: Option<Duration>) -> Self {
+        // A time beyond all clocks is no end.
         let until = within.and_then(|within| Instant::now().checked_add(within));
         Self { feed: Arc::clone(feed), next: None, until }
     }
@@ -166,6 +168,7 @@ impl FeedReader {
 
 impl EventSource for FeedReader {
     fn interval(&self) -> Duration {
+        // Not slept beyond the end that was asked for.
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
         left.map_or(FEED_EVERY, |left| left.min(FEED_EVERY))
     }
@@ -179,6 +182,7 @@ impl EventSource for FeedReader {
             // What was before it asks the lists for, once it knows that it misses nothing from now on.
             None => (0, vec![StreamEvent { name: "begun", json: "{}".to_owned() }]),
         };
+        // What was dropped is told once, with what follows it.
         self.next = Some(log.next);
         EventBatch { dropped, events, is_last: self.until.is_some_and(|until| Instant::now() >= until) }
     }

@@ -53,6 +53,7 @@ pub(super) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
     let text = match options.format {
         ReportFormat::Markdown => markdown(&facts),
         ReportFormat::Html => {
+            // Asked for here alone: the text takes the servers from the ensemble.
             let (servers, _) = client.get(ServerList::PATH, &[])?.good::<ServerList>()?.into_elements();
             saved_page(&facts, &servers, now)?.html()
         }

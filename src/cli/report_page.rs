@@ -28,6 +28,7 @@ pub(super) fn saved_page(facts: &ReportFacts, servers: &[ServerView], made_at_ms
     let risks: Vec<_> = facts.risks.iter().rev().collect();
     // Each under the path that the page asks for.
     let mut list = |path: &str, member: &str, rows: Value| answers.insert(path.to_owned(), json!({ member: rows }));
+    // As they are now: what they were then is in the timeline of the ensemble.
     list(ServerList::PATH, ServerList::MEMBER, serde_json::to_value(servers)?);
     list(SessionList::PATH, SessionList::MEMBER, serde_json::to_value(sessions)?);
     list(MoveList::PATH, MoveList::MEMBER, serde_json::to_value(&facts.moves)?);

@@ -43,6 +43,7 @@ async fn page(headers: HeaderMap) -> Response {
 }
 
 async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    // Looked up in a table, never on a disk: there is no path that leads out of it.
     let file = PageFile::named(&name).ok_or_else(|| {
         let reason = format!("the page has no file {name:?}; it is at /");
         ApiError::not_found("there is no such path", reason)
@@ -55,11 +56,13 @@ pub(super) async fn follow(
     State(api): State<ApiState>,
     QueryParams(asked): QueryParams<ChangesParameters>,
 ) -> Result<Response, ApiError> {
+    // It takes a place among all streams, and its rows are made at the pace of all answers.
     api.stream(|_| Ok(FeedReader::new(&api.feed, asked.for_ms.map(Duration::from_millis))))
 }
 
 /// A file as it is, or that the browser's copy is the same.
 fn sent(file: &'static PageFile, headers: &HeaderMap) -> Response {
+    // Hashed each time: it takes some microseconds, and nothing has to be kept for it.
     let tag = file.tag();
     let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     // A list of tags, as caches send it; a weak one names the same file.
@@ -76,6 +79,7 @@ fn sent(file: &'static PageFile, headers: &HeaderMap) -> Response {
     // Kept by the browser and asked about each time: another zoogate may serve other files here.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // Addresses of views name sessions, and who knows a session's id can take it: no link tells where it was followed.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

@@ -25,6 +25,7 @@ impl SavedPage {
         let saved = json!({ "made_at_ms": self.made_at_ms, "answers": self.answers }).to_string();
         let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         // Writing to a String does not fail.
+        // The file's own policy: whatever is in the data, nothing is asked for outside of the file.
         let _ = write!(
             page,
             "<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
@@ -35,6 +36,7 @@ impl SavedPage {
         for style in FILES.iter().filter(|file| ends_with(file, "css")) {
             let _ = writeln!(page, "<style>\n{}\n</style>", style.text());
         }
+        // Not a program but data: the page reads it as text, and nothing in it can end the element.
         let _ = write!(
             page,
             "</head>\n<body>\n<script type=\"application/json\" id=\"saved\">{}</script>\n",
