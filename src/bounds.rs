@@ -313,11 +313,8 @@ bounds! {
         "{streams}, which do not count as answers; further ones get `503`. What a stream sends is made at the pace of all \
          answers. One that is not read for {still} is closed",
         "`zoogate_dropped_total{queue=\"streams\"}`";
-    "changes that are kept for open pages" [
-        kept: bytes change_feed::FEED_BYTES, rows: count change_feed::FEED_ROWS, every: time change_feed::FEED_EVERY,
-    ]
-        "{kept}, and hashes of the newest {rows} rows of each list; looked for every {every} while a page is open, for all pages \
-         together. A page that is slower is told how much is missing, and asks for the lists",
+    "changes that are kept for open pages" [kept: bytes change_feed::FEED_BYTES, rows: count change_feed::FEED_ROWS, every: time change_feed::FEED_EVERY]
+        "{kept}, and hashes of the newest {rows} rows of each list; looked for every {every} while a page is open, for all pages together. A page that is slower is told how much is missing, and asks for the lists",
         "";
     "those who look at events" [
         readers: count tap_hub::TAP_READERS, each: bytes tap_hub::TAP_BYTES, piece: bytes tap::TAP_PIECE, every: time tap::TAP_EVERY,
