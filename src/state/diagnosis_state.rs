@@ -115,7 +115,9 @@ impl DiagnosisState {
     /// Takes looks at the ways to clients that are connected.
     pub(super) fn note_client_legs(&self, now: Timestamp, legs: &[(SocketAddr, ClientLeg)]) {
         let mut diagnosis = lock(&self.diagnosis);
-        legs.iter().for_each(|(client, leg)| diagnosis.client_legs.note(now, *client, *leg));
+        for (client, leg) in legs {
+            diagnosis.client_legs.note(now, *client, *leg);
+        }
     }
 
     /// Does what time brings.
