@@ -40,21 +40,12 @@ use crate::route;
 use crate::session::ledger::{self, controller_roles, decision_queue, retention};
 use crate::session::{connection_end, inspector, own_pause as known_pauses, path_ring, pending, short_path, watches};
 use crate::state::{readers, risk_state};
-pub use quantity::BoundQuantity;
+pub use quantity::{BoundLimit, BoundQuantity};
 
 /// Resident bytes that zoogate may need whatever it carries.
 pub const RESIDENT_BASE: usize = 32 << 20;
 /// Resident bytes that a session may cost: its place in the ledger and its history included.
 pub const RESIDENT_PER_SESSION: usize = 8 << 10;
-
-/// A constant behind a bound.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BoundLimit {
-    /// Where it is declared, from the root of the sources.
-    pub constant: &'static str,
-    /// How much it is.
-    pub quantity: BoundQuantity,
-}
 
 /// One thing that is bounded.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -60,6 +60,15 @@ fn grouped(number: u64) -> String {
     text
 }
 
+/// A constant behind a bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BoundLimit {
+    /// Where it is declared, from the root of the sources.
+    pub constant: &'static str,
+    /// How much it is.
+    pub quantity: BoundQuantity,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
