@@ -84,7 +84,9 @@ impl ClientPathSampler {
         }
         if is_whole {
             // All that end were looked at: those that were not found have ended.
-            clients.iter().for_each(|client| _ = found.entry(*client).or_default());
+            for client in clients {
+                found.entry(*client).or_default();
+            }
         }
         Ok(found)
     }
