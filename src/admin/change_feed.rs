@@ -216,9 +216,9 @@ mod tests {
     #[test]
     fn who_is_slow_is_told_what_is_missing() {
         let mut log = FeedLog::default();
-        let long = "x".repeat(EVENT_BYTES);
+        let padding = "x".repeat(EVENT_BYTES);
         for number in 0..20 {
-            log.note("moves", &[format!("\"{number}{long}\"")]);
+            log.note("moves", &[format!("\"{number}{padding}\"")]);
             assert!(log.bytes <= FEED_BYTES, "{}", log.bytes);
             assert_eq!(log.bytes, log.events.iter().map(|event| event.json.len()).sum::<usize>());
         }

@@ -81,7 +81,10 @@ impl<'a> AdminClient<'a> {
 
     /// Asks in another manner.
     fn agent_of(&self, config: Config) -> Agent {
-        self.socket.as_ref().map_or_else(|| config.clone().into(), |path| at_socket(config.clone(), path))
+        match &self.socket {
+            Some(path) => at_socket(config, path),
+            None => config.into(),
+        }
     }
 
     /// Its address, or its socket.

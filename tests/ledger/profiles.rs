@@ -4,6 +4,7 @@ use zoogate::ids::SessionId;
 use zoogate::session::client_profile::ClientSign;
 use zoogate::session::fact::{ClientFact, Fact};
 use zoogate::session::identity::HolderIdentity;
+use zoogate::session::ledger::SessionRecord;
 use zoogate::session::transition::SessionTransition;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
@@ -65,7 +66,7 @@ fn what_was_recognised_holds_for_the_sessions_next_connection() {
     story.wait(TIMEOUT * 2 / 3 - 500);
     story.leave(again);
     assert_eq!(story.reason(again, 0), EndReason::ClientReadTimeout);
-    let sign = |story: &Story, session: SessionId| story.ledger.session(session).and_then(|one| one.client_sign());
+    let sign = |story: &Story, session: SessionId| story.ledger.session(session).and_then(SessionRecord::client_sign);
     assert_eq!(sign(&story, session), Some(ClientSign::EarlyPing));
     // What it does says more than how it pings.
     let third = story.attach(session, B);
