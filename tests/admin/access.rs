@@ -14,7 +14,7 @@ use zoogate::observe::log_to;
 
 use crate::stage::Stage;
 
-const CHANGE: &str = "Authorization: Bearer change-change-change\r\n";
+pub(crate) const CHANGE: &str = "Authorization: Bearer change-change-change\r\n";
 const READ: &str = "Authorization: Bearer read-read-read-read\r\n";
 const WRONG: &str = "Authorization: Bearer wrong-wrong-wrong-wrong\r\n";
 const DEBUG: &str = r#"{"level":"debug"}"#;
@@ -27,7 +27,7 @@ fn token(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 /// Where a stage with both tokens is served; what it has seen is a move.
-fn settings(folder: &Path, ip: [u8; 4]) -> AdminSettings {
+pub(crate) fn settings(folder: &Path, ip: [u8; 4]) -> AdminSettings {
     AdminSettings {
         address: Some((ip, 0).into()),
         token_file: Some(token(folder, "change", "change-change-change\n")),
@@ -36,7 +36,7 @@ fn settings(folder: &Path, ip: [u8; 4]) -> AdminSettings {
     }
 }
 
-fn served(settings: &AdminSettings) -> Stage {
+pub(crate) fn served(settings: &AdminSettings) -> Stage {
     let Stage { telemetry, .. } = Stage::after_a_move();
     let (subscriber, control, guard) = log_to(std::io::sink(), LogFormat::Json, LogLevel::Warn);
     telemetry.set_log(control);

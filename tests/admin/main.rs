@@ -11,6 +11,7 @@ mod filters;
 mod history;
 mod load;
 mod page;
+mod schemathesis;
 mod stage;
 mod tap;
 mod unseen;
