@@ -149,9 +149,9 @@ fn one_session_is_shown_in_full() {
     let (text, error) = (stdout(&output), stderr(&output));
     assert_eq!(error, "");
     let (values, events) = text.split_once("\n\n").expect("two parts");
-    for line in ["session               0x1", "identity              -", "watches               data=0 exist=0 child=0"]
-    {
-        assert!(values.lines().any(|shown| shown.starts_with(line)), "{line:?} is not in {values}");
+    for (name, value) in [("session", "0x1"), ("identity", "-"), ("watches", "data=0 exist=0 child=0")] {
+        let line = format!("{name:<26}{value}");
+        assert!(values.lines().any(|shown| shown.starts_with(&line)), "{line:?} is not in {values}");
     }
     let expected = "\
 last unanswered

@@ -82,7 +82,7 @@ fn one_session_stays_in_its_lines() {
     let output = zoogate(&["session", "0x1", "--admin", &stub.address], &[]);
     assert_eq!(stderr(&output), "");
     // Values; blank, title, a request; blank, title, three events with one note; blank, title, names, three classes.
-    assert_seen("session", &stdout(&output), 33 + 3 + 6 + 6);
+    assert_seen("session", &stdout(&output), 37 + 3 + 6 + 6);
 }
 
 #[test]
