@@ -29,6 +29,7 @@ mod incident;
 mod list_options;
 mod lists;
 mod print_config;
+mod private_file;
 mod query_options;
 mod report;
 mod report_options;

@@ -1,6 +1,5 @@
 //! `zoogate report`: a post-mortem as one Markdown text, or as one HTML file.
 
-use std::fs;
 use std::io::Write;
 
 use anyhow::{Context as _, bail};
@@ -8,6 +7,7 @@ use ureq::http::StatusCode;
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
+use super::private_file;
 use super::report_options::{ReportFormat, ReportOptions};
 use super::report_page::saved_page;
 use crate::api::{
@@ -60,7 +60,8 @@ pub(super) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
     };
     match &options.out {
         Some(path) => {
-            fs::write(path, text).with_context(|| format!("cannot write the report to {}", path.display()))?;
+            let written = private_file::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
+            written.with_context(|| format!("cannot write the report to {}", path.display()))?;
             writeln!(out, "{}", path.display())?;
         }
         None => out.write_all(text.as_bytes())?,

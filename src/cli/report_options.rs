@@ -42,7 +42,7 @@ pub struct ReportOptions {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: ReportFormat,
 
-    /// Write it to a file instead of standard output.
+    /// Write it to a file instead of standard output: one that only its owner can read, for session ids are in it.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

@@ -9,20 +9,15 @@ use crate::api::{
 };
 use crate::report::ReportFacts;
 
-/// Sessions in the list beside those that were hit; more would make the file too large to send around.
-const OTHER_SESSIONS: usize = 2_000;
-
 /// The page with what a report is made of. The servers are as they are now.
 ///
 /// # Errors
 /// An answer that JSON has no form for, which the API does not give.
 pub(super) fn saved_page(facts: &ReportFacts, servers: &[ServerView], made_at_ms: u64) -> anyhow::Result<SavedPage> {
     let mut answers = Map::new();
-    // Those that were hit are sorted, and are what is looked for in a report: they come first and whole.
+    // Those that were hit are sorted. No others are in it: a file is sent around, and a session's id helps to take it over.
     let hit = facts.hit_sessions();
-    let (hit_rows, others): (Vec<_>, Vec<_>) =
-        facts.sessions.iter().partition(|one| hit.binary_search(&one.session).is_ok());
-    let sessions: Vec<_> = hit_rows.into_iter().chain(others.into_iter().take(OTHER_SESSIONS)).collect();
+    let sessions: Vec<_> = facts.sessions.iter().filter(|one| hit.binary_search(&one.session).is_ok()).collect();
     // Newest first, as the API lists them.
     let incidents: Vec<_> = facts.incidents.iter().rev().collect();
     let risks: Vec<_> = facts.risks.iter().rev().collect();
@@ -45,4 +40,36 @@ pub(super) fn saved_page(facts: &ReportFacts, servers: &[ServerView], made_at_ms
         answers.insert(IncidentView::path(one.id), serde_json::to_value(one)?);
     }
     Ok(SavedPage { made_at_ms, answers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{MoveView, SessionView};
+    use crate::report::ReportWindow;
+
+    #[test]
+    fn strangers_are_not_in_it() {
+        let session = |id: &str| SessionView { session: id.to_owned(), ..SessionView::default() };
+        let facts = ReportFacts {
+            admin: String::new(),
+            made_at: String::new(),
+            window: ReportWindow { from_ms: 0, until_ms: 9 },
+            window_text: [String::new(), String::new()],
+            incidents: Vec::new(),
+            moves: vec![MoveView { session: "0xhit".to_owned(), ..MoveView::default() }],
+            refusals: Vec::new(),
+            ends: Vec::new(),
+            risks: Vec::new(),
+            ensemble: EnsembleView::default(),
+            sessions: vec![session("0xstranger"), session("0xhit")],
+            details: Vec::new(),
+            latency: Vec::new(),
+            missing: Vec::new(),
+        };
+        let page = saved_page(&facts, &[], 7).expect("JSON");
+        let listed = page.answers[SessionList::PATH][SessionList::MEMBER].as_array().expect("a list");
+        assert_eq!(listed.iter().map(|one| one["session"].as_str()).collect::<Vec<_>>(), [Some("0xhit")]);
+        assert!(!page.html().contains("stranger"));
+    }
 }

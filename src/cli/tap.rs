@@ -10,6 +10,7 @@ use super::CommandOutcome;
 use super::admin_client::AdminClient;
 use super::capture::CaptureWriter;
 use super::event_lines::ReceivedEvent;
+use super::private_file;
 use super::tap_line::TapLines;
 use super::tap_options::TapOptions;
 use crate::api::{DroppedEvents, TAP, TapEventView, TapParameters};
@@ -83,7 +84,7 @@ pub(super) fn tap(options: &TapOptions, out: &mut dyn Write) -> anyhow::Result<C
 }
 
 fn capture(path: &Path) -> anyhow::Result<CaptureWriter<BufWriter<File>>> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    let file = private_file::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     CaptureWriter::new(BufWriter::new(file)).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -5,7 +5,6 @@ mod admin_round;
 mod key_reading;
 mod terminal_screen;
 
-use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
+use super::private_file;
 use super::top_options::TopOptions;
 use crate::observe::WallClock;
 use crate::top::{ExportFile, ScreenLook, TopEffect, TopModel, plain_text};
@@ -128,6 +128,6 @@ fn interact(model: &mut TopModel, options: &TopOptions) -> anyhow::Result<()> {
 /// Writes a file that was not there into the folder in which the command was started.
 fn write_export(file: &ExportFile) -> io::Result<PathBuf> {
     let path = std::env::current_dir()?.join(&file.name);
-    OpenOptions::new().write(true).create_new(true).open(&path)?.write_all(file.text.as_bytes())?;
+    private_file::create_new(&path)?.write_all(file.text.as_bytes())?;
     Ok(path)
 }

@@ -48,7 +48,8 @@ export function sessions(root, { parameters, go }) {
       if (stopped || mine !== turn) return;
       field.removeAttribute("aria-invalid");
       table.update(answer.sessions);
-      fill(says, many(answer.sessions.length, "session") + (answer.more ? " are shown, there are more: narrow them down" : ""));
+      fill(says, many(answer.sessions.length, "session") + (answer.more ? " are shown, there are more: narrow them down" : "") +
+        (savedAt() === null ? "" : ": this file has only those that moved, were refused or lost a connection"));
     } catch (error) {
       if (stopped || mine !== turn) return;
       if (error.status === 400) field.setAttribute("aria-invalid", "true");
