@@ -7,7 +7,7 @@ import { overview } from "./overview.js";
 import { risks } from "./risks.js";
 import { session } from "./session.js";
 import { sessions } from "./sessions.js";
-import { onTokenNeeded, savedAt } from "./source.js";
+import { nowMillis, onTokenNeeded, savedAt } from "./source.js";
 import { follow, onChange, openIncidents, openRisks, store } from "./store.js";
 import { tap } from "./tap.js";
 import { unseen } from "./unseen.js";
@@ -127,7 +127,7 @@ function build() {
       el("span", { class: "clock mono" }, ""), theme),
     main);
   const time = document.querySelector(".clock");
-  const tick = () => say(time, savedAt() === null ? clock(Date.now()) + "Z" : "");
+  const tick = () => say(time, savedAt() === null ? clock(nowMillis()) + "Z" : "");
   tick();
   setInterval(tick, 1000);
 }

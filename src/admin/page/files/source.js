@@ -15,9 +15,24 @@ export function savedAt() {
   return saved ? saved.made_at_ms : null;
 }
 
-/** Now; in a saved file the time that it was saved at. */
+/** By how much zoogate's clock is ahead of this browser's, in milliseconds: at least and at most, as answers tell. */
+const ahead = { least: -Infinity, most: Infinity };
+
+/** Now by zoogate's clock, by which all that it tells is timed; in a saved file the time that it was saved at. */
 export function nowMillis() {
-  return saved ? saved.made_at_ms : Date.now();
+  // As near to the browser's own clock as can be: it does not jump back and forth by what the answers leave open.
+  return saved ? saved.made_at_ms : Date.now() + Math.min(Math.max(0, ahead.least), ahead.most);
+}
+
+/** Learns from an answer what zoogate's clock said, in whole seconds, between the question and now. */
+function learnClock(answer, askedAt) {
+  const told = Date.parse(answer.headers.get("date"));
+  if (Number.isNaN(told)) return;
+  const least = told - Date.now(), most = told + 1000 - askedAt;
+  // Where this answer contradicts the earlier ones, a clock was set.
+  const fits = least <= ahead.most && most >= ahead.least;
+  ahead.least = fits ? Math.max(least, ahead.least) : least;
+  ahead.most = fits ? Math.min(most, ahead.most) : most;
 }
 
 /** A failed question: what was asked, what was answered, and why. */
@@ -47,6 +62,7 @@ async function request(path, signal) {
   for (let again = false; ; again = true) {
     const given = sessionStorage.getItem(TOKEN);
     const headers = given ? { Authorization: "Bearer " + given } : {};
+    const askedAt = Date.now();
     let answer;
     try {
       answer = await fetch(path, { headers, signal, cache: "no-store", credentials: "omit" });
@@ -54,6 +70,7 @@ async function request(path, signal) {
       if (signal && signal.aborted) throw error;
       throw new AnswerError(path, 0, "zoogate does not answer");
     }
+    learnClock(answer, askedAt);
     if (answer.status === 401 && askForToken) {
       // Another question may have been given a better token meanwhile.
       if (sessionStorage.getItem(TOKEN) === given) await token(again || given !== null);
