@@ -24,6 +24,8 @@ pub enum ApiQuestion {
     Load(&'static str),
     /// The newest incidents, whatever the filter is: a new one is told wherever one looks.
     NewestIncidents,
+    /// Those that are open, whatever the filter is: they are counted.
+    OpenIncidents,
     /// Incidents.
     Incidents,
     /// All that is known of one session.
@@ -86,14 +88,14 @@ pub enum ApiAnswer {
     Latency(Vec<LatencySlotView>),
     /// Sessions, and whether there are more.
     Sessions(Vec<SessionView>, bool),
-    /// Moves, oldest first.
-    Moves(Vec<MoveView>),
-    /// Refusals, oldest first.
-    Refusals(Vec<RefusalView>),
+    /// Moves, oldest first, and whether there are more.
+    Moves(Vec<MoveView>, bool),
+    /// Refusals, oldest first, and whether there are more.
+    Refusals(Vec<RefusalView>, bool),
     /// Paths, clients or holders.
     Load(LoadAnswer),
-    /// Incidents, newest first.
-    Incidents(Vec<IncidentView>),
+    /// Incidents, newest first, and whether there are more.
+    Incidents(Vec<IncidentView>, bool),
     /// A page of text.
     Page(String),
 }

@@ -4,6 +4,10 @@ use std::collections::HashMap;
 
 /// The shortest time between two answers that a rate is made of, in milliseconds: counts of less say nothing.
 const SHORTEST: u64 = 200;
+/// How long a counter is kept that answers which were cut do not have, in milliseconds.
+const KEPT: u64 = 60_000;
+/// Counters at most that are kept so.
+const MOST_KEPT: usize = 20_000;
 
 /// The counters of an answer, and what they had gained since the one before.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -21,16 +25,32 @@ struct CounterPoint {
 
 impl CounterRates {
     /// Takes the totals of an answer and forgets counters that are not among them.
-    pub(super) fn take(&mut self, at_ms: u64, totals: impl Iterator<Item = (String, u64)>) {
+    pub(super) fn take(&mut self, at_ms: u64, totals: &mut dyn Iterator<Item = (String, u64)>) {
         // Counters that are not among these totals are forgotten with the old map.
         let before = std::mem::take(&mut self.counters);
-        self.counters = totals
-            .map(|(key, total)| {
-                let next =
-                    before.get(&key).map_or(CounterPoint { at_ms, total, rate: None }, |last| last.next(at_ms, total));
-                (key, next)
-            })
-            .collect();
+        self.take_new(at_ms, totals, &before);
+    }
+
+    /// Takes the totals of an answer that was cut: others are kept for a while, for they may be in the next one.
+    pub(super) fn take_some(&mut self, at_ms: u64, totals: &mut dyn Iterator<Item = (String, u64)>) {
+        let mut before = std::mem::take(&mut self.counters);
+        self.take_new(at_ms, totals, &before);
+        before.retain(|key, last| at_ms.saturating_sub(last.at_ms) < KEPT && !self.counters.contains_key(key));
+        self.counters.extend(before.into_iter().take(MOST_KEPT));
+    }
+
+    fn take_new(
+        &mut self,
+        at_ms: u64,
+        totals: &mut dyn Iterator<Item = (String, u64)>,
+        before: &HashMap<String, CounterPoint>,
+    ) {
+        let point = |(key, total): (String, u64)| {
+            let next =
+                before.get(&key).map_or(CounterPoint { at_ms, total, rate: None }, |last| last.next(at_ms, total));
+            (key, next)
+        };
+        self.counters = totals.map(point).collect();
     }
 
     /// How much a counter gained in a second; None before the second answer that has it.
@@ -60,7 +80,7 @@ mod tests {
     fn after(points: &[(u64, u64)]) -> Option<f64> {
         let mut rates = CounterRates::default();
         for &(at_ms, total) in points {
-            rates.take(at_ms, [("a".to_owned(), total)].into_iter());
+            rates.take(at_ms, &mut [("a".to_owned(), total)].into_iter());
         }
         rates.rate("a")
     }
@@ -81,9 +101,21 @@ mod tests {
     #[test]
     fn what_is_gone_is_forgotten() {
         let mut rates = CounterRates::default();
-        rates.take(1_000, [("a".to_owned(), 1)].into_iter());
-        rates.take(2_000, [("b".to_owned(), 1)].into_iter());
-        rates.take(3_000, [("a".to_owned(), 9), ("b".to_owned(), 4)].into_iter());
+        rates.take(1_000, &mut [("a".to_owned(), 1)].into_iter());
+        rates.take(2_000, &mut [("b".to_owned(), 1)].into_iter());
+        rates.take(3_000, &mut [("a".to_owned(), 9), ("b".to_owned(), 4)].into_iter());
         assert_eq!((rates.rate("a"), rates.rate("b")), (None, Some(3.0)));
+    }
+
+    #[test]
+    fn what_an_answer_left_out_is_kept_for_a_while() {
+        let mut rates = CounterRates::default();
+        for (at_ms, key, total) in [(1_000, "a", 1), (2_000, "b", 1), (5_000, "a", 9)] {
+            rates.take_some(at_ms, &mut [(key.to_owned(), total)].into_iter());
+        }
+        assert_eq!((rates.rate("a"), rates.rate("b")), (Some(2.0), None), "over the time that it was left out");
+        rates.take_some(62_000, &mut [("c".to_owned(), 1)].into_iter());
+        rates.take_some(63_000, &mut [("a".to_owned(), 10), ("b".to_owned(), 9)].into_iter());
+        assert_eq!((rates.rate("a"), rates.rate("b")), (Some(1.0 / 58.0), None), "too old");
     }
 }

@@ -48,10 +48,10 @@ impl LoadSides {
         }
         let totals = |of: fn(&LoadRowView) -> u64| answer.load.iter().map(move |one| (one.key.clone(), of(one)));
         // What is its own for certain: the rest may be of the key that made room.
-        self.operations.take(at_ms, totals(|one| one.operations.saturating_sub(one.error)));
-        self.writes.take(at_ms, totals(|one| one.writes));
-        self.failures.take(at_ms, totals(|one| one.failures));
-        self.bytes.take(at_ms, totals(|one| one.bytes));
+        self.operations.take(at_ms, &mut totals(|one| one.operations.saturating_sub(one.error)));
+        self.writes.take(at_ms, &mut totals(|one| one.writes));
+        self.failures.take(at_ms, &mut totals(|one| one.failures));
+        self.bytes.take(at_ms, &mut totals(|one| one.bytes));
     }
 }
 

@@ -41,8 +41,8 @@ pub(super) struct ServerSides {
 impl ServerSides {
     /// Takes the counters of a list.
     pub(super) fn count(&mut self, at_ms: u64, servers: &[ServerView]) {
-        self.operations.take(at_ms, servers.iter().map(|one| (key(one), one.operations)));
-        self.errors.take(at_ms, servers.iter().map(|one| (key(one), one.errors)));
+        self.operations.take(at_ms, &mut servers.iter().map(|one| (key(one), one.operations)));
+        self.errors.take(at_ms, &mut servers.iter().map(|one| (key(one), one.errors)));
     }
 
     /// The newest slot of a class at a server. A server that nobody asked anything has none in the newest slots.

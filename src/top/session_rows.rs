@@ -47,10 +47,12 @@ pub(super) struct SessionSides {
 }
 
 impl SessionSides {
-    /// Takes the counters of a list.
-    pub(super) fn count(&mut self, at_ms: u64, sessions: &[SessionView]) {
-        self.operations.take(at_ms, sessions.iter().map(|one| (one.session.clone(), one.operations)));
-        self.errors.take(at_ms, sessions.iter().map(|one| (one.session.clone(), one.errors)));
+    /// Takes the counters of a list. Of one that was cut others come the next time: those that are not in it are kept for
+    /// a while.
+    pub(super) fn count(&mut self, at_ms: u64, sessions: &[SessionView], is_cut: bool) {
+        let take = if is_cut { CounterRates::take_some } else { CounterRates::take };
+        take(&mut self.operations, at_ms, &mut sessions.iter().map(|one| (one.session.clone(), one.operations)));
+        take(&mut self.errors, at_ms, &mut sessions.iter().map(|one| (one.session.clone(), one.errors)));
     }
 }
 

@@ -28,8 +28,8 @@ pub struct TopModel {
     /// What causes the load, by view: what its counters gained, and what they do not know.
     loads: HashMap<TopView, (LoadSides, String)>,
     /// Moves and refusals of the round that is being taken.
-    moves: Option<Vec<MoveView>>,
-    refusals: Option<Vec<RefusalView>>,
+    moves: Option<(Vec<MoveView>, bool)>,
+    refusals: Option<(Vec<RefusalView>, bool)>,
     pub(super) filter: FilterLine,
     pub(super) page: Option<DetailPage>,
     pub(super) overlay: TopOverlay,
@@ -167,9 +167,11 @@ impl TopModel {
         }
         // Two lists make one table; one of them may not have been asked, because no row of it can fit.
         if self.moves.is_some() || self.refusals.is_some() {
-            let (moves, refusals) = (self.moves.take().unwrap_or_default(), self.refusals.take().unwrap_or_default());
+            let (moves, more_moves) = self.moves.take().unwrap_or_default();
+            let (refusals, more_refusals) = self.refusals.take().unwrap_or_default();
             let at_ms = self.now_ms;
-            self.table_of(TopView::Moves).take(at_ms, move_rows(&moves, &refusals), false);
+            let more = more_moves || more_refusals;
+            self.table_of(TopView::Moves).take(at_ms, move_rows(&moves, &refusals), more);
         }
     }
 
@@ -192,18 +194,23 @@ impl TopModel {
             ApiAnswer::Latency(slots) => self.servers.latency = slots,
             ApiAnswer::Servers(servers) => self.take_servers(&servers),
             ApiAnswer::Sessions(sessions, more) => {
-                self.sessions.count(at_ms, &sessions);
+                self.sessions.count(at_ms, &sessions, more);
                 let rows = session_rows(&sessions, &self.sessions, at_ms);
                 self.table_of(TopView::Sessions).take(at_ms, rows, more);
             }
             ApiAnswer::Load(load) => self.take_load(question, &load),
-            ApiAnswer::Moves(moves) => self.moves = Some(moves),
-            ApiAnswer::Refusals(refusals) => self.refusals = Some(refusals),
-            ApiAnswer::Incidents(incidents) if *question == ApiQuestion::Incidents => {
-                let rows = incident_rows(&incidents, at_ms);
-                self.table_of(TopView::Incidents).take(at_ms, rows, false);
-            }
-            ApiAnswer::Incidents(incidents) => self.note_incidents(&incidents),
+            ApiAnswer::Moves(moves, more) => self.moves = Some((moves, more)),
+            ApiAnswer::Refusals(refusals, more) => self.refusals = Some((refusals, more)),
+            ApiAnswer::Incidents(incidents, more) => match question {
+                ApiQuestion::Incidents => {
+                    let rows = incident_rows(&incidents, at_ms);
+                    self.table_of(TopView::Incidents).take(at_ms, rows, more);
+                }
+                ApiQuestion::OpenIncidents => {
+                    self.head.open_incidents = incidents.iter().filter(|one| one.open).count();
+                }
+                _ => self.note_incidents(&incidents),
+            },
             ApiAnswer::Page(text) => {
                 // Another page may have been opened while this one was on its way.
                 if let Some(page) = self.page.as_mut().filter(|page| page.question() == *question) {
@@ -243,7 +250,6 @@ impl TopModel {
     }
 
     fn note_incidents(&mut self, incidents: &[IncidentView]) {
-        self.head.open_incidents = incidents.iter().filter(|one| one.open).count();
         let newest = incidents.iter().max_by_key(|one| one.id);
         // Before the first answer nothing is new: all of it happened before anybody looked.
         let known = self.newest_incident.unwrap_or(u64::MAX);

@@ -68,19 +68,21 @@ impl TopView {
         }
     }
 
-    /// What is to be asked for it. The servers and the newest incidents are asked for in every view: the head line and
+    /// What is to be asked for it. The servers, the newest incidents and the open ones are asked for in every view: the head line and
     /// the last one tell of them.
     pub(super) fn questions(self) -> Vec<ApiQuestion> {
-        use ApiQuestion::{Ensemble, Incidents, Latency, Moves, NewestIncidents, Refusals, Servers, Sessions};
+        use ApiQuestion::{
+            Ensemble, Incidents, Latency, Moves, NewestIncidents, OpenIncidents, Refusals, Servers, Sessions,
+        };
         match self {
-            Self::Servers => vec![Ensemble, Latency, Servers, NewestIncidents],
-            Self::Sessions => vec![Sessions, Servers, NewestIncidents],
+            Self::Servers => vec![Ensemble, Latency, Servers, NewestIncidents, OpenIncidents],
+            Self::Sessions => vec![Sessions, Servers, NewestIncidents, OpenIncidents],
             Self::Paths | Self::Clients | Self::Holders => {
                 let load = self.load_kind().map(ApiQuestion::Load);
-                load.into_iter().chain([Servers, NewestIncidents]).collect()
+                load.into_iter().chain([Servers, NewestIncidents, OpenIncidents]).collect()
             }
-            Self::Moves => vec![Moves, Refusals, Servers, NewestIncidents],
-            Self::Incidents => vec![Incidents, Servers, NewestIncidents],
+            Self::Moves => vec![Moves, Refusals, Servers, NewestIncidents, OpenIncidents],
+            Self::Incidents => vec![Incidents, Servers, NewestIncidents, OpenIncidents],
         }
     }
 

@@ -12,9 +12,13 @@ use crate::cli::{ensemble, incident, session};
 use crate::observe::WallClock;
 use crate::top::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound};
 
-/// Incidents at most in their own view.
+/// Rows at most of a list: with fewer the busiest of many sessions are not among those that were heard of last.
+const ROWS: usize = 10_000;
+/// Incidents at most in their own view, and of those that are open.
 const INCIDENTS: usize = 200;
-/// Incidents at most that are asked for beside every other view.
+/// Moves at most, and refusals: the newest.
+const EVENTS: usize = 1_000;
+/// Incidents at most that are asked for beside every other view, to tell of a new one.
 const NEWEST_INCIDENTS: usize = 20;
 
 /// A query of a question.
@@ -38,23 +42,30 @@ pub(super) fn ask(client: &AdminClient<'_>, asked: &PollQuestions) -> PollRound 
 
 fn answer(client: &AdminClient<'_>, question: &ApiQuestion, mut query: QueryPairs) -> Result<ApiAnswer, PollFailure> {
     Ok(match question {
-        ApiQuestion::Servers => ApiAnswer::Servers(list::<ServerList>(client, &query)?.0),
+        ApiQuestion::Servers => ApiAnswer::Servers(list::<ServerList>(client, ROWS, query)?.0),
         ApiQuestion::Ensemble => ApiAnswer::Ensemble(Box::new(fetch(client, EnsembleView::PATH, &query)?)),
-        ApiQuestion::Latency => ApiAnswer::Latency(list::<LatencyList>(client, &query)?.0),
+        ApiQuestion::Latency => ApiAnswer::Latency(list::<LatencyList>(client, ROWS, query)?.0),
         ApiQuestion::Sessions => {
-            let (sessions, more) = list::<SessionList>(client, &query)?;
+            let (sessions, more) = list::<SessionList>(client, ROWS, query)?;
             ApiAnswer::Sessions(sessions, more)
         }
         ApiQuestion::Load(by) => {
             query.push(("by", (*by).to_owned()));
             ApiAnswer::Load(fetch(client, LoadAnswer::PATH, &query)?)
         }
-        ApiQuestion::Moves => ApiAnswer::Moves(list::<MoveList>(client, &query)?.0),
-        ApiQuestion::Refusals => ApiAnswer::Refusals(list::<RefusalList>(client, &query)?.0),
-        ApiQuestion::Incidents | ApiQuestion::NewestIncidents => {
-            let most = if *question == ApiQuestion::Incidents { INCIDENTS } else { NEWEST_INCIDENTS };
-            query.push(("limit", most.to_string()));
-            ApiAnswer::Incidents(list::<IncidentList>(client, &query)?.0)
+        ApiQuestion::Moves => {
+            let (moves, more) = list::<MoveList>(client, EVENTS, query)?;
+            ApiAnswer::Moves(moves, more)
+        }
+        ApiQuestion::Refusals => {
+            let (refusals, more) = list::<RefusalList>(client, EVENTS, query)?;
+            ApiAnswer::Refusals(refusals, more)
+        }
+        ApiQuestion::Incidents => incidents(client, INCIDENTS, query)?,
+        ApiQuestion::NewestIncidents => incidents(client, NEWEST_INCIDENTS, query)?,
+        ApiQuestion::OpenIncidents => {
+            query.push(("state", "open".to_owned()));
+            incidents(client, INCIDENTS, query)?
         }
         ApiQuestion::SessionPage(id) => {
             let detail: SessionDetail = fetch(client, &SessionDetail::path(id), &query)?;
@@ -71,8 +82,18 @@ fn answer(client: &AdminClient<'_>, question: &ApiQuestion, mut query: QueryPair
     })
 }
 
-fn list<L: ApiList>(client: &AdminClient<'_>, query: &QueryPairs) -> Result<(Vec<L::Element>, bool), PollFailure> {
-    fetch::<L>(client, L::PATH, query).map(L::into_elements)
+fn incidents(client: &AdminClient<'_>, most: usize, query: QueryPairs) -> Result<ApiAnswer, PollFailure> {
+    list::<IncidentList>(client, most, query).map(|(incidents, more)| ApiAnswer::Incidents(incidents, more))
+}
+
+/// So many elements of a list, and whether there are more.
+fn list<L: ApiList>(
+    client: &AdminClient<'_>,
+    most: usize,
+    mut query: QueryPairs,
+) -> Result<(Vec<L::Element>, bool), PollFailure> {
+    query.push(("limit", most.to_string()));
+    fetch::<L>(client, L::PATH, &query).map(L::into_elements)
 }
 
 fn fetch<T: DeserializeOwned>(client: &AdminClient<'_>, path: &str, query: &QueryPairs) -> Result<T, PollFailure> {

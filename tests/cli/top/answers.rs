@@ -220,9 +220,12 @@ pub(super) fn round(asked: &PollQuestions, seconds: u64) -> PollRound {
         ApiQuestion::Latency => ApiAnswer::Latency(latency()),
         ApiQuestion::Sessions => ApiAnswer::Sessions(sessions(ops), false),
         ApiQuestion::Load(by) => ApiAnswer::Load(load(by, ops)),
-        ApiQuestion::Moves => ApiAnswer::Moves(moves()),
-        ApiQuestion::Refusals => ApiAnswer::Refusals(refusals()),
-        ApiQuestion::Incidents | ApiQuestion::NewestIncidents => ApiAnswer::Incidents(incidents(2)),
+        ApiQuestion::Moves => ApiAnswer::Moves(moves(), false),
+        ApiQuestion::Refusals => ApiAnswer::Refusals(refusals(), false),
+        ApiQuestion::Incidents | ApiQuestion::NewestIncidents => ApiAnswer::Incidents(incidents(2), false),
+        ApiQuestion::OpenIncidents => {
+            ApiAnswer::Incidents(incidents(2).into_iter().filter(|one| one.open).collect(), false)
+        }
         ApiQuestion::SessionPage(id) => {
             ApiAnswer::Page(format!("session {id}\nidentity {HOSTILE}\n{}\n", "a long line ".repeat(20)))
         }

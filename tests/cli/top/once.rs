@@ -14,7 +14,11 @@ fn a_screen_is_printed_where_there_is_no_terminal() {
     assert_eq!(text.lines().filter(|line| line.contains("0x10000000072000")).count(), 6, "{text}");
     assert!(text.contains(HARMLESS_BEGINNING) && text.contains("by OPS/S, largest first"), "{text}");
     let asked: Vec<String> = stub.asked.try_iter().collect();
-    assert_eq!(asked.iter().filter(|line| line.starts_with("GET /api/sessions HTTP")).count(), 2, "{asked:?}");
+    assert_eq!(
+        asked.iter().filter(|line| line.starts_with("GET /api/sessions?limit=10000 HTTP")).count(),
+        2,
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -24,10 +28,10 @@ fn a_filter_is_passed_on() {
     let output = zoogate(&[&["top", "--once", "--view", "moves"][..], &filter].concat(), &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let asked: Vec<String> = stub.asked.try_iter().collect();
-    let passed = "?filter=identity%3Dbroker-3 HTTP/1.1";
+    let passed = "?filter=identity%3Dbroker-3&limit=1000 HTTP/1.1";
     assert!(asked.contains(&format!("GET /api/moves{passed}")), "{asked:?}");
     assert!(asked.contains(&format!("GET /api/session-moved{passed}")), "{asked:?}");
-    assert!(asked.contains(&"GET /api/servers HTTP/1.1".to_owned()), "{asked:?}");
+    assert!(asked.contains(&"GET /api/servers?limit=10000 HTTP/1.1".to_owned()), "{asked:?}");
 }
 
 #[test]

@@ -262,7 +262,7 @@ fn a_new_incident_is_told_in_every_view() {
     let mut model = at_view(TopView::Sessions);
     let told = |count| PollRound {
         at_ms: BEGINNING + 9_000,
-        answers: vec![(ApiQuestion::NewestIncidents, Ok(ApiAnswer::Incidents(incidents(count))))],
+        answers: vec![(ApiQuestion::NewestIncidents, Ok(ApiAnswer::Incidents(incidents(count), false)))],
     };
     assert!(!plain_text(&model, 80, 24).contains("began"));
     model.take(told(3));
@@ -270,6 +270,48 @@ fn a_new_incident_is_told_in_every_view() {
     press(&mut model, &[TopKey::Down]);
     model.take(told(3));
     assert!(!plain_text(&model, 80, 24).contains("began"), "it was read");
+}
+
+#[test]
+fn open_incidents_are_counted_also_where_newer_ones_are_over() {
+    let mut model = at_view(TopView::Servers);
+    let mut over = incidents(2);
+    over[0].open = false;
+    let mut open = incidents(30);
+    open.iter_mut().for_each(|one| one.open = true);
+    let told = |question, told| (question, Ok(ApiAnswer::Incidents(told, false)));
+    let answers = vec![told(ApiQuestion::OpenIncidents, open), told(ApiQuestion::NewestIncidents, over)];
+    model.take(PollRound { at_ms: BEGINNING + 9_000, answers });
+    assert!(plain_text(&model, 120, 24).contains("open incidents: 30"), "{}", plain_text(&model, 120, 24));
+    assert_eq!(asked_with(&model, &ApiQuestion::OpenIncidents), Some(String::new()), "in every view");
+}
+
+#[test]
+fn that_there_is_more_is_said() {
+    let mut model = at_view(TopView::Moves);
+    assert!(!plain_text(&model, 120, 24).contains("there are more"));
+    let refusals = (ApiQuestion::Refusals, Ok(ApiAnswer::Refusals(Vec::new(), true)));
+    model.take(PollRound { at_ms: BEGINNING + 9_000, answers: vec![refusals] });
+    assert!(plain_text(&model, 120, 24).contains("there are more"));
+}
+
+/// The rate of the first session when it is in each second answer only, as happens where there are many more.
+#[test]
+fn of_sessions_that_an_answer_left_out_the_rate_is_known_when_they_come_again() {
+    let mut model = at_view(TopView::Sessions);
+    for seconds in [4, 6] {
+        let without: &[usize] = if seconds == 4 { &[0] } else { &[] };
+        let mut round = sessions_without(without, seconds);
+        for (_, answer) in &mut round.answers {
+            if let Ok(ApiAnswer::Sessions(_, more)) = answer {
+                *more = true;
+            }
+        }
+        model.take(round);
+    }
+    let shown = plain_text(&model, 160, 24);
+    let line = shown.lines().find(|line| line.contains("0x100000000720001")).unwrap_or_default();
+    assert!(line.contains(" 1000 ") && shown.contains("there are more"), "{shown}");
 }
 
 #[test]

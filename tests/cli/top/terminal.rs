@@ -119,7 +119,7 @@ fn keys_do_what_the_help_says() {
     top.press("/identity=broker\r");
     top.wait("filter: identity=broker");
     let deadline = Instant::now() + PATIENCE;
-    while !stub.asked.try_iter().any(|line| line.contains("/api/sessions?filter=identity%3Dbroker ")) {
+    while !stub.asked.try_iter().any(|line| line.contains("/api/sessions?filter=identity%3Dbroker&limit=10000 ")) {
         assert!(Instant::now() < deadline, "the filter was not asked for");
         thread::sleep(Duration::from_millis(20));
     }
