@@ -6,6 +6,7 @@ use std::path::Path;
 use zoogate::top::{TopEffect, TopKey, TopModel, TopView, plain_text};
 
 use super::answers::{BEGINNING, HARMLESS, incidents, load, nobody, round, sessions};
+use zoogate::api::IncidentView;
 use zoogate::top::{ApiAnswer, ApiQuestion, PollFailure, PollRound};
 
 /// Letters and lines: of an old terminal, and of a wide one.
@@ -277,8 +278,7 @@ fn open_incidents_are_counted_also_where_newer_ones_are_over() {
     let mut model = at_view(TopView::Servers);
     let mut over = incidents(2);
     over[0].open = false;
-    let mut open = incidents(30);
-    open.iter_mut().for_each(|one| one.open = true);
+    let open = incidents(30).into_iter().map(|one| IncidentView { open: true, ..one }).collect();
     let told = |question, told| (question, Ok(ApiAnswer::Incidents(told, false)));
     let answers = vec![told(ApiQuestion::OpenIncidents, open), told(ApiQuestion::NewestIncidents, over)];
     model.take(PollRound { at_ms: BEGINNING + 9_000, answers });
