@@ -2,6 +2,7 @@
 import { accessible, api, base, check, fits, openPage, pictures, run, same, sound, table, until } from "./chromium.mjs";
 import { hostile } from "./hostile.mjs";
 import { crowded } from "./crowded.mjs";
+import { skewed } from "./skewed.mjs";
 import { tokened } from "./tokened.mjs";
 
 const session = process.argv[3];
@@ -110,5 +111,6 @@ run(async (browser) => {
   console.log("pictures");
   await hostile(browser, session);
   await crowded(browser);
+  await skewed(browser);
   await tokened(browser);
 });

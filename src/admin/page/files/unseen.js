@@ -31,6 +31,7 @@ export function unseen(root) {
     { name: "Who", cell: (row) => row.identity },
     { name: "Server", kind: "mono", cell: (row) => row.server },
   ], (row) => row.session, "none: no session compresses what it says");
+  const limits = el("p", { class: "soft" });
   const counters = grid("Counters of what was not seen", [
     { name: "What", cell: (row) => row.what },
     { name: "Kind", cell: (row) => spoken(row.kind) },
@@ -38,7 +39,7 @@ export function unseen(root) {
   ], (row) => row.what + row.kind, "nothing was missed");
   fill(root, el("h1", {}, "What zoogate does not see"), says,
     panel("Clients that bypass zoogate, and connections without a session", {}, table.node),
-    panel("Sessions that compress what they say", {}, compressed.node),
+    panel("Sessions that compress what they say", {}, compressed.node, limits),
     panel("Not decoded, and dropped, since zoogate started", {}, counters.node));
   let stopped = false, timer = null;
 
@@ -47,6 +48,7 @@ export function unseen(root) {
       const [sessions, metrics] = [await ask("/api/sessions?limit=1000"), await askText("/metrics")];
       if (stopped) return;
       compressed.update(sessions.sessions.filter((one) => one.compressed));
+      fill(limits, sessions.more ? "Of the " + count(sessions.sessions.length) + " sessions that were heard of last: there are more." : "");
       counters.update(countersOf(metrics));
     } catch (error) {
       if (stopped) return;
