@@ -324,8 +324,8 @@ bounds! {
         "the {keys} most frequent paths, clients and holders, each with {each} of its name, for {asked} behind a question; \
          a new one takes the place of the rarest, and the answer says by how much counts may be wrong",
         "`/api/load`";
-    "filters of lists and streams" [text: bytes filter_term::FILTER_BYTES]
-        "{text} of text",
+    "filters of lists and streams" [text: bytes filter_term::FILTER_BYTES, signs: count filter_term::RETRIED_SIGNS]
+        "{text} of text; {signs} signs behind the first `*` of patterns",
         "";
     "rows of a list that are made before they are read" [rows: count streamed_list::ROWS_A_PIECE, piece: bytes streamed_list::PIECE_BYTES]
         "{rows} at a time, up to {piece} and one row more",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -37,19 +37,29 @@ struct TokenFile {
     begun: Instant,
     /// When it was last read, in milliseconds since then.
     read_at: AtomicU64,
+    /// Whether it is being read: a disk that hangs takes one thread, and not one more every second.
+    reading: AtomicBool,
 }
 
 impl TokenFile {
     fn read(path: &Path) -> Result<Arc<Self>, TokenFileError> {
         let token = ArcSwap::from_pointee(AdminToken::read(path)?);
-        Ok(Arc::new(Self { path: path.to_owned(), token, begun: Instant::now(), read_at: AtomicU64::new(0) }))
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            token,
+            begun: Instant::now(),
+            read_at: AtomicU64::new(0),
+            reading: AtomicBool::new(false),
+        }))
     }
 
-    /// Whether it is this file's turn to be read again; true for one caller.
-    fn is_old(&self) -> bool {
+    /// Whether it is this file's turn to be read again; true for one caller, until it has read.
+    fn is_due(&self) -> bool {
         let (now, read_at) = (self.begun.elapsed().as_millis() as u64, self.read_at.load(Ordering::Relaxed));
         let is_old = now.saturating_sub(read_at) >= READ_EVERY.as_millis() as u64;
-        is_old && self.read_at.compare_exchange(read_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        is_old
+            && self.read_at.compare_exchange(read_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            && !self.reading.swap(true, Ordering::Relaxed)
     }
 
     /// Reads it again. A file that is of no use at the moment changes nothing: it may be about to be replaced.
@@ -62,6 +72,7 @@ impl TokenFile {
                 }
             }
         }
+        self.reading.store(false, Ordering::Relaxed);
     }
 }
 
@@ -91,7 +102,7 @@ impl AdminAccess {
     /// Reads the files again when they were not read for a second. Nothing waits for that: the next request is judged
     /// by what was found.
     pub(super) fn refresh(&self) {
-        for file in self.change.iter().chain(&self.read).filter(|file| file.is_old()) {
+        for file in self.change.iter().chain(&self.read).filter(|file| file.is_due()) {
             let (file, log) = (Arc::clone(file), Arc::clone(&self.log));
             tokio::task::spawn_blocking(move || file.read_again(&log));
         }
@@ -166,6 +177,32 @@ mod tests {
         }
         let only = AdminAccess::read(Some(&change), None).unwrap();
         assert_eq!(right(&only, &["Bearer read-read-read-read"]), Err(WrongToken));
+    }
+
+    #[test]
+    fn a_file_is_read_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = AdminAccess::read(Some(&file(folder.path(), "c", CHANGE)), None).unwrap();
+        let file = access.change.as_ref().unwrap();
+        let is_due = |read_seconds_ago: u64| {
+            let begun = Instant::now().checked_sub(Duration::from_secs(read_seconds_ago)).unwrap();
+            let file = TokenFile {
+                path: file.path.clone(),
+                token: ArcSwap::from(file.token.load_full()),
+                begun,
+                read_at: AtomicU64::new(0),
+                reading: AtomicBool::new(false),
+            };
+            (file.is_due(), file)
+        };
+        assert!(!is_due(0).0);
+        let (due, slow) = is_due(5);
+        assert!(due);
+        slow.read_at.store(0, Ordering::Relaxed);
+        assert!(!slow.is_due(), "the first reading has not come to an end");
+        slow.read_again(&access.log);
+        slow.read_at.store(0, Ordering::Relaxed);
+        assert!(slow.is_due());
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use subtle::ConstantTimeEq as _;
 
 use crate::text::one_line;
@@ -43,6 +44,9 @@ pub enum TokenProblem {
     /// The kernel does not give it.
     #[error("it cannot be read: {0}")]
     Unreadable(io::Error),
+    /// It is a folder, a pipe or a device.
+    #[error("it is no regular file")]
+    Irregular,
     /// Users beside its owner and its group can read or change it.
     #[error("other users can read or change it (mode {mode:04o}): give it mode 0600 or 0640")]
     Exposed {
@@ -72,8 +76,14 @@ impl AdminToken {
     }
 
     fn read_checked(path: &Path) -> Result<Self, TokenProblem> {
-        let file = File::open(path).map_err(TokenProblem::Unreadable)?;
-        let mode = file.metadata().map_err(TokenProblem::Unreadable)?.mode() & 0o7777;
+        // A pipe is not waited for: without this to open it lasts until somebody writes.
+        let opened = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
+        let file = opened.map_err(TokenProblem::Unreadable)?;
+        let metadata = file.metadata().map_err(TokenProblem::Unreadable)?;
+        if !metadata.is_file() {
+            return Err(TokenProblem::Irregular);
+        }
+        let mode = metadata.mode() & 0o7777;
         if mode & 0o007 != 0 {
             return Err(TokenProblem::Exposed { mode });
         }
@@ -156,6 +166,12 @@ mod tests {
             fs::write(&path, text).unwrap();
             let said = AdminToken::read(&path).unwrap_err().to_string();
             assert!(said.contains("token file") && !said.contains(text), "{said}");
+        }
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+        for irregular in [pipe.as_path(), folder.path()] {
+            let said = AdminToken::read(irregular).unwrap_err().to_string();
+            assert!(said.contains("no regular file"), "{said}");
         }
         let said = AdminToken::read(&folder.path().join("none")).unwrap_err().to_string();
         assert!(said.contains("none: it cannot be read"), "{said}");

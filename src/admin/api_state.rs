@@ -90,10 +90,10 @@ impl ApiState {
     }
 
     /// Makes a whole answer at its turn.
-    pub(super) async fn whole(
+    pub(super) async fn whole<T: Into<Bytes>>(
         &self,
         kind: &'static str,
-        make: impl FnOnce(&ProxyTelemetry) -> Result<String, ApiError>,
+        make: impl FnOnce(&ProxyTelemetry) -> Result<T, ApiError>,
     ) -> Result<Response, ApiError> {
         let _queued = self.queued()?;
         let answer_permit = self.answer_permit().await?;
@@ -206,7 +206,7 @@ fn stopping(_: AcquireError) -> ApiError {
 }
 
 /// An answer that is there, on its way.
-fn whole(kind: &'static str, answer: String, answer_permit: OwnedSemaphorePermit) -> Response {
-    let body = WholeBody { bytes: Some(Bytes::from(answer)), _answer_permit: answer_permit };
+fn whole(kind: &'static str, answer: impl Into<Bytes>, answer_permit: OwnedSemaphorePermit) -> Response {
+    let body = WholeBody { bytes: Some(answer.into()), _answer_permit: answer_permit };
     ([(header::CONTENT_TYPE, kind)], Body::new(body)).into_response()
 }

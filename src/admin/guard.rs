@@ -49,8 +49,14 @@ fn admit(api: &ApiState, peer: Option<AdminPeer>, path: &str, headers: &HeaderMa
         return Ok(AdminRight::Nothing);
     }
     let far = peer.and_then(AdminPeer::ip);
+    if api.access.asks() {
+        api.access.refresh();
+    }
+    let presented = api.access.right(headers);
     if let Some(ip) = far {
-        api.peers.admit(ip, Instant::now()).map_err(|refused| {
+        // The token first: who guesses at a shared address locks nobody out who has it.
+        let proven = api.access.asks() && presented.is_ok_and(|right| right >= AdminRight::Read);
+        api.peers.admit(ip, proven, Instant::now()).map_err(|refused| {
             api.telemetry.note_admin_refused("rate");
             too_many(refused.after)
         })?;
@@ -69,8 +75,7 @@ fn admit(api: &ApiState, peer: Option<AdminPeer>, path: &str, headers: &HeaderMa
         let is_here = peer.is_some_and(AdminPeer::is_here) && api.names == AllowedHosts::Local;
         return Ok(if is_here { AdminRight::Change } else { AdminRight::Read });
     }
-    api.access.refresh();
-    api.access.right(headers).map_err(|_| {
+    presented.map_err(|_| {
         if let Some(ip) = far {
             api.peers.presented_wrong_token(ip, Instant::now());
         }

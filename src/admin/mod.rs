@@ -23,6 +23,7 @@ pub(crate) mod cpu_throttle;
 mod disconnect;
 mod error;
 pub(crate) mod event_stream;
+mod filter_words;
 mod guard;
 mod history;
 mod openapi;

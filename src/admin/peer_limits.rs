@@ -24,6 +24,8 @@ pub(crate) const PEERS: usize = 1_024;
 #[derive(Clone, Copy, Debug)]
 struct PeerAllowance {
     peer: IpAddr,
+    /// Whether it is for those who present a right token: what others of that address do is not theirs to pay for.
+    proven: bool,
     /// Requests that were left then.
     left: f64,
     at: Instant,
@@ -49,10 +51,11 @@ pub(super) struct TooManyRequests {
 pub(super) struct PeerLimits(Mutex<Vec<PeerAllowance>>);
 
 impl PeerLimits {
-    /// Takes a request off a peer's allowance, when it has one left.
-    pub(super) fn admit(&self, peer: IpAddr, now: Instant) -> Result<(), TooManyRequests> {
+    /// Takes a request off a peer's allowance, when it has one left. What presents a right token is `proven`, and has an
+    /// allowance of its own.
+    pub(super) fn admit(&self, peer: IpAddr, proven: bool, now: Instant) -> Result<(), TooManyRequests> {
         let mut known = lock(&self.0);
-        let allowance = allowance(&mut known, network(peer), now);
+        let allowance = allowance(&mut known, (network(peer), proven), now);
         if allowance.left < 1.0 {
             let after = (1.0 - allowance.left) / f64::from(REQUESTS_A_SECOND);
             return Err(TooManyRequests { after: Duration::from_secs_f64(after) });
@@ -64,14 +67,14 @@ impl PeerLimits {
     /// Takes off what a wrong token costs. It may be owed, so that the next requests have to wait.
     pub(super) fn presented_wrong_token(&self, peer: IpAddr, now: Instant) {
         let mut known = lock(&self.0);
-        allowance(&mut known, network(peer), now).left -= f64::from(WRONG_TOKEN);
+        allowance(&mut known, (network(peer), false), now).left -= f64::from(WRONG_TOKEN);
     }
 }
 
 /// The allowance of a peer as it is now. For a new one the peer that has most left is forgotten, which loses least.
-fn allowance(known: &mut Vec<PeerAllowance>, peer: IpAddr, now: Instant) -> &mut PeerAllowance {
-    let place = known.iter().position(|one| one.peer == peer).unwrap_or_else(|| {
-        let new = PeerAllowance { peer, left: f64::from(REQUESTS_AT_ONCE), at: now };
+fn allowance(known: &mut Vec<PeerAllowance>, (peer, proven): (IpAddr, bool), now: Instant) -> &mut PeerAllowance {
+    let place = known.iter().position(|one| one.peer == peer && one.proven == proven).unwrap_or_else(|| {
+        let new = PeerAllowance { peer, proven, left: f64::from(REQUESTS_AT_ONCE), at: now };
         if known.len() < PEERS {
             known.push(new);
             return known.len() - 1;
@@ -104,7 +107,7 @@ mod tests {
 
     /// Requests that are admitted until one is not.
     fn admitted(limits: &PeerLimits, peer: IpAddr, now: Instant) -> u32 {
-        (0..10_000).take_while(|_| limits.admit(peer, now).is_ok()).count() as u32
+        (0..10_000).take_while(|_| limits.admit(peer, false, now).is_ok()).count() as u32
     }
 
     #[test]
@@ -112,10 +115,10 @@ mod tests {
         let (limits, start) = (PeerLimits::default(), Instant::now());
         let greedy = peer("10.0.0.1");
         assert_eq!(admitted(&limits, greedy, start), REQUESTS_AT_ONCE);
-        let refused = limits.admit(greedy, start).unwrap_err();
+        let refused = limits.admit(greedy, false, start).unwrap_err();
         assert!(refused.after > Duration::ZERO && refused.after <= Duration::from_secs(1), "{refused:?}");
-        assert!(limits.admit(peer("10.0.0.2"), start).is_ok());
-        assert!(limits.admit(greedy, start + refused.after).is_ok());
+        assert!(limits.admit(peer("10.0.0.2"), false, start).is_ok());
+        assert!(limits.admit(greedy, false, start + refused.after).is_ok());
         assert_eq!(admitted(&limits, greedy, start + refused.after + Duration::from_secs(1)), REQUESTS_A_SECOND);
         assert_eq!(admitted(&limits, greedy, start + Duration::from_hours(1)), REQUESTS_AT_ONCE);
     }
@@ -126,7 +129,9 @@ mod tests {
         let guesser = peer("10.0.0.1");
         let tries = |now| {
             (0..10_000)
-                .take_while(|_| limits.admit(guesser, now).map(|()| limits.presented_wrong_token(guesser, now)).is_ok())
+                .take_while(|_| {
+                    limits.admit(guesser, false, now).map(|()| limits.presented_wrong_token(guesser, now)).is_ok()
+                })
                 .count()
         };
         assert!(tries(start) < 40);
@@ -135,13 +140,24 @@ mod tests {
     }
 
     #[test]
+    fn who_has_a_right_token_does_not_pay_for_others_of_the_same_address() {
+        let (limits, start) = (PeerLimits::default(), Instant::now());
+        let shared = peer("10.0.0.1");
+        (0..1_000).for_each(|_| limits.presented_wrong_token(shared, start));
+        assert!(limits.admit(shared, false, start).is_err());
+        let proven = (0..10_000).take_while(|_| limits.admit(shared, true, start).is_ok()).count();
+        assert_eq!(proven, REQUESTS_AT_ONCE as usize);
+        assert!(limits.admit(peer("10.0.0.2"), false, start).is_ok());
+    }
+
+    #[test]
     fn an_owner_of_many_addresses_is_one_peer() {
         let (limits, start) = (PeerLimits::default(), Instant::now());
         assert_eq!(admitted(&limits, peer("2001:db8::1"), start), REQUESTS_AT_ONCE);
-        assert!(limits.admit(peer("2001:db8::ffff:2"), start).is_err());
-        assert!(limits.admit(peer("2001:db8:0:1::1"), start).is_ok());
+        assert!(limits.admit(peer("2001:db8::ffff:2"), false, start).is_err());
+        assert!(limits.admit(peer("2001:db8:0:1::1"), false, start).is_ok());
         assert_eq!(admitted(&limits, peer("10.0.0.1"), start), REQUESTS_AT_ONCE);
-        assert!(limits.admit(peer("::ffff:10.0.0.1"), start).is_err());
+        assert!(limits.admit(peer("::ffff:10.0.0.1"), false, start).is_err());
     }
 
     #[test]
@@ -150,9 +166,9 @@ mod tests {
         let greedy = peer("10.0.0.1");
         admitted(&limits, greedy, start);
         for number in 0..3 * PEERS as u32 {
-            assert!(limits.admit(IpAddr::from((0x0b00_0000 + number).to_be_bytes()), start).is_ok());
+            assert!(limits.admit(IpAddr::from((0x0b00_0000 + number).to_be_bytes()), false, start).is_ok());
         }
         assert_eq!(lock(&limits.0).len(), PEERS);
-        assert!(limits.admit(greedy, start).is_err());
+        assert!(limits.admit(greedy, false, start).is_err());
     }
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use super::filter_words::filter_words;
 use crate::api::ListParameters;
 use crate::filter::{Filter, FilterError, FilterField, FilterSubject};
 use crate::observe::ProxyTelemetry;
@@ -81,12 +82,12 @@ impl ListFilter {
         let mut filter = Filter::parse(asked.filter.as_deref().unwrap_or_default())?;
         for (name, value) in asked.pairs() {
             match FilterField::named(name) {
-                Some(FilterField::Identity) => filter.and_contains(FilterField::Identity, &value),
+                Some(FilterField::Identity) => filter = filter.and_contains(FilterField::Identity, &value)?,
                 Some(field) => filter.and_is(field, &value)?,
                 None => {}
             }
         }
-        let filter = filter.for_fields(fields)?.with_servers(telemetry.server_names())?;
+        let filter = filter.for_fields(fields)?.with_servers(telemetry.server_names())?.with_words(filter_words)?;
         Ok(Self { limit: asked.limit.unwrap_or(DEFAULT_LIMIT), filter })
     }
 

@@ -22,6 +22,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
+use hyper::body::Bytes;
 
 use super::api;
 use super::api_state::ApiState;
@@ -103,7 +104,7 @@ pub fn openapi_json() -> String {
 }
 
 async fn serve_openapi(State(api): State<ApiState>) -> Result<Response, ApiError> {
-    api.whole("application/json", |_| Ok(openapi_json())).await
+    api.whole("application/json", |_| Ok(Bytes::clone(&api.listed.description))).await
 }
 
 /// What answers every request.

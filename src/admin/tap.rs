@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::api_state::ApiState;
 use super::error::ApiError;
 use super::event_stream::{EventBatch, EventSource, StreamEvent};
+use super::filter_words::filter_words;
 use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
@@ -64,7 +65,7 @@ pub(super) async fn tap(
     QueryParams(asked): QueryParams<TapParameters>,
 ) -> Result<Response, ApiError> {
     let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default())?;
-    let filter = filter.for_fields(TAP_FIELDS)?.with_servers(api.telemetry.server_names())?;
+    let filter = filter.for_fields(TAP_FIELDS)?.with_servers(api.telemetry.server_names())?.with_words(filter_words)?;
     let left = asked.count.unwrap_or(u64::MAX);
     let until = asked.for_ms.and_then(|millis| Instant::now().checked_add(Duration::from_millis(millis)));
     let sample = asked.sample.unwrap_or(NonZeroU64::MIN);

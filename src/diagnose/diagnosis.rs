@@ -340,6 +340,11 @@ impl Diagnosis {
         Some(one)
     }
 
+    /// All incidents that are kept, newest first.
+    pub fn newest_incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.book.iter()
+    }
+
     /// The numbers of the newest incidents that are wanted, newest first, and whether there are more.
     pub fn incident_ids(&self, most: usize, wanted: impl Fn(&Incident) -> bool) -> (Vec<u64>, bool) {
         let mut ids = self.book.iter().filter(|incident| wanted(incident)).map(|incident| incident.id);

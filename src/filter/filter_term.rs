@@ -13,6 +13,9 @@ use crate::ids::{ServerId, SessionId};
 
 /// Longest text of a filter, in bytes.
 pub(crate) const FILTER_BYTES: usize = 1024;
+/// Signs behind the first star of each pattern, of all patterns of a filter together. Each may be compared at every byte
+/// of a text, and whoever looks at operations has theirs compared where they are forwarded.
+pub(crate) const RETRIED_SIGNS: usize = 128;
 
 /// One condition.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -106,7 +109,19 @@ impl Filter {
         while let Some(scanned) = scanner.term()? {
             terms.push(FilterTerm::of(&scanned)?);
         }
-        Ok(Self { terms })
+        Self { terms }.bounded()
+    }
+
+    /// The same, if comparing takes no longer than it may.
+    fn bounded(self) -> Result<Self, FilterError> {
+        let values = self.terms.iter().flat_map(|term| &term.values);
+        let retried: usize = values.map(TermValue::retried).sum();
+        if retried <= RETRIED_SIGNS {
+            return Ok(self);
+        }
+        let problem = format!("the patterns have {retried} signs behind a *");
+        let expected = format!("the patterns of a filter have at most {RETRIED_SIGNS} signs behind their first *");
+        Err(FilterError::new(None, "", problem, expected))
     }
 
     /// Adds the condition that a field is this.
@@ -127,9 +142,32 @@ impl Filter {
     }
 
     /// Adds the condition that a text field has this in it.
-    pub fn and_contains(&mut self, field: FilterField, part: &str) {
+    ///
+    /// # Errors
+    /// It is too long to be compared with every row.
+    pub fn and_contains(self, field: FilterField, part: &str) -> Result<Self, FilterError> {
+        let Self { mut terms } = self;
         let values = vec![TermValue::Pattern(GlobPattern::containing(part))];
-        self.terms.push(FilterTerm { field, operator: TermOperator::Like, values, position: None });
+        terms.push(FilterTerm { field, operator: TermOperator::Like, values, position: None });
+        Self { terms }.bounded()
+    }
+
+    /// The same, if the words that it compares are among those that a field has: None for a field of any text.
+    ///
+    /// # Errors
+    /// The first word that there is not, and those that there are.
+    pub fn with_words(self, words: impl Fn(FilterField) -> Option<Vec<&'static str>>) -> Result<Self, FilterError> {
+        for term in &self.terms {
+            let Some(known) = words(term.field) else { continue };
+            for value in &term.values {
+                let TermValue::Text(word, _) = value else { continue };
+                if !known.contains(&word.as_str()) {
+                    let problem = format!("there is no {} {word:?}", term.field.name());
+                    return Err(FilterError::new(term.position, word, problem, meant(word, known)));
+                }
+            }
+        }
+        Ok(self)
     }
 
     /// Whether it lets everything through.
@@ -195,6 +233,21 @@ impl Filter {
     pub fn matches(&self, subject: &impl FilterSubject) -> bool {
         self.terms.iter().all(|term| term.fits(&subject.field(term.field)))
     }
+}
+
+/// Which of these a word may stand for: the nearest one, where enough of it agrees, and all that there are.
+fn meant(word: &str, mut known: Vec<&'static str>) -> String {
+    known.sort_unstable();
+    known.dedup();
+    // Letters that agree at the beginning or at the end: most slips change one.
+    let agreeing = |other: &&str| {
+        let begin = word.bytes().zip(other.bytes()).take_while(|(left, right)| left == right).count();
+        let end = word.bytes().rev().zip(other.bytes().rev()).take_while(|(left, right)| left == right).count();
+        begin + end
+    };
+    let nearest = known.iter().max_by_key(|other| agreeing(other)).filter(|other| 2 * agreeing(other) >= other.len());
+    let nearest = nearest.map_or_else(String::new, |nearest| format!("is {nearest} meant? "));
+    format!("{nearest}there are {}", known.join(", "))
 }
 
 impl fmt::Display for Filter {

@@ -137,7 +137,7 @@ fn a_wrong_filter_says_where_and_what_could_stand_there() {
 fn conditions_that_were_made_can_be_read_back() {
     let mut made = Filter::default();
     made.and_is(FilterField::Server, "a, \"b\\").unwrap();
-    made.and_contains(FilterField::Identity, "x*y z\\");
+    let mut made = made.and_contains(FilterField::Identity, "x*y z\\").unwrap();
     made.and_is(FilterField::Moved, "false").unwrap();
     let text = made.to_string();
     assert_eq!(Filter::parse(&text).unwrap().to_string(), text);
@@ -146,6 +146,36 @@ fn conditions_that_were_made_can_be_read_back() {
     assert_eq!(made.only_session(), Some(SessionId(0x10)));
     assert_eq!(Filter::parse("session=1,2").unwrap().only_session(), None);
     assert!(made.and_is(FilterField::Client, "nobody").is_err());
+}
+
+#[test]
+fn comparing_takes_a_bounded_number_of_steps() {
+    let part = "a".repeat(RETRIED_SIGNS);
+    for text in [format!("path~*{part}*"), format!("path~/b/{part}{part}/*"), format!("path={part}{part}")] {
+        assert!(Filter::parse(&text).is_ok(), "{text}");
+    }
+    for text in [format!("path~*{part}b"), format!("path~*{part} identity~*b"), format!("path!~*{part},a*b")] {
+        let error = Filter::parse(&text).unwrap_err().to_string();
+        assert!(error.contains("129 signs") && error.contains("at most 128"), "{error}");
+    }
+    assert!(Filter::default().and_contains(FilterField::Identity, &part).is_ok());
+    assert!(Filter::default().and_contains(FilterField::Identity, &format!("{part}b")).is_err());
+}
+
+#[test]
+fn words_that_there_are_not_are_told_with_those_that_there_are() {
+    let words = |field| (field == FilterField::Reason).then(|| vec!["session_moved", "closed", "closed"]);
+    let checked = |text: &str| Filter::parse(text).unwrap().with_words(words);
+    for text in ["reason=closed", "reason!=session_moved,closed", "reason~sesion*", "state=sesion_moved"] {
+        assert!(checked(text).is_ok(), "{text}");
+    }
+    let error = checked("moved reason=closed,sesion_moved").unwrap_err();
+    assert_eq!(error.problem, "there is no reason \"sesion_moved\"");
+    assert_eq!(
+        error.reason(),
+        "\"sesion_moved\" at character 7: is session_moved meant? there are closed, session_moved"
+    );
+    assert!(checked("reason=x").unwrap_err().reason().ends_with(": there are closed, session_moved"));
 }
 
 /// A value that a field can have, as it may be written.

@@ -46,7 +46,14 @@ impl GlobPattern {
         Self::parse(&text)
     }
 
-    /// Whether it fits the whole text. Takes at most as many steps as the text has bytes times those of the pattern.
+    /// Signs behind its first star: those that may be compared at every byte of a text.
+    pub(super) fn retried(&self) -> usize {
+        let star = self.steps.iter().position(|step| *step == GlobStep::AnyBytes).unwrap_or(self.steps.len());
+        self.steps[star..].iter().filter(|step| **step != GlobStep::AnyBytes).count()
+    }
+
+    /// Whether it fits the whole text. Takes at most as many steps as the text has bytes times those of
+    /// the pattern behind its first star.
     pub(super) fn fits(&self, text: &[u8]) -> bool {
         let (mut step, mut place) = (0, 0);
         // Where the last star stands, and up to where it has been taken to reach.

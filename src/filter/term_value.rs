@@ -88,6 +88,14 @@ impl TermValue {
         }
     }
 
+    /// Signs that may be compared at every byte of a text.
+    pub(super) fn retried(&self) -> usize {
+        match self {
+            Self::Pattern(pattern) => pattern.retried(),
+            _ => 0,
+        }
+    }
+
     /// How a row's value stands to it; None when the two have nothing in common.
     pub(super) fn number(&self) -> Option<u64> {
         match self {

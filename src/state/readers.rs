@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::FixedState;
+
 use super::TrafficState;
 use super::rows::{ConnectionKey, ConnectionRow, ConnectionSummary, SessionPlace, SessionRow, SessionTimeline};
 use crate::ids::{ConnectionId, SessionId};
@@ -13,6 +15,8 @@ use crate::time::Timestamp;
 
 /// Sessions that a reader copies before it lets others have the lock: some tens of microseconds.
 pub(crate) const ROWS_AT_ONCE: usize = 256;
+/// Moves or verdicts that are copied before that, to be chosen among: a verdict has a list of requests.
+const CHOSEN_AT_ONCE: u64 = 64;
 /// Moves, verdicts and ended connections in the detail of one session, of each kind.
 pub(crate) const STORY: usize = 256;
 
@@ -79,7 +83,8 @@ impl TrafficState {
 
     /// The numbers of the newest moves that are wanted, in order of time, and whether there are more.
     pub fn move_numbers(&self, limit: usize, wanted: impl Fn(&SessionMove) -> bool) -> (Vec<u64>, bool) {
-        numbers(self.ledger().numbered_moves(), limit, wanted)
+        let newest = self.ledger().numbered_moves().next_back().map(|(number, _)| number);
+        self.choose(newest, |ledger, number| ledger.move_numbered(number).cloned(), limit, wanted)
     }
 
     /// Copies moves out. Those that are forgotten meanwhile are left out.
@@ -106,7 +111,38 @@ impl TrafficState {
 
     /// The numbers of the newest verdicts that are wanted, in order of time, and whether there are more.
     pub fn verdict_numbers(&self, limit: usize, wanted: impl Fn(&SessionMovedRefusal) -> bool) -> (Vec<u64>, bool) {
-        numbers(self.ledger().numbered_verdicts(), limit, wanted)
+        let newest = self.ledger().numbered_verdicts().next_back().map(|(number, _)| number);
+        self.choose(newest, |ledger, number| ledger.verdict_numbered(number).cloned(), limit, wanted)
+    }
+
+    /// The numbers of the newest that are wanted, in order of time, and whether there are more. They are copied some at
+    /// a time and compared when the ledger is free again: a filter takes as long as its text is.
+    fn choose<T>(
+        &self,
+        newest: Option<u64>,
+        copy: impl Fn(&SessionLedger, u64) -> Option<T>,
+        limit: usize,
+        wanted: impl Fn(&T) -> bool,
+    ) -> (Vec<u64>, bool) {
+        let (mut taken, mut end, mut more) = (Vec::new(), newest.map_or(0, |newest| newest + 1), false);
+        while end > 0 && !more {
+            let begin = end.saturating_sub(CHOSEN_AT_ONCE);
+            let some: Vec<(u64, T)> = {
+                let ledger = self.ledger();
+                // What is older than one that is forgotten is forgotten too.
+                (begin..end).rev().map_while(|number| Some((number, copy(&ledger, number)?))).collect()
+            };
+            end = if some.is_empty() { 0 } else { begin };
+            for (number, _) in some.into_iter().filter(|(_, one)| wanted(one)) {
+                more = taken.len() >= limit;
+                if more {
+                    break;
+                }
+                taken.push(number);
+            }
+        }
+        taken.reverse();
+        (taken, more)
     }
 
     /// Copies verdicts out. Those that are forgotten meanwhile are left out.
@@ -128,12 +164,7 @@ impl TrafficState {
         limit: usize,
         wanted: impl Fn(&ConnectionSummary) -> bool,
     ) -> (Vec<ConnectionKey>, bool) {
-        let seeking = self.seeking_clients().all().into_iter().map(|one| ConnectionSummary::of_seeking(&one));
-        let seeking: Vec<_> = seeking.filter(|facts| wanted(facts)).collect();
-        let mut found = connections(&self.ledger(), wanted);
-        found.extend(
-            seeking.iter().map(|facts| (facts.claimed_at, ConnectionKey { connection: facts.connection, end: None })),
-        );
+        let mut found = self.chosen_connections(wanted);
         let order = |(claimed_at, key): &(Timestamp, ConnectionKey)| Reverse((*claimed_at, key.connection));
         // Selected before sorted: of 50,000 connections only the few that are shown are put in order.
         let more = found.len() > limit;
@@ -143,6 +174,58 @@ impl TrafficState {
         }
         found.sort_unstable_by_key(order);
         (found.into_iter().map(|(_, key)| key).collect(), more)
+    }
+
+    /// The connections that are wanted. They are copied some at a time and compared when the ledger is free again.
+    fn chosen_connections(&self, wanted: impl Fn(&ConnectionSummary) -> bool) -> Vec<(Timestamp, ConnectionKey)> {
+        let (mut found, mut met) = (Vec::new(), HashSet::with_hasher(FixedState::default()));
+        let mut add = |some: Vec<(ConnectionSummary, Option<u64>)>| {
+            // One that ends meanwhile is met again in its next phase.
+            for (facts, end) in some.into_iter().filter(|(facts, _)| wanted(facts)) {
+                if met.insert(facts.connection) {
+                    found.push((facts.claimed_at, ConnectionKey { connection: facts.connection, end }));
+                }
+            }
+        };
+        let seeking = self.seeking_clients().all().into_iter();
+        add(seeking.map(|one| (ConnectionSummary::of_seeking(&one), None)).collect());
+        // In the order in which connections go through their phases, so that none is missed.
+        let open: Vec<ConnectionId> = self.ledger().open_connections().map(|(connection, _)| connection).collect();
+        for some in open.chunks(ROWS_AT_ONCE) {
+            let ledger = self.ledger();
+            let copied = some.iter().filter_map(|connection| {
+                let open = ledger.open_connection(*connection)?;
+                Some((held_by(&ledger, ConnectionSummary::of_open(*connection, open)), None))
+            });
+            let copied = copied.collect();
+            drop(ledger);
+            add(copied);
+        }
+        let undecided: Vec<ConnectionId> = self.ledger().undecided_connections().map(|one| one.connection).collect();
+        for some in undecided.chunks(ROWS_AT_ONCE) {
+            let ledger = self.ledger();
+            let copied = some.iter().filter_map(|connection| {
+                let one = ledger.undecided_connection(*connection)?;
+                Some((held_by(&ledger, ConnectionSummary::of_undecided(&one)), None))
+            });
+            let copied = copied.collect();
+            drop(ledger);
+            add(copied);
+        }
+        let mut end = self.ledger().numbered_ends().next_back().map_or(0, |(newest, _)| newest + 1);
+        while end > 0 {
+            let begin = end.saturating_sub(ROWS_AT_ONCE as u64);
+            let ledger = self.ledger();
+            let copied = (begin..end).rev().map_while(|number| {
+                let ended = ledger.end_numbered(number)?;
+                Some((held_by(&ledger, ConnectionSummary::of_ended(ended)), Some(number)))
+            });
+            let copied: Vec<_> = copied.collect();
+            drop(ledger);
+            end = if copied.is_empty() { 0 } else { begin };
+            add(copied);
+        }
+        found
     }
 
     /// Copies connections out. Those that are elsewhere or forgotten meanwhile are left out.
@@ -168,12 +251,10 @@ impl TrafficState {
     }
 }
 
-fn connections(ledger: &SessionLedger, wanted: impl Fn(&ConnectionSummary) -> bool) -> Vec<(Timestamp, ConnectionKey)> {
-    let open = ledger.open_connections().map(|(id, open)| (ConnectionSummary::of_open(id, open), None));
-    let undecided = ledger.undecided_connections().map(|one| (ConnectionSummary::of_undecided(&one), None));
-    let ended = ledger.numbered_ends().map(|(number, ended)| (ConnectionSummary::of_ended(ended), Some(number)));
-    let wanted = open.chain(undecided).chain(ended).filter(|(facts, _)| wanted(facts));
-    wanted.map(|(facts, end)| (facts.claimed_at, ConnectionKey { connection: facts.connection, end })).collect()
+/// The same with who holds its session.
+fn held_by(ledger: &SessionLedger, facts: ConnectionSummary) -> ConnectionSummary {
+    let identity = facts.session.and_then(|session| ledger.session(session)?.identity());
+    ConnectionSummary { identity, ..facts }
 }
 
 fn row(ledger: &SessionLedger, key: ConnectionKey) -> Option<ConnectionRow> {
@@ -195,16 +276,4 @@ fn newest<'a, T: Clone + 'a>(all: impl Iterator<Item = &'a T>) -> Vec<T> {
     let mut taken: Vec<T> = all.take(STORY).cloned().collect();
     taken.reverse();
     taken
-}
-
-/// The numbers of the newest that are wanted, in order of time, and whether there are more.
-fn numbers<'a, T: 'a>(
-    all: impl DoubleEndedIterator<Item = (u64, &'a T)>,
-    limit: usize,
-    wanted: impl Fn(&T) -> bool,
-) -> (Vec<u64>, bool) {
-    let mut fitting = all.rev().filter(|(_, one)| wanted(one)).map(|(number, _)| number);
-    let mut taken: Vec<u64> = fitting.by_ref().take(limit).collect();
-    taken.reverse();
-    (taken, fitting.next().is_some())
 }

@@ -171,6 +171,8 @@ pub struct ConnectionSummary {
     pub server: Option<ServerId>,
     /// Its session; None for a new one that was not given yet, or never.
     pub session: Option<SessionId>,
+    /// Who holds its session; None also where that was not looked up.
+    pub identity: Option<HolderIdentity>,
     /// `waiting`, `attached`, `refused` or `ended`.
     pub state: &'static str,
     /// Why it ended: None while it is open, [`PENDING`] while that is not decided.
@@ -186,6 +188,7 @@ impl ConnectionSummary {
             client: one.client,
             server: None,
             session: one.session,
+            identity: None,
             state: "waiting",
             reason: None,
             claimed_at: one.claimed_at,
@@ -212,6 +215,7 @@ impl ConnectionSummary {
             client: claim.client,
             server: Some(claim.server),
             session: Some(session).filter(|session| !session.is_new()),
+            identity: None,
             state: "ended",
             reason: None,
             claimed_at: claim.claimed_at,
@@ -224,6 +228,7 @@ impl ConnectionSummary {
             client: ended.client,
             server: Some(ended.server),
             session: ended.session,
+            identity: None,
             state: "ended",
             reason: Some(ended.reason.label()),
             claimed_at: ended.claimed_at,

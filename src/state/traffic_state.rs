@@ -202,6 +202,12 @@ impl TrafficState {
         self.changes.send(change);
     }
 
+    /// Whether nobody reads or changes the ledger at the moment.
+    #[cfg(test)]
+    pub(crate) fn is_ledger_free(&self) -> bool {
+        self.ledger.try_lock().is_ok()
+    }
+
     pub(super) fn ledger(&self) -> MutexGuard<'_, SessionLedger> {
         lock(&self.ledger)
     }

@@ -160,7 +160,11 @@ fn a_peer_that_guesses_is_slowed_down_and_nobody_else() {
     let refused = (0..5_000).map(|_| stage.raw(&wrong)).find(|answer| status(answer) == 429).expect("a bound");
     assert!(refused.to_ascii_lowercase().contains("retry-after: 1"), "{refused}");
     assert!(refused.contains("too many requests from one address"), "{refused}");
-    // Who asks whether it lives, and who may open the socket, notice nothing.
+    // Who has a right token at the same address, who asks whether it lives, and who may open the socket, notice nothing.
+    for right in [READ, CHANGE] {
+        (0..50).for_each(|_| _ = stage.raw(&wrong));
+        assert_eq!(status(&stage.raw(&request("GET", "/api/servers", right, ""))), 200);
+    }
     assert_eq!(status(&stage.raw(&request("GET", "/livez", "", ""))), 200);
     let socket = settings.socket.expect("a socket");
     assert_eq!(status(&at_socket(&socket, &request("GET", "/api/servers", "", ""))), 200);

@@ -111,7 +111,7 @@ fn filters_that_a_list_does_not_have_are_an_error() {
         ("/api/moves", vec!["server", "client", "identity", "session", "reason"]),
         ("/api/session-moved", vec!["server", "client", "identity", "session"]),
         ("/api/servers", vec!["server", "state"]),
-        ("/api/connections", vec!["server", "client", "session", "state", "reason"]),
+        ("/api/connections", vec!["server", "client", "identity", "session", "state", "reason"]),
     ];
     for (list, has) in lists {
         for filter in filters {

@@ -38,11 +38,19 @@ fn connections_are_filtered_by_all_that_they_show() {
         ("server=zk2:2181", vec![2]),
         ("state=attached", vec![2, 3]),
         ("state=ended", vec![1]),
-        ("reason=no-such-reason", vec![]),
+        ("reason=session_moved", vec![]),
+        ("identity=broker-7", vec![2, 1]),
+        ("filter=identity%3Dbroker-7", vec![2, 1]),
         ("limit=3", vec![2, 3, 1]),
     ] {
         let list = stage.json(&format!("/api/connections?{query}"));
         assert_eq!((numbers(&list), &list["more"]), (expected, &json!(false)), "{query}");
+    }
+    for query in
+        ["reason=sesion_moved", "filter=reason%3Dsesion_moved", "state=atached", "filter=reason!%3Dsesion_moved"]
+    {
+        let (status, refusal) = stage.refusal(&format!("/api/connections?{query}"));
+        assert!(status == 400 && refusal.to_string().contains(" meant? there are "), "{query}: {refusal}");
     }
     let cut = stage.json("/api/connections?limit=2");
     assert_eq!((numbers(&cut), &cut["more"]), (vec![2, 3], &json!(true)));
@@ -182,7 +190,7 @@ fn moves_and_refusals_are_filtered_by_all_that_they_show() {
         assert_eq!(count("/api/moves", "moves"), Some(moves), "moves: {query}");
         assert_eq!(count("/api/session-moved", "session_moved"), Some(refusals), "refusals: {query}");
     }
-    assert_eq!(stage.json("/api/moves?reason=no-such-reason")["moves"], json!([]));
+    assert_eq!(stage.refusal("/api/moves?reason=no-such-reason").0, 400);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::incidents::end_cause;
 use super::moment::moment;
 use super::named_server;
 use crate::admin::query::ListFilter;
+use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList, ApiWord, ConnectionList, ConnectionView, EndCauseView};
 use crate::filter::{FieldValue, FilterField, FilterSubject};
@@ -106,6 +107,7 @@ fn connection(telemetry: &ProxyTelemetry, row: &ConnectionRow) -> ConnectionView
 pub(in crate::admin) const CONNECTION_FILTERS: &[FilterField] = &[
     FilterField::Server,
     FilterField::Client,
+    FilterField::Identity,
     FilterField::Session,
     FilterField::State,
     FilterField::Reason,
@@ -118,6 +120,7 @@ impl FilterSubject for ConnectionSummary {
             FilterField::Session => FieldValue::session(self.session),
             FilterField::Server => FieldValue::Servers([self.server, None]),
             FilterField::Client => FieldValue::Socket(self.client),
+            FilterField::Identity => FieldValue::made(holder(self.identity, Some(self.client))),
             FilterField::State => FieldValue::text(Some(self.state)),
             FilterField::Reason => FieldValue::text(self.reason),
             FilterField::Connection => FieldValue::Number(self.connection.0),

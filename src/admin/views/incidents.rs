@@ -9,7 +9,8 @@ use crate::api::{
     IncidentView, LostOperationView, OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
 use crate::diagnose::{
-    CauseAction, Diagnosed, EnsembleWatch, Impact, Incident, IncidentReport, JudgedCause, LastSeen, OwnAction,
+    CauseAction, CauseCode, Diagnosed, EnsembleWatch, Impact, Incident, IncidentKey, IncidentReport, JudgedCause,
+    LastSeen, OwnAction,
 };
 use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::ConnectionId;
@@ -78,10 +79,8 @@ fn evidence(telemetry: &ProxyTelemetry, incident: &Incident) -> Vec<EvidenceView
 }
 
 fn ruled_out(found: &Diagnosed) -> Vec<RuledOutView> {
-    let view = |(code, place): &(crate::diagnose::CauseCode, usize)| RuledOutView {
-        cause: code.label().into(),
-        by: vec![*place as u32 + 1],
-    };
+    let view =
+        |(code, place): &(CauseCode, usize)| RuledOutView { cause: code.label().into(), by: vec![*place as u32 + 1] };
     found.ruled_out.iter().map(view).collect()
 }
 
@@ -181,14 +180,28 @@ pub(in crate::admin) const INCIDENT_FILTERS: &[FilterField] = &[
     FilterField::Cause,
 ];
 
-impl FilterSubject for Incident {
+/// What incidents are chosen by: copied out, because what traffic does is written down under the same lock.
+struct IncidentRow {
+    id: u64,
+    key: IncidentKey,
+    is_open: bool,
+    code: CauseCode,
+}
+
+impl IncidentRow {
+    fn of(one: &Incident) -> Self {
+        Self { id: one.id, key: one.key, is_open: one.until.is_none(), code: one.cause().code }
+    }
+}
+
+impl FilterSubject for IncidentRow {
     fn field(&self, field: FilterField) -> FieldValue<'_> {
         match field {
             FilterField::Session => FieldValue::session(self.key.session),
             FilterField::Server => FieldValue::Servers([self.key.server, None]),
             FilterField::Client => self.key.client.map_or(FieldValue::Absent, FieldValue::Host),
-            FilterField::State => FieldValue::text(Some(if self.until.is_none() { "open" } else { "closed" })),
-            FilterField::Reason | FilterField::Cause => FieldValue::text(Some(self.cause().code.label())),
+            FilterField::State => FieldValue::text(Some(if self.is_open { "open" } else { "closed" })),
+            FilterField::Reason | FilterField::Cause => FieldValue::text(Some(self.code.label())),
             _ => FieldValue::Absent,
         }
     }
@@ -196,8 +209,11 @@ impl FilterSubject for Incident {
 
 /// The incidents that a filter lets through, newest first.
 pub(in crate::admin) fn incidents(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
-    let fits = |one: &Incident| filter.fits(one);
-    let places = telemetry.state().with_diagnosis(|diagnosis| diagnosis.incident_ids(filter.limit, fits));
+    let rows: Vec<IncidentRow> =
+        telemetry.state().with_diagnosis(|diagnosis| diagnosis.newest_incidents().map(IncidentRow::of).collect());
+    let mut fitting = rows.iter().filter(|row| filter.fits(*row)).map(|row| row.id);
+    let ids: Vec<u64> = fitting.by_ref().take(filter.limit).collect();
+    let places = (ids, fitting.next().is_some());
     let copy = |telemetry: &ProxyTelemetry, some: &[u64]| {
         let copied = |id: &u64| telemetry.state().with_diagnosis(|diagnosis| diagnosis.incident(*id));
         some.iter().filter_map(copied).collect()

@@ -46,7 +46,7 @@ pub enum RiskDetail {
 }
 
 /// How a risk went out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::IntoStaticStr)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::VariantArray, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum RiskOutcome {
     /// It still stands.

@@ -3,7 +3,7 @@
 use crate::observe::TappedEvent;
 
 /// Why an operation is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::IntoStaticStr)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, strum::VariantArray, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum KeptBecause {
     /// It took longer than the threshold of its class.

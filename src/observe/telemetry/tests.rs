@@ -145,6 +145,33 @@ fn a_session_is_followed_from_attach_to_end() {
 }
 
 #[test]
+fn traffic_does_not_wait_while_rows_are_compared() {
+    let telemetry = telemetry(10);
+    let last = 600;
+    for number in 1..=last {
+        drop(attach(&telemetry, 20 * number, number, (number % 2) as u16));
+        end(&telemetry, 20 * number + 10, number, false);
+    }
+    attach(&telemetry, 20 * (last + 1), last + 1, 1);
+    let state = telemetry.state();
+    let free = |wanted: bool| {
+        assert!(state.is_ledger_free(), "a filter is compared while traffic waits");
+        wanted
+    };
+    let (all, more) = state.move_numbers(usize::MAX, |_| free(true));
+    assert_eq!((all.len() as u64, more), (last, false));
+    assert!(all.is_sorted());
+    let (newest, more) = state.move_numbers(300, |_| free(true));
+    assert_eq!((&newest[..], more), (&all[all.len() - 300..], true));
+    let one = |number: u64| state.moves(&[number]).remove(0);
+    let oldest = one(all[0]);
+    assert_eq!(state.move_numbers(1, |found| free(*found == oldest)), (vec![all[0]], false));
+    let (connections, more) = state.connection_keys(usize::MAX, |_| free(true));
+    assert_eq!((connections.len() as u64, more), (last + 1, false));
+    assert_eq!(state.verdict_numbers(9, |_| free(true)), (Vec::new(), false));
+}
+
+#[test]
 fn series_of_a_dead_session_disappear() {
     let telemetry = telemetry(10);
     let mut recorder = attach(&telemetry, 0, 1, 0);
