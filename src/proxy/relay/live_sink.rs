@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::tapped_connection::{TappedConnection, tapped_operation};
+use super::tapped_connection::TappedConnection;
 use crate::control::ClaimKey;
 use crate::ids::{ConnectionId, SessionId};
-use crate::observe::{ConnectionMeter, Direction, EventDetail, EventKind, Recorder, SLOWEST_FROM};
+use crate::observe::{ConnectionMeter, Direction, EventDetail, EventKind, Recorder};
 use crate::proxy::shared::proxy_state::{ProxyState, claim_lasts};
 use crate::route::{ServerComplaint, UNANSWERED_COUNTS};
 use crate::session::client_profile::profile_of;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose};
-use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation, Reply, WatchEvent};
+use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation, WatchEvent};
 use crate::session::transition::SessionTransition;
 use crate::session::verdict::RouteReason;
 use crate::session::{ConnectionLink, Inspector};
@@ -21,6 +21,8 @@ use crate::state::NodeMeeting;
 use crate::time::Timestamp;
 use crate::wire::first_frame::ConnectionOpening;
 use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
+
+mod slow_replies;
 
 /// Refusals in words that the ledger judges in one wake-up of a connection. A server that refuses more at once, each
 /// in some bytes, would keep other connections waiting: the rest are counted.
@@ -66,7 +68,7 @@ pub(in crate::proxy) struct LiveSink {
     client_is_full: bool,
     /// Where it is counted among its server's.
     counted: CountedAmong,
-    /// While somebody looks at what happens.
+    /// While somebody looks at what happens, and from a slow multi to the end of its turn.
     tap: Option<Box<TappedConnection>>,
 }
 
@@ -238,42 +240,10 @@ impl LiveSink {
     /// Somebody looks at what happens, or nobody any more.
     #[cold]
     fn turn_tap(&mut self) {
+        self.settle_tap();
         let is_watched = self.proxy.telemetry.tap().is_watched();
         self.tap = is_watched.then(|| Box::new(TappedConnection::new(&self.proxy.state, &self.link, self.session)));
         self.recorder.look_from(if is_watched { 0 } else { self.proxy.telemetry.slow_log().from() });
-    }
-
-    /// A reply is worth a look.
-    #[cold]
-    fn look_at(&mut self, reply: Reply<'_>) {
-        let now = self.recorder.now();
-        let is_slow = self.keep_slow(now, &reply);
-        if let Some(tap) = &mut self.tap {
-            tap.reply(self.proxy.telemetry.tap(), now, &reply);
-        }
-        // Each is to be looked at, and not only the first of a run.
-        if is_slow || self.tap.is_some() {
-            self.recorder.part_run();
-        }
-    }
-
-    /// Keeps an operation that took long; whether it was beyond its threshold.
-    fn keep_slow(&self, now: Timestamp, reply: &Reply<'_>) -> bool {
-        let (Some(op), slow_log) = (reply.op, self.proxy.telemetry.slow_log()) else { return false };
-        let nanos = now.0.saturating_sub(reply.sent_at.0);
-        let is_slow = slow_log.is_slow(op, nanos);
-        let is_slowest = nanos >= SLOWEST_FROM.as_nanos() as u64 && nanos > self.recorder.slowest(op);
-        if is_slow || is_slowest {
-            let event = || tapped_operation(&self.link, self.session, now, reply);
-            let in_flight = self.recorder.meter().read().in_flight;
-            if is_slow {
-                slow_log.keep(now, op, event, in_flight);
-            }
-            if is_slowest {
-                slow_log.keep_slowest((self.link.server, op), nanos, event, in_flight);
-            }
-        }
-        is_slow
     }
 
     #[cold]
@@ -374,8 +344,8 @@ impl EventSink for LiveSink {
     #[inline]
     fn on_turn(&mut self, turn: InspectedTurn) {
         self.recorder.write_turn(turn);
-        if let Some(tap) = &mut self.tap {
-            tap.flush(self.proxy.telemetry.tap());
+        if self.tap.is_some() {
+            self.settle_tap();
         }
     }
 
@@ -383,6 +353,7 @@ impl EventSink for LiveSink {
         self.ended = true;
         let (connection, now) = (self.link.connection, self.proxy.clock.now());
         self.recorder.write_end(end.unanswered_count);
+        self.settle_tap();
         if self.counted == CountedAmong::WaitingToo {
             self.counted = CountedAmong::Connections;
             self.proxy.mirrors.leave(self.link.server);

@@ -110,3 +110,48 @@ fn a_session_claimed_by_whatever_address_is_known_by_what_proves_it() {
     assert_eq!(out.map(|(server, _)| server), Some(ServerId(0)));
     assert!(proxy.claim_registry.latest(key, &[connection], proxy.clock.now()).is_none());
 }
+
+/// A multi of two deletes, and its reply with these results.
+fn multi(xid: i32, results: [i32; 2]) -> [Vec<u8>; 2] {
+    let (mut asked, mut answered) =
+        (JuteWriter::new().request(xid, OpCode::MULTI), JuteWriter::new().reply(xid, 9, ErrorCode::OK));
+    for result in results {
+        asked = asked.multi_header(2, false, -1).buffer(b"/a").int(-1);
+        answered = answered.multi_header(-1, false, result).int(result);
+    }
+    [asked.multi_end().end().into_bytes(), answered.multi_end().end().into_bytes()]
+}
+
+#[test]
+fn a_slow_multi_is_kept_with_the_outcome_of_its_results_and_of_no_others() {
+    let proxy = one_server();
+    let mut inspector = inspect(&proxy);
+    let now = proxy.clock.now();
+    let [claim, answer] = handshake(30_000);
+    inspector.read_client(now, &claim);
+    inspector.read_server(now, &answer);
+    inspector.finish_turn();
+    let after = |ms| now.after(Duration::from_millis(ms));
+    let outcomes = || {
+        let kept = proxy.telemetry.slow_log().operations();
+        let outcome = |one: &crate::observe::SlowOperation| match &one.event.detail {
+            EventDetail::Operation { error, xid, .. } => (xid.0, *error),
+            _ => (0, ErrorCode::OK),
+        };
+        kept.iter().map(outcome).collect::<Vec<_>>()
+    };
+    let [[asked, failed], [second, done]] = [multi(1, [-2, -101]), multi(2, [0, 0])];
+    inspector.read_client(now, &asked);
+    inspector.read_server(after(50), &failed);
+    inspector.finish_turn();
+    assert_eq!(outcomes(), [(1, ErrorCode(-101))]);
+    // A quick one that fails is answered in the turn of a slow one that did not.
+    let [third, refused] = multi(3, [-2, -101]);
+    inspector.read_client(after(60), &second);
+    inspector.read_client(after(160), &third);
+    inspector.read_server(after(160), &[done, refused].concat());
+    inspector.finish_turn();
+    assert_eq!(outcomes(), [(2, ErrorCode::OK)]);
+    assert!(inspector.sink().tap.is_none(), "nothing is held after the turn");
+    inspector.close(ConnectionCloser::Client(CloseKind::Fin));
+}

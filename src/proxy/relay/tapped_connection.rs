@@ -1,4 +1,5 @@
-//! A connection while somebody looks at what happens: who it is about, and the multi whose results are being read.
+//! A connection while somebody looks at what happens: who it is about, and the multi whose results are being read. A
+//! slow multi waits here for its results too, whether or not somebody looks.
 
 use std::sync::Arc;
 
@@ -17,6 +18,29 @@ pub(super) struct TappedConnection {
     place: Arc<EventPlace>,
     /// A multi that is answered: only its results say whether it failed.
     held: Option<HeldMulti>,
+    /// The same one, when it took long.
+    slow: Option<HeldSlowMulti>,
+    /// Whether somebody looked when it began.
+    is_watched: bool,
+}
+
+/// A multi that took long, until its results were read.
+#[derive(Debug)]
+pub(super) struct HeldSlowMulti {
+    /// When it was answered.
+    pub(super) at: Timestamp,
+    /// Which of the two it is.
+    pub(super) op: OpCode,
+    /// From its request to its reply.
+    pub(super) nanos: u64,
+    /// Whether it is beyond its threshold.
+    pub(super) is_slow: bool,
+    /// Whether none took longer before.
+    pub(super) is_slowest: bool,
+    /// Requests of its connection that waited for a reply.
+    pub(super) in_flight: u32,
+    /// What is kept of it.
+    pub(super) event: TappedEvent,
 }
 
 #[derive(Debug)]
@@ -28,7 +52,27 @@ struct HeldMulti {
 impl TappedConnection {
     pub(super) fn new(state: &TrafficState, link: &ConnectionLink, session: Option<SessionId>) -> Self {
         let identity = session.and_then(|session| state.session_rows(&[session]).pop()?.identity);
-        Self { place: Arc::new(place(link, session, identity)), held: None }
+        Self { place: Arc::new(place(link, session, identity)), held: None, slow: None, is_watched: true }
+    }
+
+    /// One at which nobody looks, for a slow multi.
+    pub(super) fn unwatched(slow: &HeldSlowMulti) -> Self {
+        Self { place: Arc::clone(&slow.event.place), held: None, slow: None, is_watched: false }
+    }
+
+    /// Whether somebody looked when it began.
+    pub(super) fn is_watched(&self) -> bool {
+        self.is_watched
+    }
+
+    /// Holds a slow multi until its results were read.
+    pub(super) fn hold_slow(&mut self, slow: HeldSlowMulti) {
+        self.slow = Some(slow);
+    }
+
+    /// The slow multi that is held, all of whose results were read.
+    pub(super) fn take_slow(&mut self) -> Option<HeldSlowMulti> {
+        self.slow.take()
     }
 
     /// Its session was given.
@@ -53,6 +97,9 @@ impl TappedConnection {
 
     pub(super) fn reply(&mut self, hub: &TapHub, at: Timestamp, reply: &Reply<'_>) {
         let detail = operation(at, reply);
+        if !self.is_watched {
+            return;
+        }
         if matches!(reply.op, Some(OpCode::MULTI | OpCode::MULTI_READ)) {
             self.flush(hub);
             self.held = Some(HeldMulti { at, detail: detail.copied() });
@@ -63,11 +110,15 @@ impl TappedConnection {
 
     /// A result inside the multi that is held. The first that failed of itself is the multi's outcome.
     pub(super) fn result(&mut self, result: ErrorCode) {
-        if let Some(HeldMulti { detail: EventDetail::Operation { error, .. }, .. }) = &mut self.held
-            && error.is_ok()
-            && result != ErrorCode::RUNTIME_INCONSISTENCY
-        {
-            *error = result;
+        let shown = self.held.as_mut().map(|held| &mut held.detail);
+        let slow = self.slow.as_mut().map(|slow| &mut slow.event.detail);
+        for detail in shown.into_iter().chain(slow) {
+            if let EventDetail::Operation { error, .. } = detail
+                && error.is_ok()
+                && result != ErrorCode::RUNTIME_INCONSISTENCY
+            {
+                *error = result;
+            }
         }
     }
 

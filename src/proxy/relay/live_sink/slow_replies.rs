@@ -1,0 +1,73 @@
+//! Replies that are worth a look: all of them while somebody looks, and those that took long.
+
+use super::LiveSink;
+use crate::observe::SLOWEST_FROM;
+use crate::proxy::relay::tapped_connection::{HeldSlowMulti, TappedConnection, tapped_operation};
+use crate::session::event::Reply;
+use crate::time::Timestamp;
+use crate::wire::OpCode;
+
+impl LiveSink {
+    /// A reply is worth a look.
+    #[cold]
+    pub(super) fn look_at(&mut self, reply: Reply<'_>) {
+        // What is held had its last result before this reply.
+        self.settle_tap();
+        let now = self.recorder.now();
+        let is_slow = self.keep_slow(now, &reply);
+        if let Some(tap) = &mut self.tap {
+            tap.reply(self.proxy.telemetry.tap(), now, &reply);
+        }
+        // Each is to be looked at, and not only the first of a run.
+        if is_slow || self.tap.is_some() {
+            self.recorder.part_run();
+        }
+    }
+
+    /// Keeps an operation that took long; whether it was beyond its threshold.
+    fn keep_slow(&mut self, now: Timestamp, reply: &Reply<'_>) -> bool {
+        let (Some(op), slow_log) = (reply.op, self.proxy.telemetry.slow_log()) else { return false };
+        let nanos = now.0.saturating_sub(reply.sent_at.0);
+        let is_slow = slow_log.is_slow(op, nanos);
+        let is_slowest = nanos >= SLOWEST_FROM.as_nanos() as u64 && nanos > self.recorder.slowest(op);
+        if !is_slow && !is_slowest {
+            return false;
+        }
+        let event = || tapped_operation(&self.link, self.session, now, reply);
+        let in_flight = self.recorder.meter().read().in_flight;
+        if matches!(op, OpCode::MULTI | OpCode::MULTI_READ) {
+            let held = HeldSlowMulti { at: now, op, nanos, is_slow, is_slowest, in_flight, event: event() };
+            let tap = self.tap.get_or_insert_with(|| Box::new(TappedConnection::unwatched(&held)));
+            tap.hold_slow(held);
+            // The next reply shows that there are no more results of this one.
+            self.recorder.look_from(0);
+            return is_slow;
+        }
+        if is_slow {
+            slow_log.keep(now, op, event, in_flight);
+        }
+        if is_slowest {
+            slow_log.keep_slowest((self.link.server, op), nanos, event, in_flight);
+        }
+        is_slow
+    }
+
+    /// What was held has all of its results.
+    #[cold]
+    pub(super) fn settle_tap(&mut self) {
+        let (Some(tap), slow_log) = (&mut self.tap, self.proxy.telemetry.slow_log()) else { return };
+        tap.flush(self.proxy.telemetry.tap());
+        if let Some(HeldSlowMulti { at, op, nanos, is_slow, is_slowest, in_flight, event }) = tap.take_slow() {
+            if is_slow {
+                slow_log.keep(at, op, || event.clone(), in_flight);
+            }
+            if is_slowest {
+                slow_log.keep_slowest((self.link.server, op), nanos, || event.clone(), in_flight);
+            }
+        }
+        if !tap.is_watched() {
+            self.tap = None;
+            self.recorder.look_from(slow_log.from());
+        }
+    }
+}
