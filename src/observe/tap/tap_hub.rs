@@ -40,7 +40,8 @@ impl TapReader {
             return;
         }
         let number = self.matched.fetch_add(1, Ordering::Relaxed);
-        let bytes = size_of::<(TappedEvent, usize)>() + view.detail.bytes_behind();
+        // Events of one connection share their place. It is counted with each: it may be all that is left of it.
+        let bytes = size_of::<(TappedEvent, usize)>() + view.detail.bytes_behind() + place.bytes();
         if !number.is_multiple_of(self.sample.get()) || !self.queue.has_room(bytes) {
             return;
         }
@@ -200,6 +201,21 @@ mod tests {
         assert_eq!(hub.dropped(), dropped);
         hub.close(&still);
         assert_eq!(hub.dropped(), dropped, "those of one that has gone still count");
+    }
+
+    #[test]
+    fn what_an_event_alone_keeps_alive_is_counted_with_it() {
+        let hub = TapHub::default();
+        let still = reader(&hub, "", 1);
+        let identity = "h".repeat(120);
+        let used = allocation_counter::measure(|| {
+            for _ in 0..10_000 {
+                let place = Arc::new(EventPlace { identity: Some(identity.clone()), ..EventPlace::default() });
+                hub.offer(EventKind::Ended, Timestamp(7), &place, &EventDetail::Bare);
+            }
+        });
+        assert!(used.bytes_current <= TAP_BYTES as i64 * 5 / 4, "{used:?}");
+        drop(still);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::tapped_event::{EventDetail, EventKind, EventPlace};
 use crate::diagnose::Incident;
 use crate::diagnose::risk::SessionRisk;
 use crate::observe::{incident_summary, risk_summary};
-use crate::session::transition::{EndedConnection, LedgerFinding};
+use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
 use crate::session::verdict::{EndReason, SessionMove, SessionMovedRefusal};
 use crate::state::{ChangeSink, SinkOutcome, StateChange};
 use crate::time::Timestamp;
@@ -54,10 +54,11 @@ impl TapSink {
         self.offer(EventKind::Refusal, one.at, place, &detail);
     }
 
-    fn ended(&self, one: &EndedConnection) {
+    /// A closed session has no details, and its holder is not named.
+    fn ended(&self, one: &EndedConnection, details: Option<&CloseDetails>) {
         let place = EventPlace {
             session: one.session,
-            identity: None,
+            identity: details.and_then(|details| details.identity).map(|identity| identity.to_string()),
             client: Some(one.client),
             servers: [Some(one.server), None],
             connection: Some(one.connection),
@@ -69,7 +70,12 @@ impl TapSink {
 
     fn incident(&self, one: &Incident) {
         let servers = [one.key.server, None];
-        let place = EventPlace { session: one.key.session, servers, ..EventPlace::default() };
+        // One that met several holders is nobody's own.
+        let identity = match one.impact.holders.as_slice() {
+            [holder] => Some(holder.to_string()),
+            _ => None,
+        };
+        let place = EventPlace { session: one.key.session, identity, servers, ..EventPlace::default() };
         let cause = Some(one.cause().code.label());
         let text = Some(incident_summary(&self.servers, one).into_boxed_str());
         let detail = EventDetail::Verdict { reason: None, cause, text, gap_ms: None };
@@ -101,7 +107,7 @@ impl ChangeSink for TapSink {
             match change {
                 StateChange::Found(LedgerFinding::Moved(one)) => self.moved(one),
                 StateChange::Found(LedgerFinding::SessionMoved(one)) => self.refused(one),
-                StateChange::Found(LedgerFinding::Ended(one, _)) => self.ended(one),
+                StateChange::Found(LedgerFinding::Ended(one, details)) => self.ended(one, details.as_deref()),
                 StateChange::Incident(_, one) => self.incident(one),
                 StateChange::Risk(one) => self.risk(one),
                 _ => {}

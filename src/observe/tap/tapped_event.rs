@@ -58,6 +58,13 @@ pub struct EventPlace {
     pub connection: Option<ConnectionId>,
 }
 
+impl EventPlace {
+    /// Bytes of one that is shared, with its two counts and its text.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + 2 * size_of::<usize>() + self.identity.as_ref().map_or(0, String::capacity)
+    }
+}
+
 /// What an event of each kind says. `P` are the bytes of a path, borrowed while they pass and owned once copied.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EventDetail<P> {
