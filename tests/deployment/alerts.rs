@@ -62,11 +62,13 @@ fn prometheus_takes_the_scrape_configurations() {
     let readme = std::fs::read_to_string(readme).expect("a README");
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("alerts.yml"), deployed("alerts.yml")).expect("write the rules");
+    std::fs::write(folder.path().join("zoogate-token"), "read-read-read-read").expect("write the token");
     let blocks: Vec<&str> = readme.split("\n```yaml\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
     let scraped: Vec<&&str> = blocks.iter().filter(|block| block.contains("scrape_configs")).collect();
     assert_eq!(scraped.len(), 2);
     for block in scraped {
         assert!(block.contains("job_name: zoogate"), "the alerts look for this job");
+        assert!(block.contains("credentials_file: zoogate-token"), "a token is presented where one is set");
         // Debian's Prometheus is built without the discovery of Kubernetes.
         let block = block.replace("kubernetes_sd_configs: [{role: pod}]", "static_configs: [{targets: [a]}]");
         let file = folder.path().join("prometheus.yml");
