@@ -134,6 +134,22 @@ fn what_sessions_meet_is_told() {
 }
 
 #[test]
+fn the_reason_of_an_end_is_told_of_its_holder() {
+    let stage = Stage::empty();
+    let mut stream = OpenStream::open(&stage, "/api/tap?filter=kind%3Dended+identity%3Dbroker-7&count=1");
+    assert_eq!(stream.status(), 200);
+    wait("nobody looks", || stage.telemetry.tap().is_watched());
+    stage.play_a_move();
+    stage.telemetry.state().tick(at(60_000));
+    let event = stream.next("data: ");
+    assert_eq!(
+        (&event["kind"], &event["identity"], &event["connection"]),
+        (&json!("ended"), &json!("broker-7"), &json!(1))
+    );
+    assert!(event["reason"].is_string(), "{event}");
+}
+
+#[test]
 fn a_reader_that_is_slow_is_told_what_it_missed_and_one_that_does_not_read_is_cut() {
     let stage = Stage::empty();
     let mut slow = OpenStream::open(&stage, "/api/tap");
