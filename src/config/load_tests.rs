@@ -92,6 +92,9 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_JUTE_MAXBUFFER", "4MiB"),
         ("ZOOGATE_ADMIN_ADDRESS", "0.0.0.0:9"),
         ("ZOOGATE_ADMIN_ALLOW_REMOTE", "true"),
+        ("ZOOGATE_ADMIN_TOKEN_FILE", "/etc/z/token"),
+        ("ZOOGATE_ADMIN_READ_TOKEN_FILE", "/etc/z/read-token"),
+        ("ZOOGATE_ADMIN_SOCKET", "/run/z/admin.sock"),
         ("ZOOGATE_METRICS_SESSIONS", "0"),
         ("ZOOGATE_LEDGER_SESSIONS", "7"),
         ("ZOOGATE_LEDGER_KEEP_ENDED", "2h"),
@@ -131,6 +134,9 @@ fn every_key_has_a_variable_that_works() {
     assert_eq!((settings.connections.buffer, settings.busy_poll, settings.probe.details), (5 << 10, false, false));
     assert_eq!(settings.connections.per_address, NonZeroUsize::new(3));
     assert_eq!(settings.shutdown_grace, Duration::from_mins(1));
+    let admin = settings.admin.unwrap();
+    let paths = [admin.token_file, admin.read_token_file, admin.socket].map(|path| path.unwrap().display().to_string());
+    assert_eq!(paths, ["/etc/z/token", "/etc/z/read-token", "/run/z/admin.sock"]);
     let slow = settings.slow_log;
     assert_eq!((slow.read, slow.write), (Some(Duration::from_millis(20)), None));
     let state = settings.state.unwrap();
