@@ -22,7 +22,7 @@ use super::admin_peer::AdminPeer;
 use super::answer_body::AnswerBody;
 use super::connection_stream::{AdminStream, PeerStream};
 use super::connections::{AdminConnection, AdminConnections, CONNECTIONS, CONNECTIONS_OF_PEER};
-use crate::observe::LogThrottle;
+use crate::observe::{LogThrottle, ProxyTelemetry};
 
 /// How long a connection lives before it is asked to end after the answer that it is at.
 pub(crate) const LIFETIME: Duration = Duration::from_mins(10);
@@ -59,7 +59,7 @@ impl AdminIncoming {
 pub(super) async fn serve(
     listener: AdminIncoming,
     routes: Router,
-    clients: Arc<AdminConnections>,
+    (clients, telemetry): (Arc<AdminConnections>, Arc<ProxyTelemetry>),
     stop: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
@@ -74,7 +74,10 @@ pub(super) async fn serve(
                 // Waited for here, so that further clients stay in the kernel's queue and cost nothing.
                 let client = match place(&clients, peer, &log_throttle, &stop).await {
                     PlaceFound::Place(client) => client,
-                    PlaceFound::OwnShareUsed => continue,
+                    PlaceFound::OwnShareUsed => {
+                        telemetry.note_admin_refused("connections");
+                        continue;
+                    }
                     PlaceFound::Stopping => break,
                 };
                 let (routes, stop, clients) = (routes.clone(), stop.clone(), Arc::clone(&clients));
@@ -203,14 +206,24 @@ mod tests {
     use tokio::task::yield_now;
 
     use super::*;
+    use crate::config::{self, ConfigKeys, ConfigSources, FileText};
+    use crate::time::Timestamp;
+
+    fn telemetry() -> Arc<ProxyTelemetry> {
+        let text = "servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]".to_owned();
+        let file = Some(FileText { path: "test.toml".into(), text });
+        let cores = std::num::NonZeroUsize::MIN;
+        let sources = ConfigSources { file, variables: Vec::new(), flags: ConfigKeys::default(), cores };
+        Arc::new(ProxyTelemetry::new(&config::load(&sources).unwrap().settings, Timestamp::ZERO))
+    }
 
     #[tokio::test]
     async fn half_a_request_does_not_hold_the_end_up() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (clients, stop) = (Arc::new(AdminConnections::default()), CancellationToken::new());
-        let serving =
-            tokio::spawn(serve(AdminIncoming::Address(listener), Router::new(), Arc::clone(&clients), stop.clone()));
+        let inside = (Arc::clone(&clients), telemetry());
+        let serving = tokio::spawn(serve(AdminIncoming::Address(listener), Router::new(), inside, stop.clone()));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(b"GET /livez HTTP/1.1\r\nHost: l").await.unwrap();
         while !clients.any_asks() {

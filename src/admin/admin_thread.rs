@@ -82,6 +82,7 @@ impl AdminListener {
         let clients = Arc::new(AdminConnections::default());
         let names = address.map_or(AllowedHosts::Local, |address| AllowedHosts::of(address.ip()));
         let (history, access, served) = (self.history, self.access, Arc::clone(&clients));
+        let counted = Arc::clone(&telemetry);
         let routes = routes(|listed| ApiState::new((telemetry, control), history, (names, access), served, listed));
         let serve = async move {
             let over_tcp = async {
@@ -89,7 +90,8 @@ impl AdminListener {
                 match tokio::net::TcpListener::from_std(listener) {
                     Ok(listener) => {
                         let incoming = AdminIncoming::Address(listener);
-                        accept::serve(incoming, routes.clone(), Arc::clone(&clients), stopped.clone()).await;
+                        let inside = (Arc::clone(&clients), Arc::clone(&counted));
+                        accept::serve(incoming, routes.clone(), inside, stopped.clone()).await;
                     }
                     Err(error) => tracing::error!(%address, %error, "the admin address is not served"),
                 }
@@ -99,7 +101,8 @@ impl AdminListener {
                 match tokio::net::UnixListener::from_std(listener) {
                     Ok(listener) => {
                         let incoming = AdminIncoming::Socket(listener);
-                        accept::serve(incoming, routes.clone(), Arc::clone(&clients), stopped.clone()).await;
+                        let inside = (Arc::clone(&clients), Arc::clone(&counted));
+                        accept::serve(incoming, routes.clone(), inside, stopped.clone()).await;
                     }
                     Err(error) => tracing::error!(%error, "the socket of the admin address is not served"),
                 }

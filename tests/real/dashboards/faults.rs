@@ -86,7 +86,14 @@ impl FaultStage {
         let crowd: Vec<_> = (0..70).map_while(|_| TcpStream::connect(self.gate.pooled()).ok()).collect();
         self.wait_alerts(&["ZoogateRejects"]);
         drop(crowd);
+        // A page of another site asks on and on.
+        for _ in 0..40 {
+            let asked =
+                ureq::get(format!("http://{}/api/sessions", self.gate.admin())).header("origin", "http://else.where");
+            assert!(matches!(asked.call(), Err(ureq::Error::StatusCode(403))));
+        }
         self.wait_alerts(&[
+            "ZoogateAdminRefuses",
             "ZooKeeperPasswordRefused",
             "ZooKeeperDuplicateIdentity",
             "ZooKeeperFrameTooLong",
