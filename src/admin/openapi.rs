@@ -7,11 +7,11 @@ use aide::generate::infer_responses;
 use aide::openapi::{Info, OpenApi, ReferenceOr, SecurityScheme, StatusCode};
 use aide::transform::{TransformOpenApi, TransformOperation, TransformPathItem};
 use axum::Json;
-use hyper::body::Bytes;
 use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::route_book::ServedRoutes;
 use crate::api::{ApiList, ErrorAnswer};
 use crate::filter::FilterField;
 use crate::text;
@@ -26,21 +26,14 @@ pub(super) struct RouteList {
     pub(super) paths: String,
     /// What else than GET there is, as a sentence lists it.
     pub(super) changes: String,
-    /// The description in JSON, made once: to make it takes longer than any other answer.
-    pub(super) description: Bytes,
 }
 
 impl RouteList {
-    /// Of everything that has been described.
-    pub(super) fn of(whole: &OpenApi) -> Self {
-        let (mut paths, mut changes) = (Vec::new(), Vec::new());
-        for (path, item) in whole.paths.iter().flat_map(|paths| &paths.paths) {
-            paths.push(path.clone());
-            let ReferenceOr::Item(item) = item else { continue };
-            let others = item.iter().filter(|(method, _)| *method != "get");
-            changes.extend(others.map(|(method, _)| format!("{} {path}", method.to_uppercase())));
-        }
-        Self { paths: listed(&paths), changes: listed(&changes), description: Bytes::from(written(whole)) }
+    /// Of everything that is served.
+    pub(super) fn of(served: &[&ServedRoutes]) -> Self {
+        let all = |items: fn(&ServedRoutes) -> &[String]| served.iter().flat_map(|one| items(one)).cloned().collect();
+        let (paths, changes): (Vec<_>, Vec<_>) = (all(|one| &one.paths), all(|one| &one.changes));
+        Self { paths: listed(&paths), changes: listed(&changes) }
     }
 }
 

@@ -16,8 +16,6 @@
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{get_with, post_with};
-use aide::openapi::OpenApi;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware::from_fn_with_state;
@@ -32,6 +30,7 @@ use super::guard::{data_guard, guard};
 use super::history::history;
 use super::openapi::{self, RouteList, answers, answers_text, lists};
 use super::page;
+use super::route_book::{RouteBook, ServedRoutes};
 use super::tap::tap;
 use super::views;
 use crate::api::{
@@ -43,76 +42,61 @@ use crate::api::{
 /// Longest body of a request, in bytes; a level of the log is all that is ever sent.
 pub(crate) const BODY: usize = 1024;
 
+/// The description as it was made from the routes; a test compares the two.
+const DESCRIPTION: &[u8] = include_bytes!("../../config/openapi.json");
+
 /// What anybody may see: nothing of the traffic. Metrics are here because they leave out sessions by themselves.
-fn open_routes() -> ApiRouter<ApiState> {
-    ApiRouter::new()
-        .api_route(LIVE, get_with(api::livez, answers::<LivenessAnswer>))
-        .api_route(
-            READY,
-            get_with(api::readyz, |op| answers::<ReadinessAnswer>(op).response::<503, axum::Json<ReadinessAnswer>>()),
-        )
-        .api_route(METRICS, get_with(api::metrics, |op| answers_text(op, "text/plain", "Metrics for Prometheus.")))
-        .api_route(OPENAPI, get_with(serve_openapi, |op| answers_text(op, "application/json", "This description.")))
+fn open_routes<B: RouteBook>(book: B) -> B {
+    book.get(LIVE, api::livez, answers::<LivenessAnswer>)
+        .get(READY, api::readyz, |op| answers::<ReadinessAnswer>(op).response::<503, axum::Json<ReadinessAnswer>>())
+        .get(METRICS, api::metrics, |op| answers_text(op, "text/plain", "Metrics for Prometheus."))
+        .get(OPENAPI, serve_openapi, |op| answers_text(op, "application/json", "This description."))
 }
 
 /// What shows something of the traffic, or changes something.
-fn data_routes() -> ApiRouter<ApiState> {
-    ApiRouter::new()
-        .api_route(SessionList::PATH, get_with(api::sessions, lists::<SessionList>(views::SESSION_FILTERS)))
-        .api_route(&SessionDetail::path("{session}"), get_with(api::session, answers::<SessionDetail>))
-        .api_route(MoveList::PATH, get_with(api::moves, lists::<MoveList>(views::MOVE_FILTERS)))
-        .api_route(RefusalList::PATH, get_with(api::session_moved, lists::<RefusalList>(views::REFUSAL_FILTERS)))
-        .api_route(ServerList::PATH, get_with(api::servers, lists::<ServerList>(views::SERVER_FILTERS)))
-        .api_route(EnsembleView::PATH, get_with(api::ensemble, answers::<EnsembleView>))
-        .api_route(ConnectionList::PATH, get_with(api::connections, lists::<ConnectionList>(views::CONNECTION_FILTERS)))
-        .api_route(IncidentList::PATH, get_with(api::incidents, lists::<IncidentList>(views::INCIDENT_FILTERS)))
-        .api_route(LatencyList::PATH, get_with(api::latency, lists::<LatencyList>(views::LATENCY_FILTERS)))
-        .api_route(LoadAnswer::PATH, get_with(api::load, answers::<LoadAnswer>))
-        .api_route(RiskList::PATH, get_with(api::risks, lists::<RiskList>(views::RISK_FILTERS)))
-        .api_route(&IncidentView::path("{incident}"), get_with(api::incident, answers::<IncidentView>))
-        .api_route(SlowList::PATH, get_with(api::slow, lists::<SlowList>(views::SLOW_FILTERS)))
-        .api_route(
-            CHANGES,
-            get_with(page::follow, |op| answers_text(op, "text/event-stream", "Rows of the lists that changed.")),
-        )
-        .api_route(
-            TAP,
-            get_with(tap, |op| answers_text(op, "text/event-stream", "Events as they happen, one object each.")),
-        )
-        .api_route(HistoryAnswer::PATH, get_with(history, answers::<HistoryAnswer>))
-        .api_route(&DisconnectRequest::path("{connection}"), post_with(disconnect, answers::<DisconnectAnswer>))
-        .api_route(
-            LogLevelRequest::PATH,
-            get_with(api::log_level, answers::<LogLevelRequest>)
-                .put_with(api::set_log_level, answers::<LogLevelRequest>),
-        )
+fn data_routes<B: RouteBook>(book: B) -> B {
+    book.get(SessionList::PATH, api::sessions, lists::<SessionList>(views::SESSION_FILTERS))
+        .get(&SessionDetail::path("{session}"), api::session, answers::<SessionDetail>)
+        .get(MoveList::PATH, api::moves, lists::<MoveList>(views::MOVE_FILTERS))
+        .get(RefusalList::PATH, api::session_moved, lists::<RefusalList>(views::REFUSAL_FILTERS))
+        .get(ServerList::PATH, api::servers, lists::<ServerList>(views::SERVER_FILTERS))
+        .get(EnsembleView::PATH, api::ensemble, answers::<EnsembleView>)
+        .get(ConnectionList::PATH, api::connections, lists::<ConnectionList>(views::CONNECTION_FILTERS))
+        .get(IncidentList::PATH, api::incidents, lists::<IncidentList>(views::INCIDENT_FILTERS))
+        .get(LatencyList::PATH, api::latency, lists::<LatencyList>(views::LATENCY_FILTERS))
+        .get(LoadAnswer::PATH, api::load, answers::<LoadAnswer>)
+        .get(RiskList::PATH, api::risks, lists::<RiskList>(views::RISK_FILTERS))
+        .get(&IncidentView::path("{incident}"), api::incident, answers::<IncidentView>)
+        .get(SlowList::PATH, api::slow, lists::<SlowList>(views::SLOW_FILTERS))
+        .get(CHANGES, page::follow, |op| answers_text(op, "text/event-stream", "Rows of the lists that changed."))
+        .get(TAP, tap, |op| answers_text(op, "text/event-stream", "Events as they happen, one object each."))
+        .get(HistoryAnswer::PATH, history, answers::<HistoryAnswer>)
+        .post(&DisconnectRequest::path("{connection}"), disconnect, answers::<DisconnectAnswer>)
+        .get(LogLevelRequest::PATH, api::log_level, answers::<LogLevelRequest>)
+        .put(LogLevelRequest::PATH, api::set_log_level, answers::<LogLevelRequest>)
 }
 
-/// Both, and the description of both.
-fn described() -> (Router<ApiState>, Router<ApiState>, OpenApi) {
+/// The description of all paths, in JSON over several lines: what config/openapi.json has to be.
+pub fn openapi_json() -> String {
     let mut whole = openapi::frame();
     openapi::begin();
-    let open = open_routes().finish_api(&mut whole);
+    let _ = open_routes(ApiRouter::new()).finish_api(&mut whole);
     openapi::begin();
-    let data = data_routes().with_path_items(openapi::needs_token).finish_api(&mut whole);
-    (open, data, whole)
-}
-
-/// The description of all paths, in JSON over several lines.
-pub fn openapi_json() -> String {
-    openapi::written(&described().2)
+    let _ = data_routes(ApiRouter::new()).with_path_items(openapi::needs_token).finish_api(&mut whole);
+    openapi::written(&whole)
 }
 
 async fn serve_openapi(State(api): State<ApiState>) -> Result<Response, ApiError> {
-    api.whole("application/json", |_| Ok(Bytes::clone(&api.listed.description))).await
+    api.whole("application/json", |_| Ok(Bytes::from_static(DESCRIPTION))).await
 }
 
 /// What answers every request.
 pub(super) fn routes(state: impl FnOnce(Arc<RouteList>) -> ApiState) -> Router {
-    let (open, data, whole) = described();
-    let state = state(Arc::new(RouteList::of(&whole)));
-    open.merge(page::routes())
-        .merge(data.route_layer(from_fn_with_state(state.clone(), data_guard)))
+    let (open, data) = (open_routes(ServedRoutes::default()), data_routes(ServedRoutes::default()));
+    let state = state(Arc::new(RouteList::of(&[&open, &data])));
+    open.router
+        .merge(page::routes())
+        .merge(data.router.route_layer(from_fn_with_state(state.clone(), data_guard)))
         .fallback(api::no_such_path)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(DefaultBodyLimit::max(BODY))
