@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::route_book::ServedRoutes;
 use crate::api::{ApiList, ErrorAnswer};
 use crate::filter::FilterField;
 use crate::text;
@@ -29,11 +28,9 @@ pub(super) struct RouteList {
 }
 
 impl RouteList {
-    /// Of everything that is served.
-    pub(super) fn of(served: &[&ServedRoutes]) -> Self {
-        let all = |items: fn(&ServedRoutes) -> &[String]| served.iter().flat_map(|one| items(one)).cloned().collect();
-        let (paths, changes): (Vec<_>, Vec<_>) = (all(|one| &one.paths), all(|one| &one.changes));
-        Self { paths: listed(&paths), changes: listed(&changes) }
+    /// Of these.
+    pub(super) fn of(paths: &[String], changes: &[String]) -> Self {
+        Self { paths: listed(paths), changes: listed(changes) }
     }
 }
 

@@ -93,7 +93,8 @@ async fn serve_openapi(State(api): State<ApiState>) -> Result<Response, ApiError
 /// What answers every request.
 pub(super) fn routes(state: impl FnOnce(Arc<RouteList>) -> ApiState) -> Router {
     let (open, data) = (open_routes(ServedRoutes::default()), data_routes(ServedRoutes::default()));
-    let state = state(Arc::new(RouteList::of(&[&open, &data])));
+    let listed = RouteList::of(&[open.paths, data.paths].concat(), &[open.changes, data.changes].concat());
+    let state = state(Arc::new(listed));
     open.router
         .merge(page::routes())
         .merge(data.router.route_layer(from_fn_with_state(state.clone(), data_guard)))
