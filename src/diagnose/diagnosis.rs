@@ -34,7 +34,7 @@ pub const WAITING_ENDS: usize = 448;
 /// How long after an end the kernel is asked about the way to its client.
 pub const KERNEL_KNOWS: Duration = Duration::from_secs(10);
 /// Causes of ended connections that are kept, the newest.
-pub const CAUSES_KEPT: usize = 3_584;
+pub const CAUSES_KEPT: usize = 3_072;
 
 /// The cause of one connection's end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
