@@ -4,6 +4,7 @@
 //! it cannot differ from the code.
 
 mod quantity;
+mod resource_bound;
 
 use crate::admin::{
     accept as admin_accept, admin_token, api_state, change_feed, connections, cpu_throttle, event_stream, peer_limits,
@@ -41,45 +42,13 @@ use crate::session::ledger::{self, controller_roles, decision_queue, retention};
 use crate::session::{connection_end, inspector, own_pause as known_pauses, path_ring, pending, short_path, watches};
 use crate::state::{readers, risk_state};
 pub use quantity::{BoundLimit, BoundQuantity};
+pub use resource_bound::ResourceBound;
+use resource_bound::bounds;
 
 /// Resident bytes that zoogate may need whatever it carries.
 pub const RESIDENT_BASE: usize = 32 << 20;
 /// Resident bytes that a session may cost: its place in the ledger and its history included.
 pub const RESIDENT_PER_SESSION: usize = 8 << 10;
-
-/// One thing that is bounded.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ResourceBound {
-    /// What it is.
-    pub what: &'static str,
-    /// The constants; none where a setting or the construction bounds it.
-    pub limits: Vec<BoundLimit>,
-    /// The bound and what happens beyond it, with a name in braces for each of the limits.
-    pub template: &'static str,
-    /// The same with their values.
-    pub text: String,
-    /// The metrics and lists that show it; empty where nothing does.
-    pub shown_by: &'static str,
-}
-
-macro_rules! bounds {
-    ($($what:literal [$($name:ident: $unit:ident $constant:path),* $(,)?] $template:literal, $shown_by:literal;)*) => {
-        /// All bounds: first those of connections, then those of what is known of them, then those of the admin
-        /// address.
-        pub fn all() -> Vec<ResourceBound> {
-            vec![$(ResourceBound {
-                what: $what,
-                limits: vec![$(BoundLimit {
-                    constant: stringify!($constant),
-                    quantity: BoundQuantity::$unit($constant),
-                }),*],
-                template: $template,
-                text: format!($template, $($name = BoundQuantity::$unit($constant)),*),
-                shown_by: $shown_by,
-            }),*]
-        }
-    };
-}
 
 bounds! {
     "connections of clients" [

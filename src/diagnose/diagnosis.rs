@@ -15,10 +15,11 @@ use super::client_leg::ClientLegs;
 use super::client_path::ClientPaths;
 use super::diagnosis_losses::DiagnosisLosses;
 use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, is_client_silent, phase_of};
+use super::end_cause::EndCause;
 use super::ensemble_watch::EnsembleWatch;
-use super::incident::{EarlierIncidents, Incident, JudgedEnd, SeenBefore};
+use super::incident::{EarlierIncidents, Incident, IncidentReport, JudgedEnd};
 use super::incident_book::{IncidentBook, IncidentChange};
-use super::verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
+use super::verdict::{CapReason, ConnectionPhase, Diagnosed, JudgedCause};
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
@@ -35,35 +36,6 @@ pub const WAITING_ENDS: usize = 448;
 pub const KERNEL_KNOWS: Duration = Duration::from_secs(10);
 /// Causes of ended connections that are kept, the newest.
 pub const CAUSES_KEPT: usize = 3_072;
-
-/// The cause of one connection's end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct EndCause {
-    /// The cause.
-    pub cause: JudgedCause,
-    /// When the connection ended.
-    pub ended_at: Timestamp,
-    /// Where in its life the connection was.
-    pub phase: ConnectionPhase,
-    /// The incident that it belongs to.
-    pub incident: Option<u64>,
-}
-
-impl EndCause {
-    /// Who failed first.
-    pub fn first(&self) -> FailureOrigin {
-        FailureOrigin::of(self.cause.code)
-    }
-}
-
-/// An incident with what is known of those like it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct IncidentReport {
-    /// The incident.
-    pub incident: Incident,
-    /// Those of the same cause before it.
-    pub seen_before: Option<SeenBefore>,
-}
 
 /// Causes and incidents.
 #[derive(Debug, Default)]

@@ -200,3 +200,12 @@ impl Incident {
         before.code != after.code
     }
 }
+
+/// An incident with what is known of those like it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct IncidentReport {
+    /// The incident.
+    pub incident: Incident,
+    /// Those of the same cause before it.
+    pub seen_before: Option<SeenBefore>,
+}

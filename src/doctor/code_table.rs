@@ -1,27 +1,17 @@
 //! What each code means: its mark, its sentence, why it matters, what it can cause, and what to change.
 
 use super::code::{DoctorArea, DoctorCode, DoctorMark};
+use super::code_entry::CodeEntry;
 
 /// The setting of findings that are about a setting.
 pub(super) const ITSELF: &str = "the setting itself";
-
-/// What is to be known of a code.
-struct CodeEntry {
-    area: DoctorArea,
-    mark: DoctorMark,
-    sentence: &'static str,
-    why: &'static str,
-    consequence: Option<&'static str>,
-    change: Option<&'static str>,
-    setting: Option<&'static str>,
-    hint_where: Option<&'static str>,
-}
 
 macro_rules! code_table {
     ($($code:ident $area:ident $mark:ident $sentence:literal: $why:literal
         $(causes $consequence:literal)? $(change $change:literal)? $(by $setting:literal)?
         $(hint $hint:literal)?;)*) => {
-        fn entry(code: DoctorCode) -> CodeEntry {
+        /// What is to be known of this code.
+        pub(super) fn entry(code: DoctorCode) -> CodeEntry {
             match code {
                 $(DoctorCode::$code => CodeEntry {
                     area: DoctorArea::$area,
@@ -38,60 +28,6 @@ macro_rules! code_table {
     };
     (@option $text:literal) => { Some($text) };
     (@option) => { None };
-}
-
-impl DoctorCode {
-    /// What it is about.
-    pub fn area(self) -> DoctorArea {
-        entry(self).area
-    }
-
-    /// How it is to be taken, unless it is a hint ([`Self::hint_where`]).
-    pub fn mark(self) -> DoctorMark {
-        entry(self).mark
-    }
-
-    /// Its sentence, with the names of values in braces.
-    pub fn sentence(self) -> &'static str {
-        entry(self).sentence
-    }
-
-    /// Its sentence with the names of values in capitals: `FAILURES of TRIES`.
-    pub fn meaning(self) -> String {
-        let mut parts = self.sentence().split(['{', '}']);
-        let mut meaning = parts.next().unwrap_or_default().to_owned();
-        while let (Some(name), Some(text)) = (parts.next(), parts.next()) {
-            let name = name.strip_suffix("_ms").unwrap_or(name);
-            meaning.push_str(&name.replace('_', " ").to_ascii_uppercase());
-            meaning.push_str(text);
-        }
-        meaning
-    }
-
-    /// Why it matters.
-    pub fn why(self) -> &'static str {
-        entry(self).why
-    }
-
-    /// What it can cause; None where all is in order.
-    pub fn consequence(self) -> Option<&'static str> {
-        entry(self).consequence
-    }
-
-    /// What to change; None where all is in order.
-    pub fn change(self) -> Option<&'static str> {
-        entry(self).change
-    }
-
-    /// The setting to change; None where it is none.
-    pub fn setting(self) -> Option<&'static str> {
-        entry(self).setting
-    }
-
-    /// Where it is good to know only; None where that is always so, or never.
-    pub fn hint_where(self) -> Option<&'static str> {
-        entry(self).hint_where
-    }
 }
 
 code_table! {

@@ -9,6 +9,8 @@ mod capacity_rules;
 mod client_rules;
 mod client_settings;
 mod code;
+mod code_entry;
+mod code_meaning;
 mod code_table;
 mod connect_reading;
 mod connect_rules;
