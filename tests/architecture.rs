@@ -32,7 +32,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
             "time",
         ],
     ),
-    ("api", &["config"]),
+    ("api", &["filter", "config"]),
     ("history", &["api", "observe", "state", "diagnose", "config", "session", "text", "lock", "ids", "time"]),
     ("report", &["api", "text"]),
     ("top", &["api", "filter", "text"]),

@@ -13,8 +13,9 @@ use super::query::{PathParams, QueryParams};
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::{
-    ApiWord, IncidentPath, ListParameters, LivenessAnswer, LoadParameters, LogLevelRequest, ReadinessAnswer,
-    SessionPath,
+    ApiList, ApiWord, ConnectionList, IncidentList, IncidentPath, LatencyList, ListParameters, LivenessAnswer,
+    LoadParameters, LogLevelRequest, MoveList, ReadinessAnswer, RefusalList, RiskList, ServerList, SessionList,
+    SessionPath, SlowList,
 };
 use crate::ids::SessionId;
 use crate::observe::{LoadKind, ProxyTelemetry};
@@ -46,7 +47,7 @@ pub(super) async fn sessions(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::SESSION_FILTERS, views::sessions).await
+    api.list(query, SessionList::FILTERS, views::sessions).await
 }
 
 pub(super) async fn session(
@@ -69,21 +70,21 @@ pub(super) async fn moves(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::MOVE_FILTERS, views::moves).await
+    api.list(query, MoveList::FILTERS, views::moves).await
 }
 
 pub(super) async fn session_moved(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::REFUSAL_FILTERS, views::session_moved).await
+    api.list(query, RefusalList::FILTERS, views::session_moved).await
 }
 
 pub(super) async fn servers(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::SERVER_FILTERS, views::servers).await
+    api.list(query, ServerList::FILTERS, views::servers).await
 }
 
 pub(super) async fn ensemble(State(api): State<ApiState>) -> Result<Response, ApiError> {
@@ -95,21 +96,21 @@ pub(super) async fn connections(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::CONNECTION_FILTERS, views::connections).await
+    api.list(query, ConnectionList::FILTERS, views::connections).await
 }
 
 pub(super) async fn incidents(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::INCIDENT_FILTERS, views::incidents).await
+    api.list(query, IncidentList::FILTERS, views::incidents).await
 }
 
 pub(super) async fn latency(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::LATENCY_FILTERS, views::latency).await
+    api.list(query, LatencyList::FILTERS, views::latency).await
 }
 
 pub(super) async fn load(
@@ -128,14 +129,14 @@ pub(super) async fn risks(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::RISK_FILTERS, views::risks).await
+    api.list(query, RiskList::FILTERS, views::risks).await
 }
 
 pub(super) async fn slow(
     State(api): State<ApiState>,
     QueryParams(query): QueryParams<ListParameters>,
 ) -> Result<Response, ApiError> {
-    api.list(query, views::SLOW_FILTERS, views::slow).await
+    api.list(query, SlowList::FILTERS, views::slow).await
 }
 
 pub(super) async fn incident(

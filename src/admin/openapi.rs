@@ -110,21 +110,17 @@ pub(super) fn answers<T: JsonSchema>(operation: TransformOperation<'_>) -> Trans
 /// Parameters that every list has.
 const UNFILTERED: [&str; 2] = ["limit", "filter"];
 
-/// A list in JSON that has these filters and no others.
-pub(super) fn lists<L: ApiList + JsonSchema>(
-    fields: &'static [FilterField],
-) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
-    move |operation| {
-        let mut operation = answers::<L>(operation);
-        operation.inner_mut().parameters.retain(|parameter| match parameter {
-            ReferenceOr::Item(parameter) => {
-                let name = parameter.parameter_data_ref().name.as_str();
-                UNFILTERED.contains(&name) || FilterField::named(name).is_some_and(|field| fields.contains(&field))
-            }
-            ReferenceOr::Reference { .. } => true,
-        });
-        operation
-    }
+/// A list in JSON, with its filters and no others.
+pub(super) fn lists<L: ApiList + JsonSchema>(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    let mut operation = answers::<L>(operation);
+    operation.inner_mut().parameters.retain(|parameter| match parameter {
+        ReferenceOr::Item(parameter) => {
+            let name = parameter.parameter_data_ref().name.as_str();
+            UNFILTERED.contains(&name) || FilterField::named(name).is_some_and(|field| L::FILTERS.contains(&field))
+        }
+        ReferenceOr::Reference { .. } => true,
+    });
+    operation
 }
 
 /// An answer of another kind, and errors in JSON.

@@ -32,7 +32,6 @@ use super::openapi::{self, RouteList, answers, answers_text, lists};
 use super::page;
 use super::route_book::{RouteBook, ServedRoutes};
 use super::tap::tap;
-use super::views;
 use crate::api::{
     ApiList, CHANGES, ConnectionList, DisconnectAnswer, DisconnectRequest, EnsembleView, HistoryAnswer, IncidentList,
     IncidentView, LIVE, LatencyList, LivenessAnswer, LoadAnswer, LogLevelRequest, METRICS, MoveList, OPENAPI, READY,
@@ -55,19 +54,19 @@ fn open_routes<B: RouteBook>(book: B) -> B {
 
 /// What shows something of the traffic, or changes something.
 fn data_routes<B: RouteBook>(book: B) -> B {
-    book.get(SessionList::PATH, api::sessions, lists::<SessionList>(views::SESSION_FILTERS))
+    book.get(SessionList::PATH, api::sessions, lists::<SessionList>)
         .get(&SessionDetail::path("{session}"), api::session, answers::<SessionDetail>)
-        .get(MoveList::PATH, api::moves, lists::<MoveList>(views::MOVE_FILTERS))
-        .get(RefusalList::PATH, api::session_moved, lists::<RefusalList>(views::REFUSAL_FILTERS))
-        .get(ServerList::PATH, api::servers, lists::<ServerList>(views::SERVER_FILTERS))
+        .get(MoveList::PATH, api::moves, lists::<MoveList>)
+        .get(RefusalList::PATH, api::session_moved, lists::<RefusalList>)
+        .get(ServerList::PATH, api::servers, lists::<ServerList>)
         .get(EnsembleView::PATH, api::ensemble, answers::<EnsembleView>)
-        .get(ConnectionList::PATH, api::connections, lists::<ConnectionList>(views::CONNECTION_FILTERS))
-        .get(IncidentList::PATH, api::incidents, lists::<IncidentList>(views::INCIDENT_FILTERS))
-        .get(LatencyList::PATH, api::latency, lists::<LatencyList>(views::LATENCY_FILTERS))
+        .get(ConnectionList::PATH, api::connections, lists::<ConnectionList>)
+        .get(IncidentList::PATH, api::incidents, lists::<IncidentList>)
+        .get(LatencyList::PATH, api::latency, lists::<LatencyList>)
         .get(LoadAnswer::PATH, api::load, answers::<LoadAnswer>)
-        .get(RiskList::PATH, api::risks, lists::<RiskList>(views::RISK_FILTERS))
+        .get(RiskList::PATH, api::risks, lists::<RiskList>)
         .get(&IncidentView::path("{incident}"), api::incident, answers::<IncidentView>)
-        .get(SlowList::PATH, api::slow, lists::<SlowList>(views::SLOW_FILTERS))
+        .get(SlowList::PATH, api::slow, lists::<SlowList>)
         .get(CHANGES, page::follow, |op| answers_text(op, "text/event-stream", "Rows of the lists that changed."))
         .get(TAP, tap, |op| answers_text(op, "text/event-stream", "Events as they happen, one object each."))
         .get(HistoryAnswer::PATH, history, answers::<HistoryAnswer>)

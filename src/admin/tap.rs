@@ -17,8 +17,8 @@ use super::query::QueryParams;
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::TapParameters;
-use crate::filter::Filter;
-use crate::observe::{ProxyTelemetry, TAP_FIELDS, TapReader, TappedEvent};
+use crate::filter::{Filter, FilterField};
+use crate::observe::{ProxyTelemetry, TapReader, TappedEvent};
 use crate::text;
 
 /// Between two looks at what has come.
@@ -65,7 +65,10 @@ pub(super) async fn tap(
     QueryParams(asked): QueryParams<TapParameters>,
 ) -> Result<Response, ApiError> {
     let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default())?;
-    let filter = filter.for_fields(TAP_FIELDS)?.with_servers(api.telemetry.server_names())?.with_words(filter_words)?;
+    let filter = filter
+        .for_fields(FilterField::OF_EVENTS)?
+        .with_servers(api.telemetry.server_names())?
+        .with_words(filter_words)?;
     let left = asked.count.unwrap_or(u64::MAX);
     let until = asked.for_ms.and_then(|millis| Instant::now().checked_add(Duration::from_millis(millis)));
     let sample = asked.sample.unwrap_or(NonZeroU64::MIN);

@@ -10,6 +10,7 @@ use super::{
     ConnectionView, IncidentView, LatencySlotView, MoveView, RefusalView, RiskView, ServerView, SessionView,
     SlowOperationView,
 };
+use crate::filter::FilterField::{self, Cause, Client, Connection, Identity, Moved, Reason, Server, Session, State};
 
 /// A list of the API.
 pub trait ApiList: DeserializeOwned {
@@ -19,12 +20,14 @@ pub trait ApiList: DeserializeOwned {
     const PATH: &'static str;
     /// The member that holds the elements.
     const MEMBER: &'static str;
+    /// What its elements can be chosen by.
+    const FILTERS: &'static [FilterField];
     /// Its elements, and whether there are more than were asked for.
     fn into_elements(self) -> (Vec<Self::Element>, bool);
 }
 
 macro_rules! lists {
-    ($($type:ident: $path:literal $member:ident $element:ty, $what:literal;)*) => {
+    ($($type:ident: $path:literal $member:ident $element:ty, by $filters:expr, $what:literal;)*) => {
         $(
             #[doc = $what]
             #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +43,7 @@ macro_rules! lists {
                 type Element = $element;
                 const PATH: &'static str = $path;
                 const MEMBER: &'static str = stringify!($member);
+                const FILTERS: &'static [FilterField] = $filters;
                 fn into_elements(self) -> (Vec<Self::Element>, bool) {
                     (self.$member, self.more)
                 }
@@ -49,15 +53,24 @@ macro_rules! lists {
 }
 
 lists! {
-    SessionList: "/api/sessions" sessions SessionView, "Every session in short, newest activity first.";
-    MoveList: "/api/moves" moves MoveView, "The newest moves, in order of time.";
-    RefusalList: "/api/session-moved" session_moved RefusalView, "The newest refusals of moved sessions, in order of time.";
-    ServerList: "/api/servers" servers ServerView, "The servers, in configured order.";
-    IncidentList: "/api/incidents" incidents IncidentView, "Incidents, newest first.";
-    RiskList: "/api/risks" risks RiskView, "What may soon be lost and what nearly was, newest first.";
-    LatencyList: "/api/latency" latency LatencySlotView, "Latency by server and class in slots of ten seconds, oldest first.";
-    SlowList: "/api/slow" slow SlowOperationView, "Operations that took long: those beyond a threshold, newest first, then the slowest of each kind.";
-    ConnectionList: "/api/connections" connections ConnectionView, "Connections, newest first.";
+    SessionList: "/api/sessions" sessions SessionView, by &[Server, Client, Identity, Session, State, Moved],
+        "Every session in short, newest activity first.";
+    MoveList: "/api/moves" moves MoveView, by &[Server, Client, Identity, Session, Reason],
+        "The newest moves, in order of time.";
+    RefusalList: "/api/session-moved" session_moved RefusalView, by &[Server, Client, Identity, Session, Connection],
+        "The newest refusals of moved sessions, in order of time.";
+    ServerList: "/api/servers" servers ServerView, by &[Server, State],
+        "The servers, in configured order.";
+    IncidentList: "/api/incidents" incidents IncidentView, by &[Server, Client, Session, State, Reason, Cause],
+        "Incidents, newest first.";
+    RiskList: "/api/risks" risks RiskView, by &[Server, Client, Session, Identity, State, Reason],
+        "What may soon be lost and what nearly was, newest first.";
+    LatencyList: "/api/latency" latency LatencySlotView, by &[Server],
+        "Latency by server and class in slots of ten seconds, oldest first.";
+    SlowList: "/api/slow" slow SlowOperationView, by FilterField::OF_EVENTS,
+        "Operations that took long: those beyond a threshold, newest first, then the slowest of each kind.";
+    ConnectionList: "/api/connections" connections ConnectionView, by &[Server, Client, Identity, Session, State, Reason, Connection],
+        "Connections, newest first.";
 }
 
 macro_rules! parameters {

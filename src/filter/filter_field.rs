@@ -61,6 +61,26 @@ pub(super) enum FieldType {
 }
 
 impl FilterField {
+    /// What events can be chosen by.
+    pub const OF_EVENTS: &[Self] = &[
+        Self::Kind,
+        Self::Session,
+        Self::Identity,
+        Self::Client,
+        Self::Server,
+        Self::Connection,
+        Self::Op,
+        Self::Class,
+        Self::Path,
+        Self::Error,
+        Self::Latency,
+        Self::RequestBytes,
+        Self::ReplyBytes,
+        Self::Reason,
+        Self::Cause,
+        Self::Moved,
+    ];
+
     /// All of them.
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 

@@ -1,7 +1,8 @@
 //! What the screen asks the admin API, and what came back.
 
 use crate::api::{
-    EnsembleView, IncidentView, LatencySlotView, LoadAnswer, MoveView, RefusalView, ServerView, SessionView,
+    ApiList as _, EnsembleView, IncidentList, IncidentView, LatencySlotView, LoadAnswer, MoveList, MoveView,
+    RefusalList, RefusalView, ServerView, SessionList, SessionView,
 };
 use crate::filter::FilterField;
 
@@ -36,35 +37,14 @@ pub enum ApiQuestion {
     EnsemblePage,
 }
 
-const SESSION_FIELDS: &[FilterField] = &[
-    FilterField::Server,
-    FilterField::Client,
-    FilterField::Identity,
-    FilterField::Session,
-    FilterField::State,
-    FilterField::Moved,
-];
-const MOVE_FIELDS: &[FilterField] =
-    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Reason];
-const REFUSAL_FIELDS: &[FilterField] =
-    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Connection];
-const INCIDENT_FIELDS: &[FilterField] = &[
-    FilterField::Server,
-    FilterField::Client,
-    FilterField::Session,
-    FilterField::State,
-    FilterField::Reason,
-    FilterField::Cause,
-];
-
 impl ApiQuestion {
     /// What its rows can be chosen by; nothing where the filter line does not narrow it down.
     pub fn fields(&self) -> &'static [FilterField] {
         match self {
-            Self::Sessions => SESSION_FIELDS,
-            Self::Moves => MOVE_FIELDS,
-            Self::Refusals => REFUSAL_FIELDS,
-            Self::Incidents => INCIDENT_FIELDS,
+            Self::Sessions => SessionList::FILTERS,
+            Self::Moves => MoveList::FILTERS,
+            Self::Refusals => RefusalList::FILTERS,
+            Self::Incidents => IncidentList::FILTERS,
             _ => &[],
         }
     }

@@ -103,17 +103,6 @@ fn connection(telemetry: &ProxyTelemetry, row: &ConnectionRow) -> ConnectionView
     }
 }
 
-/// What connections can be narrowed down by.
-pub(in crate::admin) const CONNECTION_FILTERS: &[FilterField] = &[
-    FilterField::Server,
-    FilterField::Client,
-    FilterField::Identity,
-    FilterField::Session,
-    FilterField::State,
-    FilterField::Reason,
-    FilterField::Connection,
-];
-
 impl FilterSubject for ConnectionSummary {
     fn field(&self, field: FilterField) -> FieldValue<'_> {
         match field {

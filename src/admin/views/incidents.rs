@@ -170,16 +170,6 @@ pub(super) fn incident(telemetry: &ProxyTelemetry, report: &IncidentReport) -> I
     }
 }
 
-/// What incidents can be narrowed down by.
-pub(in crate::admin) const INCIDENT_FILTERS: &[FilterField] = &[
-    FilterField::Server,
-    FilterField::Client,
-    FilterField::Session,
-    FilterField::State,
-    FilterField::Reason,
-    FilterField::Cause,
-];
-
 /// What incidents are chosen by: copied out, because what traffic does is written down under the same lock.
 struct IncidentRow {
     id: u64,

@@ -20,9 +20,6 @@ fn slot(telemetry: &ProxyTelemetry, one: &LatencySlot) -> LatencySlotView {
     }
 }
 
-/// What the trend can be narrowed down by.
-pub(in crate::admin) const LATENCY_FILTERS: &[FilterField] = &[FilterField::Server];
-
 impl FilterSubject for LatencySlot {
     fn field(&self, field: FilterField) -> FieldValue<'_> {
         match field {

@@ -22,17 +22,17 @@ use crate::history::HistoryViews;
 use crate::ids::ServerId;
 use crate::observe::ProxyTelemetry;
 
-pub(super) use connections::{CONNECTION_FILTERS, connections};
+pub(super) use connections::connections;
 pub(super) use ensemble::ensemble;
-pub(super) use incidents::{INCIDENT_FILTERS, incident_detail, incidents};
-pub(super) use latency::{LATENCY_FILTERS, latency};
+pub(super) use incidents::{incident_detail, incidents};
+pub(super) use latency::latency;
 pub(super) use load::load;
-pub(super) use moves::{MOVE_FILTERS, REFUSAL_FILTERS, moves, session_moved};
-pub(super) use risks::{RISK_FILTERS, risks};
-pub(super) use servers::{SERVER_FILTERS, servers};
+pub(super) use moves::{moves, session_moved};
+pub(super) use risks::risks;
+pub(super) use servers::servers;
 pub(super) use session_detail::session_detail;
-pub(super) use sessions::{SESSION_FILTERS, sessions};
-pub(super) use tap::{SLOW_FILTERS, slow, tap_event};
+pub(super) use sessions::sessions;
+pub(super) use tap::{slow, tap_event};
 
 /// How the history keeps incidents and risks: as the API shows them.
 pub const HISTORY_VIEWS: HistoryViews = HistoryViews { incident: incidents::incident, risk: risks::risk };

@@ -35,10 +35,6 @@ pub(super) fn session_move(telemetry: &ProxyTelemetry, one: &SessionMove, end: O
     }
 }
 
-/// What moves can be narrowed down by.
-pub(in crate::admin) const MOVE_FILTERS: &[FilterField] =
-    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Reason];
-
 impl FilterSubject for SessionMove {
     fn field(&self, field: FilterField) -> FieldValue<'_> {
         match field {
@@ -80,10 +76,6 @@ pub(super) fn refusal(telemetry: &ProxyTelemetry, verdict: &SessionMovedRefusal)
         requests: verdict.unanswered.iter().map(|one| request(&wall_clock, one)).collect(),
     }
 }
-
-/// What refusals can be narrowed down by.
-pub(in crate::admin) const REFUSAL_FILTERS: &[FilterField] =
-    &[FilterField::Server, FilterField::Client, FilterField::Identity, FilterField::Session, FilterField::Connection];
 
 impl FilterSubject for SessionMovedRefusal {
     fn field(&self, field: FilterField) -> FieldValue<'_> {

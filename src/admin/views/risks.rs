@@ -88,16 +88,6 @@ pub(super) fn risk(telemetry: &ProxyTelemetry, one: &SessionRisk) -> RiskView {
     }
 }
 
-/// What risks can be narrowed down by.
-pub(in crate::admin) const RISK_FILTERS: &[FilterField] = &[
-    FilterField::Server,
-    FilterField::Client,
-    FilterField::Session,
-    FilterField::Identity,
-    FilterField::State,
-    FilterField::Reason,
-];
-
 impl FilterSubject for SessionRisk {
     fn field(&self, field: FilterField) -> FieldValue<'_> {
         let subject = &self.subject;

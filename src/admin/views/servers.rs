@@ -28,9 +28,6 @@ fn server(telemetry: &ProxyTelemetry, entry: &ServerEntry, sessions: usize) -> S
     }
 }
 
-/// What servers can be narrowed down by.
-pub(in crate::admin) const SERVER_FILTERS: &[FilterField] = &[FilterField::Server, FilterField::State];
-
 impl FilterSubject for ServerEntry {
     fn field(&self, field: FilterField) -> FieldValue<'_> {
         match field {

@@ -107,16 +107,6 @@ impl SignsOfLife {
     }
 }
 
-/// What sessions can be narrowed down by.
-pub(in crate::admin) const SESSION_FILTERS: &[FilterField] = &[
-    FilterField::Server,
-    FilterField::Client,
-    FilterField::Identity,
-    FilterField::Session,
-    FilterField::State,
-    FilterField::Moved,
-];
-
 /// How long its client bears a silent server.
 fn gives_up_after(row: &SessionRow) -> Option<Duration> {
     let timeout = Duration::from_millis(u64::try_from(row.timeout_ms?).ok()?);

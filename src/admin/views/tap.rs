@@ -7,9 +7,7 @@ use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList as _, SlowList, SlowOperationView, TapEventView};
 use crate::filter::{FieldValue, FilterField, FilterSubject};
-use crate::observe::{
-    EVENT_TYPES, EventDetail, EventPlace, ProxyTelemetry, SlowOperation, TAP_FIELDS, TappedEvent, WallClock,
-};
+use crate::observe::{EVENT_TYPES, EventDetail, EventPlace, ProxyTelemetry, SlowOperation, TappedEvent, WallClock};
 use crate::wire::ErrorCode;
 
 /// An event as the API shows it.
@@ -72,9 +70,6 @@ fn outcome(error: ErrorCode) -> String {
         None => error.0.to_string(),
     }
 }
-
-/// What slow operations can be narrowed down by.
-pub(in crate::admin) const SLOW_FILTERS: &[FilterField] = TAP_FIELDS;
 
 impl FilterSubject for SlowOperation {
     fn field(&self, field: FilterField) -> FieldValue<'_> {

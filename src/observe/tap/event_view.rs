@@ -5,26 +5,6 @@ use std::borrow::Cow;
 use super::tapped_event::{EventDetail, EventKind, EventPlace, TappedEvent};
 use crate::filter::{FieldValue, FilterField, FilterSubject};
 
-/// What events can be chosen by.
-pub const TAP_FIELDS: &[FilterField] = &[
-    FilterField::Kind,
-    FilterField::Session,
-    FilterField::Identity,
-    FilterField::Client,
-    FilterField::Server,
-    FilterField::Connection,
-    FilterField::Op,
-    FilterField::Class,
-    FilterField::Path,
-    FilterField::Error,
-    FilterField::Latency,
-    FilterField::RequestBytes,
-    FilterField::ReplyBytes,
-    FilterField::Reason,
-    FilterField::Cause,
-    FilterField::Moved,
-];
-
 /// An event that passes.
 pub(super) struct EventView<'a> {
     pub(super) kind: EventKind,

@@ -11,7 +11,6 @@ pub(crate) mod tap_hub;
 mod tap_sink;
 mod tapped_event;
 
-pub use event_view::TAP_FIELDS;
 pub use frequent_keys::KeyLoad;
 pub use load_book::{LoadCounts, LoadKind};
 pub use tap_hub::{TapHub, TapReader};
