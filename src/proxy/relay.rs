@@ -35,16 +35,17 @@ use crate::time::Timestamp;
 /// on half a connection; without this a peer that never closes would hold two sockets for ever.
 pub(crate) const LINGER: Duration = Duration::from_mins(1);
 
-/// How long a client may take to come back: a Java client that knows one address waits a second and up to another one
-/// (protocol.md §10); the rest is for its claim.
-const COMES_BACK: Duration = Duration::from_millis(2_500);
+/// How much longer a client that knows one address waits before it comes back than one that knows several: a Java or Go
+/// client sleeps for a second when it has been through its list (protocol.md §10).
+const ONE_ADDRESS_SLEEP: Duration = Duration::from_secs(1);
 
-/// How long an unresponsive server is borne with while it owes an answer. A client with a read timeout of its own gives
-/// up after two thirds of the session timeout: none is to be disconnected by a freeze that it would have outlived. But
-/// its session is to be claimed elsewhere before it is over, and where the timeout is short that takes most of the
-/// rest.
+/// How long an unresponsive server is borne with while it owes an answer. A client gives up after two thirds of the
+/// session timeout. One that knows the servers itself is then back within a second; behind a pooled address it is so
+/// only if its connection ends by what it sleeps longer. Otherwise it would lose sessions here that it would have kept
+/// there: the heartbeats that a frozen server had not yet told its leader are lost, so that there is no time to give
+/// away. But not before half of the timeout, as most freezes are short.
 fn patience(timeout: Duration) -> Duration {
-    timeout.saturating_sub(COMES_BACK).clamp(timeout / 2, timeout * 3 / 4)
+    (timeout * 2 / 3).saturating_sub(ONE_ADDRESS_SLEEP).max(timeout / 2)
 }
 
 /// Who of the two.

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::client::{Client, Greeting, ephemeral_owner};
-use crate::support::ensemble::{Ensemble, Version};
+use crate::support::ensemble::{Ensemble, TICK_MS, Version};
 use crate::support::gate::Gate;
 use crate::support::kafka::{Broker, consume, create_topic, produce};
 use crate::support::wait::{self, PATIENCE};
@@ -133,13 +133,30 @@ impl Play {
             }
             under_broker
         });
-        let visitors = Visitors::come_and_go(self.gate.pooled());
+        self.wait_heartbeats_told(frozen);
         self.ensemble.freeze(frozen);
+        let visitors = Visitors::come_and_go(self.gate.pooled());
         thread::sleep(FROZEN);
         self.ensemble.thaw(frozen);
         assert!(visitors.leave() > 0, "no other client was served while a follower was frozen");
         self.ensemble.wait_serving();
         self.wait_attached();
+    }
+
+    /// Waits until a follower has told the leader of every heartbeat that it has heard, which it does twice a tick. What
+    /// it has not told is lost when it freezes, and the session then ends early for everybody, direct clients too.
+    fn wait_heartbeats_told(&self, follower: usize) {
+        let answers = || self.ensemble.last_answers(follower);
+        let mut last = answers();
+        let mut since = Instant::now();
+        wait::until_true("a moment without a heartbeat", PATIENCE, || {
+            let now = answers();
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            since.elapsed() >= Duration::from_millis(u64::from(TICK_MS) * 6 / 10)
+        });
+        assert!(last.is_some_and(|answers| !answers.is_empty()), "the follower has a client");
     }
 
     fn follower_under_a_broker(&self) -> Option<usize> {
@@ -186,7 +203,7 @@ impl Visitors {
             let (done, served) = (Arc::clone(&done), Arc::clone(&served));
             thread::spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    // Who is on the follower when it freezes is not answered until it thaws, and then hung up on.
+                    // Who was led to the follower before it was known to be frozen is answered only when it thaws.
                     if let Greeting::Accepted(client) = Client::try_create_session(address)
                         && client.try_close_session()
                     {

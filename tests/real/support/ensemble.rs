@@ -22,7 +22,7 @@ const AT_ONCE: usize = 2;
 const SERVERS: usize = 3;
 
 /// Milliseconds; short, so that expiry and elections are quick, and long enough for a loaded machine.
-const TICK_MS: u32 = 1000;
+pub(crate) const TICK_MS: u32 = 1000;
 
 /// A ZooKeeper release that the tests run against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -303,6 +303,15 @@ impl Ensemble {
     pub(crate) fn carries(&self, index: usize, session: i64) -> bool {
         let wanted = format!("sid=0x{session:x},");
         four_letter_word(self.address(index), "cons").is_some_and(|answer| answer.contains(&wanted))
+    }
+
+    /// When server `index` answered each of its clients last, in its own words.
+    pub(crate) fn last_answers(&self, index: usize) -> Option<Vec<String>> {
+        let answer = four_letter_word(self.address(index), "cons")?;
+        let field = |line: &str, name: &str| {
+            line.split(&[',', '('][..]).find(|field| field.starts_with(name)).map(String::from)
+        };
+        Some(answer.lines().filter_map(|line| Some(field(line, "sid=")? + " " + &field(line, "lresp=")?)).collect())
     }
 
     /// Ends a server without warning.
