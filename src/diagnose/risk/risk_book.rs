@@ -53,6 +53,8 @@ impl AwaySession {
 #[derive(Clone, Copy, Debug)]
 struct WatchedAway {
     session: AwaySession,
+    /// When it is looked at next.
+    look_at: Timestamp,
     /// Whether its risk was counted, told or not.
     counted: bool,
 }
@@ -220,7 +222,7 @@ impl RiskBook {
         }
         self.next_due = if self.away.is_empty() { session.due() } else { self.next_due.min(session.due()) };
         // The newest absence counts: the session was back in between.
-        self.away.insert(session.session, WatchedAway { session, counted: false });
+        self.away.insert(session.session, WatchedAway { session, look_at: session.due(), counted: false });
     }
 
     /// What became of the sessions that are away; `state` and `subject` look one up.
@@ -236,8 +238,8 @@ impl RiskBook {
         let (mut away, mut next_due) = (std::mem::take(&mut self.away), Timestamp(u64::MAX));
         away.retain(|_, watched| {
             let one = watched.session;
-            if one.due() > now {
-                next_due = next_due.min(one.due());
+            if watched.look_at > now {
+                next_due = next_due.min(watched.look_at);
                 return true;
             }
             let key = (RiskCode::SessionAway, one.session);
@@ -248,8 +250,11 @@ impl RiskBook {
                         let detail = RiskDetail::Away { since: one.since, expires_at: one.heard_at.after(one.timeout) };
                         self.open(now, key.0, || subject(one.session), one.session, detail, None);
                     }
-                    // It is looked at until it is known what became of it.
-                    next_due = now;
+                    // It is looked at until it is known what became of it: each time if its risk is shown, and more
+                    // rarely if there was no room for that, as then there may be thousands.
+                    let shown = self.open.contains_key(&key);
+                    watched.look_at = if shown { now } else { now.after(one.timeout / 8) };
+                    next_due = next_due.min(watched.look_at);
                     true
                 }
                 became => {

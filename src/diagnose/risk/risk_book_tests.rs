@@ -85,6 +85,32 @@ fn each_session_that_is_away_is_at_risk_at_its_own_time() {
 }
 
 #[test]
+fn of_those_that_are_away_only_the_shown_ones_are_looked_up_each_time() {
+    let mut book = RiskBook::default();
+    let all = RISKS_OPEN + 100;
+    for id in 1..=all as i64 {
+        let (session, timeout) = (SessionId(id), Duration::from_secs(32));
+        book.lost_connection(AwaySession { session, since: at(10), heard_at: at(10), timeout });
+    }
+    let looked_up = std::cell::Cell::new(0);
+    let looks = [26, 27, 29, 30, 31].map(|now| {
+        looked_up.set(0);
+        book.look_at_away(
+            at(now),
+            |_| {
+                looked_up.set(looked_up.get() + 1);
+                AwayState::Away
+            },
+            subject,
+        );
+        looked_up.get()
+    });
+    assert_eq!(looks, [all, RISKS_OPEN, RISKS_OPEN, all, RISKS_OPEN]);
+    book.look_at_away(at(34), |_| AwayState::Expired, subject);
+    assert!(!book.is_waiting(), "what became of all of them is known");
+}
+
+#[test]
 fn who_is_back_in_time_was_at_no_risk() {
     let mut book = RiskBook::default();
     let timeout = Duration::from_secs(6);
