@@ -1,5 +1,6 @@
 //! An event of `/api/tap`, and `/api/slow`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::admin::query::ListFilter;
@@ -7,6 +8,7 @@ use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList as _, SlowList, SlowOperationView, TapEventView};
 use crate::filter::{FieldValue, FilterField, FilterSubject};
+use crate::ids::SessionId;
 use crate::observe::{EVENT_TYPES, EventDetail, EventPlace, ProxyTelemetry, SlowOperation, TappedEvent, WallClock};
 use crate::wire::ErrorCode;
 
@@ -83,12 +85,16 @@ impl FilterSubject for SlowOperation {
 /// The slow operations that a filter lets through: those beyond a threshold, newest first, then the slowest of each kind.
 pub(in crate::admin) fn slow(telemetry: &ProxyTelemetry, filter: &ListFilter) -> StreamedList {
     let mut all = telemetry.slow_log().operations();
-    for one in &mut all {
-        name_holder(telemetry, &mut one.event);
+    let by_holder = filter.filter.asks_for(FilterField::Identity);
+    if by_holder {
+        name_holders(telemetry, &mut all);
     }
     all.retain(|one| filter.fits(one));
     let more = all.len() > filter.limit;
     all.truncate(filter.limit);
+    if !by_holder {
+        name_holders(telemetry, &mut all);
+    }
     let copy = |_: &ProxyTelemetry, some: &[SlowOperation]| some.to_vec();
     let view = |telemetry: &ProxyTelemetry, one: &SlowOperation| {
         let (because, in_flight) = (one.because.label().into(), one.in_flight);
@@ -97,11 +103,18 @@ pub(in crate::admin) fn slow(telemetry: &ProxyTelemetry, filter: &ListFilter) ->
     StreamedList::new(SlowList::MEMBER, (all, more), copy, view)
 }
 
-/// Adds who holds the session now: looked up when somebody asks, not when the operation was answered.
-fn name_holder(telemetry: &ProxyTelemetry, event: &mut TappedEvent) {
-    let Some(session) = event.place.session else { return };
-    let row = telemetry.state().session_rows(&[session]).pop();
-    if let Some(identity) = row.and_then(|row| holder(row.identity, None)) {
-        Arc::make_mut(&mut event.place).identity = Some(identity);
+/// Adds who holds the sessions now: looked up when somebody asks, not when the operations were answered, and each session
+/// once.
+fn name_holders(telemetry: &ProxyTelemetry, operations: &mut [SlowOperation]) {
+    let mut sessions: Vec<SessionId> = operations.iter().filter_map(|one| one.event.place.session).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    let rows = telemetry.state().session_rows(&sessions);
+    let held: HashMap<SessionId, String> =
+        rows.into_iter().filter_map(|row| Some((row.session, holder(row.identity, None)?))).collect();
+    for SlowOperation { event, .. } in operations {
+        if let Some(identity) = event.place.session.and_then(|session| held.get(&session)) {
+            Arc::make_mut(&mut event.place).identity = Some(identity.clone());
+        }
     }
 }
