@@ -33,6 +33,11 @@ pub enum FieldValue<'a> {
 }
 
 impl<'a> FieldValue<'a> {
+    /// Whether there is nothing in it.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent | Self::Servers([None, None]))
+    }
+
     /// A text that may not be there.
     pub fn text(text: Option<&'a str>) -> Self {
         text.map_or(Self::Absent, |text| Self::Text(Cow::Borrowed(text.as_bytes())))

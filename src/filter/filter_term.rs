@@ -13,9 +13,23 @@ use crate::ids::{ServerId, SessionId};
 
 /// Longest text of a filter, in bytes.
 pub(crate) const FILTER_BYTES: usize = 1024;
-/// Signs behind the first star of each pattern, of all patterns of a filter together. Each may be compared at every byte
-/// of a text, and whoever looks at operations has theirs compared where they are forwarded.
+/// Signs behind the first star of each pattern, of all patterns of a filter together, further stars among them. Each may
+/// be compared at every byte of a text, and whoever looks at operations has theirs compared where they are forwarded.
 pub(crate) const RETRIED_SIGNS: usize = 128;
+
+/// A value as a term has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct PlacedValue {
+    value: TermValue,
+    /// Where it begins in the text, from 1; None when it was not written as text.
+    position: Option<usize>,
+}
+
+impl From<TermValue> for PlacedValue {
+    fn from(value: TermValue) -> Self {
+        Self { value, position: None }
+    }
+}
 
 /// One condition.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,7 +37,7 @@ struct FilterTerm {
     field: FilterField,
     operator: TermOperator,
     /// Any of them is enough; none of them may be where the operator says no.
-    values: Vec<TermValue>,
+    values: Vec<PlacedValue>,
     /// Where it begins in the text, from 1; None when it was not written as text.
     position: Option<usize>,
 }
@@ -40,7 +54,7 @@ impl FilterTerm {
         let signs = || allowed.iter().map(|operator| operator.sign()).collect::<Vec<_>>().join(", ");
         let Some(operator) = scanned.operator else {
             if field == FilterField::Moved {
-                let values = vec![TermValue::Flag(true)];
+                let values = vec![TermValue::Flag(true).into()];
                 return Ok(Self { field, operator: TermOperator::Is, values, position: at });
             }
             let expected = format!("behind it stands {} and a value", signs());
@@ -52,9 +66,11 @@ impl FilterTerm {
             return Err(FilterError::new(at, &format!("{word}{}", operator.sign()), problem, expected));
         }
         let read = |value: &ScannedWord| {
-            TermValue::parse(&value.text, field.value_type(), operator).map_err(|expected| {
+            let position = Some(value.position);
+            let read = TermValue::parse(&value.text, field.value_type(), operator);
+            read.map(|value| PlacedValue { value, position }).map_err(|expected| {
                 let problem = format!("{word} cannot be {:?}", value.text);
-                FilterError::new(Some(value.position), &value.text, problem, expected)
+                FilterError::new(position, &value.text, problem, expected)
             })
         };
         let values = scanned.values.iter().map(read).collect::<Result<_, _>>()?;
@@ -62,10 +78,11 @@ impl FilterTerm {
     }
 
     fn fits(&self, found: &FieldValue<'_>) -> bool {
-        if *found == FieldValue::Absent {
+        if found.is_absent() {
             return false;
         }
-        let any = self.values.iter().any(|wanted| match (self.operator, wanted.number(), found) {
+        let mut values = self.values.iter().map(|one| &one.value);
+        let any = values.any(|wanted| match (self.operator, wanted.number(), found) {
             (TermOperator::Below, Some(wanted), FieldValue::Number(found)) => *found < wanted,
             (TermOperator::AtMost, Some(wanted), FieldValue::Number(found)) => *found <= wanted,
             (TermOperator::Above, Some(wanted), FieldValue::Number(found)) => *found > wanted,
@@ -83,7 +100,7 @@ impl fmt::Display for FilterTerm {
             if place > 0 {
                 f.write_str(",")?;
             }
-            value.fmt(f)?;
+            value.value.fmt(f)?;
         }
         Ok(())
     }
@@ -115,7 +132,7 @@ impl Filter {
     /// The same, if comparing takes no longer than it may.
     fn bounded(self) -> Result<Self, FilterError> {
         let values = self.terms.iter().flat_map(|term| &term.values);
-        let retried: usize = values.map(TermValue::retried).sum();
+        let retried: usize = values.map(|one| one.value.retried()).sum();
         if retried <= RETRIED_SIGNS {
             return Ok(self);
         }
@@ -137,7 +154,7 @@ impl Filter {
                 format!("{text:?} is not {expected}"),
             )
         })?;
-        self.terms.push(FilterTerm { field, operator: TermOperator::Is, values: vec![value], position: None });
+        self.terms.push(FilterTerm { field, operator: TermOperator::Is, values: vec![value.into()], position: None });
         Ok(())
     }
 
@@ -147,7 +164,7 @@ impl Filter {
     /// It is too long to be compared with every row.
     pub fn and_contains(self, field: FilterField, part: &str) -> Result<Self, FilterError> {
         let Self { mut terms } = self;
-        let values = vec![TermValue::Pattern(GlobPattern::containing(part))];
+        let values = vec![TermValue::Pattern(GlobPattern::containing(part)).into()];
         terms.push(FilterTerm { field, operator: TermOperator::Like, values, position: None });
         Self { terms }.bounded()
     }
@@ -159,11 +176,11 @@ impl Filter {
     pub fn with_words(self, words: impl Fn(FilterField) -> Option<Vec<&'static str>>) -> Result<Self, FilterError> {
         for term in &self.terms {
             let Some(known) = words(term.field) else { continue };
-            for value in &term.values {
+            for PlacedValue { value, position } in &term.values {
                 let TermValue::Text(word, _) = value else { continue };
                 if !known.contains(&word.as_str()) {
                     let problem = format!("there is no {} {word:?}", term.field.name());
-                    return Err(FilterError::new(term.position, word, problem, meant(word, known)));
+                    return Err(FilterError::new(*position, word, problem, meant(word, known)));
                 }
             }
         }
@@ -207,13 +224,13 @@ impl Filter {
     /// There is no such server.
     pub fn with_servers(mut self, names: &[String]) -> Result<Self, FilterError> {
         for term in &mut self.terms {
-            for value in &mut term.values {
+            for PlacedValue { value, position } in &mut term.values {
                 let TermValue::Server(name, id) = value else { continue };
                 let by_address = names.iter().position(|known| known == name);
                 let by_number = || name.parse().ok().filter(|number| *number < names.len());
                 let place = by_address.or_else(by_number).ok_or_else(|| {
                     let expected = format!("the servers are {}", names.join(", "));
-                    FilterError::new(term.position, name, format!("there is no server {name}"), expected)
+                    FilterError::new(*position, name, format!("there is no server {name}"), expected)
                 })?;
                 *id = Some(ServerId(place as u16));
             }
@@ -224,7 +241,7 @@ impl Filter {
     /// The session that all rows are of, where it says so.
     pub fn only_session(&self) -> Option<SessionId> {
         self.terms.iter().find_map(|term| match (term.operator, term.values.as_slice()) {
-            (TermOperator::Is, [TermValue::Session(session)]) => Some(*session),
+            (TermOperator::Is, [PlacedValue { value: TermValue::Session(session), .. }]) => Some(*session),
             _ => None,
         })
     }

@@ -46,10 +46,12 @@ impl GlobPattern {
         Self::parse(&text)
     }
 
-    /// Signs behind its first star: those that may be compared at every byte of a text.
+    /// Signs behind its first star: those that may be compared at every byte of a text, further stars among them. One at
+    /// the end costs nothing.
     pub(super) fn retried(&self) -> usize {
-        let star = self.steps.iter().position(|step| *step == GlobStep::AnyBytes).unwrap_or(self.steps.len());
-        self.steps[star..].iter().filter(|step| **step != GlobStep::AnyBytes).count()
+        let steps = self.steps.strip_suffix(&[GlobStep::AnyBytes]).unwrap_or(&self.steps);
+        let star = steps.iter().position(|step| *step == GlobStep::AnyBytes);
+        star.map_or(0, |star| steps.len() - star - 1)
     }
 
     /// Whether it fits the whole text. Takes at most as many steps as the text has bytes times those of
@@ -62,6 +64,8 @@ impl GlobPattern {
             match self.steps.get(step) {
                 Some(GlobStep::Byte(byte)) if *byte == text[place] => (step, place) = (step + 1, place + 1),
                 Some(GlobStep::AnyByte) => (step, place) = (step + 1, place + 1),
+                // Whatever is left fits.
+                Some(GlobStep::AnyBytes) if step + 1 == self.steps.len() => return true,
                 Some(GlobStep::AnyBytes) => {
                     star = Some((step, place));
                     step += 1;
@@ -100,6 +104,10 @@ mod tests {
             ("a\\", "a\\", true),
         ] {
             assert_eq!(GlobPattern::parse(pattern).fits(text.as_bytes()), fits, "{pattern} {text}");
+        }
+        for (pattern, retried) in [("", 0), ("ab*", 0), ("**", 0), ("*a", 1), ("*a*", 1), ("*a*?", 3), ("x*a*b*c*", 5)]
+        {
+            assert_eq!(GlobPattern::parse(pattern).retried(), retried, "{pattern}");
         }
         assert!(GlobPattern::containing("a*b").fits(b"xa*by"));
         assert!(!GlobPattern::containing("a*b").fits(b"xaxby"));
