@@ -43,6 +43,11 @@ fn the_unit_gives_enough_time_and_descriptors() {
     // Where commands look for it by themselves.
     assert!(unit.contains("RuntimeDirectory=zoogate\n"));
     assert!(unit.contains("Environment=ZOOGATE_ADMIN_SOCKET=%t/zoogate/admin.sock\n"));
+    // What hands a token over can be taken as it stands.
+    assert_eq!(value("#LoadCredential"), "admin-token:/etc/zoogate/token");
+    let (name, path) = unit.lines().find_map(|line| line.strip_prefix("#Environment=")?.split_once('=')).unwrap();
+    let admin = self::settings(Some("zoogate.toml"), vec![(name.to_owned(), path.to_owned())]).admin.unwrap();
+    assert_eq!(admin.token_file.as_deref(), Some(Path::new("%d/admin-token")));
 }
 
 #[test]
