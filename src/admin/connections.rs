@@ -3,7 +3,6 @@
 //! Open connections keep no new one out: when all places are taken, the connection that has been idle the longest is
 //! closed, whether it asks for nothing, does not finish its request, or does not read its answer.
 
-use crate::lock::lock;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,6 +10,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use super::admin_peer::network;
+use crate::lock::lock;
 
 /// Connections at one time.
 pub(crate) const CONNECTIONS: usize = 64;
@@ -51,7 +53,7 @@ struct AdminConnectionState {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct AdminConnection {
-    /// Where it comes from; None for the Unix socket.
+    /// Where it comes from, all addresses of one owner as one; None for the Unix socket.
     peer: Option<IpAddr>,
     standing: Mutex<AdminConnectionState>,
     /// Cancelled when it is to be closed at once.
@@ -178,6 +180,7 @@ impl AdminConnections {
         now: Instant,
     ) -> Result<Option<Arc<AdminConnection>>, OwnShareUsed> {
         let mut inside = self.lock();
+        let peer = peer.map(network);
         let mut own = |client: &AdminConnection| peer.is_some() && client.peer == peer;
         let is_far = peer.is_some_and(|ip| !ip.is_loopback());
         if is_far && inside.iter().filter(|client| own(client)).count() >= CONNECTIONS_OF_PEER {
@@ -327,5 +330,17 @@ mod tests {
         assert_eq!(clients.enter(greedy, now).err(), Some(OwnShareUsed));
         assert!(clients.enter(other, now).unwrap().is_some());
         assert!(clients.enter(None, now).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_owner_of_many_addresses_has_one_share() {
+        let now = Instant::now();
+        let clients = AdminConnections::default();
+        for number in 0..CONNECTIONS_OF_PEER {
+            let ip = format!("2001:db8::{number:x}").parse().ok();
+            clients.enter(ip, now).unwrap().unwrap().asked(now);
+        }
+        assert_eq!(clients.enter("2001:db8::ffff:1".parse().ok(), now).err(), Some(OwnShareUsed));
+        assert!(clients.enter("2001:db8:0:1::1".parse().ok(), now).unwrap().is_some());
     }
 }

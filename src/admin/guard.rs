@@ -14,7 +14,7 @@ use super::allowed_hosts::AllowedHosts;
 use super::api_state::ApiState;
 use super::error::ApiError;
 use super::page::PAGE;
-use crate::api::{LIVE, METRICS, READY};
+use crate::api::{LIVE, READY};
 
 /// By this who asks knows that it is zoogate that answers.
 const SERVER: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
@@ -53,17 +53,30 @@ fn admit(api: &ApiState, peer: Option<AdminPeer>, path: &str, headers: &HeaderMa
         api.access.refresh();
     }
     let presented = api.access.right(headers);
+    let is_wrong = api.access.asks() && peer != Some(AdminPeer::Socket) && presented.is_err();
+    if is_wrong {
+        // Counted as what it is, whatever it is answered: guesses beyond the allowance are guesses too.
+        note_wrong_token(api, peer);
+    }
+    let note = |reason| {
+        if !is_wrong {
+            api.telemetry.note_admin_refused(reason);
+        }
+    };
     if let Some(ip) = far {
         // The token first: who guesses at a shared address locks nobody out who has it.
         let proven = api.access.asks() && presented.is_ok_and(|right| right >= AdminRight::Read);
         api.peers.admit(ip, proven, Instant::now()).map_err(|refused| {
-            api.telemetry.note_admin_refused("rate");
+            note("rate");
             too_many(refused.after)
         })?;
+        if is_wrong {
+            api.peers.presented_wrong_token(ip, Instant::now());
+        }
     }
     // A link on another page may lead to this one, which holds no data.
-    if ![METRICS, PAGE].contains(&path) && !is_own_page(headers) {
-        api.telemetry.note_admin_refused("foreign_page");
+    if path != PAGE && !is_own_page(headers) {
+        note("foreign_page");
         let reason = "send the request without Origin, or from the page at this address";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "pages of other sites are not answered", reason));
     }
@@ -76,17 +89,17 @@ fn admit(api: &ApiState, peer: Option<AdminPeer>, path: &str, headers: &HeaderMa
         return Ok(if is_here { AdminRight::Change } else { AdminRight::Read });
     }
     presented.map_err(|_| {
-        if let Some(ip) = far {
-            api.peers.presented_wrong_token(ip, Instant::now());
-        }
-        api.telemetry.note_admin_refused("wrong_token");
-        if let Some(suppressed) = api.log.pass("wrong_token") {
-            let peer = peer.map(tracing::field::display);
-            tracing::warn!(peer, suppressed, "a wrong token was presented at the admin address");
-        }
         let reason = "send `Authorization: Bearer` and the text of admin.token_file";
         unauthorized("the token is wrong", reason, "Bearer realm=\"zoogate\", error=\"invalid_token\"")
     })
+}
+
+fn note_wrong_token(api: &ApiState, peer: Option<AdminPeer>) {
+    api.telemetry.note_admin_refused("wrong_token");
+    if let Some(suppressed) = api.log.pass("wrong_token") {
+        let peer = peer.map(tracing::field::display);
+        tracing::warn!(peer, suppressed, "a wrong token was presented at the admin address");
+    }
 }
 
 /// Turns away who may not see the traffic.

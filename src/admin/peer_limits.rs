@@ -2,20 +2,25 @@
 //!
 //! A peer is an address, or 64 bits of one in IPv6, since whoever has one of these has all of them. Peers that ask
 //! seldom need not be remembered: one that was not heard for as long as its allowance takes to fill up is as good as new.
+//!
+//! This spares the proxy work; it does not guard the token. A right token has an allowance of its own, so it gets through
+//! however many wrong ones came before it, and each request is a guess, whatever it is answered. Against guesses stands
+//! the length of the token alone.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::admin_peer::network;
 use crate::lock::lock;
 
 /// Requests of one peer at once.
 pub(crate) const REQUESTS_AT_ONCE: u32 = 400;
 /// Requests of one peer in a second, for as long as it likes.
 pub(crate) const REQUESTS_A_SECOND: u32 = 200;
-/// Requests that a wrong token costs: twenty tries a second.
+/// Further requests that a wrong token costs, which slows down whoever asks with an old one again and again.
 pub(crate) const WRONG_TOKEN: u32 = 10;
 /// Peers that are remembered.
 pub(crate) const PEERS: usize = 1_024;
@@ -64,7 +69,8 @@ impl PeerLimits {
         Ok(())
     }
 
-    /// Takes off what a wrong token costs. It may be owed, so that the next requests have to wait.
+    /// Takes off what a wrong token costs beside its request, once that was admitted. It may be owed, so that the next
+    /// requests have to wait.
     pub(super) fn presented_wrong_token(&self, peer: IpAddr, now: Instant) {
         let mut known = lock(&self.0);
         allowance(&mut known, (network(peer), false), now).left -= f64::from(WRONG_TOKEN);
@@ -87,14 +93,6 @@ fn allowance(known: &mut Vec<PeerAllowance>, (peer, proven): (IpAddr, bool), now
     let one = &mut known[place];
     (one.left, one.at) = (one.left(now), now);
     one
-}
-
-/// What of an address stands for its owner.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        other => other,
-    }
 }
 
 #[cfg(test)]
