@@ -53,6 +53,18 @@ pub enum TokenProblem {
         /// Its mode.
         mode: u32,
     },
+    /// Its group can change it.
+    #[error("its group can change it (mode {mode:04o}): give it mode 0600 or 0640")]
+    GroupWrites {
+        /// Its mode.
+        mode: u32,
+    },
+    /// The file of the other right has the same token.
+    #[error("it has the same token as {}: make another one", one_line(&other.to_string_lossy()))]
+    Same {
+        /// The other file.
+        other: PathBuf,
+    },
     /// It has too few characters, or too many.
     #[error("its token has {length} characters: expected {SHORTEST_TOKEN} to {LONGEST_TOKEN} in one line")]
     Length {
@@ -87,6 +99,9 @@ impl AdminToken {
         if mode & 0o007 != 0 {
             return Err(TokenProblem::Exposed { mode });
         }
+        if mode & 0o020 != 0 {
+            return Err(TokenProblem::GroupWrites { mode });
+        }
         let mut bytes = Vec::new();
         file.take(READ_AT_MOST).read_to_end(&mut bytes).map_err(TokenProblem::Unreadable)?;
         Self::parse(&bytes)
@@ -108,6 +123,11 @@ impl AdminToken {
     /// Whether these bytes are it, in the same time whichever of them differ.
     pub(super) fn is(&self, presented: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(presented).into()
+    }
+
+    /// Whether the other one has the same text.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.is(other.0.as_bytes())
     }
 
     /// The header by which it is presented.
@@ -149,7 +169,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         fs::write(&path, TEXT).unwrap();
-        for (mode, fits) in [(0o600, true), (0o640, true), (0o400, true), (0o644, false), (0o602, false)] {
+        for (mode, fits) in [
+            (0o600, true),
+            (0o640, true),
+            (0o400, true),
+            (0o440, true),
+            (0o644, false),
+            (0o602, false),
+            (0o660, false),
+            (0o620, false),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let read = AdminToken::read(&path);
             assert_eq!(read.is_ok(), fits, "{mode:o}");

@@ -21,6 +21,7 @@ use super::event_stream::{EventSource, STREAMS_AT_ONCE, StreamPlaces, stream};
 use super::openapi::RouteList;
 use super::peer_limits::PeerLimits;
 use super::query::ListFilter;
+use super::stream_lease::StreamLease;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
 use crate::control::ConnectionControl;
@@ -136,6 +137,7 @@ impl ApiState {
     /// Answers with a stream of what a source says, which is begun once there is a place for it.
     pub(super) fn stream<S: EventSource>(
         &self,
+        lease: StreamLease,
         begin: impl FnOnce(&Arc<ProxyTelemetry>) -> Result<S, ApiError>,
     ) -> Result<Response, ApiError> {
         let place = self.streams.take().ok_or_else(|| {
@@ -144,7 +146,7 @@ impl ApiState {
             ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams at once", reason)
         })?;
         let source = begin(&self.telemetry)?;
-        Ok(stream(source, Arc::clone(&self.telemetry), Arc::clone(&self.throttle), place))
+        Ok(stream((source, lease), Arc::clone(&self.telemetry), Arc::clone(&self.throttle), place))
     }
 
     /// Reads the history: first what stands before its entries, then those, with what the first reading found. On a thread of its own, for a disk may take

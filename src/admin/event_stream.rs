@@ -1,7 +1,8 @@
 //! Streams of server-sent events: a bounded number, made at the pace of all answers, and cut when nobody reads.
 //!
 //! A stream asks its source from time to time what there is. It is asked only once everything that it gave before was
-//! taken: a reader that is slow gets what its source has kept, and is told how much that dropped.
+//! taken: a reader that is slow gets what its source has kept, and is told how much that dropped. When the token is
+//! replaced that it was opened with, a last event `closing` says so.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -17,8 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use super::cpu_throttle::CpuThrottle;
+use super::stream_lease::StreamLease;
 use super::streamed_list::row_text;
-use crate::api::DroppedEvents;
+use crate::api::{CLOSING, DroppedEvents, ErrorAnswer};
 use crate::observe::ProxyTelemetry;
 
 /// Streams at one time; further ones are refused.
@@ -70,9 +72,9 @@ impl StreamPlaces {
     }
 }
 
-/// Sends what a source says until it has no more or nobody reads.
+/// Sends what a source says until it has no more, nobody reads, or who reads may not any longer.
 pub(super) fn stream(
-    mut source: impl EventSource,
+    (mut source, lease): (impl EventSource, StreamLease),
     telemetry: Arc<ProxyTelemetry>,
     throttle: Arc<CpuThrottle>,
     place: OwnedSemaphorePermit,
@@ -80,6 +82,10 @@ pub(super) fn stream(
     let (next, events) = mpsc::channel(HANDED_OVER);
     tokio::spawn(async move {
         loop {
+            if lease.is_over() {
+                send(&next, closing()).await;
+                break;
+            }
             let batch = throttle.make(|| source.take(&telemetry)).await;
             let is_last = batch.is_last;
             if !send(&next, batch).await || is_last {
@@ -94,6 +100,16 @@ pub(super) fn stream(
     });
     let keep_alive = KeepAlive::new().interval(STILL_THERE).text("still here");
     Sse::new(EventStream { events }).keep_alive(keep_alive).into_response()
+}
+
+/// The end of a stream whose token was replaced.
+fn closing() -> EventBatch {
+    let answer = ErrorAnswer {
+        error: "the token was replaced".into(),
+        reason: Some("this stream was opened with one that fits no longer; ask again with the new one".into()),
+    };
+    let event = StreamEvent { name: CLOSING, json: row_text(&answer) };
+    EventBatch { events: vec![event], dropped: 0, is_last: true }
 }
 
 /// Hands a batch over; false when nobody takes it.

@@ -33,12 +33,13 @@ mod query;
 mod route_book;
 mod routes;
 mod session_holder;
+mod stream_lease;
 pub(crate) mod streamed_list;
 pub(crate) mod tap;
 mod views;
 
 pub use admin_access::AdminAccess;
-pub use admin_socket::SocketProblem;
+pub use admin_socket::{SocketProblem, check_socket_path};
 pub use admin_thread::{AdminListener, AdminThread};
 pub use admin_token::{AdminToken, TokenFileError, TokenProblem};
 pub use error::AdminError;

@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::event_stream::{EventBatch, EventSource, StreamEvent};
 use super::filter_words::filter_words;
 use super::query::QueryParams;
+use super::stream_lease::StreamLease;
 use super::streamed_list::row_text;
 use super::views;
 use crate::api::TapParameters;
@@ -62,6 +63,7 @@ impl EventSource for TapSource {
 
 pub(super) async fn tap(
     State(api): State<ApiState>,
+    lease: StreamLease,
     QueryParams(asked): QueryParams<TapParameters>,
 ) -> Result<Response, ApiError> {
     let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default())?;
@@ -72,7 +74,7 @@ pub(super) async fn tap(
     let left = asked.count.unwrap_or(u64::MAX);
     let until = asked.for_ms.and_then(|millis| Instant::now().checked_add(Duration::from_millis(millis)));
     let sample = asked.sample.unwrap_or(NonZeroU64::MIN);
-    api.stream(|telemetry| {
+    api.stream(lease, |telemetry| {
         let reader = telemetry.tap().open(filter, sample).ok_or_else(|| {
             telemetry.note_refused_stream();
             let reason = "as many are looking as may; end one of them, or try again later";

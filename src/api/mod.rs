@@ -53,7 +53,7 @@ pub use session_detail::{
     AttachView, ClientPathView, EndView, LatencyByClass, LatencyView, SessionDetail, TimelineEvent, UnknownEvent,
 };
 pub use state::{
-    CHANGES, ErrorAnswer, LIVE, LivenessAnswer, LogLevelAnswer, LogLevelRequest, METRICS, OPENAPI, READY,
+    CHANGES, CLOSING, ErrorAnswer, LIVE, LivenessAnswer, LogLevelAnswer, LogLevelRequest, METRICS, OPENAPI, READY,
     ReadinessAnswer,
 };
 pub use tap::{DroppedEvents, SlowOperationView, TAP, TapEventView};

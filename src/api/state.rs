@@ -19,6 +19,8 @@ pub const READY: &str = "/readyz";
 
 /// Where changes of everything that the page shows are followed.
 pub const CHANGES: &str = "/api/stream";
+/// The name of the last event of a stream that the proxy ends because its token was replaced: an [`ErrorAnswer`].
+pub const CLOSING: &str = "closing";
 
 /// The process runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use super::arguments::SettingsSource;
 use super::table::TextTable;
 use super::{CommandOutcome, source};
-use crate::admin::AdminToken;
-use crate::config::{self, ListenerKind, OwnListeners, ServerAddress, Settings};
+use crate::admin::{AdminAccess, AdminError, AdminToken, check_socket_path};
+use crate::config::{self, AdminSettings, ListenerKind, OwnListeners, ServerAddress, Settings};
 use crate::proxy::is_own_address;
 use crate::text;
 
@@ -42,8 +42,7 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
     let own = OwnListeners::of(&settings.listeners);
     // Gathered, so that one run names all that is wrong.
     let mut faults = Vec::new();
-    let tokens = admin.into_iter().flat_map(|admin| admin.token_file.iter().chain(&admin.read_token_file));
-    faults.extend(tokens.filter_map(|path| AdminToken::read(path).err()).map(|error| error.to_string()));
+    faults.extend(admin.into_iter().flat_map(admin_faults));
     for (server, found) in settings.servers.iter().zip(resolve_all(&settings.servers)) {
         let found = match found {
             Ok(addresses) => {
@@ -77,6 +76,23 @@ pub(super) fn check(from: &SettingsSource, out: &mut dyn Write) -> anyhow::Resul
     }
     writeln!(out, "valid")?;
     Ok(CommandOutcome::Success)
+}
+
+/// What of the admin address would not do.
+fn admin_faults(admin: &AdminSettings) -> Vec<String> {
+    let tokens = admin.token_file.iter().chain(&admin.read_token_file);
+    let mut faults: Vec<String> =
+        tokens.filter_map(|path| AdminToken::read(path).err()).map(|error| error.to_string()).collect();
+    if faults.is_empty() {
+        let together = AdminAccess::read(admin.token_file.as_deref(), admin.read_token_file.as_deref());
+        faults.extend(together.err().map(|error| error.to_string()));
+    }
+    let socket = admin.socket.as_ref().and_then(|path| {
+        let problem = check_socket_path(path).err()?;
+        Some(AdminError::Socket { path: path.clone(), problem }.to_string())
+    });
+    faults.extend(socket);
+    faults
 }
 
 fn behind(settings: &Settings, kind: ListenerKind) -> String {

@@ -13,7 +13,7 @@ use super::event_lines::ReceivedEvent;
 use super::private_file;
 use super::tap_line::TapLines;
 use super::tap_options::TapOptions;
-use crate::api::{DroppedEvents, TAP, TapEventView, TapParameters};
+use crate::api::{CLOSING, DroppedEvents, ErrorAnswer, TAP, TapEventView, TapParameters};
 use crate::text;
 
 /// Where events go.
@@ -73,6 +73,9 @@ pub(super) fn tap(options: &TapOptions, out: &mut dyn Write) -> anyhow::Result<C
     while let Some(ReceivedEvent { name, data }) = events.next()? {
         if name.as_deref() == Some("dropped") {
             output.dropped(&data)?;
+        } else if name.as_deref() == Some(CLOSING) {
+            let answer: ErrorAnswer = serde_json::from_str(&data).context("the stream ends for no reason")?;
+            bail!("{} ended the stream: {}; {}", options.at.admin, answer.error, answer.reason.unwrap_or_default());
         } else {
             output.event(&data)?;
         }

@@ -1,11 +1,13 @@
 //! Who is answered: by token, by page, by rate, by socket.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use zoogate::admin::AdminListener;
 use zoogate::config::{AdminSettings, LogFormat, LogLevel};
@@ -17,6 +19,8 @@ use crate::stage::Stage;
 pub(crate) const CHANGE: &str = "Authorization: Bearer change-change-change\r\n";
 const READ: &str = "Authorization: Bearer read-read-read-read\r\n";
 const WRONG: &str = "Authorization: Bearer wrong-wrong-wrong-wrong\r\n";
+/// Wrong tokens that are more than one address may present at once.
+const GUESSES: usize = 60;
 const DEBUG: &str = r#"{"level":"debug"}"#;
 
 fn token(folder: &Path, name: &str, text: &str) -> PathBuf {
@@ -140,15 +144,15 @@ fn only_the_token_that_changes_changes_wherever_it_comes_from() {
 fn pages_of_other_sites_read_nothing() {
     let stage = Stage::after_a_move();
     for foreign in ["Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
-        for path in ["/api/sessions", "/api/openapi.json", "/page/nothing"] {
+        for path in ["/api/sessions", "/api/openapi.json", "/page/nothing", "/metrics"] {
             let answer = stage.raw(&request("GET", path, foreign, ""));
             assert!(status(&answer) == 403 && answer.contains("pages of other sites"), "{path} {foreign}: {answer}");
         }
-        for path in ["/livez", "/metrics", "/"] {
+        for path in ["/livez", "/"] {
             assert_eq!(status(&stage.raw(&request("GET", path, foreign, ""))), 200, "{path} {foreign}");
         }
     }
-    assert!(stage.telemetry.metrics().contains("zoogate_admin_refused_total{reason=\"foreign_page\"} 9"));
+    assert!(stage.telemetry.metrics().contains("zoogate_admin_refused_total{reason=\"foreign_page\"} 12"));
 }
 
 #[test]
@@ -157,8 +161,16 @@ fn a_peer_that_guesses_is_slowed_down_and_nobody_else() {
     let settings = settings(folder.path(), [127, 0, 0, 1]);
     let stage = served(&settings);
     let wrong = request("GET", "/api/servers", WRONG, "");
-    let refused = (0..5_000).map(|_| stage.raw(&wrong)).find(|answer| status(answer) == 429).expect("a bound");
+    // Sent all at once, so that the allowance does not come back between them.
+    let more = wrong.replace("Connection: close\r\n", "");
+    let answers = stage.raw(&format!("{}{wrong}", more.repeat(GUESSES - 1)));
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), GUESSES);
+    assert!(answers.contains("HTTP/1.1 401") && answers.contains("HTTP/1.1 429"), "{answers}");
+    let (_, refused) = answers.split_once("HTTP/1.1 429").expect("a bound");
     assert!(refused.to_ascii_lowercase().contains("retry-after: 1"), "{refused}");
+    let counted = format!("zoogate_admin_refused_total{{reason=\"wrong_token\"}} {GUESSES}");
+    assert!(stage.telemetry.metrics().contains(&counted), "each is counted as a guess: {counted}");
+    assert!(stage.telemetry.metrics().contains("zoogate_admin_refused_total{reason=\"rate\"} 0"));
     assert!(refused.contains("too many requests from one address"), "{refused}");
     // Who has a right token at the same address, who asks whether it lives, and who may open the socket, notice nothing.
     for right in [READ, CHANGE] {
@@ -168,8 +180,10 @@ fn a_peer_that_guesses_is_slowed_down_and_nobody_else() {
     assert_eq!(status(&stage.raw(&request("GET", "/livez", "", ""))), 200);
     let socket = settings.socket.expect("a socket");
     assert_eq!(status(&at_socket(&socket, &request("GET", "/api/servers", "", ""))), 200);
-    let refused = stage.telemetry.metrics();
-    assert!(!refused.contains("zoogate_admin_refused_total{reason=\"rate\"} 0"), "it is counted");
+    // Who presents none shares the allowance with who guesses.
+    let plain = request("GET", "/api/servers", "", "").replace("Connection: close\r\n", "");
+    stage.raw(&format!("{}{wrong}", format!("{more}{plain}").repeat(GUESSES)));
+    assert!(!stage.telemetry.metrics().contains("zoogate_admin_refused_total{reason=\"rate\"} 0"), "it is counted");
 }
 
 #[test]
@@ -192,6 +206,11 @@ fn who_may_open_the_socket_needs_no_token() {
     let sessions = at_socket(&socket, &request("GET", "/api/sessions", "", ""));
     assert!(status(&sessions) == 200 && sessions.contains("0x100000000000007"), "{sessions}");
     assert!(at_socket(&socket, &request("GET", "/metrics", "", "")).contains("session=\""));
+    assert_eq!(status(&at_socket(&socket, &request("GET", "/api/sessions", WRONG, ""))), 200);
+    assert!(
+        stage.telemetry.metrics().contains("zoogate_admin_refused_total{reason=\"wrong_token\"} 0"),
+        "none is asked"
+    );
     assert_eq!(status(&at_socket(&socket, &request("PUT", "/api/log-level", "", DEBUG))), 200);
 
     let second = AdminSettings { address: None, ..settings };
@@ -206,6 +225,37 @@ fn who_may_open_the_socket_needs_no_token() {
 }
 
 #[test]
+fn a_stream_ends_when_the_token_is_replaced_that_it_was_opened_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = settings(folder.path(), [127, 0, 0, 1]);
+    let stage = served(&settings);
+    let open = |path: &str, headers: &str| {
+        let mut stream = TcpStream::connect(stage.admin.address()).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a limit");
+        stream.write_all(request("GET", path, headers, "").as_bytes()).expect("a request");
+        let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
+        assert!(lines.next().is_some_and(|line| line.contains("200 OK")), "{path}");
+        lines
+    };
+    let other = open("/api/tap?for_ms=30000", READ);
+    let [tap, changes] = ["/api/tap", "/api/stream"].map(|path| open(path, CHANGE));
+    let mut socket = UnixStream::connect(settings.socket.as_ref().expect("a socket")).expect("a served socket");
+    socket.write_all(request("GET", "/api/tap?for_ms=5000", "", "").as_bytes()).expect("a request");
+    fs::write(settings.token_file.expect("a file"), "another-another-another\n").expect("a new token");
+    for stream in [tap, changes] {
+        let lines: Vec<String> = stream.collect();
+        let place = lines.iter().position(|line| line == "event: closing").expect("a last event");
+        assert!(lines[place + 1].contains("the token was replaced"), "{lines:?}");
+    }
+    // The other token and the socket are as good as before.
+    let mut rest = String::new();
+    socket.read_to_string(&mut rest).expect("an end in its own time");
+    assert!(rest.contains("200 OK") && !rest.contains("closing"), "{rest}");
+    fs::write(settings.read_token_file.expect("a file"), "further-further-further\n").expect("a new token");
+    assert!(other.collect::<Vec<_>>().contains(&"event: closing".to_owned()));
+}
+
+#[test]
 fn a_new_token_takes_the_place_of_the_old_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = settings(folder.path(), [127, 0, 0, 1]);
@@ -214,7 +264,7 @@ fn a_new_token_takes_the_place_of_the_old_one() {
     let new = request("GET", "/api/servers", "Authorization: Bearer another-another-another\r\n", "");
     let old = request("GET", "/api/servers", CHANGE, "");
     // Read within a second of a request, and judged by at the next one.
-    let pause = || std::thread::sleep(std::time::Duration::from_millis(200));
+    let pause = || std::thread::sleep(Duration::from_millis(200));
     assert!((0..150).any(|_| status(&stage.raw(&new)) == 200 || (pause(), false).1), "the new token is not taken");
     assert_eq!(status(&stage.raw(&old)), 401);
 }

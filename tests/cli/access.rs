@@ -65,4 +65,13 @@ fn commands_present_a_token_or_go_through_the_socket() {
     let shown = stdout(&ask(&["print-config"], &least));
     assert!(shown.contains(&format!("token_file = \"{change}\"")) && !shown.contains("change-change"), "{shown}");
     assert!(!ask(&["run"], &least).status.success());
+
+    fs::set_permissions(&change, fs::Permissions::from_mode(0o600)).expect("its mode");
+    fs::write(&read, "change-change-change\n").expect("the same token");
+    let deep = path(&"s".repeat(120));
+    let checked = ask(&["check"], &[&least[..], &["--admin-read-token-file", &read, "--admin-socket", &deep]].concat());
+    let said = stdout(&checked);
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("token file {read}: it has the same token as {change}")), "{said}");
+    assert!(said.contains("bytes: expected at most 106 (admin.socket)"), "{said}");
 }

@@ -20,6 +20,7 @@ use super::api_state::ApiState;
 use super::change_feed::FeedReader;
 use super::error::ApiError;
 use super::query::QueryParams;
+use super::stream_lease::StreamLease;
 use crate::api::ChangesParameters;
 use page_file::PageFile;
 
@@ -54,10 +55,11 @@ async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, 
 /// Follows what changes.
 pub(super) async fn follow(
     State(api): State<ApiState>,
+    lease: StreamLease,
     QueryParams(asked): QueryParams<ChangesParameters>,
 ) -> Result<Response, ApiError> {
     // It takes a place among all streams, and its rows are made at the pace of all answers.
-    api.stream(|_| Ok(FeedReader::new(&api.feed, asked.for_ms.map(Duration::from_millis))))
+    api.stream(lease, |_| Ok(FeedReader::new(&api.feed, asked.for_ms.map(Duration::from_millis))))
 }
 
 /// A file as it is, or that the browser's copy is the same.

@@ -48,16 +48,18 @@ export function tap(root, { parameters, go }) {
     const mine = (abort = new AbortController());
     lines = [];
     dropped = 0;
+    let why = "";
     fill(says, "listening");
     field.removeAttribute("aria-invalid");
     try {
       await readEvents("/api/tap" + (filter ? "?" + new URLSearchParams({ filter }) : ""), mine.signal, (name, data) => {
-        if (name === "dropped") dropped += data.dropped ?? 0;
+        if (name === "closing") why = ": " + data.error;
+        else if (name === "dropped") dropped += data.dropped ?? 0;
         else lines.unshift({ ...data, number: ++number });
         if (lines.length > LINES) lines.length = LINES;
         due ??= setTimeout(draw, 150);
       });
-      if (!mine.signal.aborted) fill(says, "the stream has ended");
+      if (!mine.signal.aborted) fill(says, "the stream has ended" + why);
     } catch (error) {
       if (mine.signal.aborted) return;
       if (error.status === 400) field.setAttribute("aria-invalid", "true");
