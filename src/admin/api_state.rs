@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::FromRef;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Bytes;
@@ -57,6 +58,12 @@ pub(super) struct ApiState {
     streams: StreamPlaces,
     /// What changes, for the pages that are open.
     pub(super) feed: Arc<ChangeFeed>,
+}
+
+impl FromRef<ApiState> for AdminAccess {
+    fn from_ref(api: &ApiState) -> Self {
+        api.access.clone()
+    }
 }
 
 impl ApiState {

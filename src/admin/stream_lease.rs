@@ -1,38 +1,60 @@
 //! How long a stream may go on: as long as the token fits that it was opened with.
 
+use std::convert::Infallible;
+
 use aide::OperationInput;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 
 use super::admin_access::{AdminAccess, HeldToken};
 use super::admin_peer::AdminPeer;
-use super::api_state::ApiState;
-use super::error::ApiError;
 
 /// What a stream was opened with.
 #[derive(Debug)]
 pub(super) struct StreamLease {
     access: AdminAccess,
-    /// None where no token is asked for: the stream has no end then.
-    asked: Option<Option<HeldToken>>,
+    terms: LeaseTerms,
+}
+
+#[derive(Debug)]
+enum LeaseTerms {
+    /// No token is asked for.
+    Open,
+    /// As long as this one fits.
+    Token(HeldToken),
+    /// The token was replaced while the stream was opened.
+    Over,
 }
 
 impl StreamLease {
     /// Whether its token fits no longer. The files are read again for that, as for a request.
     pub(super) fn is_over(&self) -> bool {
-        let Some(held) = &self.asked else { return false };
-        self.access.refresh();
-        !held.as_ref().is_some_and(HeldToken::still_fits)
+        match &self.terms {
+            LeaseTerms::Open => false,
+            LeaseTerms::Token(held) => {
+                self.access.refresh();
+                !held.still_fits()
+            }
+            LeaseTerms::Over => true,
+        }
     }
 }
 
-impl FromRequestParts<ApiState> for StreamLease {
-    type Rejection = ApiError;
+impl<S: Send + Sync> FromRequestParts<S> for StreamLease
+where
+    AdminAccess: FromRef<S>,
+{
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, api: &ApiState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let access = AdminAccess::from_ref(state);
         let is_socket = parts.extensions.get::<AdminPeer>() == Some(&AdminPeer::Socket);
-        let asked = (api.access.asks() && !is_socket).then(|| api.access.held(&parts.headers));
-        Ok(Self { access: api.access.clone(), asked })
+        let terms = if access.asks() && !is_socket {
+            access.held(&parts.headers).map_or(LeaseTerms::Over, LeaseTerms::Token)
+        } else {
+            LeaseTerms::Open
+        };
+        Ok(Self { access, terms })
     }
 }
 
