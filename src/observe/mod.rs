@@ -32,7 +32,9 @@ pub use storage::meter::{ConnectionMeter, LatencyClass, MeterReading};
 pub use storage::meters::{MeterRegistry, SessionMeters};
 pub use storage::recorder::Recorder;
 pub use storage::single_writer_counter::SingleWriterCounter;
-pub use tap::{EventDetail, EventKind, EventPlace, KeyLoad, LoadCounts, LoadKind, TapHub, TapReader, TappedEvent};
+pub use tap::{
+    EventDetail, EventKind, EventPlace, KeyLoad, LoadCounts, LoadKind, TapHub, TapReader, TapTurn, TappedEvent,
+};
 pub use telemetry::{ProxyTelemetry, TelemetryScope};
 pub use wall_clock::WallClock;
 pub use wording::{EnsembleWording, FactWording, incident_summary, risk_summary};

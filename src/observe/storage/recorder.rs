@@ -23,8 +23,10 @@ pub struct Recorder {
     now: Timestamp,
     /// Replies of this wake-up that are not written down yet.
     run: ReplyBatch,
-    /// Nanoseconds of latency from which on a run's first reply is worth a look.
+    /// Nanoseconds of latency from which on a reply is worth a look.
     look_from: u64,
+    /// Whether the replies of this run are: all of it has one latency.
+    is_looked_at: bool,
     /// The multi or multiRead whose results are being read.
     results_of: OpCode,
 }
@@ -33,7 +35,8 @@ impl Recorder {
     /// Counts on the given meter, and on the counters that this worker keeps of the connection's server.
     pub fn new(meter: Arc<ConnectionMeter>, counters: Arc<ServerCounters>) -> Self {
         let (watches, now, run) = (WatchTable::default(), Timestamp::ZERO, ReplyBatch::EMPTY);
-        Self { meter, counters, watches, now, run, look_from: u64::MAX, results_of: OpCode::MULTI }
+        let (look_from, is_looked_at) = (u64::MAX, false);
+        Self { meter, counters, watches, now, run, look_from, is_looked_at, results_of: OpCode::MULTI }
     }
 
     /// The connection's meter.
@@ -41,8 +44,7 @@ impl Recorder {
         &self.meter
     }
 
-    /// From this latency in nanoseconds on, [`Recorder::record`] says of a run's first reply that it is worth a look; from
-    /// 0 on of all.
+    /// From this latency in nanoseconds on, [`Recorder::record`] says of a reply that it is worth a look.
     pub fn look_from(&mut self, nanos: u64) {
         self.look_from = nanos;
     }
@@ -52,7 +54,7 @@ impl Recorder {
         self.counters.op(op).slowest()
     }
 
-    /// Lets the next reply begin a run of its own: each reply is looked at.
+    /// Writes down what has come, and lets the next reply begin a run of its own.
     #[cold]
     pub fn part_run(&mut self) {
         self.write_run();
@@ -140,12 +142,10 @@ impl Recorder {
     )]
     #[inline(always)]
     fn reply(&mut self, reply: &Reply<'_>) -> bool {
-        let mut is_looked_at = false;
         if !self.run.take_in(reply) {
             self.write_run();
             self.run = ReplyBatch::of(reply);
-            // Once for a run: all of it has one latency.
-            is_looked_at = self.now.0.wrapping_sub(reply.sent_at.0) >= self.look_from;
+            self.is_looked_at = self.now.0.wrapping_sub(reply.sent_at.0) >= self.look_from;
         }
         if !reply.error.is_ok() {
             self.meter.count_error();
@@ -159,7 +159,7 @@ impl Recorder {
         if self.watches.on_reply(reply.xid, reply.op, reply.error) {
             self.meter.set_watches(self.watches.counts());
         }
-        is_looked_at
+        self.is_looked_at
     }
 
     /// Writes down the run so far and begins a new one.

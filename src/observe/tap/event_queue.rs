@@ -29,11 +29,21 @@ impl<T> EventQueue<T> {
 
     /// Whether there is room for so many bytes; counts a drop if not. To be asked before anything is made for it.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        let has_room = self.held.load(Ordering::Relaxed).saturating_add(bytes) <= self.capacity;
-        if !has_room {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        let has_room = bytes <= self.room();
+        self.count_dropped(u64::from(!has_room));
         has_room
+    }
+
+    /// Bytes that it has room for.
+    pub(super) fn room(&self) -> usize {
+        self.capacity.saturating_sub(self.held.load(Ordering::Relaxed))
+    }
+
+    /// Counts so many as dropped that were never offered, as there was no room.
+    pub(super) fn count_dropped(&self, number: u64) {
+        if number > 0 {
+            self.dropped.fetch_add(number, Ordering::Relaxed);
+        }
     }
 
     /// Adds something of so many bytes, or counts it as dropped.
@@ -42,7 +52,7 @@ impl<T> EventQueue<T> {
         // The receiver lives as long as the queue: nothing else can fail.
         if before.saturating_add(bytes) > self.capacity || self.sender.send((item, bytes)).is_err() {
             self.held.fetch_sub(bytes, Ordering::Relaxed);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.count_dropped(1);
         }
     }
 

@@ -13,6 +13,6 @@ mod tapped_event;
 
 pub use frequent_keys::KeyLoad;
 pub use load_book::{LoadCounts, LoadKind};
-pub use tap_hub::{TapHub, TapReader};
+pub use tap_hub::{TapHub, TapReader, TapTurn};
 pub(in crate::observe) use tap_sink::TapSink;
 pub use tapped_event::{EventDetail, EventKind, EventPlace, TappedEvent};

@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 pub(crate) const TAP_READERS: usize = 8;
 /// Bytes that wait for one reader.
 pub(crate) const TAP_BYTES: usize = 256 * 1024;
+/// A queue with less room than this is full for the rest of a turn. Most events are shorter.
+const TURN_ROOM: usize = 1024;
 
 /// One who looks.
 #[derive(Debug)]
@@ -35,11 +37,18 @@ impl TapReader {
         self.queue.drain(most)
     }
 
+    /// Whether it wants everything and has no room for it.
+    fn is_full(&self) -> bool {
+        self.filter.is_empty() && self.sample == NonZeroU64::MIN && self.queue.room() < TURN_ROOM
+    }
+
     fn offer(&self, at: Timestamp, view: &EventView<'_>, place: &Arc<EventPlace>) {
         if !self.filter.matches(view) {
             return;
         }
-        let number = self.matched.fetch_add(1, Ordering::Relaxed);
+        // Who takes all needs no number, and a count that all threads share is dear.
+        let is_sampled = self.sample > NonZeroU64::MIN;
+        let number = if is_sampled { self.matched.fetch_add(1, Ordering::Relaxed) } else { 0 };
         // Events of one connection share their place. It is counted with each: it may be all that is left of it.
         let bytes = size_of::<(TappedEvent, usize)>() + view.detail.bytes_behind() + place.bytes();
         if !number.is_multiple_of(self.sample.get()) || !self.queue.has_room(bytes) {
@@ -47,6 +56,35 @@ impl TapReader {
         }
         let event = TappedEvent { kind: view.kind, at, place: Arc::clone(place), detail: view.detail.copied() };
         self.queue.push(event, bytes);
+    }
+}
+
+/// Those who look, as they are at the beginning of a connection's turn. A turn may bring thousands of replies: who wants
+/// all of them and has no room gets their number at its end, and nothing is made or counted for it meanwhile.
+#[derive(Debug)]
+pub struct TapTurn {
+    readers: Arc<Vec<Arc<TapReader>>>,
+    /// Events of the turn that each did not get; None who has room.
+    missed: [Option<u64>; TAP_READERS],
+}
+
+impl TapTurn {
+    /// Offers an event to each.
+    fn offer(&mut self, at: Timestamp, view: &EventView<'_>, place: &Arc<EventPlace>) {
+        for (reader, missed) in self.readers.iter().zip(&mut self.missed) {
+            match missed {
+                Some(missed) => *missed += 1,
+                None => reader.offer(at, view, place),
+            }
+        }
+    }
+}
+
+impl Drop for TapTurn {
+    fn drop(&mut self) {
+        for (reader, missed) in self.readers.iter().zip(self.missed) {
+            reader.queue.count_dropped(missed.unwrap_or_default());
+        }
     }
 }
 
@@ -122,13 +160,33 @@ impl TapHub {
     /// Offers an event to all who look.
     #[cold]
     pub fn offer(&self, kind: EventKind, at: Timestamp, place: &Arc<EventPlace>, detail: &EventDetail<&[u8]>) {
+        self.offer_in(&mut None, kind, at, place, detail);
+    }
+
+    /// Offers an event of a connection's turn, which begins with it if there is none.
+    #[cold]
+    pub fn offer_in(
+        &self,
+        turn: &mut Option<TapTurn>,
+        kind: EventKind,
+        at: Timestamp,
+        place: &Arc<EventPlace>,
+        detail: &EventDetail<&[u8]>,
+    ) {
         if self.load.is_on() {
             self.load.count(place, detail);
         }
-        let view = EventView { kind, place, detail };
-        for reader in self.readers.load().iter() {
-            reader.offer(at, &view, place);
+        let turn = turn.get_or_insert_with(|| self.begin_turn());
+        turn.offer(at, &EventView { kind, place, detail }, place);
+    }
+
+    fn begin_turn(&self) -> TapTurn {
+        let readers = self.readers.load_full();
+        let mut missed = [None; TAP_READERS];
+        for (reader, missed) in readers.iter().zip(&mut missed) {
+            *missed = reader.is_full().then_some(0);
         }
+        TapTurn { readers, missed }
     }
 
     /// Events that found no room, of all time.
@@ -196,11 +254,42 @@ mod tests {
             }
         });
         assert_eq!(full.count_total, 0, "a full queue is seen before anything is made for it");
+        let mut turn = None;
+        for _ in 0..10_000 {
+            hub.offer_in(&mut turn, EventKind::Operation, Timestamp(7), &place, &detail);
+        }
+        drop(turn);
         let (events, dropped) = still.drain(usize::MAX);
-        assert_eq!((events.len() as u64 + dropped, other.drain(usize::MAX).1), (20_000, 0));
+        assert_eq!((events.len() as u64 + dropped, other.drain(usize::MAX).1), (30_000, 0));
         assert_eq!(hub.dropped(), dropped);
         hub.close(&still);
         assert_eq!(hub.dropped(), dropped, "those of one that has gone still count");
+    }
+
+    #[test]
+    fn who_is_full_when_a_turn_begins_gets_its_number_and_others_get_what_they_want_of_it() {
+        let hub = TapHub::default();
+        let (still, failed) = (reader(&hub, "", 1), reader(&hub, "error!=ok", 1));
+        let place = Arc::new(EventPlace::default());
+        let mut turn = None;
+        let offer = |turn: &mut Option<TapTurn>, error| {
+            hub.offer_in(turn, EventKind::Operation, Timestamp(7), &place, &operation(b"/a", error));
+        };
+        for _ in 0..5_000 {
+            offer(&mut turn, ErrorCode::OK);
+        }
+        turn = None;
+        let before = hub.dropped();
+        assert!(before > 0, "it is full");
+        for error in [ErrorCode::OK, ErrorCode::NO_NODE, ErrorCode::OK] {
+            offer(&mut turn, error);
+        }
+        assert_eq!((failed.drain(usize::MAX).0.len(), hub.dropped()), (1, before), "its number is told at the end");
+        drop(turn.take());
+        assert_eq!(hub.dropped(), before + 3);
+        assert_eq!(still.drain(usize::MAX).1, before + 3);
+        offer(&mut turn, ErrorCode::OK);
+        assert_eq!(still.drain(usize::MAX).0.len(), 1, "it has room again");
     }
 
     #[test]

@@ -345,7 +345,7 @@ impl EventSink for LiveSink {
     fn on_turn(&mut self, turn: InspectedTurn) {
         self.recorder.write_turn(turn);
         if self.tap.is_some() {
-            self.settle_tap();
+            self.end_tapped_turn();
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::ids::SessionId;
-use crate::observe::{EventDetail, EventKind, EventPlace, TapHub, TappedEvent};
+use crate::observe::{EventDetail, EventKind, EventPlace, TapHub, TapTurn, TappedEvent};
 use crate::session::ConnectionLink;
 use crate::session::event::{Reply, WatchEvent};
 use crate::session::identity::HolderIdentity;
@@ -22,6 +22,8 @@ pub(super) struct TappedConnection {
     slow: Option<HeldSlowMulti>,
     /// Whether somebody looked when it began.
     is_watched: bool,
+    /// Those who look, from the first event of a turn to its end.
+    turn: Option<TapTurn>,
 }
 
 /// A multi that took long, until its results were read.
@@ -52,12 +54,12 @@ struct HeldMulti {
 impl TappedConnection {
     pub(super) fn new(state: &TrafficState, link: &ConnectionLink, session: Option<SessionId>) -> Self {
         let identity = session.and_then(|session| state.session_rows(&[session]).pop()?.identity);
-        Self { place: Arc::new(place(link, session, identity)), held: None, slow: None, is_watched: true }
+        Self { place: Arc::new(place(link, session, identity)), held: None, slow: None, is_watched: true, turn: None }
     }
 
     /// One at which nobody looks, for a slow multi.
     pub(super) fn unwatched(slow: &HeldSlowMulti) -> Self {
-        Self { place: Arc::clone(&slow.event.place), held: None, slow: None, is_watched: false }
+        Self { place: Arc::clone(&slow.event.place), held: None, slow: None, is_watched: false, turn: None }
     }
 
     /// Whether somebody looked when it began.
@@ -87,7 +89,7 @@ impl TappedConnection {
 
     pub(super) fn offer(&mut self, hub: &TapHub, kind: EventKind, at: Timestamp, detail: &EventDetail<&[u8]>) {
         self.flush(hub);
-        hub.offer(kind, at, &self.place, detail);
+        hub.offer_in(&mut self.turn, kind, at, &self.place, detail);
     }
 
     pub(super) fn watch(&mut self, hub: &TapHub, at: Timestamp, event: WatchEvent<'_>) {
@@ -96,10 +98,10 @@ impl TappedConnection {
     }
 
     pub(super) fn reply(&mut self, hub: &TapHub, at: Timestamp, reply: &Reply<'_>) {
-        let detail = operation(at, reply);
         if !self.is_watched {
             return;
         }
+        let detail = operation(at, reply);
         if matches!(reply.op, Some(OpCode::MULTI | OpCode::MULTI_READ)) {
             self.flush(hub);
             self.held = Some(HeldMulti { at, detail: detail.copied() });
@@ -125,8 +127,18 @@ impl TappedConnection {
     /// Offers the multi that is held, all of whose results were read.
     pub(super) fn flush(&mut self, hub: &TapHub) {
         if let Some(HeldMulti { at, detail }) = self.held.take() {
-            hub.offer(EventKind::Operation, at, &self.place, &detail.lent());
+            hub.offer_in(&mut self.turn, EventKind::Operation, at, &self.place, &detail.lent());
         }
+    }
+
+    /// Whether a multi is held until its results were read.
+    pub(super) fn is_holding(&self) -> bool {
+        self.held.is_some() || self.slow.is_some()
+    }
+
+    /// The turn is over: who comes next is seen, and who missed something is told.
+    pub(super) fn end_turn(&mut self) {
+        self.turn = None;
     }
 }
 

@@ -12,19 +12,20 @@ impl LiveSink {
     #[cold]
     pub(super) fn look_at(&mut self, reply: Reply<'_>) {
         // What is held had its last result before this reply.
-        self.settle_tap();
+        if self.tap.as_ref().is_some_and(|tap| tap.is_holding()) {
+            self.settle_tap();
+        }
         let now = self.recorder.now();
-        let is_slow = self.keep_slow(now, &reply);
+        if self.keep_slow(now, &reply) {
+            // The next one is compared with this one.
+            self.recorder.part_run();
+        }
         if let Some(tap) = &mut self.tap {
             tap.reply(self.proxy.telemetry.tap(), now, &reply);
         }
-        // Each is to be looked at, and not only the first of a run.
-        if is_slow || self.tap.is_some() {
-            self.recorder.part_run();
-        }
     }
 
-    /// Keeps an operation that took long; whether it was beyond its threshold.
+    /// Keeps an operation that took long; whether it was one.
     fn keep_slow(&mut self, now: Timestamp, reply: &Reply<'_>) -> bool {
         let (Some(op), slow_log) = (reply.op, self.proxy.telemetry.slow_log()) else { return false };
         let nanos = now.0.saturating_sub(reply.sent_at.0);
@@ -41,7 +42,7 @@ impl LiveSink {
             tap.hold_slow(held);
             // The next reply shows that there are no more results of this one.
             self.recorder.look_from(0);
-            return is_slow;
+            return true;
         }
         if is_slow {
             slow_log.keep(now, op, event, in_flight);
@@ -49,7 +50,16 @@ impl LiveSink {
         if is_slowest {
             slow_log.keep_slowest((self.link.server, op), nanos, event, in_flight);
         }
-        is_slow
+        true
+    }
+
+    /// A turn is over while somebody looks.
+    #[cold]
+    pub(super) fn end_tapped_turn(&mut self) {
+        self.settle_tap();
+        if let Some(tap) = &mut self.tap {
+            tap.end_turn();
+        }
     }
 
     /// What was held has all of its results.
