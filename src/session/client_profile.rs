@@ -6,6 +6,10 @@ use std::time::Duration;
 /// Earliest ping of kazoo's, before a third of the timeout has passed: it draws a moment within this.
 pub const EARLIEST_PING: Duration = Duration::from_millis(400);
 
+/// For how long ClickHouse's client waits for the answer to its claim, and before 26.9 to an operation
+/// (`operation_timeout_ms`).
+const CLICKHOUSE_WAITS: Duration = Duration::from_secs(10);
+
 /// A client library, as far as its traffic tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum ClientProfile {
@@ -57,13 +61,31 @@ impl ClientProfile {
         }
     }
 
-    /// The shortest time that such a client waits for the answer to its claim, when it has so many addresses at most;
-    /// `timeout` is what it asks for. Of an unknown client what the least patient ones do.
-    pub fn waits_for_session(self, timeout: Duration, addresses: u32) -> Duration {
+    /// How long such a client bears a silent server, in a session with this timeout: one that never gives up has its
+    /// session for no longer.
+    pub fn bears(self, timeout: Duration) -> Duration {
+        self.gives_up_after(timeout).unwrap_or(timeout)
+    }
+
+    /// The shortest timeout with which such a client bears a silence of this length.
+    pub fn timeout_that_bears(self, silence: Duration) -> Duration {
         match self {
-            // Go's client waits for longer than its session lives: its program leaves before that, when it likes.
-            Self::Unknown | Self::Java | Self::Kazoo | Self::Go | Self::Node | Self::ClickHouse => timeout / addresses,
-            Self::C => timeout * 2 / 3,
+            Self::Unknown | Self::Java | Self::Go | Self::C => silence * 3 / 2,
+            Self::Kazoo => ((silence + EARLIEST_PING * 2) * 3 / 2).min(silence * 3),
+            Self::Node | Self::ClickHouse => silence,
+        }
+    }
+
+    /// The shortest time that such a client waits for the answer to its claim, when it has so many addresses at most;
+    /// `timeout` is what it asks for. None where it waits for ever. Of an unknown client what the least patient ones do.
+    pub fn waits_for_session(self, timeout: Duration, addresses: u32) -> Option<Duration> {
+        match self {
+            Self::Unknown | Self::Java | Self::Kazoo => Some(timeout / addresses),
+            Self::C => Some(timeout * 2 / 3),
+            // For ten times as long as for another answer: its program leaves before that, when it likes.
+            Self::Go => Some(timeout * 20 / 3),
+            Self::Node => None,
+            Self::ClickHouse => Some(CLICKHOUSE_WAITS),
         }
     }
 
@@ -74,7 +96,7 @@ impl ClientProfile {
             Self::Java | Self::Go | Self::C => "after two thirds of the timeout",
             Self::Kazoo => "after two thirds of the timeout, up to 0.8 s earlier",
             Self::Node => "never",
-            Self::ClickHouse => "after the whole timeout; after 30 s for one operation",
+            Self::ClickHouse => "after the whole timeout; after 10 s for one operation, 30 s since 26.9",
         }
     }
 
@@ -85,7 +107,7 @@ impl ClientProfile {
             Self::Java | Self::Kazoo => "the timeout, divided by its addresses",
             Self::Go => "1 s for TCP, then 6.7 times the timeout",
             Self::C => "two thirds of the timeout",
-            Self::Node => "the timeout, divided by its addresses, for TCP alone",
+            Self::Node => "the timeout, divided by its addresses, for TCP; then for ever",
             Self::ClickHouse => "1 s for TCP, then 10 s",
         }
     }
@@ -109,7 +131,8 @@ impl ClientProfile {
 pub enum ClientSign {
     /// It registered what Kafka's brokers register.
     KafkaNode,
-    /// It pings when a third of the timeout has passed, to the millisecond, and numbers its requests from 1.
+    /// It pings when a third of the timeout has passed, to the millisecond, and does not number its requests from the
+    /// time of day.
     SteadyPings,
     /// It pings up to 0.4 s before a third of the timeout has passed, and nothing has woken it.
     EarlyPing,
@@ -155,13 +178,22 @@ impl ClientSign {
         }
     }
 
+    /// Whether the handshake and the first request show it, which no node's name can deny.
+    pub fn is_by_numbers(self) -> bool {
+        matches!(self, Self::NoReadOnlyFlag | Self::ClockXids | Self::XidsFromZero)
+    }
+
     /// What was seen, in words.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::KafkaNode => "it registered a Kafka broker's node",
-            Self::SteadyPings => "it pings when a third of its timeout has passed, and numbers its requests from 1",
-            Self::EarlyPing => "it pings up to 400 ms before a third of its timeout has passed",
-            Self::NoReadOnlyFlag => "its handshake has no read-only flag, and it numbers its requests from 1",
+            Self::SteadyPings => {
+                "it pings when a third of its timeout has passed, and does not number its requests from the time of day"
+            }
+            Self::EarlyPing => "it pings up to 400 ms before a third of its timeout has passed, each time anew",
+            Self::NoReadOnlyFlag => {
+                "its handshake has no read-only flag, and it numbers its requests from 1: Go, or another without that flag"
+            }
             Self::ClockXids => "it numbers its requests from the time of day",
             Self::XidsFromZero => "its handshake has no read-only flag, and it numbers its requests from 0",
             Self::ClickHouseDialect => "it speaks ClickHouse's dialect",
@@ -188,8 +220,19 @@ mod tests {
         assert_eq!(seconds(ClientProfile::ClickHouse), Some(12_000));
         assert_eq!(seconds(ClientProfile::Node), None);
         assert_eq!(ClientProfile::Kazoo.gives_up_after(Duration::from_secs(1)), Some(Duration::from_secs(1) / 3));
-        assert_eq!(ClientProfile::C.waits_for_session(timeout, 6), Duration::from_secs(8));
-        assert_eq!(ClientProfile::Go.waits_for_session(timeout, 6), Duration::from_secs(2));
+        assert_eq!(ClientProfile::Node.bears(timeout), timeout);
+        for profile in ClientProfile::ALL {
+            for millis in [300, 500, 2_400, 9_000] {
+                let silence = Duration::from_millis(millis);
+                assert_eq!(profile.bears(profile.timeout_that_bears(silence)), silence, "{profile:?}");
+            }
+        }
+        let waits = |profile: ClientProfile| profile.waits_for_session(timeout, 6).map(|waits| waits.as_secs());
+        assert_eq!(waits(ClientProfile::Java), Some(2));
+        assert_eq!(waits(ClientProfile::C), Some(8));
+        assert_eq!(waits(ClientProfile::Go), Some(80));
+        assert_eq!(waits(ClientProfile::ClickHouse), Some(10));
+        assert_eq!(waits(ClientProfile::Node), None);
         assert_eq!(profile_of(None), ClientProfile::Unknown);
     }
 }

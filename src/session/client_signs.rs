@@ -15,6 +15,8 @@ const IN_A_ROW: u8 = 2;
 /// A ping is early that comes so long before its time at least: timers do not wake before their time, and clients reckon
 /// in milliseconds.
 const EARLY: Duration = Duration::from_millis(25);
+/// Two early pings in a row differ by more than this: kazoo draws the moment of each anew, a program's own timer does not.
+const DRAWN_ANEW: Duration = Duration::from_millis(15);
 /// A ping on time is early by no more than this: clients divide whole milliseconds.
 const EXACT: Duration = Duration::from_millis(4);
 /// How late a ping on time may come, of a client that waits for its processor.
@@ -41,8 +43,12 @@ pub(super) struct ClientSigns {
     spoke: bool,
     /// Pings in a row that were on time.
     on_time: u8,
-    /// Pings in a row that were early.
+    /// Pings in a row that were early, each by another time.
     early: u8,
+    /// By how many milliseconds the last of them was early.
+    early_ms: u16,
+    /// What its pings show, of a client that numbers its requests as most do.
+    by_pings: Option<ClientSign>,
     /// How many pings are still looked at.
     pings_left: u8,
     /// What it was recognised by.
@@ -68,10 +74,14 @@ impl ClientSigns {
         self.pings_left > 0
     }
 
-    /// A request passed that is one of the first.
-    pub(super) fn note_request(&mut self, xid: Xid) {
+    /// A request passed that is one of the first; the sign that its number completes.
+    pub(super) fn note_request(&mut self, xid: Xid) -> Option<ClientSign> {
         self.spoke = true;
-        self.first_xid = self.first_xid.or(u32::try_from(xid.0).ok());
+        if self.first_xid.is_some() {
+            return None;
+        }
+        self.first_xid = u32::try_from(xid.0).ok();
+        self.complete()
     }
 
     /// A ping passed, so long after what the client had sent before it, and after what the server had; the sign that it
@@ -84,28 +94,54 @@ impl ClientSigns {
         // clock again.
         let counts = self.spoke && third >= SHORTEST_THIRD && server_idle + PROMPT >= idle;
         self.spoke = true;
-        self.sign = self.by_numbers().or_else(|| if counts { self.by_ping(third, idle) } else { None });
+        if counts {
+            self.time_ping(third, idle);
+        }
+        self.complete()
+    }
+
+    /// When two clients ping that number their requests alike.
+    fn time_ping(&mut self, third: Duration, idle: Duration) {
+        let early = third.saturating_sub(idle);
+        let is_early = early >= EARLY && early <= EARLIEST_PING + EARLY;
+        let is_exact = early <= EXACT && idle <= third + LATE;
+        self.on_time = if is_exact { self.on_time + 1 } else { 0 };
+        let early_ms = early.as_millis() as u16;
+        let alike = u128::from(self.early_ms.abs_diff(early_ms)) <= DRAWN_ANEW.as_millis();
+        self.early = match self.early {
+            _ if !is_early => 0,
+            // Those two say nothing, neither the one nor the other.
+            1.. if alike => 0,
+            before => before + 1,
+        };
+        self.early_ms = early_ms;
+        self.by_pings = match () {
+            () if self.by_pings.is_some() => self.by_pings,
+            () if self.early >= IN_A_ROW => Some(ClientSign::EarlyPing),
+            () if self.on_time >= IN_A_ROW => Some(ClientSign::SteadyPings),
+            () => None,
+        };
+    }
+
+    /// What is known now and was not before.
+    fn complete(&mut self) -> Option<ClientSign> {
+        if self.sign.is_some() {
+            return None;
+        }
+        self.sign = self.by_numbers().or_else(|| self.by_pings.filter(|_| self.numbers_as_most()));
         if self.sign.is_some() {
             self.pings_left = 0;
         }
         self.sign
     }
 
-    /// Those two that number their requests alike are told apart by when they ping.
-    fn by_ping(&mut self, third: Duration, idle: Duration) -> Option<ClientSign> {
-        // ClickHouse says that it would take a read-only server, and pings by a clock of its own.
-        if self.read_only != Some(false) {
-            return None;
-        }
-        let early = third.saturating_sub(idle);
-        let is_early = early >= EARLY && early <= EARLIEST_PING + EARLY;
-        let is_exact = early <= EXACT && idle <= third + LATE;
-        self.early = if is_early { self.early + 1 } else { 0 };
-        self.on_time = if is_exact { self.on_time + 1 } else { 0 };
-        if self.early >= IN_A_ROW {
-            return Some(ClientSign::EarlyPing);
-        }
-        (self.on_time >= IN_A_ROW).then_some(ClientSign::SteadyPings)
+    /// Whether it numbers its requests as Java and kazoo do, from 1. ClickHouse says that it would take a read-only
+    /// server, and pings by a clock of its own.
+    fn numbers_as_most(&self) -> bool {
+        let first = self.first_xid.unwrap_or(0);
+        // One that returns has begun to number long ago.
+        let fits = if self.new { first == 1 } else { first >= 1 && i64::from(first) < CLOCK };
+        fits && self.read_only == Some(false)
     }
 
     /// What the handshake and the first number tell.
@@ -121,7 +157,7 @@ impl ClientSigns {
 
     /// What the client was recognised by, as far as it has come.
     pub(super) fn sign(&self) -> Option<ClientSign> {
-        self.sign.or_else(|| self.by_numbers())
+        self.sign
     }
 }
 
@@ -149,9 +185,10 @@ mod tests {
         let told = |read_only, xid| {
             let mut signs = signs(read_only, SessionId::NEW);
             assert_eq!(signs.sign(), None, "nothing was sent");
-            signs.note_request(Xid(xid));
-            signs.note_request(Xid(xid + 1));
-            signs.sign()
+            let completed = signs.note_request(Xid(xid));
+            assert_eq!(signs.note_request(Xid(xid + 1)), None, "it is told once");
+            assert_eq!(signs.sign(), completed);
+            completed
         };
         assert_eq!(told(None, 1), Some(ClientSign::NoReadOnlyFlag));
         assert_eq!(told(None, 0), Some(ClientSign::XidsFromZero));
@@ -182,8 +219,49 @@ mod tests {
         assert_eq!(told(&[1_791, 1_608]), Some(ClientSign::EarlyPing));
         assert_eq!(told(&[2_000, 1_608, 1_629]), Some(ClientSign::EarlyPing));
         assert_eq!(told(&[1_608, 1_991, 1_768]), None, "once more");
-        assert_eq!(told(&[1_574, 1_574]), None, "earlier than it ever is");
+        assert_eq!(told(&[1_900, 1_900]), None, "a timer of the program's own");
+        assert_eq!(told(&[1_900, 1_885]), None, "the same, with its processor late");
+        assert_eq!(told(&[1_900, 1_900, 1_884]), None, "those two say nothing, with none");
+        assert_eq!(told(&[1_900, 1_900, 1_884, 1_868]), Some(ClientSign::EarlyPing));
+        assert_eq!(told(&[1_900, 1_884]), Some(ClientSign::EarlyPing), "16 ms");
+        assert_eq!(told(&[1_574, 1_554]), None, "earlier than it ever is");
         assert_eq!(told(&[2_400, 2_400, 2_400]), None);
+    }
+
+    #[test]
+    fn an_idle_client_is_not_told_before_its_first_request_is_seen() {
+        let idle = |session, xid, idles: &[u64]| {
+            let mut signs = signs(Some(false), session);
+            for idle in idles {
+                assert_eq!(signs.note_ping(ms(*idle), ms(*idle)), None, "C's client pings alike");
+            }
+            let completed = signs.note_request(Xid(xid));
+            assert_eq!(signs.sign(), completed);
+            completed
+        };
+        let steady = [2_006, 2_006, 2_006];
+        assert_eq!(idle(SessionId::NEW, 1_795_751_000, &steady), Some(ClientSign::ClockXids));
+        assert_eq!(idle(SessionId::NEW, 1, &steady), Some(ClientSign::SteadyPings));
+        assert_eq!(idle(SessionId::NEW, 1, &[2_006, 1_700, 1_800]), Some(ClientSign::EarlyPing));
+        assert_eq!(idle(SessionId::NEW, 4_242, &steady), None, "no client begins so");
+        assert_eq!(idle(SessionId::NEW, 0, &steady), None);
+        assert_eq!(idle(SessionId(7), 4_242, &steady), Some(ClientSign::SteadyPings), "it has begun long ago");
+        let often: Vec<u64> = std::iter::repeat_n(2_006, usize::from(PINGS)).collect();
+        assert_eq!(idle(SessionId::NEW, 1, &often), Some(ClientSign::SteadyPings));
+    }
+
+    #[test]
+    fn pings_of_a_short_timeout_tell_nothing() {
+        let told = |timeout_ms: u32, idle: u64| {
+            let mut signs = signs(Some(false), SessionId::NEW);
+            signs.given(timeout_ms);
+            signs.note_request(Xid(1));
+            signs.note_ping(ms(idle), ms(idle));
+            signs.note_ping(ms(idle), ms(idle));
+            signs.sign()
+        };
+        assert_eq!(told(2_999, 999), None);
+        assert_eq!(told(3_000, 1_000), Some(ClientSign::SteadyPings));
     }
 
     #[test]
@@ -191,6 +269,7 @@ mod tests {
         let mut signs = signs(Some(false), SessionId::NEW);
         signs.note_ping(ms(1_700), ms(1_690));
         assert_eq!(signs.sign(), None, "the handshake was its last word");
+        signs.note_request(Xid(1));
         signs.note_ping(ms(1_700), ms(10));
         assert_eq!(signs.sign(), None, "a watch woke it");
         signs.note_ping(ms(1_700), ms(1_690));

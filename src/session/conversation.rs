@@ -16,7 +16,8 @@ use crate::time::Timestamp;
 use crate::wire::layout::request_plan;
 use crate::wire::{BodyPlan, DecodedRecord, ErrorCode, OpCode, RecordVisitor, RequestHead};
 
-/// First records of a conversation among which ClickHouse's client names its server: it writes that node third.
+/// First records of a conversation. The first one tells of its client by its number, and among them ClickHouse's client
+/// names its server: it writes that node third.
 const NAMING_RECORDS: u8 = 16;
 /// Ephemeral creations in flight whose outcome is awaited for the session's identity.
 const HINTS_CAP: usize = 8;
@@ -150,7 +151,6 @@ impl Conversation {
 
     /// Remembers what an ephemeral node will say about its maker, should it be made.
     fn hint(&mut self, path: &[u8], sequential: bool) {
-        self.signs.note_request(self.request.head.xid);
         let Some(identity) = HolderIdentity::of_ephemeral(path) else { return };
         let telling = !matches!(identity, HolderIdentity::Ephemeral(_)) || !self.named;
         if telling {
@@ -161,7 +161,6 @@ impl Conversation {
     /// Remembers that a controller's node is to be deleted.
     #[cold]
     fn hint_deletion(&mut self, path: &[u8]) {
-        self.signs.note_request(self.request.head.xid);
         if let Some(chroot) = controller_chroot(path) {
             self.await_success(false, SuccessEvent::ControllerGone(ShortPath::new(chroot)));
         }
@@ -192,8 +191,6 @@ impl Conversation {
     /// As [`Conversation::hint`], of a node in which ClickHouse's client keeps its server's id.
     #[cold]
     fn hint_name(&mut self, record: &DecodedRecord<'_>) {
-        self.naming -= 1;
-        self.signs.note_request(self.request.head.xid);
         let writes = matches!(record.op, OpCode::SET_DATA | OpCode::CREATE | OpCode::CREATE_IF_NOT_EXISTS);
         if let Some(identity) = HolderIdentity::of_session_node(record.path).filter(|_| writes) {
             self.await_success(false, SuccessEvent::Maker(identity));
@@ -251,6 +248,15 @@ impl<S: EventSink> RequestReader<'_, S> {
         self.sink.on_event(Event::Untracked);
     }
 
+    /// One of the first records; how a client numbers its first request may tell which one it is.
+    #[cold]
+    fn begin(&mut self) {
+        self.talk.naming -= 1;
+        if let Some(sign) = self.talk.signs.note_request(self.talk.request.head.xid) {
+            self.sink.on_event(Event::Recognised(sign));
+        }
+    }
+
     /// When a client pings may tell which one it is.
     #[cold]
     fn recognise(&mut self) {
@@ -289,6 +295,10 @@ impl<S: EventSink> RecordVisitor for RequestReader<'_, S> {
         }
         let plan = request_plan(head.op);
         if plan == BodyPlan::Skip {
+            // Its number counts among the first, whatever it asks for.
+            if self.talk.naming > 0 {
+                self.begin();
+            }
             self.tell(head.op, &[], 0, 0);
         }
         plan
@@ -301,12 +311,16 @@ impl<S: EventSink> RecordVisitor for RequestReader<'_, S> {
             self.talk.pending.describe_newest(record.path, flags);
         }
         self.talk.request.parts = self.talk.request.parts.saturating_add(1);
+        if self.talk.naming > 0 {
+            self.begin();
+            if !is_ephemeral(record.op, flags) {
+                self.talk.hint_name(record);
+            }
+        }
         if is_ephemeral(record.op, flags) {
             self.talk.hint(record.path, flags == SEQUENTIAL);
         } else if record.op == OpCode::DELETE {
             self.talk.hint_deletion(record.path);
-        } else if self.talk.naming > 0 {
-            self.talk.hint_name(record);
         }
         self.tell(record.op, record.path, flags, record.data_len);
     }

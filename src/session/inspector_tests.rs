@@ -785,6 +785,30 @@ fn owners_are_looked_at_in_the_first_replies_and_behind_a_node_that_was_met() {
 }
 
 #[test]
+fn a_busy_client_is_recognised_by_its_first_request_and_that_is_told_once() {
+    let old = JuteWriter::new().begin().int(0).long(0).int(6000).long(0).buffer(&[0; 16]).end().into_bytes();
+    let told_by = |begins: &[u8], first: Vec<u8>, xid: i32| {
+        let mut inspector = unread();
+        inspector.read_client(Timestamp(1), begins);
+        inspector.read_server(Timestamp(2), &given());
+        let first_requests = [first, get(xid + 1, "/a"), delete(xid + 2, "/b"), get(xid + 3, "/a")];
+        for request in &first_requests {
+            inspector.read_client(Timestamp(5), request);
+            let recognised = inspector.sink.0.iter().filter(|word| word.starts_with("recognised"));
+            assert_eq!(recognised.count(), usize::from(server_fin(&inspector).client_sign.is_some()));
+        }
+        server_fin(&inspector).client_sign
+    };
+    let told = |begins: &[u8], xid: i32| told_by(begins, create(xid, OpCode::CREATE, "/b", 1), xid);
+    assert_eq!(told(&old, 0), Some(ClientSign::XidsFromZero));
+    let strange = JuteWriter::new().request(0, OpCode(999)).int(7).end().into_bytes();
+    assert_eq!(told_by(&old, strange, 0), Some(ClientSign::XidsFromZero), "one that zoogate does not know counts");
+    assert_eq!(told(&old, 1), Some(ClientSign::NoReadOnlyFlag));
+    assert_eq!(told(&claim(), 1_795_741_257), Some(ClientSign::ClockXids));
+    assert_eq!(told(&claim(), 1), None);
+}
+
+#[test]
 fn a_client_is_recognised_by_when_it_pings_behind_its_own_last_word() {
     let ms = |millis: u64| Timestamp(millis * 1_000_000);
     let told = |pings: &[u64]| {

@@ -44,7 +44,7 @@ pub(super) fn recognised(profile: ClientProfile, sign: Option<ClientSign>, patie
     let (name, patience) = (profile.label(), ms(patience));
     match sign {
         Some(sign) if claim => {
-            format!("it is a {name} client, which waits {patience} for a session ({})", sign.meaning())
+            format!("it is a {name} client, which waits {patience} for a session at least ({})", sign.meaning())
         }
         Some(sign) => {
             format!("it is a {name} client, which gives up a silent server after {patience} ({})", sign.meaning())

@@ -104,7 +104,7 @@ fn blame(input: RuleInput<'_>, silence: Duration, without: Duration, enough: boo
 pub(super) fn recognised(input: RuleInput<'_>) -> ClientFact {
     let (profile, sign, timeout) = (input.profile(), input.client_sign(), input.close.claim.timeout());
     let (patience, wait) = (profile.gives_up_after(timeout), profile.waits_for_session(timeout, ADDRESSES));
-    let patience = if input.close.attached_at().is_some() { patience.unwrap_or(timeout) } else { wait };
+    let patience = if input.close.attached_at().is_some() { patience } else { wait }.unwrap_or(timeout);
     ClientFact::Recognised { profile, sign, patience, claim: input.close.attached_at().is_none() }
 }
 
