@@ -75,13 +75,57 @@ fn what_was_recognised_holds_for_the_sessions_next_connection() {
 }
 
 #[test]
+fn a_nodes_name_is_no_proof_against_how_a_client_numbers_its_requests() {
+    let sign = |sign: Option<ClientSign>, nodes: &[HolderIdentity]| {
+        let mut story = Story::new();
+        let (session, link) = story.create(A);
+        if let Some(sign) = sign {
+            story.tell(SessionTransition::Recognised { connection: link, sign });
+        }
+        for identity in nodes {
+            story.tell(SessionTransition::Identified { connection: link, identity: *identity });
+        }
+        story.ledger.session(session).and_then(SessionRecord::client_sign)
+    };
+    let controller = HolderIdentity::of_ephemeral(b"/myapp/controller").expect("a controller's node");
+    let kafkas = HolderIdentity::of_ephemeral(b"/controller").expect("a controller's node");
+    let broker = HolderIdentity::broker(1);
+    assert_eq!(sign(None, &[controller]), None, "many programs have one");
+    assert_eq!(sign(Some(ClientSign::EarlyPing), &[controller]), Some(ClientSign::EarlyPing));
+    assert_eq!(sign(None, &[broker]), Some(ClientSign::KafkaNode));
+    assert_eq!(sign(Some(ClientSign::EarlyPing), &[broker, kafkas]), Some(ClientSign::KafkaNode));
+    for first in [ClientSign::XidsFromZero, ClientSign::NoReadOnlyFlag, ClientSign::ClockXids] {
+        assert_eq!(sign(Some(first), &[broker, kafkas]), Some(first));
+    }
+}
+
+#[test]
+fn a_client_that_returns_with_high_numbers_is_the_one_that_was_known() {
+    for known in [ClientSign::SteadyPings, ClientSign::EarlyPing, ClientSign::NoReadOnlyFlag] {
+        let mut story = Story::new();
+        let (session, link) = story.create(A);
+        story.tell(SessionTransition::Recognised { connection: link, sign: known });
+        story.leave(link);
+        let again = story.attach(session, B);
+        story.tell(SessionTransition::Recognised { connection: again, sign: ClientSign::ClockXids });
+        story.state(again).client_sign = Some(ClientSign::ClockXids);
+        story.leave(again);
+        let sign = story.ledger.session(session).and_then(SessionRecord::client_sign);
+        assert_eq!(sign, Some(known), "it numbers on where it was");
+    }
+}
+
+#[test]
 fn a_claim_is_given_up_by_the_profile_of_its_session() {
     // The C client waits for its session for as long as it reads, and leaves before that for other reasons.
     for (sign, waited, reason) in [
         (None, TIMEOUT / 6, EndReason::ClientReadTimeout),
         (Some(ClientSign::ClockXids), TIMEOUT / 2, EndReason::ClientGone),
         (Some(ClientSign::ClockXids), TIMEOUT * 2 / 3, EndReason::ClientReadTimeout),
-        (Some(ClientSign::NoReadOnlyFlag), TIMEOUT / 6, EndReason::ClientReadTimeout),
+        (Some(ClientSign::SteadyPings), TIMEOUT / 6, EndReason::ClientReadTimeout),
+        (Some(ClientSign::NoReadOnlyFlag), TIMEOUT * 6, EndReason::ClientGone),
+        (Some(ClientSign::NoReadOnlyFlag), TIMEOUT * 20 / 3, EndReason::ClientReadTimeout),
+        (Some(ClientSign::XidsFromZero), TIMEOUT * 10, EndReason::ClientGone),
     ] {
         let mut story = Story::new();
         let (session, link) = story.create(A);
@@ -91,6 +135,8 @@ fn a_claim_is_given_up_by_the_profile_of_its_session() {
         story.wait(waited);
         story.leave(claim);
         assert_eq!(story.reason(claim, quiet()), reason, "{sign:?} after {waited} ms");
+        let said = story.why(claim).contains("for a session at least");
+        assert_eq!(said, sign.is_some() && reason == EndReason::ClientReadTimeout, "{}", story.why(claim));
     }
 }
 

@@ -155,18 +155,24 @@ impl SessionRecord {
         (self.dialect, self.own_id) = (dialect, own_id);
     }
 
-    /// What its client library was recognised by: what the client did says more than how it numbers and pings.
+    /// What its client library was recognised by: what the client did says more than how it pings. A node's name is no
+    /// proof, so it counts for nothing against how the client begins; and many programs have a `controller`.
     pub fn client_sign(&self) -> Option<ClientSign> {
+        let denied = self.client_sign.is_some_and(ClientSign::is_by_numbers);
         match self.identity.as_deref() {
             Some(HolderIdentity::ClickHouse(_)) => Some(ClientSign::ClickHouseNode),
-            Some(HolderIdentity::Broker { .. } | HolderIdentity::Controller { .. }) => Some(ClientSign::KafkaNode),
             _ if self.dialect.is_clickhouse() => Some(ClientSign::ClickHouseDialect),
+            Some(HolderIdentity::Broker { .. } | HolderIdentity::Controller { broker: Some(_), .. }) if !denied => {
+                Some(ClientSign::KafkaNode)
+            }
             _ => self.client_sign,
         }
     }
 
     pub(super) fn recognise(&mut self, sign: Option<ClientSign>) {
-        self.client_sign = sign.or(self.client_sign);
+        // A client that returns may have numbered its requests beyond the seconds since 1970.
+        let late = sign == Some(ClientSign::ClockXids) && self.client_sign.is_some();
+        self.client_sign = sign.filter(|_| !late).or(self.client_sign);
     }
 
     /// The client that was given it last, or claimed it last when none was.
