@@ -14,7 +14,7 @@ use zoogate::session::verdict::EndReason;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use zoogate::wire::{Dialect, ErrorCode, OpCode};
 
-use crate::story::{A, B, LEADER, Link, Story};
+use crate::story::{A, B, LEADER, Link, Story, TIMEOUT};
 
 /// A Keeper's first session.
 const FIRST: SessionId = SessionId(1);
@@ -201,6 +201,29 @@ fn a_client_that_closes_because_nothing_was_answered_says_what() {
     story.request(link, OpCode::CLOSE_SESSION);
     close(&mut story, link);
     assert_eq!(story.reason(link, 0), EndReason::Closed);
+}
+
+#[test]
+fn a_server_that_answers_neither_operation_nor_ping_is_silent_and_not_slow_at_one_operation() {
+    // The whole timeout, or as long as one operation may take.
+    for (waited, answered, reason) in [
+        (TIMEOUT, false, EndReason::ClientReadTimeout),
+        (5_000, false, EndReason::ClientReadTimeout),
+        (5_000, true, EndReason::OperationTimeout),
+    ] {
+        let mut story = Story::new();
+        let link = given(&mut story, A, FIRST);
+        identify(&mut story, link, "0b1c");
+        story.write(link);
+        story.wait(1);
+        if answered {
+            story.hear_server(link);
+        }
+        story.ping(link);
+        story.wait(waited);
+        close(&mut story, link);
+        assert_eq!(story.reason(link, 0), reason, "after {waited} ms: {}", story.why(link));
+    }
 }
 
 #[test]

@@ -52,8 +52,9 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     if let Some(error) = close.end.fatal_error.filter(|error| is_keepers(input, *error)) {
         return keeper_stops(error).with(ClientFact::AskedToClose { over: false });
     }
-    // ClickHouse's client ends its session where others end their connection.
-    if close.end.unanswered_count == 0
+    // ClickHouse's client ends its session where others end their connection. Where its pings were answered, it was one
+    // operation that it gave up.
+    if (close.end.unanswered_count == 0 || close.end.unanswered_pings > 0)
         && input.profile() == ClientProfile::ClickHouse
         && let Some(explanation) = client::gave_up(input)
     {
@@ -71,6 +72,10 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     // timeout shows that it was the reason.
     let gave_up = waited >= OPERATION_PATIENCE;
     let facts = [Fact::from(ClientFact::ClosedUnanswered { waited, gave_up }), input.in_flight()];
+    if gave_up && close.end.unanswered_pings > 0 && close.end.server_heard_at <= head.sent_at {
+        // Nothing came at all since that request: the server was silent, not slow at one operation.
+        return Explanation::likely(EndReason::ClientReadTimeout, facts);
+    }
     if gave_up {
         return Explanation::likely(EndReason::OperationTimeout, facts);
     }
