@@ -1,6 +1,7 @@
 //! What a code says, read from the table.
 
 use super::code::{DoctorArea, DoctorCode, DoctorMark};
+use super::code_entry::place;
 use super::code_table::entry;
 
 impl DoctorCode {
@@ -14,7 +15,8 @@ impl DoctorCode {
         entry(self).mark
     }
 
-    /// Its sentence, with the names of values in braces.
+    /// Its sentence, with the names of values in braces; `{servers|server serves|servers serve}` is a count and what
+    /// follows one, and any other.
     pub fn sentence(self) -> &'static str {
         entry(self).sentence
     }
@@ -23,9 +25,13 @@ impl DoctorCode {
     pub fn meaning(self) -> String {
         let mut parts = self.sentence().split(['{', '}']);
         let mut meaning = parts.next().unwrap_or_default().to_owned();
-        while let (Some(name), Some(text)) = (parts.next(), parts.next()) {
+        while let (Some(inside), Some(text)) = (parts.next(), parts.next()) {
+            let (name, counted) = place(inside);
             let name = name.strip_suffix("_ms").unwrap_or(name);
             meaning.push_str(&name.replace('_', " ").to_ascii_uppercase());
+            if let Some([_, many]) = counted {
+                meaning.extend([" ", many]);
+            }
             meaning.push_str(text);
         }
         meaning

@@ -31,7 +31,7 @@ macro_rules! code_table {
 }
 
 code_table! {
-    NamesResolve Network Ok "{names} names have {addresses} addresses; the slowest look-up took {took_ms} ms":
+    NamesResolve Network Ok "{names|name has|names have} {addresses|address|addresses}; the slowest look-up took {took_ms} ms":
         "clients look names up at every connect";
     NameUnresolved Network Problem "the name cannot be resolved: {error}":
         "nobody can connect to a name without an address"
@@ -42,7 +42,7 @@ code_table! {
         causes "reconnects that take seconds, and sessions that expire while names are looked up"
         change "find out why DNS is slow: a resolver that is down, or search domains that are tried one by one"
         by "/etc/resolv.conf";
-    ServersAnswer Network Ok "{servers} servers answered all of {tries} questions":
+    ServersAnswer Network Ok "{servers|server|servers} answered all of {tries} questions":
         "a server that answers a four-letter word runs and has connections to give";
     ServerRefuses Network Problem "{address} refuses connections: {failures} of {tries} attempts failed":
         "the machine is there and nothing listens on the port: the server is down, or listens elsewhere"
@@ -311,12 +311,12 @@ code_table! {
         "the last one holds"
         causes "a value other than the one that is read first"
         change "give it once" by "the setting itself";
-    SettingsGood Client Ok "{settings} settings for ZooKeeper were read":
+    SettingsGood Client Ok "{settings|setting for ZooKeeper was|settings for ZooKeeper were} read":
         "a client tells nobody what its settings cost";
 
-    ZoogateServes Zoogate Ok "it finds all of {servers} servers serving, and carries {sessions} sessions":
+    ZoogateServes Zoogate Ok "it finds {servers|server, which serves|servers, all of which serve}, and carries {sessions|session|sessions}":
         "this is what it sees now";
-    ZoogateServersDiffer Zoogate Warning "zoogate has {servers} servers, and {given} are given here":
+    ZoogateServersDiffer Zoogate Warning "zoogate has {servers|server|servers}, and {given|is|are} given here":
         "what is judged here is not what zoogate uses"
         causes "findings that do not hold for zoogate"
         change "give zoogate and the doctor the same servers" by "servers";
@@ -324,42 +324,42 @@ code_table! {
         "zoogate passes over it"
         causes "one server fewer for clients"
         change "see what is said of this server above, and `zoogate ensemble`";
-    ClientsBypass Zoogate Hint "{connections} connections to it do not come through zoogate":
+    ClientsBypass Zoogate Hint "{connections|connection to it does|connections to it do} not come through zoogate":
         "zoogate knows nothing of them"
         causes "moves and refusals whose other half is not seen"
         change "give these clients zoogate's address" by "zookeeper.connect";
-    PathLossy Zoogate Warning "{segments} segments were sent again on the way to it":
+    PathLossy Zoogate Warning "{segments|segment was|segments were} sent again on the way to it":
         "the kernel of zoogate's machine counts what was lost"
         causes "requests that take 200 ms and more"
         change "look at the network between zoogate and the server";
-    SessionsCut Zoogate Warning "{sessions} sessions have a shorter timeout than they asked for, such as {granted_ms} ms for {asked_ms}":
+    SessionsCut Zoogate Warning "{sessions|session has|sessions have} a shorter timeout than was asked for, such as {granted_ms} ms for {asked_ms}":
         "servers cut what is above their bound (20 ticks, unless it is set) and say nothing about it"
         causes "sessions that expire in pauses which the client was meant to survive"
         change "ask for what is given, or raise the servers' bound" by "maxSessionTimeout";
-    IncidentsSeen Zoogate Warning "{incidents} incidents are open or of the last hour, most of them by {cause}":
+    IncidentsSeen Zoogate Warning "{incidents|incident is|incidents are} open or of the last hour; the most frequent cause is {cause}":
         "they were seen in the traffic"
         causes "what each of them says"
         change "see `zoogate incidents`";
     NoIncidents Zoogate Ok "no incident is open or of the last hour":
         "nothing has failed in the traffic";
-    RisksStand Zoogate Warning "{risks} of these risks stand; the newest: {newest}":
+    RisksStand Zoogate Warning "{risks|risk of this kind stands|risks of this kind stand}; the newest: {newest}":
         "each of them is told while something can still be done"
         causes "what the risk says: a session, or the ephemeral nodes that it owns, is lost"
         change "see `zoogate risks`, which says of each what to do, and when it is too late";
     HeartbeatExceeded Zoogate Problem
-        "{sessions} connections are silent for more than half of what is borne; of {holder}, the {side} for {silent_ms} of {borne_ms} ms":
+        "{sessions|connection is|connections are} silent for more than half of what is borne; of {holder}, the {side} for {silent_ms} of {borne_ms} ms":
         "a client sends a heartbeat after a third of its timeout, and servers answer it at once"
         causes "sessions that expire, with all their ephemeral nodes, or clients that change their server"
         change "look at that side now: garbage collection, CPU limits, a suspended machine, a disk that hangs";
     NoRisks Zoogate Ok "no session is at risk":
         "no side of a connection is silent for long, and no node of an older session is in the way";
     TimeoutTooShortHere Zoogate Warning
-        "{sessions} sessions have a timeout of {timeout_ms} ms; {exceeded} of {outages} outages that were seen are not borne by it, the longest {longest_ms} ms; {would_bear_ms} ms would bear all of them":
+        "{sessions|session has|sessions have} a timeout of {timeout_ms} ms, which does not bear {exceeded} of {outages|outage that was|outages that were} seen, the longest {longest_ms} ms; {would_bear_ms} ms would bear all of them":
         "most clients give a server up after two thirds of the timeout, and servers expire a session after all of it"
         causes "sessions that expire in the next such outage"
         change "raise the session timeout, or make the outages shorter" by "zookeeper.session.timeout.ms";
     TimeoutNeedlesslyLong Zoogate Hint
-        "{sessions} sessions have a timeout of {timeout_ms} ms, and the longest outage that was seen took {longest_ms} ms":
+        "{sessions|session has|sessions have} a timeout of {timeout_ms} ms, and the longest outage that was seen took {longest_ms} ms":
         "a client that is dead keeps its ephemeral nodes until its session expires"
         causes "brokers and locks that are missed late"
         change "lower the session timeout, if failovers take too long" by "zookeeper.session.timeout.ms";

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::code::{DoctorCode, DoctorMark};
+use super::code_entry::place;
 use super::code_table::ITSELF;
 use crate::text::one_line;
 
@@ -109,13 +110,18 @@ impl DoctorFinding {
     /// The sentence of its code with the values in their places.
     pub fn text(&self) -> String {
         let (mut text, mut rest) = (String::new(), self.code.sentence());
-        while let Some((before, (name, behind))) =
+        while let Some((before, (inside, behind))) =
             rest.split_once('{').and_then(|(before, inner)| Some((before, inner.split_once('}')?)))
         {
             text.push_str(before);
-            match self.values.iter().find(|(known, _)| *known == name) {
-                Some((_, value)) => text.push_str(&value.to_string()),
+            let (name, counted) = place(inside);
+            let value = self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+            match value {
+                Some(value) => text.push_str(&value.to_string()),
                 None => text.push('?'),
+            }
+            if let Some([one, many]) = counted {
+                text.extend([" ", if value == Some(&FindingValue::Count(1)) { one } else { many }]);
             }
             rest = behind;
         }
@@ -127,6 +133,21 @@ impl DoctorFinding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_follows_a_count_agrees_with_it() {
+        let serves = |servers: u64, sessions: u64| {
+            DoctorFinding::of(DoctorCode::ZoogateServes, "").with("servers", servers).with("sessions", sessions).text()
+        };
+        assert_eq!(serves(1, 1), "it finds 1 server, which serves, and carries 1 session");
+        assert_eq!(serves(3, 0), "it finds 3 servers, all of which serve, and carries 0 sessions");
+        let risks = |risks: u64| DoctorFinding::of(DoctorCode::RisksStand, "").with("risks", risks).text();
+        assert_eq!(risks(1), "1 risk of this kind stands; the newest: ?");
+        assert_eq!(risks(4), "4 risks of this kind stand; the newest: ?");
+        let silent = DoctorFinding::of(DoctorCode::HeartbeatExceeded, "").with("sessions", 1_u64).text();
+        assert!(silent.starts_with("1 connection is silent for more than"), "{silent}");
+        assert!(DoctorCode::ZoogateServes.meaning().starts_with("it finds SERVERS servers, all of which serve"));
+    }
 
     #[test]
     fn values_stand_in_the_sentence_and_are_harmless() {

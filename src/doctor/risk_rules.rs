@@ -109,6 +109,8 @@ pub(super) fn judge_advice(advice: &[RunningAdvice]) -> Vec<DoctorFinding> {
         }
         for these in by_timeout.into_values() {
             let Some(worst) = these.iter().max_by_key(|one| one.longest) else { continue };
+            // Each client bears its own share of its timeout.
+            let would_bear = these.iter().map(|one| one.would_bear).max().unwrap_or_default();
             findings.push(
                 DoctorFinding::of(code, "")
                     .with("sessions", these.len())
@@ -116,7 +118,7 @@ pub(super) fn judge_advice(advice: &[RunningAdvice]) -> Vec<DoctorFinding> {
                     .with("exceeded", u64::from(worst.exceeded))
                     .with("outages", u64::from(worst.outages))
                     .with("longest_ms", worst.longest)
-                    .with("would_bear_ms", worst.would_bear),
+                    .with("would_bear_ms", would_bear),
             );
         }
     }
@@ -142,4 +144,27 @@ pub(super) fn judge_latency(latency: &[RunningLatency]) -> Vec<DoctorFinding> {
                 .with("ago_s", one.ago.as_secs())
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_that_would_bear_all_outages_bears_them_for_every_client() {
+        let [timeout, longest] = [18, 14].map(Duration::from_secs);
+        let of = |would_bear| RunningAdvice {
+            fit: "too_short".to_owned(),
+            timeout,
+            outages: 1,
+            exceeded: 1,
+            longest,
+            would_bear: Duration::from_secs(would_bear),
+        };
+        let findings = judge_advice(&[of(15), of(23), of(22)]);
+        let texts: Vec<String> = findings.iter().map(DoctorFinding::text).collect();
+        let text = "3 sessions have a timeout of 18000 ms, which does not bear 1 of 1 outage that was seen, the longest \
+                    14000 ms; 23000 ms would bear all of them";
+        assert_eq!(texts, [text]);
+    }
 }
