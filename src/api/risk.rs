@@ -14,7 +14,7 @@ pub struct HeartbeatView {
     pub server_silent_ms: u64,
     /// Whether the client waits for an answer.
     pub owed: bool,
-    /// How long most clients bear a server's silence, in milliseconds.
+    /// How long such a client bears a server's silence, in milliseconds; the timeout where it never gives up.
     pub client_bears_ms: u64,
     /// The session timeout in milliseconds: the servers expire a session whose client is silent for that long.
     pub timeout_ms: u64,
@@ -32,7 +32,7 @@ pub struct TimeoutAdviceView {
     pub timeout_ms: u64,
     /// Outages of servers, and absences and silences of this client, that it was measured by.
     pub outages: u32,
-    /// Of those: longer than two thirds of the timeout, after which most clients give a server up.
+    /// Of those: longer than such a client bears, most of them two thirds of the timeout.
     pub exceeded: u32,
     /// `exceeded` as a share of `outages`, from 0 to 1; null where none was seen.
     pub exceeded_share: Option<f64>,

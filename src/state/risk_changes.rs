@@ -16,6 +16,7 @@ use crate::diagnose::risk::{
 };
 use crate::ids::SessionId;
 use crate::lock::lock;
+use crate::session::client_profile::profile_of;
 use crate::session::identity::HolderIdentity;
 use crate::session::ledger::{SessionEnd, SessionLedger, SessionRecord, SessionState};
 use crate::session::short_path::ShortPath;
@@ -100,7 +101,9 @@ impl TrafficState {
                 late.iter().partition(|one| book.is_open((one.code, one.session)));
             for one in known.into_iter().chain(new.into_iter().take(book.room())) {
                 let whose = || subject(&ledger, one.session);
-                book.late(now, one.code, one.connection, one.budget, whose, one.session);
+                let sign = ledger.session(one.session).and_then(SessionRecord::client_sign);
+                let budget = one.budget.of_client(profile_of(sign));
+                book.late(now, one.code, one.connection, budget, whose, one.session);
             }
             book.end_look(late.len() as u64);
             for (double, code, expires_at) in suspects {

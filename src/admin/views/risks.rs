@@ -12,6 +12,7 @@ use crate::diagnose::risk::{HeartbeatBudget, RiskDetail, SeenOutages, SessionRis
 use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::SessionId;
 use crate::observe::{LatencyClass, ProxyTelemetry, risk_summary};
+use crate::session::client_profile::ClientProfile;
 use crate::session::probe_result::ServerHealth;
 
 /// Longest outage of a server that timeouts are measured by.
@@ -31,7 +32,12 @@ pub(super) fn heartbeat(budget: &HeartbeatBudget) -> HeartbeatView {
 }
 
 /// How a session's timeout fits what was seen of its client and of all servers.
-pub(super) fn timeout_advice(telemetry: &ProxyTelemetry, session: SessionId, timeout_ms: i32) -> TimeoutAdviceView {
+pub(super) fn timeout_advice(
+    telemetry: &ProxyTelemetry,
+    session: SessionId,
+    profile: ClientProfile,
+    timeout_ms: i32,
+) -> TimeoutAdviceView {
     let state = telemetry.state();
     let servers = state.with_watch(|watch| {
         let spans = watch.servers().flat_map(|(_, server)| server.spans());
@@ -46,7 +52,7 @@ pub(super) fn timeout_advice(telemetry: &ProxyTelemetry, session: SessionId, tim
     let writes = writes.filter(|writes| !writes.is_empty()).map(|writes| writes.quantile(0.999));
     let seen = SeenOutages { servers, client, slow_write: writes.map(Duration::from_nanos) };
     let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    let advice = TimeoutAdvice::of(timeout, &seen);
+    let advice = TimeoutAdvice::of(profile, timeout, &seen);
     let millis = |time: Duration| time.as_millis() as u64;
     TimeoutAdviceView {
         fit: <&'static str>::from(advice.fit).into(),

@@ -12,6 +12,7 @@ use crate::diagnose::ClientLeg;
 use crate::diagnose::risk::HeartbeatBudget;
 use crate::ids::SessionId;
 use crate::observe::{HistogramSnapshot, LatencyClass, ProxyTelemetry};
+use crate::session::client_profile::profile_of;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 use crate::session::ledger::{Attachment, AttachmentEnd, ClaimOutcome};
 use crate::state::{PENDING, SessionTimeline};
@@ -53,10 +54,9 @@ pub(in crate::admin) fn session_detail(telemetry: &ProxyTelemetry, session: Sess
             let known = telemetry.state().with_watch(|watch| watch.server(server).path());
             known.map(|(_, sample)| ensemble::path(sample))
         }),
-        timeout_advice: session_detail
-            .row
-            .timeout_ms
-            .map(|timeout_ms| risks::timeout_advice(telemetry, session, timeout_ms)),
+        timeout_advice: session_detail.row.timeout_ms.map(|timeout_ms| {
+            risks::timeout_advice(telemetry, session, profile_of(session_detail.row.client_sign), timeout_ms)
+        }),
     })
 }
 
@@ -74,7 +74,7 @@ fn current_heartbeat(telemetry: &ProxyTelemetry, detail: &SessionTimeline) -> Op
     let place = detail.record.placement().filter(|place| place.live)?;
     let sample = telemetry.meters().heartbeat(detail.row.session, place.connection)?;
     let budget = HeartbeatBudget::of(&sample, telemetry.state().risks_looked_at(), |_| std::time::Duration::ZERO);
-    Some(risks::heartbeat(&budget))
+    Some(risks::heartbeat(&budget.of_client(profile_of(detail.row.client_sign))))
 }
 
 fn timeline(telemetry: &ProxyTelemetry, session_detail: &SessionTimeline) -> Vec<TimelineEvent> {

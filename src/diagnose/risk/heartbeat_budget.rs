@@ -1,13 +1,14 @@
 //! How long either side of a connection has been silent, against what the other one bears.
 //!
-//! A client sends a heartbeat after a third of its session timeout at the latest and gives a server up after two thirds
-//! without a byte from it (`ClientCnxn`: `readTimeout` and half of it); the servers expire a session that they have not
-//! heard of for its whole timeout. So after half of it something is late.
+//! A client sends a heartbeat after a third of its session timeout at the latest, and gives a server up when it has
+//! heard nothing of it for as long as its library bears: most after two thirds of the timeout. The servers expire a
+//! session that they have not heard of for its whole timeout. So after half of it something is late.
 
 use std::time::Duration;
 
 use super::risk_code::RiskCode;
 use crate::ids::{ConnectionId, ServerId, SessionId};
+use crate::session::client_profile::ClientProfile;
 use crate::session::own_pause::ThreadPlace;
 use crate::time::Timestamp;
 
@@ -59,10 +60,13 @@ pub struct HeartbeatBudget {
     pub client_held: bool,
     /// The negotiated session timeout: the servers expire the session when the client has been silent for that long.
     pub timeout: Duration,
+    /// Which client library it is, as far as that is known.
+    pub profile: ClientProfile,
 }
 
 impl HeartbeatBudget {
-    /// The budget at a moment; `paused` is how long zoogate itself stood still within `since` and then.
+    /// The budget at a moment, of a client that is not known; `paused` is how long zoogate itself stood still within
+    /// `since` and then.
     pub fn of(sample: &HeartbeatSample, now: Timestamp, paused: impl Fn(Timestamp) -> Duration) -> Self {
         let silent = |since: Timestamp| now.since(since).saturating_sub(paused(since));
         Self {
@@ -72,12 +76,19 @@ impl HeartbeatBudget {
             is_owed: sample.is_owed && !sample.server_held,
             client_held: sample.client_held,
             timeout: sample.timeout,
+            profile: ClientProfile::Unknown,
         }
     }
 
-    /// How long a server may be silent before most clients give it up: two thirds of the timeout.
+    /// The same of such a client.
+    #[must_use]
+    pub fn of_client(self, profile: ClientProfile) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// How long a server may be silent before such a client gives it up; of one that never does, its session's timeout.
     pub fn client_bears(&self) -> Duration {
-        self.timeout * 2 / 3
+        self.profile.bears(self.timeout)
     }
 
     /// The side that fell silent first; None where neither has been silent for longer than a heartbeat takes.
@@ -110,7 +121,14 @@ mod tests {
 
     fn budget(client: u64, server: u64, is_owed: bool) -> HeartbeatBudget {
         let [client_silent, server_silent, timeout] = [client, server, 6_000].map(Duration::from_millis);
-        HeartbeatBudget { client_silent, server_silent, is_owed, client_held: false, timeout }
+        HeartbeatBudget {
+            client_silent,
+            server_silent,
+            is_owed,
+            client_held: false,
+            timeout,
+            profile: ClientProfile::Unknown,
+        }
     }
 
     #[test]
@@ -129,7 +147,10 @@ mod tests {
             let budget = budget(client, server, owed);
             assert_eq!((budget.risk(), budget.silent_first()), (risk, first), "{budget:?}");
         }
-        assert_eq!(budget(0, 0, false).client_bears(), Duration::from_secs(4));
+        let bears = |profile| budget(0, 0, false).of_client(profile).client_bears().as_millis();
+        assert_eq!(bears(ClientProfile::Unknown), 4_000);
+        assert_eq!(bears(ClientProfile::Kazoo), 3_200);
+        assert_eq!([ClientProfile::ClickHouse, ClientProfile::Node].map(bears), [6_000, 6_000]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::session::client_profile::ClientProfile;
 
 const SESSION: SessionId = SessionId(7);
 const CONNECTION: ConnectionId = ConnectionId(3);
@@ -13,7 +14,14 @@ fn subject(session: SessionId) -> RiskSubject {
 
 fn budget(client: u64) -> HeartbeatBudget {
     let [client_silent, timeout] = [client, 6].map(Duration::from_secs);
-    HeartbeatBudget { client_silent, server_silent: client_silent, is_owed: false, client_held: false, timeout }
+    HeartbeatBudget {
+        client_silent,
+        server_silent: client_silent,
+        is_owed: false,
+        client_held: false,
+        timeout,
+        profile: ClientProfile::Unknown,
+    }
 }
 
 fn late(book: &mut RiskBook, now: u64, session: SessionId, silent: u64) -> bool {

@@ -46,7 +46,7 @@ impl RiskCode {
             }
             Self::ServerSilent => {
                 "The server has owed an answer for half of the session timeout. After two thirds most clients give the \
-                 connection up and try another server."
+                 connection up and try another server; the risk says when this one does."
             }
             Self::SessionAway => {
                 "The session has had no connection for half of its timeout. If its client is not back in time, the servers \

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::session::client_profile::ClientProfile;
+
 /// A timeout longer than this is never needlessly short to look at, in multiples of the longest outage.
 const NEEDLESS_FROM: u32 = 5;
 /// Below this no timeout is called needlessly long: it is Kafka's default.
@@ -41,7 +43,7 @@ pub struct TimeoutAdvice {
     pub timeout: Duration,
     /// Outages that were seen.
     pub outages: u32,
-    /// Of those: longer than the client bears, which is two thirds of the timeout.
+    /// Of those: longer than such a client bears.
     pub exceeded: u32,
     /// The longest of them.
     pub longest: Option<Duration>,
@@ -52,9 +54,9 @@ pub struct TimeoutAdvice {
 }
 
 impl TimeoutAdvice {
-    /// Measures a timeout by what was seen.
-    pub fn of(timeout: Duration, seen: &SeenOutages) -> Self {
-        let bears = timeout * 2 / 3;
+    /// Measures the timeout of such a client's session by what was seen.
+    pub fn of(profile: ClientProfile, timeout: Duration, seen: &SeenOutages) -> Self {
+        let bears = profile.bears(timeout);
         let all = || seen.servers.iter().chain(&seen.client).copied();
         let longest = all().chain(seen.slow_write).max();
         let exceeded = all().filter(|lasted| *lasted > bears).count() as u32;
@@ -67,7 +69,7 @@ impl TimeoutAdvice {
             }
             Some(_) => TimeoutFit::Fits,
         };
-        let would_bear = longest.map(|longest| Duration::from_secs((longest * 3 / 2).as_secs() + 1));
+        let would_bear = longest.map(|longest| Duration::from_secs(profile.timeout_that_bears(longest).as_secs() + 1));
         let outages = all().count() as u32;
         Self { fit, timeout, outages, exceeded, longest, slow_write: seen.slow_write, would_bear }
     }
@@ -102,13 +104,17 @@ mod tests {
                 client: Vec::new(),
                 slow_write: slow.map(Duration::from_secs),
             };
-            let advice = TimeoutAdvice::of(Duration::from_secs(timeout), &seen);
+            let advice = TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(timeout), &seen);
             assert_eq!(advice.fit, fit, "{timeout} {outages:?} {slow:?}");
         }
         let seen = SeenOutages { servers: seconds(&[1, 2, 7]), client: seconds(&[9]), slow_write: None };
-        let advice = TimeoutAdvice::of(Duration::from_secs(6), &seen);
+        let advice = TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(6), &seen);
         assert_eq!((advice.exceeded, advice.outages, advice.exceeded_share()), (2, 4, Some(0.5)));
         assert_eq!(advice.would_bear, Some(Duration::from_secs(14)));
-        assert_eq!(TimeoutAdvice::of(Duration::from_secs(14), &seen).fit, TimeoutFit::Fits);
+        assert_eq!(TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(14), &seen).fit, TimeoutFit::Fits);
+        let patient = TimeoutAdvice::of(ClientProfile::ClickHouse, Duration::from_secs(9), &seen);
+        assert_eq!((patient.exceeded, patient.would_bear), (0, Some(Duration::from_secs(10))), "it bears all of it");
+        let kazoo = TimeoutAdvice::of(ClientProfile::Kazoo, Duration::from_secs(14), &seen);
+        assert_eq!((kazoo.exceeded, kazoo.would_bear), (1, Some(Duration::from_secs(15))));
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::phrases::ms;
 use crate::diagnose::risk::{HeartbeatBudget, RiskCode, RiskDetail, RiskSubject, SessionRisk};
+use crate::session::client_profile::ClientProfile;
 use crate::time::Timestamp;
 
 /// What is at risk, with its numbers. `servers` are the addresses by [`ServerId`](crate::ids::ServerId).
@@ -32,6 +33,16 @@ pub fn risk_summary(servers: &[String], risk: &SessionRisk) -> String {
     }
 }
 
+/// When the client gives a silent server up.
+fn gives_up(budget: &HeartbeatBudget) -> String {
+    let (label, bears) = (budget.profile.label(), ms(budget.client_bears()));
+    match budget.profile {
+        ClientProfile::Unknown => format!("most clients give up after {bears}"),
+        ClientProfile::Node => format!("a {label} client never gives up, and its session's timeout is {bears}"),
+        _ => format!("a {label} client gives up after {bears}"),
+    }
+}
+
 fn whose(subject: &RiskSubject) -> String {
     match &subject.identity {
         Some(identity) => format!("session {} of {identity}", subject.session),
@@ -47,10 +58,34 @@ fn lasted(risk: &SessionRisk, since: Timestamp) -> Duration {
 fn silence(whose: &str, server: &str, code: RiskCode, budget: &HeartbeatBudget) -> String {
     let [client, answered, timeout] = [budget.client_silent, budget.server_silent, budget.timeout].map(ms);
     if code == RiskCode::ServerSilent {
-        let bears = ms(budget.client_bears());
-        return format!(
-            "{server} has owed {whose} an answer and been silent for {answered}; most clients give up after {bears}"
-        );
+        let gives_up = gives_up(budget);
+        return format!("{server} has owed {whose} an answer and been silent for {answered}; {gives_up}");
     }
     format!("{whose} at {server}: its client has been silent for {client} of {timeout}, the server for {answered}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_client_is_said_to_give_up_in_its_own_time() {
+        let said = |profile: ClientProfile| {
+            let [client_silent, server_silent, timeout] = [100, 3_100, 6_000].map(Duration::from_millis);
+            let (is_owed, client_held) = (true, false);
+            let budget = HeartbeatBudget { client_silent, server_silent, is_owed, client_held, timeout, profile };
+            silence("session 0x7", "zk1:2181", RiskCode::ServerSilent, &budget)
+        };
+        let begins = "zk1:2181 has owed session 0x7 an answer and been silent for 3100 ms; ";
+        let ends = [
+            (ClientProfile::Unknown, "most clients give up after 4000 ms"),
+            (ClientProfile::Java, "a Java client gives up after 4000 ms"),
+            (ClientProfile::Kazoo, "a kazoo client gives up after 3200 ms"),
+            (ClientProfile::ClickHouse, "a ClickHouse client gives up after 6000 ms"),
+            (ClientProfile::Node, "a Node.js client never gives up, and its session's timeout is 6000 ms"),
+        ];
+        for (profile, end) in ends {
+            assert_eq!(said(profile), format!("{begins}{end}"));
+        }
+    }
 }
