@@ -187,9 +187,9 @@ pub enum Command {
 
     /// Write a report for a post-mortem: what happened, to whom, why, and what to change.
     ///
-    /// One Markdown text: incidents with their evidence, a timeline, the sessions that were hit, latency before, during
-    /// and after, the ensemble, settings to change, and what is missing from the view. Node data is never in it; session
-    /// ids, paths and addresses are.
+    /// One Markdown text: incidents with their evidence, a timeline, the sessions that were hit or at risk, latency
+    /// before, during and after, the ensemble, settings to change, and what is missing from the view. Node data is never
+    /// in it; session ids, paths and addresses are.
     ///
     /// Exits with 1 if the incident is not known.
     #[command(after_help = REPORT_EXAMPLES)]

@@ -102,11 +102,12 @@ fn list<L: ApiList>(client: &AdminClient<'_>, missing: &mut Vec<String>) -> anyh
     Ok(elements)
 }
 
-/// Asks for the detail of the sessions that were hit.
+/// Asks for the detail of the sessions that were hit or at risk.
 fn details(client: &AdminClient<'_>, facts: &mut ReportFacts) -> anyhow::Result<()> {
     let hit = facts.hit_sessions();
     if hit.len() > DETAILS {
-        facts.missing.push(format!("Timeouts are reviewed of {DETAILS} of the {} sessions that were hit", hit.len()));
+        let of = hit.len();
+        facts.missing.push(format!("Timeouts are reviewed of {DETAILS} of the {of} sessions that were hit or at risk"));
     }
     for session in hit.iter().take(DETAILS) {
         let answer = client.get(&SessionDetail::path(session), &[])?;

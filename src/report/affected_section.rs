@@ -1,4 +1,4 @@
-//! Who was hit.
+//! Who was hit or at risk.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,12 +14,13 @@ struct SessionTrouble<'f> {
     reasons: BTreeSet<&'f str>,
     moves: usize,
     refusals: usize,
+    risks: usize,
     unanswered: u64,
     longest_gap_ms: Option<u64>,
 }
 
 pub(super) fn write(text: &mut MarkdownText, facts: &ReportFacts) {
-    text.title(2, "Sessions that were hit");
+    text.title(2, "Sessions that were hit or at risk");
     let troubles = troubles(facts);
     let rows = facts.hit_sessions().into_iter().map(|session| row(&session, troubles.get(session.as_str())));
     text.table(
@@ -32,11 +33,12 @@ pub(super) fn write(text: &mut MarkdownText, facts: &ReportFacts) {
             "reasons",
             "moves",
             "refused",
+            "risks",
             "without a reply",
             "longest gap ms",
         ],
         rows.collect(),
-        "No session lost a connection, moved or was refused.",
+        "No session lost a connection, moved, was refused or was at risk.",
     );
 }
 
@@ -62,6 +64,9 @@ fn troubles(facts: &ReportFacts) -> HashMap<&str, SessionTrouble<'_>> {
     for one in &facts.refusals {
         troubles.entry(&one.session).or_default().refusals += 1;
     }
+    for one in &facts.risks {
+        troubles.entry(&one.session).or_default().risks += 1;
+    }
     troubles
 }
 
@@ -79,6 +84,7 @@ fn row(session: &str, trouble: Option<&SessionTrouble<'_>>) -> Vec<String> {
         reasons.join(", "),
         trouble.moves.to_string(),
         trouble.refusals.to_string(),
+        trouble.risks.to_string(),
         trouble.unanswered.to_string(),
         trouble.longest_gap_ms.map(|gap| gap.to_string()).unwrap_or_default(),
     ]

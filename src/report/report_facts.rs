@@ -51,7 +51,7 @@ pub struct ReportFacts {
     pub ensemble: EnsembleView,
     /// All sessions that are known.
     pub sessions: Vec<SessionView>,
-    /// The sessions that were hit, in detail, as many as were asked for.
+    /// The sessions that were hit or at risk, in detail, as many as were asked for.
     pub details: Vec<SessionDetail>,
     /// Latency over time, oldest first.
     pub latency: Vec<LatencySlotView>,
@@ -76,7 +76,8 @@ impl ReportFacts {
         self
     }
 
-    /// Sessions that were moved, refused, or lost a connection within the time, each once.
+    /// Sessions that were moved, refused, lost a connection or were at risk within the time, each once. The session that
+    /// owns the node of a risk is one of them: the risk names it.
     pub fn hit_sessions(&self) -> Vec<String> {
         let ended = self.ends.iter().filter(|one| one.reason.as_deref() != Some("closed"));
         let mut all: Vec<String> = self
@@ -85,6 +86,9 @@ impl ReportFacts {
             .map(|one| one.session.clone())
             .chain(self.refusals.iter().map(|one| one.session.clone()))
             .chain(ended.filter_map(|one| one.session.clone()))
+            .chain(self.risks.iter().map(|one| one.session.clone()))
+            .chain(self.risks.iter().filter_map(|one| one.owner.clone()))
+            .filter(|session| !session.is_empty())
             .collect();
         all.sort_unstable();
         all.dedup();

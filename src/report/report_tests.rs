@@ -45,7 +45,9 @@ fn facts() -> ReportFacts {
     let mut refused = RefusalView { session: "0xb".into(), server: server("zk1:2181"), ..RefusalView::default() };
     refused.at.at_ms = Some(1_002_000);
     let mut risk = RiskView { code: "session_away".into(), advice: "look at it".into(), ..RiskView::default() };
-    risk.at.at_ms = Some(1_001_500);
+    (risk.at.at_ms, risk.session, risk.owner) = (Some(1_001_500), "0xe".into(), Some("0xf".into()));
+    let mut stranger = RiskView { session: "0x9".into(), ..RiskView::default() };
+    (stranger.at.at_ms, stranger.until.until_ms) = (Some(5), Some(6));
     let mut event =
         EnsembleEventView { text: "no longer leads".into(), server: server("zk1:2181"), ..Default::default() };
     event.at.at_ms = Some(1_000_100);
@@ -60,7 +62,7 @@ fn facts() -> ReportFacts {
         moves: vec![moved],
         refusals: vec![refused],
         ends: vec![ended("0xa", "server_gone", 1_000_200), ended("0xc", "closed", 1_000_300), ended("0xd", "x", 7)],
-        risks: vec![risk],
+        risks: vec![risk, stranger],
         ensemble: EnsembleView {
             servers: vec![WatchedServerView { server: server("zk1:2181"), bypassing: Some(4), ..Default::default() }],
             timeline: vec![old, event],
@@ -100,9 +102,11 @@ fn a_report_says_what_happened_to_whom_why_and_what_to_change() {
     let places: Vec<usize> =
         order.iter().map(|said| timeline.find(said).unwrap_or_else(|| panic!("{said} in\n{timeline}"))).collect();
     assert!(places.is_sorted(), "{timeline}");
-    let hit = section(&text, "Sessions that were hit");
+    let hit = section(&text, "Sessions that were hit or at risk");
     assert!(hit.contains("| 0xa | broker-1 |") && hit.contains("| 640 |"), "{hit}");
     assert!(hit.contains("| 0xb |") && !hit.contains("0xc"), "who closed was not hit\n{hit}");
+    assert!(hit.contains("| 0xe |") && hit.contains("| 0xf |"), "at risk, and the owner that the risk names\n{hit}");
+    assert!(!text.contains("0x9"), "at risk at another time\n{text}");
     let latency = section(&text, "Latency");
     assert!(
         latency.contains("| 10 | 1.0 | 2.0 | 2.0 | 10 | 1.0 | 900.0 | 900.0 | 10 | 1.0 | 3.0 | 3.0 |"),

@@ -61,7 +61,7 @@ pub(super) fn write(text: &mut MarkdownText, facts: &ReportFacts) {
     });
     let rows: Vec<Vec<String>> = rows.collect();
     if !rows.is_empty() {
-        text.title(3, "Session timeouts of those that were hit");
+        text.title(3, "Session timeouts of those that were hit or at risk");
         text.table(
             &[
                 "session",

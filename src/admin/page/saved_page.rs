@@ -17,12 +17,15 @@ pub struct SavedPage {
     pub made_at_ms: u64,
     /// Each answer by its path.
     pub answers: Map<String, Value>,
+    /// What could not be read, in sentences for its reader; the page says it first.
+    pub missing: Vec<String>,
 }
 
 impl SavedPage {
     /// The whole file.
     pub fn html(&self) -> String {
-        let saved = json!({ "made_at_ms": self.made_at_ms, "answers": self.answers }).to_string();
+        let saved =
+            json!({ "made_at_ms": self.made_at_ms, "answers": self.answers, "missing": self.missing }).to_string();
         let mut page = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         // Writing to a String does not fail.
         // The file's own policy: whatever is in the data, nothing is asked for outside of the file.
@@ -126,7 +129,7 @@ mod tests {
     fn data_ends_no_script() {
         let mut answers = Map::new();
         answers.insert("/api/moves".to_owned(), json!({ "moves": ["</script><script>alert(1)</script><!--"] }));
-        let html = SavedPage { made_at_ms: 7, answers: answers.clone() }.html();
+        let html = SavedPage { made_at_ms: 7, answers: answers.clone(), missing: Vec::new() }.html();
         let (_, rest) = html.split_once("id=\"saved\">").unwrap();
         let (data, _) = rest.split_once("</script>").unwrap();
         let read: Value = serde_json::from_str(data).unwrap();
