@@ -28,13 +28,24 @@ impl CounterRates {
     pub(super) fn take(&mut self, at_ms: u64, totals: &mut dyn Iterator<Item = (String, u64)>) {
         // Counters that are not among these totals are forgotten with the old map.
         let before = std::mem::take(&mut self.counters);
-        self.take_new(at_ms, totals, &before);
+        self.take_new(at_ms, totals, &before, None);
+    }
+
+    /// As [`take`](Self::take), where counters that the answer before had not were at 0 at that time.
+    pub(super) fn take_from_zero(
+        &mut self,
+        at_ms: u64,
+        totals: &mut dyn Iterator<Item = (String, u64)>,
+        zero_at_ms: Option<u64>,
+    ) {
+        let before = std::mem::take(&mut self.counters);
+        self.take_new(at_ms, totals, &before, zero_at_ms);
     }
 
     /// Takes the totals of an answer that was cut: others are kept for a while, for they may be in the next one.
     pub(super) fn take_some(&mut self, at_ms: u64, totals: &mut dyn Iterator<Item = (String, u64)>) {
         let mut before = std::mem::take(&mut self.counters);
-        self.take_new(at_ms, totals, &before);
+        self.take_new(at_ms, totals, &before, None);
         before.retain(|key, last| at_ms.saturating_sub(last.at_ms) < KEPT && !self.counters.contains_key(key));
         self.counters.extend(before.into_iter().take(MOST_KEPT));
     }
@@ -44,10 +55,12 @@ impl CounterRates {
         at_ms: u64,
         totals: &mut dyn Iterator<Item = (String, u64)>,
         before: &HashMap<String, CounterPoint>,
+        zero_at_ms: Option<u64>,
     ) {
+        let zero = zero_at_ms.map(|at_ms| CounterPoint { at_ms, total: 0, rate: None });
         let point = |(key, total): (String, u64)| {
-            let next =
-                before.get(&key).map_or(CounterPoint { at_ms, total, rate: None }, |last| last.next(at_ms, total));
+            let last = before.get(&key).copied().or(zero);
+            let next = last.map_or(CounterPoint { at_ms, total, rate: None }, |last| last.next(at_ms, total));
             (key, next)
         };
         self.counters = totals.map(point).collect();
@@ -96,6 +109,14 @@ mod tests {
             "since the last that counted"
         );
         assert_eq!(after(&[(1_000, 5), (3_000, 25), (5_000, 3)]), None, "started again");
+    }
+
+    #[test]
+    fn what_was_not_there_began_at_zero() {
+        let mut rates = CounterRates::default();
+        rates.take_from_zero(1_000, &mut [("a".to_owned(), 7)].into_iter(), None);
+        rates.take_from_zero(3_000, &mut [("a".to_owned(), 9), ("b".to_owned(), 8)].into_iter(), Some(1_000));
+        assert_eq!((rates.rate("a"), rates.rate("b")), (Some(1.0), Some(4.0)));
     }
 
     #[test]

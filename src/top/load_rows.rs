@@ -33,6 +33,8 @@ const fn columns(name: &'static str, title: &'static str, meaning: &'static str)
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct LoadSides {
     since_ms: Option<u64>,
+    /// When the answer before was given, if what it did not list had not come at all.
+    complete_at_ms: Option<u64>,
     operations: CounterRates,
     writes: CounterRates,
     failures: CounterRates,
@@ -46,12 +48,15 @@ impl LoadSides {
             // It was counted anew meanwhile.
             *self = Self { since_ms: answer.since.since_ms, ..Self::default() };
         }
+        // The first question begins the counting, so that the first answer is empty.
+        let zero_at_ms = self.complete_at_ms;
         let totals = |of: fn(&LoadRowView) -> u64| answer.load.iter().map(move |one| (one.key.clone(), of(one)));
         // What is its own for certain: the rest may be of the key that made room.
-        self.operations.take(at_ms, &mut totals(|one| one.operations.saturating_sub(one.error)));
-        self.writes.take(at_ms, &mut totals(|one| one.writes));
-        self.failures.take(at_ms, &mut totals(|one| one.failures));
-        self.bytes.take(at_ms, &mut totals(|one| one.bytes));
+        self.operations.take_from_zero(at_ms, &mut totals(|one| one.operations.saturating_sub(one.error)), zero_at_ms);
+        self.writes.take_from_zero(at_ms, &mut totals(|one| one.writes), zero_at_ms);
+        self.failures.take_from_zero(at_ms, &mut totals(|one| one.failures), zero_at_ms);
+        self.bytes.take_from_zero(at_ms, &mut totals(|one| one.bytes), zero_at_ms);
+        self.complete_at_ms = (answer.largest_error == 0).then_some(at_ms);
     }
 }
 

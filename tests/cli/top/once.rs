@@ -1,7 +1,11 @@
 //! One screen as text.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use zoogate::api::{LoadAnswer, LoadRowView};
+
 use super::super::{admin_stub, stderr, stdout, zoogate};
-use super::answers::{HARMLESS_BEGINNING, json_of};
+use super::answers::{HARMLESS_BEGINNING, json_of, load};
 
 #[test]
 fn a_screen_is_printed_where_there_is_no_terminal() {
@@ -19,6 +23,37 @@ fn a_screen_is_printed_where_there_is_no_terminal() {
         2,
         "{asked:?}"
     );
+}
+
+/// The first question begins the counting, so that its answer has no key yet.
+#[test]
+fn what_causes_the_load_has_rates_at_once() {
+    for (view, by) in [("paths", "path"), ("clients", "client"), ("holders", "identity")] {
+        let round = AtomicU64::new(0);
+        let stub = admin_stub::open_at("127.0.0.1:0", "200 OK", move |line| {
+            if !line.contains("/api/load?") {
+                return json_of(line);
+            }
+            let begun = LoadAnswer { load: Vec::new(), operations: 0, largest_error: 0, ..load(by, 0) };
+            let key =
+                LoadRowView { key: "busy".to_owned(), operations: 10_000, writes: 10_000, ..LoadRowView::default() };
+            let later = LoadAnswer { load: vec![key], operations: 10_000, ..begun.clone() };
+            let answer = if round.fetch_add(1, Ordering::Relaxed) == 0 { begun } else { later };
+            serde_json::to_string(&answer).expect("JSON")
+        });
+        let arguments = ["top", "--once", "--interval", "1s", "--view", view, "--admin", &stub.address];
+        let output = zoogate(&arguments, &[("COLUMNS", "160")]);
+        let text = stdout(&output);
+        let row = text.lines().find_map(|line| Some(line.split_once("busy ")?.1));
+        let row = row.unwrap_or_else(|| panic!("{}{text}", stderr(&output)));
+        let [operations, writes, failures, bytes, ..] = row.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let rate: f64 = operations.parse().unwrap_or_else(|_| panic!("no rate of operations: {row}"));
+        // However long the second round took to come.
+        assert!(rate > 0.0 && rate <= 10_000.0, "{row}");
+        assert_eq!((writes, failures, bytes), (operations, "0.0", "0.0"), "{row}");
+    }
 }
 
 #[test]
