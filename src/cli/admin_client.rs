@@ -35,6 +35,8 @@ pub(super) struct AdminClient<'a> {
     base: String,
     /// Its socket, where it is asked there.
     socket: Option<PathBuf>,
+    /// The file with its token, where it is asked with one.
+    token_file: Option<PathBuf>,
     /// By what right it is asked.
     authorization: Option<String>,
     agent: Agent,
@@ -53,7 +55,14 @@ impl<'a> AdminClient<'a> {
     /// A zoogate at an address, without a token. Nothing is connected yet.
     pub(super) fn new(address: &'a str) -> Self {
         let base = format!("http://{address}");
-        Self { address: Cow::Borrowed(address), base, socket: None, authorization: None, agent: config().into() }
+        Self {
+            address: Cow::Borrowed(address),
+            base,
+            socket: None,
+            token_file: None,
+            authorization: None,
+            agent: config().into(),
+        }
     }
 
     /// The zoogate that the options name, with the token that they name. Nothing is connected yet.
@@ -67,16 +76,15 @@ impl<'a> AdminClient<'a> {
                 let (address, agent) = (Cow::Owned(path.display().to_string()), at_socket(config(), &path));
                 // Not looked up; it goes into the header Host.
                 let base = "http://127.0.0.1".to_owned();
-                return Ok(AdminClient { address, base, socket: Some(path), authorization: None, agent });
+                let socket = Some(path);
+                return Ok(AdminClient { address, base, socket, token_file: None, authorization: None, agent });
             }
         };
-        let token = match &options.token_file {
-            Some(path) if path.as_os_str() != "off" => Some(AdminToken::read(path)?),
-            _ => None,
-        };
+        let token_file = options.token_file.clone().filter(|path| path.as_os_str() != "off");
+        let token = token_file.as_deref().map(AdminToken::read).transpose()?;
         let (base, agent) = (format!("http://{address}"), config().into());
         let authorization = token.as_ref().map(AdminToken::authorization);
-        Ok(AdminClient { address: Cow::Owned(address), base, socket: None, authorization, agent })
+        Ok(AdminClient { address: Cow::Owned(address), base, socket: None, token_file, authorization, agent })
     }
 
     /// Asks in another manner.
@@ -90,6 +98,17 @@ impl<'a> AdminClient<'a> {
     /// Its address, or its socket.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The options that have another command ask the same zoogate.
+    pub(super) fn options(&self) -> Vec<String> {
+        let path = |path: &Path| path.display().to_string();
+        let mut options = match &self.socket {
+            Some(socket) => vec!["--socket".to_owned(), path(socket)],
+            None => vec!["--admin".to_owned(), self.address.to_string()],
+        };
+        options.extend(self.token_file.iter().flat_map(|file| ["--token-file".to_owned(), path(file)]));
+        options
     }
 
     /// Fetches a path of the API.
@@ -145,9 +164,11 @@ impl<'a> AdminClient<'a> {
     fn read(&self, path: &str, response: Result<http::Response<Body>, ureq::Error>) -> anyhow::Result<AdminAnswer> {
         let address = self.address();
         let mut response = response.map_err(|error| {
-            anyhow!(
-                "no zoogate answers at {address} ({error}): is it running, and is this its admin address (--admin ADDR)?"
-            )
+            let which = match &self.socket {
+                Some(_) => "admin socket (--socket PATH, or ZOOGATE_ADMIN_SOCKET)",
+                None => "admin address (--admin ADDR)",
+            };
+            anyhow!("no zoogate answers at {address} ({error}): is it running, and is this its {which}?")
         })?;
         let status = response.status();
         // Port 9180 may belong to some other exporter, whose JSON or HTML would be shown as an empty list.
@@ -222,4 +243,37 @@ fn at_socket(config: Config, path: &Path) -> Agent {
 /// How every zoogate is asked.
 fn config() -> Config {
     Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).proxy(None).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn its_options_ask_the_same_zoogate() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "read-read-read-read\n").unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let options = |admin: Option<&str>, socket: Option<&str>, token_file: Option<&Path>| {
+            let asked = RunningZoogate {
+                admin: admin.map(str::to_owned),
+                socket: socket.map(PathBuf::from),
+                token_file: token_file.map(Path::to_owned),
+            };
+            AdminClient::of(&asked).unwrap().options()
+        };
+        assert_eq!(options(Some("10.0.0.1:1"), None, None), ["--admin", "10.0.0.1:1"]);
+        let with_token = ["--admin", "10.0.0.1:1", "--token-file", &file.display().to_string()];
+        assert_eq!(options(Some("10.0.0.1:1"), None, Some(&file)), with_token);
+        assert_eq!(options(Some("10.0.0.1:1"), None, Some(Path::new("off"))), ["--admin", "10.0.0.1:1"]);
+        assert_eq!(
+            options(Some("10.0.0.1:1"), Some("/s"), Some(&file)),
+            ["--socket", "/s"],
+            "no token is asked for there"
+        );
+    }
 }

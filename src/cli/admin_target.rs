@@ -21,8 +21,8 @@ pub(super) enum AdminTarget {
 }
 
 impl AdminTarget {
-    /// What the options and the environment name: first the socket that an option names, then an address that is not the
-    /// default, then the socket of the environment or of the packaged unit, where one answers.
+    /// What the options and the environment name: first the socket that an option names, then an address that an option or
+    /// the environment names, then the socket of the environment or of the packaged unit, where one answers.
     pub(super) fn of(options: &RunningZoogate) -> Self {
         Self::chosen(options, env::var_os(SOCKET_VARIABLE).map(PathBuf::from), Path::new(PACKAGED_SOCKET))
     }
@@ -31,13 +31,15 @@ impl AdminTarget {
         if let Some(socket) = &options.socket {
             return Self::Socket(socket.clone());
         }
-        let by_default = options.admin == DEFAULT_ADMIN;
-        let named = variable.filter(|path| !path.as_os_str().is_empty() && path.as_os_str() != "off");
-        match named {
-            Some(socket) if by_default => Self::Socket(socket),
+        // The variable is also what `zoogate run` reads, where `off` means none.
+        if let Some(admin) = options.admin.as_ref().filter(|admin| !admin.is_empty() && *admin != "off") {
+            return Self::Address(admin.clone());
+        }
+        match variable.filter(|path| !path.as_os_str().is_empty() && path.as_os_str() != "off") {
+            Some(socket) => Self::Socket(socket),
             // One that this user may not open is not the one that is meant.
-            None if by_default && UnixStream::connect(packaged).is_ok() => Self::Socket(packaged.to_owned()),
-            _ => Self::Address(options.admin.clone()),
+            None if UnixStream::connect(packaged).is_ok() => Self::Socket(packaged.to_owned()),
+            None => Self::Address(DEFAULT_ADMIN.to_owned()),
         }
     }
 }
@@ -49,11 +51,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_is_preferred_unless_another_address_is_named() {
+    fn a_socket_is_preferred_unless_an_address_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let packaged = folder.path().join("admin.sock");
-        let options = |admin: &str, socket: Option<&str>| RunningZoogate {
-            admin: admin.to_owned(),
+        let options = |admin: Option<&str>, socket: Option<&str>| RunningZoogate {
+            admin: admin.map(str::to_owned),
             socket: socket.map(PathBuf::from),
             token_file: None,
         };
@@ -62,14 +64,21 @@ mod tests {
         };
         let (address, socket) =
             (|text: &str| AdminTarget::Address(text.to_owned()), |path: &str| AdminTarget::Socket(path.into()));
-        let other = "10.0.0.1:9180";
-        assert_eq!(chosen(DEFAULT_ADMIN, None, None), address(DEFAULT_ADMIN));
-        assert_eq!(chosen(DEFAULT_ADMIN, None, Some("off")), address(DEFAULT_ADMIN));
-        assert_eq!(chosen(DEFAULT_ADMIN, None, Some("/v")), socket("/v"));
-        assert_eq!(chosen(other, None, Some("/v")), address(other));
+        let other = Some("10.0.0.1:9180");
+        assert_eq!(chosen(None, None, None), address(DEFAULT_ADMIN));
+        assert_eq!(chosen(None, None, Some("off")), address(DEFAULT_ADMIN));
+        assert_eq!(chosen(None, None, Some("/v")), socket("/v"));
+        assert_eq!(chosen(Some("off"), None, Some("/v")), socket("/v"));
+        assert_eq!(chosen(other, None, Some("/v")), address("10.0.0.1:9180"));
+        assert_eq!(
+            chosen(Some(DEFAULT_ADMIN), None, Some("/v")),
+            address(DEFAULT_ADMIN),
+            "named, if as it is by default"
+        );
         assert_eq!(chosen(other, Some("/s"), Some("/v")), socket("/s"));
         let _listener = UnixListener::bind(&packaged).unwrap();
-        assert_eq!(chosen(DEFAULT_ADMIN, None, None), AdminTarget::Socket(packaged.clone()));
-        assert_eq!(chosen(other, None, None), address(other));
+        assert_eq!(chosen(None, None, None), AdminTarget::Socket(packaged.clone()));
+        assert_eq!(chosen(other, None, None), address("10.0.0.1:9180"));
+        assert_eq!(chosen(Some(DEFAULT_ADMIN), None, None), address(DEFAULT_ADMIN));
     }
 }

@@ -25,7 +25,8 @@ const DETAILS: usize = 50;
 
 /// Asks a running zoogate for what it measured.
 pub(super) fn ask_running(admin: String, options: &DoctorOptions) -> anyhow::Result<RunningMeasurement> {
-    let client = AdminClient::of(&RunningZoogate { admin, socket: None, token_file: options.token_file.clone() })?;
+    let client =
+        AdminClient::of(&RunningZoogate { admin: Some(admin), socket: None, token_file: options.token_file.clone() })?;
     let limit = [("limit", MOST_ELEMENTS.to_string())];
     let ensemble: EnsembleView = client.get(EnsembleView::PATH, &[])?.good()?;
     let sessions: SessionList = client.get(SessionList::PATH, &limit)?.good()?;

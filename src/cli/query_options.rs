@@ -7,20 +7,14 @@ use clap::Args;
 /// Which zoogate to ask.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
 pub struct RunningZoogate {
-    /// The admin address of the zoogate to ask: host:port.
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "ZOOGATE_ADMIN_ADDRESS",
-        default_value = DEFAULT_ADMIN,
-        hide_env_values = true
-    )]
-    pub admin: String,
+    /// The admin address of the zoogate to ask: host:port. Default: 127.0.0.1:9180, unless there is a socket.
+    #[arg(long, value_name = "ADDR", env = "ZOOGATE_ADMIN_ADDRESS", hide_env_values = true)]
+    pub admin: Option<String>,
 
     /// Ask at this Unix socket instead (its `admin.socket`).
     ///
-    /// Default: ZOOGATE_ADMIN_SOCKET, then /run/zoogate/admin.sock if a zoogate answers there; neither if --admin names
-    /// another address than its default.
+    /// Default: ZOOGATE_ADMIN_SOCKET, then /run/zoogate/admin.sock if a zoogate answers there; neither if --admin or
+    /// ZOOGATE_ADMIN_ADDRESS names an address.
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
 
@@ -29,7 +23,7 @@ pub struct RunningZoogate {
     pub token_file: Option<PathBuf>,
 }
 
-/// The admin address unless another one is named.
+/// The admin address where neither an address nor a socket is named.
 pub(super) const DEFAULT_ADMIN: &str = "127.0.0.1:9180";
 
 /// Which zoogate to ask, and how to print its answer.

@@ -64,7 +64,8 @@ pub(super) fn tap(options: &TapOptions, out: &mut dyn Write) -> anyhow::Result<C
         for_ms: options.duration.map(|period| u64::try_from(period.0.as_millis()).unwrap_or(u64::MAX)),
     };
     let has_end = asked.count.is_some() || asked.for_ms.is_some();
-    let mut events = AdminClient::of(&options.at)?.stream(TAP, &asked.pairs())?;
+    let client = AdminClient::of(&options.at)?;
+    let mut events = client.stream(TAP, &asked.pairs())?;
     let mut output = match &options.pcapng {
         Some(path) => TapOutput::Capture(capture(path)?),
         None if options.json => TapOutput::Json(out),
@@ -75,13 +76,13 @@ pub(super) fn tap(options: &TapOptions, out: &mut dyn Write) -> anyhow::Result<C
             output.dropped(&data)?;
         } else if name.as_deref() == Some(CLOSING) {
             let answer: ErrorAnswer = serde_json::from_str(&data).context("the stream ends for no reason")?;
-            bail!("{} ended the stream: {}; {}", options.at.admin, answer.error, answer.reason.unwrap_or_default());
+            bail!("{} ended the stream: {}; {}", client.address(), answer.error, answer.reason.unwrap_or_default());
         } else {
             output.event(&data)?;
         }
     }
     if !has_end {
-        bail!("{} ended the stream of events", options.at.admin);
+        bail!("{} ended the stream of events", client.address());
     }
     Ok(CommandOutcome::Success)
 }

@@ -40,9 +40,11 @@ pub(super) fn top(options: &TopOptions, out: &mut dyn Write) -> anyhow::Result<C
     if interval < shortest || interval > longest {
         bail!("--interval {} is not from 200ms to 1h", options.interval);
     }
-    let mut model = TopModel::new(&options.at.admin, options.view, &options.filter, WallClock::unix_now());
+    let client = AdminClient::of(&options.at)?;
+    let mut model = TopModel::new(client.address(), options.view, &options.filter, WallClock::unix_now())
+        .asked_with(client.options());
     if options.once {
-        return once(&mut model, options, out);
+        return once(&mut model, &client, options, out);
     }
     let is_dumb = std::env::var_os("TERM").is_none_or(|name| name == "dumb" || name.is_empty());
     if is_dumb || !io::stdout().is_terminal() {
@@ -53,7 +55,7 @@ pub(super) fn top(options: &TopOptions, out: &mut dyn Write) -> anyhow::Result<C
         };
         bail!("{what}: `zoogate top --once` prints one screen as text");
     }
-    interact(&mut model, options)?;
+    interact(&mut model, client, options)?;
     // The last screen stays where the shell goes on.
     let (width, height) = terminal::size().unwrap_or((LETTERS, LINES));
     let text = plain_text(&model, width, height.saturating_sub(1));
@@ -62,13 +64,17 @@ pub(super) fn top(options: &TopOptions, out: &mut dyn Write) -> anyhow::Result<C
 }
 
 /// One screen as text, with as many lines as it takes.
-fn once(model: &mut TopModel, options: &TopOptions, out: &mut dyn Write) -> anyhow::Result<CommandOutcome> {
-    let client = AdminClient::of(&options.at)?;
+fn once(
+    model: &mut TopModel,
+    client: &AdminClient<'_>,
+    options: &TopOptions,
+    out: &mut dyn Write,
+) -> anyhow::Result<CommandOutcome> {
     for round in 0..2 {
         if round > 0 {
             thread::sleep(options.interval.0);
         }
-        model.take(admin_round::ask(&client, &model.questions()));
+        model.take(admin_round::ask(client, &model.questions()));
         if let Some(failure) = model.failure() {
             bail!("{failure}");
         }
@@ -85,13 +91,13 @@ fn once(model: &mut TopModel, options: &TopOptions, out: &mut dyn Write) -> anyh
 }
 
 /// Shows the screen until a key or a signal ends it.
-fn interact(model: &mut TopModel, options: &TopOptions) -> anyhow::Result<()> {
+fn interact(model: &mut TopModel, client: AdminClient<'static>, options: &TopOptions) -> anyhow::Result<()> {
     let stopped = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stopped)).context("cannot wait for signals")?;
     }
     let look = ScreenLook { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };
-    let mut poller = AdminPoller::start(AdminClient::of(&options.at)?)?;
+    let mut poller = AdminPoller::start(client)?;
     let mut screen = TerminalScreen::open().context("cannot set the terminal up")?;
     let mut next = Instant::now();
     while !stopped.load(Ordering::Relaxed) {

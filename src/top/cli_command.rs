@@ -1,10 +1,10 @@
 //! The command line that prints what is shown.
 
-/// `zoogate`, these words, and what asks the same zoogate; every word as a shell takes it.
-pub(super) fn command_line(words: &[String], admin: &str, filter: Option<&str>) -> String {
+/// `zoogate`, these words, and the options that ask the same zoogate; every word as a shell takes it.
+pub(super) fn command_line(words: &[String], asked_with: &[String], filter: Option<&str>) -> String {
     let mut line = vec!["zoogate".to_owned()];
     line.extend(words.iter().cloned());
-    line.extend(["--admin".to_owned(), admin.to_owned()]);
+    line.extend(asked_with.iter().cloned());
     if let Some(filter) = filter {
         line.extend(["--filter".to_owned(), filter.to_owned()]);
     }
@@ -27,8 +27,12 @@ mod tests {
     #[test]
     fn a_shell_takes_it_as_it_is() {
         let words = ["session".to_owned(), "0x1".to_owned()];
-        assert_eq!(command_line(&words, "127.0.0.1:9180", None), "zoogate session 0x1 --admin 127.0.0.1:9180");
-        let line = command_line(&["sessions".to_owned()], "::1", Some("latency>10ms identity=it's"));
+        let at = |option: &str, place: &str| [option.to_owned(), place.to_owned()];
+        let line = command_line(&words, &at("--admin", "127.0.0.1:9180"), None);
+        assert_eq!(line, "zoogate session 0x1 --admin 127.0.0.1:9180");
+        let line = command_line(&words, &at("--socket", "/run/a b.sock"), None);
+        assert_eq!(line, "zoogate session 0x1 --socket '/run/a b.sock'");
+        let line = command_line(&["sessions".to_owned()], &at("--admin", "::1"), Some("latency>10ms identity=it's"));
         assert_eq!(line, r"zoogate sessions --admin ::1 --filter 'latency>10ms identity=it'\''s'");
         assert_eq!(quoted(""), "''");
     }

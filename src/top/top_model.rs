@@ -20,6 +20,8 @@ use crate::text::one_line;
 #[derive(Clone, Debug)]
 pub struct TopModel {
     pub(super) admin: String,
+    /// The options that have a command ask the same zoogate.
+    asked_with: Vec<String>,
     pub(super) view: TopView,
     /// One for each view, in their order.
     tables: Vec<TableState>,
@@ -84,6 +86,7 @@ impl TopModel {
         let message = line.as_ref().err().map(|error| one_line(&error.to_string()).into_owned());
         Self {
             admin: one_line(admin).into_owned(),
+            asked_with: vec!["--admin".to_owned(), admin.to_owned()],
             view,
             tables: TopView::ALL.iter().map(|view| TableState::new(*view)).collect(),
             servers: ServerSides::default(),
@@ -103,6 +106,13 @@ impl TopModel {
             now_ms,
             size: (80, 24),
         }
+    }
+
+    /// The options with which a command asks the same zoogate, where they are not `--admin` and its address.
+    #[must_use]
+    pub fn asked_with(mut self, options: Vec<String>) -> Self {
+        self.asked_with = options;
+        self
     }
 
     /// What is to be asked next.
@@ -268,7 +278,7 @@ impl TopModel {
             .as_ref()
             .map_or_else(|| self.view.command().split(' ').map(str::to_owned).collect(), DetailPage::command);
         let filter = Some(self.part_of_view().to_string()).filter(|text| self.page.is_none() && !text.is_empty());
-        one_line(&command_line(&words, &self.admin, filter.as_deref())).into_owned()
+        one_line(&command_line(&words, &self.asked_with, filter.as_deref())).into_owned()
     }
 
     /// The table of the view that is shown.

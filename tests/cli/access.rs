@@ -1,7 +1,10 @@
 //! Commands and the right to ask: tokens and the socket of a running zoogate.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::thread;
 
 use super::run::{Running, SILENT};
 use super::{stderr, stdout, zoogate};
@@ -42,6 +45,11 @@ fn commands_present_a_token_or_go_through_the_socket() {
     }
     let by_variable = [("ZOOGATE_ADMIN_SOCKET", socket.as_str())];
     assert_eq!(stdout(&zoogate(&["sessions"], &by_variable)), "none\n");
+    let named = zoogate(&["sessions", "--admin", &admin], &by_variable);
+    assert!(stderr(&named).contains("a token is needed"), "the address that is named wins: {}", stderr(&named));
+    let screen = zoogate(&["top", "--once", "--interval", "200ms", "--socket", &socket], &[("COLUMNS", "240")]);
+    let screen = stdout(&screen);
+    assert!(screen.contains(&socket) && !screen.contains("9180"), "it names what it asks: {screen}");
     let by_variables = [("ZOOGATE_ADMIN_ADDRESS", admin.as_str()), ("ZOOGATE_ADMIN_TOKEN_FILE", change.as_str())];
     assert_eq!(stdout(&zoogate(&["sessions"], &by_variables)), "none\n");
     assert_eq!(ask(&["ready"], &["--admin", &admin]).status.code(), Some(1), "readiness needs no token");
@@ -74,4 +82,33 @@ fn commands_present_a_token_or_go_through_the_socket() {
     assert_eq!(checked.status.code(), Some(1), "{said}");
     assert!(said.contains(&format!("token file {read}: it has the same token as {change}")), "{said}");
     assert!(said.contains("bytes: expected at most 106 (admin.socket)"), "{said}");
+}
+
+#[test]
+fn errors_name_the_socket_that_was_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("admin.sock").to_string_lossy().into_owned();
+    for output in
+        [zoogate(&["sessions", "--socket", &path], &[]), zoogate(&["sessions"], &[("ZOOGATE_ADMIN_SOCKET", &path)])]
+    {
+        let said = stderr(&output);
+        assert!(said.contains(&format!("no zoogate answers at {path}")), "{said}");
+        assert!(said.contains("--socket PATH, or ZOOGATE_ADMIN_SOCKET") && !said.contains("--admin"), "{said}");
+    }
+    let listener = UnixListener::bind(&path).expect("a socket");
+    let answered = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a question");
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a whole question");
+            asked.extend(byte);
+        }
+        let head =
+            "HTTP/1.1 200 OK\r\nserver: zoogate/9.9.9\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).expect("somebody who reads");
+    });
+    let said = stderr(&zoogate(&["tap", "--socket", &path], &[]));
+    assert!(said.contains(&format!("{path} ended the stream of events")), "{said}");
+    answered.join().expect("no panic");
 }

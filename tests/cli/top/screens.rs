@@ -354,3 +354,13 @@ fn of_any_size() {
         }
     }
 }
+
+#[test]
+fn the_command_asks_the_same_zoogate() {
+    let options = ["--socket", "/run/zoo gate.sock"].map(str::to_owned).to_vec();
+    let mut model = TopModel::new("/run/zoo gate.sock", TopView::Servers, "", BEGINNING).asked_with(options);
+    model.take(round(&model.questions(), 0));
+    press(&mut model, &[TopKey::Letter('p')]);
+    let shown = plain_text(&model, 160, 50);
+    assert!(shown.contains("zoogate ensemble --socket '/run/zoo gate.sock'"), "{shown}");
+}
