@@ -4,8 +4,8 @@ use std::io::{BufRead, Read as _};
 
 use anyhow::{Context as _, bail};
 
-/// Longest line of a stream, in bytes; what sends more is no zoogate.
-const LONGEST_LINE: u64 = 1 << 20;
+/// Longest line of a stream, and longest event over all of its lines, in bytes; what sends more is no zoogate.
+const LONGEST_EVENT: usize = 1 << 20;
 
 /// One event: its name, where it has one, and its data.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -34,7 +34,7 @@ impl<R: BufRead> EventLines<R> {
         let mut event = ReceivedEvent::default();
         loop {
             let mut line = String::new();
-            let read = (&mut self.lines).take(LONGEST_LINE).read_line(&mut line);
+            let read = (&mut self.lines).take(LONGEST_EVENT as u64).read_line(&mut line);
             let read = read.with_context(|| format!("the stream of events from {} broke off", self.address))?;
             if read == 0 {
                 return Ok(None);
@@ -42,6 +42,9 @@ impl<R: BufRead> EventLines<R> {
             let Some(line) = line.strip_suffix('\n') else {
                 bail!("what answers at {} is no zoogate: an event has a line without an end", self.address);
             };
+            if event.data.len() + line.len() > LONGEST_EVENT {
+                bail!("what answers at {} is no zoogate: an event is longer than {LONGEST_EVENT} bytes", self.address);
+            }
             match line.trim_end_matches('\r').split_once(':') {
                 Some(("data", data)) => event.data.push_str(data.strip_prefix(' ').unwrap_or(data)),
                 Some(("event", name)) => event.name = Some(name.trim().to_owned()),
@@ -66,6 +69,9 @@ mod tests {
         assert_eq!((second.name.as_deref(), second.data.as_str()), (Some("dropped"), "7"));
         assert_eq!(events.next().unwrap(), None);
         let endless = vec![b'x'; 2 << 20];
+        let many = "data: 0123456789abcdef\n".repeat(LONGEST_EVENT / 16 + 1);
+        let said = EventLines::new(many.as_bytes(), "a:1").next().unwrap_err().to_string();
+        assert!(said.contains("is no zoogate") && said.contains("longer than 1048576 bytes"), "{said}");
         assert!(EventLines::new(endless.as_slice(), "a:1").next().unwrap_err().to_string().contains("is no zoogate"));
     }
 }
