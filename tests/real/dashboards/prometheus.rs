@@ -70,6 +70,11 @@ impl PrometheusServer {
         if answer["status"] == "success" { Ok(answer["data"].clone()) } else { Err(answer["error"].to_string()) }
     }
 
+    /// The targets, as a path of it answers.
+    pub(super) fn targets(&self, path: &str) -> String {
+        self.ask(path, &[]).unwrap_or_else(|error| panic!("{path}: {error}"))["activeTargets"].to_string()
+    }
+
     /// The series that a query has now.
     pub(super) fn series(&self, query: &str) -> Vec<Value> {
         let data = self.ask("/api/v1/query", &[("query", query)]).unwrap_or_else(|error| panic!("{query}: {error}"));
