@@ -6,7 +6,7 @@ const [, , , file, session] = process.argv;
 
 run(async (browser) => {
   const text = fs.readFileSync(file, "utf8");
-  const saved = JSON.parse(/id="saved">([^<]*)</.exec(text)[1]).answers;
+  const { answers: saved, missing } = JSON.parse(/id="saved">([^<]*)</.exec(text)[1]);
   const page = await openPage(browser, "wide", "light");
   await page.context().setOffline(true);
   page.on("request", (request) => { if (!request.url().startsWith("file:") && !request.url().startsWith("data:")) page.problems.push(request.url()); });
@@ -35,5 +35,23 @@ run(async (browser) => {
   await until("a chart in a file", async () => check((await page.locator(".uplot canvas").count()) > 0, "no chart"));
   await fits(page, "a file");
   check((await page.locator("nav a:visible").allTextContents()).every((one) => one !== "Live tap"), "a file has no live tap");
+  check((await page.locator(".missing").count()) === (missing.length > 0 ? 1 : 0), "what is missing: " + missing);
   sound(page, "a file");
+  await partly(browser, text.replace(/"missing":\[[^\]]*\]/, '"missing":["/api/moves has more than was read","<b>the rest</b>"]'));
 });
+
+/** A file of which zoogate could not read all says so in its head. */
+async function partly(browser, text) {
+  const other = file.replace(".html", "-partly.html");
+  fs.writeFileSync(other, text);
+  const page = await openPage(browser, "phone", "dark");
+  await page.goto("file://" + other);
+  await until("what is missing", async () => {
+    const told = await page.locator(".missing li").allTextContents();
+    same(told, ["/api/moves has more than was read", "<b>the rest</b>"], "missing");
+  });
+  await accessible(page, "a file that is not whole");
+  await fits(page, "a file that is not whole");
+  sound(page, "a file that is not whole");
+  await page.context().close();
+}

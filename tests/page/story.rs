@@ -1,5 +1,7 @@
 //! A session that is moved and refused, and a leader that is killed, with the page open.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use crate::browser::{Driver, folder};
@@ -10,6 +12,8 @@ use crate::support::wait::{self, PATIENCE};
 
 /// Clients beside the one that is moved.
 const BROKERS: usize = 9;
+/// What may read at the zoogate that wants a token.
+const READ_TOKEN: &str = "read-read-read-read-read-read-read";
 
 /// A client that has registered like a broker.
 fn broker(gate: &Gate, server: usize, number: usize) -> Client {
@@ -21,6 +25,21 @@ fn broker(gate: &Gate, server: usize, number: usize) -> Client {
 /// Comes again until it has its session.
 fn come_again(gate: &Gate, session: &Credentials) -> Client {
     wait::until("the session to be given again", PATIENCE, || gate.reattach(session))
+}
+
+/// Another zoogate, which answers only who has its token.
+fn page_with_a_token(ensemble: &Ensemble) {
+    let place = tempfile::tempdir().expect("a folder for tokens");
+    let token = |name: &str, text: &str| {
+        let file = place.path().join(name);
+        fs::write(&file, text).expect("write a token");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("keep it from others");
+        file.display().to_string()
+    };
+    let (change, read) = (token("change", "change-change-change"), token("read", READ_TOKEN));
+    let gate = Gate::start_with(ensemble, &["--admin-token-file", &change, "--admin-read-token-file", &read]);
+    Driver::start("tokened.mjs", gate.admin(), &[READ_TOKEN]).finish();
+    drop(gate);
 }
 
 #[test]
@@ -65,6 +84,8 @@ fn the_page_shows_what_the_api_says() {
     let mut views = Driver::start("views.mjs", gate.admin(), &[&lost[BROKERS].id()]);
     views.hear("pictures");
     views.finish();
+
+    page_with_a_token(&ensemble);
 
     let file = folder("target/page/report.html").display().to_string();
     let admin = gate.admin().to_string();

@@ -21,11 +21,11 @@ macro_rules! files {
 pub(super) static INDEX: PageFile = PageFile { name: "index.html", bytes: include_bytes!("files/index.html") };
 
 /// What it loads. Modules stand behind those that they import.
-pub(super) static FILES: [PageFile; 22] = files! {
+pub(super) static FILES: [PageFile; 23] = files! {
     "uplot.js" "uplot.css" "uplot.LICENSE.txt" "style.css"
     "dom.js" "words.js" "grid.js" "source.js" "store.js" "lanes.js" "canvas.js" "timeline.js"
-    "overview.js" "landing.js" "latency.js" "risks.js" "incidents.js" "sessions.js" "session.js" "tap.js" "unseen.js"
-    "main.js"
+    "overview.js" "landing.js" "latency.js" "risks.js" "incidents.js" "sessions.js" "session.js" "slow.js" "tap.js"
+    "unseen.js" "main.js"
 };
 
 impl PageFile {

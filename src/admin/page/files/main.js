@@ -7,7 +7,7 @@ import { overview } from "./overview.js";
 import { risks } from "./risks.js";
 import { session } from "./session.js";
 import { sessions } from "./sessions.js";
-import { nowMillis, onTokenNeeded, savedAt } from "./source.js";
+import { nowMillis, onTokenNeeded, savedAt, savedMissing } from "./source.js";
 import { follow, onChange, openIncidents, openRisks, store } from "./store.js";
 import { tap } from "./tap.js";
 import { unseen } from "./unseen.js";
@@ -18,6 +18,8 @@ const TABS = { overview: "Overview", timeline: "Timeline", latency: "Latency", r
   sessions: "Sessions", tap: "Live tap", unseen: "Not seen" };
 const PARENT = { incident: "incidents", session: "sessions" };
 const THEME = "zoogate-theme";
+/** What a header can carry, as zoogate wants it. */
+const TOKEN_LETTERS = /^[\x21-\x7e]+$/;
 
 const tabs = Object.fromEntries(Object.keys(TABS).map((name) => [name, { number: el("span", { class: "bubble", hidden: true }) }]));
 for (const [name, tab] of Object.entries(tabs)) tab.link = link("#/" + name, TABS[name], tab.number);
@@ -90,7 +92,7 @@ function go(hash) {
 
 function update() {
   const { state: how, why } = store.link;
-  const text = { live: "live", behind: why, lost: why, saved: "saved " + moment(savedAt()) }[how];
+  const text = { connecting: why, live: "live", behind: why, lost: why, saved: "saved " + moment(savedAt()) }[how];
   if (state.dataset.state !== how) state.dataset.state = how;
   say(state, text);
   bubble("incidents", openIncidents().length);
@@ -107,11 +109,22 @@ function bubble(name, number) {
 function tokenDialog(again) {
   return new Promise((done) => {
     const field = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
+    const wrong = el("p", { class: "bad-text", role: "alert" });
+    const submit = (event) => {
+      const given = field.value.trim();
+      if (TOKEN_LETTERS.test(given)) {
+        done(given);
+        return dialog.remove();
+      }
+      event.preventDefault();
+      fill(wrong, "A token has only letters, digits and signs of ASCII, and no spaces.");
+    };
     const dialog = el("dialog", { "aria-labelledby": "token-title" },
-      el("form", { method: "dialog", onsubmit: () => { done(field.value.trim()); dialog.remove(); } },
+      el("form", { method: "dialog", onsubmit: submit },
         el("h2", { id: "token-title" }, "This zoogate wants a token"),
-        el("p", {}, again ? "That token was not accepted. " : "", "It is in the file that admin.token_file names. This tab keeps it until it is closed."),
-        el("label", { for: "token" }, "Token"), field, el("button", {}, "Show the page")));
+        el("p", {}, again ? "That token was not accepted. " : "", "It is in the file that admin.read_token_file names, or admin.token_file. ",
+          "This tab keeps it until it is closed."),
+        el("label", { for: "token" }, "Token"), field, wrong, el("button", {}, "Show the page")));
     dialog.addEventListener("cancel", (event) => event.preventDefault());
     document.body.append(dialog);
     dialog.showModal();
@@ -125,6 +138,8 @@ function build() {
     el("a", { class: "skip", href: "#view", onclick: (event) => { event.preventDefault(); main.focus(); } }, "Skip to the content"),
     el("header", {}, el("a", { class: "brand", href: "#/overview" }, "zoogate"), nav, state,
       el("span", { class: "clock mono" }, ""), theme),
+    savedMissing().length > 0 && el("section", { class: "missing", "aria-label": "What is missing" }, el("b", {}, "Not all of it is in this file:"),
+      el("ul", {}, savedMissing().map((text) => el("li", {}, text)))),
     main);
   const time = document.querySelector(".clock");
   const tick = () => say(time, savedAt() === null ? clock(nowMillis()) + "Z" : "");

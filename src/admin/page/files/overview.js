@@ -2,9 +2,9 @@
 import { badge, el, fill, hashOf, link, panel } from "./dom.js";
 import { grid } from "./grid.js";
 import { nowMillis } from "./source.js";
-import { openIncidents, openRisks, operationsPerSecond, rows, servers } from "./store.js";
+import { openIncidents, openRisks, operationsPerSecond, rows, servers, store } from "./store.js";
 import { timeline } from "./timeline.js";
-import { clock, count, holderOf, lasting, many, micros, spoken, stateKind } from "./words.js";
+import { clock, count, holderOf, lasting, many, micros, moment, spoken, stateKind } from "./words.js";
 
 /** Lines of what happened last. */
 const HAPPENED = 12;
@@ -12,6 +12,12 @@ const HAPPENED = 12;
 /** What is not well, the worst first: {kind, text, to}. */
 export function notWell(list) {
   const found = [];
+  const { state, why, heardAt: heardLast } = store.link;
+  if (state === "lost") {
+    const text = heardLast === null ? "zoogate does not answer this page (" + why + ")"
+      : "zoogate does not answer since " + moment(heardLast) + " (" + why + "): all figures are of then";
+    found.push({ kind: "bad", text });
+  }
   const down = list.filter((server) => server.state !== "serving" && server.state !== "unknown");
   for (const server of down) {
     const text = server.server + " has been " + spoken(server.state) + " for " + lasting(nowMillis() - server.since_ms);
@@ -37,7 +43,23 @@ export function notWell(list) {
       found.push({ kind: "calm", text, to: ["unseen"] });
     }
   }
+  const unknown = list.filter((server) => server.state === "unknown");
+  if (unknown.length > 0) {
+    found.push({ kind: "calm", text: "nothing is known yet of " + unknown.map((one) => one.server).join(", "), to: ["timeline"] });
+  }
   return found;
+}
+
+/** How the ensemble is, in one word for its colour: what is not known is not well. */
+function verdictOf(list, found) {
+  for (const kind of ["bad", "warn"]) if (found.some((one) => one.kind === kind)) return kind;
+  return list.length === 0 || list.some((server) => server.state === "unknown") ? "calm" : "good";
+}
+
+/** What is said of it. */
+function verdictText(worst, list) {
+  if (worst === "calm") return list.some((server) => server.state !== "unknown") ? "Not all is known yet" : "Nothing is known yet";
+  return { good: "All is well", warn: "Look at this", bad: "Something is wrong" }[worst];
 }
 
 export const serverColumns = [
@@ -82,20 +104,24 @@ export function overview(root) {
   function update() {
     const list = servers();
     const found = notWell(list);
-    const worst = found.some((one) => one.kind === "bad") ? "bad" : found.some((one) => one.kind === "warn") ? "warn" : "good";
+    const worst = verdictOf(list, found);
+    const said = verdictText(worst, list);
     const leader = list.find((server) => server.role === "leader" && server.state === "serving");
+    // Whether nobody leads cannot be told while a server is unknown.
+    const isKnown = list.length > 0 && list.every((server) => server.state !== "unknown");
+    const leads = leader?.server ?? (isKnown ? "nobody" : "–");
     const serving = list.filter((server) => server.state === "serving").length;
     const sessions = list.reduce((sum, server) => sum + server.sessions, 0);
     const per = list.map(operationsPerSecond).filter((one) => one !== null).reduce((sum, one) => sum + one, 0);
-    const next = JSON.stringify([worst, found.map((one) => one.text), leader?.server, serving, sessions, Math.round(per)]);
+    const next = JSON.stringify([said, found.map((one) => one.text), leads, serving, list.length, sessions, Math.round(per)]);
     if (next !== words) {
       words = next;
-      const say = { good: "All is well", warn: "Look at this", bad: "Something is wrong" }[worst];
       verdict.className = "verdict " + worst;
-      fill(verdict, el("strong", {}, badge(worst, say)),
-        figure(serving + " of " + list.length, "servers serve"), figure(leader?.server ?? "nobody", "leads"),
+      fill(verdict, el("strong", {}, badge(worst, said)),
+        figure(serving + " of " + list.length, "servers serve"), figure(leads, "leads"),
         figure(count(sessions), sessions === 1 ? "session" : "sessions"), figure(count(per), "operations/s"));
-      fill(problems, found.map((one) => el("li", { class: one.kind }, badge(one.kind, ""), link(hashOf(...one.to), one.text))));
+      fill(problems, found.map((one) => el("li", { class: one.kind }, badge(one.kind, ""),
+        one.to ? link(hashOf(...one.to), one.text) : el("span", {}, one.text))));
       problems.hidden = found.length === 0;
     }
     table.update(list);

@@ -4,6 +4,7 @@ const TOKEN = "zoogate-token";
 const saved = readSaved();
 let askForToken = null;
 let asking = null;
+let heard = null;
 
 function readSaved() {
   const holder = document.getElementById("saved");
@@ -13,6 +14,11 @@ function readSaved() {
 /** The time that this file was saved at, in milliseconds; null on a live page. */
 export function savedAt() {
   return saved ? saved.made_at_ms : null;
+}
+
+/** What could not be read when this file was saved, as texts; nothing on a live page. */
+export function savedMissing() {
+  return saved?.missing ?? [];
 }
 
 /** By how much zoogate's clock is ahead of this browser's, in milliseconds: at least and at most, as answers tell. */
@@ -58,6 +64,19 @@ async function token(again) {
   await asking;
 }
 
+/** Fetches, and gives up a zoogate that takes the question and says nothing. */
+async function fetchInTime(path, headers, signal) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), SILENCE);
+  signal?.addEventListener("abort", () => abort.abort());
+  if (signal?.aborted) abort.abort();
+  try {
+    return await fetch(path, { headers, signal: abort.signal, cache: "no-store", credentials: "omit" });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function request(path, signal) {
   for (let again = false; ; again = true) {
     const given = sessionStorage.getItem(TOKEN);
@@ -65,7 +84,7 @@ async function request(path, signal) {
     const askedAt = Date.now();
     let answer;
     try {
-      answer = await fetch(path, { headers, signal, cache: "no-store", credentials: "omit" });
+      answer = await fetchInTime(path, headers, signal);
     } catch (error) {
       if (signal && signal.aborted) throw error;
       throw new AnswerError(path, 0, "zoogate does not answer");
@@ -77,6 +96,7 @@ async function request(path, signal) {
       continue;
     }
     if (!answer.ok) throw new AnswerError(path, answer.status, await reasonOf(answer));
+    heard = nowMillis();
     return answer;
   }
 }
@@ -106,19 +126,27 @@ export async function askText(path, signal) {
   return (await request(path, signal)).text();
 }
 
+/** When zoogate last gave an answer or a piece of a stream, by its clock, in milliseconds; null before the first. */
+export function heardAt() {
+  return heard;
+}
+
 /** Longest event that is put together, in letters. */
 const LONGEST_EVENT = 4 << 20;
-/** How long a stream may be silent, in milliseconds. */
+/** How long a stream or a question may be without a word, in milliseconds. */
 const SILENCE = 35000;
+/** How long until a stream is asked for again, in milliseconds: doubled up to the second. */
+export const STREAM_AGAIN = [1000, 15000];
 
 /**
  * Reads server-sent events until the stream ends or `signal` is aborted; `take(event, data)` is given each. EventSource
- * cannot send a token, so this reads them itself.
+ * cannot send a token, so this reads them itself. `begun()` is called when zoogate has taken the question.
  */
-export async function readEvents(path, signal, take) {
+export async function readEvents(path, signal, take, begun) {
   const abort = new AbortController();
   signal?.addEventListener("abort", () => abort.abort());
   const answer = await request(path, abort.signal);
+  begun?.();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -138,7 +166,9 @@ export async function readEvents(path, signal, take) {
 async function nextPiece(reader, path, abort) {
   const timer = setTimeout(() => abort.abort(), SILENCE);
   try {
-    return await reader.read();
+    const piece = await reader.read();
+    if (!piece.done) heard = nowMillis();
+    return piece;
   } catch {
     throw new AnswerError(path, 0, "the stream broke off");
   } finally {

@@ -1,12 +1,10 @@
 // What the page knows: rows by kind, fetched once and then kept up by the stream.
-import { AnswerError, ask, nowMillis, readEvents, savedAt } from "./source.js";
+import { AnswerError, STREAM_AGAIN, ask, heardAt, nowMillis, readEvents, savedAt } from "./source.js";
 
 /** Rows of each kind that are kept, the newest. */
 const KEPT = 20000;
 /** Rows of each list that are fetched at the start. */
 const FETCHED = 5000;
-/** How long until the stream is asked for again, in milliseconds: doubled up to the second. */
-const STREAM_AGAIN = [1000, 15000];
 
 const KINDS = {
   servers: ["/api/servers", "servers", (row) => row.server_id],
@@ -27,8 +25,8 @@ export const store = {
   /** Sessions of each server over time: {at, counts: [by server_id]}, since this page was opened. */
   counted: [],
   ensemble: { leader: null, epoch: null, leader_changes: 0 },
-  /** `live`, `behind`, `lost` or `saved`, and why. */
-  link: { state: "lost", why: "connecting" },
+  /** `connecting`, `live`, `behind`, `lost` or `saved`, why, and of `lost` when zoogate was heard of last. */
+  link: { state: "connecting", why: "connecting", heardAt: null },
   /** Counts up with every change, by kind. */
   version: {},
 };
@@ -125,9 +123,9 @@ async function fetchKind(kind) {
   const [path, member, key] = KINDS[kind];
   const rows = (await ask(path))[member];
   // Newest first lists are turned, so that what is dropped for want of room is the oldest.
-  if (kind === "incidents" || kind === "risks") {
-    rows.reverse();
-    // Their numbers begin anew with each start of zoogate.
+  if (kind === "incidents" || kind === "risks") rows.reverse();
+  if (["incidents", "risks", "servers"].includes(kind)) {
+    // Their numbers begin anew with each start of zoogate, which may then have other servers too.
     store[kind].clear();
     changed(kind);
   }
@@ -137,7 +135,9 @@ async function fetchKind(kind) {
 
 function setLink(state, why) {
   if (store.link.state === state && store.link.why === why) return;
-  store.link = { state, why };
+  // What is known does not get younger by further failures.
+  const heard = store.link.state === "lost" ? store.link.heardAt : heardAt();
+  store.link = { state, why, heardAt: heard };
   changed("link");
 }
 
@@ -159,9 +159,10 @@ export async function follow() {
         streaming = true;
         take(name, data);
       });
-      setLink("lost", "the stream has ended");
+      if (streaming) setLink("behind", "the stream has ended");
     } catch (error) {
-      fail(error);
+      // Where lists are answered without a stream, a stream that is not to be had is nothing new.
+      if (store.link.state !== "behind") fail(error);
     }
     streaming = false;
     wanted();
