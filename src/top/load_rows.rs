@@ -60,8 +60,12 @@ impl LoadSides {
     }
 }
 
-/// A row for each key, the most frequent first.
-pub(super) fn load_rows(answer: &LoadAnswer, sides: &LoadSides) -> Vec<TopRow> {
+/// A row for each of these keys of an answer, the most frequent first.
+pub(super) fn load_rows<'a>(
+    answer: &LoadAnswer,
+    shown: impl Iterator<Item = &'a LoadRowView>,
+    sides: &LoadSides,
+) -> Vec<TopRow> {
     let row = |one: &LoadRowView| {
         let rate = |rates: &CounterRates| TopCell::rate(rates.rate(&one.key));
         // Not as a float: sorted by it, equal shares stay equal.
@@ -80,7 +84,7 @@ pub(super) fn load_rows(answer: &LoadAnswer, sides: &LoadSides) -> Vec<TopRow> {
         ];
         TopRow::new(one.key.clone(), cells)
     };
-    answer.load.iter().map(row).collect()
+    shown.map(row).collect()
 }
 
 /// What the counts do not know, for the line of notices.

@@ -26,6 +26,7 @@ mod top_column;
 mod top_model;
 mod top_row;
 mod top_view;
+mod whole_list;
 
 pub use api_question::{ApiAnswer, ApiQuestion, PollFailure, PollQuestions, PollRound};
 pub use export_text::ExportFile;

@@ -63,8 +63,8 @@ fn key(server: &ServerView) -> String {
     server.server.server.clone().unwrap_or_default()
 }
 
-/// A row for each server, in configured order.
-pub(super) fn server_rows(servers: &[ServerView], sides: &ServerSides) -> Vec<TopRow> {
+/// A row for each of these servers, in configured order.
+pub(super) fn server_rows(servers: &[&ServerView], sides: &ServerSides) -> Vec<TopRow> {
     servers.iter().map(|one| server_row(one, sides)).collect()
 }
 

@@ -12,6 +12,7 @@ use super::server_rows::{ServerSides, server_rows};
 use super::session_rows::{SessionSides, session_rows};
 use super::table_state::TableState;
 use super::top_view::TopView;
+use super::whole_list::{fitting_keys, fitting_servers};
 use crate::api::{IncidentView, LoadAnswer, MoveView, RefusalView, ServerView};
 use crate::filter::Filter;
 use crate::text::one_line;
@@ -237,9 +238,16 @@ impl TopModel {
         self.head.servers = servers.len();
         self.head.serving = servers.iter().filter(|one| one.state == "serving").count();
         self.head.sessions = servers.iter().map(|one| one.sessions).sum();
-        let rows = server_rows(servers, &self.servers);
         let at_ms = self.now_ms;
-        self.table_of(TopView::Servers).take(at_ms, rows, false);
+        match fitting_servers(self.filter.part_for(TopView::Servers.own_fields()), servers) {
+            Ok(fitting) => {
+                let rows = server_rows(&fitting, &self.servers);
+                self.table_of(TopView::Servers).take(at_ms, rows, false);
+            }
+            // As where zoogate is asked for it, and only where somebody looks at it.
+            Err(error) if self.view == TopView::Servers => self.refused(&ApiQuestion::Servers, &error.to_string()),
+            Err(_) => {}
+        }
     }
 
     fn take_load(&mut self, question: &ApiQuestion, load: &LoadAnswer) {
@@ -250,7 +258,8 @@ impl TopModel {
         let (sides, limits) = self.loads.entry(view).or_default();
         sides.count(at_ms, load);
         *limits = load_limits(load);
-        let rows = load_rows(load, sides);
+        let filter = self.filter.part_for(view.own_fields());
+        let rows = load_rows(load, fitting_keys(&filter, view, &load.load), sides);
         self.table_of(view).take(at_ms, rows, false);
     }
 
@@ -273,11 +282,9 @@ impl TopModel {
 
     /// The command that prints what is shown.
     pub(super) fn command(&self) -> String {
-        let words = self
-            .page
-            .as_ref()
-            .map_or_else(|| self.view.command().split(' ').map(str::to_owned).collect(), DetailPage::command);
         let filter = Some(self.part_of_view().to_string()).filter(|text| self.page.is_none() && !text.is_empty());
+        let words = || self.view.command(filter.is_some()).split(' ').map(str::to_owned).collect();
+        let words = self.page.as_ref().map_or_else(words, DetailPage::command);
         one_line(&command_line(&words, &self.asked_with, filter.as_deref())).into_owned()
     }
 

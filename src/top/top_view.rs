@@ -86,9 +86,10 @@ impl TopView {
         }
     }
 
-    /// The command that prints the same.
-    pub(super) fn command(self) -> &'static str {
+    /// The command that prints the same, with a filter or without one.
+    pub(super) fn command(self, is_filtered: bool) -> &'static str {
         match self {
+            Self::Servers if is_filtered => "servers",
             // The servers over time say what their list does not: latencies, baselines, connections that bypass.
             Self::Servers => "ensemble",
             Self::Sessions => "sessions",
@@ -113,7 +114,19 @@ impl TopView {
 
     /// What its rows can be chosen by.
     pub(super) fn fields(self) -> Vec<FilterField> {
-        self.questions().iter().flat_map(ApiQuestion::fields).copied().collect()
+        let asked = self.questions();
+        asked.iter().flat_map(ApiQuestion::fields).chain(self.own_fields()).copied().collect()
+    }
+
+    /// By what of that they are chosen here, as their list is asked for whole.
+    pub(super) fn own_fields(self) -> &'static [FilterField] {
+        match self {
+            Self::Servers => &[FilterField::Server, FilterField::State],
+            Self::Paths => &[FilterField::Path],
+            Self::Clients => &[FilterField::Client],
+            Self::Holders => &[FilterField::Identity],
+            Self::Sessions | Self::Moves | Self::Incidents => &[],
+        }
     }
 
     /// The view so many places further.

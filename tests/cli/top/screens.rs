@@ -229,6 +229,35 @@ fn a_filter_is_remembered_over_views_and_asked_for_where_it_fits() {
 }
 
 #[test]
+fn servers_paths_clients_and_holders_are_narrowed_down_too() {
+    for (view, filter, shown, others) in [
+        (TopView::Servers, "server=zk2.example.org:2181 op=create", &["zk2.ex"][..], &["zk1.ex", "zk3.ex"][..]),
+        (TopView::Servers, "server!=1", &["zk1.ex", "zk3.ex"], &["zk2.ex"]),
+        (TopView::Servers, "state=unreachable", &["zk3.ex"], &["zk1.ex", "zk2.ex"]),
+        (TopView::Paths, "path~/brokers/*", &["/brokers/topics/t1"], &["/config", "/a/path", "(none)"]),
+        (TopView::Clients, "client=10.0.0.2,fd00::1", &["10.0.0.2", "fd00::1"], &["10.0.0.1", "10.0.0.3"]),
+        (TopView::Holders, "identity!=broker-1", &["broker-2", "10.0.0.9:4711"], &["broker-1"]),
+    ] {
+        let mut model = TopModel::new("127.0.0.1:9180", view, filter, BEGINNING);
+        for seconds in 1..3 {
+            let asked = model.questions();
+            model.take(round(&asked, seconds));
+        }
+        let text = plain_text(&model, 160, 24);
+        // The first lines tell of all, and of the filter.
+        let rows: Vec<&str> = text.lines().skip(4).collect();
+        let has = |name: &&str| rows.iter().any(|row| row.contains(name));
+        assert!(shown.iter().all(has) && !others.iter().any(has), "{filter}: {text}");
+        assert_eq!(text.contains("not in this view: op=create"), filter.contains("op="), "{text}");
+        assert!(text.contains("2/3 serve"), "the head line tells of all: {text}");
+    }
+    let mut model = TopModel::new("127.0.0.1:9180", TopView::Servers, "server=zk9", BEGINNING);
+    let asked = model.questions();
+    model.take(round(&asked, 1));
+    assert!(plain_text(&model, 120, 24).contains("there is no server zk9"));
+}
+
+#[test]
 fn what_is_no_filter_is_said_and_stays_to_be_changed() {
     let mut model = at_view(TopView::Sessions);
     press(&mut model, &[TopKey::Letter('/')]);
