@@ -108,7 +108,8 @@ mod tests {
             let mut taken = 0;
             for _ in 0..1_000 {
                 let (items, _) = queue.drain(usize::MAX);
-                assert!(items.len() <= 100 + 5_000 * 4, "{}", items.len());
+                // What is taken frees its room only when all of it was taken: no more than fits comes at once.
+                assert!(items.len() <= 100, "{}", items.len());
                 taken += items.len();
             }
             taken
