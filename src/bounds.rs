@@ -24,7 +24,7 @@ use crate::history::{
 use crate::observe::logs::{finding_log, log_throttle, logging};
 use crate::observe::slow::slow_log;
 use crate::observe::storage::latency_trend;
-use crate::observe::tap::{load_book, tap_hub};
+use crate::observe::tap::{data_room, load_book, tap_hub};
 use crate::observe::wall_clock;
 use crate::otlp::{collector_client, otlp_exporter};
 use crate::proxy::accept::client_listener;
@@ -34,7 +34,7 @@ use crate::proxy::opening::{first_frame, read_ahead};
 use crate::proxy::probe::{
     client_leg_sampler, client_path_sampler, details_prober, loop_suspect, path_sampler, prober,
 };
-use crate::proxy::relay::{half_pipe, live_sink};
+use crate::proxy::relay::{awaited_data, half_pipe, live_sink};
 use crate::proxy::shared::{claim_registry, descriptors, loop_detector, mirror_gate, own_pause, proxy_state};
 use crate::proxy::{connection, relay};
 use crate::route;
@@ -282,6 +282,12 @@ bounds! {
         "{readers}, of whom each has {each} of events that wait for it, of which {piece} are sent every {every}; what finds no \
          room is dropped, and the stream says how much",
         "`zoogate_dropped_total{queue=\"tap\"}`";
+    "node data that those who look may see (`tap.data`)" [
+        each: bytes tap::DATA_MOST, waiting: count awaited_data::DATA_WAITING, all: bytes data_room::DATA_BYTES,
+    ]
+        "{each} of a request, of {waiting} unanswered requests of a connection, and {all} of all connections together; none \
+         while nobody asks for it",
+        "what finds no room is not shown";
     "slow operations that are kept" [
         kept: count slow_log::SLOW_KEPT, slowest: count slow_log::SLOWEST_KEPT, from: time slow_log::SLOWEST_FROM,
         once: count slow_log::SLOW_AT_ONCE, within: time slow_log::SLOW_WITHIN,

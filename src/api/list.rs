@@ -144,6 +144,8 @@ parameters! {
     count: u64,
     /// After how many milliseconds it ends.
     for_ms: u64,
+    /// Bytes of node data that are shown of each request. It needs the right to change, and the setting `tap.data`.
+    data: u64,
 }
 
 parameters! {

@@ -87,6 +87,9 @@ pub struct TapEventView {
     /// A sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The first bytes of the request's node data, where they were asked for. What is no printable ASCII is escaped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
 }
 
 /// An operation that took long.

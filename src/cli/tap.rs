@@ -61,6 +61,7 @@ pub(super) fn tap(options: &TapOptions, out: &mut dyn Write) -> anyhow::Result<C
         filter: (!filter.is_empty()).then_some(filter),
         sample: options.sample,
         count: if options.once { Some(1) } else { options.count.map(std::num::NonZero::get) },
+        data: options.data.map(std::num::NonZero::get),
         for_ms: options.duration.map(|period| u64::try_from(period.0.as_millis()).unwrap_or(u64::MAX)),
     };
     let has_end = asked.count.is_some() || asked.for_ms.is_some();

@@ -71,6 +71,9 @@ impl TapLines {
         let _ = write!(text, "  {}+{} B", bytes(event.request_bytes), bytes(event.reply_bytes));
         let _ = write!(text, "  xid {}", event.xid.unwrap_or(0));
         let _ = write!(text, "  zxid {}", one_line(event.zxid.as_deref().unwrap_or("-")));
+        if let Some(data) = &event.data {
+            let _ = write!(text, "  data \"{}\"", one_line(data));
+        }
         text
     }
 
@@ -140,6 +143,9 @@ mod tests {
         let expected = "2026-11-20T10:00:00.123456Z  0x10  10.0.0.7:4000  zk1:2181  create  /a\\n\\u{1b}[2J  NODEEXISTS  \
                         1.234 ms  60+16 B  xid 7  zxid 0x5";
         assert_eq!(line, expected);
+        let with_data = TapEventView { data: Some("a\\x1b\u{1b}[2J".to_owned()), ..event(1_123_456) };
+        let line = TapLines::new(TimeStyle::Absolute, false).line(&with_data);
+        assert_eq!(line, format!("{expected}  data \"a\\x1b\\u{{1b}}[2J\""));
         let coloured = TapLines::new(TimeStyle::Absolute, true).line(&event(1_123_456));
         assert!(coloured.contains("\u{1b}[31mNODEEXISTS\u{1b}[0m") && !coloured.contains("\u{1b}[2J"), "{coloured:?}");
     }

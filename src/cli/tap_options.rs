@@ -58,6 +58,12 @@ pub struct TapOptions {
     #[arg(long, value_name = "N")]
     pub sample: Option<NonZeroU64>,
 
+    /// Show the first N bytes of the node data of each creation and setData too; never passwords, auth or SASL.
+    ///
+    /// It needs the setting tap.data, and where tokens are set the one that changes. N is at most 1024. Multis show none.
+    #[arg(long, value_name = "N", conflicts_with = "pcapng")]
+    pub data: Option<NonZeroU64>,
+
     /// How times are written.
     #[arg(long, value_enum, value_name = "STYLE", default_value = "absolute")]
     pub time: TimeStyle,

@@ -91,6 +91,10 @@ pub struct ConfigKeys {
     #[command(flatten)]
     pub slow_log: SlowLogKeys,
 
+    /// What those who look at operations may see.
+    #[command(flatten)]
+    pub tap: TapKeys,
+
     /// What is kept on disk: moves, refusals, incidents and what else `zoogate history` shows.
     #[command(flatten)]
     pub state: StateKeys,
@@ -231,6 +235,20 @@ pub struct SlowLogKeys {
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "as above")]
+pub struct TapKeys {
+    /// Whether `zoogate tap --data N` may show the first bytes of node data.
+    ///
+    /// Only who may change everything can ask for them. Passwords, auth and SASL are never shown.
+    #[arg(
+        id = "tap.data", long = "tap-data", value_name = "BOOL", help_heading = HEADING,
+        num_args = 0..=1, require_equals = true, default_missing_value = "true"
+    )]
+    pub data: Option<bool>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema, Args)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "as above")]
 pub struct StateKeys {
     /// The directory for the history, of this zoogate alone. "off": nothing is kept on disk.
     ///
@@ -309,6 +327,7 @@ impl ConfigKeys {
                 buffer: Some(ByteSize(64 << 10)),
             },
             slow_log: SlowLogKeys { read: seconds(0), write: seconds(0) },
+            tap: TapKeys { data: Some(false) },
             state: StateKeys {
                 dir: Some(OptionalPath::Off),
                 keep: seconds(30 * 24 * 60 * 60),

@@ -107,6 +107,7 @@ fn every_key_has_a_variable_that_works() {
         ("ZOOGATE_CONNECTIONS_BUFFER", "5KiB"),
         ("ZOOGATE_SLOW_LOG_READ", "20ms"),
         ("ZOOGATE_SLOW_LOG_WRITE", "0s"),
+        ("ZOOGATE_TAP_DATA", "true"),
         ("ZOOGATE_STATE_DIR", "/var/lib/z"),
         ("ZOOGATE_STATE_KEEP", "7d"),
         ("ZOOGATE_STATE_MAX_SIZE", "64MiB"),
@@ -139,6 +140,7 @@ fn every_key_has_a_variable_that_works() {
     assert_eq!(paths, ["/etc/z/token", "/etc/z/read-token", "/run/z/admin.sock"]);
     let slow = settings.slow_log;
     assert_eq!((slow.read, slow.write), (Some(Duration::from_millis(20)), None));
+    assert!(settings.tap_data);
     let state = settings.state.unwrap();
     assert_eq!((state.dir.to_str(), state.max_size), (Some("/var/lib/z"), 64 << 20));
     assert_eq!(state.keep, Duration::from_hours(7 * 24));

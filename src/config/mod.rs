@@ -30,7 +30,7 @@ pub use error::{ConfigError, FilePlace, ValueOrigin, ValueProblem};
 pub use file::FileText;
 pub use keys::{
     AdminKeys, ConfigKeys, ConnectionKeys, LedgerKeys, LogKeys, MetricsKeys, OtlpKeys, ProbeKeys, SlowLogKeys,
-    StateKeys,
+    StateKeys, TapKeys,
 };
 pub use load::{ConfigSources, EffectiveKey, LoadedConfig, load};
 pub use optional_path::{OptionalPath, OptionalPathError};

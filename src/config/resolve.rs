@@ -73,6 +73,7 @@ pub(super) fn resolve(keys: &ConfigKeys) -> Result<Settings, KeyProblem> {
             read: threshold("slow_log.read", keys.slow_log.read)?,
             write: threshold("slow_log.write", keys.slow_log.write)?,
         },
+        tap_data: set("tap.data", keys.tap.data)?,
         state: state(keys)?,
         otlp: otlp(keys)?,
         log: LogSettings { format: set("log.format", keys.log.format)?, level: set("log.level", keys.log.level)? },

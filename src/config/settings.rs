@@ -44,6 +44,8 @@ pub struct Settings {
     pub connections: ConnectionSettings,
     /// From which latency on operations are kept.
     pub slow_log: SlowLogSettings,
+    /// Whether those who look at operations may see node data.
+    pub tap_data: bool,
     /// What is kept on disk; `None` when nothing is.
     pub state: Option<StateSettings>,
     /// What is sent to a collector; None for nothing.

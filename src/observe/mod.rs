@@ -33,7 +33,8 @@ pub use storage::meters::{MeterRegistry, SessionMeters};
 pub use storage::recorder::Recorder;
 pub use storage::single_writer_counter::SingleWriterCounter;
 pub use tap::{
-    EventDetail, EventKind, EventPlace, KeyLoad, LoadCounts, LoadKind, TapHub, TapReader, TapTurn, TappedEvent,
+    DataRoom, EventDetail, EventKind, EventPlace, KeyLoad, LoadCounts, LoadKind, TakenDataRoom, TapHub, TapReader,
+    TapTurn, TappedEvent,
 };
 pub use telemetry::{ProxyTelemetry, TelemetryScope};
 pub use wall_clock::WallClock;

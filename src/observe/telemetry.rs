@@ -103,7 +103,11 @@ impl ProxyTelemetry {
 
     /// The same, with further sinks for what changes or is found out.
     pub fn with_sinks(settings: &Settings, now: Timestamp, others: Vec<Box<dyn ChangeSink>>) -> Self {
-        Self::of_scope_with(&TelemetryScope::of(settings), WallClock::start(now), now, others)
+        let telemetry = Self::of_scope_with(&TelemetryScope::of(settings), WallClock::start(now), now, others);
+        if settings.tap_data {
+            telemetry.tap.show_data();
+        }
+        telemetry
     }
 
     /// For a scope that was made by hand.

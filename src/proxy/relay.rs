@@ -3,6 +3,7 @@
 //! Bytes are forwarded first and looked at second. One clock reading serves a whole wake-up. Ends are mirrored:
 //! an orderly end closes the other side's direction, a reset resets the other side.
 
+pub(crate) mod awaited_data;
 pub(in crate::proxy) mod busy_poll;
 pub(crate) mod half_pipe;
 pub(crate) mod live_sink;

@@ -27,6 +27,17 @@ pub trait EventSink {
     /// Something happened.
     fn on_event(&mut self, event: Event<'_>);
 
+    /// Whether the client's bytes themselves are wanted too.
+    #[inline]
+    fn wants_client_bytes(&self) -> bool {
+        false
+    }
+
+    /// Bytes of the client's frames that are about to be read; `begins` where they begin with a frame.
+    fn on_client_bytes(&mut self, bytes: &[u8], begins: bool) {
+        let _ = (bytes, begins);
+    }
+
     /// A ping was answered that was sent at that moment while no request waited: how long the server itself takes.
     #[inline]
     fn on_ping(&mut self, sent_at: Timestamp) {

@@ -101,6 +101,9 @@ impl<S: EventSink> Inspector<S> {
         }
         let fault = match &mut self.up {
             StreamSide::Frames(scanner) => {
+                if self.sink.wants_client_bytes() {
+                    self.sink.on_client_bytes(bytes, scanner.at_boundary());
+                }
                 let mut reader = RequestReader { talk: &mut self.talk, now, sink: &mut self.sink };
                 scanner.scan::<RequestHead, _>(bytes, &mut reader).err()
             }

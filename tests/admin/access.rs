@@ -141,6 +141,26 @@ fn only_the_token_that_changes_changes_wherever_it_comes_from() {
 }
 
 #[test]
+fn node_data_is_shown_to_who_may_change_where_it_is_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = settings(folder.path(), [127, 0, 0, 1]);
+    let stage = served(&settings);
+    let get = |path: &str, headers: &str| stage.raw(&request("GET", path, headers, ""));
+    let off = get("/api/tap?data=8", CHANGE);
+    assert!(status(&off) == 403 && off.contains("tap.data is off; set it to true"), "{off}");
+    stage.telemetry.tap().show_data();
+    assert_eq!(status(&get("/api/tap?data=8", "")), 401);
+    let reads = get("/api/tap?data=8", READ);
+    assert!(status(&reads) == 403 && reads.contains("send the token of admin.token_file"), "{reads}");
+    for wrong in ["0", "1025", "18446744073709551615"] {
+        let answer = get(&format!("/api/tap?data={wrong}"), CHANGE);
+        assert!(status(&answer) == 400 && answer.contains("expected 1 to 1024 bytes"), "{wrong}: {answer}");
+    }
+    assert_eq!(status(&get("/api/tap?data=8&for_ms=1", CHANGE)), 200);
+    assert_eq!(status(&get("/api/tap?for_ms=1", READ)), 200);
+}
+
+#[test]
 fn pages_of_other_sites_read_nothing() {
     let stage = Stage::after_a_move();
     for foreign in ["Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {

@@ -128,6 +128,55 @@ async fn what_passes_is_told_with_its_outcome_and_what_is_slow_is_kept() {
     assert!(zoogate.log().contains("slow operation"), "a line of the log");
 }
 
+/// What a stream says, as text, until a write of this data was answered, behind credentials.
+async fn told_of_write(tap: &mut Tap, pair: &mut Pair, data: &[u8]) -> (Value, String) {
+    let write = JuteWriter::new().request(3, OpCode::SET_DATA).buffer(b"/secrets").buffer(data).int(-1).end();
+    for (request, answer) in [
+        (frames::auth(), frames::reply(-4, &[])),
+        (write.into_bytes(), frames::reply(3, &JuteWriter::new().stat(7, 1, 0, 5).into_bytes())),
+    ] {
+        // In two pieces, of which the first one ends inside the data or the credentials.
+        for piece in [&request[..request.len() - 6], &request[request.len() - 6..]] {
+            send(&mut pair.client, piece).await;
+            expect(&mut pair.server, piece).await;
+        }
+        send(&mut pair.server, &answer).await;
+        expect(&mut pair.client, &answer).await;
+    }
+    let mut all = String::new();
+    loop {
+        let event = tap.event().await;
+        all += &event.to_string();
+        if event["op"] == json!("setData") {
+            return (event, all);
+        }
+    }
+}
+
+#[tokio::test]
+async fn node_data_is_shown_only_where_it_may_be_and_was_asked_for() {
+    const DATA: &[u8] = b"hunter2\0\x1b\"and much more";
+    for (allowed, query, shown) in [
+        ("false", "", Value::Null),
+        ("true", "", Value::Null),
+        ("true", "data=10", json!(r#"hunter2\x00\x1b\""#)),
+        ("true", "data=1024", json!(r#"hunter2\x00\x1b\"and much more"#)),
+    ] {
+        let (mut fake, address) = (Fake::start().await, ports::free());
+        let plan = Plan::before(&[fake.address()]).pooled(address).variable("ZOOGATE_TAP_DATA", allowed);
+        let zoogate = plan.start().await;
+        let mut pair = Pair::attach(&mut fake, address, SESSION).await;
+        let mut tap = Tap::open(&zoogate, query).await;
+        let (event, all) = told_of_write(&mut tap, &mut pair, DATA).await;
+        assert_eq!(event["data"], shown, "{event}");
+        assert_eq!(all.contains("hunter2"), shown != Value::Null, "{all}");
+        assert!(!all.contains("user:secret") && !zoogate.log().contains("hunter2"), "{all}");
+        if query == "data=10" {
+            assert!(!all.contains("much more"), "{all}");
+        }
+    }
+}
+
 /// Sends reads one behind another and answers them, until it is told to stop.
 async fn play(mut pair: Pair, stop: Arc<AtomicBool>, operations: Arc<AtomicU64>, depth: usize) {
     let (request, answer) = (frames::get_data(1, "/brokers/topics/a"), frames::reply(1, &[0; 80]));

@@ -28,6 +28,7 @@ pub(in crate::admin) fn tap_event(telemetry: &ProxyTelemetry, one: &TappedEvent)
         server: server.map(name),
         from: from.map(name),
         connection: connection.map(|connection| connection.0),
+        data: (!one.data.is_empty()).then(|| one.data.escape_ascii().to_string()),
         ..TapEventView::default()
     };
     add_detail(&mut view, &one.detail);

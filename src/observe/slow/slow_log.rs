@@ -171,7 +171,13 @@ mod tests {
         let path = vec![b'x'; 255].into();
         let detail =
             EventDetail::Operation { op, xid: Xid(xid), error, zxid, request_bytes: 9, reply_bytes: 8, nanos, path };
-        TappedEvent { kind: EventKind::Operation, at: Timestamp(1), place: Arc::default(), detail }
+        TappedEvent {
+            kind: EventKind::Operation,
+            at: Timestamp(1),
+            place: Arc::default(),
+            detail,
+            data: Box::default(),
+        }
     }
 
     fn xids(log: &SlowLog) -> Vec<i64> {

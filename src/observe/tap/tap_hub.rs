@@ -1,11 +1,12 @@
 //! Those who look, and the one place where events are offered to them.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
+use super::data_room::DataRoom;
 use super::event_queue::EventQueue;
 use super::event_view::EventView;
 use super::load_book::{LoadBook, LoadCounts, LoadKind};
@@ -27,6 +28,8 @@ pub struct TapReader {
     filter: Filter,
     /// One in so many of what the filter lets through.
     sample: NonZeroU64,
+    /// Bytes of node data that it wants of each request.
+    data: usize,
     matched: AtomicU64,
     queue: EventQueue<TappedEvent>,
 }
@@ -42,7 +45,7 @@ impl TapReader {
         self.filter.is_empty() && self.sample == NonZeroU64::MIN && self.queue.room() < TURN_ROOM
     }
 
-    fn offer(&self, at: Timestamp, view: &EventView<'_>, place: &Arc<EventPlace>) {
+    fn offer(&self, at: Timestamp, view: &EventView<'_>, place: &Arc<EventPlace>, data: &[u8]) {
         if !self.filter.matches(view) {
             return;
         }
@@ -50,12 +53,13 @@ impl TapReader {
         let is_sampled = self.sample > NonZeroU64::MIN;
         let number = if is_sampled { self.matched.fetch_add(1, Ordering::Relaxed) } else { 0 };
         // Events of one connection share their place. It is counted with each: it may be all that is left of it.
-        let bytes = size_of::<(TappedEvent, usize)>() + view.detail.bytes_behind() + place.bytes();
+        let data = &data[..data.len().min(self.data)];
+        let bytes = size_of::<(TappedEvent, usize)>() + view.detail.bytes_behind() + place.bytes() + data.len();
         if !number.is_multiple_of(self.sample.get()) || !self.queue.has_room(bytes) {
             return;
         }
-        let event = TappedEvent { kind: view.kind, at, place: Arc::clone(place), detail: view.detail.copied() };
-        self.queue.push(event, bytes);
+        let (place, detail) = (Arc::clone(place), view.detail.copied());
+        self.queue.push(TappedEvent { kind: view.kind, at, place, detail, data: data.into() }, bytes);
     }
 }
 
@@ -70,11 +74,11 @@ pub struct TapTurn {
 
 impl TapTurn {
     /// Offers an event to each.
-    fn offer(&mut self, at: Timestamp, view: &EventView<'_>, place: &Arc<EventPlace>) {
+    fn offer(&mut self, at: Timestamp, view: &EventView<'_>, place: &Arc<EventPlace>, data: &[u8]) {
         for (reader, missed) in self.readers.iter().zip(&mut self.missed) {
             match missed {
                 Some(missed) => *missed += 1,
-                None => reader.offer(at, view, place),
+                None => reader.offer(at, view, place, data),
             }
         }
     }
@@ -99,6 +103,11 @@ pub struct TapHub {
     door: Mutex<()>,
     /// Drops of those who have gone.
     dropped: AtomicU64,
+    /// Whether node data may be seen.
+    shows_data: AtomicBool,
+    /// Bytes of it that somebody wants of each request.
+    data_wanted: AtomicUsize,
+    room: DataRoom,
 }
 
 impl TapHub {
@@ -110,13 +119,19 @@ impl TapHub {
 
     /// Begins to look at one in `sample` of what the filter lets through; None while as many look as may.
     pub fn open(&self, filter: Filter, sample: NonZeroU64) -> Option<Arc<TapReader>> {
+        self.open_with_data(filter, sample, 0)
+    }
+
+    /// As [`TapHub::open`], and the first `data` bytes of each request's node data are shown, if any may be seen.
+    pub fn open_with_data(&self, filter: Filter, sample: NonZeroU64, data: usize) -> Option<Arc<TapReader>> {
+        let data = if self.shows_data() { data } else { 0 };
         let _door = lock(&self.door);
         let mut readers = self.readers.load().as_ref().clone();
         if readers.len() >= TAP_READERS {
             return None;
         }
         let (matched, queue) = (AtomicU64::new(0), EventQueue::new(TAP_BYTES));
-        let reader = Arc::new(TapReader { filter, sample, matched, queue });
+        let reader = Arc::new(TapReader { filter, sample, data, matched, queue });
         readers.push(Arc::clone(&reader));
         self.replace(readers);
         Some(reader)
@@ -136,7 +151,28 @@ impl TapHub {
 
     fn replace(&self, readers: Vec<Arc<TapReader>>) {
         self.watched.store(!readers.is_empty() || self.load.is_on(), Ordering::Relaxed);
+        self.data_wanted.store(readers.iter().map(|reader| reader.data).max().unwrap_or(0), Ordering::Relaxed);
         self.readers.store(Arc::new(readers));
+    }
+
+    /// From now on node data may be seen.
+    pub fn show_data(&self) {
+        self.shows_data.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether node data may be seen.
+    pub fn shows_data(&self) -> bool {
+        self.shows_data.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of node data that somebody wants of each request; 0 when nobody does.
+    pub fn data_wanted(&self) -> usize {
+        self.data_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Room for node data that waits for its reply.
+    pub fn room(&self) -> &DataRoom {
+        &self.room
     }
 
     /// What causes the load, by this; it is counted from the first question on until nobody has asked for a while.
@@ -158,13 +194,11 @@ impl TapHub {
     }
 
     /// Offers an event to all who look.
-    #[cold]
     pub fn offer(&self, kind: EventKind, at: Timestamp, place: &Arc<EventPlace>, detail: &EventDetail<&[u8]>) {
         self.offer_in(&mut None, kind, at, place, detail);
     }
 
     /// Offers an event of a connection's turn, which begins with it if there is none.
-    #[cold]
     pub fn offer_in(
         &self,
         turn: &mut Option<TapTurn>,
@@ -173,11 +207,24 @@ impl TapHub {
         place: &Arc<EventPlace>,
         detail: &EventDetail<&[u8]>,
     ) {
+        self.offer_with_data(turn, (kind, at), place, detail, &[]);
+    }
+
+    /// As [`TapHub::offer_in`], with the beginning of the request's node data.
+    #[cold]
+    pub fn offer_with_data(
+        &self,
+        turn: &mut Option<TapTurn>,
+        (kind, at): (EventKind, Timestamp),
+        place: &Arc<EventPlace>,
+        detail: &EventDetail<&[u8]>,
+        data: &[u8],
+    ) {
         if self.load.is_on() {
             self.load.count(place, detail);
         }
         let turn = turn.get_or_insert_with(|| self.begin_turn());
-        turn.offer(at, &EventView { kind, place, detail }, place);
+        turn.offer(at, &EventView { kind, place, detail }, place, data);
     }
 
     fn begin_turn(&self) -> TapTurn {
@@ -322,6 +369,28 @@ mod tests {
         assert!(hub.is_watched(), "the load is still asked for");
         hub.tick(at(14));
         assert!(!hub.is_watched());
+    }
+
+    #[test]
+    fn node_data_is_for_those_who_asked_for_it_where_it_may_be_seen() {
+        let hub = TapHub::default();
+        let open = |data| hub.open_with_data(Filter::default(), NonZeroU64::MIN, data).unwrap();
+        let early = open(5);
+        assert_eq!(hub.data_wanted(), 0, "it may not be seen");
+        hub.show_data();
+        let (other, few, more) = (open(0), open(3), open(6));
+        assert_eq!(hub.data_wanted(), 6);
+        let (place, detail) = (Arc::new(EventPlace::default()), operation(b"/a", ErrorCode::OK));
+        hub.offer_with_data(&mut None, (EventKind::Operation, Timestamp(7)), &place, &detail, b"secret");
+        hub.offer(EventKind::Operation, Timestamp(7), &place, &detail);
+        for (reader, expected) in [(&early, &b""[..]), (&other, b""), (&few, b"sec"), (&more, b"secret")] {
+            let (events, _) = reader.drain(usize::MAX);
+            assert_eq!((&*events[0].data, &*events[1].data), (expected, &b""[..]));
+        }
+        hub.close(&more);
+        assert_eq!(hub.data_wanted(), 3);
+        hub.close(&few);
+        assert_eq!(hub.data_wanted(), 0);
     }
 
     #[test]

@@ -178,4 +178,6 @@ pub struct TappedEvent {
     pub place: Arc<EventPlace>,
     /// What it says.
     pub detail: EventDetail<Box<[u8]>>,
+    /// The first bytes of the request's node data; empty unless they were asked for.
+    pub data: Box<[u8]>,
 }

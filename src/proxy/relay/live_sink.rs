@@ -332,6 +332,18 @@ impl EventSink for LiveSink {
         }
     }
 
+    #[inline]
+    fn wants_client_bytes(&self) -> bool {
+        self.tap.is_some()
+    }
+
+    #[cold]
+    fn on_client_bytes(&mut self, bytes: &[u8], begins: bool) {
+        if let Some(tap) = &mut self.tap {
+            tap.read_client(self.proxy.telemetry.tap(), bytes, begins);
+        }
+    }
+
     /// Rare, so that it may take a lock; some of a server's pings a second are enough.
     #[cold]
     fn on_ping(&mut self, sent_at: Timestamp) {

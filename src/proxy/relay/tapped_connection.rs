@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::awaited_data::DataAwaitingReplies;
 use crate::ids::SessionId;
 use crate::observe::{EventDetail, EventKind, EventPlace, TapHub, TapTurn, TappedEvent};
 use crate::session::ConnectionLink;
@@ -24,6 +25,8 @@ pub(super) struct TappedConnection {
     is_watched: bool,
     /// Those who look, from the first event of a turn to its end.
     turn: Option<TapTurn>,
+    /// Node data of its requests, while somebody wants to see it.
+    data: Option<Box<DataAwaitingReplies>>,
 }
 
 /// A multi that took long, until its results were read.
@@ -54,17 +57,27 @@ struct HeldMulti {
 impl TappedConnection {
     pub(super) fn new(state: &TrafficState, link: &ConnectionLink, session: Option<SessionId>) -> Self {
         let identity = session.and_then(|session| state.session_rows(&[session]).pop()?.identity);
-        Self { place: Arc::new(place(link, session, identity)), held: None, slow: None, is_watched: true, turn: None }
+        let place = Arc::new(place(link, session, identity));
+        Self { place, held: None, slow: None, is_watched: true, turn: None, data: None }
     }
 
     /// One at which nobody looks, for a slow multi.
     pub(super) fn unwatched(slow: &HeldSlowMulti) -> Self {
-        Self { place: Arc::clone(&slow.event.place), held: None, slow: None, is_watched: false, turn: None }
+        let place = Arc::clone(&slow.event.place);
+        Self { place, held: None, slow: None, is_watched: false, turn: None, data: None }
     }
 
     /// Whether somebody looked when it began.
     pub(super) fn is_watched(&self) -> bool {
         self.is_watched
+    }
+
+    /// Bytes of its client, of which somebody may want to see the node data.
+    pub(super) fn read_client(&mut self, hub: &TapHub, bytes: &[u8], begins: bool) {
+        match hub.data_wanted() {
+            0 => self.data = None,
+            most => self.data.get_or_insert_default().read(bytes, begins, most, hub.room()),
+        }
     }
 
     /// Holds a slow multi until its results were read.
@@ -106,7 +119,9 @@ impl TappedConnection {
             self.flush(hub);
             self.held = Some(HeldMulti { at, detail: detail.copied() });
         } else {
-            self.offer(hub, EventKind::Operation, at, &detail);
+            self.flush(hub);
+            let data = self.data.as_mut().map(|data| data.take(reply.op, reply.xid)).unwrap_or_default();
+            hub.offer_with_data(&mut self.turn, (EventKind::Operation, at), &self.place, &detail, &data);
         }
     }
 
@@ -174,5 +189,5 @@ pub(super) fn tapped_operation(
     reply: &Reply<'_>,
 ) -> TappedEvent {
     let (kind, place) = (EventKind::Operation, Arc::new(place(link, session, None)));
-    TappedEvent { kind, at, place, detail: operation(at, reply).copied() }
+    TappedEvent { kind, at, place, detail: operation(at, reply).copied(), data: Box::default() }
 }
