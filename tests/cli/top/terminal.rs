@@ -261,7 +261,12 @@ fn a_zoogate_with_traffic_is_shown_as_it_is() {
     });
     top.wait("operations counted since");
     top.press("5");
-    top.wait_for("who does it", |text| text.lines().any(|line| line.contains("broker-1") && line.contains(" %")));
+    // The filter holds here too, and can be switched off.
+    let does = |text: &str, who: &str| text.lines().any(|line| line.contains(who) && line.contains(" %"));
+    top.wait_for("what it does", |text| does(text, "broker-4") && !does(text, "broker-1"));
+    top.press("f");
+    top.wait_for("who else does it", |text| does(text, "broker-4") && does(text, "broker-1"));
+    top.press("f");
     top.press("6");
     top.wait_for("its move and its refusal", |text| text.contains(" moved ") && text.contains(" refused "));
     top.press("\r");
