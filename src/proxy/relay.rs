@@ -29,6 +29,8 @@ use super::shared::proxy_state::ProxyState;
 use crate::control::{RegisteredConnection, RelayCommand, SessionHolder};
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Direction;
+use crate::session::OwedSilence;
+use crate::session::client_profile::ClientProfile;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
 use crate::time::Timestamp;
 
@@ -36,17 +38,14 @@ use crate::time::Timestamp;
 /// on half a connection; without this a peer that never closes would hold two sockets for ever.
 pub(crate) const LINGER: Duration = Duration::from_mins(1);
 
-/// How much longer a client that knows one address waits before it comes back than one that knows several: a Java or Go
-/// client sleeps for a second when it has been through its list (protocol.md §10).
-const ONE_ADDRESS_SLEEP: Duration = Duration::from_secs(1);
+/// Part of the session timeout for which a server must have owed an answer before it is given up, however long it has said
+/// nothing: a client that asks seldom hears seldom, and most freezes are short.
+const OWED_PART: u32 = 4;
 
-/// How long an unresponsive server is borne with while it owes an answer. A client gives up after two thirds of the
-/// session timeout. One that knows the servers itself is then back within a second; behind a pooled address it is so
-/// only if its connection ends by what it sleeps longer. Otherwise it would lose sessions here that it would have kept
-/// there: the heartbeats that a frozen server had not yet told its leader are lost, so that there is no time to give
-/// away. But not before half of the timeout, as most freezes are short.
-fn patience(timeout: Duration) -> Duration {
-    (timeout * 2 / 3).saturating_sub(ONE_ADDRESS_SLEEP).max(timeout / 2)
+/// Whether a server that says nothing is given up for such a client; `lasted` is how long ago something was.
+fn is_given_up(silence: &OwedSilence, client: ClientProfile, lasted: impl Fn(Timestamp) -> Duration) -> bool {
+    let OwedSilence { heard_at, owed_since, timeout } = *silence;
+    lasted(heard_at) >= client.pooled_patience(timeout) && lasted(owed_since) >= timeout / OWED_PART
 }
 
 /// Who of the two.
@@ -268,12 +267,13 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
             RelayCommand::CheckServer => {
                 // Taken back before it is looked at, so that a check which comes meanwhile is not lost.
                 self.begun.registered.handle().checked();
-                let silence = self.inspector.server_silence();
-                let lasted = |since| self.inspector.sink().lasted(since, now);
                 // Of a server that is not read, as its client takes nothing, it is unknown whether it is silent.
-                let read = self.down.is_empty();
-                let waited = read && silence.is_some_and(|(since, timeout)| lasted(since) >= patience(timeout));
-                (self.begun.gives_up && waited).then_some(ProxyClose::UnresponsiveServer)
+                let may_be = self.begun.gives_up && self.down.is_empty();
+                let silence = if may_be { self.inspector.server_silence() } else { None };
+                let sink = self.inspector.sink();
+                let lasted = |since| sink.lasted(since, now);
+                let is_given_up = silence.is_some_and(|silence| is_given_up(&silence, sink.client_profile(), lasted));
+                is_given_up.then_some(ProxyClose::UnresponsiveServer)
             }
             RelayCommand::EndWhenIdle => (settled && self.inspector.is_idle()).then_some(ProxyClose::Shutdown),
             RelayCommand::EndAtBoundary => (settled && self.inspector.at_boundary()).then_some(ProxyClose::Shutdown),

@@ -24,9 +24,30 @@ over_both_kinds! {
 }
 
 #[test]
-fn a_server_is_borne_with_until_its_client_would_come_back_later_than_with_several_addresses() {
-    for (timeout, borne) in [(4_000, 2_000), (6_000, 3_000), (9_000, 5_000), (18_000, 11_000)] {
-        assert_eq!(patience(Duration::from_millis(timeout)).as_millis(), borne);
+fn a_server_is_given_up_when_it_has_been_silent_and_has_owed_an_answer_for_long() {
+    let silence = |timeout| OwedSilence {
+        heard_at: Timestamp(10),
+        owed_since: Timestamp(20),
+        timeout: Duration::from_millis(timeout),
+    };
+    let given_up = |timeout, client, silent: u64, owed: u64| {
+        let lasted = |since| Duration::from_millis(if since == Timestamp(10) { silent } else { owed });
+        is_given_up(&silence(timeout), client, lasted)
+    };
+    for (client, timeout, borne) in [
+        (ClientProfile::Java, 18_000, 11_000),
+        (ClientProfile::Java, 6_000, 3_000),
+        (ClientProfile::Go, 4_000, 2_000),
+        (ClientProfile::Unknown, 9_000, 5_000),
+        (ClientProfile::Kazoo, 10_000, 7_500),
+        (ClientProfile::C, 10_000, 7_500),
+        (ClientProfile::Node, 10_000, 7_500),
+        (ClientProfile::ClickHouse, 30_000, 30_000),
+    ] {
+        let owed = timeout / 4;
+        assert!(given_up(timeout, client, borne, owed), "{client:?} {timeout}");
+        assert!(!given_up(timeout, client, borne - 1, borne - 1), "{client:?} {timeout}");
+        assert!(!given_up(timeout, client, 10 * timeout, owed - 1), "{client:?} {timeout}: it was asked just now");
     }
 }
 

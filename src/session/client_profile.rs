@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+/// How long a Java or Go client sleeps when it has tried all of its addresses (protocol.md §10).
+const ONE_ADDRESS_SLEEP: Duration = Duration::from_secs(1);
+
 /// Earliest ping of kazoo's, before a third of the timeout has passed: it draws a moment within this.
 pub const EARLIEST_PING: Duration = Duration::from_millis(400);
 
@@ -65,6 +68,23 @@ impl ClientProfile {
     /// session for no longer.
     pub fn bears(self, timeout: Duration) -> Duration {
         self.gives_up_after(timeout).unwrap_or(timeout)
+    }
+
+    /// How long a pooled connection of such a client goes on with a server that has gone silent, where another one serves:
+    /// after that its session is better off there. `timeout` is the session's.
+    ///
+    /// A client that has given up walks through its list, and Java and Go sleep for a second when they have been through it
+    /// (protocol.md §10): with one address they are back a second later than with three. Ended by that much earlier they are
+    /// back as soon. Others are back at once by themselves, and only one that never gives up must be helped while its
+    /// session lives. ClickHouse does not come back with its session at all.
+    pub fn pooled_patience(self, timeout: Duration) -> Duration {
+        match self {
+            Self::Unknown | Self::Java | Self::Go => {
+                (timeout * 2 / 3).saturating_sub(ONE_ADDRESS_SLEEP).max(timeout / 2)
+            }
+            Self::Kazoo | Self::C | Self::Node => timeout * 3 / 4,
+            Self::ClickHouse => timeout,
+        }
     }
 
     /// The shortest timeout with which such a client bears a silence of this length.

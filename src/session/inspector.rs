@@ -18,6 +18,7 @@ use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::dialect_frames::DialectFrames;
 use super::event::{Event, EventSink, InspectedTurn};
 use super::first_bytes::{answer_len, begun};
+use super::owed_silence::OwedSilence;
 use crate::text::beginning;
 use crate::time::Timestamp;
 use crate::wire::first_frame::{ConnectionOpening, classify};
@@ -342,11 +343,17 @@ impl<S> Inspector<S> {
         may_be && !self.is_owed() && self.at_boundary()
     }
 
-    /// Since when the server has been silent while it owes the client an answer, and the negotiated session timeout;
-    /// None when it owes nothing or there is no session.
-    pub fn server_silence(&self) -> Option<(Timestamp, Duration)> {
-        let owed = self.timeout_ms > 0 && self.is_owed();
-        owed.then(|| (self.talk.server_heard_at, Duration::from_millis(self.timeout_ms.into())))
+    /// The server's silence while it owes the client an answer; None when it owes nothing or there is no session.
+    pub fn server_silence(&self) -> Option<OwedSilence> {
+        if self.timeout_ms == 0 || !self.is_owed() {
+            return None;
+        }
+        let heard_at = self.talk.server_heard_at;
+        let request = self.talk.pending.waiting().next().map(|request| request.sent_at);
+        // Of the many pings of a client that sends many the times are not kept.
+        let ping = self.talk.pings.oldest().map(|sent_at| if sent_at == Timestamp::ZERO { heard_at } else { sent_at });
+        let owed_since = request.into_iter().chain(ping).min().unwrap_or(heard_at);
+        Some(OwedSilence { heard_at, owed_since, timeout: Duration::from_millis(self.timeout_ms.into()) })
     }
 
     /// Requests that could not be tracked because too many were in flight.

@@ -456,8 +456,13 @@ fn a_silence_counts_while_an_answer_is_owed() {
         inspector.read_server(second(10), &[]);
         inspector.read_client(second(11), &ask);
         assert!(!inspector.is_idle());
-        let silence = inspector.server_silence();
-        assert_eq!(silence, Some((second(10), Duration::from_secs(6))), "an answer is owed");
+        inspector.read_client(second(12), &ask);
+        let (heard_at, owed_since, timeout) = (second(10), second(11), Duration::from_secs(6));
+        let silence = Some(OwedSilence { heard_at, owed_since, timeout });
+        assert_eq!(inspector.server_silence(), silence, "an answer is owed");
+        inspector.read_server(second(13), &answer);
+        let (heard_at, owed_since) = (second(13), second(12));
+        assert_eq!(inspector.server_silence(), Some(OwedSilence { heard_at, owed_since, timeout }), "one more");
         inspector.read_server(second(14), &answer);
         assert_eq!(inspector.server_silence(), None);
     }

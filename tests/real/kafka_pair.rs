@@ -134,8 +134,8 @@ impl Play {
             under_broker
         });
         self.wait_heartbeats_told(frozen);
-        self.ensemble.freeze(frozen);
         let visitors = Visitors::come_and_go(self.gate.pooled());
+        self.ensemble.freeze(frozen);
         thread::sleep(FROZEN);
         self.ensemble.thaw(frozen);
         assert!(visitors.leave() > 0, "no other client was served while a follower was frozen");
@@ -203,7 +203,7 @@ impl Visitors {
             let (done, served) = (Arc::clone(&done), Arc::clone(&served));
             thread::spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    // Who was led to the follower before it was known to be frozen is answered only when it thaws.
+                    // Who is on the follower when it freezes is answered only when it thaws.
                     if let Greeting::Accepted(client) = Client::try_create_session(address)
                         && client.try_close_session()
                     {

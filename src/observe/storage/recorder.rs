@@ -46,7 +46,14 @@ impl Recorder {
 
     /// From this latency in nanoseconds on, [`Recorder::record`] says of a reply that it is worth a look.
     pub fn look_from(&mut self, nanos: u64) {
+        // What comes now begins a run of its own, that it is judged by this.
+        self.part_run();
         self.look_from = nanos;
+    }
+
+    /// The rest of this run is not worth a look after all.
+    pub fn pass_run(&mut self) {
+        self.is_looked_at = false;
     }
 
     /// The longest latency of an operation that this worker has written down for the server, in nanoseconds.
@@ -58,8 +65,6 @@ impl Recorder {
     #[cold]
     pub fn part_run(&mut self) {
         self.write_run();
-        // No reply was sent then, so none joins this run.
-        self.run.sent_at = Timestamp(u64::MAX);
     }
 
     /// Says what time it is for the events that follow: once for each wake-up of the relay.

@@ -29,9 +29,9 @@ pub(super) struct ReplyBatch {
 }
 
 impl ReplyBatch {
-    /// No reply yet.
+    /// No reply yet. No request is sent at that time, so no reply joins this.
     pub(super) const EMPTY: Self =
-        Self { op: UNKNOWN, sent_at: Timestamp::ZERO, replies: 0, request_bytes: 0, reply_bytes: 0, zxid: Zxid(0) };
+        Self { op: UNKNOWN, sent_at: Timestamp(u64::MAX), replies: 0, request_bytes: 0, reply_bytes: 0, zxid: Zxid(0) };
 
     /// Adds a reply that belongs to the run; false when it begins another.
     #[inline]

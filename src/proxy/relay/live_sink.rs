@@ -11,7 +11,7 @@ use crate::ids::{ConnectionId, SessionId};
 use crate::observe::{ConnectionMeter, Direction, EventDetail, EventKind, Recorder};
 use crate::proxy::shared::proxy_state::{ProxyState, claim_lasts};
 use crate::route::{ServerComplaint, UNANSWERED_COUNTS};
-use crate::session::client_profile::profile_of;
+use crate::session::client_profile::{ClientProfile, profile_of};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, ProxyClose};
 use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation, WatchEvent};
 use crate::session::transition::SessionTransition;
@@ -104,6 +104,12 @@ impl LiveSink {
     /// Counts that a side was not read on because the other one took no more.
     pub(in crate::proxy) fn count_pause(&self, direction: Direction) {
         self.recorder.count_pause(direction);
+    }
+
+    /// Which library its client seems to be, as far as its session has shown.
+    pub(in crate::proxy) fn client_profile(&self) -> ClientProfile {
+        let row = self.session.and_then(|session| self.proxy.state.session_rows(&[session]).pop());
+        profile_of(row.and_then(|row| row.client_sign))
     }
 
     /// What distinguishes claims to its session from those of others, once that is known.
@@ -375,6 +381,8 @@ impl EventSink for LiveSink {
         }
         if let Some(tap) = &mut self.tap {
             tap.offer(self.proxy.telemetry.tap(), EventKind::Close, now, &EventDetail::Bare);
+            // There may be no further turn, and what came in this one is told.
+            tap.end_turn();
         }
         self.complain(&end, now);
         // A path that broke is no proof that the server does not have the claim.

@@ -178,11 +178,15 @@ impl ProxyState {
         self.telemetry.tick(now);
     }
 
-    /// Asks relays of unresponsive servers to check how long they have waited.
+    /// Asks relays of unresponsive servers to check how long they have waited, if another server serves: without one their
+    /// clients would leave a server that may go on for none.
     pub(in crate::proxy) fn check_silence(&self) {
         self.judge_servers();
-        for server in &self.state.roster().servers {
-            if matches!(server.health, ServerHealth::Unresponsive | ServerHealth::Unreachable) {
+        let roster = self.state.roster();
+        for server in &roster.servers {
+            let is_silent = matches!(server.health, ServerHealth::Unresponsive | ServerHealth::Unreachable);
+            let mut others = roster.servers.iter().filter(|other| other.id != server.id);
+            if is_silent && others.any(|other| other.health == ServerHealth::Serving) {
                 self.control.registries().iter().for_each(|registry| registry.check(server.id));
             }
         }

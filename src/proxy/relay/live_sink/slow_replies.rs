@@ -19,6 +19,9 @@ impl LiveSink {
         if self.keep_slow(now, &reply) {
             // The next one is compared with this one.
             self.recorder.part_run();
+        } else if self.tap.is_none() {
+            // All of it has the same operation and latency.
+            self.recorder.pass_run();
         }
         if let Some(tap) = &mut self.tap {
             tap.reply(self.proxy.telemetry.tap(), now, &reply);

@@ -1,0 +1,16 @@
+//! The silence of a server that owes its client an answer.
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// A server that owes its client an answer and says nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OwedSilence {
+    /// When it was heard last.
+    pub heard_at: Timestamp,
+    /// When the oldest of what it owes an answer to was sent.
+    pub owed_since: Timestamp,
+    /// The negotiated session timeout.
+    pub timeout: Duration,
+}
