@@ -35,7 +35,7 @@ const LAYERS: [(&str, &[&str]); 25] = [
     ("api", &["filter", "config"]),
     ("history", &["api", "observe", "state", "diagnose", "config", "session", "text", "lock", "ids", "time"]),
     ("report", &["api", "text"]),
-    ("top", &["api", "filter", "ids", "text"]),
+    ("top", &["api", "filter", "session", "ids", "text"]),
     ("otlp", &["history", "api", "observe", "state", "diagnose", "config", "session", "text", "ids", "time"]),
     (
         "admin",

@@ -22,6 +22,14 @@ pub struct LoadRowView {
     pub bytes: u64,
 }
 
+impl LoadRowView {
+    /// Whether its key may be the beginning of a longer one.
+    pub fn may_be_cut(&self) -> bool {
+        // No letter is cut in two, and one has at most four bytes.
+        self.key.len() + 3 >= LoadAnswer::KEY_BYTES
+    }
+}
+
 /// What causes the load, counted while somebody asks.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LoadAnswer {
@@ -43,4 +51,6 @@ pub struct LoadAnswer {
 impl LoadAnswer {
     /// Where it is.
     pub const PATH: &'static str = "/api/load";
+    /// Bytes of a key that are kept; of those longer ones only the beginning is told.
+    pub const KEY_BYTES: usize = 128;
 }

@@ -14,6 +14,8 @@ pub enum FieldValue<'a> {
     Absent,
     /// A text, perhaps not of UTF-8.
     Text(Cow<'a, [u8]>),
+    /// The beginning of a text that may go on: a term fits where it does with some rest.
+    Beginning(&'a [u8]),
     /// A session.
     Session(SessionId),
     /// A client's address.

@@ -81,6 +81,16 @@ impl FilterTerm {
         if found.is_absent() {
             return false;
         }
+        if let FieldValue::Beginning(found) = found {
+            // Only what fits with no rest at all is left out.
+            let mut values = self.values.iter().map(|one| &one.value);
+            let is_negative = self.operator.is_negative();
+            return if is_negative {
+                !values.any(|one| one.is_all(found))
+            } else {
+                values.any(|one| one.is_some(found))
+            };
+        }
         let mut values = self.values.iter().map(|one| &one.value);
         let any = values.any(|wanted| match (self.operator, wanted.number(), found) {
             (TermOperator::Below, Some(wanted), FieldValue::Number(found)) => *found < wanted,
@@ -173,7 +183,7 @@ impl Filter {
     ///
     /// # Errors
     /// The first word that there is not, and those that there are.
-    pub fn with_words(self, words: impl Fn(FilterField) -> Option<Vec<&'static str>>) -> Result<Self, FilterError> {
+    pub fn with_words<'a>(self, words: impl Fn(FilterField) -> Option<Vec<&'a str>>) -> Result<Self, FilterError> {
         for term in &self.terms {
             let Some(known) = words(term.field) else { continue };
             for PlacedValue { value, position } in &term.values {
@@ -253,7 +263,7 @@ impl Filter {
 }
 
 /// Which of these a word may stand for: the nearest one, where enough of it agrees, and all that there are.
-fn meant(word: &str, mut known: Vec<&'static str>) -> String {
+fn meant(word: &str, mut known: Vec<&str>) -> String {
     known.sort_unstable();
     known.dedup();
     // Letters that agree at the beginning or at the end: most slips change one.

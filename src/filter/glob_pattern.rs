@@ -80,11 +80,45 @@ impl GlobPattern {
         }
         self.steps[step..].iter().all(|rest| *rest == GlobStep::AnyBytes)
     }
+
+    /// Whether it fits some text with this beginning.
+    pub(super) fn fits_some(&self, beginning: &[u8]) -> bool {
+        let before_star = self.steps.iter().take_while(|step| **step != GlobStep::AnyBytes);
+        let fits = |(step, byte): (&GlobStep, &u8)| *step == GlobStep::AnyByte || *step == GlobStep::Byte(*byte);
+        // From a star on, what is left of the beginning can stand for it, and the rest is free.
+        let is_free = self.steps.contains(&GlobStep::AnyBytes) || self.steps.len() >= beginning.len();
+        is_free && before_star.zip(beginning).all(fits)
+    }
+
+    /// Whether it fits every text with this beginning.
+    pub(super) fn fits_all(&self, beginning: &[u8]) -> bool {
+        self.steps.last() == Some(&GlobStep::AnyBytes) && self.fits(beginning)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_beginning_it_is_told_whether_some_and_whether_every_text_fits() {
+        for (pattern, beginning, some, all) in [
+            ("/a/*", "/a/b", true, true),
+            ("/a/*", "/a", true, false),
+            ("/a/*", "/b/c", false, false),
+            ("/a/*/c", "/a/b", true, false),
+            ("*/c", "/a/b", true, false),
+            ("*/c*", "/a/c", true, true),
+            ("/a/b?c", "/a/", true, false),
+            ("/a/b?c", "/a/bxc", true, false),
+            ("/a/b?c", "/a/bxcd", false, false),
+            ("/a?", "/ab", true, false),
+        ] {
+            let read = GlobPattern::parse(pattern);
+            let found = (read.fits_some(beginning.as_bytes()), read.fits_all(beginning.as_bytes()));
+            assert_eq!(found, (some, all), "{pattern} {beginning}");
+        }
+    }
 
     #[test]
     fn stars_marks_and_backslashes_mean_what_they_do_in_a_shell() {

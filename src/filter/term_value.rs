@@ -126,6 +126,26 @@ impl TermValue {
             _ => false,
         }
     }
+
+    /// Whether it is some text with this beginning.
+    pub(super) fn is_some(&self, beginning: &[u8]) -> bool {
+        match self {
+            Self::Text(wanted, _) => wanted.as_bytes().starts_with(beginning) || self.is_all(beginning),
+            Self::Pattern(pattern) => pattern.fits_some(beginning),
+            _ => false,
+        }
+    }
+
+    /// Whether it is every text with this beginning.
+    pub(super) fn is_all(&self, beginning: &[u8]) -> bool {
+        match self {
+            Self::Text(wanted, true) => {
+                beginning.strip_prefix(wanted.as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
+            }
+            Self::Pattern(pattern) => pattern.fits_all(beginning),
+            _ => false,
+        }
+    }
 }
 
 fn address(text: &str) -> Option<TermValue> {

@@ -61,12 +61,8 @@ impl LoadSides {
 }
 
 /// A row for each of these keys of an answer, the most frequent first.
-pub(super) fn load_rows<'a>(
-    answer: &LoadAnswer,
-    shown: impl Iterator<Item = &'a LoadRowView>,
-    sides: &LoadSides,
-) -> Vec<TopRow> {
-    let row = |one: &LoadRowView| {
+pub(super) fn load_rows(answer: &LoadAnswer, shown: &[&LoadRowView], sides: &LoadSides) -> Vec<TopRow> {
+    let row = |one: &&LoadRowView| {
         let rate = |rates: &CounterRates| TopCell::rate(rates.rate(&one.key));
         // Not as a float: sorted by it, equal shares stay equal.
         let thousandths = one.operations.saturating_mul(1_000) / answer.operations.max(1);
@@ -84,15 +80,20 @@ pub(super) fn load_rows<'a>(
         ];
         TopRow::new(one.key.clone(), cells)
     };
-    shown.map(row).collect()
+    shown.iter().map(row).collect()
 }
 
-/// What the counts do not know, for the line of notices.
-pub(super) fn load_limits(answer: &LoadAnswer) -> String {
+/// What the counts do not know, and what a filter does not of the keys that it lets through, for the line of notices.
+pub(super) fn load_limits(answer: &LoadAnswer, filtered: &[&LoadRowView]) -> String {
+    let cut = match filtered.iter().filter(|one| one.may_be_cut()).count() {
+        0 => String::new(),
+        // In front: a narrow screen has no room for the end of the line.
+        cut => format!("{cut} of these are cut at {} bytes and may fit; ", LoadAnswer::KEY_BYTES),
+    };
     let since = TopCell::moment(answer.since.since.as_deref(), answer.since.since_ms);
     let (all, uncounted, error) = (answer.operations, answer.uncounted, answer.largest_error);
     format!(
-        "{all} operations counted since {}, {uncounted} not; what is not listed came at most {error} times",
+        "{cut}{all} operations counted since {}, {uncounted} not; what is not listed came at most {error} times",
         since.as_str()
     )
 }

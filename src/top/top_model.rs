@@ -13,7 +13,7 @@ use super::session_rows::{SessionSides, session_rows};
 use super::table_state::TableState;
 use super::top_view::TopView;
 use super::whole_list::{fitting_keys, fitting_servers};
-use crate::api::{IncidentView, LoadAnswer, MoveView, RefusalView, ServerView};
+use crate::api::{IncidentView, LoadAnswer, LoadRowView, MoveView, RefusalView, ServerView};
 use crate::filter::Filter;
 use crate::text::one_line;
 
@@ -239,15 +239,14 @@ impl TopModel {
         self.head.serving = servers.iter().filter(|one| one.state == "serving").count();
         self.head.sessions = servers.iter().map(|one| one.sessions).sum();
         let at_ms = self.now_ms;
-        match fitting_servers(self.filter.part_for(TopView::Servers.own_fields()), servers) {
-            Ok(fitting) => {
-                let rows = server_rows(&fitting, &self.servers);
-                self.table_of(TopView::Servers).take(at_ms, rows, false);
-            }
-            // As where zoogate is asked for it, and only where somebody looks at it.
-            Err(error) if self.view == TopView::Servers => self.refused(&ApiQuestion::Servers, &error.to_string()),
-            Err(_) => {}
+        let fitting = fitting_servers(self.filter.part_for(TopView::Servers.own_fields()), servers);
+        // As where zoogate is asked for it, and only where somebody looks at it.
+        if let Some(error) = fitting.as_ref().err().filter(|_| self.view == TopView::Servers) {
+            self.refused(&ApiQuestion::Servers, &error.to_string());
         }
+        // No row fits what is no filter; those of the former one do not stay.
+        let rows = server_rows(&fitting.unwrap_or_default(), &self.servers);
+        self.table_of(TopView::Servers).take(at_ms, rows, false);
     }
 
     fn take_load(&mut self, question: &ApiQuestion, load: &LoadAnswer) {
@@ -257,9 +256,10 @@ impl TopModel {
         let at_ms = self.now_ms;
         let (sides, limits) = self.loads.entry(view).or_default();
         sides.count(at_ms, load);
-        *limits = load_limits(load);
         let filter = self.filter.part_for(view.own_fields());
-        let rows = load_rows(load, fitting_keys(&filter, view, &load.load), sides);
+        let fitting: Vec<&LoadRowView> = fitting_keys(&filter, view, &load.load).collect();
+        *limits = load_limits(load, if filter.is_empty() { &[] } else { &fitting });
+        let rows = load_rows(load, &fitting, sides);
         self.table_of(view).take(at_ms, rows, false);
     }
 

@@ -4,6 +4,7 @@ use super::top_view::TopView;
 use crate::api::{LoadRowView, ServerView};
 use crate::filter::{FieldValue, Filter, FilterError, FilterField, FilterSubject};
 use crate::ids::ServerId;
+use crate::session::probe_result::ServerHealth;
 
 /// A server as the filter line sees it.
 struct ListedServer<'a> {
@@ -24,18 +25,20 @@ impl FilterSubject for ListedServer<'_> {
 /// A path, client or holder as the filter line sees it.
 struct ListedKey<'a> {
     field: FilterField,
-    key: &'a str,
+    row: &'a LoadRowView,
 }
 
 impl FilterSubject for ListedKey<'_> {
     fn field(&self, field: FilterField) -> FieldValue<'_> {
+        let key = &self.row.key;
         // Without a name it is what could not be told.
-        if field != self.field || self.key.is_empty() {
+        if field != self.field || key.is_empty() {
             return FieldValue::Absent;
         }
-        match self.key.parse() {
+        match key.parse() {
             Ok(host) if field == FilterField::Client => FieldValue::Host(host),
-            _ => FieldValue::text(Some(self.key)),
+            _ if self.row.may_be_cut() => FieldValue::Beginning(key.as_bytes()),
+            _ => FieldValue::text(Some(key)),
         }
     }
 }
@@ -43,10 +46,14 @@ impl FilterSubject for ListedKey<'_> {
 /// The servers that it lets through, in configured order.
 ///
 /// # Errors
-/// It names a server that is not among them.
+/// It names a server that is not among them, or a state that servers do not have.
 pub(super) fn fitting_servers(filter: Filter, servers: &[ServerView]) -> Result<Vec<&ServerView>, FilterError> {
     let names: Vec<String> = servers.iter().map(|one| one.server.server.clone().unwrap_or_default()).collect();
-    let filter = filter.with_servers(&names)?;
+    let states = || ServerHealth::ALL.iter().map(|health| health.label());
+    // A newer zoogate may tell of states that are not known here.
+    let told = || servers.iter().map(|one| &*one.state);
+    let words = |field| (field == FilterField::State).then(|| states().chain(told()).collect());
+    let filter = filter.with_servers(&names)?.with_words(words)?;
     let listed = servers.iter().enumerate().map(|(place, view)| ListedServer { place, view });
     Ok(listed.filter(|one| filter.matches(one)).map(|one| one.view).collect())
 }
@@ -58,6 +65,5 @@ pub(super) fn fitting_keys<'a>(
     load: &'a [LoadRowView],
 ) -> impl Iterator<Item = &'a LoadRowView> {
     let fields = view.own_fields();
-    load.iter()
-        .filter(move |one| fields.iter().all(|field| filter.matches(&ListedKey { field: *field, key: &one.key })))
+    load.iter().filter(move |one| fields.iter().all(|field| filter.matches(&ListedKey { field: *field, row: one })))
 }

@@ -2,7 +2,11 @@
 
 use super::moment::moment;
 use crate::api::{LoadAnswer, LoadRowView};
+use crate::observe::tap::load_book::LOAD_KEY_BYTES;
 use crate::observe::{LoadKind, ProxyTelemetry};
+
+// Whoever asks tells by this which keys may be cut.
+const _: () = assert!(LoadAnswer::KEY_BYTES == LOAD_KEY_BYTES);
 
 /// What was counted by this; the question keeps the counting on.
 pub(in crate::admin) fn load(telemetry: &ProxyTelemetry, by: LoadKind) -> LoadAnswer {

@@ -13,7 +13,7 @@ use zoogate::top::{ApiAnswer, ApiQuestion, PollFailure, PollRound};
 const SIZES: [(u16, u16); 2] = [(80, 24), (160, 50)];
 
 /// A screen at a view that has been answered twice, two seconds apart.
-fn at_view(view: TopView) -> TopModel {
+pub(super) fn at_view(view: TopView) -> TopModel {
     let mut model = TopModel::new("127.0.0.1:9180", view, "", BEGINNING);
     for seconds in [0, 2] {
         model.take(round(&model.questions(), seconds));
@@ -21,13 +21,13 @@ fn at_view(view: TopView) -> TopModel {
     model
 }
 
-fn press(model: &mut TopModel, keys: &[TopKey]) {
+pub(super) fn press(model: &mut TopModel, keys: &[TopKey]) {
     for key in keys {
         drop(model.press(*key));
     }
 }
 
-fn type_text(model: &mut TopModel, text: &str) {
+pub(super) fn type_text(model: &mut TopModel, text: &str) {
     for letter in text.chars() {
         drop(model.press(TopKey::Letter(letter)));
     }
@@ -226,35 +226,6 @@ fn a_filter_is_remembered_over_views_and_asked_for_where_it_fits() {
     press(&mut model, &[TopKey::Enter]);
     assert_eq!(asked_with(&model, &ApiQuestion::Refusals), None, "refusals have no reason");
     assert_eq!(asked_with(&model, &ApiQuestion::Moves), holds("reason=closed"));
-}
-
-#[test]
-fn servers_paths_clients_and_holders_are_narrowed_down_too() {
-    for (view, filter, shown, others) in [
-        (TopView::Servers, "server=zk2.example.org:2181 op=create", &["zk2.ex"][..], &["zk1.ex", "zk3.ex"][..]),
-        (TopView::Servers, "server!=1", &["zk1.ex", "zk3.ex"], &["zk2.ex"]),
-        (TopView::Servers, "state=unreachable", &["zk3.ex"], &["zk1.ex", "zk2.ex"]),
-        (TopView::Paths, "path~/brokers/*", &["/brokers/topics/t1"], &["/config", "/a/path", "(none)"]),
-        (TopView::Clients, "client=10.0.0.2,fd00::1", &["10.0.0.2", "fd00::1"], &["10.0.0.1", "10.0.0.3"]),
-        (TopView::Holders, "identity!=broker-1", &["broker-2", "10.0.0.9:4711"], &["broker-1"]),
-    ] {
-        let mut model = TopModel::new("127.0.0.1:9180", view, filter, BEGINNING);
-        for seconds in 1..3 {
-            let asked = model.questions();
-            model.take(round(&asked, seconds));
-        }
-        let text = plain_text(&model, 160, 24);
-        // The first lines tell of all, and of the filter.
-        let rows: Vec<&str> = text.lines().skip(4).collect();
-        let has = |name: &&str| rows.iter().any(|row| row.contains(name));
-        assert!(shown.iter().all(has) && !others.iter().any(has), "{filter}: {text}");
-        assert_eq!(text.contains("not in this view: op=create"), filter.contains("op="), "{text}");
-        assert!(text.contains("2/3 serve"), "the head line tells of all: {text}");
-    }
-    let mut model = TopModel::new("127.0.0.1:9180", TopView::Servers, "server=zk9", BEGINNING);
-    let asked = model.questions();
-    model.take(round(&asked, 1));
-    assert!(plain_text(&model, 120, 24).contains("there is no server zk9"));
 }
 
 #[test]
