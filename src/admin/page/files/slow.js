@@ -9,6 +9,14 @@ const SLOW_AGAIN = 10000;
 /** Operations at most that are shown. */
 const MOST = 100;
 
+/** What tells an operation from others. */
+const keyOf = (row) => [row.at_us, row.connection, row.xid, row.op].join(" ");
+
+/** The same rows, each operation once: one that took too long and was the slowest of its kind is kept for both. */
+function once(rows) {
+  return [...new Map(rows.map((row) => [keyOf(row), row])).values()];
+}
+
 /** A panel of them. Gives {node, stop}. */
 export function slowest() {
   const says = el("span", { class: "note", role: "status" });
@@ -22,7 +30,7 @@ export function slowest() {
     { name: "Before it", kind: "number", cell: (row) => ({ text: count(row.in_flight), title: "requests of its connection that waited before it" }) },
     { name: "Time (UTC)", kind: "mono", cell: (row) => clock(row.at_ms, true) },
     { name: "Kept because", cell: (row) => spoken(row.because) },
-  ], (row) => [row.at_us, row.connection, row.xid, row.op].join(" "), "no operation is kept yet");
+  ], keyOf, "no operation is kept yet");
   let timer = null, stopped = false, text = null;
 
   async function read() {
@@ -30,7 +38,7 @@ export function slowest() {
     try {
       const { slow, more } = await ask("/api/slow?limit=1000");
       if (stopped) return;
-      const rows = slow.sort((one, other) => other.latency_us - one.latency_us);
+      const rows = once(slow).sort((one, other) => other.latency_us - one.latency_us);
       table.update(rows.slice(0, MOST));
       const all = count(rows.length) + (more ? " and more" : "");
       if (more || rows.length > MOST) next = "the slowest " + count(Math.min(MOST, rows.length)) + " of " + all;
