@@ -13,12 +13,19 @@ async function close(page, what) {
 }
 
 /** Opens the page with this done to its questions; the stream is away, so that the lists are asked for again and again. */
-async function without(browser, hash, routes) {
+async function without(browser, hash, routes, first = () => {}) {
   const page = await openPage(browser, "wide", "light");
+  await page.addInitScript(first);
   page.expected = (text) => text.includes("/api/");
   for (const [path, answer] of Object.entries({ "/api/stream": (route) => route.abort(), ...routes })) await page.route("**" + path + "*", answer);
   await page.goto(base + "/" + hash);
   return page;
+}
+
+/** Has the page wait less: a second until it asks again, three for an answer. */
+function hurried() {
+  const wait = window.setTimeout;
+  window.setTimeout = (what, after, ...rest) => wait(what, after > 30000 ? 3000 : Math.min(after, 1000), ...rest);
 }
 
 async function neverThere(browser) {
@@ -51,6 +58,55 @@ async function gone(browser) {
     check((await problems.isHidden()) || !(await problems.textContent()).includes("does not answer"), "it is still said to be away");
   });
   await close(page, "zoogate is gone");
+}
+
+/** A zoogate that answers, though not what is asked for, is not said to be away, nor is anything said of the servers. */
+async function refused(browser) {
+  let refusal = null;
+  const answer = (route) => (refusal ? route.fulfill(refusal) : route.request().url().includes("/api/stream") ? route.abort() : route.continue());
+  const page = await without(browser, "", { "/api/*": answer }, hurried);
+  await until("the lists", async () => check((await table(page, "Servers")).length === 3, "they are not shown"));
+  for (const [status, error, told] of [
+    [429, "too many requests from one address", "zoogate refuses this page"],
+    [403, "pages of other sites are not answered", "zoogate refuses this page"],
+    [500, "this failed", "zoogate answers this page with errors"],
+  ]) {
+    refusal = { status, json: { error, reason: "for a reason" } };
+    await until("what is answered with " + status, async () => {
+      await says(page, ".problems", told, error + ": for a reason", "all figures are of 20");
+      check(!(await page.textContent(".problems")).includes("does not answer"), "zoogate is said to be away");
+    });
+  }
+  check((await page.locator(".problems li.warn", { hasText: "zoogate answers this page with errors" }).count()) === 1, "it is told like a server that is down");
+  refusal = null;
+  await until("the answers again", async () => {
+    const problems = page.locator(".problems");
+    check((await problems.isHidden()) || !(await problems.textContent()).includes("this page"), "it is still said to refuse");
+  });
+  await close(page, "zoogate refuses");
+}
+
+/** An answer that begins and does not end is given up, and asked for again. */
+async function stalled(browser) {
+  const page = await without(browser, "#/risks", {}, hurried);
+  await page.addInitScript(() => {
+    const ask = window.fetch;
+    window.stalls = true;
+    window.fetch = (path, asked) => {
+      if (!window.stalls || !path.startsWith("/api/servers")) return ask(path, asked);
+      const start = (body) => {
+        body.enqueue(new TextEncoder().encode('{"servers":['));
+        asked.signal.addEventListener("abort", () => body.error(asked.signal.reason));
+      };
+      return Promise.resolve(new Response(new ReadableStream({ start }), { headers: { "content-type": "application/json" } }));
+    };
+  });
+  await page.reload();
+  await page.evaluate(() => { location.hash = "#/overview"; });
+  await until("an answer that stalls to be told", async () => says(page, ".problems", "zoogate does not answer this page (/api/servers"));
+  await page.evaluate(() => { window.stalls = false; });
+  await until("the servers", async () => check((await table(page, "Servers")).length === 3, "they are not asked for again"));
+  await close(page, "an answer that stalls");
 }
 
 async function unknown(browser) {
@@ -89,14 +145,33 @@ const broken = (route) => route.fulfill({
   body: 'data: {"kind":"operation","at_us":1000000,"op":"create","path":"/a"}\n\n',
 });
 
+/** The same operations twice: kept because they took long, and as the slowest of their kind. */
+const slow = [...Array(120).keys()].flatMap((place) => ["threshold", "slowest"].map((because) => ({
+  at_ms: 1000 + place, at_us: 1000000 + place, connection: 1, xid: place, op: "create", path: "/" + place, latency_us: 9000 - place,
+  in_flight: 0, error: "ok", server: "s", session: null, because,
+})));
+
 async function deadTap(browser) {
   let answer = broken;
-  const page = await without(browser, "#/tap", { "/api/tap": (route) => answer(route) });
+  const page = await without(browser, "#/tap", {
+    "/api/tap": (route) => answer(route),
+    "/api/slow": (route) => route.fulfill({ json: { slow, more: false } }),
+  });
+  await until("each slow operation once", async () => {
+    const shown = await table(page, "Operations that took long, the slowest first");
+    check(shown.length === 100 && shown[99][2] === "/99", "rows: " + shown.length);
+    await says(page, "main", "the slowest 100 of 120");
+  });
   await until("the event and the end", async () => {
     check((await table(page, "What happens, newest first")).length >= 1, "the event is not shown");
     // Drawing what came does not hide that nothing comes any more.
     await says(page, "#tap-says", "not listening since", "since this filter");
   });
+  answer = (route) => route.fulfill({
+    contentType: "text/event-stream",
+    body: 'event: closing\ndata: {"error":"the token was replaced","reason":"ask again with the new one"}\n\n',
+  });
+  await until("the last word of a stream", async () => says(page, "#tap-says", "(the stream has ended: the token was replaced)"));
   answer = (route) => route.abort();
   await until("an error", async () => says(page, "#tap-says", "not listening since", "zoogate does not answer"));
   await accessible(page, "a tap that is dead");
@@ -114,5 +189,5 @@ async function deadTap(browser) {
 }
 
 export async function away(browser) {
-  await Promise.all([neverThere(browser), gone(browser), unknown(browser), fewer(browser), deadTap(browser)]);
+  await Promise.all([neverThere(browser), gone(browser), refused(browser), stalled(browser), unknown(browser), fewer(browser), deadTap(browser)]);
 }

@@ -9,15 +9,22 @@ import { clock, count, holderOf, lasting, many, micros, moment, spoken, stateKin
 /** Lines of what happened last. */
 const HAPPENED = 12;
 
+/** That the figures do not go on, and whose doing it is: a zoogate that refuses this page says nothing against the ensemble. */
+function lostLink({ why, status, heardAt: heardLast }) {
+  if (status === 0) {
+    const text = heardLast === null ? "zoogate does not answer this page (" + why + ")"
+      : "zoogate does not answer since " + moment(heardLast) + " (" + why + "): all figures are of then";
+    return { kind: "bad", text };
+  }
+  const what = status === null ? "this page cannot go on" : status >= 500 ? "zoogate answers this page with errors" : "zoogate refuses this page";
+  const figures = heardLast === null ? "" : ": all figures are of " + moment(heardLast);
+  return { kind: "warn", text: what + " (" + why + ")" + figures };
+}
+
 /** What is not well, the worst first: {kind, text, to}. */
 export function notWell(list) {
   const found = [];
-  const { state, why, heardAt: heardLast } = store.link;
-  if (state === "lost") {
-    const text = heardLast === null ? "zoogate does not answer this page (" + why + ")"
-      : "zoogate does not answer since " + moment(heardLast) + " (" + why + "): all figures are of then";
-    found.push({ kind: "bad", text });
-  }
+  if (store.link.state === "lost") found.push(lostLink(store.link));
   const down = list.filter((server) => server.state !== "serving" && server.state !== "unknown");
   for (const server of down) {
     const text = server.server + " has been " + spoken(server.state) + " for " + lasting(nowMillis() - server.since_ms);

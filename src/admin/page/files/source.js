@@ -41,7 +41,7 @@ function learnClock(answer, askedAt) {
   ahead.most = fits ? Math.min(most, ahead.most) : most;
 }
 
-/** A failed question: what was asked, what was answered, and why. */
+/** A failed question: what was asked, with which status it was answered (0: not at all; null: without sense), and why. */
 export class AnswerError extends Error {
   constructor(path, status, text) {
     super(path + ": " + text);
@@ -64,29 +64,36 @@ async function token(again) {
   await asking;
 }
 
-/** Fetches, and gives up a zoogate that takes the question and says nothing. */
-async function fetchInTime(path, headers, signal) {
+/**
+ * Fetches, and has `read(answer)` read it; gives both. Gives up a zoogate that takes the question and says nothing, or not
+ * all of its answer. Of a refusal `read` is the reason.
+ */
+async function fetchInTime(path, headers, signal, read) {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), SILENCE);
   signal?.addEventListener("abort", () => abort.abort());
   if (signal?.aborted) abort.abort();
   try {
-    return await fetch(path, { headers, signal: abort.signal, cache: "no-store", credentials: "omit" });
+    const answer = await fetch(path, { headers, signal: abort.signal, cache: "no-store", credentials: "omit" });
+    return [answer, await (answer.ok ? read(answer) : reasonOf(answer))];
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function request(path, signal) {
+/** Asks, and gives what `read(answer)` makes of a good answer. */
+async function request(path, signal, read) {
   for (let again = false; ; again = true) {
     const given = sessionStorage.getItem(TOKEN);
     const headers = given ? { Authorization: "Bearer " + given } : {};
     const askedAt = Date.now();
-    let answer;
+    let answer, said;
     try {
-      answer = await fetchInTime(path, headers, signal);
+      [answer, said] = await fetchInTime(path, headers, signal, read);
     } catch (error) {
       if (signal && signal.aborted) throw error;
+      // What is no JSON is answered, and not by what this page was made for.
+      if (error instanceof SyntaxError) throw new AnswerError(path, null, error.message);
       throw new AnswerError(path, 0, "zoogate does not answer");
     }
     learnClock(answer, askedAt);
@@ -95,9 +102,9 @@ async function request(path, signal) {
       if (sessionStorage.getItem(TOKEN) === given) await token(again || given !== null);
       continue;
     }
-    if (!answer.ok) throw new AnswerError(path, answer.status, await reasonOf(answer));
+    if (!answer.ok) throw new AnswerError(path, answer.status, said);
     heard = nowMillis();
-    return answer;
+    return said;
   }
 }
 
@@ -117,13 +124,13 @@ export async function ask(path, signal) {
     if (answer === undefined) throw new AnswerError(path, 404, "this is not in the saved file");
     return answer;
   }
-  return (await request(path, signal)).json();
+  return request(path, signal, (answer) => answer.json());
 }
 
 /** Asks for a text. */
 export async function askText(path, signal) {
   if (saved) return ask(path);
-  return (await request(path, signal)).text();
+  return request(path, signal, (answer) => answer.text());
 }
 
 /** When zoogate last gave an answer or a piece of a stream, by its clock, in milliseconds; null before the first. */
@@ -145,7 +152,7 @@ export const STREAM_AGAIN = [1000, 15000];
 export async function readEvents(path, signal, take, begun) {
   const abort = new AbortController();
   signal?.addEventListener("abort", () => abort.abort());
-  const answer = await request(path, abort.signal);
+  const answer = await request(path, abort.signal, (begun) => begun);
   begun?.();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -158,7 +165,7 @@ export async function readEvents(path, signal, take, begun) {
       rest = rest.slice(end + 2);
       if (data !== null) take(name, data);
     }
-    if (rest.length > LONGEST_EVENT) throw new AnswerError(path, 0, "an event is too long");
+    if (rest.length > LONGEST_EVENT) throw new AnswerError(path, null, "an event is too long");
   }
 }
 

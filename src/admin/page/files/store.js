@@ -25,8 +25,11 @@ export const store = {
   /** Sessions of each server over time: {at, counts: [by server_id]}, since this page was opened. */
   counted: [],
   ensemble: { leader: null, epoch: null, leader_changes: 0 },
-  /** `connecting`, `live`, `behind`, `lost` or `saved`, why, and of `lost` when zoogate was heard of last. */
-  link: { state: "connecting", why: "connecting", heardAt: null },
+  /**
+   * `connecting`, `live`, `behind`, `lost` or `saved`, why, and of `lost` when zoogate was heard of last, and the status that
+   * it answers with: 0 for none, null where it is not zoogate that fails.
+   */
+  link: { state: "connecting", why: "connecting", heardAt: null, status: null },
   /** Counts up with every change, by kind. */
   version: {},
 };
@@ -133,16 +136,17 @@ async function fetchKind(kind) {
   if (kind === "servers") countSessions();
 }
 
-function setLink(state, why) {
+function setLink(state, why, status = null) {
   if (store.link.state === state && store.link.why === why) return;
   // What is known does not get younger by further failures.
   const heard = store.link.state === "lost" ? store.link.heardAt : heardAt();
-  store.link = { state, why, heardAt: heard };
+  store.link = { state, why, heardAt: heard, status };
   changed("link");
 }
 
 function fail(error) {
-  setLink("lost", error instanceof AnswerError ? error.message : "this page failed: " + error.message);
+  if (error instanceof AnswerError) setLink("lost", error.message, error.status);
+  else setLink("lost", "this page failed: " + error.message);
 }
 
 /** Follows the stream, again and again. Where there is none, the lists are asked for from time to time. */
