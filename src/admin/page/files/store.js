@@ -139,7 +139,7 @@ async function fetchKind(kind) {
 function setLink(state, why, status = null) {
   if (store.link.state === state && store.link.why === why) return;
   // What is known does not get younger by further failures.
-  const heard = store.link.state === "lost" ? store.link.heardAt : heardAt();
+  const heard = (store.link.state === "lost" ? store.link.heardAt : null) ?? heardAt();
   store.link = { state, why, heardAt: heard, status };
   changed("link");
 }
