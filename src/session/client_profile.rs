@@ -186,6 +186,12 @@ impl ClientSign {
         self.into()
     }
 
+    /// Whether clients of other, older libraries show it too: then it does not tell how long the client waits for a session,
+    /// which for some of them is a second and for others a minute.
+    pub fn is_shared(self) -> bool {
+        self == Self::NoReadOnlyFlag
+    }
+
     /// Who does that.
     pub fn profile(self) -> ClientProfile {
         match self {

@@ -91,7 +91,8 @@ fn not_serving(input: RuleInput<'_>, probe: ProbeRecord) -> Explanation {
 
 /// The client gave its claim up; which client it is, where that is known.
 fn gave_up_claim(input: RuleInput<'_>, waited: Duration) -> Vec<Fact> {
-    let known = input.client_sign().map(|_| client::recognised(input).into());
+    let sign = input.client_sign().filter(|sign| !sign.is_shared());
+    let known = sign.map(|_| client::recognised(input).into());
     [ClaimFact::ClientGaveUp { waited }.into()].into_iter().chain(known).collect()
 }
 

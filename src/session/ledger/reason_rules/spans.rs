@@ -22,7 +22,8 @@ pub(super) const ADDRESSES: u32 = 6;
 
 /// Whether a client gives a claim up that was not answered for so long.
 pub(super) fn is_late(input: RuleInput<'_>, waited: Duration) -> bool {
-    let profile = input.profile();
+    let is_told = input.client_sign().is_some_and(|sign| !sign.is_shared());
+    let profile = if is_told { input.profile() } else { ClientProfile::Unknown };
     // A share of the timeout is a guess, and needs no room for clocks.
     let guessed = matches!(profile, ClientProfile::Unknown | ClientProfile::Java | ClientProfile::Kazoo);
     let room = if guessed { Duration::ZERO } else { ROUNDING };
