@@ -258,8 +258,9 @@ impl RiskBook {
                     true
                 }
                 became => {
-                    // One that was back before it was at risk had no outage that anybody could measure by this look.
-                    if became == AwayState::Back && watched.counted {
+                    // How long it was away is known by this look only of one that was looked up at the look before: of
+                    // one whose risk is shown.
+                    if became == AwayState::Back && watched.counted && self.open.contains_key(&key) {
                         self.note_outage(one.session, now.since(one.since));
                     }
                     self.close(now, key, outcome(became));

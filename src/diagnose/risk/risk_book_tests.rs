@@ -119,6 +119,25 @@ fn of_those_that_are_away_only_the_shown_ones_are_looked_up_each_time() {
 }
 
 #[test]
+fn how_long_one_was_away_that_was_not_shown_is_not_known() {
+    let mut book = RiskBook::default();
+    let all = RISKS_OPEN as i64 + 100;
+    for id in 1..=all {
+        let (session, timeout) = (SessionId(id), Duration::from_secs(32));
+        book.lost_connection(AwaySession { session, since: at(10), heard_at: at(10), timeout });
+    }
+    book.look_at_away(at(26), |_| AwayState::Away, subject);
+    let shown: Vec<SessionId> = book.risks().iter().map(|risk| risk.subject.session).collect();
+    assert_eq!(shown.len(), RISKS_OPEN);
+    // Some time before this look: nobody has looked for four seconds.
+    let hidden = (1..=all).map(SessionId).find(|session| !shown.contains(session)).expect("there was no room for all");
+    let back = [hidden, shown[0]];
+    book.look_at_away(at(30), |one| if back.contains(&one) { AwayState::Back } else { AwayState::Away }, subject);
+    assert_eq!(book.outages(shown[0]).collect::<Vec<_>>(), [Duration::from_secs(20)]);
+    assert_eq!(book.outages(hidden).count(), 0);
+}
+
+#[test]
 fn who_is_back_in_time_was_at_no_risk() {
     let mut book = RiskBook::default();
     let timeout = Duration::from_secs(6);
