@@ -178,6 +178,8 @@ pub struct ConnectionEnd {
     pub unanswered_count: u32,
     /// Unanswered pings.
     pub unanswered_pings: u32,
+    /// When the oldest of them was sent; None when there is none, or that is not known.
+    pub oldest_ping_at: Option<Timestamp>,
     /// Requests that a later reply skipped and that were never answered (protocol.md §3.4: the sign of a
     /// close marker that was overtaken).
     pub skipped: u32,
@@ -210,6 +212,7 @@ impl ConnectionEnd {
             unanswered: Vec::new(),
             unanswered_count: 0,
             unanswered_pings: 0,
+            oldest_ping_at: None,
             skipped: 0,
             fatal_error: None,
             closing: false,

@@ -384,6 +384,7 @@ impl<S> Inspector<S> {
             unanswered: shown.collect(),
             unanswered_count: pending.waiting().count() as u32,
             unanswered_pings: self.talk.pings.waiting(),
+            oldest_ping_at: self.talk.pings.oldest().filter(|at| *at > Timestamp::ZERO),
             skipped: pending.skipped(),
             fatal_error: self.talk.fatal_error,
             closing: self.talk.closing || matches!(&self.up, StreamSide::Dialect(frames) if frames.closes()),
@@ -407,11 +408,8 @@ impl<S> Inspector<S> {
     /// The last reply that was longer than clients take, as far as it has passed.
     fn long_reply(&self) -> Option<LongReply> {
         let reply = self.talk.long_reply.clone()?;
-        let inside = match &self.down {
-            StreamSide::Frames(scanner) => !scanner.at_boundary(),
-            StreamSide::Dialect(frames) => !frames.at_boundary(),
-            StreamSide::First(_) | StreamSide::Held(_) | StreamSide::Unread => false,
-        };
+        let inside = matches!(&self.down, StreamSide::Frames(scanner) if !scanner.at_boundary())
+            || matches!(&self.down, StreamSide::Dialect(frames) if !frames.at_boundary());
         Some(LongReply { whole: reply.whole || !inside, ..*reply })
     }
 }

@@ -139,6 +139,7 @@ impl Stage {
             unanswered: vec![request; unanswered.min(1) as usize],
             unanswered_count: unanswered,
             unanswered_pings: 0,
+            oldest_ping_at: None,
             skipped: 0,
             fatal_error: None,
             closing: false,

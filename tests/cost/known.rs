@@ -74,6 +74,7 @@ impl Traffic {
             unanswered: Vec::new(),
             unanswered_count: 0,
             unanswered_pings: 0,
+            oldest_ping_at: None,
             skipped: 0,
             fatal_error: None,
             closing: false,

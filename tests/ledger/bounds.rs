@@ -57,6 +57,7 @@ fn any_end() -> impl Strategy<Value = ConnectionEnd> {
             unanswered_count: ops.len() as u32,
             unanswered: ops.into_iter().map(unanswered).collect(),
             unanswered_pings: u32::from(pings % 2),
+            oldest_ping_at: (pings % 2 == 1).then_some(Timestamp(u64::from(heard[0]) * 20)),
             skipped: u32::from(skipped / 200),
             fatal_error: error.map(ErrorCode),
             closing: closing < 30,

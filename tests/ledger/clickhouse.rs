@@ -227,6 +227,23 @@ fn a_server_that_answers_neither_operation_nor_ping_is_silent_and_not_slow_at_on
 }
 
 #[test]
+fn a_ping_that_was_only_just_sent_does_not_show_a_silent_server() {
+    // One operation is slow, and the ping that is due meanwhile waits for so long.
+    for (waited, reason) in
+        [(1, EndReason::OperationTimeout), (4_999, EndReason::OperationTimeout), (5_000, EndReason::ClientReadTimeout)]
+    {
+        let mut story = Story::new();
+        let link = given(&mut story, A, FIRST);
+        story.write(link);
+        story.wait(5_500 - waited);
+        story.ping(link);
+        story.wait(waited);
+        close(&mut story, link);
+        assert_eq!(story.reason(link, 0), reason, "a ping waited {waited} ms: {}", story.why(link));
+    }
+}
+
+#[test]
 fn errors_of_a_keeper_without_quorum_are_the_servers() {
     for error in
         [ErrorCode::CONNECTION_LOSS, ErrorCode::OPERATION_TIMEOUT, ErrorCode::OUT_OF_MEMORY, ErrorCode::SESSION_EXPIRED]

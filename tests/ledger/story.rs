@@ -44,6 +44,7 @@ pub(crate) fn nothing_owed(closer: ConnectionCloser, now: Timestamp) -> Connecti
         unanswered: Vec::new(),
         unanswered_count: 0,
         unanswered_pings: 0,
+        oldest_ping_at: None,
         skipped: 0,
         fatal_error: None,
         closing: false,
@@ -401,15 +402,18 @@ impl Story {
     }
 
     pub(crate) fn ping(&mut self, link: Link) {
+        let now = self.now();
         self.hear_client(link);
-        self.state(link).unanswered_pings += 1;
+        let end = self.state(link);
+        end.unanswered_pings += 1;
+        end.oldest_ping_at.get_or_insert(now);
     }
 
     /// Requests and pings of the link are answered.
     pub(crate) fn answered(&mut self, link: Link) {
         self.hear_server(link);
         let end = self.state(link);
-        (end.unanswered_count, end.unanswered_pings) = (0, 0);
+        (end.unanswered_count, end.unanswered_pings, end.oldest_ping_at) = (0, 0, None);
         end.unanswered.clear();
     }
 

@@ -72,8 +72,10 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     // timeout shows that it was the reason.
     let gave_up = waited >= OPERATION_PATIENCE;
     let facts = [Fact::from(ClientFact::ClosedUnanswered { waited, gave_up }), input.in_flight()];
-    if gave_up && close.end.unanswered_pings > 0 && close.end.server_heard_at <= head.sent_at {
-        // Nothing came at all since that request: the server was silent, not slow at one operation.
+    let ping_waited = close.end.oldest_ping_at.map_or(Duration::ZERO, |sent_at| close.ended_at.since(sent_at));
+    if gave_up && ping_waited >= OPERATION_PATIENCE && close.end.server_heard_at <= head.sent_at {
+        // Nothing came at all since that request, and a ping waited too: the server was silent, not slow at one
+        // operation. A ping that was only just sent says nothing of that.
         return Explanation::likely(EndReason::ClientReadTimeout, facts);
     }
     if gave_up {
