@@ -42,21 +42,21 @@ code_table! {
         causes "reconnects that take seconds, and sessions that expire while names are looked up"
         change "find out why DNS is slow: a resolver that is down, or search domains that are tried one by one"
         by "/etc/resolv.conf";
-    ServersAnswer Network Ok "{servers|server|servers} answered all of {tries} questions":
+    ServersAnswer Network Ok "{servers|server|servers} answered all that was asked: {tries|question|questions}":
         "a server that answers a four-letter word runs and has connections to give";
-    ServerRefuses Network Problem "{address} refuses connections: {failures} of {tries} attempts failed":
+    ServerRefuses Network Problem "{address} refuses connections: {failures} of {tries|attempt|attempts} failed":
         "the machine is there and nothing listens on the port: the server is down, or listens elsewhere"
         causes "one server fewer for the quorum; clients lose a moment at each attempt"
         change "start the server, or correct the port or the address that it listens on" by "clientPort, clientPortAddress";
-    ServerOutOfReach Network Problem "{address} cannot be reached: {failures} of {tries} attempts failed":
+    ServerOutOfReach Network Problem "{address} cannot be reached: {failures} of {tries|attempt|attempts} failed":
         "nothing comes back: the machine is down, or a firewall drops what is sent to it"
         causes "clients wait for the whole share of their timeout at each attempt"
         change "check the machine, routes and firewalls between here and the server";
-    ServerUnanswering Network Problem "{address} accepts connections and answers nothing: {failures} of {tries} attempts failed":
+    ServerUnanswering Network Problem "{address} accepts connections and answers nothing: {failures} of {tries|attempt|attempts} failed":
         "a process that stands still: its kernel goes on accepting connections in its name"
         causes "clients that come to it lose up to two thirds of their session timeout, and some of them their session"
         change "look at the server's process: stopped, swapped out, in a long garbage collection, or waiting for a disk";
-    ServerHangsUp Network Problem "{address} closes connections without an answer: {failures} of {tries} attempts failed":
+    ServerHangsUp Network Problem "{address} closes connections without an answer: {failures} of {tries|attempt|attempts} failed":
         "the server has no more connections to give to this address, it just starts, or the port expects TLS"
         causes "clients behind this address are turned away"
         change "allow more connections from one address, or name the port for plain clients" by "maxClientCnxns";
@@ -68,7 +68,7 @@ code_table! {
         "the port is the ensemble's secure one, which takes no plain clients and no four-letter words"
         causes "plain clients cannot connect, and zoogate cannot see what passes"
         change "name the plain port" by "clientPort";
-    ServerUnsteady Network Warning "{address} answers, but {failures} of {tries} attempts failed":
+    ServerUnsteady Network Warning "{address} answers, but {failures} of {tries|attempt|attempts} failed":
         "attempts that fail now and then do so for clients as well"
         causes "reconnects that take longer, and moves of sessions"
         change "run this again for longer (--for 60s), and look at the server's log and at the path at the times of failures";
@@ -89,13 +89,13 @@ code_table! {
         causes "heartbeats that come late, and clients that give the server up"
         change "look at the server's machine: garbage collection, CPU, swap";
 
-    QuorumStands Ensemble Ok "{serving} of {members} servers serve":
+    QuorumStands Ensemble Ok "{serving} of {members|server|servers} in service":
         "more than half of the voting members must run";
-    NoQuorum Ensemble Problem "{serving} of {members} servers serve: there is no quorum":
+    NoQuorum Ensemble Problem "{serving} of {members|server|servers} in service: there is no quorum":
         "only more than half of the voting members can elect a leader and write"
         causes "no client gets a session, and those that have one lose it when it times out"
         change "bring servers back until more than half of them run and reach one another";
-    QuorumAtEdge Ensemble Warning "{serving} of {members} servers serve: with one fewer there is no quorum":
+    QuorumAtEdge Ensemble Warning "{serving} of {members|server|servers} in service: with one fewer there is no quorum":
         "the ensemble works and bears no further failure"
         causes "the next restart or failure stops service for all clients"
         change "bring the missing servers back before anything else is restarted";
@@ -109,7 +109,7 @@ code_table! {
         change "bring the quorum back, or turn read-only mode off" by "readonlymode.enabled";
     OneLeader Ensemble Ok "{leader} leads, in epoch {epoch}":
         "all writes go through one leader";
-    NoLeader Ensemble Problem "{serving} servers serve and none of them leads":
+    NoLeader Ensemble Problem "{serving|server serves and does not lead|servers serve and none of them leads}":
         "servers serve only under a leader: one that was not given leads them"
         causes "what is said here of lag and quorum is incomplete"
         change "give all servers of the ensemble" by "servers";
@@ -118,7 +118,7 @@ code_table! {
         causes "clients find different data, and lose their session, depending on where they connect"
         change "give the servers of one ensemble only, and list the same server.N lines in each of their configurations"
         by "servers, server.N";
-    ServersDistinct Ensemble Ok "each of the {servers} names is a server of its own":
+    ServersDistinct Ensemble Ok "each of the {servers|name|names} is a server of its own":
         "zoogate and its clients count on it";
     ServerListedTwice Ensemble Problem "it is the same server as {other} ({shown_by})":
         "one server under two names is counted, probed and loaded as two"
@@ -128,11 +128,11 @@ code_table! {
         "nobody can tell which server a connection leads to: zoogate cannot bring a session back to its server"
         causes "sessions that move at each reconnect, and verdicts that cannot be certain"
         change "give each server under a name of its own" by "servers";
-    ServersUnlisted Ensemble Warning "the ensemble has {members} members, and {given} of them are given":
+    ServersUnlisted Ensemble Warning "the ensemble has {members|member|members}, and {given|of them is|of them are} given":
         "what is not given is neither looked at nor used"
         causes "the others carry the whole load, and their failure stops clients though the ensemble runs"
         change "give all members" by "servers" hint "if one name is given that has several addresses";
-    MembersEven Ensemble Hint "the ensemble has {voters} voting members, and bears no more failures than with {fewer}":
+    MembersEven Ensemble Hint "the ensemble has {voters|voting member|voting members}, and bears no more failures than with {fewer}":
         "more than half must run, so an even number bears as many failures as the odd one below it"
         causes "one more server that can fail and none that helps"
         change "take one voting member away, add one, or make one an observer" by "server.N";
@@ -148,16 +148,16 @@ code_table! {
         change "finish the upgrade";
     ServersInStep Ensemble Ok "no server was behind: all showed zxid {zxid} or had what the others had shown before":
         "a server that is behind turns away clients that have seen more";
-    ServerBehind Ensemble Problem "{address} is {behind} transactions behind what another server showed a second before":
+    ServerBehind Ensemble Problem "{address} is {behind|transaction|transactions} behind what another server showed a second before":
         "a client that has seen newer data is turned away there, and others read old data"
         causes "reconnects that fail at this server, and reads of old data"
         change "look at the path between this server and its leader, and at its disk" by "syncLimit, dataLogDir";
-    FollowersOutOfStep Ensemble Warning "{leader} has {followers} followers, {synced} of them in step":
+    FollowersOutOfStep Ensemble Warning "{leader} has {followers|follower|followers}, {synced} of them in step":
         "a follower that is still catching up does not count for the quorum"
         causes "a quorum that is thinner than it looks"
         change "wait for it to catch up; if it does not, look at its log, its disk and the path to the leader"
         by "initLimit, syncLimit";
-    RequestsWaiting Ensemble Warning "{address} has {outstanding} requests waiting":
+    RequestsWaiting Ensemble Warning "{address} has {outstanding|request|requests} waiting":
         "requests come faster than they are answered; at 1000 a server stops reading from its clients"
         causes "latency for all clients of the server, heartbeats included"
         change "look at the disk of the transaction log and at the load" by "dataLogDir, globalOutstandingLimit";
@@ -171,14 +171,14 @@ code_table! {
         "by this word zoogate sees whether a server serves, whether it leads, and how far it is"
         causes "zoogate cannot pass over a server that lags or has lost its leader"
         change "allow srvr at least" by "4lw.commands.whitelist";
-    ConnectionsAllowed Ensemble Ok "the servers allow {limit} connections from one address, for {clients} clients (0: no bound)":
+    ConnectionsAllowed Ensemble Ok "the servers allow {limit|connection|connections} from one address, for {clients|client|clients} (0: no bound)":
         "behind zoogate all clients come from one address";
-    ConnectionLimitLow Ensemble Problem "{address} allows {limit} connections from one address, and there are {clients} clients":
+    ConnectionLimitLow Ensemble Problem "{address} allows {limit|connection|connections} from one address, for {clients|client|clients}":
         "behind zoogate all clients come from one address, and when other servers are down all come to this one"
         causes "clients beyond the limit are turned away just when other servers have failed"
         change "set it to 0 (no bound), or to more than all clients together" by "maxClientCnxns"
         hint "if neither --clients nor a running zoogate tells of that many clients";
-    ConnectionLimitNear Ensemble Warning "one client address has {most} of the {limit} connections that {address} allows it":
+    ConnectionLimitNear Ensemble Warning "one client address has {most} of {limit|connection|connections} that {address} allows it":
         "the next connections of this address are turned away"
         causes "clients, zoogate's probes or an operator's four-letter words that find no way in"
         change "raise the limit, or find out why the client has so many connections" by "maxClientCnxns";
@@ -189,7 +189,7 @@ code_table! {
         causes "timeouts that change with a move: sessions that expire sooner than before"
         change "give all servers the same settings" by "tickTime, minSessionTimeout, maxSessionTimeout";
 
-    ConnectStringGood Client Ok "{addresses} addresses":
+    ConnectStringGood Client Ok "{addresses|address|addresses}":
         "clients try one address after the other";
     ConnectStringMissing Client Problem "there is no connect string":
         "the client does not know where ZooKeeper is"
@@ -212,7 +212,7 @@ code_table! {
         causes "two clusters on one ensemble that write over each other"
         change "give each cluster a chroot of its own (for a cluster that runs, its data has to move along)"
         by "zookeeper.connect";
-    AddressRepeated Client Warning "{address} is named {times} times":
+    AddressRepeated Client Warning "{address} is named {times|time|times}":
         "the time to connect is shared among the entries, and this one gets several shares"
         causes "a shorter time for each server, and an uneven load"
         change "name each address once" by "zookeeper.connect";
@@ -249,7 +249,7 @@ code_table! {
         causes "brokers that do not start while one server is frozen"
         change "leave it unset, or set it to the session timeout at least" by "zookeeper.connection.timeout.ms";
     ConnectShareShort Client Warning
-        "{share_ms} ms for each of {addresses} addresses, and a connect with its answer took up to {worst_ms} ms":
+        "{share_ms} ms per address, with {addresses|address|addresses}, and a connect with its answer took up to {worst_ms} ms":
         "a Java client shares its session timeout among the addresses, and waits for none of them longer"
         causes "clients that give up every server before it can answer"
         change "name fewer addresses, or raise the timeout" by "zookeeper.connect, zookeeper.session.timeout.ms";
@@ -266,7 +266,7 @@ code_table! {
         "only ClientCnxnSocketNetty speaks TLS"
         causes "the broker does not connect, or connects without TLS"
         change "set it to org.apache.zookeeper.ClientCnxnSocketNetty" by "zookeeper.clientCnxnSocket";
-    TlsSettingsUnused Client Warning "{settings} TLS settings are given, and TLS is off":
+    TlsSettingsUnused Client Warning "{settings|TLS setting is|TLS settings are} given, and TLS is off":
         "they do nothing"
         causes "traffic in the clear that somebody takes for encrypted"
         change "turn TLS on, or remove them" by "zookeeper.ssl.client.enable";
@@ -275,15 +275,15 @@ code_table! {
         causes "the broker does not start"
         change "name a JAAS file with a Client section in KAFKA_OPTS (-Djava.security.auth.login.config=…), or turn ACLs off"
         by "zookeeper.set.acl, KAFKA_OPTS";
-    InFlightUnusual Client Warning "{requests} requests may be in flight":
+    InFlightUnusual Client Warning "{requests|request|requests} may be in flight":
         "one at a time makes a controller slow; a server stops reading from its clients at 1000 of all of them"
         causes "controller failovers that take minutes, or latency for all"
         change "leave it at 10" by "zookeeper.max.in.flight.requests";
-    BufferSmall Client Problem "the client takes {buffer} bytes, and servers send replies of a MiB and more":
+    BufferSmall Client Problem "the client takes {buffer|byte|bytes}, and servers send replies of a MiB and more":
         "a client closes the connection when a reply is longer than jute.maxbuffer"
         causes "the same request that fails again and again, and a session that goes from server to server"
         change "leave it unset (Kafka takes 4 MiB), or set 1048575 at least" by "jute.maxbuffer";
-    BufferLarge Client Warning "the client may send {buffer} bytes, and servers take 1048575 unless they are told otherwise":
+    BufferLarge Client Warning "the client may send {buffer|byte|bytes}, and servers take 1048575 unless they are told otherwise":
         "a server closes the connection when a request is longer than its own jute.maxbuffer"
         causes "the same request that fails again and again, and a session that goes from server to server"
         change "leave it unset, or at 4194304 at most" by "jute.maxbuffer";
@@ -307,7 +307,7 @@ code_table! {
         "Kafka passes over settings that it does not know"
         causes "a default where something else was meant"
         change "correct the name, or remove it" by "the setting itself";
-    SettingRepeated Client Warning "it is given {times} times":
+    SettingRepeated Client Warning "it is given {times|time|times}":
         "the last one holds"
         causes "a value other than the one that is read first"
         change "give it once" by "the setting itself";

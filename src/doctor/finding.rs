@@ -121,7 +121,8 @@ impl DoctorFinding {
                 None => text.push('?'),
             }
             if let Some([one, many]) = counted {
-                text.extend([" ", if value == Some(&FindingValue::Count(1)) { one } else { many }]);
+                let is_one = value.is_some_and(|value| value.to_string() == "1");
+                text.extend([" ", if is_one { one } else { many }]);
             }
             rest = behind;
         }
@@ -147,6 +148,24 @@ mod tests {
         let silent = DoctorFinding::of(DoctorCode::HeartbeatExceeded, "").with("sessions", 1_u64).text();
         assert!(silent.starts_with("1 connection is silent for more than"), "{silent}");
         assert!(DoctorCode::ZoogateServes.meaning().starts_with("it finds SERVERS servers, all of which serve"));
+    }
+
+    #[test]
+    fn no_sentence_speaks_of_one_as_of_many() {
+        for code in DoctorCode::ALL {
+            let names = code.sentence().split('{').skip(1).filter_map(|rest| rest.split(['}', '|']).next());
+            let counts = names.filter(|name| !["address", "leader", "zxid", "state", "class"].contains(name));
+            let text = counts.fold(DoctorFinding::of(*code, ""), |finding, name| finding.with(name, 1_u64)).text();
+            let words: Vec<&str> = text.split([' ', ',', ';', ':']).filter(|word| !word.is_empty()).collect();
+            for pair in words.windows(2).filter(|pair| pair[0] == "1") {
+                let agrees = !pair[1].ends_with('s') || ["s", "ms", "is", "has", "was", "address"].contains(&pair[1]);
+                assert!(agrees && pair[1] != "are", "{text}");
+            }
+            assert!(!text.contains("of them are"), "{text}");
+        }
+        let behind = |behind: &str| DoctorFinding::of(DoctorCode::ServerBehind, "").with("behind", behind).text();
+        assert!(behind("1").contains("1 transaction behind"), "{}", behind("1"));
+        assert!(behind("2").contains("2 transactions behind"), "{}", behind("2"));
     }
 
     #[test]
