@@ -158,7 +158,7 @@ pub enum ClientSign {
     EarlyPing,
     /// Its handshake has no read-only flag, and it numbers the requests of a new session from 1.
     NoReadOnlyFlag,
-    /// It numbers its requests from the time of day.
+    /// It numbers the requests of a new session from the time of day.
     ClockXids,
     /// Its handshake has no read-only flag, and it numbers the requests of a new session from 0.
     XidsFromZero,
@@ -220,7 +220,7 @@ impl ClientSign {
             Self::NoReadOnlyFlag => {
                 "its handshake has no read-only flag, and it numbers its requests from 1: Go, or another without that flag"
             }
-            Self::ClockXids => "it numbers its requests from the time of day",
+            Self::ClockXids => "it numbers the requests of a new session from the time of day",
             Self::XidsFromZero => "its handshake has no read-only flag, and it numbers its requests from 0",
             Self::ClickHouseDialect => "it speaks ClickHouse's dialect",
             Self::ClickHouseNode => "it wrote a ClickHouse server's node",

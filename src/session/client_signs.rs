@@ -25,8 +25,11 @@ const LATE: Duration = Duration::from_millis(250);
 const PROMPT: Duration = Duration::from_millis(250);
 /// Below this a third of the timeout is too short to tell anything by.
 const SHORTEST_THIRD: Duration = Duration::from_secs(1);
-/// No client has numbered that many requests; seconds since 1970 have been more since 2001.
+/// No client begins to number so high but one that begins with the seconds since 1970: those have been more since 2001.
+/// One that returns may have come so far by itself: at 5,000 requests a second in 2.3 days.
 const CLOCK: i64 = 1_000_000_000;
+/// Seconds since 1970 in September 2020: a client that numbers from the time of day and returns today began above this.
+const RECENT_CLOCK: i64 = 1_600_000_000;
 
 /// What is known so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -139,8 +142,8 @@ impl ClientSigns {
     /// server, and pings by a clock of its own.
     fn numbers_as_most(&self) -> bool {
         let first = self.first_xid.unwrap_or(0);
-        // One that returns has begun to number long ago.
-        let fits = if self.new { first == 1 } else { first >= 1 && i64::from(first) < CLOCK };
+        // One that returns has begun to number long ago, and C's client pings as Java does.
+        let fits = if self.new { first == 1 } else { first >= 1 && i64::from(first) < RECENT_CLOCK };
         fits && self.read_only == Some(false)
     }
 
@@ -148,7 +151,7 @@ impl ClientSigns {
     fn by_numbers(&self) -> Option<ClientSign> {
         let first = self.first_xid?;
         match self.read_only {
-            _ if i64::from(first) >= CLOCK => Some(ClientSign::ClockXids),
+            _ if self.new && i64::from(first) >= CLOCK => Some(ClientSign::ClockXids),
             None if self.new && first == 0 => Some(ClientSign::XidsFromZero),
             None if self.new && first == 1 => Some(ClientSign::NoReadOnlyFlag),
             _ => None,
@@ -248,6 +251,26 @@ mod tests {
         assert_eq!(idle(SessionId(7), 4_242, &steady), Some(ClientSign::SteadyPings), "it has begun long ago");
         let often: Vec<u64> = std::iter::repeat_n(2_006, usize::from(PINGS)).collect();
         assert_eq!(idle(SessionId::NEW, 1, &often), Some(ClientSign::SteadyPings));
+    }
+
+    #[test]
+    fn a_high_number_is_no_sign_of_a_client_that_returns() {
+        let returned = |xid, idles: &[u64]| {
+            let mut signs = signs(Some(false), SessionId(7));
+            assert_eq!(signs.note_request(Xid(xid)), None, "a busy client has numbered that many in days");
+            assert!(signs.wants_ping(), "its pings may still tell");
+            for idle in idles {
+                signs.note_ping(ms(*idle), ms(*idle));
+            }
+            signs.sign()
+        };
+        let (steady, early) = ([2_006, 2_006], [1_791, 1_608]);
+        assert_eq!(returned(1_200_000_000, &[]), None);
+        assert_eq!(returned(1_200_000_000, &steady), Some(ClientSign::SteadyPings));
+        assert_eq!(returned(1_200_000_000, &early), Some(ClientSign::EarlyPing));
+        assert_eq!(returned(1_795_741_257, &[]), None);
+        assert_eq!(returned(1_795_741_257, &steady), None, "C's client pings alike, and may have numbered so");
+        assert_eq!(returned(1_795_741_257, &early), None, "kazoo begins anew with each connection");
     }
 
     #[test]

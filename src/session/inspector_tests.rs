@@ -811,6 +811,25 @@ fn a_busy_client_is_recognised_by_its_first_request_and_that_is_told_once() {
     assert_eq!(told(&old, 1), Some(ClientSign::NoReadOnlyFlag));
     assert_eq!(told(&claim(), 1_795_741_257), Some(ClientSign::ClockXids));
     assert_eq!(told(&claim(), 1), None);
+    let again = JuteWriter::new().begin().int(0).long(0).int(6000).long(0x77).buffer(&[1; 16]).bool(false).end();
+    assert_eq!(told(&again.into_bytes(), 1_200_000_000), None, "a busy one has come so far in days");
+}
+
+#[test]
+fn the_end_tells_when_the_oldest_unanswered_ping_was_sent() {
+    let mut inspector = attached();
+    let oldest = |inspector: &Inspector<Words>| server_fin(inspector).oldest_ping_at;
+    assert_eq!(oldest(&inspector), None);
+    inspector.read_client(Timestamp(10), &ping());
+    inspector.read_client(Timestamp(20), &ping());
+    assert_eq!(oldest(&inspector), Some(Timestamp(10)));
+    inspector.read_server(Timestamp(30), &reply(-2, ErrorCode::OK));
+    assert_eq!(oldest(&inspector), Some(Timestamp(20)));
+    inspector.read_server(Timestamp(40), &reply(-2, ErrorCode::OK));
+    assert_eq!(oldest(&inspector), None);
+    (50..60).for_each(|at| inspector.read_client(Timestamp(at), &ping()));
+    inspector.read_server(Timestamp(70), &reply(-2, ErrorCode::OK));
+    assert_eq!((oldest(&inspector), server_fin(&inspector).unanswered_pings), (None, 9), "more than are timed");
 }
 
 #[test]

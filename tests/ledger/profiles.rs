@@ -100,22 +100,6 @@ fn a_nodes_name_is_no_proof_against_how_a_client_numbers_its_requests() {
 }
 
 #[test]
-fn a_client_that_returns_with_high_numbers_is_the_one_that_was_known() {
-    for known in [ClientSign::SteadyPings, ClientSign::EarlyPing, ClientSign::NoReadOnlyFlag] {
-        let mut story = Story::new();
-        let (session, link) = story.create(A);
-        story.tell(SessionTransition::Recognised { connection: link, sign: known });
-        story.leave(link);
-        let again = story.attach(session, B);
-        story.tell(SessionTransition::Recognised { connection: again, sign: ClientSign::ClockXids });
-        story.state(again).client_sign = Some(ClientSign::ClockXids);
-        story.leave(again);
-        let sign = story.ledger.session(session).and_then(SessionRecord::client_sign);
-        assert_eq!(sign, Some(known), "it numbers on where it was");
-    }
-}
-
-#[test]
 fn a_claim_is_given_up_by_the_profile_of_its_session() {
     // The C client waits for its session for as long as it reads, and leaves before that for other reasons.
     for (sign, waited, reason) in [

@@ -170,9 +170,7 @@ impl SessionRecord {
     }
 
     pub(super) fn recognise(&mut self, sign: Option<ClientSign>) {
-        // A client that returns may have numbered its requests beyond the seconds since 1970.
-        let late = sign == Some(ClientSign::ClockXids) && self.client_sign.is_some();
-        self.client_sign = sign.filter(|_| !late).or(self.client_sign);
+        self.client_sign = sign.or(self.client_sign);
     }
 
     /// The client that was given it last, or claimed it last when none was.
