@@ -31,7 +31,7 @@ impl EndReason {
                 "the client gave up: the server had not answered for as long as such a client waits"
             }
             Self::OperationTimeout => {
-                "the client closed its session because one operation got no reply, while no ping had waited long"
+                "the client closed its session because one operation got no reply; a ping behind it waits as well, as servers answer in order"
             }
             Self::UnknownVersion => "the client asked for a protocol version that the server does not support",
             Self::ClientSilent => "the client had sent nothing, not even a ping, for too long",

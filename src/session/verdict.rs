@@ -43,7 +43,7 @@ pub enum EndReason {
     WrongPassword,
     /// The client gave up on a server that had been silent for as long as such a client bears.
     ClientReadTimeout,
-    /// The client closed its session because one operation was not answered, while no ping had waited for 5 s.
+    /// The client closed its session because one operation was not answered. Pings behind it wait as well.
     OperationTimeout,
     /// The client asked for a version of the protocol that the server does not speak.
     UnknownVersion,

@@ -52,9 +52,13 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     if let Some(error) = close.end.fatal_error.filter(|error| is_keepers(input, *error)) {
         return keeper_stops(error).with(ClientFact::AskedToClose { over: false });
     }
-    // ClickHouse's client ends its session where others end their connection. Where its pings were answered, it was one
-    // operation that it gave up.
-    if (close.end.unanswered_count == 0 || close.end.unanswered_pings > 0)
+    // A server answers in order: a ping behind a request that waits says nothing of its own. One in front of it does.
+    let ping_waits = match (close.end.oldest_ping_at, close.head()) {
+        (Some(ping_at), Some(head)) => ping_at <= head.sent_at,
+        (ping_at, _) => ping_at.is_some(),
+    };
+    // ClickHouse's client ends its session where others end their connection.
+    if (close.end.unanswered_count == 0 || ping_waits)
         && input.profile() == ClientProfile::ClickHouse
         && let Some(explanation) = client::gave_up(input)
     {
@@ -72,10 +76,8 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     // timeout shows that it was the reason.
     let gave_up = waited >= OPERATION_PATIENCE;
     let facts = [Fact::from(ClientFact::ClosedUnanswered { waited, gave_up }), input.in_flight()];
-    let ping_waited = close.end.oldest_ping_at.map_or(Duration::ZERO, |sent_at| close.ended_at.since(sent_at));
-    if gave_up && ping_waited >= OPERATION_PATIENCE && close.end.server_heard_at <= head.sent_at {
-        // Nothing came at all since that request, and a ping waited too: the server was silent, not slow at one
-        // operation. A ping that was only just sent says nothing of that.
+    if gave_up && ping_waits {
+        // Neither was answered: the server was silent, not slow at one operation.
         return Explanation::likely(EndReason::ClientReadTimeout, facts);
     }
     if gave_up {
