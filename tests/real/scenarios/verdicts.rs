@@ -118,6 +118,10 @@ fn claims_at_a_follower_whose_leader_is_frozen_met_no_full_server() {
             .map(|link| link.receive(Duration::from_secs(2)))
             .filter(|received| matches!(received, Received::End(..)))
             .count();
+        // A leader that goes on in the very moment takes the follower back before anybody has seen that it left.
+        wait::until_true("the follower to be seen without its leader", PATIENCE, || {
+            gate.ask("/api/servers?filter=state=not_serving").is_some_and(|servers| servers.contains("\"not_serving\""))
+        });
         ensemble.thaw(leader);
         drop(claims);
         ensemble.wait_serving();

@@ -15,7 +15,8 @@ pub(crate) fn free() -> u16 {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let port = 10_000 + (RandomState::new().build_hasher().finish() % 22_000) as u16;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && given.insert(port) {
+        // First whether it was given: who has it may be about to listen there, and is not to find it taken.
+        if given.insert(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
     }

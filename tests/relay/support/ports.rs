@@ -23,7 +23,8 @@ fn free_at(ip: IpAddr) -> SocketAddr {
     loop {
         let port = 10_000 + (RandomState::new().build_hasher().finish() % 22_000) as u16;
         let address = SocketAddr::new(ip, port);
-        if TcpListener::bind(address).is_ok() && given.insert(port) {
+        // First whether it was given: who has it may be about to listen there, and is not to find it taken.
+        if given.insert(port) && TcpListener::bind(address).is_ok() {
             return address;
         }
     }
