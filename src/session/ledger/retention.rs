@@ -13,11 +13,11 @@ use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
 use crate::session::verdict::{SessionMove, SessionMovedRefusal};
 
 /// Bytes of the moves that are kept.
-pub const MOVES_BYTES: usize = 3 << 20;
+pub const MOVES_BYTES: usize = 5 << 19;
 /// Bytes of the refusals that are kept, their facts and paths included.
 pub const VERDICTS_BYTES: usize = 2 << 20;
 /// Bytes of the ended connections that are kept, their facts included.
-pub const ENDED_BYTES: usize = 5 << 19;
+pub const ENDED_BYTES: usize = 2 << 20;
 /// Bytes of the findings that wait to be polled.
 pub const FINDINGS_BYTES: usize = 8 << 20;
 
