@@ -96,14 +96,21 @@ async function stalled(browser) {
       if (!window.stalls || !path.startsWith("/api/servers")) return ask(path, asked);
       const start = (body) => {
         body.enqueue(new TextEncoder().encode('{"servers":['));
-        asked.signal.addEventListener("abort", () => body.error(asked.signal.reason));
+        asked.signal.addEventListener("abort", () => {
+          window.givenUp = true;
+          body.error(asked.signal.reason);
+        });
       };
       return Promise.resolve(new Response(new ReadableStream({ start }), { headers: { "content-type": "application/json" } }));
     };
   });
   await page.reload();
   await page.evaluate(() => { location.hash = "#/overview"; });
-  await until("an answer that stalls to be told", async () => says(page, ".problems", "zoogate does not answer this page (/api/servers"));
+  await until("an answer that stalls to be given up and told", async () => {
+    check(await page.evaluate(() => window.givenUp), "it is waited for still");
+    // The stream, which is not to be had here, fails in turn with it.
+    await says(page, ".problems", "zoogate does not answer this page (/api/");
+  });
   await page.evaluate(() => { window.stalls = false; });
   await until("the servers", async () => check((await table(page, "Servers")).length === 3, "they are not asked for again"));
   await close(page, "an answer that stalls");
