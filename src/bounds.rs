@@ -287,7 +287,7 @@ bounds! {
     ]
         "{each} of a request, of {waiting} unanswered requests of a connection, and {all} of all connections together; none \
          while nobody asks for it",
-        "what finds no room is not shown";
+        "`zoogate_dropped_total{queue=\"tap_data\"}`";
     "slow operations that are kept" [
         kept: count slow_log::SLOW_KEPT, slowest: count slow_log::SLOWEST_KEPT, from: time slow_log::SLOWEST_FROM,
         once: count slow_log::SLOW_AT_ONCE, within: time slow_log::SLOW_WITHIN,

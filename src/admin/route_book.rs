@@ -7,30 +7,25 @@ use aide::transform::TransformOperation;
 use aide::{OperationInput, OperationOutput};
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{get, post, put};
+use axum::routing::{MethodFilter, on};
 
 use super::api_state::ApiState;
 
+/// What is done at a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum RouteVerb {
+    /// Something is read.
+    Get,
+    /// Something is done.
+    Post,
+    /// Something is set.
+    Put,
+}
+
 /// Takes routes, each with the function that answers it and the one that describes it.
 pub(super) trait RouteBook: Sized {
-    /// Something that is read.
-    fn get<H, I, O, T>(self, path: &str, handler: H, describe: impl DescribeRoute) -> Self
-    where
-        H: Handler<T, ApiState> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static;
-
-    /// Something that is done.
-    fn post<H, I, O, T>(self, path: &str, handler: H, describe: impl DescribeRoute) -> Self
-    where
-        H: Handler<T, ApiState> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static;
-
-    /// Something that is set.
-    fn put<H, I, O, T>(self, path: &str, handler: H, describe: impl DescribeRoute) -> Self
+    /// Enters a route.
+    fn route<H, I, O, T>(self, verb: RouteVerb, path: &str, handler: H, describe: impl DescribeRoute) -> Self
     where
         H: Handler<T, ApiState> + OperationHandler<I, O>,
         I: OperationInput,
@@ -44,34 +39,19 @@ pub(super) trait DescribeRoute: FnOnce(TransformOperation<'_>) -> TransformOpera
 impl<F: FnOnce(TransformOperation<'_>) -> TransformOperation<'_>> DescribeRoute for F {}
 
 impl RouteBook for ApiRouter<ApiState> {
-    fn get<H, I, O, T>(self, path: &str, handler: H, describe: impl DescribeRoute) -> Self
+    fn route<H, I, O, T>(self, verb: RouteVerb, path: &str, handler: H, describe: impl DescribeRoute) -> Self
     where
         H: Handler<T, ApiState> + OperationHandler<I, O>,
         I: OperationInput,
         O: OperationOutput,
         T: 'static,
     {
-        self.api_route(path, get_with(handler, describe))
-    }
-
-    fn post<H, I, O, T>(self, path: &str, handler: H, describe: impl DescribeRoute) -> Self
-    where
-        H: Handler<T, ApiState> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static,
-    {
-        self.api_route(path, post_with(handler, describe))
-    }
-
-    fn put<H, I, O, T>(self, path: &str, handler: H, describe: impl DescribeRoute) -> Self
-    where
-        H: Handler<T, ApiState> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static,
-    {
-        self.api_route(path, put_with(handler, describe))
+        let described = match verb {
+            RouteVerb::Get => get_with(handler, describe),
+            RouteVerb::Post => post_with(handler, describe),
+            RouteVerb::Put => put_with(handler, describe),
+        };
+        self.api_route(path, described)
     }
 }
 
@@ -87,50 +67,23 @@ pub(super) struct ServedRoutes {
     pub(super) changes: Vec<String>,
 }
 
-impl ServedRoutes {
-    fn enter(&mut self, path: &str) {
+impl RouteBook for ServedRoutes {
+    fn route<H, I, O, T>(mut self, verb: RouteVerb, path: &str, handler: H, _: impl DescribeRoute) -> Self
+    where
+        H: Handler<T, ApiState> + OperationHandler<I, O>,
+        I: OperationInput,
+        O: OperationOutput,
+        T: 'static,
+    {
+        let (method, change) = match verb {
+            RouteVerb::Get => (MethodFilter::GET, None),
+            RouteVerb::Post => (MethodFilter::POST, Some("POST")),
+            RouteVerb::Put => (MethodFilter::PUT, Some("PUT")),
+        };
         if self.paths.last().is_none_or(|last| last != path) {
             self.paths.push(path.to_owned());
         }
-    }
-
-    fn enter_change(&mut self, method: &str, path: &str) {
-        self.enter(path);
-        self.changes.push(format!("{method} {path}"));
-    }
-}
-
-impl RouteBook for ServedRoutes {
-    fn get<H, I, O, T>(mut self, path: &str, handler: H, _: impl DescribeRoute) -> Self
-    where
-        H: Handler<T, ApiState> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static,
-    {
-        self.enter(path);
-        Self { router: self.router.route(path, get(handler)), ..self }
-    }
-
-    fn post<H, I, O, T>(mut self, path: &str, handler: H, _: impl DescribeRoute) -> Self
-    where
-        H: Handler<T, ApiState> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static,
-    {
-        self.enter_change("POST", path);
-        Self { router: self.router.route(path, post(handler)), ..self }
-    }
-
-    fn put<H, I, O, T>(mut self, path: &str, handler: H, _: impl DescribeRoute) -> Self
-    where
-        H: Handler<T, ApiState> + OperationHandler<I, O>,
-        I: OperationInput,
-        O: OperationOutput,
-        T: 'static,
-    {
-        self.enter_change("PUT", path);
-        Self { router: self.router.route(path, put(handler)), ..self }
+        self.changes.extend(change.map(|method| format!("{method} {path}")));
+        Self { router: self.router.route(path, on(method, handler)), ..self }
     }
 }

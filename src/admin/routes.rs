@@ -30,6 +30,7 @@ use super::guard::{data_guard, guard};
 use super::history::history;
 use super::openapi::{self, RouteList, answers, answers_text, lists};
 use super::page;
+use super::route_book::RouteVerb::{Get, Post, Put};
 use super::route_book::{RouteBook, ServedRoutes};
 use super::tap::tap;
 use crate::api::{
@@ -46,33 +47,37 @@ const DESCRIPTION: &[u8] = include_bytes!("../../config/openapi.json");
 
 /// What anybody may see: nothing of the traffic. Metrics are here because they leave out sessions by themselves.
 fn open_routes<B: RouteBook>(book: B) -> B {
-    book.get(LIVE, api::livez, answers::<LivenessAnswer>)
-        .get(READY, api::readyz, |op| answers::<ReadinessAnswer>(op).response::<503, axum::Json<ReadinessAnswer>>())
-        .get(METRICS, api::metrics, |op| answers_text(op, "text/plain", "Metrics for Prometheus."))
-        .get(OPENAPI, serve_openapi, |op| answers_text(op, "application/json", "This description."))
+    book.route(Get, LIVE, api::livez, answers::<LivenessAnswer>)
+        .route(Get, READY, api::readyz, |op| {
+            answers::<ReadinessAnswer>(op).response::<503, axum::Json<ReadinessAnswer>>()
+        })
+        .route(Get, METRICS, api::metrics, |op| answers_text(op, "text/plain", "Metrics for Prometheus."))
+        .route(Get, OPENAPI, serve_openapi, |op| answers_text(op, "application/json", "This description."))
 }
 
 /// What shows something of the traffic, or changes something.
 fn data_routes<B: RouteBook>(book: B) -> B {
-    book.get(SessionList::PATH, api::sessions, lists::<SessionList>)
-        .get(&SessionDetail::path("{session}"), api::session, answers::<SessionDetail>)
-        .get(MoveList::PATH, api::moves, lists::<MoveList>)
-        .get(RefusalList::PATH, api::session_moved, lists::<RefusalList>)
-        .get(ServerList::PATH, api::servers, lists::<ServerList>)
-        .get(EnsembleView::PATH, api::ensemble, answers::<EnsembleView>)
-        .get(ConnectionList::PATH, api::connections, lists::<ConnectionList>)
-        .get(IncidentList::PATH, api::incidents, lists::<IncidentList>)
-        .get(LatencyList::PATH, api::latency, lists::<LatencyList>)
-        .get(LoadAnswer::PATH, api::load, answers::<LoadAnswer>)
-        .get(RiskList::PATH, api::risks, lists::<RiskList>)
-        .get(&IncidentView::path("{incident}"), api::incident, answers::<IncidentView>)
-        .get(SlowList::PATH, api::slow, lists::<SlowList>)
-        .get(CHANGES, page::follow, |op| answers_text(op, "text/event-stream", "Rows of the lists that changed."))
-        .get(TAP, tap, |op| answers_text(op, "text/event-stream", "Events as they happen, one object each."))
-        .get(HistoryAnswer::PATH, history, answers::<HistoryAnswer>)
-        .post(&DisconnectRequest::path("{connection}"), disconnect, answers::<DisconnectAnswer>)
-        .get(LogLevelRequest::PATH, api::log_level, answers::<LogLevelRequest>)
-        .put(LogLevelRequest::PATH, api::set_log_level, answers::<LogLevelRequest>)
+    book.route(Get, SessionList::PATH, api::sessions, lists::<SessionList>)
+        .route(Get, &SessionDetail::path("{session}"), api::session, answers::<SessionDetail>)
+        .route(Get, MoveList::PATH, api::moves, lists::<MoveList>)
+        .route(Get, RefusalList::PATH, api::session_moved, lists::<RefusalList>)
+        .route(Get, ServerList::PATH, api::servers, lists::<ServerList>)
+        .route(Get, EnsembleView::PATH, api::ensemble, answers::<EnsembleView>)
+        .route(Get, ConnectionList::PATH, api::connections, lists::<ConnectionList>)
+        .route(Get, IncidentList::PATH, api::incidents, lists::<IncidentList>)
+        .route(Get, LatencyList::PATH, api::latency, lists::<LatencyList>)
+        .route(Get, LoadAnswer::PATH, api::load, answers::<LoadAnswer>)
+        .route(Get, RiskList::PATH, api::risks, lists::<RiskList>)
+        .route(Get, &IncidentView::path("{incident}"), api::incident, answers::<IncidentView>)
+        .route(Get, SlowList::PATH, api::slow, lists::<SlowList>)
+        .route(Get, CHANGES, page::follow, |op| {
+            answers_text(op, "text/event-stream", "Rows of the lists that changed.")
+        })
+        .route(Get, TAP, tap, |op| answers_text(op, "text/event-stream", "Events as they happen, one object each."))
+        .route(Get, HistoryAnswer::PATH, history, answers::<HistoryAnswer>)
+        .route(Post, &DisconnectRequest::path("{connection}"), disconnect, answers::<DisconnectAnswer>)
+        .route(Get, LogLevelRequest::PATH, api::log_level, answers::<LogLevelRequest>)
+        .route(Put, LogLevelRequest::PATH, api::set_log_level, answers::<LogLevelRequest>)
 }
 
 /// The description of all paths, in JSON over several lines: what config/openapi.json has to be.

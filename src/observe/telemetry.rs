@@ -198,6 +198,7 @@ impl ProxyTelemetry {
             claims: &self.claims,
             dropped_lines: self.log().map_or(0, LogControl::dropped_lines),
             dropped_events: self.tap.dropped(),
+            dropped_data: self.tap.room().dropped(),
             dropped_slow: self.slow_log.dropped(),
             refused_streams: self.refused_streams.load(Ordering::Relaxed),
             by_session,

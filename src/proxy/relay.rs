@@ -42,10 +42,18 @@ pub(crate) const LINGER: Duration = Duration::from_mins(1);
 /// nothing: a client that asks seldom hears seldom, and most freezes are short.
 const OWED_PART: u32 = 4;
 
-/// Whether a server that says nothing is given up for such a client; `lasted` is how long ago something was.
-fn is_given_up(silence: &OwedSilence, client: ClientProfile, lasted: impl Fn(Timestamp) -> Duration) -> bool {
+/// Whether a server that says nothing is given up. `client` looks up which library the client is: only for a silence that
+/// may be long enough, as it takes the ledger's lock. `lasted` is how long ago something was.
+fn is_given_up(
+    silence: &OwedSilence,
+    client: impl FnOnce() -> ClientProfile,
+    lasted: impl Fn(Timestamp) -> Duration,
+) -> bool {
     let OwedSilence { heard_at, owed_since, timeout } = *silence;
-    lasted(heard_at) >= client.pooled_patience(timeout) && lasted(owed_since) >= timeout / OWED_PART
+    let silent = lasted(heard_at);
+    silent >= ClientProfile::least_pooled_patience(timeout)
+        && lasted(owed_since) >= timeout / OWED_PART
+        && silent >= client().pooled_patience(timeout)
 }
 
 /// Who of the two.
@@ -272,7 +280,8 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
                 let silence = if may_be { self.inspector.server_silence() } else { None };
                 let sink = self.inspector.sink();
                 let lasted = |since| sink.lasted(since, now);
-                let is_given_up = silence.is_some_and(|silence| is_given_up(&silence, sink.client_profile(), lasted));
+                let is_given_up =
+                    silence.is_some_and(|silence| is_given_up(&silence, || sink.client_profile(), lasted));
                 is_given_up.then_some(ProxyClose::UnresponsiveServer)
             }
             RelayCommand::EndWhenIdle => (settled && self.inspector.is_idle()).then_some(ProxyClose::Shutdown),

@@ -32,7 +32,7 @@ fn a_server_is_given_up_when_it_has_been_silent_and_has_owed_an_answer_for_long(
     };
     let given_up = |timeout, client, silent: u64, owed: u64| {
         let lasted = |since| Duration::from_millis(if since == Timestamp(10) { silent } else { owed });
-        is_given_up(&silence(timeout), client, lasted)
+        is_given_up(&silence(timeout), || client, lasted)
     };
     for (client, timeout, borne) in [
         (ClientProfile::Java, 18_000, 11_000),

@@ -80,11 +80,16 @@ impl ClientProfile {
     pub fn pooled_patience(self, timeout: Duration) -> Duration {
         match self {
             Self::Unknown | Self::Java | Self::Go => {
-                (timeout * 2 / 3).saturating_sub(ONE_ADDRESS_SLEEP).max(timeout / 2)
+                (timeout * 2 / 3).saturating_sub(ONE_ADDRESS_SLEEP).max(Self::least_pooled_patience(timeout))
             }
             Self::Kazoo | Self::C | Self::Node => timeout * 3 / 4,
             Self::ClickHouse => timeout,
         }
+    }
+
+    /// The shortest [`pooled_patience`](Self::pooled_patience) of all clients.
+    pub fn least_pooled_patience(timeout: Duration) -> Duration {
+        timeout / 2
     }
 
     /// The shortest timeout with which such a client bears a silence of this length.
@@ -251,6 +256,12 @@ mod tests {
             for millis in [300, 500, 2_400, 9_000] {
                 let silence = Duration::from_millis(millis);
                 assert_eq!(profile.bears(profile.timeout_that_bears(silence)), silence, "{profile:?}");
+            }
+        }
+        for profile in ClientProfile::ALL {
+            for seconds in [1, 4, 6, 18, 45] {
+                let timeout = Duration::from_secs(seconds);
+                assert!(profile.pooled_patience(timeout) >= ClientProfile::least_pooled_patience(timeout));
             }
         }
         let waits = |profile: ClientProfile| profile.waits_for_session(timeout, 6).map(|waits| waits.as_secs());

@@ -260,7 +260,7 @@ impl RiskBook {
                 became => {
                     // How long it was away is known by this look only of one that was looked up at the look before: of
                     // one whose risk is shown.
-                    if became == AwayState::Back && watched.counted && self.open.contains_key(&key) {
+                    if became == AwayState::Back && self.open.contains_key(&key) {
                         self.note_outage(one.session, now.since(one.since));
                     }
                     self.close(now, key, outcome(became));

@@ -51,7 +51,7 @@ const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors",
 const ADMIN_REFUSALS: [&str; 7] =
     ["no_token", "wrong_token", "read_only_token", "foreign_page", "rate", "connections", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 15] = [
+const QUEUES: [&str; 16] = [
     "log",
     "findings",
     "sessions",
@@ -65,6 +65,7 @@ const QUEUES: [&str; 15] = [
     "waiting_ends",
     "incident_changes",
     "tap",
+    "tap_data",
     "streams",
     "slow_log",
 ];
@@ -377,7 +378,7 @@ mod tests {
             events.fault(DecodeFault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]);
+            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22]);
             events.connect_failed(ServerId(0), "no such reason");
             events.admin_refused("wrong_token");
             events.listener_failed("accept", &Errno::MFILE.into());
@@ -406,8 +407,9 @@ mod tests {
             r#"zoogate_dropped_total{queue="waiting_ends"} 17"#,
             r#"zoogate_dropped_total{queue="incident_changes"} 18"#,
             r#"zoogate_dropped_total{queue="tap"} 19"#,
-            r#"zoogate_dropped_total{queue="streams"} 20"#,
-            r#"zoogate_dropped_total{queue="slow_log"} 21"#,
+            r#"zoogate_dropped_total{queue="tap_data"} 20"#,
+            r#"zoogate_dropped_total{queue="streams"} 21"#,
+            r#"zoogate_dropped_total{queue="slow_log"} 22"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_admin_refused_total{reason="wrong_token"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
@@ -416,7 +418,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 28, "{counted:#?}");
+        assert_eq!(counted.len(), 29, "{counted:#?}");
     }
 
     #[test]

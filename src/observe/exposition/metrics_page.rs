@@ -41,6 +41,8 @@ pub(in crate::observe) struct PageSources<'a> {
     pub(in crate::observe) dropped_lines: u64,
     /// Events that those who look had no room for.
     pub(in crate::observe) dropped_events: u64,
+    /// Requests whose node data those who look were not shown.
+    pub(in crate::observe) dropped_data: u64,
     /// Slow operations that were not written down.
     pub(in crate::observe) dropped_slow: u64,
     /// Streams of the admin address that found no place.
@@ -108,6 +110,7 @@ impl MetricsExporter {
             waiting,
             changes,
             from.dropped_events,
+            from.dropped_data,
             from.refused_streams,
             from.dropped_slow,
         ]);

@@ -46,8 +46,8 @@ impl Recorder {
 
     /// From this latency in nanoseconds on, [`Recorder::record`] says of a reply that it is worth a look.
     pub fn look_from(&mut self, nanos: u64) {
-        // What comes now begins a run of its own, that it is judged by this.
-        self.part_run();
+        // What comes now begins a run of its own, so that it is judged by this.
+        self.write_run();
         self.look_from = nanos;
     }
 
@@ -59,12 +59,6 @@ impl Recorder {
     /// The longest latency of an operation that this worker has written down for the server, in nanoseconds.
     pub fn slowest(&self, op: OpCode) -> u64 {
         self.counters.op(op).slowest()
-    }
-
-    /// Writes down what has come, and lets the next reply begin a run of its own.
-    #[cold]
-    pub fn part_run(&mut self) {
-        self.write_run();
     }
 
     /// Says what time it is for the events that follow: once for each wake-up of the relay.
@@ -167,9 +161,9 @@ impl Recorder {
         self.is_looked_at
     }
 
-    /// Writes down the run so far and begins a new one.
+    /// Writes down the run so far, and lets the next reply begin a new one.
     #[inline]
-    fn write_run(&mut self) {
+    pub fn write_run(&mut self) {
         let ReplyBatch { op, sent_at, replies, request_bytes, reply_bytes, zxid } = self.run;
         if replies == 0 {
             return;

@@ -1,21 +1,41 @@
 //! Room for node data that waits for its reply, over all connections.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Bytes of node data that wait for replies, over all connections.
 pub(crate) const DATA_BYTES: usize = 256 * 1024;
 
-/// How much of that is taken.
+/// How much of that is taken, and what found no room.
 #[derive(Clone, Debug, Default)]
-pub struct DataRoom(Arc<AtomicUsize>);
+pub struct DataRoom(Arc<RoomCounts>);
+
+#[derive(Debug, Default)]
+struct RoomCounts {
+    taken: AtomicUsize,
+    dropped: AtomicU64,
+}
 
 impl DataRoom {
-    /// Takes so many bytes of it; None when there are not as many left.
+    /// Takes so many bytes of it; None, and counted, when there are not as many left.
     pub fn take(&self, bytes: usize) -> Option<TakenDataRoom> {
         let taken = TakenDataRoom { room: self.clone(), bytes };
         // What does not fit is given back as it is dropped.
-        (self.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= DATA_BYTES).then_some(taken)
+        let fits = self.0.taken.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= DATA_BYTES;
+        if !fits {
+            self.count_dropped();
+        }
+        fits.then_some(taken)
+    }
+
+    /// The data of one more request is not shown.
+    pub fn count_dropped(&self) {
+        self.0.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests whose data was not shown, for want of room.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -28,7 +48,7 @@ pub struct TakenDataRoom {
 
 impl Drop for TakenDataRoom {
     fn drop(&mut self) {
-        self.room.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.room.0.taken.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -46,6 +66,6 @@ mod tests {
         drop(half);
         assert!(room.take(DATA_BYTES / 2).is_some());
         drop(other);
-        assert_eq!(room.0.load(Ordering::Relaxed), 0);
+        assert_eq!((room.0.taken.load(Ordering::Relaxed), room.dropped()), (0, 2));
     }
 }

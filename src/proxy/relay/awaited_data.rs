@@ -6,7 +6,7 @@ use crate::ids::Xid;
 use crate::observe::{DataRoom, TakenDataRoom};
 use crate::wire::{NodeDataReader, OpCode};
 
-/// Requests of one connection whose data waits; the oldest makes room.
+/// Requests of one connection whose data waits; the oldest makes room, and is counted.
 pub(crate) const DATA_WAITING: usize = 16;
 
 /// What waits.
@@ -27,12 +27,13 @@ struct DataOfRequest {
 }
 
 impl DataAwaitingReplies {
-    /// Reads bytes of the client as [`NodeDataReader::read`] does. What finds no room is not shown.
+    /// Reads bytes of the client as [`NodeDataReader::read`] does. What finds no room is counted, and not shown.
     pub(super) fn read(&mut self, bytes: &[u8], begins: bool, most: usize, room: &DataRoom) {
         let waiting = &mut self.waiting;
         self.reader.read(bytes, begins, most, |xid, data| {
             if waiting.len() == DATA_WAITING {
                 waiting.pop_front();
+                room.count_dropped();
             }
             if let Some(taken) = room.take(size_of::<DataOfRequest>() + data.len()) {
                 waiting.push_back(DataOfRequest { xid, data: data.into(), _room: taken });
@@ -86,6 +87,7 @@ mod tests {
         let all: Vec<u8> = (1..=100).flat_map(set).collect();
         awaited.read(&all, true, 100, &room);
         assert_eq!((awaited.waiting.len(), awaited.waiting[0].xid), (DATA_WAITING, Xid(85)));
+        assert_eq!(room.dropped(), 84);
         let mut others: Vec<DataAwaitingReplies> = (0..2_000).map(|_| DataAwaitingReplies::default()).collect();
         for one in &mut others {
             one.read(&all, true, 100, &room);

@@ -18,7 +18,7 @@ impl LiveSink {
         let now = self.recorder.now();
         if self.keep_slow(now, &reply) {
             // The next one is compared with this one.
-            self.recorder.part_run();
+            self.recorder.write_run();
         } else if self.tap.is_none() {
             // All of it has the same operation and latency.
             self.recorder.pass_run();

@@ -52,9 +52,10 @@ pub(super) fn closed(input: RuleInput<'_>) -> Explanation {
     if let Some(error) = close.end.fatal_error.filter(|error| is_keepers(input, *error)) {
         return keeper_stops(error).with(ClientFact::AskedToClose { over: false });
     }
-    // A server answers in order: a ping behind a request that waits says nothing of its own. One in front of it does.
+    // A server answers in order: a ping behind a request that waits says nothing of its own. One in front of it does; which
+    // came first of two that came at once is not known.
     let ping_waits = match (close.end.oldest_ping_at, close.head()) {
-        (Some(ping_at), Some(head)) => ping_at <= head.sent_at,
+        (Some(ping_at), Some(head)) => ping_at < head.sent_at,
         (ping_at, _) => ping_at.is_some(),
     };
     // ClickHouse's client ends its session where others end their connection.
