@@ -7,7 +7,7 @@ mod quantity;
 mod resource_bound;
 
 use crate::admin::{
-    accept as admin_accept, admin_token, api_state, change_feed, connections, cpu_throttle, event_stream, peer_limits,
+    accept as admin_accept, admin_token, api_state, change_feed, connections, cpu_throttle, peer_limits, stream_places,
     streamed_list, tap,
 };
 use crate::control::connection_control;
@@ -269,9 +269,11 @@ bounds! {
         "{most} at a time, {apart} apart; further requests get `503`. A connection that reaches no frame boundary within \
          {boundary} is closed where it is; if its worker does not do that within {end} more, the request gets `503`",
         "log";
-    "streams of the admin address" [streams: count event_stream::STREAMS_AT_ONCE, still: time connections::STILL]
-        "{streams}, which do not count as answers; further ones get `503`. What a stream sends is made at the pace of all \
-         answers. One that is not read for {still} is closed",
+    "streams of the admin address" [
+        streams: count stream_places::STREAMS_AT_ONCE, peer: count stream_places::STREAMS_OF_PEER, still: time connections::STILL,
+    ]
+        "{streams}, of which one address has {peer} at most; they do not count as answers; \
+         further ones get `503`. What a stream sends is made at the pace of all answers. One that is not read for {still} is closed",
         "`zoogate_dropped_total{queue=\"streams\"}`";
     "changes that are kept for open pages" [kept: bytes change_feed::FEED_BYTES, rows: count change_feed::FEED_ROWS, every: time change_feed::FEED_EVERY]
         "{kept}, and hashes of the newest {rows} rows of each list; looked for every {every} while a page is open, for all pages together. A page that is slower is told how much is missing, and asks for the lists",

@@ -18,11 +18,12 @@ use super::change_feed::ChangeFeed;
 use super::connections::AdminConnections;
 use super::cpu_throttle::CpuThrottle;
 use super::error::ApiError;
-use super::event_stream::{EventSource, STREAMS_AT_ONCE, StreamPlaces, stream};
+use super::event_stream::{EventSource, stream};
 use super::openapi::RouteList;
 use super::peer_limits::PeerLimits;
 use super::query::ListFilter;
 use super::stream_lease::StreamLease;
+use super::stream_places::StreamPlaces;
 use super::streamed_list::StreamedList;
 use crate::api::ListParameters;
 use crate::control::ConnectionControl;
@@ -77,7 +78,7 @@ impl ApiState {
         let (answer_permits, queue) =
             (Arc::new(Semaphore::new(ANSWERS_AT_ONCE)), Arc::new(Semaphore::new(REQUESTS_WAITING)));
         let (throttle, history_turn) = (Arc::new(CpuThrottle::new()), Arc::new(Semaphore::new(1)));
-        let streams = StreamPlaces::new();
+        let streams = StreamPlaces::default();
         Self {
             telemetry,
             control,
@@ -147,10 +148,9 @@ impl ApiState {
         lease: StreamLease,
         begin: impl FnOnce(&Arc<ProxyTelemetry>) -> Result<S, ApiError>,
     ) -> Result<Response, ApiError> {
-        let place = self.streams.take().ok_or_else(|| {
+        let place = self.streams.take(lease.peer).map_err(|none| {
             self.telemetry.note_refused_stream();
-            let reason = format!("{STREAMS_AT_ONCE} streams are open already; close one, or try again later");
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams at once", reason)
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams at once", none.reason())
         })?;
         let source = begin(&self.telemetry)?;
         Ok(stream((source, lease), Arc::clone(&self.telemetry), Arc::clone(&self.throttle), place))

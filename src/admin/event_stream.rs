@@ -14,17 +14,15 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_core::Stream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
 use super::cpu_throttle::CpuThrottle;
 use super::stream_lease::StreamLease;
+use super::stream_places::StreamPlace;
 use super::streamed_list::row_text;
 use crate::api::{CLOSING, DroppedEvents, ErrorAnswer};
 use crate::observe::ProxyTelemetry;
 
-/// Streams at one time; further ones are refused.
-pub(crate) const STREAMS_AT_ONCE: usize = 16;
 /// How long a stream says nothing before it says that it is still there.
 pub(crate) const STILL_THERE: Duration = Duration::from_secs(10);
 /// Events that are handed over and not yet written.
@@ -57,27 +55,12 @@ pub(super) trait EventSource: Send + 'static {
     fn take(&mut self, telemetry: &ProxyTelemetry) -> EventBatch;
 }
 
-/// The places of streams.
-#[derive(Clone, Debug)]
-pub(super) struct StreamPlaces(Arc<Semaphore>);
-
-impl StreamPlaces {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(STREAMS_AT_ONCE)))
-    }
-
-    /// A place for one more, if there is one.
-    pub(super) fn take(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0).try_acquire_owned().ok()
-    }
-}
-
 /// Sends what a source says until it has no more, nobody reads, or who reads may not any longer.
 pub(super) fn stream(
     (mut source, lease): (impl EventSource, StreamLease),
     telemetry: Arc<ProxyTelemetry>,
     throttle: Arc<CpuThrottle>,
-    place: OwnedSemaphorePermit,
+    place: StreamPlace,
 ) -> Response {
     let (next, events) = mpsc::channel(HANDED_OVER);
     tokio::spawn(async move {

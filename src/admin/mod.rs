@@ -34,6 +34,7 @@ mod route_book;
 mod routes;
 mod session_holder;
 mod stream_lease;
+pub(crate) mod stream_places;
 pub(crate) mod streamed_list;
 pub(crate) mod tap;
 mod views;

@@ -12,6 +12,8 @@ use super::admin_peer::AdminPeer;
 /// What a stream was opened with.
 #[derive(Debug)]
 pub(super) struct StreamLease {
+    /// Who opened it.
+    pub(super) peer: Option<AdminPeer>,
     access: AdminAccess,
     terms: LeaseTerms,
 }
@@ -48,13 +50,14 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let access = AdminAccess::from_ref(state);
-        let is_socket = parts.extensions.get::<AdminPeer>() == Some(&AdminPeer::Socket);
+        let peer = parts.extensions.get::<AdminPeer>().copied();
+        let is_socket = peer == Some(AdminPeer::Socket);
         let terms = if access.asks() && !is_socket {
             access.held(&parts.headers).map_or(LeaseTerms::Over, LeaseTerms::Token)
         } else {
             LeaseTerms::Open
         };
-        Ok(Self { access, terms })
+        Ok(Self { peer, access, terms })
     }
 }
 

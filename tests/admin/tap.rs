@@ -1,11 +1,12 @@
 //! Streams of events: what is in them, what a reader misses, how many there may be.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::{EventDetail, EventKind, EventPlace};
 use zoogate::wire::{ErrorCode, OpCode};
@@ -15,13 +16,23 @@ use crate::stage::{Stage, at};
 /// Streams that the admin address has, and readers of events among them.
 const STREAMS: usize = 16;
 const READERS: usize = 8;
+/// Streams that one address may have.
+const STREAMS_OF_PEER: usize = 6;
 
 /// An open stream.
 struct OpenStream(BufReader<TcpStream>);
 
 impl OpenStream {
     fn open(stage: &Stage, path: &str) -> Self {
-        let mut stream = TcpStream::connect(stage.admin.address()).expect("a connection");
+        Self::from(Ipv4Addr::LOCALHOST, stage, path)
+    }
+
+    /// As asked for from this address of this machine.
+    fn from(address: Ipv4Addr, stage: &Stage, path: &str) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((address, 0)).into()).expect("an address of this machine");
+        socket.connect(&stage.admin.address().into()).expect("a connection");
+        let mut stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a limit");
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
         Self(BufReader::new(stream))
@@ -192,18 +203,36 @@ fn there_are_so_many_streams_and_no_more_and_a_wrong_question_takes_no_place() {
     }
     assert_eq!(stage.refusal("/api/tap?filter=state%3Dopen").0, 400);
     assert_eq!(stage.refusal("/api/tap?sample=0").0, 400);
-    let open: Vec<OpenStream> = (0..READERS)
-        .map(|_| {
-            let mut stream = OpenStream::open(&stage, "/api/tap");
-            assert_eq!(stream.status(), 200);
+    let open = |address: Ipv4Addr, count: usize| -> Vec<OpenStream> {
+        let opened = |_| {
+            let mut stream = OpenStream::from(address, &stage, "/api/tap");
+            assert_eq!(stream.status(), 200, "{address}");
             stream
-        })
-        .collect();
-    let (status, error) = stage.refusal("/api/tap");
-    assert_eq!((status, &error["error"]), (503, &json!("too many look at events")));
+        };
+        (0..count).map(opened).collect()
+    };
+    let greedy = open(Ipv4Addr::LOCALHOST, STREAMS_OF_PEER);
+    for path in ["/api/tap", "/api/stream"] {
+        let (status, error) = stage.refusal(path);
+        assert_eq!((status, &error["error"]), (503, &json!("too many streams at once")));
+        assert!(
+            error["reason"].as_str().is_some_and(|reason| reason.starts_with("your address has 6 streams")),
+            "{error}"
+        );
+    }
+    let other = open(Ipv4Addr::new(127, 0, 0, 2), READERS - STREAMS_OF_PEER);
+    let mut refused = OpenStream::from(Ipv4Addr::new(127, 0, 0, 3), &stage, "/api/tap");
+    assert_eq!(refused.status(), 503);
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("too many look at events") {
+        let mut piece = [0; 1024];
+        let read = refused.0.read(&mut piece).expect("its reason");
+        assert!(read > 0, "another reason: {}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&piece[..read]);
+    }
     let (_, page) = stage.ask("/metrics");
-    assert!(page.contains("zoogate_dropped_total{queue=\"streams\"} 1\n"), "{page}");
-    drop(open);
+    assert!(page.contains("zoogate_dropped_total{queue=\"streams\"} 3\n"), "{page}");
+    drop((greedy, other));
     // Lists are answered while streams are open, and places are free again once their readers have gone.
     wait("places stay taken", || stage.ask("/api/tap?for_ms=1").0 == 200);
 }
