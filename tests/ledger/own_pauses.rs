@@ -203,19 +203,27 @@ fn a_close_that_was_found_after_zoogate_stood_still_infers_no_move() {
 #[test]
 fn a_close_that_was_found_after_zoogate_stood_still_is_a_move_where_the_server_stood_through_it() {
     for (paused, others, moved) in [(2_000, 0, false), (0, 0, true), (2_000, 2, true)] {
-        let mut story = Story::new();
-        story.crowd(A, others);
-        let (session, link) = story.create(A);
-        let rival = story.claim(session, B);
-        story.write(link);
-        story.stand_still(paused);
-        story.wait(1);
-        story.fin(link);
-        story.wait(quiet());
-        story.give_up(rival);
-        story.attach(session, A);
-        let is_move = story.reason(link, LONG) == EndReason::SessionMoved;
-        assert_eq!(is_move, moved, "{paused} ms, {others} others: {}", story.why(link));
+        // The write was read before the pause, or waited in it, and the close with it.
+        for waited in [false, true] {
+            let mut story = Story::new();
+            story.crowd(A, others);
+            let (session, link) = story.create(A);
+            let rival = story.claim(session, B);
+            if !waited {
+                story.write(link);
+            }
+            story.stand_still(paused);
+            if waited {
+                story.write(link);
+            }
+            story.wait(u64::from(!waited));
+            story.fin(link);
+            story.wait(quiet());
+            story.give_up(rival);
+            story.attach(session, A);
+            let is_move = story.reason(link, LONG) == EndReason::SessionMoved;
+            assert_eq!(is_move, moved, "{paused} ms, waited {waited}, {others} others: {}", story.why(link));
+        }
     }
 }
 

@@ -30,6 +30,12 @@ const LATE_CLAIM: Duration = Duration::from_mins(1);
 /// A client that closes because a reply came out of order does so at once; how old the skipped request may be.
 const GAP_AGE: Duration = Duration::from_secs(10);
 
+/// A server that leaves and serves again needs at least so long.
+const SOON_BACK: Duration = Duration::from_millis(250);
+
+/// A request's way to the server, its quorum and back takes at least so long.
+const SOONEST_ANSWER: Duration = Duration::from_micros(100);
+
 /// How many claims are named in a verdict.
 const CLAIMS_TOLD: usize = 3;
 
@@ -96,9 +102,7 @@ pub(super) fn by_other_claim(input: RuleInput<'_>, outcome: BurstOutcome) -> Opt
     if !is_checked(input) {
         return None;
     }
-    // A server that left while zoogate stood still, and is back, looks as if it had stayed.
-    let stood = matches!(outcome.shown_by, StillServing::Stood(_) | StillServing::Others(_));
-    if !stood && is_behind_own_pause(input) {
+    if may_have_left_unseen(input, outcome) {
         return None;
     }
     // Without another claim nothing can have taken the session; that a server closed is then no evidence of it.
@@ -133,7 +137,7 @@ pub(super) fn inferred(input: RuleInput<'_>, next: &Attachment, outcome: BurstOu
     if !is_checked(input) || close.end.closer != ConnectionCloser::Server(CloseKind::Fin) || outcome.ended >= CROWD {
         return None;
     }
-    if is_behind_own_pause(input) {
+    if may_have_left_unseen(input, outcome) {
         return None;
     }
     let mut facts = vec![MoveFact::ClosedUnanswered {}.into(), input.in_flight(), came_back(next, close.ended_at)];
@@ -149,16 +153,19 @@ pub(super) fn inferred(input: RuleInput<'_>, next: &Attachment, outcome: BurstOu
     Some(Explanation::moved(refusal, confidence, facts))
 }
 
-/// Whether zoogate stood still after the server was asked and until just before its close was found: what befell the
-/// server meanwhile was not seen.
-fn is_behind_own_pause(input: RuleInput<'_>) -> bool {
+/// Whether the server may have left, and come back, while zoogate stood still: its close was found right behind that, too
+/// early to be the answer to a request that was passed on since, and nothing shows that it stood through it.
+fn may_have_left_unseen(input: RuleInput<'_>, outcome: BurstOutcome) -> bool {
     let close = input.close;
+    let ended_at = close.ended_at;
     let asked_at = close.head().map_or(close.end.client_heard_at, |head| head.sent_at);
     let unseen = |pause: OwnPause| {
-        let found = pause.to <= close.ended_at && close.ended_at.since(pause.to) <= TOGETHER;
-        found && pause.to > asked_at && pause.lasted() > TOGETHER
+        let found = pause.to <= ended_at && ended_at.since(pause.to) <= TOGETHER;
+        let is_answer = asked_at >= pause.to && ended_at.since(asked_at) >= SOONEST_ANSWER;
+        found && !is_answer && pause.lasted() >= SOON_BACK
     };
-    input.own_pauses.last_before(close.ended_at).is_some_and(unseen)
+    let stood = matches!(outcome.shown_by, StillServing::Stood(_) | StillServing::Others(_));
+    !stood && input.own_pauses.last_before(ended_at).is_some_and(unseen)
 }
 
 /// Whether the head of line is something at which this server would find out that the session has moved.
