@@ -155,7 +155,7 @@ pub enum Command {
 
     /// Show operations and what else sessions meet, as it happens: one line for each.
     ///
-    /// An operation is shown at its reply, with its outcome, latency and sizes; its node data never. Operations cost more
+    /// An operation is shown at its reply, with its outcome, latency and sizes; its node data only with --data. Operations cost more
     /// while somebody looks. What this command does not read in time is left out, and it says how much.
     #[command(after_help = TAP_EXAMPLES)]
     Tap(TapOptions),

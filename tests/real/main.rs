@@ -12,6 +12,7 @@ mod golden;
 mod kafka_pair;
 mod keeper;
 mod leader_latch;
+mod looking;
 mod parity;
 mod patience;
 mod replicas;
