@@ -29,7 +29,7 @@ use crate::observe::wall_clock;
 use crate::otlp::{collector_client, otlp_exporter};
 use crate::proxy::accept::client_listener;
 use crate::proxy::claim::{older_connections, upstream_connect};
-use crate::proxy::network::socket;
+use crate::proxy::network::{name_lookup, socket};
 use crate::proxy::opening::{first_frame, read_ahead};
 use crate::proxy::probe::{
     client_leg_sampler, client_path_sampler, details_prober, loop_suspect, path_sampler, prober,
@@ -68,9 +68,9 @@ bounds! {
     "clients in the accept queue" [queue: count socket::BACKLOG]
         "{queue} for each address and worker, or `net.core.somaxconn`; beyond that the kernel lets clients try again",
         "`zoogate_accept_queue_overflows_total`, log";
-    "look-ups of a server's name" []
+    "look-ups of a server's name" [within: time name_lookup::ANSWERS_WITHIN, holds: time name_lookup::LAST_ANSWER_HOLDS]
         "one at a time for each server; connections that need the name meanwhile share the answer; a resolver that \
-         hangs delays no other server",
+         hangs delays no other server. While it has said nothing for {within}, its last answer is used, for {holds}",
         "`zoogate_connect_failures_total{reason=\"resolve\"}`, `zoogate_probe_results_total`";
     "probe connections to a server" [
         apart: time prober::AFTER_REFUSAL, longest: time prober::LONGEST_PATIENCE,
@@ -112,8 +112,8 @@ bounds! {
     ]
         "zoogate's own address is an error at the start and in `zoogate check`, and is not used if a name resolves to \
          it later. Through something else: a `srvr` that comes in while one is out waits {waits} at most, and the \
-         server is asked up to {words} words every {pause}; if {enough} of them come back here it is not used, and \
-         tried again every {again}. The same is done when more than {freely} clients of mirrored addresses wait for a \
+         server is asked up to {words} words every {pause}; if {enough} of them come back here, twice, and none that was \
+         not sent, it is not used, and tried again every {again}. The same is done when more than {freely} clients of mirrored addresses wait for a \
          first word of one server, and again for twice as many; those beyond wait for the outcome, {held} at most, and \
          four-letter words {slow}",
         "log, `zoogate_probe_results_total{health=\"unreachable\"}`, `zoogate_connect_failures_total{reason=\"leads_back\"}`";

@@ -9,6 +9,9 @@ use super::{ApiWord, AtTime, NamedServer, SinceTime};
 /// The servers as they are, and what happened to them.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EnsembleView {
+    /// Since when zoogate watches it: when it was started. What was before that is not known here.
+    #[serde(flatten)]
+    pub since: SinceTime,
     /// In configured order.
     pub servers: Vec<WatchedServerView>,
     /// Who leads, by its address; null when nobody is known to.

@@ -117,6 +117,7 @@ mod tests {
             leader_changes: 2,
             timeline: vec![event],
             forgotten: 5,
+            ..EnsembleView::default()
         };
         let mut text = Vec::new();
         print(&view, &mut text).unwrap();

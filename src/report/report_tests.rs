@@ -121,6 +121,28 @@ fn a_report_says_what_happened_to_whom_why_and_what_to_change() {
     }
     let missing = section(&text, "What is missing from this view");
     assert!(missing.contains("4 connections to zk1:2181") && missing.contains("more than was read"), "{missing}");
+    assert!(!missing.contains("zoogate was started") && !missing.contains("Nothing that"), "{missing}");
+}
+
+#[test]
+fn what_was_before_it_was_started_is_said_to_be_unknown() {
+    let mut facts = facts();
+    let missing = |facts: &ReportFacts| section(&markdown(facts), "What is missing from this view").to_owned();
+    facts.ensemble.since.since = Some("T0".into());
+    for (since, is_said) in [(facts.window.from_ms, false), (facts.window.from_ms + 1, true)] {
+        facts.ensemble.since.since_ms = Some(since);
+        let text = missing(&facts);
+        assert_eq!(
+            text.contains("zoogate was started at T0, within this time") && text.contains("zoogate history"),
+            is_said,
+            "{text}"
+        );
+    }
+    facts.ensemble.since.since_ms = Some(1);
+    let mut first = slot(facts.window.from_ms + 60_000, 1);
+    first.at.at = Some("T1".into());
+    facts.latency = vec![first];
+    assert!(missing(&facts).contains("Latency is known from T1 on"));
 }
 
 #[test]

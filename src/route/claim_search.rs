@@ -180,9 +180,10 @@ impl ClaimSearch {
         &mut self,
         order: &[ServerCandidate],
         seen: &[ServerSnapshot],
+        now: Timestamp,
         elapsed: impl Fn(Timestamp) -> Duration,
     ) -> ClaimStep {
-        let view = SearchView { order, seen, elapsed: &elapsed };
+        let view = SearchView { order, seen, now, elapsed: &elapsed };
         // By then the client has given up by itself, and the answer would come too late.
         if elapsed(self.began_at) >= self.terms.timeout.max(SHORTEST_PATIENCE) {
             return ClaimStep::TurnAway(TurnedAway::OutOfPatience);
@@ -205,7 +206,7 @@ impl ClaimSearch {
             return ClaimStep::Wait;
         }
         // It is left only for one that is known to be there.
-        if view.snapshot(other).is_fresh(view.elapsed) || !view.snapshot(other).answers_probes() {
+        if view.snapshot(other).is_fresh(view.now) || !view.snapshot(other).answers_probes() {
             return ClaimStep::Leave(server);
         }
         ClaimStep::Probe(other)
@@ -300,7 +301,7 @@ impl ClaimSearch {
             return true;
         }
         if snapshot.answers_probes() {
-            return snapshot.is_fresh(view.elapsed);
+            return snapshot.is_fresh(view.now);
         }
         snapshot.keeps_waiting(view.elapsed)
             || matches!(

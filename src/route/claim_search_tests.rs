@@ -66,7 +66,7 @@ impl Scene {
             let paused = if since <= from { paused } else { Duration::ZERO };
             now.since(since).saturating_sub(paused)
         };
-        self.search.decide(&self.order, &self.seen, elapsed)
+        self.search.decide(&self.order, &self.seen, now, elapsed)
     }
 
     /// Asks whom the decision names.
@@ -308,6 +308,16 @@ fn the_proxys_own_pauses_count_in_none_of_this() {
     scene.pass(5_000, &[]);
     assert_eq!(scene.decide(), ClaimStep::Wait);
     assert_eq!(scene.wait(9_000, &[]), (ClaimStep::Leave(B), 3_000));
+}
+
+#[test]
+fn what_a_server_answered_before_the_proxys_own_pause_is_old() {
+    let mut scene = Scene::new(7, 30_000);
+    scene.now = at(100);
+    assert!(matches!(scene.decide(), ClaimStep::Ask(_)), "it has just answered");
+    scene.paused = (at(0), Duration::from_secs(10));
+    scene.now = at(10_100);
+    assert_eq!(scene.decide(), ClaimStep::Probe(B), "it may have frozen meanwhile");
 }
 
 #[test]

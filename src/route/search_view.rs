@@ -19,6 +19,8 @@ pub(super) struct SearchView<'a> {
     pub(super) order: &'a [ServerCandidate],
     /// What is known of each server, by [`ServerId`].
     pub(super) seen: &'a [ServerSnapshot],
+    /// The moment of the decision.
+    pub(super) now: Timestamp,
     /// The time since a moment, without the proxy's own pauses.
     pub(super) elapsed: &'a dyn Fn(Timestamp) -> Duration,
 }

@@ -63,9 +63,9 @@ impl ServerSnapshot {
         waiting: 0,
     };
 
-    /// Whether it answered a probe not long ago. `elapsed` measures the time since a moment.
-    pub fn is_fresh(&self, elapsed: impl Fn(Timestamp) -> Duration) -> bool {
-        self.answered_at.is_some_and(|at| elapsed(at) <= PROBE_FRESH)
+    /// Whether it answered a probe not long ago. The proxy's own pauses make an answer as old as any other time does.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.answered_at.is_some_and(|at| now.since(at) <= PROBE_FRESH)
     }
 
     /// Whether it leaves the question of a probe unanswered for longer than [`UNRESPONSIVE_AFTER`], or was not reached

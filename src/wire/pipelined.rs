@@ -12,11 +12,13 @@ pub struct PipelinedFrames {
     pub closes: bool,
     /// Bytes of the frames that were whole.
     whole: usize,
+    /// Bytes of whole frames before the first that must not be sent twice.
+    harmless: usize,
 }
 
 impl PipelinedFrames {
     /// Nothing has come yet.
-    pub const NOTHING: Self = Self { repeatable: true, closes: false, whole: 0 };
+    pub const NOTHING: Self = Self { repeatable: true, closes: false, whole: 0, harmless: 0 };
 
     /// Looks at all that has come so far, beginning where the last look found a frame that was cut. In any dialect but
     /// ZooKeeper's own a frame's header is not where it is expected until the server has answered: then nothing counts
@@ -37,7 +39,20 @@ impl PipelinedFrames {
                 break;
             }
             self.whole += 4 + len;
+            if self.repeatable {
+                self.harmless = self.whole;
+            }
         }
+    }
+
+    /// How many bytes are whole frames.
+    pub fn whole_len(&self) -> usize {
+        self.whole
+    }
+
+    /// How many bytes, in whole frames, may be sent to a second server as well.
+    pub fn repeatable_len(&self) -> usize {
+        self.harmless
     }
 }
 
@@ -71,6 +86,24 @@ mod tests {
         for op in [Op::CREATE, Op::SET_DATA, Op::DELETE, Op::MULTI, Op::CLOSE_SESSION, Op::SASL, OpCode(4711)] {
             let (repeatable, closes) = read(&[frame(Op::AUTH, 5), frame(op, 3)]);
             assert_eq!((repeatable, closes), (false, op == Op::CLOSE_SESSION), "{op:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_the_first_effect_may_be_sent_twice() {
+        let frames = [frame(OpCode::AUTH, 5), frame(OpCode::PING, 0), frame(OpCode::CREATE, 9), frame(OpCode::PING, 0)];
+        let (all, harmless) = (frames.concat(), frames[0].len() + frames[1].len());
+        for len in 0..=all.len() {
+            let mut seen = PipelinedFrames::NOTHING;
+            seen.read_on(&all[..len], Dialect::default());
+            let whole = if len < frames[0].len() {
+                0
+            } else if len < harmless {
+                frames[0].len()
+            } else {
+                harmless
+            };
+            assert_eq!(seen.repeatable_len(), whole, "{len} bytes");
         }
     }
 

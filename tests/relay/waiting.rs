@@ -210,3 +210,26 @@ async fn a_second_server_is_asked_for_a_new_session_where_there_is_a_descriptor_
         }
     }
 }
+
+#[tokio::test]
+async fn a_write_reaches_one_server_though_two_are_asked() {
+    let mut fakes = ensemble().await;
+    let address = ports::free();
+    let _zoogate = Plan::before(&addresses(&fakes)).pooled(address).start().await;
+    let frame = frames::connect(3_000);
+    let mut client = claim(address, &frame).await;
+    let (_, mut first) = visited(&mut fakes, &frame).await;
+    let (_, mut second) = visited(&mut fakes, &frame).await;
+    let read = frames::get_data(1, "/a");
+    let write = JuteWriter::new().request(2, OpCode::DELETE).buffer(b"/a").int(-1).end().into_bytes();
+    send(&mut client, &[&read[..], &write].concat()).await;
+    expect(&mut first, &read).await;
+    expect(&mut second, &read).await;
+    send(&mut second, &frames::connected(3_000, SESSION)).await;
+    expect(&mut client, &frames::connected(3_000, SESSION)).await;
+    expect(&mut second, &write).await;
+    // The other one's session is nobody's: it is closed, and that is all that comes there.
+    send(&mut first, &frames::connected(3_000, SESSION + 1)).await;
+    let close = JuteWriter::new().int(8).int(1).int(OpCode::CLOSE_SESSION.0).into_bytes();
+    expect(&mut first, &close).await;
+}

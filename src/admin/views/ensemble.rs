@@ -7,10 +7,14 @@ use serde_json::{Map, Value, json};
 
 use super::moment::moment;
 use super::named_server;
-use crate::api::{AtTime, BaselineView, DetailsView, EnsembleEventView, EnsembleView, PathView, WatchedServerView};
+use crate::api::{
+    AtTime, BaselineView, CalendarMoment, DetailsView, EnsembleEventView, EnsembleView, PathView, SinceTime,
+    WatchedServerView,
+};
 use crate::diagnose::{EnsembleChange, EnsembleEvent, LatencyBaseline, PathSample, ServerDetails, ServerWatch};
 use crate::ids::ServerId;
 use crate::observe::{EnsembleWording, ProxyTelemetry, WallClock};
+use crate::time::Timestamp;
 
 /// The ensemble as it is and what happened in it.
 pub(in crate::admin) fn ensemble(telemetry: &ProxyTelemetry) -> EnsembleView {
@@ -26,6 +30,7 @@ pub(in crate::admin) fn ensemble(telemetry: &ProxyTelemetry) -> EnsembleView {
         values: values(telemetry, event.change),
     };
     EnsembleView {
+        since: started(&wall_clock),
         servers: watch.servers().map(|(id, server)| watched(telemetry, &wall_clock, id, server)).collect(),
         leader: watch.leader().map(|leader| telemetry.server_name(leader).to_owned()),
         epoch: watch.epoch(),
@@ -33,6 +38,12 @@ pub(in crate::admin) fn ensemble(telemetry: &ProxyTelemetry) -> EnsembleView {
         timeline: in_order(watch.timeline()).map(event).collect(),
         forgotten: watch.forgotten(),
     }
+}
+
+/// When zoogate was started.
+fn started(wall_clock: &WallClock) -> SinceTime {
+    let unix_millis = wall_clock.unix_millis(Timestamp::ZERO);
+    Some(CalendarMoment { text: WallClock::text(unix_millis), unix_millis }).into()
 }
 
 /// By the moment when it was seen: a burst is told when it is over, and some probes are answered late.

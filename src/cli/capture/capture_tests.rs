@@ -26,7 +26,12 @@ fn root() -> &'static Path {
 /// What tshark says of a capture, a line for each packet.
 fn tshark(capture: &Path, arguments: &[&str]) -> String {
     let dissector = format!("lua_script:{}", root().join("config/zookeeper.lua").display());
-    let output = Command::new("tshark").args(["-X", &dissector, "-r"]).arg(capture).args(arguments).output().expect("tshark, of the Debian package of that name");
+    let output = Command::new("tshark")
+        .args(["-X", &dissector, "-r"])
+        .arg(capture)
+        .args(arguments)
+        .output()
+        .expect("tshark, of the Debian package of that name");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !errors.contains("Lua Error"), "{errors}");
     String::from_utf8(output.stdout).unwrap()

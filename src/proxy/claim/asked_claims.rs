@@ -82,9 +82,17 @@ impl AskedClaims {
     }
 
     /// Sends what of the client's bytes has not gone up yet; the first that was answered or has ended, by its place.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, outgoing: &[u8]) -> Poll<(usize, ClaimEvent)> {
+    /// Only so many of them may go to several servers: while more than one claim waits, the rest is kept for the one that
+    /// is answered.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        outgoing: &[u8],
+        repeatable: usize,
+    ) -> Poll<(usize, ClaimEvent)> {
+        let most = if self.waiting.len() > 1 { repeatable } else { outgoing.len() };
         for (place, claim) in self.waiting.iter_mut().enumerate() {
-            if let Poll::Ready(event) = claim.poll(cx, outgoing) {
+            if let Poll::Ready(event) = claim.poll(cx, &outgoing[..most.max(claim.sent)]) {
                 return Poll::Ready((place, event));
             }
         }

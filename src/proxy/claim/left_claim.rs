@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use crate::control::RelayCommand;
 use crate::proxy::shared::proxy_state::{ProxyState, claim_lasts};
-use crate::session::connection_end::ConnectionCloser;
+use crate::session::connection_end::{CloseKind, ConnectionCloser};
 use crate::session::transition::SessionTransition;
 use crate::wire::JuteWriter;
 use crate::wire::OpCode;
@@ -23,22 +23,29 @@ use crate::wire::handshake::{ConnectRequest, ConnectResponse};
 /// How long a server may take to close an orphaned session.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
+/// What goes up with a claim that was left behind.
+pub(super) struct LeftBytes {
+    /// The bytes.
+    pub(super) bytes: Vec<u8>,
+    /// Whether a frame ends with them.
+    pub(super) whole: bool,
+}
+
 /// A claim that was left behind.
 pub(super) struct LeftClaim {
     proxy: Arc<ProxyState>,
     claim: UpstreamClaim,
     request: ConnectRequest,
-    /// What its client had sent.
-    outgoing: Vec<u8>,
+    outgoing: LeftBytes,
 }
 
 impl LeftClaim {
-    /// A claim with what its client had sent by then.
+    /// A claim with what of its client's bytes goes up with it.
     pub(in crate::proxy) fn new(
         proxy: &Arc<ProxyState>,
         claim: UpstreamClaim,
         request: ConnectRequest,
-        outgoing: Vec<u8>,
+        outgoing: LeftBytes,
     ) -> Self {
         Self { proxy: Arc::clone(proxy), claim, request, outgoing }
     }
@@ -63,15 +70,17 @@ impl LeftClaim {
 
     async fn watch(mut self) {
         let lasts = claim_lasts(self.request.timeout_ms);
-        let event = timeout(lasts, poll_fn(|cx| self.claim.poll_whole(cx, &self.outgoing))).await;
+        let event = timeout(lasts, poll_fn(|cx| self.claim.poll_whole(cx, &self.outgoing.bytes))).await;
         match event {
             Ok(ClaimEvent::AnsweredWith(response)) => self.answered(response).await,
-            Ok(ClaimEvent::Answered | ClaimEvent::Ended(_)) | Err(_) => self.forget(),
+            // A path that broke is no proof that the server will not carry it out: it is remembered until its time is over.
+            Ok(ClaimEvent::Ended(CloseKind::Reset | CloseKind::Timeout)) => {}
+            Ok(ClaimEvent::Answered | ClaimEvent::Ended(CloseKind::Fin)) | Err(_) => self.forget(),
         }
     }
 
     fn forget(&self) {
-        if let Some(key) = self.proxy.claim_key(&self.request, &self.outgoing) {
+        if let Some(key) = self.proxy.claim_key(&self.request, &self.outgoing.bytes) {
             self.proxy.claim_registry.settled(key, self.claim.connection());
         }
     }
@@ -99,7 +108,9 @@ impl LeftClaim {
     /// Closes a session whose answer never reached its client: no one else knows of it. Where the server speaks a
     /// dialect it is left to its timeout.
     async fn close_orphan(mut self, response: ConnectResponse) {
-        if !response.accepted() || !self.request.dialect.agreed(response.version).is_plain() {
+        // A frame that was cut would swallow the request.
+        let at_boundary = self.outgoing.whole && self.claim.sent == self.outgoing.bytes.len();
+        if !at_boundary || !response.accepted() || !self.request.dialect.agreed(response.version).is_plain() {
             return;
         }
         self.proxy.telemetry.note_orphan(self.claim.server, response.session);

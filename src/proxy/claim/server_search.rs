@@ -5,17 +5,18 @@
 //! client, is reported to the next decision.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::asked_claims::AskedClaims;
 use super::claiming_client::ClaimingClient;
-use super::left_claim::LeftClaim;
+use super::left_claim::{LeftBytes, LeftClaim};
 use super::older_connections::{OLDER_ENDS_WITHIN, end_older_connections};
 use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::upstream_connect::{connect_upstream, connect_within};
@@ -37,6 +38,9 @@ use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal};
 
 /// How long a probe is waited for before what was seen is decided upon again.
 const PROBE_WAIT: Duration = Duration::from_millis(50);
+
+/// Between two decisions of a claim that waits, where only probes bring news: in a storm of claims there are many.
+const PROBES_APART: Duration = Duration::from_millis(50);
 
 /// A claim that a server has answered.
 pub(in crate::proxy) struct AnsweredClaim {
@@ -75,6 +79,21 @@ pub(in crate::proxy) struct ServerSearch<'a> {
     began_at: Timestamp,
     /// Set while it waits and no server has been asked.
     seeking: Option<(SeekingClaim<'a>, RegisteredConnection)>,
+}
+
+/// The outcome of a connect.
+enum ConnectOutcome {
+    /// The server is there.
+    Connected(TcpStream),
+    /// It was not reached.
+    Unreached,
+    /// Another claim of the client was answered before that.
+    Answered(AnsweredClaim),
+}
+
+/// The time since a moment, without the proxy's own pauses.
+fn lasted(proxy: &ProxyState, since: Timestamp, now: Timestamp) -> Duration {
+    now.since(since).saturating_sub(proxy.paused_within(since, now))
 }
 
 /// What was seen while a claim waits.
@@ -127,20 +146,20 @@ impl<'a> ServerSearch<'a> {
                     if self.leave(server) {
                         None
                     } else {
-                        self.wait(client, RECHECK).await?
+                        self.wait(client, Duration::ZERO, RECHECK).await?
                     }
                 }
                 ClaimStep::Probe(server) => {
                     self.show_seeking();
                     self.follow_probes();
                     self.proxy.probe_if_older(server, Duration::ZERO);
-                    self.wait(client, PROBE_WAIT).await?
+                    self.wait(client, Duration::ZERO, PROBE_WAIT).await?
                 }
                 ClaimStep::Wait => {
                     self.show_seeking();
                     self.follow_probes();
                     self.monitor_host();
-                    self.wait(client, RECHECK).await?
+                    self.wait(client, PROBES_APART, RECHECK).await?
                 }
                 ClaimStep::TurnAway(why) => {
                     self.keep_asked(ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
@@ -211,8 +230,7 @@ impl<'a> ServerSearch<'a> {
             self.search.follow(out);
         }
         let (order, seen) = (self.client.candidates(self.proxy), self.proxy.snapshots());
-        let elapsed = |since: Timestamp| now.since(since).saturating_sub(self.proxy.paused_within(since, now));
-        self.search.decide(&order, &seen, elapsed)
+        self.search.decide(&order, &seen, now, |since| lasted(self.proxy, since, now))
     }
 
     /// Connects to a server and sends it the claim, unless the client has gone by then.
@@ -224,10 +242,13 @@ impl<'a> ServerSearch<'a> {
         let id = candidate.server;
         // Counted from the choice on, so that claims of one moment do not all choose the same server.
         let _chosen = LoadGuard::add(&self.proxy.state, id);
-        let within = connect_within(asked_timeout(self.client.request.timeout_ms));
-        let Ok(stream) = connect_upstream(self.proxy, id, Instant::now() + within).await else {
-            self.search.unreached(id);
-            return Ok(None);
+        let stream = match self.connect(id, client).await? {
+            ConnectOutcome::Connected(stream) => stream,
+            ConnectOutcome::Unreached => {
+                self.search.unreached(id);
+                return Ok(None);
+            }
+            ConnectOutcome::Answered(claim) => return Ok(Some(claim)),
         };
         if let Some(key) = self.client.key {
             let within = if self.older_waited_for { Duration::ZERO } else { OLDER_ENDS_WITHIN };
@@ -252,7 +273,26 @@ impl<'a> ServerSearch<'a> {
         self.search.asked(id, now);
         self.complained = false;
         // The bytes go out with the first poll, and the answer is seldom there before the next wake-up.
-        self.wait(client, RECHECK).await
+        self.wait(client, Duration::ZERO, RECHECK).await
+    }
+
+    /// Connects to a server. A claim that waits elsewhere may be answered meanwhile, and the client may leave.
+    async fn connect(&mut self, id: ServerId, client: &mut TcpStream) -> Result<ConnectOutcome, SearchError> {
+        let within = connect_within(asked_timeout(self.client.request.timeout_ms));
+        let mut connecting = pin!(connect_upstream(self.proxy, id, Instant::now() + within));
+        loop {
+            let others_wait = !self.asked.is_empty();
+            let seen = tokio::select! {
+                biased;
+                seen = poll_fn(|cx| self.poll(cx, client)), if others_wait => seen,
+                outcome = &mut connecting => {
+                    return Ok(outcome.map_or(ConnectOutcome::Unreached, ConnectOutcome::Connected));
+                }
+            };
+            if let Some(answered) = self.saw(seen)? {
+                return Ok(ConnectOutcome::Answered(answered));
+            }
+        }
     }
 
     /// Lets the claims know what the client has sent by now, of which this many bytes were known; what is to be done
@@ -311,7 +351,10 @@ impl<'a> ServerSearch<'a> {
 
     /// Goes on watching a claim that no client waits for.
     fn keep(&self, claim: UpstreamClaim, closer: ConnectionCloser) {
-        LeftClaim::new(self.proxy, claim, self.client.request, self.ahead.bytes().to_vec()).keep(closer);
+        // Where another server was asked too, nothing that has effects goes up any more.
+        let most = self.ahead.repeatable_len().max(claim.sent);
+        let outgoing = LeftBytes { bytes: self.ahead.bytes()[..most].to_vec(), whole: self.ahead.is_boundary(most) };
+        LeftClaim::new(self.proxy, claim, self.client.request, outgoing).keep(closer);
     }
 
     /// Has the servers probed while a claim waits, and says that one keeps a client waiting.
@@ -322,7 +365,7 @@ impl<'a> ServerSearch<'a> {
         }
         let Some(claim) = self.asked.youngest() else { return };
         let now = self.proxy.clock.now();
-        let waited = now.since(claim.sent_at).saturating_sub(self.proxy.paused_within(claim.sent_at, now));
+        let waited = lasted(self.proxy, claim.sent_at, now);
         if waited >= UNANSWERED_COUNTS && !std::mem::replace(&mut self.complained, true) {
             self.proxy.complain(claim.server, ServerComplaint::NoSession, self.client.origin.client);
             self.proxy.telemetry.note_waiting(
@@ -334,16 +377,24 @@ impl<'a> ServerSearch<'a> {
         }
     }
 
-    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was
-    /// probed, or that much time has passed.
-    async fn wait(&mut self, client: &mut TcpStream, most: Duration) -> Result<Option<AnsweredClaim>, SearchError> {
+    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was probed at
+    /// least so long after the last decision, or that much time has passed.
+    async fn wait(
+        &mut self,
+        client: &mut TcpStream,
+        least: Duration,
+        most: Duration,
+    ) -> Result<Option<AnsweredClaim>, SearchError> {
         let unread = self.ahead.check_unread(client);
         self.after_client(self.ahead.bytes().len(), unread)?;
         let mut probes = self.probes.take();
         let seen = {
             let any_probe = async {
                 match &mut probes {
-                    Some(probes) => drop(probes.changed().await),
+                    Some(probes) => {
+                        sleep(least).await;
+                        drop(probes.changed().await);
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -360,13 +411,20 @@ impl<'a> ServerSearch<'a> {
         self.probes = probes;
         match seen {
             None => Ok(None),
-            Some(WaitEvent::Client(known, outcome)) => self.after_client(known, outcome).map(|()| None),
-            Some(WaitEvent::Claim(place, event)) => Ok(self.claim_event(place, event)),
+            Some(seen) => self.saw(seen),
+        }
+    }
+
+    /// Something was seen while a claim waits; returns the claim that is the client's from now on.
+    fn saw(&mut self, seen: WaitEvent) -> Result<Option<AnsweredClaim>, SearchError> {
+        match seen {
+            WaitEvent::Client(known, outcome) => self.after_client(known, outcome).map(|()| None),
+            WaitEvent::Claim(place, event) => Ok(self.claim_event(place, event)),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<WaitEvent> {
-        if let Poll::Ready((place, event)) = self.asked.poll(cx, self.ahead.bytes()) {
+        if let Poll::Ready((place, event)) = self.asked.poll(cx, self.ahead.bytes(), self.ahead.repeatable_len()) {
             return Poll::Ready(WaitEvent::Claim(place, event));
         }
         let known = self.ahead.bytes().len();
@@ -405,6 +463,7 @@ impl<'a> ServerSearch<'a> {
         then.over(server);
         let now = self.proxy.clock.now();
         let (order, seen) = (self.client.candidates(self.proxy), self.proxy.snapshots());
-        matches!(then.decide(&order, &seen, |since| now.since(since)), ClaimStep::TurnAway(_))
+        let step = then.decide(&order, &seen, now, |since| lasted(self.proxy, since, now));
+        matches!(step, ClaimStep::TurnAway(_))
     }
 }

@@ -1,7 +1,7 @@
 //! Sockets, and what a server's name leads to: everything that goes out to a server passes here.
 
 pub(in crate::proxy) mod kernel_counts;
-pub(in crate::proxy) mod name_lookup;
+pub(crate) mod name_lookup;
 pub(in crate::proxy) mod own_address;
 pub(in crate::proxy) mod sample_failures;
 pub(crate) mod socket;

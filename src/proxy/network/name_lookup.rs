@@ -2,12 +2,14 @@
 //!
 //! The system's resolver blocks a thread for as long as it pleases. So that a thousand clients who come at once
 //! do not take a thousand threads, there is at most one look-up of a name at a time, and a caller that wants to know
-//! meanwhile shares its answer. Nothing is kept beyond that: how long an answer holds is the resolver's business.
+//! meanwhile shares its answer. How long an answer holds is the resolver's business; only while it says nothing the last
+//! answer is used for a while: one lost packet to a name server must not make a server unreachable for all.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::sync::watch;
@@ -17,6 +19,11 @@ use tokio::time::{Instant, timeout_at};
 use super::own_address::is_own_address;
 use crate::config::{OwnListeners, ServerAddress};
 use crate::lock::lock;
+
+/// How long a resolver may take before its last answer is used.
+pub(crate) const ANSWERS_WITHIN: Duration = Duration::from_millis(200);
+/// How old an answer may be that is used while the resolver says nothing.
+pub(crate) const LAST_ANSWER_HOLDS: Duration = Duration::from_mins(5);
 
 /// The addresses that a name stands for; most stand for one.
 pub(super) type NameAddresses = SmallVec<[SocketAddr; 1]>;
@@ -31,6 +38,8 @@ pub(in crate::proxy) struct ServerName {
     /// Where its host is an address and no name.
     address: Option<SocketAddr>,
     look_up: Mutex<watch::Receiver<LookupAnswer>>,
+    /// What the resolver answered last, and until when that may be used.
+    last: Mutex<Option<(NameAddresses, Instant)>>,
     own: Arc<OwnListeners>,
     /// Whether a listener of this proxy has its port: otherwise it cannot stand for one.
     may_be_own: bool,
@@ -49,6 +58,7 @@ impl ServerName {
             server,
             address,
             look_up: Mutex::new(watch::Sender::new(None).subscribe()),
+            last: Mutex::new(None),
             own: Arc::clone(own),
             own_listener: Mutex::new(None),
             leads_back: AtomicBool::new(false),
@@ -97,7 +107,7 @@ impl ServerName {
         &self.server
     }
 
-    /// The addresses that the name has now; at least one.
+    /// The addresses that the name has now, or had a while ago if the resolver says nothing; at least one.
     ///
     /// # Errors
     /// The resolver's; [`io::ErrorKind::TimedOut`] when it did not answer before the deadline.
@@ -107,17 +117,31 @@ impl ServerName {
         }
         // Subscribed before waiting, so that an answer which comes in between is not missed.
         let mut look_up = self.look_up();
-        let answered = timeout_at(deadline, look_up.wait_for(Option::is_some)).await;
-        let answer = answered.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+        let last = self.last();
+        let within = if last.is_some() { deadline.min(Instant::now() + ANSWERS_WITHIN) } else { deadline };
+        let answered = timeout_at(within, look_up.wait_for(Option::is_some)).await;
+        let Ok(answer) = answered else { return last.ok_or_else(|| io::ErrorKind::TimedOut.into()) };
         match answer.ok().as_deref() {
             Some(Some(Ok(addresses))) if addresses.is_empty() => {
                 Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
             }
-            Some(Some(Ok(addresses))) => Ok(addresses.clone()),
-            Some(Some(Err(error))) => Err(io::Error::new(error.kind(), Arc::clone(error))),
+            Some(Some(Ok(addresses))) => {
+                *lock(&self.last) = Some((addresses.clone(), Instant::now() + LAST_ANSWER_HOLDS));
+                Ok(addresses.clone())
+            }
+            Some(Some(Err(error))) => match last.filter(|_| is_for_a_moment(error)) {
+                Some(addresses) => Ok(addresses),
+                None => Err(io::Error::new(error.kind(), Arc::clone(error))),
+            },
             // The thread was not run: the proxy is going down.
             Some(None) | None => Err(io::ErrorKind::Interrupted.into()),
         }
+    }
+
+    /// What the resolver answered last, unless that is too long ago.
+    fn last(&self) -> Option<NameAddresses> {
+        let last = lock(&self.last);
+        last.as_ref().filter(|(_, until)| Instant::now() < *until).map(|(addresses, _)| addresses.clone())
     }
 
     /// The look-up that runs, or a new one.
@@ -140,10 +164,15 @@ impl ServerName {
     }
 }
 
+/// Whether the resolver did not find out, as opposed to a name that is not there (EAI_AGAIN, RFC 3493 §6.1, which the
+/// standard library tells in the words of glibc or musl only).
+fn is_for_a_moment(error: &io::Error) -> bool {
+    let words = error.to_string();
+    words.contains("Temporary failure") || words.contains("Try again")
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::runtime::Builder;
 
     use super::*;
@@ -177,6 +206,30 @@ mod tests {
         let name = name("localhost:2181");
         drop(name.look_up.lock().unwrap().clone());
         assert!(name.addresses(soon()).await.is_ok(), "a look-up without a thread is taken for one that runs");
+    }
+
+    #[tokio::test]
+    async fn the_last_answer_holds_while_the_resolver_says_nothing() {
+        let name = name("localhost:2181");
+        let known = name.addresses(soon()).await.unwrap();
+        // A look-up that runs and is never answered.
+        let (pending, receiver) = watch::channel(None);
+        *name.look_up.lock().unwrap() = receiver;
+        assert_eq!(name.addresses(soon()).await.unwrap(), known);
+        let until = |moment| *name.last.lock().unwrap() = Some((known.clone(), moment));
+        until(Instant::now());
+        let too_old = name.addresses(Instant::now()).await;
+        assert_eq!(too_old.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        until(soon());
+        let failed = |words: &str| pending.send(Some(Err(Arc::new(io::Error::other(words.to_owned())))));
+        for (words, holds) in [("Temporary failure in name resolution", true), ("Name or service not known", false)] {
+            let mut look_up = pending.subscribe();
+            look_up.mark_unchanged();
+            *name.look_up.lock().unwrap() = look_up;
+            pending.send(None).unwrap();
+            let (answer, _) = tokio::join!(name.addresses(soon()), async { failed(words).unwrap() });
+            assert_eq!(answer.ok(), holds.then(|| known.clone()), "{words}");
+        }
     }
 
     #[tokio::test]

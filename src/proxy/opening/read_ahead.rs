@@ -56,6 +56,16 @@ impl ReadAhead {
         self.behind.repeatable
     }
 
+    /// How many bytes, from the claim on, may be sent to a second server as well.
+    pub(in crate::proxy) fn repeatable_len(&self) -> usize {
+        self.claim_len + self.behind.repeatable_len()
+    }
+
+    /// Whether a frame ends behind this many of its bytes, as far as that is known.
+    pub(in crate::proxy) fn is_boundary(&self, len: usize) -> bool {
+        len == self.repeatable_len() || len == self.claim_len + self.behind.whole_len()
+    }
+
     /// Takes what the client has sent by now, without waiting.
     ///
     /// # Errors

@@ -1,9 +1,14 @@
 //! The leader stands still or ends.
 
+use std::time::Duration;
+
 use super::scene::FaultScene;
 use crate::support::ensemble::{Ensemble, Mode};
-use crate::support::wait::{self, PATIENCE};
+use crate::support::wait;
 
+/// Servers that look for a leader ask each other less and less often, up to once a minute (maxNotificationInterval of
+/// FastLeaderElection): an election can take that long, and now and then another such time.
+const ELECTION_PATIENCE: Duration = Duration::from_mins(3);
 const SHORT_MS: i32 = 4_000;
 const USUAL_MS: i32 = 10_000;
 
@@ -28,7 +33,7 @@ pub(super) fn leader_frozen_long(scene: &mut FaultScene) {
 
 /// Waits until another server leads.
 pub(super) fn wait_other_leader(scene: &FaultScene, former: usize) {
-    wait::until_true("another leader", PATIENCE, || other_leader(scene.ensemble, former));
+    wait::until_true("another leader", ELECTION_PATIENCE, || other_leader(scene.ensemble, former));
 }
 
 /// Whether another server leads.

@@ -162,7 +162,7 @@ impl StoryStage<'_> {
         }
         let relay = &self.relay;
         let elapsed = |since| now.since(since).saturating_sub(relay.paused_within(since, now));
-        Some(search.search.decide(&order, &snapshots, elapsed))
+        Some(search.search.decide(&order, &snapshots, now, elapsed))
     }
 
     /// Sends the claim to a server; false when that is not reached.
