@@ -118,7 +118,7 @@ parameters! {
     HistoryParameters "What the history is asked for. What is not given narrows nothing down."
     /// How many entries at most.
     limit: usize,
-    /// A part of the holder's name.
+    /// The holder's name, with or without what stands behind a blank in it; `*` stands for any text.
     identity: String,
     /// The cause, the change of the ensemble, or the code of a risk.
     cause: String,

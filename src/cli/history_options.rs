@@ -29,7 +29,7 @@ pub struct HistoryOptions {
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
 
-    /// Only holders with this in their name, such as broker-3.
+    /// Only the holder of this name, such as broker-3; * stands for any text.
     #[arg(long, value_name = "NAME")]
     pub identity: Option<String>,
 

@@ -47,6 +47,15 @@ impl TakenRoom {
         self.count += other.count;
         self.bytes += other.bytes;
     }
+
+    /// Takes out what the rows that are written took of it, where some are left of all of them.
+    pub(super) fn take_written(&mut self, left: usize, all: usize) -> Self {
+        let kept = |room: usize| if left < all { room * left / all } else { room };
+        let kept = Self { count: kept(self.count), bytes: kept(self.bytes) };
+        let written = Self { count: self.count - kept.count, bytes: self.bytes - kept.bytes };
+        *self = kept;
+        written
+    }
 }
 
 impl ChangeQueue {
@@ -143,6 +152,15 @@ mod tests {
         queue.give_back(first.room);
         assert_eq!(taken(3), 3);
         assert_eq!(queue.take().changes.len(), 3);
+    }
+
+    #[test]
+    fn rows_that_are_left_keep_their_room() {
+        let mut room = TakenRoom { count: 100, bytes: 1_000 };
+        assert_eq!(room.take_written(200, 200), TakenRoom::default());
+        assert_eq!(room.take_written(50, 200), TakenRoom { count: 75, bytes: 750 });
+        assert_eq!(room, TakenRoom { count: 25, bytes: 250 });
+        assert_eq!((room.take_written(0, 50), room), (TakenRoom { count: 25, bytes: 250 }, TakenRoom::default()));
     }
 
     #[test]

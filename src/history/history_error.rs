@@ -89,6 +89,18 @@ impl HistoryError {
         }
     }
 
+    /// Whether it says that the disk, or what its owner may have of it, is full.
+    pub(super) fn is_full(&self) -> bool {
+        use io::ErrorKind as E;
+        match self {
+            Self::Database { error, .. } => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
+            Self::Directory { error, .. } | Self::File { error, .. } => {
+                matches!(error.kind(), E::StorageFull | E::QuotaExceeded)
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn kind(&self) -> FailureKind {
         use rusqlite::ErrorCode as E;
         match self {

@@ -11,6 +11,8 @@ use crate::ids::SessionId;
 
 /// Entries unless more are asked for.
 const DEFAULT_LIMIT: usize = 1_000;
+/// How often `*` may stand in a name: each makes a comparison longer by as much as the name is long.
+const MOST_STARS: usize = 3;
 /// A moment behind all that there are.
 const NO_END: u64 = i64::MAX as u64;
 
@@ -23,7 +25,7 @@ pub struct HistoryFilter {
     pub since: u64,
     /// Before this moment.
     pub until: u64,
-    /// A part of the holder's name.
+    /// The holder's name, as a pattern of SQLite's GLOB.
     identity: Option<String>,
     /// The cause, the change of the ensemble, or the code of a risk.
     cause: Option<String>,
@@ -56,7 +58,7 @@ impl HistoryFilter {
             limit: asked.limit.unwrap_or(DEFAULT_LIMIT),
             since: moment("since", &asked.since, 0)?,
             until: moment("until", &asked.until, NO_END)?,
-            identity: asked.identity.clone(),
+            identity: asked.identity.as_deref().map(pattern).transpose()?,
             cause: asked.cause.clone(),
             server: asked.server.clone(),
             session,
@@ -91,7 +93,8 @@ impl HistoryFilter {
             all.push("at_ms < :until".to_owned());
         }
         // Names are few and rows are many: the names that fit are found first, the rows then by their index.
-        let names = "SELECT identity FROM identities WHERE instr(identity, :identity) > 0";
+        // What stands behind a blank says more of the same holder: its chroot, or that it is the controller.
+        let names = "SELECT identity FROM identities WHERE identity GLOB :identity OR identity GLOB :identity || ' *'";
         if self.identity.is_some() {
             all.push(match kind {
                 HistoryKind::Incident => format!(
@@ -189,6 +192,14 @@ impl HistoryFilter {
             ),
         }
     }
+}
+
+/// A name in which `*` stands for any text as a pattern in which all else stands for itself.
+fn pattern(name: &str) -> Result<String, String> {
+    if name.matches('*').count() > MOST_STARS {
+        return Err(format!("identity: * may stand for any text {MOST_STARS} times at most"));
+    }
+    Ok(name.replace('[', "[[]").replace('?', "[?]"))
 }
 
 /// Values as a statement takes them.

@@ -121,12 +121,48 @@ fn rows_go_to_their_weeks_and_are_found_newest_first() {
     assert_eq!((risks.len(), risks[0].lasted_ms), (1, Some(DAY / 2)), "one risk, and it is over");
     assert_eq!(risks[0].values["facts"]["silent_ms"], 4_000);
     let count = |filter| entries(folder.path(), &filter).len();
-    assert_eq!(count(asked(|one| one.identity = Some("oker-4".to_owned()))), 3);
+    assert_eq!(count(asked(|one| one.identity = Some("*oker-4".to_owned()))), 3);
     assert_eq!(count(asked(|one| one.since = Some("7d".to_owned()))), 9);
     assert_eq!(count(asked(|one| one.session = Some("0x1d".to_owned()))), 1);
     assert_eq!(count(asked(|one| one.server = Some("zk1:2181".to_owned()))), 30, "it came from there");
     assert_eq!(count(asked(|one| one.limit = Some(4))), 4);
     assert_eq!(count(asked(|one| (one.until, one.since) = (Some("7d".to_owned()), Some("14d".to_owned())))), 7);
+}
+
+#[test]
+fn a_holder_is_asked_for_by_its_whole_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), Duration::from_hours(24 * 90), 1 << 30);
+    let holders =
+        ["broker-3", "broker-30", "broker-3 in /kafka (controller)", "my-broker-3", "/locks/[a]?-1", "/locks/a-1"];
+    let mut rows: Vec<HistoryRow> = (0..)
+        .zip(holders)
+        .flat_map(|(number, holder)| {
+            let HistoryRow { body: RowBody::Move(row), .. } = session_move(number, NOW) else { panic!("a move") };
+            let moved = RowBody::Move(Box::new(MoveRow { identity: Some(holder.to_owned()), ..*row }));
+            let HistoryRow { body: RowBody::Incident(row), .. } = incident(number, NOW) else { panic!("an incident") };
+            let met = RowBody::Incident(Box::new(IncidentRow { holders: vec![holder.to_owned()], ..*row }));
+            [moved, met].map(|body| HistoryRow { at_ms: NOW, body })
+        })
+        .collect();
+    files.write(&mut rows).unwrap();
+    for (asked_for, holders) in [
+        ("broker-3", 2),
+        ("broker-3 in /kafka (controller)", 1),
+        ("broker-30", 1),
+        ("broker-3*", 3),
+        ("*broker-3", 3),
+        ("*broker*", 4),
+        ("roker-3", 0),
+        ("/locks/[a]?-1", 1),
+        ("/locks/a-1", 1),
+        ("/locks/*", 2),
+    ] {
+        let all = entries(folder.path(), &asked(|one| one.identity = Some(asked_for.to_owned())));
+        assert_eq!(all.len(), 2 * holders, "{asked_for}");
+    }
+    let asked = HistoryParameters { identity: Some("*a*b*c*".to_owned()), ..HistoryParameters::default() };
+    assert_eq!(HistoryFilter::of(&asked, NOW).unwrap_err(), "identity: * may stand for any text 3 times at most");
 }
 
 #[test]

@@ -114,12 +114,13 @@ impl HistoryWriter {
                 self.rows.extend(self.latencies.look(&self.maker, unix_millis()));
             }
         }
-        let had_rows = !self.rows.is_empty();
+        let all = self.rows.len();
         match self.files.write(&mut self.rows) {
             Ok(given_up) => self.written(given_up),
-            Err(error) => self.failed(&error),
+            Err(error) => self.failed(&error, all),
         }
-        if self.again.is_none() && (had_rows || now >= self.bounds_at) {
+        // After a failure too: what is too old or too much may be what the disk has no room for.
+        if all > 0 || now >= self.bounds_at {
             self.bounds_at = now + BOUNDS_EVERY;
             let size = self.files.bound(unix_millis(), now);
             self.maker.telemetry().note_history_size(size);
@@ -141,10 +142,16 @@ impl HistoryWriter {
         }
     }
 
-    fn failed(&mut self, error: &HistoryError) {
+    /// Some or all of the rows could not be written; `all` is how many there were.
+    fn failed(&mut self, error: &HistoryError, all: usize) {
         self.maker.telemetry().note_history_failure();
         let error_text = error.to_string();
         self.files.close();
+        let written = self.room.take_written(self.rows.len(), all);
+        self.queue.give_back(written);
+        if error.is_full() || self.files.directory().is_full() {
+            self.files.make_room(&self.rows, unix_millis());
+        }
         let is_first = self.again.is_none();
         let pause = self.again.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
         self.again = Some((Instant::now() + pause, pause));

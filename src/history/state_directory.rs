@@ -18,6 +18,8 @@ use crate::text::one_line;
 const LOCK_FILE: &str = "zoogate.lock";
 /// What SQLite puts beside a file.
 const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+/// Bytes that a file needs at least when it is opened: a page of its log, and the index of that.
+const LEAST_ROOM: u64 = 64 << 10;
 /// What stands behind the name of a file that was set aside, before a number.
 const DAMAGED: &str = ".damaged-";
 
@@ -80,6 +82,11 @@ impl StateDirectory {
             name.ends_with(COMPANIONS[0]) && !name.contains(DAMAGED)
         };
         own_files(&self.path).filter(|(path, _)| !is_log(path)).map(|(_, size)| size).sum()
+    }
+
+    /// Whether the disk has hardly any room left: by what fails then that is not always said.
+    pub(super) fn is_full(&self) -> bool {
+        rustix::fs::statvfs(&self.path).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM)
     }
 
     /// Deletes the file of a week.

@@ -152,6 +152,43 @@ fn a_row_that_cannot_be_written_costs_no_other() {
 }
 
 #[test]
+fn a_week_whose_file_cannot_be_written_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), YEAR, 1 << 30);
+    let broken = folder.path().join(CalendarWeek::of(NOW - 7 * DAY).file_name());
+    fs::create_dir(&broken).unwrap();
+    let mut rows: Vec<HistoryRow> = [(1, NOW - 7 * DAY), (2, NOW), (3, NOW - 14 * DAY), (4, NOW - 7 * DAY), (5, NOW)]
+        .map(|(one, at)| session_move(one, at))
+        .into();
+    let error = files.write(&mut rows).unwrap_err().to_string();
+    assert!(error.contains(&broken.display().to_string()), "{error}");
+    let left: Vec<u64> = rows.iter().map(|row| row.at_ms).collect();
+    assert_eq!(left, [NOW - 7 * DAY; 2], "those of its week wait");
+    fs::remove_dir(&broken).unwrap();
+    assert_eq!(entries(folder.path(), &asked(|_| {})).len(), 3, "all others are there");
+    assert_eq!(files.write(&mut rows).unwrap(), 0);
+    assert_eq!(entries(folder.path(), &asked(|_| {})).len(), 5);
+}
+
+#[test]
+fn room_on_a_full_disk_is_made_of_what_nobody_writes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = files(folder.path(), YEAR, 1 << 30);
+    let rows = |weeks: &[u64]| weeks.iter().map(|week| session_move(*week, NOW - week * 7 * DAY)).collect::<Vec<_>>();
+    files.write(&mut rows(&[0, 1, 2, 3])).unwrap();
+    let aside = folder.path().join(format!("{}.damaged-1", CalendarWeek::of(NOW).file_name()));
+    fs::write(&aside, "damaged").unwrap();
+    let waiting = rows(&[0, 2]);
+    let weeks = |files: &mut WeekFiles| {
+        files.make_room(&waiting, NOW);
+        names(folder.path()).len()
+    };
+    assert_eq!((weeks(&mut files), aside.exists()), (4, false), "what was set aside goes first");
+    assert_eq!([0; 4].map(|_| weeks(&mut files)), [3, 2, 2, 2], "one at a time, and none that is written to");
+    assert_eq!(names(folder.path()), [2, 0].map(|week| CalendarWeek::of(NOW - week * 7 * DAY)));
+}
+
+#[test]
 fn an_incident_that_began_in_an_earlier_week_has_one_row() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = files(folder.path(), YEAR, 1 << 30);

@@ -4,7 +4,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::calendar_week::CalendarWeek;
@@ -71,11 +71,11 @@ impl WeekFiles {
     /// Writes rows, those of each week together. Returns how many could not be written and never will be.
     ///
     /// # Errors
-    /// The first that could not be written and may be later, with nothing of its week written. Those of weeks before it
-    /// are.
+    /// The first that could not be written and may be later: nothing of its week is written, and its rows are left. Those
+    /// of other weeks are written all the same.
     pub(super) fn write(&mut self, rows: &mut Vec<HistoryRow>) -> Result<usize, HistoryError> {
-        let mut given_up = 0;
-        while let Some(week) = rows.first().map(HistoryRow::week) {
+        let (mut given_up, mut first, mut failed) = (0, None, BTreeSet::new());
+        while let Some(week) = rows.iter().map(HistoryRow::week).find(|week| !failed.contains(week)) {
             let mut written = self.write_week(week, rows);
             if let Err(error) = &written
                 && self.failed(week, error) == FailureKind::Damaged
@@ -90,13 +90,24 @@ impl WeekFiles {
                 Ok(()) => {}
                 Err(error) => match error.kind() {
                     FailureKind::Later => given_up += rows.iter().filter(|row| row.week() == week).count(),
-                    FailureKind::Rows => given_up += self.write_parts(week, rows)?,
-                    FailureKind::Damaged | FailureKind::Disk => return Err(error),
+                    FailureKind::Rows => match self.write_parts(week, rows) {
+                        Ok(lost) => given_up += lost,
+                        Err(error) => {
+                            failed.insert(week);
+                            first.get_or_insert(error);
+                            continue;
+                        }
+                    },
+                    FailureKind::Damaged | FailureKind::Disk => {
+                        failed.insert(week);
+                        first.get_or_insert(error);
+                        continue;
+                    }
                 },
             }
             rows.retain(|row| row.week() != week);
         }
-        Ok(given_up)
+        first.map_or(Ok(given_up), Err)
     }
 
     fn write_week(&mut self, week: CalendarWeek, rows: &[HistoryRow]) -> Result<(), HistoryError> {
@@ -172,6 +183,20 @@ impl WeekFiles {
         kind
     }
 
+    /// Makes room on a full disk: deletes what was set aside first, or else the oldest week that neither `rows` nor what
+    /// happens now is written to.
+    pub(super) fn make_room(&mut self, rows: &[HistoryRow], now: u64) {
+        if let Some((path, _)) = self.directory.damaged().into_iter().next() {
+            return remove_damaged(&path, "was deleted as the disk is full");
+        }
+        let written: BTreeSet<CalendarWeek> =
+            rows.iter().map(HistoryRow::week).chain([CalendarWeek::of(now)]).collect();
+        let weeks = weeks_of(self.directory.path()).unwrap_or_default();
+        if let Some(week) = weeks.into_iter().find(|week| !written.contains(week)) {
+            self.remove(week, "was deleted as the disk is full");
+        }
+    }
+
     /// Deletes what is too old or too much, and says how many bytes there are then. `now` is what the clock says, in
     /// milliseconds since 1970; `at` does not depend on it.
     pub(super) fn bound(&mut self, now: u64, at: Instant) -> u64 {
@@ -200,7 +225,7 @@ impl WeekFiles {
             } else if let Some(week) = week {
                 self.remove(week, "is older than state.keep and was deleted");
             } else {
-                let _ = std::fs::remove_file(path);
+                remove_damaged(&path, "is older than state.keep and was deleted");
             }
         }
         self.old = since;
@@ -230,8 +255,7 @@ impl WeekFiles {
             if size <= most {
                 return;
             }
-            tracing::warn!(file = %one_line(&path.display().to_string()), size, "a damaged file of the history was deleted to keep to state.max_size");
-            let _ = std::fs::remove_file(path);
+            remove_damaged(&path, "was deleted to keep to state.max_size");
         }
         let weeks = weeks_of(self.directory.path()).unwrap_or_default();
         // A clock that was ahead has left a file of a week that is not there yet; one that is ahead knows none.
@@ -268,5 +292,14 @@ impl WeekFiles {
     /// Closes all files, so that the next attempt begins anew.
     pub(super) fn close(&mut self) {
         self.open.clear();
+    }
+}
+
+/// Deletes a file that was set aside, and what belongs to it.
+fn remove_damaged(path: &Path, why: &str) {
+    let file = path.display().to_string();
+    match std::fs::remove_file(path) {
+        Ok(()) => tracing::info!(file = %one_line(&file), "a damaged file of the history {why}"),
+        Err(error) => tracing::warn!(file = %one_line(&file), %error, "cannot delete a damaged file of the history"),
     }
 }

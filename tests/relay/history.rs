@@ -321,6 +321,30 @@ async fn a_full_disk_is_counted_and_not_felt_and_tried_again() {
 }
 
 #[tokio::test]
+async fn a_full_disk_makes_room_of_its_oldest_week() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut fakes = [Fake::start().await, Fake::start().await];
+    let addresses = [ports::free(), ports::free()];
+    let mut zoogate = plan(folder.path(), &[&fakes[0], &fakes[1]], &addresses).small_disk(folder.path()).start().await;
+    one_move(&zoogate, &mut fakes, &addresses, FIRST).await;
+    kept(&zoogate, "kind=move", 1).await;
+    // All that the disk has left is taken by a week that is long over.
+    let old = zoogate.own_path(&folder.path().join("zoogate-2020-W01.db"));
+    fs::write(&old, vec![0; 2 << 20]).expect_err("a small disk");
+    let mut session = FIRST;
+    until("the old week to go", async || {
+        session += 1;
+        one_move(&zoogate, &mut fakes, &addresses, session).await;
+        (!old.exists()).then_some(())
+    })
+    .await;
+    zoogate.logs("a file of the history was deleted as the disk is full").await;
+    zoogate.logs("the history is written again").await;
+    let moves = kept(&zoogate, "kind=move", (session + 1 - FIRST) as usize).await;
+    assert_eq!(moves.len(), (session + 1 - FIRST) as usize, "each once, and nobody made room by hand");
+}
+
+#[tokio::test]
 async fn a_directory_that_cannot_be_taken_yet_keeps_no_traffic_and_is_taken_later() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut fakes = [Fake::start().await, Fake::start().await];
