@@ -273,7 +273,7 @@ pub struct OtlpKeys {
     /// The collector that metrics, findings and incidents are sent to, in OTLP over HTTP. "off": nothing is sent.
     ///
     /// Metrics are those of /metrics without the series of single sessions; moves, refusals, incidents, risks and changes of
-    /// the ensemble are log records, which hold session ids. A collector that is slow or away delays no traffic.
+    /// the ensemble are log records, which hold no session ids. A collector that is slow or away delays no traffic.
     #[arg(id = "otlp.endpoint", long = "otlp-endpoint", value_name = "http://HOST:PORT|off", help_heading = HEADING)]
     pub endpoint: Option<OtlpEndpoint>,
 

@@ -1,5 +1,9 @@
 //! Findings, incidents, risks and changes of the ensemble as log records.
+//!
+//! A session's id is as good as its password at many servers, and records go to whoever reads a backend. So records name
+//! a session by a number that only this run makes of its id.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -10,7 +14,7 @@ use super::resource_identity::{number, peer, resource, scope, text};
 use crate::diagnose::risk::SessionRisk;
 use crate::diagnose::{EnsembleEvent, Incident, IncidentReport};
 use crate::history::{HistoryChange, HistoryViews};
-use crate::ids::ServerId;
+use crate::ids::{ServerId, SessionId};
 use crate::observe::{EnsembleWording, ProxyTelemetry};
 use crate::session::verdict::{EndReason, SessionMove, SessionMovedRefusal};
 use crate::text::one_line;
@@ -21,7 +25,12 @@ use crate::time::Timestamp;
 pub(super) struct FindingRecords {
     telemetry: Arc<ProxyTelemetry>,
     views: HistoryViews,
+    /// The key of this run.
+    key: RandomState,
 }
+
+/// What stands before each id in a sentence.
+const BEFORE_ID: &str = "session 0x";
 
 /// One record in the making.
 struct RecordParts {
@@ -34,7 +43,33 @@ struct RecordParts {
 
 impl FindingRecords {
     pub(super) fn new(telemetry: Arc<ProxyTelemetry>, views: HistoryViews) -> Self {
-        Self { telemetry, views }
+        Self { telemetry, views, key: RandomState::new() }
+    }
+
+    /// What a session is called outside.
+    fn called(&self, session: SessionId) -> String {
+        format!("{:016x}", self.key.hash_one(session.0))
+    }
+
+    fn session(&self, session: SessionId) -> KeyValue {
+        text("zoogate.session.hash", self.called(session))
+    }
+
+    /// A sentence with sessions as they are called outside.
+    fn without_ids(&self, sentence: &str) -> String {
+        let mut parts = sentence.split(BEFORE_ID);
+        let mut said = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let end = part.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap_or(part.len());
+            let (id, rest) = part.split_at(end);
+            let called = u64::from_str_radix(id, 16).map_or_else(
+                // Too long for an id, or none at all: it is not shown either.
+                |_| "?".to_owned(),
+                |id| self.called(SessionId(id.cast_signed())),
+            );
+            said.extend(["session ", &called, rest]);
+        }
+        said
     }
 
     /// All of them as one request.
@@ -50,7 +85,7 @@ impl FindingRecords {
         let parts = self.parts(change);
         let nanos = |at| self.telemetry.wall_clock().unix_millis(at).saturating_mul(1_000_000);
         // A record says what was seen in words for people; nothing from the network reaches a backend raw.
-        let body = any_value::Value::StringValue(one_line(&parts.body).into_owned());
+        let body = any_value::Value::StringValue(one_line(&self.without_ids(&parts.body)).into_owned());
         let mut attributes = parts.attributes;
         for attribute in &mut attributes {
             if let Some(AnyValue { value: Some(any_value::Value::StringValue(value)) }) = &mut attribute.value {
@@ -88,7 +123,7 @@ impl FindingRecords {
         // The reason follows when it is decided, in a record of its own.
         let reason = one.reason.map_or("pending", EndReason::label);
         let mut attributes = vec![
-            text("zoogate.session.id", one.session.to_string()),
+            self.session(one.session),
             text("zoogate.move.from", from),
             text("zoogate.reason", reason),
             number("zoogate.move.gap_ms", one.gap.as_millis() as u64),
@@ -103,7 +138,7 @@ impl FindingRecords {
     fn refusal(&self, one: &SessionMovedRefusal) -> RecordParts {
         let why = self.telemetry.wording(one.server, one.at).sentence(&one.facts);
         let mut attributes = vec![
-            text("zoogate.session.id", one.session.to_string()),
+            self.session(one.session),
             text("zoogate.evidence", one.evidence.label()),
             text("zoogate.confidence", one.confidence.label()),
         ];
@@ -127,7 +162,7 @@ impl FindingRecords {
             number("zoogate.incident.sessions", view.impact.sessions.into()),
             number("zoogate.incident.unanswered", view.impact.unanswered.into()),
         ];
-        attributes.extend(view.subject.session.iter().map(|id| text("zoogate.session.id", id.as_str())));
+        attributes.extend(view.subject.session.iter().filter_map(|id| Some(self.session(SessionId::parse(id).ok()?))));
         attributes.extend(view.subject.server.iter().flat_map(|address| peer("server", address)));
         attributes.extend(view.subject.client.iter().flat_map(|address| peer("client", address)));
         let (event, severity, body) = ("zoogate.incident", SeverityNumber::Warn, view.summary);
@@ -147,7 +182,7 @@ impl FindingRecords {
             number("zoogate.risk.id", view.id),
             text("zoogate.risk.code", view.code.as_ref()),
             text("zoogate.risk.state", view.state.as_ref()),
-            text("zoogate.session.id", view.session),
+            self.session(one.subject.session),
         ];
         attributes.extend(view.identity.map(|identity| text("zoogate.identity", identity)));
         attributes.extend(view.server.server.iter().flat_map(|address| peer("server", address)));

@@ -1,5 +1,6 @@
 //! The thread that sends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -61,7 +62,7 @@ impl OtlpExporter {
             queue: self.queue,
             stopped,
             started_nanos,
-            failing: false,
+            failing: BTreeSet::new(),
             stops: false,
         };
         let run = move || {
@@ -99,8 +100,9 @@ struct ExportThread {
     queue: Arc<ChangeQueue>,
     stopped: Receiver<()>,
     started_nanos: u64,
-    /// Whether the last request failed: only the first failure of a row is a line in the log.
-    failing: bool,
+    /// Signals whose last request failed: only the first failure of a row is a line in the log. A collector may take the
+    /// one and not the other.
+    failing: BTreeSet<&'static str>,
     /// Whether it is to stop: what waits is then sent once more and not again.
     stops: bool,
 }
@@ -133,7 +135,7 @@ impl ExportThread {
         }
         for some in taken.changes.chunks(RECORDS_AT_ONCE) {
             let request = self.records.request(&self.instance, some);
-            if !self.send("/v1/logs", &request) {
+            if !self.send("logs", &request) {
                 self.telemetry.note_unsent(some.len() as u64);
             }
         }
@@ -145,23 +147,23 @@ impl ExportThread {
         let moment = PageMoment { started_nanos: self.started_nanos, made_nanos };
         let request = metric_points::request(&self.instance, &self.telemetry.metrics(), moment);
         // A page that is lost is made good by the next one: its numbers are sums.
-        self.send("/v1/metrics", &request);
+        self.send("metrics", &request);
     }
 
-    /// Sends a request, some times where that may help; whether it arrived.
-    fn send(&mut self, path: &str, request: &impl prost::Message) -> bool {
+    /// Sends a request of a signal, some times where that may help; whether it arrived.
+    fn send(&mut self, signal: &'static str, request: &impl prost::Message) -> bool {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=ATTEMPTS {
-            match self.client.send(path, request) {
+            match self.client.send(&format!("/v1/{signal}"), request) {
                 Ok(()) => {
-                    if std::mem::take(&mut self.failing) {
-                        tracing::info!(endpoint = %self.settings.endpoint, "the collector takes telemetry again");
+                    if self.failing.remove(signal) {
+                        tracing::info!(endpoint = %self.settings.endpoint, signal, "the collector takes telemetry again");
                     }
                     return true;
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut self.failing, true) {
-                        tracing::warn!(%error, "the collector does not take telemetry");
+                    if self.failing.insert(signal) {
+                        tracing::warn!(%error, signal, "the collector does not take telemetry");
                     }
                     if !matches!(error, SendError::Passing { .. }) || attempt == ATTEMPTS || self.stops {
                         return false;

@@ -40,8 +40,15 @@ struct Collector {
     received: Arc<Mutex<ReceivedTelemetry>>,
 }
 
+/// Whether a collector knows log records; 404 where not.
+type TakesLogs = bool;
+
 impl Collector {
     async fn open(statuses: Vec<u16>) -> Self {
+        Self::open_for(statuses, true).await
+    }
+
+    async fn open_for(statuses: Vec<u16>, logs: TakesLogs) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let received = Arc::<Mutex<ReceivedTelemetry>>::default();
@@ -49,7 +56,7 @@ impl Collector {
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                tokio::spawn(serve(stream, Arc::clone(&kept), Arc::clone(&statuses)));
+                tokio::spawn(serve(stream, Arc::clone(&kept), Arc::clone(&statuses), logs));
             }
         });
         Self { address, received }
@@ -71,13 +78,22 @@ impl Collector {
         all.flat_map(|one| &one.scope_logs).flat_map(|one| one.log_records.clone()).collect()
     }
 
+    fn pages(&self) -> usize {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).metrics.len()
+    }
+
     fn refused(&self) -> usize {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).refused
     }
 }
 
 /// Reads requests of one connection and answers them.
-async fn serve(mut stream: TcpStream, kept: Arc<Mutex<ReceivedTelemetry>>, statuses: Arc<Mutex<Vec<u16>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    kept: Arc<Mutex<ReceivedTelemetry>>,
+    statuses: Arc<Mutex<Vec<u16>>>,
+    logs: TakesLogs,
+) {
     let mut read = Vec::new();
     loop {
         let head = loop {
@@ -97,7 +113,9 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<ReceivedTelemetry>>, statu
             assert!(stream.read_buf(&mut read).await.expect("a body") > 0);
         }
         let body: Vec<u8> = read.drain(..head + length).skip(head).collect();
-        let status = {
+        let status = if !logs && lines.contains(" /v1/logs ") {
+            404
+        } else {
             let mut statuses = statuses.lock().unwrap_or_else(PoisonError::into_inner);
             if statuses.is_empty() { 200 } else { statuses.remove(0) }
         };
@@ -162,7 +180,17 @@ async fn a_collector_is_sent_metrics_and_findings() {
         collector.records().into_iter().find(|record| record.event_name == "zoogate.move")
     })
     .await;
-    assert!(has(&moved, "zoogate.session.id", &format!("{SESSION:#x}")), "{moved:?}");
+    // A session is told apart, and its id is not told.
+    let hash = moved.attributes.iter().find(|one| one.key == "zoogate.session.hash").cloned().expect("a session");
+    let Some(AnyText::StringValue(called)) = hash.value.as_ref().and_then(|value| value.value.clone()) else {
+        panic!("{hash:?}")
+    };
+    let body = moved.body.as_ref().and_then(|body| body.value.clone());
+    assert!(
+        matches!(&body, Some(AnyText::StringValue(text)) if text.starts_with(&format!("session {called} moved from "))),
+        "{body:?}"
+    );
+    assert!(!format!("{:?}", collector.records()).contains(&format!("{SESSION:x}")), "{moved:?}");
     assert!(has(&moved, "server.address", "127.0.0.1") && moved.time_unix_nano > 0, "{moved:?}");
     let counted = until("the move to be counted", async || {
         let metrics = collector.metrics();
@@ -206,6 +234,23 @@ async fn what_a_collector_takes_later_arrives_and_what_it_refuses_is_counted() {
     })
     .await;
     stop(zoogate).await;
+}
+
+#[tokio::test]
+async fn a_collector_that_takes_metrics_alone_is_told_of_once() {
+    let collector = Collector::open_for(Vec::new(), false).await;
+    let mut fakes = [Fake::start().await, Fake::start().await];
+    let (zoogate, addresses) = exporting(&collector.endpoint(), &fakes).await;
+    for _ in 0..2 {
+        let refused = collector.refused();
+        one_move(&mut fakes, &addresses).await;
+        until("findings to be refused", async || (collector.refused() > refused).then_some(())).await;
+        let pages = collector.pages();
+        until("metrics to arrive behind them", async || (collector.pages() > pages).then_some(())).await;
+    }
+    let log = stop(zoogate).await;
+    assert_eq!(log.matches("the collector does not take telemetry").count(), 1, "{log}");
+    assert!(!log.contains("the collector takes telemetry again"), "{log}");
 }
 
 #[tokio::test]
