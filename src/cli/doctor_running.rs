@@ -115,7 +115,8 @@ fn advice(client: &AdminClient<'_>, sessions: &SessionList) -> anyhow::Result<Ve
             outages: one.outages,
             exceeded: one.exceeded,
             longest: Duration::from_millis(one.longest_ms.unwrap_or(0)),
-            would_bear: Duration::from_millis(one.would_bear_ms.unwrap_or(0)),
+            would_bear: one.would_bear_ms.map(Duration::from_millis),
+            most: one.servers_give_ms.map(Duration::from_millis),
         }));
     }
     Ok(all)

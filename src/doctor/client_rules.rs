@@ -5,21 +5,45 @@ use std::time::Duration;
 use super::address_measurement::{ServerMeasurement, answering};
 use super::client_settings::ClientSettings;
 use super::code::DoctorCode;
-use super::finding::DoctorFinding;
+use super::finding::{DoctorFinding, FindingValue};
 use super::network_rules::worst_exchange;
+use crate::diagnose::ServerDetails;
 
 /// Below this an election or a collection of garbage may cost the session.
 const TIGHT_MS: u64 = 6_000;
 /// Above this a dead client is noticed late.
 const LONG_MS: u64 = 60_000;
-/// What an address needs at least, however near it is.
+/// Below this it is told what an address has, however near it is.
 const SHARE_MS: u64 = 1_000;
+
+/// Ticks that servers give at least and at most, unless they are told otherwise (`ZooKeeperServer`).
+const TICKS: (u64, u64) = (2, 20);
 
 /// The bounds that every server keeps: the highest least and the lowest most, in milliseconds.
 fn bounds(servers: &[ServerMeasurement]) -> (Option<u64>, Option<u64>) {
     let details = || answering(servers).map(|(_, address)| &address.details);
-    let least = details().filter_map(|details| details.min_session_timeout_ms).max();
-    (least, details().filter_map(|details| details.max_session_timeout_ms).min())
+    let ticks = |tick: Option<u64>, count: u64| tick.map(|tick| tick.saturating_mul(count));
+    let least = details().filter_map(|one| one.min_session_timeout_ms.or(ticks(one.tick_ms, TICKS.0))).max();
+    (least, details().filter_map(|one| one.max_session_timeout_ms.or(ticks(one.tick_ms, TICKS.1))).min())
+}
+
+/// What is known of the bounds that a timeout is within.
+fn known_bounds(servers: &[ServerMeasurement]) -> String {
+    let told = |of: fn(&ServerDetails) -> bool| answering(servers).filter(|(_, one)| of(&one.details)).count();
+    let by_bounds = told(|one| one.min_session_timeout_ms.is_some() && one.max_session_timeout_ms.is_some());
+    let by_any = told(|one| one.tick_ms.is_some() || one.max_session_timeout_ms.is_some());
+    match (by_any, by_bounds, servers.len()) {
+        (0, ..) => "and what the servers give is not known: allow conf (4lw.commands.whitelist)".to_owned(),
+        (any, _, all) if any < all => {
+            format!(
+                "within what {any} of {all} servers give; the others do not tell: allow conf (4lw.commands.whitelist)"
+            )
+        }
+        (_, bounds, all) if bounds < all => {
+            "within 2 and 20 ticks, which servers give unless they are told otherwise".to_owned()
+        }
+        _ => "within what the servers give".to_owned(),
+    }
 }
 
 pub(super) fn judge(client: &ClientSettings, servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
@@ -51,25 +75,41 @@ pub(super) fn judge(client: &ClientSettings, servers: &[ServerMeasurement]) -> V
         findings.push(of(DoctorCode::SessionTimeoutLong));
     }
     if findings.is_empty() {
-        findings.push(of(DoctorCode::SessionTimeoutFits));
+        let fits = of(DoctorCode::SessionTimeoutFits);
+        findings.push(fits.with("bounds", known_bounds(servers)).with("measured", measured(servers)));
     }
-    judge_connecting(client, given, worst, &mut findings);
+    judge_connecting(client, given, servers, &mut findings);
     findings
 }
 
-fn judge_connecting(client: &ClientSettings, given: u64, worst: Duration, findings: &mut Vec<DoctorFinding>) {
+/// What timeouts are compared with.
+fn measured(servers: &[ServerMeasurement]) -> String {
+    worst_exchange(servers).map_or_else(
+        || "nothing was measured that it could be compared with".to_owned(),
+        |worst| format!("a connect with its answer took {} ms at most", FindingValue::from(worst)),
+    )
+}
+
+fn judge_connecting(
+    client: &ClientSettings,
+    given: u64,
+    servers: &[ServerMeasurement],
+    findings: &mut Vec<DoctorFinding>,
+) {
     let addresses = client.addresses() as u64;
     if addresses == 0 {
         return;
     }
     // `ClientCnxn`: the connect timeout is the session timeout divided by the number of addresses.
     let share = given / addresses;
-    if share < SHARE_MS || Duration::from_millis(share) < worst * 3 {
+    let is_short = worst_exchange(servers).is_some_and(|worst| Duration::from_millis(share) < worst * 3);
+    if share < SHARE_MS || is_short {
         findings.push(
             DoctorFinding::of(DoctorCode::ConnectShareShort, client.name("zookeeper.connect", "connect string"))
                 .with("share_ms", share)
                 .with("addresses", addresses)
-                .with("worst_ms", worst),
+                .with("measured", measured(servers))
+                .hint_if(!is_short),
         );
     }
     // A second for the pause that Java clients make between two addresses; with one address there is no other.

@@ -1,6 +1,7 @@
 //! The settings of a client that matter for ZooKeeper.
 
 use super::connect_reading::ConnectReading;
+use crate::config::ServerAddress;
 
 /// What kind of client has the settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,6 +36,11 @@ impl ClientSettings {
         self.connect.as_ref().map_or(0, |connect| connect.addresses.len())
     }
 
+    /// Whether an address is in its connect string.
+    pub(super) fn connects_to(&self, address: &ServerAddress) -> bool {
+        self.connect.as_ref().is_some_and(|connect| connect.addresses.contains(address))
+    }
+
     /// The name of a setting as this client has it.
     pub(super) fn name(&self, kafka: &'static str, other: &'static str) -> &'static str {
         match self.kind {
@@ -60,6 +66,8 @@ pub struct KafkaSettings {
     pub set_acl: bool,
     /// Whether a JAAS file is named in KAFKA_OPTS and SASL is not turned off there.
     pub has_login: bool,
+    /// Whether nobody has said what is in KAFKA_OPTS.
+    pub options_untold: bool,
     /// `zookeeper.ssl.client.enable`.
     pub tls: bool,
     /// Whether `zookeeper.clientCnxnSocket` names the class that can do TLS.

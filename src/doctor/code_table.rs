@@ -59,7 +59,8 @@ code_table! {
     ServerHangsUp Network Problem "{address} closes connections without an answer: {failures} of {tries|attempt|attempts} failed":
         "the server has no more connections to give to this address, it just starts, or the port expects TLS"
         causes "clients behind this address are turned away"
-        change "allow more connections from one address, or name the port for plain clients" by "maxClientCnxns";
+        change "allow more connections from one address, or name the port for plain clients" by "maxClientCnxns"
+        hint "if a client that speaks TLS connects there";
     AnswerStrange Network Problem "{address} answers, but not as a ZooKeeper does":
         "another program has the port"
         causes "clients that connect there get no session"
@@ -67,7 +68,8 @@ code_table! {
     AnswerTls Network Problem "{address} answers in TLS":
         "the port is the ensemble's secure one, which takes no plain clients and no four-letter words"
         causes "plain clients cannot connect, and zoogate cannot see what passes"
-        change "name the plain port" by "clientPort";
+        change "name the plain port" by "clientPort"
+        hint "if a client that speaks TLS connects there";
     ServerUnsteady Network Warning "{address} answers, but {failures} of {tries|attempt|attempts} failed":
         "attempts that fail now and then do so for clients as well"
         causes "reconnects that take longer, and moves of sessions"
@@ -220,7 +222,7 @@ code_table! {
         "a Java client waits for one address as long as its whole session timeout, and pauses a second more at each return"
         causes "a session that expires at an address that accepts and does not answer; slower reconnects"
         change "name all servers, or several addresses of zoogate" by "zookeeper.connect";
-    SessionTimeoutFits Client Ok "{timeout_ms} ms, within what the servers give and far above what was measured":
+    SessionTimeoutFits Client Ok "{timeout_ms} ms, {bounds}; {measured}":
         "a session ends when nothing was heard of its client for this time";
     SessionTimeoutRaised Client Warning "{timeout_ms} ms is asked for, and the servers give {min_ms} ms at least":
         "servers give no session timeout below their bound (two ticks, unless it is set) and say nothing about it"
@@ -249,13 +251,14 @@ code_table! {
         causes "brokers that do not start while one server is frozen"
         change "leave it unset, or set it to the session timeout at least" by "zookeeper.connection.timeout.ms";
     ConnectShareShort Client Warning
-        "{share_ms} ms per address, with {addresses|address|addresses}, and a connect with its answer took up to {worst_ms} ms":
+        "{share_ms} ms per address, with {addresses|address|addresses}; {measured}":
         "a Java client shares its session timeout among the addresses, and waits for none of them longer"
         causes "clients that give up every server before it can answer"
-        change "name fewer addresses, or raise the timeout" by "zookeeper.connect, zookeeper.session.timeout.ms";
-    TlsToPlainPort Client Problem "TLS is on, and {address} answers without TLS":
-        "the port does not speak what the client speaks"
-        causes "the client cannot connect"
+        change "name fewer addresses, or raise the timeout" by "zookeeper.connect, zookeeper.session.timeout.ms"
+        hint "if three times as long as what was measured fits in";
+    TlsToPlainPort Client Warning "TLS is on, and {address} answers without TLS":
+        "such a port speaks TLS as well only where its server takes both at one (client.portUnification)"
+        causes "the client cannot connect where it does not"
         change "name the secure ports, or turn TLS off" by "zookeeper.ssl.client.enable, secureClientPort";
     TlsHidesTraffic Client Hint "TLS is on":
         "zoogate forwards TLS as it comes and cannot look into it"
@@ -270,11 +273,11 @@ code_table! {
         "they do nothing"
         causes "traffic in the clear that somebody takes for encrypted"
         change "turn TLS on, or remove them" by "zookeeper.ssl.client.enable";
-    AclWithoutLogin Client Problem "ACLs are wanted, and no login to ZooKeeper is configured":
+    AclWithoutLogin Client Problem "ACLs are wanted, and {login}":
         "a broker can protect its nodes only if ZooKeeper knows who it is: by SASL (a JAAS file) or by a TLS certificate"
         causes "the broker does not start"
         change "name a JAAS file with a Client section in KAFKA_OPTS (-Djava.security.auth.login.config=…), or turn ACLs off"
-        by "zookeeper.set.acl, KAFKA_OPTS";
+        by "zookeeper.set.acl, KAFKA_OPTS" hint "if KAFKA_OPTS is not known";
     InFlightUnusual Client Warning "{requests|request|requests} may be in flight":
         "one at a time makes a controller slow; a server stops reading from its clients at 1000 of all of them"
         causes "controller failovers that take minutes, or latency for all"
@@ -283,7 +286,7 @@ code_table! {
         "a client closes the connection when a reply is longer than jute.maxbuffer"
         causes "the same request that fails again and again, and a session that goes from server to server"
         change "leave it unset (Kafka takes 4 MiB), or set 1048575 at least" by "jute.maxbuffer";
-    BufferLarge Client Warning "the client may send {buffer|byte|bytes}, and servers take 1048575 unless they are told otherwise":
+    BufferLarge Client Hint "the client may send {buffer|byte|bytes}, and servers take 1048575 unless they are told otherwise":
         "a server closes the connection when a request is longer than its own jute.maxbuffer"
         causes "the same request that fails again and again, and a session that goes from server to server"
         change "leave it unset, or at 4194304 at most" by "jute.maxbuffer";
@@ -354,7 +357,7 @@ code_table! {
     NoRisks Zoogate Ok "no session is at risk":
         "no side of a connection is silent for long, and no node of an older session is in the way";
     TimeoutTooShortHere Zoogate Warning
-        "{sessions|session has|sessions have} a timeout of {timeout_ms} ms, which does not bear {exceeded} of {outages|outage that was|outages that were} seen, the longest {longest_ms} ms; {would_bear_ms} ms would bear all of them":
+        "{sessions|session has|sessions have} a timeout of {timeout_ms} ms, which does not bear {exceeded} of {outages|outage that was|outages that were} seen, the longest {longest_ms} ms; {remedy}":
         "most clients give a server up after two thirds of the timeout, and servers expire a session after all of it"
         causes "sessions that expire in the next such outage"
         change "raise the session timeout, or make the outages shorter" by "zookeeper.session.timeout.ms";

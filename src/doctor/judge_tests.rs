@@ -17,7 +17,7 @@ const NEXT_EPOCH: i64 = 0x6_0000_0000;
 const FOLLOWS: (ServerRole, i64) = (ServerRole::Follower, ZXID);
 const LEADS: (ServerRole, i64) = (ServerRole::Leader, ZXID);
 
-fn millis(count: u64) -> Duration {
+pub(super) fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
@@ -50,7 +50,7 @@ fn server(index: usize) -> ServerMeasurement {
     ServerMeasurement { server: name.parse().unwrap(), lookup, addresses: vec![address] }
 }
 
-fn kafka(text: &str, options: &str) -> DoctorEvidence {
+pub(super) fn kafka(text: &str, options: &str) -> DoctorEvidence {
     let entries = of_properties(text.as_bytes()).unwrap();
     let (client, read_findings) = KafkaSettings::read(&entries, Some(options));
     let servers = (0..3).map(server).collect();
@@ -75,10 +75,25 @@ fn running() -> RunningMeasurement {
     RunningMeasurement { servers: servers.collect(), sessions: vec![session; 4], ..RunningMeasurement::default() }
 }
 
-const GOOD: &str = "zookeeper.connect=zk1,zk2,zk3/kafka\n";
+pub(super) const GOOD: &str = "zookeeper.connect=zk1,zk2,zk3/kafka\n";
 
-fn whole() -> DoctorEvidence {
+pub(super) fn whole() -> DoctorEvidence {
     kafka(GOOD, "")
+}
+
+/// Evidence of servers that a client speaks TLS to: their ports for TLS answer no word.
+pub(super) fn secure(says_so: bool) -> DoctorEvidence {
+    const TLS: &str = "zookeeper.ssl.client.enable=true\nzookeeper.clientCnxnSocket=x.ClientCnxnSocketNetty\n";
+    let mut evidence = kafka(&format!("{GOOD}{TLS}"), "");
+    evidence.running = None;
+    for server in &mut evidence.servers {
+        let mut address = AddressMeasurement::new(server.addresses[0].address);
+        address.connects.times = vec![millis(1); 5];
+        (address.answers.failures, address.is_tls) = (5, says_so);
+        address.last = ProbeResult::of(ServerHealth::HangingUp);
+        server.addresses = vec![address];
+    }
+    evidence
 }
 
 fn codes(evidence: &DoctorEvidence) -> BTreeSet<&'static str> {
@@ -100,7 +115,7 @@ fn failing(health: ServerHealth) -> DoctorEvidence {
 /// What breaks whole evidence so that a code comes of it.
 type Breakage = fn(&mut DoctorEvidence);
 
-fn details(evidence: &mut DoctorEvidence, index: usize) -> &mut AddressMeasurement {
+pub(super) fn details(evidence: &mut DoctorEvidence, index: usize) -> &mut AddressMeasurement {
     &mut evidence.servers[index].addresses[0]
 }
 
@@ -110,11 +125,11 @@ fn role(evidence: &mut DoctorEvidence, index: usize, role: ServerRole) {
     address.sightings.iter_mut().for_each(|sighting| sighting.role = role);
 }
 
-fn client(evidence: &mut DoctorEvidence) -> &mut ClientSettings {
+pub(super) fn client(evidence: &mut DoctorEvidence) -> &mut ClientSettings {
     evidence.client.as_mut().expect("a client")
 }
 
-fn connect(evidence: &mut DoctorEvidence, text: &str) {
+pub(super) fn connect(evidence: &mut DoctorEvidence, text: &str) {
     client(evidence).connect = Some(ConnectReading::of(text));
 }
 
@@ -371,6 +386,17 @@ fn hints_do_not_count() {
         (DoctorCode::ConnectionLimitLow, |all| details(all, 0).details.connections = Some(62)),
         (DoctorCode::ClientsBypass, |all| all.running.as_mut().unwrap().servers[0].bypassing = Some(1)),
         (DoctorCode::TimeoutNeedlesslyLong, |all| advice(all, "needlessly_long")),
+        (DoctorCode::AnswerTls, |all| *all = secure(true)),
+        (DoctorCode::ServerHangsUp, |all| *all = secure(false)),
+        (DoctorCode::AclWithoutLogin, |all| {
+            client(all).kafka.as_mut().unwrap().set_acl = true;
+            client(all).kafka.as_mut().unwrap().options_untold = true;
+        }),
+        (DoctorCode::ConnectShareShort, |all| {
+            connect(all, "zk1,zk2,zk3,zk4,zk5,zk6,zk7/kafka");
+            client(all).session_timeout_ms = Some(6_000);
+        }),
+        (DoctorCode::BufferLarge, |all| *all = kafka(GOOD, "-Djute.maxbuffer=4194305")),
     ];
     for (code, changes) in HINTS {
         let mut evidence = whole();

@@ -87,7 +87,7 @@ impl KafkaSettings {
     pub fn read(entries: &[SettingEntry], options: Option<&str>) -> (ClientSettings, Vec<DoctorFinding>) {
         let (values, findings) = gathered(entries);
         let mut reader = SettingReader { values, findings };
-        let options = options.unwrap_or_default();
+        let (options_untold, options) = (options.is_none(), options.unwrap_or_default());
         let session_timeout = if reader.values.contains_key("zookeeper.session.timeout.ms") {
             reader.number("zookeeper.session.timeout.ms", 1)
         } else {
@@ -101,6 +101,7 @@ impl KafkaSettings {
             set_acl: reader.switch("zookeeper.set.acl"),
             has_login: jvm_value(options, "java.security.auth.login.config").is_some()
                 && jvm_value(options, "zookeeper.sasl.client") != Some("false"),
+            options_untold,
             tls: reader.switch("zookeeper.ssl.client.enable"),
             has_netty: reader
                 .values

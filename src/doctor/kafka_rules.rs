@@ -14,11 +14,17 @@ const MANY_IN_FLIGHT: u64 = 1_000;
 pub(super) fn judge(client: &ClientSettings, evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
     let Some(kafka) = &client.kafka else { return Vec::new() };
     let mut findings = Vec::new();
-    judge_tls(kafka, evidence, &mut findings);
+    judge_tls(client, kafka, evidence, &mut findings);
     // Kafka checks the same before it starts (`KafkaServer.initZkClient`).
     let by_certificate = kafka.tls && kafka.has_netty && kafka.has_keystore;
     if kafka.set_acl && !kafka.has_login && !by_certificate {
-        findings.push(DoctorFinding::of(DoctorCode::AclWithoutLogin, "zookeeper.set.acl"));
+        let login = if kafka.options_untold {
+            "whether a login to ZooKeeper is configured is not known: give --kafka-opts"
+        } else {
+            "no login to ZooKeeper is configured"
+        };
+        let finding = DoctorFinding::of(DoctorCode::AclWithoutLogin, "zookeeper.set.acl").with("login", login);
+        findings.push(finding.hint_if(kafka.options_untold));
     }
     if let Some(requests) = kafka.max_in_flight.filter(|requests| !(FEW_IN_FLIGHT..=MANY_IN_FLIGHT).contains(requests))
     {
@@ -46,7 +52,12 @@ pub(super) fn judge(client: &ClientSettings, evidence: &DoctorEvidence) -> Vec<D
     findings
 }
 
-fn judge_tls(kafka: &KafkaSettings, evidence: &DoctorEvidence, findings: &mut Vec<DoctorFinding>) {
+fn judge_tls(
+    client: &ClientSettings,
+    kafka: &KafkaSettings,
+    evidence: &DoctorEvidence,
+    findings: &mut Vec<DoctorFinding>,
+) {
     let of = |code| DoctorFinding::of(code, "zookeeper.ssl.client.enable");
     if !kafka.tls {
         if kafka.tls_settings > 0 {
@@ -58,8 +69,10 @@ fn judge_tls(kafka: &KafkaSettings, evidence: &DoctorEvidence, findings: &mut Ve
     if !kafka.has_netty {
         findings.push(DoctorFinding::of(DoctorCode::TlsWithoutNetty, "zookeeper.clientCnxnSocket"));
     }
-    // A four-letter word that is answered in the clear has met a port without TLS.
-    if let Some((server, _)) = answering(&evidence.servers).chain(answering(&evidence.entries)).next() {
+    // A four-letter word that is answered in the clear has met a port without TLS, or one that takes both. What other
+    // clients connect to is no matter.
+    let mut plain = answering(&evidence.servers).chain(answering(&evidence.entries));
+    if let Some((server, _)) = plain.find(|(server, _)| client.connects_to(&server.server)) {
         findings.push(of(DoctorCode::TlsToPlainPort).with("address", server.server.to_string()));
     }
 }

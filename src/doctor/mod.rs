@@ -15,6 +15,8 @@ mod code_table;
 mod connect_reading;
 mod connect_rules;
 mod doctor_report;
+#[cfg(test)]
+mod false_alarm_tests;
 mod finding;
 #[cfg(test)]
 mod judge_tests;
@@ -56,11 +58,19 @@ pub struct DoctorEvidence {
     pub running: Option<RunningMeasurement>,
 }
 
+impl DoctorEvidence {
+    /// Whether the client speaks TLS to this server, as its settings say.
+    fn expects_tls(&self, server: &ServerMeasurement) -> bool {
+        let client = self.client.as_ref().filter(|client| client.kafka.as_ref().is_some_and(|kafka| kafka.tls));
+        client.is_some_and(|client| client.connects_to(&server.server))
+    }
+}
+
 /// Judges all of it: findings by area, in a fixed order.
 pub fn judge(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
-    let mut findings = network_rules::judge(&evidence.servers);
-    findings.extend(network_rules::judge_entries(&evidence.entries));
-    findings.extend(quorum_rules::judge(&evidence.servers));
+    let mut findings = network_rules::judge(evidence);
+    findings.extend(network_rules::judge_entries(evidence));
+    findings.extend(quorum_rules::judge(evidence));
     findings.extend(member_rules::judge(&evidence.servers));
     findings.extend(capacity_rules::judge(evidence));
     findings.extend(evidence.read_findings.iter().cloned());

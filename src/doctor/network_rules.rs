@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::DoctorEvidence;
 use super::address_measurement::{AddressMeasurement, AttemptTimes, ServerMeasurement, answering};
 use super::code::DoctorCode;
 use super::finding::DoctorFinding;
@@ -15,10 +16,11 @@ const SLOW_CONNECT: Duration = Duration::from_millis(100);
 const SLOW_ANSWER: Duration = Duration::from_millis(200);
 
 /// Judges the servers of the ensemble.
-pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
+pub(super) fn judge(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
+    let servers = &evidence.servers;
     let mut findings = Vec::new();
     for server in servers {
-        judge_server(server, &mut findings);
+        judge_server(server, evidence.expects_tls(server), &mut findings);
     }
     let found = |codes: &[DoctorCode]| findings.iter().any(|finding| codes.contains(&finding.code));
     let mut fine = Vec::new();
@@ -55,10 +57,10 @@ pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
 }
 
 /// Judges addresses that clients use beside the servers; only what is wrong is told.
-pub(super) fn judge_entries(entries: &[ServerMeasurement]) -> Vec<DoctorFinding> {
+pub(super) fn judge_entries(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
     let mut findings = Vec::new();
-    for entry in entries {
-        judge_server(entry, &mut findings);
+    for entry in &evidence.entries {
+        judge_server(entry, evidence.expects_tls(entry), &mut findings);
     }
     findings
 }
@@ -70,7 +72,17 @@ pub(super) fn worst_exchange(servers: &[ServerMeasurement]) -> Option<Duration> 
     worst.max()
 }
 
-fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
+/// Whether nothing is to be known of a server because it is asked at a port for TLS, as its client wants it.
+pub(super) fn is_secure(server: &ServerMeasurement, expects_tls: bool) -> bool {
+    expects_tls && server.best().is_some_and(|best| !best.has_answered() && speaks_only_tls(failure(best)))
+}
+
+/// What a port for TLS does with a four-letter word.
+fn speaks_only_tls(code: DoctorCode) -> bool {
+    matches!(code, DoctorCode::AnswerTls | DoctorCode::ServerHangsUp)
+}
+
+fn judge_server(server: &ServerMeasurement, expects_tls: bool, findings: &mut Vec<DoctorFinding>) {
     let of = |code| DoctorFinding::of(code, &server.server);
     // Without an address there is nothing else to be said of it.
     if let Some(failure) = &server.lookup.failure {
@@ -96,14 +108,14 @@ fn judge_server(server: &ServerMeasurement, findings: &mut Vec<DoctorFinding>) {
                     .hint_if(costs_little(address)),
             );
         } else {
-            findings.push(failing(server, address));
+            findings.push(failing(server, address, expects_tls));
         }
     }
 }
 
 /// What an address that never answered shows.
-fn failing(server: &ServerMeasurement, address: &AddressMeasurement) -> DoctorFinding {
-    let code = match address.last.health {
+fn failure(address: &AddressMeasurement) -> DoctorCode {
+    match address.last.health {
         // What it said tells more than the state that follows from it.
         _ if address.is_tls => DoctorCode::AnswerTls,
         _ if address.is_strange => DoctorCode::AnswerStrange,
@@ -111,11 +123,16 @@ fn failing(server: &ServerMeasurement, address: &AddressMeasurement) -> DoctorFi
         ServerHealth::HangingUp => DoctorCode::ServerHangsUp,
         ServerHealth::Unknown | ServerHealth::Unreachable => DoctorCode::ServerOutOfReach,
         ServerHealth::Serving | ServerHealth::NotServing | ServerHealth::Unresponsive => DoctorCode::ServerUnanswering,
-    };
+    }
+}
+
+fn failing(server: &ServerMeasurement, address: &AddressMeasurement, expects_tls: bool) -> DoctorFinding {
+    let code = failure(address);
     DoctorFinding::of(code, &server.server)
         .with("address", address.address.to_string())
         .with("failures", failures(address))
         .with("tries", address.connects.tries())
+        .hint_if(expects_tls && speaks_only_tls(code))
 }
 
 fn failures(address: &AddressMeasurement) -> usize {

@@ -1,8 +1,10 @@
 //! Whether enough servers serve, and who leads.
 
+use super::DoctorEvidence;
 use super::address_measurement::{ServerMeasurement, answering};
 use super::code::DoctorCode;
-use super::finding::DoctorFinding;
+use super::finding::{DoctorFinding, FindingValue};
+use super::network_rules::is_secure;
 use super::server_lines::MemberCount;
 use crate::ids::Zxid;
 use crate::session::probe_result::{ServerHealth, ServerRole};
@@ -22,8 +24,9 @@ fn in_role<'a>(servers: &'a [ServerMeasurement], roles: &[ServerRole]) -> Vec<&'
     servers.iter().filter(|server| server.role().is_some_and(|role| roles.contains(&role))).collect()
 }
 
-pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
+pub(super) fn judge(evidence: &DoctorEvidence) -> Vec<DoctorFinding> {
     use ServerRole::{Follower, Leader, Observer, ReadOnly, Standalone};
+    let servers = &evidence.servers;
     let mut findings = Vec::new();
     for (server, address) in answering(servers) {
         let of = |code| DoctorFinding::of(code, &server.server).with("address", address.address.to_string());
@@ -34,23 +37,28 @@ pub(super) fn judge(servers: &[ServerMeasurement]) -> Vec<DoctorFinding> {
         }
     }
     let serving = in_role(servers, &[Leader, Follower, Observer, Standalone]).len();
-    // A server that does not allow `srvr` tells nothing of its role.
-    let is_untold = servers.iter().any(|server| server.role() == Some(ServerRole::Unknown));
+    // A server that does not allow `srvr`, or is asked at a port for TLS, tells nothing of its role: it may serve.
+    let tells_none = |server: &&ServerMeasurement| {
+        server.role() == Some(ServerRole::Unknown) || is_secure(server, evidence.expects_tls(server))
+    };
+    let untold = servers.iter().filter(tells_none).count();
     let members = members(servers);
     // The configuration of a server before 3.5 does not tell its members.
     let total = members.map_or(servers.len() as u64, MemberCount::all).max(servers.len() as u64);
-    let counted = |code| DoctorFinding::of(code, "").with("serving", serving).with("members", total);
+    let serve =
+        if untold == 0 { FindingValue::from(serving) } else { format!("{serving} to {}", serving + untold).into() };
+    let counted = |code| DoctorFinding::of(code, "").with("serving", serve.clone()).with("members", total);
     if serving > 0 {
         // A server serves as leader or follower only while a majority of voters does; observers add nothing to that.
-        let voting = in_role(servers, &[Leader, Follower]).len() as u64;
+        let voting = (in_role(servers, &[Leader, Follower]).len() + untold) as u64;
         // With a member that was not given, or not found, it is not known how many serve.
         let all_found = servers.iter().all(|server| server.lookup.failure.is_none());
         let at_edge = members.is_some_and(|members| {
             members.voters > 2 && members.all() <= servers.len() as u64 && voting <= members.needed()
         }) && all_found;
         findings.push(counted(if at_edge { DoctorCode::QuorumAtEdge } else { DoctorCode::QuorumStands }));
-        judge_leaders(servers, serving, members, is_untold, &mut findings);
-    } else if !is_untold && !servers.is_empty() {
+        judge_leaders(servers, serving, members, untold > 0, &mut findings);
+    } else if untold == 0 && !servers.is_empty() {
         findings.push(counted(DoctorCode::NoQuorum));
     }
     findings

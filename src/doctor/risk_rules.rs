@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::code::DoctorCode;
-use super::finding::DoctorFinding;
+use super::finding::{DoctorFinding, FindingValue};
 
 /// Slots of ten seconds that are this old at most are told of.
 const LATENCY_TOLD: Duration = Duration::from_mins(10);
@@ -48,8 +48,10 @@ pub struct RunningAdvice {
     pub exceeded: u32,
     /// The longest.
     pub longest: Duration,
-    /// The shortest timeout that would have borne all of them.
-    pub would_bear: Duration,
+    /// The shortest timeout that would have borne all of them; None where servers give none that long.
+    pub would_bear: Option<Duration>,
+    /// The longest timeout that servers give, where even that would not have borne all of them.
+    pub most: Option<Duration>,
 }
 
 /// Latency of one class of requests at one server within ten seconds.
@@ -109,20 +111,31 @@ pub(super) fn judge_advice(advice: &[RunningAdvice]) -> Vec<DoctorFinding> {
         }
         for these in by_timeout.into_values() {
             let Some(worst) = these.iter().max_by_key(|one| one.longest) else { continue };
-            // Each client bears its own share of its timeout.
-            let would_bear = these.iter().map(|one| one.would_bear).max().unwrap_or_default();
-            findings.push(
-                DoctorFinding::of(code, "")
-                    .with("sessions", these.len())
-                    .with("timeout_ms", worst.timeout)
-                    .with("exceeded", u64::from(worst.exceeded))
-                    .with("outages", u64::from(worst.outages))
-                    .with("longest_ms", worst.longest)
-                    .with("would_bear_ms", would_bear),
-            );
+            let finding = DoctorFinding::of(code, "")
+                .with("sessions", these.len())
+                .with("timeout_ms", worst.timeout)
+                .with("exceeded", u64::from(worst.exceeded))
+                .with("outages", u64::from(worst.outages))
+                .with("longest_ms", worst.longest);
+            findings.push(with_remedy(finding, &these));
         }
     }
     findings
+}
+
+/// What would bear all outages, as far as servers give it. Each client bears its own share of its timeout.
+fn with_remedy(finding: DoctorFinding, these: &[&RunningAdvice]) -> DoctorFinding {
+    let millis = |time: Duration| FindingValue::from(time).to_string();
+    // Where one session cannot be helped by a timeout, no timeout helps all of them.
+    if let Some(most) = these.iter().filter_map(|one| one.most).min() {
+        let remedy =
+            format!("servers give {} ms at most (maxSessionTimeout), which would not bear all of them", millis(most));
+        return finding.with("servers_give_ms", most).with("remedy", remedy);
+    }
+    let would_bear = these.iter().filter_map(|one| one.would_bear).max().unwrap_or_default();
+    finding
+        .with("would_bear_ms", would_bear)
+        .with("remedy", format!("{} ms would bear all of them", millis(would_bear)))
 }
 
 /// Requests that took long a moment ago, the slowest of each server.
@@ -159,12 +172,19 @@ mod tests {
             outages: 1,
             exceeded: 1,
             longest,
-            would_bear: Duration::from_secs(would_bear),
+            would_bear: Some(Duration::from_secs(would_bear)),
+            most: None,
         };
         let findings = judge_advice(&[of(15), of(23), of(22)]);
         let texts: Vec<String> = findings.iter().map(DoctorFinding::text).collect();
         let text = "3 sessions have a timeout of 18000 ms, which does not bear 1 of 1 outage that was seen, the longest \
                     14000 ms; 23000 ms would bear all of them";
         assert_eq!(texts, [text]);
+        let bound = RunningAdvice { would_bear: None, most: Some(Duration::from_secs(20)), ..of(0) };
+        let text = judge_advice(&[of(15), bound])[0].text();
+        assert!(
+            text.ends_with("; servers give 20000 ms at most (maxSessionTimeout), which would not bear all of them"),
+            "{text}"
+        );
     }
 }
