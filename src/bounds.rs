@@ -334,8 +334,8 @@ bounds! {
     "latency over time" [kept: count latency_trend::SLOTS_KEPT, slot: time latency_trend::SLOT]
         "the newest {kept} figures, one for each server and class of operations in {slot}",
         "`/api/latency`";
-    "risks that stand" [open: count risk_book::RISKS_OPEN]
-        "{open}; further ones are counted only",
+    "risks that stand" [open: count risk_book::RISKS_OPEN, nodes: count risk_book::NODES_OF_ONE]
+        "{open}, of those {nodes} of one kind about nodes that one session met; further ones are counted only",
         "`/api/risks`, `zoogate_dropped_total{queue=\"risks\"}`";
     "risks that went out" [past: count risk_book::RISKS_PAST]
         "the newest {past}",
@@ -347,7 +347,7 @@ bounds! {
         "the newest {kept}",
         "`timeout_advice` of `/api/sessions/ID`";
     "registrations that met a node and wait for its owner" [waiting: count risk_state::REGISTRATIONS, waits: time risk_state::REGISTRATION_WAITS]
-        "the newest {waiting}, for {waits}",
+        "the newest {waiting}, and as many of other ephemeral nodes that were there, for {waits}",
         "";
     "names that two sessions seem to have" [doubles: count risk_state::SUSPECTS]
         "the newest {doubles}, until the other session is heard again",

@@ -30,9 +30,10 @@ pub struct TimeoutAdviceView {
     pub fit: ApiWord,
     /// The timeout in milliseconds.
     pub timeout_ms: u64,
-    /// Outages of servers, and absences and silences of this client, that it was measured by.
+    /// Times in which no server served, and absences and silences of this client, that it was measured by.
     pub outages: u32,
-    /// Of those: longer than such a client bears, most of them two thirds of the timeout.
+    /// Of those: times without a server that were longer than such a client bears, most of them two thirds of the timeout,
+    /// and absences and silences that were longer than the timeout.
     pub exceeded: u32,
     /// `exceeded` as a share of `outages`, from 0 to 1; null where none was seen.
     pub exceeded_share: Option<f64>,
@@ -40,8 +41,10 @@ pub struct TimeoutAdviceView {
     pub longest_ms: Option<u64>,
     /// The time within which 99.9 % of the session's writes were answered, in milliseconds.
     pub write_p999_ms: Option<u64>,
-    /// The shortest timeout that would have borne all of them, in milliseconds.
+    /// The shortest timeout that would have borne all of them, in milliseconds; null where servers give none that long.
     pub would_bear_ms: Option<u64>,
+    /// The longest timeout that servers give, in milliseconds, where even that would not have borne all of them.
+    pub servers_give_ms: Option<u64>,
 }
 
 /// Something that may soon be lost, or might have been.

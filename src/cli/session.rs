@@ -84,7 +84,10 @@ fn advice(one: &TimeoutAdviceView) -> String {
     let longest = one.longest_ms.map_or_else(String::new, |longest| format!(", the longest {longest} ms"));
     let seen = format!("{} of {} outages lasted longer than the client bears{longest}", one.exceeded, one.outages);
     let bear = one.would_bear_ms.map_or_else(String::new, |bear| format!("; {bear} ms would have borne all"));
-    format!("{} ({seen}{bear})", one.fit.replace('_', " "))
+    let most = one.servers_give_ms.map_or_else(String::new, |most| {
+        format!("; servers give {most} ms at most (maxSessionTimeout), which would not have borne all")
+    });
+    format!("{} ({seen}{bear}{most})", one.fit.replace('_', " "))
 }
 
 /// An event: when, what, its values, and its evidence in lines below.

@@ -10,9 +10,9 @@ use foldhash::quality::RandomState;
 use super::TrafficState;
 use super::change_stream::StateChange;
 use super::risk_state::{LateConnection, NodeMeeting, SuspectedDouble};
-use crate::diagnose::risk::node_owner::{is_registration, judge};
+use crate::diagnose::risk::node_owner::{is_beside, is_registration, judge};
 use crate::diagnose::risk::{
-    AwayState, MetNode, NodeOwner, OwnerState, RiskBook, RiskCode, RiskDetail, RiskSubject, SessionRisk,
+    AwayState, MetNode, NodeOwner, OwnerState, RiskBook, RiskCode, RiskDetail, RiskKey, RiskSubject, SessionRisk,
 };
 use crate::ids::SessionId;
 use crate::lock::lock;
@@ -56,15 +56,22 @@ fn began_at(record: &SessionRecord) -> Option<Timestamp> {
     first.claim.attached_at().filter(|_| first.claim.password == PasswordCheck::NotNeeded)
 }
 
-/// What is known of a node's owner; `silent` is how long its client has been.
-fn owner(ledger: &SessionLedger, session: SessionId, silent: Option<Duration>) -> NodeOwner {
+/// What is known of a node's owner; `silent` is how long its client has been while it has a connection, and `heard_at`
+/// when it was heard last before it lost that, as far as that is known.
+fn owner(
+    ledger: &SessionLedger,
+    session: SessionId,
+    silent: Option<Duration>,
+    heard_at: Option<Timestamp>,
+) -> NodeOwner {
     let record = ledger.session(session);
     let current = record.and_then(SessionRecord::current);
     let timeout = current.map(|one| one.claim.timeout());
     let state = match (record.map(SessionRecord::state), timeout) {
         (Some(SessionState::Live), Some(timeout)) => OwnerState::Alive { silent: silent.unwrap_or_default(), timeout },
         (Some(SessionState::Pending { since }), Some(timeout)) => {
-            OwnerState::Away { since, expires_at: since.after(timeout) }
+            // The servers count from the last that they heard.
+            OwnerState::Away { since, expires_at: heard_at.unwrap_or(since).min(since).after(timeout) }
         }
         (Some(SessionState::Ended { .. }), _) => OwnerState::Over,
         _ => OwnerState::Unknown,
@@ -74,16 +81,17 @@ fn owner(ledger: &SessionLedger, session: SessionId, silent: Option<Duration>) -
 
 impl TrafficState {
     /// Takes the connections that are late now, and looks at everything else that is at risk. `heard_at` tells when a
-    /// session's client was heard last.
+    /// session's client was heard last, and `paused` how long zoogate itself stood still between a moment and now.
     pub fn look_at_risks(
         &self,
         now: Timestamp,
         late: &[LateConnection],
         heard_at: impl Fn(SessionId) -> Option<Timestamp>,
+        paused: impl Fn(Timestamp) -> Duration,
     ) {
         self.risks().looked_at.store(now.0, Ordering::Relaxed);
         // Both are made before anything is locked: in a storm they are long.
-        let keys: HashSet<_, RandomState> = late.iter().map(|one| (one.code, one.session)).collect();
+        let keys: HashSet<_, RandomState> = late.iter().map(|one| RiskKey::of(one.code, one.session)).collect();
         let suspects = self.take_suspects(now, heard_at);
         let changes = {
             let mut book = lock(&self.risks().book);
@@ -94,11 +102,11 @@ impl TrafficState {
             let ledger = self.ledger();
             for (key, _) in book.late_connections() {
                 if !keys.contains(&key) {
-                    book.settle_late(now, key, away_state(&ledger, key.1));
+                    book.settle_late(now, key, away_state(&ledger, key.session), &paused);
                 }
             }
             let (known, new): (Vec<&LateConnection>, Vec<&LateConnection>) =
-                late.iter().partition(|one| book.is_open((one.code, one.session)));
+                late.iter().partition(|one| book.is_open(RiskKey::of(one.code, one.session)));
             for one in known.into_iter().chain(new.into_iter().take(book.room())) {
                 let whose = || subject(&ledger, one.session);
                 let sign = ledger.session(one.session).and_then(SessionRecord::client_sign);
@@ -110,7 +118,8 @@ impl TrafficState {
                 let detail = RiskDetail::Node { path: double.path, owner: Some(double.owner), expires_at };
                 book.met(now, code, double.session, detail, || subject(&ledger, double.session));
             }
-            book.look_at_away(now, |session| away_state(&ledger, session), |session| subject(&ledger, session));
+            let whose = |session| subject(&ledger, session);
+            book.look_at_away(now, |session| away_state(&ledger, session), whose, &paused);
             book.look_at_nodes(now, |session| is_over(&ledger, session));
             book.take_changes()
         };
@@ -131,12 +140,14 @@ impl TrafficState {
         }
         let heard: Vec<bool> =
             suspects.iter().map(|one| heard_at(one.owner).is_some_and(|heard_at| heard_at > one.at)).collect();
+        let heard_before =
+            self.with_risks(|book| suspects.iter().map(|one| book.heard_at(one.owner)).collect::<Vec<_>>());
         let ledger = self.ledger();
-        let mut heard = heard.into_iter();
+        let mut heard = heard.into_iter().zip(heard_before);
         suspects.retain(|one| {
             // The session that met the node may be over by now: who cannot register ends, and the name is doubled still.
-            let is_heard = heard.next().unwrap_or_default();
-            match owner(&ledger, one.owner, None).state {
+            let (is_heard, before) = heard.next().unwrap_or_default();
+            match owner(&ledger, one.owner, None, before).state {
                 OwnerState::Alive { .. } if is_heard => {
                     known.push((one.clone(), RiskCode::DuplicateIdentity, None));
                     false
@@ -164,7 +175,10 @@ impl TrafficState {
     ) {
         let (names, owned_by) = match meeting {
             // Who loses the race for a lock or an election has lost nothing.
-            NodeMeeting::Registered(names) if !is_registration(&names) => return,
+            // But what it reads then may be its own from before.
+            NodeMeeting::Registered(names) if !is_registration(&names) => {
+                return self.risks().note_try(now, session, names);
+            }
             NodeMeeting::Registered(names) => (Some(names), self.ledger().holder(&names)),
             NodeMeeting::Read { owner, .. } if owner == session => return,
             NodeMeeting::Read { path, owner } => (HolderIdentity::of_ephemeral(path), Some(owner)),
@@ -177,12 +191,17 @@ impl TrafficState {
         let registers = matches!(meeting, NodeMeeting::Registered(_)) || self.risks().registers(now, session, &names);
         // Asked before the ledger is locked: the meters have locks of their own.
         let silent = silent(owned_by);
+        let heard_at = self.with_risks(|book| book.heard_at(owned_by));
+        let tried = registers || self.risks().tried(now, session, &names);
         let (found, whose) = {
             let ledger = self.ledger();
             let Some(record) = ledger.session(session) else { return };
             let Some(client) = record.client() else { return };
-            let met = MetNode { session, client, began_at: began_at(record), names: &names, registers };
-            (judge(&met, &owner(&ledger, owned_by, silent), now), subject(&ledger, session))
+            let known = record.identity();
+            let has_same = known.is_some() && known == ledger.session(owned_by).and_then(SessionRecord::identity);
+            let is_alike = tried || has_same || known.is_some_and(|known| is_beside(&known, &names));
+            let met = MetNode { session, client, began_at: began_at(record), names: &names, registers, is_alike };
+            (judge(&met, &owner(&ledger, owned_by, silent, heard_at), now), subject(&ledger, session))
         };
         let Some((code, expires_at)) = found else { return };
         let path = Box::new(match meeting {

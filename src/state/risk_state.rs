@@ -20,7 +20,8 @@ pub(crate) const REGISTRATION_WAITS: Duration = Duration::from_mins(1);
 /// Names that two sessions seem to have, until the other one is heard again.
 pub(crate) const SUSPECTS: usize = 64;
 
-/// A registration that met a node whose owner is not known yet.
+/// A node that a session wanted to make, and that was there: a registration whose node's owner is not known yet, or
+/// another one.
 #[derive(Debug)]
 struct MetRegistration {
     session: SessionId,
@@ -47,6 +48,8 @@ pub(super) struct RiskState {
     pub(super) book: Mutex<RiskBook>,
     /// `len() <= REGISTRATIONS`
     registrations: Mutex<Vec<MetRegistration>>,
+    /// Locks and elections, of which there may be many. `len() <= REGISTRATIONS`
+    tries: Mutex<Vec<MetRegistration>>,
     /// `len() <= SUSPECTS`
     pub(super) suspects: Mutex<Vec<SuspectedDouble>>,
     /// When the risks were looked at last, in nanoseconds.
@@ -98,12 +101,12 @@ impl RiskState {
 
     /// A registration met a node whose owner is not known.
     pub(super) fn await_owner(&self, at: Timestamp, session: SessionId, names: HolderIdentity) {
-        let mut waiting = lock(&self.registrations);
-        waiting.retain(|one| one.session != session && at.since(one.at) < REGISTRATION_WAITS);
-        if waiting.len() >= REGISTRATIONS {
-            waiting.remove(0);
-        }
-        waiting.push(MetRegistration { session, names: Box::new(names), at });
+        keep(&self.registrations, MetRegistration { session, names: Box::new(names), at });
+    }
+
+    /// A session wanted to make a node that is no registration, and it was there.
+    pub(super) fn note_try(&self, at: Timestamp, session: SessionId, names: HolderIdentity) {
+        keep(&self.tries, MetRegistration { session, names: Box::new(names), at });
     }
 
     /// Two sessions seem to have one name.
@@ -118,7 +121,26 @@ impl RiskState {
 
     /// Whether a session wanted to register that node a moment ago.
     pub(super) fn registers(&self, now: Timestamp, session: SessionId, names: &HolderIdentity) -> bool {
-        let fits = |one: &MetRegistration| one.session == session && *one.names == *names;
-        lock(&self.registrations).iter().any(|one| fits(one) && now.since(one.at) < REGISTRATION_WAITS)
+        has(&self.registrations, now, session, names)
     }
+
+    /// Whether a session wanted to make that node a moment ago, which is no registration.
+    pub(super) fn tried(&self, now: Timestamp, session: SessionId, names: &HolderIdentity) -> bool {
+        has(&self.tries, now, session, names)
+    }
+}
+
+/// Keeps the newest of each session.
+fn keep(waiting: &Mutex<Vec<MetRegistration>>, one: MetRegistration) {
+    let mut waiting = lock(waiting);
+    waiting.retain(|other| other.session != one.session && one.at.since(other.at) < REGISTRATION_WAITS);
+    if waiting.len() >= REGISTRATIONS {
+        waiting.remove(0);
+    }
+    waiting.push(one);
+}
+
+fn has(waiting: &Mutex<Vec<MetRegistration>>, now: Timestamp, session: SessionId, names: &HolderIdentity) -> bool {
+    let fits = |one: &MetRegistration| one.session == session && *one.names == *names;
+    lock(waiting).iter().any(|one| fits(one) && now.since(one.at) < REGISTRATION_WAITS)
 }

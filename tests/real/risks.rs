@@ -95,7 +95,11 @@ fn a_client_that_meets_its_own_older_node_is_told() {
     other.get_data("/latch/a");
     older.abandon();
     expect_risk(&gate, "session_away", "open", |risk| risk["session"] == owner.id().as_str());
+    // Who only looks is a stranger, on the same host too.
+    let mut stranger = Client::create_session_with_timeout(gate.pooled(), 8_000);
+    stranger.get_data("/latch/a");
     let mut newer = Client::create_session_with_timeout(gate.pooled(), 8_000);
+    assert_eq!(try_create(&mut newer, "/latch/b"), 0);
     newer.get_data("/latch/a");
     let orphan = expect_risk(&gate, "orphan_ephemeral", "open", |risk| risk["path"] == "/latch/a");
     assert_eq!(orphan["owner"], owner.id().as_str(), "{orphan:#}");
@@ -103,7 +107,7 @@ fn a_client_that_meets_its_own_older_node_is_told() {
     assert_eq!(
         risks(&gate, "orphan_ephemeral", &["open"]).len(),
         1,
-        "who read it while its owner lived took it for another's"
+        "who read it while its owner lived took it for another's, and so did who made none"
     );
     // A lock that another client has is everyday life.
     let mut holder = Client::create_session_with_timeout(gate.pooled(), 8_000);

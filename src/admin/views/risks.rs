@@ -8,15 +8,28 @@ use crate::admin::query::ListFilter;
 use crate::admin::session_holder::holder;
 use crate::admin::streamed_list::{StreamedList, row_text};
 use crate::api::{ApiList as _, HeartbeatView, RiskList, RiskView, TimeoutAdviceView};
-use crate::diagnose::risk::{HeartbeatBudget, RiskDetail, SeenOutages, SessionRisk, SilentSide, TimeoutAdvice};
+use crate::diagnose::EnsembleWatch;
+use crate::diagnose::risk::{
+    HeartbeatBudget, RiskDetail, SeenOutages, SessionRisk, SilentSide, TimeoutAdvice, service_outages,
+};
 use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::SessionId;
 use crate::observe::{LatencyClass, ProxyTelemetry, risk_summary};
 use crate::session::client_profile::ClientProfile;
-use crate::session::probe_result::ServerHealth;
 
-/// Longest outage of a server that timeouts are measured by.
+/// Longest outage that timeouts are measured by.
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
+/// Ticks that a server gives a session at most, unless it is told otherwise (`ZooKeeperServer.getMaxSessionTimeout`).
+const MOST_TICKS: u64 = 20;
+
+/// The longest timeout that every server gives, as far as they have told.
+fn most_given(watch: &EnsembleWatch) -> Option<Duration> {
+    let told = watch.servers().filter_map(|(_, server)| {
+        let (_, details) = server.details()?;
+        details.max_session_timeout_ms.or_else(|| details.tick_ms.map(|tick| tick.saturating_mul(MOST_TICKS)))
+    });
+    told.min().map(Duration::from_millis)
+}
 
 /// The two silences of a connection.
 pub(super) fn heartbeat(budget: &HeartbeatBudget) -> HeartbeatView {
@@ -31,7 +44,7 @@ pub(super) fn heartbeat(budget: &HeartbeatBudget) -> HeartbeatView {
     }
 }
 
-/// How a session's timeout fits what was seen of its client and of all servers.
+/// How a session's timeout fits what was seen of its client, and the times in which no server served.
 pub(super) fn timeout_advice(
     telemetry: &ProxyTelemetry,
     session: SessionId,
@@ -39,18 +52,16 @@ pub(super) fn timeout_advice(
     timeout_ms: i32,
 ) -> TimeoutAdviceView {
     let state = telemetry.state();
-    let servers = state.with_watch(|watch| {
-        let spans = watch.servers().flat_map(|(_, server)| server.spans());
-        // A server whose process was away is no pause that a timeout is to bear, and neither is one for minutes.
-        let passing = spans.filter(|span| matches!(span.health, ServerHealth::Unresponsive | ServerHealth::NotServing));
-        let lasted = passing.filter_map(|span| Some(span.until?.since(span.from)));
-        lasted.filter(|lasted| *lasted <= LONGEST_PAUSE).collect()
+    let (servers, most) = state.with_watch(|watch| {
+        let outages = service_outages(watch.servers().map(|(_, server)| server.spans()));
+        // What lasts for minutes no timeout is to bear.
+        (outages.into_iter().filter(|lasted| *lasted <= LONGEST_PAUSE).collect(), most_given(watch))
     });
     let client = state.with_risks(|risks| risks.outages(session).collect());
     let meters = telemetry.meters().session(session);
     let writes = meters.map(|mut meters| std::mem::take(&mut meters.latency[LatencyClass::Write as usize]));
     let writes = writes.filter(|writes| !writes.is_empty()).map(|writes| writes.quantile(0.999));
-    let seen = SeenOutages { servers, client, slow_write: writes.map(Duration::from_nanos) };
+    let seen = SeenOutages { servers, client, slow_write: writes.map(Duration::from_nanos), most };
     let timeout = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     let advice = TimeoutAdvice::of(profile, timeout, &seen);
     let millis = |time: Duration| time.as_millis() as u64;
@@ -63,6 +74,7 @@ pub(super) fn timeout_advice(
         longest_ms: advice.longest.map(millis),
         write_p999_ms: advice.slow_write.map(millis),
         would_bear_ms: advice.would_bear.map(millis),
+        servers_give_ms: advice.most.map(millis),
     }
 }
 

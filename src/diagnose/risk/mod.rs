@@ -5,6 +5,8 @@ pub mod heartbeat_budget;
 pub mod node_owner;
 pub mod risk_book;
 pub mod risk_code;
+pub mod risk_key;
+pub mod service_outages;
 pub mod session_risk;
 pub mod timeout_advice;
 
@@ -12,5 +14,7 @@ pub use heartbeat_budget::{HeartbeatBudget, HeartbeatSample, SilentSide};
 pub use node_owner::{MetNode, NodeOwner, OwnerState};
 pub use risk_book::{AwaySession, AwayState, RiskBook, RiskLosses};
 pub use risk_code::RiskCode;
+pub use risk_key::RiskKey;
+pub use service_outages::service_outages;
 pub use session_risk::{RiskDetail, RiskOutcome, RiskSubject, SessionRisk};
 pub use timeout_advice::{SeenOutages, TimeoutAdvice, TimeoutFit};

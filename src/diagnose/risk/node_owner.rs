@@ -25,6 +25,9 @@ pub struct MetNode<'a> {
     pub names: &'a HolderIdentity,
     /// Whether the client wanted to register that node itself; else it read it.
     pub registers: bool,
+    /// Whether more than a look shows that the node may be its own: it wanted to make this node, has made one beside it,
+    /// or is known by the same name as the node's owner.
+    pub is_alike: bool,
 }
 
 /// The session that owns a node.
@@ -66,6 +69,15 @@ pub fn is_registration(identity: &HolderIdentity) -> bool {
     matches!(identity, HolderIdentity::Broker { .. } | HolderIdentity::ClickHouse(_))
 }
 
+/// Whether a session that is known by its first node keeps nodes in the same place as this one: beside each other are the
+/// nodes of those who take part in one lock, election or group.
+pub fn is_beside(known: &HolderIdentity, met: &HolderIdentity) -> bool {
+    let (HolderIdentity::Ephemeral(known), HolderIdentity::Ephemeral(met)) = (known, met) else { return false };
+    let parent = |path: &[u8]| path.iter().rposition(|byte| *byte == b'/').map(|end| path[..end].to_vec());
+    // All nodes below the root are beside each other, and of no kind.
+    parent(known.as_bytes()).is_some_and(|one| !one.is_empty() && Some(one) == parent(met.as_bytes()))
+}
+
 /// What a node that was met puts at risk, and when its owner expires at the earliest, where that is known.
 pub fn judge(met: &MetNode<'_>, owner: &NodeOwner, now: Timestamp) -> Option<(RiskCode, Option<Timestamp>)> {
     if owner.session == met.session {
@@ -77,10 +89,11 @@ pub fn judge(met: &MetNode<'_>, owner: &NodeOwner, now: Timestamp) -> Option<(Ri
         OwnerState::Over => None,
         // It bypasses zoogate, or was given before zoogate was started.
         OwnerState::Unknown => registers.then_some((RiskCode::OrphanEphemeral, None)),
-        // Only who began anew after the other was gone can take its node for its own.
+        // Only who began anew after the other was gone can take its node for its own, and only who has such nodes: others
+        // on the same host look at it as they look at any.
         OwnerState::Away { since, expires_at } => {
             let follows = same_client && met.began_at.is_some_and(|began_at| began_at >= since);
-            (registers || follows).then_some((RiskCode::OrphanEphemeral, Some(expires_at)))
+            (registers || (follows && met.is_alike)).then_some((RiskCode::OrphanEphemeral, Some(expires_at)))
         }
         // A client that lives is heard every third of its timeout.
         OwnerState::Alive { silent, timeout } if silent * 2 >= timeout => {
@@ -122,11 +135,15 @@ mod tests {
             (&controller, true, there, OwnerState::Unknown, None),
         ];
         for (names, registers, client, state, expected) in cases {
-            let met = MetNode { session: SessionId(2), client: here, began_at: Some(given_at), names, registers };
+            let (session, began_at) = (SessionId(2), Some(given_at));
+            let met = MetNode { session, client: here, began_at, names, registers, is_alike: true };
             let owner = NodeOwner { session: SessionId(1), client: Some(client), state };
             assert_eq!(judge(&met, &owner, now), expected, "{names} {registers} {client} {state:?}");
             let own = NodeOwner { session: SessionId(2), ..owner };
             assert_eq!(judge(&met, &own, now), None);
+            let stranger = MetNode { is_alike: false, ..met };
+            let is_told = registers && is_registration(names);
+            assert_eq!(judge(&stranger, &owner, now), expected.filter(|_| is_told), "it only looks: {names} {state:?}");
         }
         let earlier = MetNode {
             session: SessionId(2),
@@ -134,8 +151,23 @@ mod tests {
             began_at: Some(Timestamp(9)),
             names: &lock,
             registers: false,
+            is_alike: true,
         };
         let owner = NodeOwner { session: SessionId(1), client: Some(here), state: away };
         assert_eq!(judge(&earlier, &owner, now), None, "it was there before the other was gone");
+    }
+    #[test]
+    fn nodes_of_one_kind_are_beside_each_other() {
+        let named = |path: &str| HolderIdentity::of_ephemeral(path.as_bytes()).expect("a node");
+        for (known, met, is_so) in [
+            ("/latch/_c_1-latch-0000000001", "/latch/_c_2-latch-0000000000", true),
+            ("/latch/a", "/latch/a", true),
+            ("/latch/a", "/locks/a", false),
+            ("/latch/a", "/latch/a/b", false),
+            ("/a", "/b", false),
+            ("/brokers/ids/1", "/brokers/ids/2", false),
+        ] {
+            assert_eq!(is_beside(&named(known), &named(met)), is_so, "{known} {met}");
+        }
     }
 }

@@ -10,12 +10,15 @@ use foldhash::quality::RandomState;
 
 use super::heartbeat_budget::HeartbeatBudget;
 use super::risk_code::RiskCode;
+use super::risk_key::RiskKey;
 use super::session_risk::{RiskDetail, RiskOutcome, RiskSubject, SessionRisk};
 use crate::ids::{ConnectionId, SessionId};
 use crate::time::Timestamp;
 
 /// Risks that stand and are kept; further ones are counted.
 pub const RISKS_OPEN: usize = 256;
+/// Of those, risks of one kind about nodes that one session met; further ones are counted.
+pub const NODES_OF_ONE: usize = 16;
 /// Risks that went out and are kept, the newest.
 pub const RISKS_PAST: usize = 256;
 /// How long a risk stands whose node's owner is not known: sessions are given at most an hour by anybody.
@@ -43,9 +46,14 @@ pub struct AwaySession {
 }
 
 impl AwaySession {
-    /// When it is at risk.
+    /// When it is at risk: the servers count from the last that they heard of its client.
     fn due(&self) -> Timestamp {
-        self.since.after(self.timeout / 2)
+        self.heard_at.after(self.timeout / 2).max(self.since)
+    }
+
+    /// When the servers expire it at the earliest.
+    fn expires_at(&self) -> Timestamp {
+        self.heard_at.after(self.timeout)
     }
 }
 
@@ -83,9 +91,6 @@ pub struct RiskLosses {
     pub away: u64,
 }
 
-/// Whose risk of which kind stands.
-pub type RiskKey = (RiskCode, SessionId);
-
 /// The risks.
 #[derive(Debug, Default)]
 pub struct RiskBook {
@@ -120,11 +125,12 @@ impl RiskBook {
         subject: impl FnOnce() -> RiskSubject,
         session: SessionId,
     ) -> bool {
-        if let Some((risk, carrier)) = self.open.get_mut(&(code, session)) {
+        let key = RiskKey::of(code, session);
+        if let Some((risk, carrier)) = self.open.get_mut(&key) {
             (risk.detail, *carrier) = (RiskDetail::Heartbeat(budget), Some(connection));
             return false;
         }
-        self.open(now, code, subject, session, RiskDetail::Heartbeat(budget), Some(connection))
+        self.open(now, key, subject, RiskDetail::Heartbeat(budget), Some(connection))
     }
 
     /// A client met a node at risk. Returns whether that is new.
@@ -136,15 +142,24 @@ impl RiskBook {
         detail: RiskDetail,
         subject: impl FnOnce() -> RiskSubject,
     ) -> bool {
-        !self.open.contains_key(&(code, session)) && self.open(now, code, subject, session, detail, None)
+        let key = RiskKey::of_detail(code, session, &detail);
+        if self.open.contains_key(&key) {
+            return false;
+        }
+        // One session that meets many nodes leaves room for the risks of others.
+        let same = self.open.keys().filter(|one| (one.code, one.session) == (code, session));
+        if same.count() >= NODES_OF_ONE {
+            self.losses.risks += 1;
+            return false;
+        }
+        self.open(now, key, subject, detail, None)
     }
 
     fn open(
         &mut self,
         now: Timestamp,
-        code: RiskCode,
+        key: RiskKey,
         subject: impl FnOnce() -> RiskSubject,
-        session: SessionId,
         detail: RiskDetail,
         connection: Option<ConnectionId>,
     ) -> bool {
@@ -154,11 +169,12 @@ impl RiskBook {
             return false;
         }
         self.next_id += 1;
+        let code = key.code;
         self.told[code as usize] += 1;
         let (outcome, until) = (RiskOutcome::Open, None);
         let risk = SessionRisk { id: self.next_id, code, subject: subject(), since: now, until, outcome, detail };
         self.note_change(&risk);
-        self.open.insert((code, session), (risk, connection));
+        self.open.insert(key, (risk, connection));
         true
     }
 
@@ -201,15 +217,22 @@ impl RiskBook {
         RISKS_OPEN.saturating_sub(self.open.len())
     }
 
-    /// A side that was late is in time again, or its connection has ended; `state` is what its session is in.
-    pub fn settle_late(&mut self, now: Timestamp, key: RiskKey, state: AwayState) {
+    /// A side that was late is in time again, or its connection has ended; `state` is what its session is in, and
+    /// `paused` how long zoogate itself stood still between a moment and now.
+    pub fn settle_late(
+        &mut self,
+        now: Timestamp,
+        key: RiskKey,
+        state: AwayState,
+        paused: impl Fn(Timestamp) -> Duration,
+    ) {
         if let Some((risk, _)) = self.open.get(&key)
             && let RiskDetail::Heartbeat(budget) = risk.detail
-            && key.0 == RiskCode::ClientSilent
+            && key.code == RiskCode::ClientSilent
         {
             // It was told behind half of the timeout, and went on until now.
-            let more = now.since(risk.since);
-            self.note_outage(key.1, budget.timeout / 2 + more);
+            let more = now.since(risk.since).saturating_sub(paused(risk.since));
+            self.note_outage(key.session, budget.timeout / 2 + more);
         }
         self.close(now, key, outcome(state));
     }
@@ -225,12 +248,19 @@ impl RiskBook {
         self.away.insert(session.session, WatchedAway { session, look_at: session.due(), counted: false });
     }
 
-    /// What became of the sessions that are away; `state` and `subject` look one up.
+    /// When the client of a session that is away was heard last; None of one that is not watched.
+    pub fn heard_at(&self, session: SessionId) -> Option<Timestamp> {
+        self.away.get(&session).map(|watched| watched.session.heard_at)
+    }
+
+    /// What became of the sessions that are away; `state` and `subject` look one up, and `paused` tells how long zoogate
+    /// itself stood still between a moment and now.
     pub fn look_at_away(
         &mut self,
         now: Timestamp,
         state: impl Fn(SessionId) -> AwayState,
         subject: impl Fn(SessionId) -> RiskSubject,
+        paused: impl Fn(Timestamp) -> Duration,
     ) {
         if self.next_due > now {
             return;
@@ -242,13 +272,13 @@ impl RiskBook {
                 next_due = next_due.min(watched.look_at);
                 return true;
             }
-            let key = (RiskCode::SessionAway, one.session);
+            let key = RiskKey::of(RiskCode::SessionAway, one.session);
             match state(one.session) {
                 AwayState::Away => {
                     // Once: while there is no room, each further look would count it again.
                     if !std::mem::replace(&mut watched.counted, true) {
-                        let detail = RiskDetail::Away { since: one.since, expires_at: one.heard_at.after(one.timeout) };
-                        self.open(now, key.0, || subject(one.session), one.session, detail, None);
+                        let detail = RiskDetail::Away { since: one.since, expires_at: one.expires_at() };
+                        self.open(now, key, || subject(one.session), detail, None);
                     }
                     // It is looked at until it is known what became of it: each time if its risk is shown, and more
                     // rarely if there was no room for that, as then there may be thousands.
@@ -261,7 +291,9 @@ impl RiskBook {
                     // How long it was away is known by this look only of one that was looked up at the look before: of
                     // one whose risk is shown.
                     if became == AwayState::Back && self.open.contains_key(&key) {
-                        self.note_outage(one.session, now.since(one.since));
+                        // As the servers count it: from the last that was heard of its client.
+                        let lasted = now.since(one.heard_at).saturating_sub(paused(one.heard_at));
+                        self.note_outage(one.session, lasted);
                     }
                     self.close(now, key, outcome(became));
                     false
@@ -275,9 +307,9 @@ impl RiskBook {
     pub fn look_at_nodes(&mut self, now: Timestamp, is_over: impl Fn(SessionId) -> bool) {
         let gone = self.open.iter().filter(|(key, (risk, _))| match &risk.detail {
             RiskDetail::Node { owner, expires_at, .. } => {
-                let known = owner.is_some_and(&is_over) || is_over(key.1);
+                let known = owner.is_some_and(&is_over) || is_over(key.session);
                 let until = expires_at.map_or_else(|| risk.since.after(UNKNOWN_OWNER), |at| at.after(EXPIRY_LATE));
-                known || (now >= until && key.0 == RiskCode::OrphanEphemeral)
+                known || (now >= until && key.code == RiskCode::OrphanEphemeral)
             }
             RiskDetail::Heartbeat(_) | RiskDetail::Away { .. } => false,
         });
@@ -309,7 +341,7 @@ impl RiskBook {
     /// How many stand, by code.
     pub fn standing(&self) -> [u64; RiskCode::ALL.len()] {
         let mut counts = [0; RiskCode::ALL.len()];
-        self.open.keys().for_each(|(code, _)| counts[*code as usize] += 1);
+        self.open.keys().for_each(|key| counts[key.code as usize] += 1);
         counts
     }
 

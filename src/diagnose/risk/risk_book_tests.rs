@@ -1,5 +1,6 @@
 use super::*;
 use crate::session::client_profile::ClientProfile;
+use crate::session::short_path::ShortPath;
 
 const SESSION: SessionId = SessionId(7);
 const CONNECTION: ConnectionId = ConnectionId(3);
@@ -28,6 +29,14 @@ fn late(book: &mut RiskBook, now: u64, session: SessionId, silent: u64) -> bool 
     book.late(at(now), RiskCode::ClientSilent, CONNECTION, budget(silent), || subject(session), session)
 }
 
+fn never(_: Timestamp) -> Duration {
+    Duration::ZERO
+}
+
+fn look(book: &mut RiskBook, now: u64, state: AwayState) {
+    book.look_at_away(at(now), |_| state, subject, never);
+}
+
 fn outcomes(book: &RiskBook) -> Vec<(RiskCode, RiskOutcome)> {
     book.risks().iter().map(|risk| (risk.code, risk.outcome)).collect()
 }
@@ -39,14 +48,14 @@ fn a_late_client_is_told_once_and_its_silence_is_kept_when_it_is_back() {
     assert!(!late(&mut book, 11, SESSION, 4), "it stands already");
     assert_eq!(book.standing()[RiskCode::ClientSilent as usize], 1);
     assert_eq!(book.risks()[0].detail, RiskDetail::Heartbeat(budget(4)), "the numbers are the newest");
-    assert_eq!(book.late_connections(), [((RiskCode::ClientSilent, SESSION), CONNECTION)]);
-    book.settle_late(at(12), (RiskCode::ClientSilent, SESSION), AwayState::Back);
+    assert_eq!(book.late_connections(), [(RiskKey::of(RiskCode::ClientSilent, SESSION), CONNECTION)]);
+    book.settle_late(at(12), RiskKey::of(RiskCode::ClientSilent, SESSION), AwayState::Back, never);
     assert_eq!(outcomes(&book), [(RiskCode::ClientSilent, RiskOutcome::Passed)]);
     assert_eq!(book.outages(SESSION).collect::<Vec<_>>(), [Duration::from_secs(5)]);
     assert_eq!(book.outages(SessionId(8)).count(), 0);
 
     assert!(late(&mut book, 20, SESSION, 3), "it is late again");
-    book.settle_late(at(23), (RiskCode::ClientSilent, SESSION), AwayState::Away);
+    book.settle_late(at(23), RiskKey::of(RiskCode::ClientSilent, SESSION), AwayState::Away, never);
     assert_eq!(outcomes(&book)[0], (RiskCode::ClientSilent, RiskOutcome::Lost));
     let told: Vec<RiskOutcome> = book.take_changes().iter().map(|risk| risk.outcome).collect();
     assert_eq!(told, [RiskOutcome::Open, RiskOutcome::Passed, RiskOutcome::Open, RiskOutcome::Lost]);
@@ -64,14 +73,14 @@ fn a_session_that_is_away_is_at_risk_behind_half_of_its_timeout() {
         let mut book = RiskBook::default();
         let timeout = Duration::from_secs(6);
         book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
-        book.look_at_away(at(12), |_| AwayState::Away, subject);
+        look(&mut book, 11, AwayState::Away);
         assert_eq!(outcomes(&book), []);
-        for now in [13, 14] {
-            book.look_at_away(at(now), |_| AwayState::Away, subject);
+        for now in [12, 14] {
+            look(&mut book, now, AwayState::Away);
             assert_eq!(outcomes(&book), [(RiskCode::SessionAway, RiskOutcome::Open)]);
         }
         assert_eq!(book.risks()[0].detail, RiskDetail::Away { since: at(10), expires_at: at(15) });
-        book.look_at_away(at(15), |_| became, subject);
+        look(&mut book, 15, became);
         assert_eq!((outcomes(&book), book.is_waiting()), (vec![(RiskCode::SessionAway, outcome)], false));
         assert_eq!(book.outages(SESSION).count(), outages);
     }
@@ -85,7 +94,7 @@ fn each_session_that_is_away_is_at_risk_at_its_own_time() {
         book.lost_connection(AwaySession { session, since: at(since), heard_at: at(since), timeout });
     }
     let at_risk = |book: &mut RiskBook, now| {
-        book.look_at_away(at(now), |_| AwayState::Away, subject);
+        look(book, now, AwayState::Away);
         book.risks().iter().map(|risk| risk.subject.session.0).collect::<Vec<_>>()
     };
     let seen = [13, 14, 21, 22, 24, 25].map(|now| at_risk(&mut book, now));
@@ -110,11 +119,12 @@ fn of_those_that_are_away_only_the_shown_ones_are_looked_up_each_time() {
                 AwayState::Away
             },
             subject,
+            never,
         );
         looked_up.get()
     });
     assert_eq!(looks, [all, RISKS_OPEN, RISKS_OPEN, all, RISKS_OPEN]);
-    book.look_at_away(at(34), |_| AwayState::Expired, subject);
+    look(&mut book, 34, AwayState::Expired);
     assert!(!book.is_waiting(), "what became of all of them is known");
 }
 
@@ -126,13 +136,18 @@ fn how_long_one_was_away_that_was_not_shown_is_not_known() {
         let (session, timeout) = (SessionId(id), Duration::from_secs(32));
         book.lost_connection(AwaySession { session, since: at(10), heard_at: at(10), timeout });
     }
-    book.look_at_away(at(26), |_| AwayState::Away, subject);
+    look(&mut book, 26, AwayState::Away);
     let shown: Vec<SessionId> = book.risks().iter().map(|risk| risk.subject.session).collect();
     assert_eq!(shown.len(), RISKS_OPEN);
     // Some time before this look: nobody has looked for four seconds.
     let hidden = (1..=all).map(SessionId).find(|session| !shown.contains(session)).expect("there was no room for all");
     let back = [hidden, shown[0]];
-    book.look_at_away(at(30), |one| if back.contains(&one) { AwayState::Back } else { AwayState::Away }, subject);
+    book.look_at_away(
+        at(30),
+        |one| if back.contains(&one) { AwayState::Back } else { AwayState::Away },
+        subject,
+        never,
+    );
     assert_eq!(book.outages(shown[0]).collect::<Vec<_>>(), [Duration::from_secs(20)]);
     assert_eq!(book.outages(hidden).count(), 0);
 }
@@ -142,7 +157,7 @@ fn who_is_back_in_time_was_at_no_risk() {
     let mut book = RiskBook::default();
     let timeout = Duration::from_secs(6);
     book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
-    book.look_at_away(at(13), |_| AwayState::Back, subject);
+    look(&mut book, 13, AwayState::Back);
     assert_eq!((outcomes(&book), book.is_waiting()), (vec![], false));
     assert_eq!(book.outages(SESSION).count(), 0, "how long it was away is not known");
 }
@@ -153,9 +168,9 @@ fn the_newest_absence_of_a_session_counts() {
     for since in [at(10), at(12)] {
         book.lost_connection(AwaySession { session: SESSION, since, heard_at: since, timeout: Duration::from_secs(6) });
     }
-    book.look_at_away(at(13), |_| AwayState::Away, subject);
+    look(&mut book, 13, AwayState::Away);
     assert_eq!(outcomes(&book), [], "it was back within the first one");
-    book.look_at_away(at(15), |_| AwayState::Away, subject);
+    look(&mut book, 15, AwayState::Away);
     assert_eq!(book.risks()[0].detail, RiskDetail::Away { since: at(12), expires_at: at(18) });
 }
 
@@ -177,11 +192,8 @@ fn sides_that_stay_late_without_room_are_counted_once() {
 
 #[test]
 fn a_node_is_at_risk_until_its_owner_must_be_gone() {
-    let detail = |expires_at| RiskDetail::Node {
-        path: Box::new(crate::session::short_path::ShortPath::new(b"/a")),
-        owner: Some(SessionId(1)),
-        expires_at,
-    };
+    let detail =
+        |expires_at| RiskDetail::Node { path: Box::new(ShortPath::new(b"/a")), owner: Some(SessionId(1)), expires_at };
     let code = RiskCode::OrphanEphemeral;
     let mut book = RiskBook::default();
     assert!(book.met(at(1), code, SESSION, detail(Some(at(10))), || subject(SESSION)));
@@ -207,13 +219,64 @@ fn a_storm_stays_within_bounds_and_is_counted() {
         book.lost_connection(AwaySession { session: SessionId(id), since, heard_at: since, timeout });
     }
     for now in 13..18 {
-        book.look_at_away(at(now), |_| AwayState::Away, subject);
+        look(&mut book, now, AwayState::Away);
         book.take_changes();
     }
     assert_eq!((book.risks().len(), book.away.len()), (RISKS_OPEN, AWAY_WATCHED));
     let losses = book.losses();
     assert_eq!(losses, RiskLosses { risks: (AWAY_WATCHED - RISKS_OPEN) as u64, away: 2 * AWAY_WATCHED as u64 });
-    book.look_at_away(at(20), |_| AwayState::Back, subject);
+    look(&mut book, 20, AwayState::Back);
     assert_eq!((book.risks().len(), book.outages.len(), book.is_waiting()), (RISKS_PAST, OUTAGES_KEPT, false));
     assert!(book.take_changes().len() <= CHANGES);
+}
+
+#[test]
+fn what_is_left_of_a_timeout_counts_from_the_last_that_was_heard() {
+    for (since, heard_at, due) in [(10, 10, 13), (10, 9, 12), (10, 5, 10)] {
+        let mut book = RiskBook::default();
+        let (since, heard_at, timeout) = (at(since), at(heard_at), Duration::from_secs(6));
+        book.lost_connection(AwaySession { session: SESSION, since, heard_at, timeout });
+        assert_eq!(book.heard_at(SESSION), Some(heard_at));
+        look(&mut book, due - 1, AwayState::Away);
+        assert_eq!(outcomes(&book), []);
+        look(&mut book, due, AwayState::Away);
+        assert_eq!(outcomes(&book), [(RiskCode::SessionAway, RiskOutcome::Open)], "{heard_at:?}");
+        look(&mut book, due + 1, AwayState::Back);
+        let lasted = at(due + 1).since(heard_at);
+        assert_eq!(book.outages(SESSION).collect::<Vec<_>>(), [lasted], "as the servers count it");
+        assert_eq!(book.heard_at(SESSION), None);
+    }
+}
+
+#[test]
+fn what_zoogate_stood_still_is_no_absence_and_no_silence() {
+    let mut book = RiskBook::default();
+    let timeout = Duration::from_secs(6);
+    book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(10), timeout });
+    look(&mut book, 13, AwayState::Away);
+    let two = |since: Timestamp| if since == at(10) { Duration::from_secs(2) } else { Duration::ZERO };
+    book.look_at_away(at(15), |_| AwayState::Back, subject, two);
+    assert!(late(&mut book, 20, SESSION, 3));
+    let one = |since: Timestamp| if since == at(20) { Duration::from_secs(1) } else { Duration::ZERO };
+    book.settle_late(at(22), RiskKey::of(RiskCode::ClientSilent, SESSION), AwayState::Back, one);
+    assert_eq!(book.outages(SESSION).collect::<Vec<_>>(), [3, 4].map(Duration::from_secs));
+}
+
+#[test]
+fn every_node_that_a_session_met_is_told() {
+    let code = RiskCode::OrphanEphemeral;
+    let mut book = RiskBook::default();
+    let met = |book: &mut RiskBook, session: SessionId, number: usize| {
+        let path = Box::new(ShortPath::new(format!("/a/{number}").as_bytes()));
+        let detail = RiskDetail::Node { path, owner: Some(SessionId(1)), expires_at: Some(at(10)) };
+        book.met(at(1), code, session, detail, || subject(session))
+    };
+    assert!(met(&mut book, SESSION, 1) && met(&mut book, SESSION, 2) && !met(&mut book, SESSION, 1));
+    assert_eq!((book.standing()[code as usize], book.losses().risks), (2, 0));
+    let told = (0..2 * RISKS_OPEN).filter(|number| met(&mut book, SESSION, *number)).count();
+    assert_eq!((told, book.standing()[code as usize]), (NODES_OF_ONE - 2, NODES_OF_ONE as u64));
+    assert_eq!(book.losses().risks, (2 * RISKS_OPEN - NODES_OF_ONE) as u64);
+    assert!(met(&mut book, SessionId(8), 1), "there is room for others");
+    book.look_at_nodes(at(2), |session| session == SESSION);
+    assert_eq!(book.standing()[code as usize], 1, "those of a session that is over are over");
 }

@@ -12,12 +12,14 @@ const NEVER_LONG: Duration = Duration::from_secs(18);
 /// Outages that were seen: how long each lasted.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SeenOutages {
-    /// Times in which a server did not serve, of all servers: elections, restarts and pauses.
+    /// Times in which no server served ([`service_outages`](super::service_outages::service_outages)).
     pub servers: Vec<Duration>,
     /// Silences of this session's client, and times that it was without a connection.
     pub client: Vec<Duration>,
     /// The p99.9 of its writes; None without writes.
     pub slow_write: Option<Duration>,
+    /// The longest timeout that every server gives; None where that is not known.
+    pub most: Option<Duration>,
 }
 
 /// How a timeout fits.
@@ -43,35 +45,46 @@ pub struct TimeoutAdvice {
     pub timeout: Duration,
     /// Outages that were seen.
     pub outages: u32,
-    /// Of those: longer than such a client bears.
+    /// Of those: longer than such a client bears a silent server, or than the servers bear a silent client.
     pub exceeded: u32,
     /// The longest of them.
     pub longest: Option<Duration>,
     /// The p99.9 of the session's writes.
     pub slow_write: Option<Duration>,
-    /// The shortest timeout that would have borne all of them, rounded up to whole seconds.
+    /// The shortest timeout that would have borne all of them, rounded up to whole seconds; None where servers give none
+    /// that is as long.
     pub would_bear: Option<Duration>,
+    /// The longest timeout that servers give, where even that would not have borne all of them.
+    pub most: Option<Duration>,
 }
 
 impl TimeoutAdvice {
     /// Measures the timeout of such a client's session by what was seen.
     pub fn of(profile: ClientProfile, timeout: Duration, seen: &SeenOutages) -> Self {
         let bears = profile.bears(timeout);
-        let all = || seen.servers.iter().chain(&seen.client).copied();
-        let longest = all().chain(seen.slow_write).max();
-        let exceeded = all().filter(|lasted| *lasted > bears).count() as u32;
+        // A client gives a silent server up before its session is lost; a silent or absent client has the whole timeout.
+        let of_servers = seen.servers.iter().copied().chain(seen.slow_write).max();
+        let of_client = seen.client.iter().copied().max();
+        let exceeded = seen.servers.iter().filter(|lasted| **lasted > bears).count()
+            + seen.client.iter().filter(|lasted| **lasted > timeout).count();
+        let outages = seen.servers.len() + seen.client.len();
         let slow = seen.slow_write.is_some_and(|slow| slow > bears);
+        let longest = of_servers.max(of_client);
         let fit = match longest {
             None => TimeoutFit::Unknown,
             Some(_) if exceeded > 0 || slow => TimeoutFit::TooShort,
-            Some(longest) if all().next().is_some() && timeout > NEVER_LONG && longest * NEEDLESS_FROM < timeout => {
+            Some(longest) if outages > 0 && timeout > NEVER_LONG && longest * NEEDLESS_FROM < timeout => {
                 TimeoutFit::NeedlesslyLong
             }
             Some(_) => TimeoutFit::Fits,
         };
-        let would_bear = longest.map(|longest| Duration::from_secs(profile.timeout_that_bears(longest).as_secs() + 1));
-        let outages = all().count() as u32;
-        Self { fit, timeout, outages, exceeded, longest, slow_write: seen.slow_write, would_bear }
+        let needed = of_servers.map(|longest| profile.timeout_that_bears(longest)).max(of_client);
+        let needed = needed.map(|needed| Duration::from_secs(needed.as_secs() + 1));
+        let is_given = |needed: &Duration| seen.most.is_none_or(|most| *needed <= most);
+        let would_bear = needed.filter(is_given);
+        let most = seen.most.filter(|_| needed.is_some() && would_bear.is_none());
+        let (outages, exceeded, slow_write) = (outages as u32, exceeded as u32, seen.slow_write);
+        Self { fit, timeout, outages, exceeded, longest, slow_write, would_bear, most }
     }
 
     /// The share of outages that lasted longer than the client bears; None where none was seen.
@@ -103,18 +116,43 @@ mod tests {
                 servers: seconds(outages),
                 client: Vec::new(),
                 slow_write: slow.map(Duration::from_secs),
+                most: None,
             };
             let advice = TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(timeout), &seen);
             assert_eq!(advice.fit, fit, "{timeout} {outages:?} {slow:?}");
         }
-        let seen = SeenOutages { servers: seconds(&[1, 2, 7]), client: seconds(&[9]), slow_write: None };
+        let seen = SeenOutages { servers: seconds(&[1, 2, 7]), client: seconds(&[9]), ..SeenOutages::default() };
         let advice = TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(6), &seen);
         assert_eq!((advice.exceeded, advice.outages, advice.exceeded_share()), (2, 4, Some(0.5)));
-        assert_eq!(advice.would_bear, Some(Duration::from_secs(14)));
-        assert_eq!(TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(14), &seen).fit, TimeoutFit::Fits);
+        assert_eq!((advice.would_bear, advice.most), (Some(Duration::from_secs(11)), None));
+        assert_eq!(TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(11), &seen).fit, TimeoutFit::Fits);
         let patient = TimeoutAdvice::of(ClientProfile::ClickHouse, Duration::from_secs(9), &seen);
         assert_eq!((patient.exceeded, patient.would_bear), (0, Some(Duration::from_secs(10))), "it bears all of it");
-        let kazoo = TimeoutAdvice::of(ClientProfile::Kazoo, Duration::from_secs(14), &seen);
-        assert_eq!((kazoo.exceeded, kazoo.would_bear), (1, Some(Duration::from_secs(15))));
+        let kazoo = TimeoutAdvice::of(ClientProfile::Kazoo, Duration::from_secs(10), &seen);
+        assert_eq!((kazoo.exceeded, kazoo.would_bear), (1, Some(Duration::from_secs(12))));
+    }
+
+    #[test]
+    fn absences_that_were_survived_are_measured_by_the_whole_timeout() {
+        let of = |absences: &[u64]| {
+            let client = absences.iter().map(|one| Duration::from_secs(*one)).collect();
+            let seen = SeenOutages { client, ..SeenOutages::default() };
+            TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(6), &seen)
+        };
+        let borne = of(&[5, 6]);
+        assert_eq!((borne.fit, borne.exceeded, borne.would_bear), (TimeoutFit::Fits, 0, Some(Duration::from_secs(7))));
+        assert_eq!((of(&[5, 7]).fit, of(&[5, 7]).exceeded), (TimeoutFit::TooShort, 1));
+    }
+
+    #[test]
+    fn no_timeout_is_advised_that_servers_do_not_give() {
+        let of = |most| {
+            let servers = vec![Duration::from_secs(20)];
+            let seen = SeenOutages { servers, most: Some(Duration::from_secs(most)), ..SeenOutages::default() };
+            let advice = TimeoutAdvice::of(ClientProfile::Java, Duration::from_secs(18), &seen);
+            (advice.fit, advice.would_bear.map(|one| one.as_secs()), advice.most.map(|one| one.as_secs()))
+        };
+        assert_eq!(of(31), (TimeoutFit::TooShort, Some(31), None));
+        assert_eq!(of(30), (TimeoutFit::TooShort, None, Some(30)));
     }
 }

@@ -32,5 +32,6 @@ fn look(proxy: &ProxyState) {
         budget.risk().map(|code| LateConnection { session, connection, code, budget })
     });
     let late: Vec<LateConnection> = late.collect();
-    proxy.state.look_at_risks(now, &late, |session| meters.client_heard_at(session));
+    let paused = |since| proxy.known_pauses(since, now);
+    proxy.state.look_at_risks(now, &late, |session| meters.client_heard_at(session), paused);
 }

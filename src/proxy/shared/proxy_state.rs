@@ -219,6 +219,12 @@ impl ProxyState {
         self.heartbeats.paused_within(from, to)
     }
 
+    /// The same by the pauses that are known by now: nothing but those is locked, so that it can be asked by whoever has
+    /// locked the sessions.
+    pub(in crate::proxy) fn known_pauses(&self, from: Timestamp, to: Timestamp) -> Duration {
+        self.heartbeats.paused_within(from, to)
+    }
+
     /// How much of the time between a moment and now another thread stood still, the pause included that it is in.
     pub(in crate::proxy) fn paused_on(&self, thread: ThreadPlace, from: Timestamp, to: Timestamp) -> Duration {
         self.heartbeats.paused_on(thread, from, to)

@@ -85,7 +85,8 @@ function headOf(one) {
     beat ? meter("Server silent for", beat.server_silent_ms, beat.timeout_ms) : null,
     advice ? el("p", { class: "advice" }, "Its timeout: " + spoken(advice.fit) + (advice.outages > 0
       ? "; " + many(advice.outages, "outage") + " seen, " + advice.exceeded + " longer than it bears" : "") +
-      (advice.would_bear_ms ? "; " + lasting(advice.would_bear_ms) + " would have borne all" : "")) : null),
+      (advice.would_bear_ms ? "; " + lasting(advice.would_bear_ms) + " would have borne all" : "") + (advice.servers_give_ms
+        ? "; servers give " + lasting(advice.servers_give_ms) + " at most, which would not have borne all" : "")) : null),
   ];
 }
 
