@@ -301,7 +301,7 @@ impl<'a> FactWording<'a> {
                 format!("server {own} answered the claim with version 42: it has no leader and serves no client")
             }
             ServerFact::LongRequest { length, limit } => format!(
-                "server {own} closed at an unanswered request of {length} bytes, above its limit of {limit} bytes"
+                "server {own} closed at an unanswered request of {length} bytes; it is taken to accept {limit} bytes"
             ),
             ServerFact::ClosedSilent { silence, timeout } => format!(
                 "server {own} closed after the client had sent nothing for {}; the timeout is {}",

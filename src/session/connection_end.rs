@@ -133,8 +133,10 @@ impl ServerSilence {
 pub struct LongRequest {
     /// Its length in bytes.
     pub length: u32,
-    /// What servers accept, in bytes.
+    /// What servers accept by default, or this one was seen to accept, in bytes.
     pub limit: u32,
+    /// When its first bytes were read.
+    pub sent_at: Timestamp,
 }
 
 /// A reply that is longer than clients take by default.
@@ -189,6 +191,8 @@ pub struct ConnectionEnd {
     pub closing: bool,
     /// The first unanswered request that is longer than servers accept.
     pub oversized: Option<LongRequest>,
+    /// The longest request above the default limit that was answered, in bytes; 0 where none was.
+    pub long_answered: u32,
     /// The last reply that was longer than clients take by default.
     pub long_reply: Option<LongReply>,
     /// Last byte from the client.
@@ -217,6 +221,7 @@ impl ConnectionEnd {
             fatal_error: None,
             closing: false,
             oversized: None,
+            long_answered: 0,
             long_reply: None,
             client_heard_at: now,
             server_heard_at: now,

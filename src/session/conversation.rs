@@ -1,7 +1,9 @@
 //! What both directions of a connection write down: requests on the way up, their fate on the way down.
 
+mod long_requests;
 mod replies;
 
+use long_requests::LongRequests;
 pub(super) use replies::ReplyReader;
 
 use super::client_signs::ClientSigns;
@@ -61,10 +63,12 @@ pub(super) struct Conversation {
     pub(super) server_heard_at: Timestamp,
     pub(super) closing: bool,
     pub(super) fatal_error: Option<ErrorCode>,
-    /// The longest reply that clients take by default, in bytes.
-    reply_limit: u32,
+    /// The longest request that servers take by default, and the longest reply that clients do, in bytes.
+    frame_limit: u32,
     /// The last one that was longer; boxed, as hardly any connection has one.
     pub(super) long_reply: Option<Box<LongReply>>,
+    /// What is known of requests that are longer; boxed likewise.
+    long_requests: Option<Box<LongRequests>>,
     request: RequestFrame,
     reply: ReplyFrame,
 }
@@ -128,7 +132,7 @@ enum ReplyRecord {
 }
 
 impl Conversation {
-    pub(super) fn new(reply_limit: u32) -> Self {
+    pub(super) fn new(frame_limit: u32) -> Self {
         let head = RequestHead { xid: Xid(0), op: OpCode::NOTIFICATION };
         Self {
             pending: PendingRequests::default(),
@@ -142,8 +146,9 @@ impl Conversation {
             server_heard_at: Timestamp::ZERO,
             closing: false,
             fatal_error: None,
-            reply_limit,
+            frame_limit,
             long_reply: None,
+            long_requests: None,
             request: RequestFrame { head, len: 0, parts: 0 },
             reply: ReplyFrame::of(Xid(0), None),
         }
@@ -270,6 +275,11 @@ impl<S: EventSink> RequestReader<'_, S> {
 
 impl<S: EventSink> RecordVisitor for RequestReader<'_, S> {
     type Head = RequestHead;
+
+    #[cold]
+    fn cut(&mut self, head: &RequestHead, len: u32) {
+        self.talk.note_cut_request(head.xid, len);
+    }
 
     #[inline]
     fn head(&mut self, head: RequestHead, len: u32) -> BodyPlan {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::client_signs::ClientSigns;
 use super::connection_end::{
-    ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongReply, LongRequest, PAUSE_NOTED, ServerSilence,
-    UNANSWERED_PATHS, UNANSWERED_SHOWN, UnansweredRequest,
+    ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongReply, PAUSE_NOTED, ServerSilence, UNANSWERED_PATHS,
+    UNANSWERED_SHOWN, UnansweredRequest,
 };
 use super::conversation::{Conversation, ReplyReader, RequestReader};
 use super::dialect_frames::DialectFrames;
@@ -53,7 +53,6 @@ pub struct Inspector<S> {
     /// What the client asked for, until that is answered; what is spoken from then on.
     dialect: Dialect,
     talk: Conversation,
-    jute_maxbuffer: u32,
     /// Negotiated session timeout in milliseconds, once the session was given; 0 before.
     timeout_ms: u32,
     /// Boxed, as few servers are ever silent for so long.
@@ -73,7 +72,6 @@ impl<S: EventSink> Inspector<S> {
             opaque: false,
             dialect: Dialect::ZOOKEEPER,
             talk: Conversation::new(jute_maxbuffer),
-            jute_maxbuffer,
             timeout_ms: 0,
             server_pause: None,
             turn: InspectedTurn::default(),
@@ -388,7 +386,8 @@ impl<S> Inspector<S> {
             skipped: pending.skipped(),
             fatal_error: self.talk.fatal_error,
             closing: self.talk.closing || matches!(&self.up, StreamSide::Dialect(frames) if frames.closes()),
-            oversized: self.oversized(),
+            oversized: self.talk.oversized(),
+            long_answered: self.talk.longest_answered(),
             long_reply: self.long_reply(),
             client_heard_at: self.talk.client_heard_at,
             server_heard_at: self.talk.server_heard_at,
@@ -396,13 +395,6 @@ impl<S> Inspector<S> {
             client_sign: self.talk.signs.sign(),
             traffic: ConnectionTraffic::default(),
         }
-    }
-
-    /// The first unanswered request that is longer than servers accept; one that was answered had been accepted.
-    fn oversized(&self) -> Option<LongRequest> {
-        let limit = self.jute_maxbuffer;
-        let long = self.talk.pending.waiting().find(|request| request.frame_len > limit)?;
-        Some(LongRequest { length: long.frame_len, limit })
     }
 
     /// The last reply that was longer than clients take, as far as it has passed.

@@ -2,7 +2,7 @@ use super::*;
 use crate::ids::SessionId;
 use crate::ids::Xid;
 use crate::session::client_profile::ClientSign;
-use crate::session::connection_end::CloseKind;
+use crate::session::connection_end::{CloseKind, LongRequest};
 use crate::session::event::MovedCodeLocation;
 use crate::wire::{ErrorCode, JuteWriter, OpCode};
 
@@ -352,7 +352,7 @@ fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
     let big = JuteWriter::new().request(1, OpCode::SET_DATA).buffer(b"/big").buffer(&vec![0; 2 << 20]).int(0).end();
     let big = big.into_bytes();
     inspector.read_client(Timestamp(5), &big[..1000]);
-    let long = LongRequest { length: big.len() as u32 - 4, limit: 0xf_ffff };
+    let long = LongRequest { length: big.len() as u32 - 4, limit: 0xf_ffff, sent_at: Timestamp(5) };
     assert_eq!(server_fin(&inspector).oversized, Some(long));
     // Whatever stands behind it, as long as it has no answer.
     inspector.read_client(Timestamp(6), &big[1000..]);
@@ -360,6 +360,50 @@ fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
     assert_eq!(server_fin(&inspector).oversized, Some(long));
     inspector.read_server(Timestamp(8), &reply(1, ErrorCode(0)));
     assert_eq!(server_fin(&inspector).oversized, None, "it was answered, and so accepted");
+    assert_eq!(server_fin(&inspector).long_answered, long.length);
+}
+
+/// The first bytes of a write of so many bytes.
+fn begun_write(xid: i32, len: u32) -> Vec<u8> {
+    let mut bytes = JuteWriter::new().request(xid, OpCode::SET_DATA).buffer(b"/big").end().into_bytes();
+    bytes[..4].copy_from_slice(&len.to_be_bytes());
+    bytes
+}
+
+/// The rest of it.
+fn rest_of_write(begun: &[u8], len: u32) -> Vec<u8> {
+    let mut rest = vec![0; len as usize + 4 - begun.len()];
+    let data = (rest.len() - 8) as u32;
+    rest[..4].copy_from_slice(&data.to_be_bytes());
+    rest
+}
+
+#[test]
+fn what_a_server_has_answered_it_takes() {
+    let mut inspector = attached();
+    let write = |inspector: &mut Inspector<Words>, xid, len| {
+        let begun = begun_write(xid, len);
+        inspector.read_client(Timestamp(5), &begun);
+        inspector.read_client(Timestamp(6), &rest_of_write(&begun, len));
+    };
+    write(&mut inspector, 1, 3 << 20);
+    assert_eq!(server_fin(&inspector).long_answered, 0);
+    inspector.read_server(Timestamp(7), &reply(1, ErrorCode(0)));
+    for (xid, len) in [(2, 2 << 20), (3, 3 << 20), (4, (3 << 20) + 1)] {
+        write(&mut inspector, xid, len);
+        assert_eq!(server_fin(&inspector).long_answered, 3 << 20);
+    }
+    let long = LongRequest { length: (3 << 20) + 1, limit: 3 << 20, sent_at: Timestamp(5) };
+    assert_eq!(server_fin(&inspector).oversized, Some(long), "the others are no longer than what was answered");
+    for xid in [2, 3, 4] {
+        inspector.read_server(Timestamp(8), &reply(xid, ErrorCode(0)));
+    }
+    assert_eq!(server_fin(&inspector).oversized, None);
+    assert_eq!(
+        server_fin(&inspector).long_answered,
+        3 << 20,
+        "which of several that wait at once is longest is not kept"
+    );
 }
 
 #[test]
@@ -493,7 +537,9 @@ fn more_requests_than_are_tracked_are_told_and_counted() {
 fn a_frame_of_the_limit_is_not_oversized() {
     let frame = get(1, "/a");
     let len = frame.len() as u32 - 4;
-    for (limit, oversized) in [(len, None), (len - 1, Some(LongRequest { length: len, limit: len - 1 }))] {
+    for (limit, oversized) in
+        [(len, None), (len - 1, Some(LongRequest { length: len, limit: len - 1, sent_at: Timestamp(1) }))]
+    {
         let mut inspector = Inspector::new(limit, Words::default());
         inspector.read_client(Timestamp(1), &[claim(), frame.clone()].concat());
         assert_eq!(server_fin(&inspector).oversized, oversized);

@@ -110,6 +110,11 @@ impl PendingRequests {
         self.newest_tracked
     }
 
+    /// Whether another request would be tracked.
+    pub(super) fn has_room(&self) -> bool {
+        self.ring.len() < IN_FLIGHT_CAP
+    }
+
     /// Adds what the body of the newest request says.
     #[inline]
     pub(super) fn describe_newest(&mut self, path: &[u8], flags: i32) {

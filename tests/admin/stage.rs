@@ -144,6 +144,7 @@ impl Stage {
             fatal_error: None,
             closing: false,
             oversized: None,
+            long_answered: 0,
             long_reply: None,
             client_heard_at: at(millis),
             server_heard_at: at(millis),

@@ -79,6 +79,7 @@ impl Traffic {
             fatal_error: None,
             closing: false,
             oversized: None,
+            long_answered: 0,
             long_reply: None,
             client_heard_at: self.now,
             server_heard_at: self.now,

@@ -61,7 +61,12 @@ fn any_end() -> impl Strategy<Value = ConnectionEnd> {
             skipped: u32::from(skipped / 200),
             fatal_error: error.map(ErrorCode),
             closing: closing < 30,
-            oversized: (oversized < 10).then_some(LongRequest { length: 2_000_000, limit: 1_000_000 }),
+            long_answered: if oversized % 16 == 0 { 3_000_000 } else { 0 },
+            oversized: (oversized < 10).then_some(LongRequest {
+                length: 2_000_000,
+                limit: 1_000_000,
+                sent_at: Timestamp::ZERO,
+            }),
             long_reply: None,
             client_heard_at: Timestamp(u64::from(heard[0]) * 20),
             server_heard_at: Timestamp(u64::from(heard[1]) * 20),

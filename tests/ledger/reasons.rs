@@ -1,6 +1,6 @@
 //! One story for every reason that a connection's end can have.
 
-use zoogate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, LongRequest, ProxyClose};
+use zoogate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
 use zoogate::session::fact::{Fact, ProxyFact};
 use zoogate::session::probe_result::ServerHealth;
 use zoogate::session::verdict::{Confidence, EndReason, Evidence};
@@ -115,10 +115,9 @@ fn errors_after_which_servers_close() {
 fn a_frame_above_the_limit() {
     let mut story = Story::new();
     let (_, link) = story.create(A);
-    story.write(link);
-    story.state(link).oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575 });
+    story.write_long(link, 2_000_000);
     story.fin(link);
-    assert_eq!(story.reason(link, 0), EndReason::OversizedFrame);
+    assert_eq!(story.reason(link, quiet()), EndReason::OversizedFrame);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The fault scenarios that were run against real ensembles, each with one session alone and among many.
 
 use zoogate::ids::{ServerId, Xid};
-use zoogate::session::connection_end::{LongRequest, UnansweredRequest};
+use zoogate::session::connection_end::UnansweredRequest;
 use zoogate::session::event::MovedCodeLocation;
 use zoogate::session::probe_result::ServerHealth;
 use zoogate::session::transition::SessionTransition;
@@ -157,10 +157,9 @@ fn an_oversized_frame_hops_around() {
     alone_and_among_many(|story| {
         let (session, mut link) = story.create(A);
         for server in [B, LEADER, A] {
-            story.write(link);
-            story.state(link).oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575 });
+            story.write_long(link, 2_000_000);
             story.fin(link);
-            assert_eq!(story.reason(link, 0), EndReason::OversizedFrame);
+            assert_eq!(story.reason(link, quiet()), EndReason::OversizedFrame);
             link = story.attach(session, server);
         }
         story.wait(LONG);

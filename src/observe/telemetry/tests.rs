@@ -232,7 +232,9 @@ fn meters_go_with_their_session() {
 fn a_claim_that_is_refused_and_a_frame_that_is_too_long_are_counted() {
     let telemetry = telemetry(10);
     attach(&telemetry, 0, 1, 0);
-    end_with(&telemetry, 20, 1, |end| end.oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575 }));
+    end_with(&telemetry, 20, 1, |end| {
+        end.oversized = Some(LongRequest { length: 2_000_000, limit: 1_048_575, sent_at: Timestamp::ZERO });
+    });
     let (connection, client) = (ConnectionId(2), ([127, 0, 0, 1], 4000).into());
     let (server, routed) = (ServerId(1), RouteReason::Pinned);
     telemetry

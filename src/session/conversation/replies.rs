@@ -208,7 +208,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
         if let Some(last) = &mut talk.long_reply {
             last.whole = true;
         }
-        if length <= talk.reply_limit {
+        if length <= talk.frame_limit {
             return;
         }
         let request = talk.pending.first_if(xid).map(|request| UnansweredRequest {
@@ -218,7 +218,7 @@ impl<S: EventSink> ReplyReader<'_, S> {
             ephemeral: request.makes_ephemeral(),
             sent_at: request.sent_at,
         });
-        let (limit, began_at) = (talk.reply_limit, self.now);
+        let (limit, began_at) = (talk.frame_limit, self.now);
         let earlier = talk.long_reply.as_ref().map_or(0, |last| last.earlier.saturating_add(1));
         talk.long_reply = Some(Box::new(LongReply { length, limit, request, began_at, whole: false, earlier }));
     }
@@ -241,7 +241,7 @@ impl<S: EventSink> RecordVisitor for ReplyReader<'_, S> {
 
     #[cold]
     fn cut(&mut self, head: &ReplyHead, len: u32) {
-        if len > self.talk.reply_limit || self.talk.long_reply.is_some() {
+        if len > self.talk.frame_limit || self.talk.long_reply.is_some() {
             self.note_long(head.xid, len);
         }
     }

@@ -91,6 +91,8 @@ pub(super) struct ServerRecord {
     answered_again_at: Option<Timestamp>,
     /// Ended before their claim was answered; they wait for a probe of this server.
     pub(super) unanswered: Vec<ConnectionId>,
+    /// The longest request above the default limit that it was seen to answer, in bytes; 0 where it was none.
+    pub(super) long_answered: u32,
     /// Whether the session that it gave last has a password of the server's own making.
     pub(super) own_passwords: bool,
     /// Whether its name stands for several servers.

@@ -9,6 +9,7 @@ mod client;
 mod dialect;
 mod handshake;
 mod moved;
+mod oversized;
 mod pause;
 mod server;
 mod spans;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::spans::{CLOSE_REACHES, TOGETHER};
-use super::{RuleInput, answer_to, moved, pause, says_over, still_serving_fact};
+use super::{RuleInput, answer_to, moved, oversized, pause, says_over, still_serving_fact};
 use crate::session::connection_end::ServerSilence;
 use crate::session::fact::{ClientFact, EnsembleFact, Fact, ServerFact, SessionFact};
 use crate::session::ledger::attachment::{Attachment, ClaimOutcome};
@@ -23,20 +23,24 @@ const THAW: Duration = Duration::from_secs(3);
 
 /// What the connection, or another one of its session, explains by itself.
 pub(super) fn at_once(input: RuleInput<'_>) -> Option<Explanation> {
-    if let Some(request) = input.close.end.oversized {
-        let fact = ServerFact::LongRequest { length: request.length, limit: request.limit };
-        return Some(Explanation::certain(EndReason::OversizedFrame, [Fact::from(fact), input.in_flight()]));
+    // Whether the server closed at that, or left, its other connections and the next probe show.
+    if oversized::is_too_long(input) {
+        return None;
     }
     explained_by_sibling(input).or_else(|| pause::server_gave_up(input))
 }
 
 /// True if this end probably has its own cause, so that it does not count as evidence that the server left.
 pub(in crate::session::ledger) fn has_own_reason(input: RuleInput<'_>) -> bool {
-    by_reattach(input).is_some() || silent(input).is_some()
+    oversized::is_too_long(input) || by_reattach(input).is_some() || silent(input).is_some()
 }
 
 /// Another connection of the session is the reason: it was given the session by the same server, or it closed it.
 pub(in crate::session::ledger) fn explained_by_sibling(input: RuleInput<'_>) -> Option<Explanation> {
+    // Where the server may have closed at its length, that is asked first, once it is known whether the server left.
+    if oversized::is_too_long(input) {
+        return None;
+    }
     by_answered_reattach(input).or_else(|| by_close(input))
 }
 
@@ -189,7 +193,8 @@ pub(in crate::session::ledger) fn after_burst(input: RuleInput<'_>, cause: &Burs
     };
     // The order is from what proves itself to what is inferred. A gap in the replies is proof, a session that came
     // back later is a hint, and a session that was over before is the least of them.
-    let explained = by_reattach(input)
+    let explained = oversized::closed_at_length(input, outcome)
+        .or_else(|| by_reattach(input))
         .or_else(|| silent(input))
         .or_else(|| moved::by_gap(input, outcome))
         .or_else(|| returned(input, outcome))
