@@ -379,6 +379,7 @@ fn is_better(incident: &Incident, after: &Diagnosed) -> bool {
     new.code.rank() < old.code.rank()
         || (new.code.rank() == old.code.rank() && new.confidence >= old.confidence)
         || old.capped_because == Some(CapReason::EvidencePending)
+        || (old.code == CauseCode::QuorumLost && after.ruled_out.iter().any(|(code, _)| *code == old.code))
         || (old.code.scope() == CauseScope::Client && new.code.scope() == CauseScope::Client)
 }
 

@@ -125,6 +125,7 @@ impl<'a> EndCase<'a> {
                 |span: &HealthSpan| span.until.is_none_or(|until| until.after(BETWEEN_PROBES) >= began_at);
             watch.not_serving_around(began_at, AROUND).filter(|span| self.owed() && lasted_into(span))
         })?;
+        let found = watch.before_reached(found);
         if found.health != ServerHealth::HangingUp {
             return Some(found);
         }

@@ -54,8 +54,11 @@ impl EnsembleWatch {
         }
     }
 
-    /// Takes a probe.
-    pub fn see(&mut self, sighting: ServerSighting) {
+    /// Takes a probe. A server that has fallen back to reading alone takes no part in the ensemble.
+    pub fn see(&mut self, mut sighting: ServerSighting) {
+        if sighting.result.health == ServerHealth::Serving && sighting.result.role == ServerRole::ReadOnly {
+            sighting.result.health = ServerHealth::NotServing;
+        }
         let (server, at, result) = (sighting.server, sighting.asked_at, sighting.result);
         let Some(watch) = self.servers.get_mut(server.index()) else { return };
         let is_up = result.health == ServerHealth::Serving;
@@ -156,8 +159,10 @@ impl EnsembleWatch {
 
     /// Takes what a server told of itself.
     pub fn note_details(&mut self, server: ServerId, at: Timestamp, details: ServerDetails) {
+        let nobody_is_away =
+            self.servers.iter().all(|watch| matches!(watch.health(), ServerHealth::Serving | ServerHealth::Unknown));
         if let Some(watch) = self.servers.get_mut(server.index()) {
-            watch.see_details(at, details);
+            watch.see_details(at, details, nobody_is_away);
         }
     }
 
@@ -274,6 +279,17 @@ impl EnsembleWatch {
     /// The nearest change of the leader or of the epoch within that distance of a moment.
     pub fn leader_change_around(&self, moment: Timestamp, within: Duration) -> Option<&EnsembleEvent> {
         self.timeline.leader_change_around(moment, within)
+    }
+
+    /// Whether another leader or a new epoch was seen since that moment, as far as that is remembered.
+    pub fn elected_since(&self, since: Timestamp) -> bool {
+        let before = self.leader_at(since);
+        let mut later = self.timeline.events().filter(|event| event.at >= since);
+        later.any(|event| match event.change {
+            EnsembleChange::NewEpoch { .. } => true,
+            EnsembleChange::LeaderChanged { now: Some(now), .. } => before != Some(now),
+            _ => false,
+        })
     }
 
     /// What happened, oldest first.

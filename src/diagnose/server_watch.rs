@@ -23,6 +23,8 @@ const COMPARED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Counts of connections that are compared, so that one that comes or goes makes no difference.
 const COUNTS_COMPARED: usize = 3;
+/// A server that serves is found to within this time, once it is reached again.
+const REACHED_FOR: Duration = Duration::from_secs(1);
 /// Late answers that are kept.
 const LATE_KEPT: usize = 4;
 /// Segments sent again in one sample from which on a path is called lossy.
@@ -45,6 +47,8 @@ pub struct ServerWatch {
     details: Option<(Timestamp, ServerDetails)>,
     /// How many followers it counted in step with it, and when, newest first: other details are told far more often.
     synced_followers: [Option<(Timestamp, u64)>; COUNTS_COMPARED],
+    /// The last of those counts, since it has its role, at which no server was known to be away.
+    whole_count: Option<(Timestamp, u64)>,
     path: Option<(Timestamp, PathSample)>,
     /// The last of those samples in which something was sent again and not acknowledged.
     stuck: Option<(Timestamp, PathSample)>,
@@ -130,6 +134,29 @@ impl ServerWatch {
         self.synced_followers.iter().flatten().copied()
     }
 
+    /// How many followers it counted in step with it last when no server was known to be away, and when.
+    pub fn whole_count(&self) -> Option<(Timestamp, u64)> {
+        self.whole_count
+    }
+
+    /// Whether it served at a moment, or is not known to have been away then: it served as it was first looked at, later.
+    pub(super) fn served_at(&self, moment: Timestamp) -> bool {
+        match self.health_at(moment) {
+            ServerHealth::Unknown => self.spans().next().is_some_and(|first| first.health == ServerHealth::Serving),
+            health => health == ServerHealth::Serving,
+        }
+    }
+
+    /// A state, or the one before it where it shows only that the server is reached again: that is told of a port which
+    /// opens, before the server is asked.
+    pub(super) fn before_reached(&self, span: HealthSpan) -> HealthSpan {
+        let is_moment = span.until.is_some_and(|until| until.since(span.from) < REACHED_FOR);
+        let before = self.spans().find(|before| before.until == Some(span.from) && before.from <= span.from);
+        let is_behind = |before: &&HealthSpan| before.health == ServerHealth::Unreachable;
+        let counts = is_moment && span.health == ServerHealth::NotServing;
+        before.filter(is_behind).filter(|_| counts).copied().unwrap_or(span)
+    }
+
     /// What the kernel knew of the way to it last, and when.
     pub fn path(&self) -> Option<(Timestamp, PathSample)> {
         self.path
@@ -202,6 +229,7 @@ impl ServerWatch {
             // Only leaders tell of followers.
             (details.followers, details.synced_followers) = (None, None);
         }
+        self.whole_count = None;
         Some(before)
     }
 
@@ -274,8 +302,11 @@ impl ServerWatch {
     }
 
     /// Takes details; what is not told anew stays.
-    pub(super) fn see_details(&mut self, at: Timestamp, newer: ServerDetails) {
+    pub(super) fn see_details(&mut self, at: Timestamp, newer: ServerDetails, nobody_is_away: bool) {
         if let Some(synced) = newer.synced_followers {
+            if nobody_is_away {
+                self.whole_count = Some((at, synced));
+            }
             self.synced_followers.rotate_right(1);
             self.synced_followers[0] = Some((at, synced));
         }

@@ -121,9 +121,13 @@ impl EnsembleChange {
         self.into()
     }
 
-    /// Whether it is about who leads. That a leader is seen for the first time changes nothing.
+    /// Whether it is about who leads. That a leader is seen for the first time changes nothing, and neither does that it is
+    /// seen again; if it was elected again, the epoch says so.
     pub fn is_about_leader(self) -> bool {
-        matches!(self, Self::LeaderChanged { before: Some(_), .. } | Self::NewEpoch { .. })
+        match self {
+            Self::LeaderChanged { before, now } => before.is_some() && before != now,
+            change => matches!(change, Self::NewEpoch { .. }),
+        }
     }
 }
 

@@ -14,16 +14,16 @@ use zoogate::session::verdict::Confidence;
 
 use crate::story::{A, B, LEADER, Link, Story, TIMEOUT};
 
-fn cause(story: &Story, link: Link) -> Option<EndCause> {
+pub(crate) fn cause(story: &Story, link: Link) -> Option<EndCause> {
     story.diagnosed.as_ref()?.with_diagnosis(|diagnosis| diagnosis.cause(link))
 }
 
-fn code(story: &Story, link: Link) -> Option<CauseCode> {
+pub(crate) fn code(story: &Story, link: Link) -> Option<CauseCode> {
     cause(story, link).map(|one| one.cause.code)
 }
 
 /// All incidents, newest first.
-fn incidents(story: &Story) -> Vec<Incident> {
+pub(crate) fn incidents(story: &Story) -> Vec<Incident> {
     let state = story.diagnosed.as_ref().expect("a story with causes");
     state.with_diagnosis(|diagnosis| {
         let (ids, _) = diagnosis.incident_ids(usize::MAX, |_| true);
@@ -31,14 +31,14 @@ fn incidents(story: &Story) -> Vec<Incident> {
     })
 }
 
-fn only_incident(story: &Story) -> Incident {
+pub(crate) fn only_incident(story: &Story) -> Incident {
     let mut all = incidents(story);
     assert_eq!(all.len(), 1, "{:?}", all.iter().map(Incident::cause).collect::<Vec<_>>());
     all.remove(0)
 }
 
 /// Time passes, and the prober looks once a second.
-fn pass(story: &mut Story, seconds: u64) {
+pub(crate) fn pass(story: &mut Story, seconds: u64) {
     for _ in 0..seconds {
         story.wait(1_000);
         story.look_around();
@@ -345,7 +345,7 @@ fn a_server_that_answers_late_again_and_again_is_slow_and_does_not_stand_still()
 }
 
 /// What the leader tells of itself.
-fn details(story: &Story, told: ServerDetails) {
+pub(crate) fn details(story: &Story, told: ServerDetails) {
     story.diagnosed.as_ref().expect("causes").note_details(ServerId(LEADER), story.now(), told);
 }
 

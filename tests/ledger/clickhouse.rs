@@ -18,7 +18,7 @@ use crate::story::{A, B, LEADER, Link, Story, TIMEOUT};
 
 /// A Keeper's first session.
 const FIRST: SessionId = SessionId(1);
-const WIDE: Dialect = Dialect { version: 11, wide_xids: true, compressed: false, traced: false };
+pub(crate) const WIDE: Dialect = Dialect { version: 11, wide_xids: true, compressed: false, traced: false };
 
 fn identify(story: &mut Story, connection: Link, uuid: &str) {
     let identity = HolderIdentity::ClickHouse(ClickHouseServer::Uuid(ShortPath::new(uuid.as_bytes())));
@@ -26,7 +26,7 @@ fn identify(story: &mut Story, connection: Link, uuid: &str) {
 }
 
 /// A claim of a new session in this dialect.
-fn claim(story: &mut Story, server: u16, dialect: Dialect) -> Link {
+pub(crate) fn claim(story: &mut Story, server: u16, dialect: Dialect) -> Link {
     let (session, password) = (SessionId::NEW, PasswordCheck::NotNeeded);
     let request =
         ConnectRequest { last_zxid: Zxid(0), timeout_ms: 6_000, session, password, read_only: Some(true), dialect };
@@ -34,7 +34,7 @@ fn claim(story: &mut Story, server: u16, dialect: Dialect) -> Link {
 }
 
 /// A Keeper's answer.
-fn answer(story: &mut Story, connection: Link, version: i32, session: SessionId) {
+pub(crate) fn answer(story: &mut Story, connection: Link, version: i32, session: SessionId) {
     let response = ConnectResponse { version, timeout_ms: 6_000, session, read_only: None, own_password: true };
     story.hear_server(connection);
     story.tell(SessionTransition::Answered { connection, response });

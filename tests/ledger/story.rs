@@ -9,7 +9,7 @@ use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid, Zxid};
 use zoogate::observe::FactWording;
 use zoogate::session::SessionLedger;
 use zoogate::session::connection_end::{
-    CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, ProxyClose, UnansweredRequest,
+    CloseKind, ConnectionCloser, ConnectionEnd, ConnectionTraffic, LongRequest, ProxyClose, UnansweredRequest,
 };
 use zoogate::session::fact::Fact;
 use zoogate::session::ledger::LedgerLimits;
@@ -49,6 +49,7 @@ pub(crate) fn nothing_owed(closer: ConnectionCloser, now: Timestamp) -> Connecti
         fatal_error: None,
         closing: false,
         oversized: None,
+        long_answered: 0,
         long_reply: None,
         client_heard_at: now,
         server_heard_at: now,
@@ -121,11 +122,16 @@ impl Story {
     pub(crate) fn diagnosed() -> Self {
         let mut story = Self::without_prober();
         story.prober = true;
-        story.diagnosed = Some(TrafficState::new(&names(), LedgerLimits::default(), Vec::new()));
+        story.diagnosed = Some(Self::causes());
         story.look_around();
         story.wait(1_000);
         story.look_around();
         story
+    }
+
+    /// What diagnoses.
+    pub(crate) fn causes() -> TrafficState {
+        TrafficState::new(&names(), LedgerLimits::default(), Vec::new())
     }
 
     /// The prober looks at all servers.
@@ -399,6 +405,13 @@ impl Story {
 
     pub(crate) fn write(&mut self, link: Link) {
         self.request(link, OpCode::SET_DATA);
+    }
+
+    /// A write of so many bytes goes up, more than servers take by default.
+    pub(crate) fn write_long(&mut self, link: Link, length: u32) {
+        self.write(link);
+        let sent_at = self.now();
+        self.state(link).oversized = Some(LongRequest { length, limit: 1_048_575, sent_at });
     }
 
     pub(crate) fn ping(&mut self, link: Link) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::signs::{is_late, is_path, repeated};
+use super::signs::{is_away, is_late, is_path, leaves_none, repeated, voters};
 use crate::diagnose::cause_code::CauseCode;
 use crate::diagnose::end_case::{AROUND, EndCase};
 use crate::diagnose::health_span::HealthSpan;
@@ -19,32 +19,6 @@ pub(super) const ELECTION: Duration = Duration::from_secs(15);
 
 /// Within this time after an election a former leader that reaches the others follows the new one.
 const REJOINS: Duration = Duration::from_secs(2);
-
-/// Whether a server in that state takes no part in the quorum, as far as zoogate can see.
-fn is_away(span: HealthSpan) -> bool {
-    matches!(span.health, ServerHealth::Refusing | ServerHealth::Unreachable | ServerHealth::Unresponsive)
-}
-
-/// So many servers are away that the others cannot serve, and none does.
-pub(super) fn quorum(case: EndCase<'_>) -> Option<Diagnosed> {
-    let servers: Vec<ServerId> = case.watch.servers().map(|(server, _)| server).collect();
-    let troubled: Vec<(ServerId, HealthSpan)> =
-        servers.iter().filter_map(|server| Some((*server, case.trouble_of(*server)?))).collect();
-    let away = troubled.iter().filter(|(_, span)| is_away(*span));
-    // One that was back before the next one went has done its part.
-    let last = away.clone().map(|(_, span)| span.from).max()?;
-    let away: Vec<_> = away.filter(|(_, span)| span.until.is_none_or(|until| until > last)).collect();
-    // An ensemble of two has no quorum to lose that its leader does not stand for.
-    if servers.len() < 3 || troubled.len() < servers.len() || (servers.len() - away.len()) * 2 > servers.len() {
-        return None;
-    }
-    let of = servers.len() as u32;
-    let mut facts: Vec<Fact> = vec![WatchFact::ServingCount { serving: 0, of }.into()];
-    let leader = case.leader();
-    facts.extend(away.iter().flat_map(|(server, span)| case.state_facts(*server, *span, leader == Some(*server))));
-    facts.extend(case.ended.facts.iter().cloned());
-    Some(Diagnosed::new(CauseCode::QuorumLost, last, Confidence::Likely, facts))
-}
 
 /// Whether another server led and served already when the trouble of the connection's own server began.
 fn was_replaced(case: EndCase<'_>, leader: ServerId) -> bool {
@@ -150,11 +124,20 @@ fn change(case: EndCase<'_>) -> impl Iterator<Item = Fact> {
 pub(super) fn election(case: EndCase<'_>) -> Option<Diagnosed> {
     let mut spans = Vec::new();
     for (server, watch) in case.watch.servers() {
-        spans.push((server, watch.not_serving_around(case.ended.ended_at, AROUND)?));
+        spans.push((server, watch.before_reached(watch.not_serving_around(case.ended.ended_at, AROUND)?)));
     }
-    let (server, span) = spans.into_iter().find(|(_, span)| span.health == ServerHealth::NotServing)?;
+    let away = |server| spans.iter().any(|(other, span)| *other == server && is_away(*span));
+    let (down, of) = (voters(case).filter(|server| away(*server)).count(), voters(case).count());
+    // Where those that are up are too few to elect, what took the others is the cause.
+    if down > 0 && leaves_none(down, of) {
+        return None;
+    }
+    // Only since the last of them serves no longer; one may have been parted from the others for long.
+    let since = spans.iter().map(|(_, span)| span.from).max()?;
+    let electing = spans.into_iter().filter(|(_, span)| span.health == ServerHealth::NotServing);
+    let (server, span) = electing.max_by_key(|(_, span)| span.from)?;
     let facts = case.state_facts(server, span, false);
-    Some(with_ledger(case, Diagnosed::new(CauseCode::ElectionRunning, span.from, Confidence::Likely, facts)))
+    Some(with_ledger(case, Diagnosed::new(CauseCode::ElectionRunning, since, Confidence::Likely, facts)))
 }
 
 /// With what the ledger saw behind it.

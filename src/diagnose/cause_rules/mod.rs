@@ -7,6 +7,7 @@
 mod claim;
 mod client;
 mod ensemble;
+mod quorum;
 mod server;
 mod session;
 mod signs;
@@ -40,7 +41,7 @@ pub(super) fn diagnose(case: EndCase<'_>) -> Diagnosed {
         EndReason::LaggingServer => stated(case, C::ServerLagging),
         EndReason::ConnectionCap => stated(case, C::ConnectionCap),
         EndReason::UnknownVersion => stated(case, C::UnknownVersion),
-        EndReason::OversizedFrame => stated(case, C::OversizedRequest),
+        EndReason::OversizedFrame => oversized(case),
         EndReason::ReplyTooLarge => stated(case, C::OversizedReply),
         EndReason::AuthFailed => stated(case, C::AuthFailed),
         EndReason::ClientSilent => client::silent(case, case.close.client_silence),
@@ -61,11 +62,20 @@ fn stated(case: EndCase<'_>, code: CauseCode) -> Diagnosed {
     Diagnosed::new(code, case.began_at().min(case.ended.ended_at), case.ended.confidence, case.facts())
 }
 
+/// The server closed at a request that is longer than it takes, as far as is known.
+fn oversized(case: EndCase<'_>) -> Diagnosed {
+    let found = stated(case, CauseCode::OversizedRequest);
+    if found.cause.confidence == Confidence::Certain {
+        return found;
+    }
+    found.or_else_may_be(&[CauseCode::PathServerReset, CauseCode::ServerRestarted])
+}
+
 /// The cause of an end whose reason is still looked for: by who ended it, and by what its server is seen doing.
 fn first_guess(case: EndCase<'_>) -> Diagnosed {
     match case.close.closer {
         ConnectionCloser::Client(_) => client::gone(case),
-        _ => ensemble::quorum(case)
+        _ => quorum::quorum(case)
             .or_else(|| ensemble::leader(case))
             .or_else(|| server::own(case))
             .unwrap_or_else(|| server::stood(case)),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::ensemble::{changed, election, leader, quorum, with_ledger};
+use super::ensemble::{changed, election, leader, with_ledger};
 use super::has;
+use super::quorum::quorum;
 use super::signs::{is_late, is_let_go, is_path, repeated, slow_round_trip, unacknowledged};
 use crate::diagnose::cause_code::CauseCode;
 use crate::diagnose::end_case::{AROUND, EndCase};
@@ -187,7 +188,7 @@ pub(super) fn kept_waiting(case: EndCase<'_>) -> Diagnosed {
 }
 
 /// Every probe was answered all the same: which part of the way was slow.
-fn slow(case: EndCase<'_>) -> Diagnosed {
+pub(super) fn slow(case: EndCase<'_>) -> Diagnosed {
     let (server, watch) = (case.ended.server, case.server());
     let (since, confidence) = (case.began_at(), Confidence::Likely);
     let step = |one: LatencyBaseline| one.usual.zip(one.worst_recent).filter(|(usual, worst)| is_step(*usual, *worst));

@@ -20,16 +20,29 @@ pub(super) fn moved(case: EndCase<'_>) -> Diagnosed {
     if late {
         return stated(case, CauseCode::LateClaim);
     }
+    let same_address = rival.is_some_and(|client| client.ip() == case.ended.client.ip());
     match rival {
-        _ if case.later.shared => stated(case, CauseCode::SharedSession),
-        Some(client) if client.ip() != case.ended.client.ip() => stated(case, CauseCode::SharedSession)
+        // A client whose path broke more than once looks like two behind one address.
+        _ if in_turn(case) && same_address => stated(case, CauseCode::SharedSession)
             .or_else_may_be(&[CauseCode::StaleConnection])
             .capped(Confidence::Likely, CapReason::AlternativeRemains),
-        Some(_) => stated(case, CauseCode::StaleConnection),
+        _ if in_turn(case) => stated(case, CauseCode::SharedSession),
+        Some(_) if !same_address => stated(case, CauseCode::SharedSession)
+            .or_else_may_be(&[CauseCode::StaleConnection])
+            .capped(Confidence::Likely, CapReason::AlternativeRemains),
+        // Many clients may have one address: nothing that is seen of them tells one from two.
+        Some(_) => stated(case, CauseCode::StaleConnection)
+            .or_else_may_be(&[CauseCode::SharedSession])
+            .capped(Confidence::Likely, CapReason::AlternativeRemains),
         None => stated(case, CauseCode::StaleConnection)
             .or_else_may_be(&[CauseCode::SharedSession, CauseCode::LateClaim])
             .capped(Confidence::Weak, CapReason::Inferred),
     }
+}
+
+/// Whether two connections were seen taking the session from each other again and again.
+fn in_turn(case: EndCase<'_>) -> bool {
+    case.later.shared || has(case, |fact| matches!(fact, Fact::Session(SessionFact::SharedBy { .. })))
 }
 
 /// A newer connection of the session took this one's place.
@@ -39,8 +52,7 @@ pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
         Fact::Session(SessionFact::Reattached { by, .. }) => Some(by.ip()),
         _ => None,
     });
-    let in_turn = has(case, |fact| matches!(fact, Fact::Session(SessionFact::SharedBy { .. })));
-    if in_turn || case.later.shared || other.is_some_and(|other| other != case.ended.client.ip()) {
+    if in_turn(case) || other.is_some_and(|other| other != case.ended.client.ip()) {
         return stated(case, CauseCode::SharedSession);
     }
     if case.is_client_silent() {

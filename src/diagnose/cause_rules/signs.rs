@@ -10,7 +10,7 @@ use crate::diagnose::verdict::Diagnosed;
 use crate::ids::ServerId;
 use crate::session::client_profile::profile_of;
 use crate::session::fact::{Fact, WatchFact};
-use crate::session::probe_result::ServerHealth;
+use crate::session::probe_result::{ServerHealth, ServerRole};
 use crate::time::Timestamp;
 
 /// How much later than an end a sample of the path may be that tells of it.
@@ -21,6 +21,26 @@ const SLOW_ROUND_TRIP: Duration = Duration::from_millis(200);
 const PAUSES_WITHIN: Duration = Duration::from_hours(1);
 /// So many pauses are no accident.
 const PAUSES: u32 = 3;
+
+/// Whether a server in that state takes no part in the quorum, as far as zoogate can see.
+pub(super) fn is_away(span: HealthSpan) -> bool {
+    span.health == ServerHealth::Refusing || is_silent(span)
+}
+
+/// Whether nothing comes from a server in that state, which may be for the way to it as well.
+pub(super) fn is_silent(span: HealthSpan) -> bool {
+    matches!(span.health, ServerHealth::Unreachable | ServerHealth::Unresponsive)
+}
+
+/// The servers that vote, as far as their roles are known.
+pub(super) fn voters(case: EndCase<'_>) -> impl Iterator<Item = ServerId> {
+    case.watch.servers().filter(|(_, watch)| watch.known_role() != ServerRole::Observer).map(|(server, _)| server)
+}
+
+/// Whether no majority is left where so many are missing.
+pub(super) fn leaves_none(missing: usize, of: usize) -> bool {
+    (of - missing) * 2 <= of
+}
 
 /// What the kernel knows of a path that lets nothing through. A process that stands still has a kernel that acknowledges;
 /// behind a cut path nobody does.
@@ -51,24 +71,45 @@ pub(super) fn is_path(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> 
         return Some(WatchFact::ServedThrough { server: follower.0 }.into());
     }
     // Its leader would have let it go by then.
-    counted(case, leader, span).filter(|(_, is_in_step)| *is_in_step).map(|(fact, _)| fact)
+    counted(case, leader, server, span).filter(|(_, is_in_step)| *is_in_step).map(|(fact, _)| fact)
 }
 
 /// Whether the leader had let go a follower that zoogate does not reach: it stands still, and is not behind a path that
 /// is cut for zoogate alone.
 pub(super) fn is_let_go(case: EndCase<'_>, server: ServerId, span: HealthSpan) -> Option<Fact> {
     let leader = case.watch.leader_at(span.until.unwrap_or(case.now)).filter(|leader| *leader != server)?;
-    counted(case, leader, span).filter(|(_, is_in_step)| !is_in_step).map(|(fact, _)| fact)
+    counted(case, leader, server, span).filter(|(_, is_in_step)| !is_in_step).map(|(fact, _)| fact)
 }
 
 /// How many followers the leader counted when it would have let that one go, and whether those are all.
-fn counted(case: EndCase<'_>, leader: ServerId, span: HealthSpan) -> Option<(Fact, bool)> {
+fn counted(case: EndCase<'_>, leader: ServerId, server: ServerId, span: HealthSpan) -> Option<(Fact, bool)> {
     let counts_from = span.from.after(case.watch.sync_patience());
     let counts = |at: Timestamp| at >= counts_from && span.until.is_none_or(|until| at <= until);
-    let (_, synced) = case.watch.server(leader).synced_followers().find(|(at, _)| counts(*at))?;
+    let (at, synced) = case.watch.server(leader).synced_followers().find(|(at, _)| counts(*at))?;
+    let is_in_step = is_counted(case, leader, server, at, synced)?;
     let fact = WatchFact::SyncedFollowers { server: leader, synced: u32::try_from(synced).unwrap_or(u32::MAX) };
-    let voters = case.watch.servers().count() as u64;
-    Some((fact.into(), synced.saturating_add(1) >= voters))
+    Some((fact.into(), is_in_step))
+}
+
+/// Whether a silent follower is among those that the leader counted at that moment, by how many it had counted when no
+/// server was away; None where that does not tell.
+fn is_counted(case: EndCase<'_>, leader: ServerId, server: ServerId, at: Timestamp, synced: u64) -> Option<bool> {
+    // Only those that vote are counted.
+    let follows = |server: ServerId| server != leader && case.watch.server(server).known_role() != ServerRole::Observer;
+    let followers: Vec<ServerId> =
+        case.watch.servers().map(|(other, _)| other).filter(|other| follows(*other)).collect();
+    let (told_at, whole) = case.watch.server(leader).whole_count()?;
+    let all_served = followers.iter().all(|follower| case.watch.server(*follower).served_at(told_at));
+    if !follows(server) || !all_served || whole < followers.len() as u64 {
+        return None;
+    }
+    if synced >= whole {
+        return Some(true);
+    }
+    // Another one may be missing: one that is away as well, or one that zoogate does not know.
+    let others_there =
+        followers.iter().filter(|other| **other != server).all(|other| case.watch.server(*other).served_at(at));
+    (others_there && whole == followers.len() as u64).then_some(false)
 }
 
 /// What shows that a server which was found unresponsive answered all the while, and late. One that stands still answers

@@ -37,7 +37,9 @@ impl FactWording<'_> {
                 format!("a new leader was elected: epoch {now} was seen {} the end", relative(*at))
             }
             WatchFact::ServingCount { serving, of } => format!("{serving} of {of} servers served"),
-            WatchFact::LeaderServes { server } => format!("leader {} served all the time", self.name(*server)),
+            WatchFact::LeadsOn { server, epoch } => {
+                format!("server {} leads on in epoch {epoch}, as it did before it fell silent", self.name(*server))
+            }
             WatchFact::Restarted { server, at } => {
                 format!("server {} had been started anew, as seen {} the end", self.name(*server), relative(*at))
             }

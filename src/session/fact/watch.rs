@@ -70,10 +70,12 @@ fact_group! {
             /// Of how many.
             of: u32,
         }
-        /// A server leads and serves.
-        LeaderServes "leader_serves" {
+        /// A leader that had been silent leads on in the same epoch: its majority was there.
+        LeadsOn "leads_on" {
             /// Which.
             server: ServerId,
+            /// The election count.
+            epoch: i64,
         }
         /// A server was started anew.
         Restarted "server_restarted" {

@@ -61,6 +61,8 @@ pub(crate) struct PlayedStory {
     pub(crate) connections: Vec<KnownConnection>,
     /// When which server began or ceased to serve.
     pub(crate) shifts: Vec<ServingShift>,
+    /// Whether a leader served, from when on, in order.
+    pub(crate) led: Vec<(Timestamp, bool)>,
     /// Servers that were cut from their leader.
     pub(crate) parted: Vec<ServerId>,
     /// When which server stood still, from when to when.

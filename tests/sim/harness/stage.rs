@@ -79,6 +79,7 @@ pub(super) struct StoryStage<'a> {
     pub(super) still: Option<StandStill>,
     pub(super) own_pauses: Vec<OwnPause>,
     shifts: Vec<ServingShift>,
+    led: Vec<(Timestamp, bool)>,
     /// Whether each server serves and accepts connections, as was noted last.
     states: Vec<[bool; 2]>,
     pub(super) due: TimedQueue<StageEvent>,
@@ -129,6 +130,7 @@ impl<'a> StoryStage<'a> {
             still: None,
             own_pauses: Vec::new(),
             shifts: Vec::new(),
+            led: Vec::new(),
             states: vec![[false; 2]; story.settings.servers.len()],
             due: TimedQueue::default(),
         };
@@ -182,10 +184,10 @@ impl<'a> StoryStage<'a> {
                 truths: wire.truths,
             });
         }
-        let (shifts, seen_down, curtain) = (self.shifts, self.prober.seen_down, self.now);
+        let (shifts, led, seen_down, curtain) = (self.shifts, self.led, self.prober.seen_down, self.now);
         let (parted, findings, own_pauses) = (self.story.parted(), self.relay.findings, self.own_pauses);
         let frozen = self.story.frozen();
-        PlayedStory { connections, shifts, parted, frozen, seen_down, own_pauses, curtain, findings }
+        PlayedStory { connections, shifts, led, parted, frozen, seen_down, own_pauses, curtain, findings }
     }
 
     /// The proxy hears what the servers had said before the curtain fell.
@@ -247,6 +249,10 @@ impl<'a> StoryStage<'a> {
                 let [up, open] = state;
                 self.shifts.push(ServingShift { at: self.now, server, up, open });
             }
+        }
+        let leads = self.ensemble.leader().is_some_and(|leader| self.ensemble.serves(leader));
+        if self.led.last().map(|(_, led)| *led) != Some(leads) {
+            self.led.push((self.now, leads));
         }
         while let Some(server) = self.relay.inquiry() {
             self.probe(server, false);

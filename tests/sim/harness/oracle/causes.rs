@@ -14,6 +14,8 @@ const FIRST_CAUSE: Duration = Duration::from_secs(2);
 /// How long before an end a server's trouble may lie that explains it, and how long after it.
 const BEFORE: Duration = Duration::from_secs(25);
 const AFTER: Duration = Duration::from_secs(6);
+/// How far an election and what is explained by it may be apart.
+const SEEN_AS_ONE: Duration = Duration::from_secs(3);
 
 /// What causes the truth contradicts.
 pub(super) fn cause_complaints(played: &PlayedStory, told: &KnownConnection) -> Vec<OracleComplaint> {
@@ -40,6 +42,7 @@ pub(super) fn cause_complaints(played: &PlayedStory, told: &KnownConnection) -> 
         CauseCode::LeaderFrozen => servers(played).any(|server| was_away(played, server, ended_at)),
         CauseCode::ServerFrozen | CauseCode::ServerParted => was_away(played, told.server, ended_at),
         CauseCode::QuorumLost => servers(played).filter(|server| was_away(played, *server, ended_at)).count() >= 2,
+        CauseCode::ElectionRunning => nobody_led(played, told.opened_at.min(ended_at), ended_at),
         CauseCode::SessionClosed => told.asked_to_close,
         _ => true,
     };
@@ -53,6 +56,17 @@ pub(super) fn cause_complaints(played: &PlayedStory, told: &KnownConnection) -> 
             code.label()
         ))
     }
+}
+
+/// Whether no leader served at some moment of that time, or so shortly before or after it that it is seen as one. What the
+/// proxy saw before it stood still is all that it knows until it has looked again.
+fn nobody_led(played: &PlayedStory, from: Timestamp, until: Timestamp) -> bool {
+    let from = Timestamp(from.0.saturating_sub(SEEN_AS_ONE.as_nanos() as u64));
+    let unseen = played.own_pauses.iter().filter(|pause| pause.to >= from && pause.from <= until);
+    let from = unseen.map(|pause| pause.from).min().map_or(from, |began| began.min(from));
+    let until = until.after(SEEN_AS_ONE);
+    let before = played.led.iter().rfind(|(at, _)| *at <= from).is_none_or(|(_, led)| !led);
+    before || played.led.iter().any(|(at, led)| !led && *at > from && *at <= until)
 }
 
 fn servers(played: &PlayedStory) -> impl Iterator<Item = ServerId> {
