@@ -158,6 +158,7 @@ mod tests {
                 let close = CloseDetails {
                     closer: ConnectionCloser::Server(CloseKind::Fin),
                     timeout: Duration::from_secs(6),
+                    client_heard_at: now,
                     client_silence: Duration::ZERO,
                     server_silence: Duration::ZERO,
                     unanswered: Vec::new(),

@@ -177,6 +177,8 @@ pub struct CloseDetails {
     pub closer: ConnectionCloser,
     /// The session's timeout.
     pub timeout: Duration,
+    /// When the client's last byte came.
+    pub client_heard_at: Timestamp,
     /// From the client's last byte to the end, the time left out in which zoogate itself stood still.
     pub client_silence: Duration,
     /// From the server's last byte to the end, likewise.

@@ -91,8 +91,9 @@ impl RiskState {
             let lost = ended.attached_at.is_some() && !close.closing;
             // A session that another connection carries on is not away, whatever became of this one.
             let session = ended.session.filter(|_| lost && close.lives_at.is_none())?;
-            let (since, timeout) = (ended.ended_at, close.timeout);
-            Some(AwaySession { session, since, heard_at: since.before(close.client_silence), timeout })
+            // While zoogate itself stood still, the servers heard nothing either.
+            let (since, heard_at, timeout) = (ended.ended_at, close.client_heard_at, close.timeout);
+            Some(AwaySession { session, since, heard_at, timeout })
         });
         // Most findings leave nobody away, and then the book is not locked.
         let mut book = None;

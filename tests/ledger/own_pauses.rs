@@ -1,7 +1,10 @@
 //! zoogate itself was paused: no silence is measured across that time, and it is the reason where it is.
 
+use std::time::Duration;
+
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ServerSilence};
 use zoogate::session::own_pause::ThreadPlace;
+use zoogate::session::transition::LedgerFinding;
 use zoogate::session::verdict::EndReason;
 use zoogate::wire::OpCode;
 use zoogate::wire::handshake::PasswordCheck;
@@ -18,6 +21,24 @@ fn a_client_that_gave_up_while_zoogate_stood_still_blames_no_server() {
     assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
     let why = story.why(link);
     assert!(why.contains("zoogate itself was paused") && why.contains("5000 ms"), "{why}");
+}
+
+/// When its session expires counts from there: the servers heard nothing while zoogate stood still.
+#[test]
+fn the_last_byte_of_a_client_is_told_as_it_came() {
+    let mut story = Story::new();
+    let (_, link) = story.create(A);
+    story.ping(link);
+    let heard_at = story.now();
+    story.stand_still(5_000);
+    story.leave(link);
+    assert_eq!(story.reason(link, 0), EndReason::ProxyPaused);
+    let told = story.findings.iter().find_map(|finding| match finding {
+        LedgerFinding::Ended(ended, Some(close)) if ended.connection == link => Some(close),
+        _ => None,
+    });
+    let close = told.expect("what else is known of the end");
+    assert_eq!((close.client_heard_at, close.client_silence), (heard_at, Duration::ZERO));
 }
 
 #[test]

@@ -232,6 +232,7 @@ mod tests {
         CloseDetails {
             closer: ConnectionCloser::Client(CloseKind::Fin),
             timeout: Duration::from_secs(6),
+            client_heard_at: Timestamp(2),
             client_silence: Duration::ZERO,
             server_silence: Duration::ZERO,
             unanswered: Vec::new(),

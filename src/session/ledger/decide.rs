@@ -266,6 +266,7 @@ impl SessionLedger {
         CloseDetails {
             closer: close.end.closer,
             timeout: close.claim.timeout(),
+            client_heard_at: close.end.client_heard_at,
             client_silence: input.silence(close.end.client_heard_at),
             server_silence: input.silence(close.end.server_heard_at),
             unanswered: Vec::new(),
