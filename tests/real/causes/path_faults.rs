@@ -25,6 +25,19 @@ pub(super) fn path_leader_cut(scene: &mut FaultScene) {
     cut_path(scene, |_, leader| leader);
 }
 
+/// zoogate's own way, as that of a machine whose network is gone; the servers go on.
+pub(super) fn path_all_cut(scene: &mut FaultScene) {
+    scene.settle_everywhere(2, USUAL_MS);
+    for server in 0..3 {
+        scene.server_path(server).cut();
+    }
+    scene.pause(7_000..10_000);
+    for server in 0..3 {
+        scene.server_path(server).heal();
+    }
+    scene.live_on();
+}
+
 fn cut_path(scene: &mut FaultScene, which: fn(usize, usize) -> usize) {
     scene.settle_everywhere(2, USUAL_MS);
     let (follower, leader) = (scene.a_follower(), scene.ensemble.leader());

@@ -160,6 +160,19 @@ pub(super) const SCENARIOS: &[FaultScenario] = &[
     )
     .on_server_path(),
     FaultScenario::new(
+        "path_all_cut",
+        "every packet between zoogate and all servers is dropped",
+        path_faults::path_all_cut,
+        FaultTruth {
+            right: &["path_server_cut"],
+            vague: &["unknown", "server_unreachable", "leader_unreachable"],
+            train: ELSEWHERE,
+            first: &["path_server"],
+            incidents: IncidentCount::UpTo(3),
+        },
+    )
+    .on_server_path(),
+    FaultScenario::new(
         "path_server_forgets",
         "packets of the connections to a server are dropped, new connections get through",
         path_faults::path_server_forgets,
