@@ -86,7 +86,7 @@ fn tap_and_top_show_what_a_real_session_does() {
         [("servers", server.as_str()), ("sessions", of_session.trim_start_matches("session=")), ("paths", "/looked-at")]
     {
         let screen = printed(begin(gate.admin(), &["top", "--once", "--interval", "200ms", "--view", view]), || {
-            work(&mut client)
+            work(&mut client);
         });
         assert!(screen.contains(shown), "{view}: {screen}");
     }

@@ -97,6 +97,7 @@ fn lasted(proxy: &ProxyState, since: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// What was seen while a claim waits.
+#[derive(Clone, Copy)]
 enum WaitEvent {
     /// A claim, by its place among those that wait, was answered or has ended.
     Claim(usize, ClaimEvent),

@@ -227,7 +227,7 @@ mod tests {
             look_up.mark_unchanged();
             *name.look_up.lock().unwrap() = look_up;
             pending.send(None).unwrap();
-            let (answer, _) = tokio::join!(name.addresses(soon()), async { failed(words).unwrap() });
+            let (answer, ()) = tokio::join!(name.addresses(soon()), async { failed(words).unwrap() });
             assert_eq!(answer.ok(), holds.then(|| known.clone()), "{words}");
         }
     }
