@@ -13,8 +13,8 @@ use crate::admin::{
 use crate::control::connection_control;
 use crate::diagnose::risk::risk_book;
 use crate::diagnose::{
-    away_sessions, client_leg, diagnosis, health_span, impact, incident, incident_book, leader_history, server_details,
-    timeline,
+    client_leg, diagnosis, health_span, impact, incident, incident_book, leader_history, server_details,
+    taken_sessions, timeline,
 };
 use crate::filter::filter_term;
 use crate::history::{
@@ -316,8 +316,8 @@ bounds! {
     "incidents that are over" [kept: count incident_book::CLOSED_INCIDENTS, operations: count impact::OPERATIONS_SHOWN, holders: count impact::HOLDERS_SHOWN, revisions: count incident::REVISIONS]
         "the newest {kept}; of each the first {operations} operations without a reply, {holders} holders and {revisions} earlier causes",
         "`/api/incidents`, log, `zoogate_dropped_total{queue=\"incidents\"}`";
-    "sessions whose return is credited to an incident" [away: count away_sessions::AWAY_SESSIONS]
-        "{away}; further ones count as away until the incident is over",
+    "sessions whose return is credited to an incident" [taken: count taken_sessions::TAKEN_SESSIONS]
+        "{taken}; further ones count as away until the incident is over",
         "`zoogate_dropped_total{queue=\"away_sessions\"}`";
     "changes of incidents that wait to be told" [changes: count incident_book::CHANGES]
         "{changes}; further ones show in `/api/incidents` alone",
@@ -325,9 +325,9 @@ bounds! {
     "ended connections whose first cause waits" [waiting: count diagnosis::WAITING_ENDS, first: time diagnosis::FIRST_CAUSE]
         "{waiting}, for {first} at most; further ones get their cause when their reason is decided",
         "`zoogate_dropped_total{queue=\"waiting_ends\"}`";
-    "causes of ended connections" [kept: count diagnosis::CAUSES_KEPT]
-        "the newest {kept}",
-        "`/api/connections`";
+    "causes of ended connections, and of refusals in words" [kept: count diagnosis::CAUSES_KEPT, refusals: count diagnosis::REFUSAL_CAUSES_KEPT]
+        "the newest {kept}, and {refusals}",
+        "`/api/connections`, `/api/session-moved`";
     "findings that wait to be sent to a collector" [records: count otlp_exporter::RECORDS_AT_ONCE, attempts: count otlp_exporter::ATTEMPTS, sent: time collector_client::SENT_WITHIN, stop: time otlp_exporter::STOPS_WITHIN]
         "as many as wait for the history; a request has {records} of them at most; what is sent is tried {attempts} times, {sent} each, and then dropped; a stop waits {stop}",
         "`zoogate_otlp_unsent_total`, `zoogate_findings_dropped_total{sink=\"otlp\"}`, log";

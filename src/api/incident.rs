@@ -90,7 +90,7 @@ pub struct LostOperationView {
 pub struct ImpactView {
     /// Connections that ended.
     pub connections: u32,
-    /// Sessions that lost a connection.
+    /// Sessions that lost a connection, each counted once.
     pub sessions: u32,
     /// Of those: back by now.
     pub back: u32,
@@ -127,13 +127,14 @@ pub struct ActionView {
 /// What zoogate itself did.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct OwnActionView {
-    /// `gave_up_server`, `gave_up_claim`, `passed_over`, `ended_for_late_claim` or `closed_older`.
+    /// `gave_up_server`, `gave_up_claim`, `passed_over`, `ended_for_late_claim`, `closed_older`, `held`, `drained` or
+    /// `disconnected`.
     pub what: ApiWord,
     /// How often.
     pub count: u32,
 }
 
-/// How much of what happened zoogate can have seen.
+/// How much of what happened zoogate can have seen, as that was known when it began.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CompletenessView {
     /// Connections of clients that do not come through zoogate, of all servers that tell; null where none does.
@@ -178,7 +179,7 @@ pub struct IncidentView {
     pub until: UntilTime,
     /// Whether it is open.
     pub open: bool,
-    /// How often it came again shortly after it was over; 1 when it did not.
+    /// How often its cause came: again shortly after it was over, or after it had healed; 1 when it did not come again.
     pub times: u32,
     /// Whom it is about.
     pub subject: SubjectView,

@@ -170,6 +170,25 @@ impl CauseCode {
         !matches!(self, C::SessionClosed | C::ClientLeft | C::ClientMoved | C::OperatorDisconnect)
     }
 
+    /// Whether it is a state of a server or of the ensemble that begins, lasts and heals.
+    pub(super) fn is_state(self) -> bool {
+        use CauseCode as C;
+        matches!(
+            self,
+            C::QuorumLost
+                | C::LeaderStopped
+                | C::LeaderFrozen
+                | C::LeaderUnreachable
+                | C::LeaderParted
+                | C::LeaderLost
+                | C::ServerStopped
+                | C::ServerRestarted
+                | C::ServerFrozen
+                | C::ServerUnreachable
+                | C::ServerParted
+        )
+    }
+
     /// How much it says about the ensemble or a server, for choosing between two that both fit one event: less is
     /// chosen first.
     pub(super) fn rank(self) -> u8 {

@@ -14,16 +14,19 @@ use super::cause_rules;
 use super::client_leg::ClientLegs;
 use super::client_path::ClientPaths;
 use super::diagnosis_losses::DiagnosisLosses;
-use super::end_case::{AROUND, EndCase, LaterSigns, SessionReturn, is_client_silent, phase_of};
+use super::end_case::{EndCase, LaterSigns, SessionReturn, is_client_silent, phase_of};
 use super::end_cause::EndCause;
 use super::ensemble_watch::EnsembleWatch;
-use super::incident::{EarlierIncidents, Incident, IncidentReport, JudgedEnd};
+use super::incident::{EarlierIncidents, Incident, JudgedEnd};
 use super::incident_book::{IncidentBook, IncidentChange};
+use super::kept_causes::KeptCauses;
+use super::said_refusal::said_refusal;
 use super::verdict::{CapReason, ConnectionPhase, Diagnosed, JudgedCause};
+use super::watch_completeness::WatchCompleteness;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::probe_result::ServerHealth;
 use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
-use crate::session::verdict::{EndReason, RouteReason};
+use crate::session::verdict::{EndReason, RouteReason, SessionMovedRefusal};
 use crate::time::Timestamp;
 
 /// How long a first cause waits for more to be seen.
@@ -36,15 +39,18 @@ pub const WAITING_ENDS: usize = 448;
 pub const KERNEL_KNOWS: Duration = Duration::from_secs(10);
 /// Causes of ended connections that are kept, the newest.
 pub const CAUSES_KEPT: usize = 3_072;
+/// Causes of refusals in words that are kept, the newest.
+pub const REFUSAL_CAUSES_KEPT: usize = 256;
 
 /// Causes and incidents.
 #[derive(Debug, Default)]
 pub struct Diagnosis {
-    book: IncidentBook,
+    pub(super) book: IncidentBook,
     /// The ways to clients that are connected.
     pub client_legs: ClientLegs,
-    causes: HashMap<ConnectionId, EndCause, RandomState>,
-    order: VecDeque<ConnectionId>,
+    pub(super) causes: KeptCauses<ConnectionId, CAUSES_KEPT>,
+    /// Those of refusals in words, whose connections stay open.
+    pub(super) refusal_causes: KeptCauses<(ConnectionId, Timestamp), REFUSAL_CAUSES_KEPT>,
     /// Ends that are not decided, or whose client may come back in a moment.
     waiting: HashMap<ConnectionId, JudgedEnd, RandomState>,
     /// When each of them is due, in order; those that are decided meanwhile are passed over.
@@ -61,7 +67,7 @@ impl Diagnosis {
     pub fn end_undecided(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails) {
         // Without room its cause is found when its reason is decided.
         let later = self.known_before(&ended);
-        let _ = self.wait(now, JudgedEnd { ended, close, later, undecided: true });
+        let _ = self.wait(now, JudgedEnd { ended, close, later, undecided: true, stays_open: false });
     }
 
     /// What is known of an end before anything was seen behind it.
@@ -81,18 +87,27 @@ impl Diagnosis {
         None
     }
 
+    /// zoogate has held back so many claims since it said so last, as no server was known to serve.
+    pub fn note_held(&mut self, now: Timestamp, held: u32) {
+        self.book.note_held(now, held);
+    }
+
     /// Takes what the ledger found out.
     pub fn take(&mut self, now: Timestamp, finding: LedgerFinding, watch: &EnsembleWatch) {
         match finding {
             LedgerFinding::Ended(ended, Some(close)) => self.ended(now, ended, *close, watch),
             LedgerFinding::Ended(ended, None) => self.closed(&ended),
+            // A session that moves was given again before that is told.
             LedgerFinding::Moved(one) => {
-                let chosen = matches!(one.routed, RouteReason::PinUnhealthy | RouteReason::Fallback);
-                self.book.moved(one.former.unwrap_or(one.session), chosen);
+                if let Some(former) = one.former {
+                    self.book.replaced(former, &one);
+                }
             }
             LedgerFinding::SharedSession { session, .. } => {
                 self.change_later(session, |event| event.later.shared = true);
             }
+            // What other refusals show is told by their ends.
+            LedgerFinding::SessionMoved(one) if one.evidence.is_said() => self.refused(now, one, watch),
             LedgerFinding::SessionMoved(_) | LedgerFinding::MoveExplained(_) | LedgerFinding::ManyServers { .. } => {}
         }
     }
@@ -116,12 +131,12 @@ impl Diagnosis {
         client: SocketAddr,
         routed: RouteReason,
     ) {
+        let back = |same_client| SessionReturn { at: now, server, same_client, routed };
         self.change_later(session, |event| {
             let same_client = event.ended.client.ip() == client.ip();
-            let back = SessionReturn { at: now, server, same_client, routed };
-            event.later.back = event.later.back.or(Some(back));
+            event.later.back = event.later.back.or(Some(back(same_client)));
         });
-        self.book.came_back(session, now);
+        self.book.came_back(session, back(true));
     }
 
     fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
@@ -165,7 +180,7 @@ impl Diagnosis {
         // What it waited for has come; what was seen of its session meanwhile stays.
         let later = self.waiting.remove(&connection).map(|event| event.later);
         let later = later.or_else(|| self.book.later_of(connection)).unwrap_or_else(|| self.known_before(&ended));
-        let known = self.causes.get(&connection).copied();
+        let known = self.causes.get(&connection);
         // A client that leaves may be back in a moment, and then there is nothing to tell; of one that was silent the
         // kernel knows in a moment whether it is reached.
         let may_return = matches!(ended.reason, EndReason::ClientGone | EndReason::ClientSilent)
@@ -174,29 +189,29 @@ impl Diagnosis {
         // Why the connection before it ended is known in a moment, and this one is over because of that.
         let follows = ended.reason == EndReason::SessionExpired && self.is_undecided(ended.session);
         let is_early = known.is_none() && (may_return || follows);
-        let event = JudgedEnd { ended, close, later, undecided: false };
+        let event = JudgedEnd { ended, close, later, undecided: false, stays_open: false };
         let event = if is_early { self.wait(now, event) } else { Some(event) };
         let Some(event) = event else { return };
         let diagnosed = judge(&event, watch, now);
         match known {
-            Some(known) => self.decided(now, known, event, diagnosed),
+            Some(known) => self.decided(now, known, event, diagnosed, watch),
             None => self.enter(now, event, diagnosed, watch),
         }
     }
 
     /// An end that had a first cause has been decided by the ledger.
-    fn decided(&mut self, now: Timestamp, known: EndCause, event: JudgedEnd, diagnosed: Diagnosed) {
-        let connection = event.ended.connection;
-        let cause = EndCause { cause: diagnosed.cause, ..known };
-        self.causes.insert(connection, cause);
-        let judged_by = known.incident.filter(|id| {
-            let incident = self.book.open().iter().find(|incident| incident.id == *id);
-            incident.and_then(|incident| incident.judged.as_ref()).is_some_and(|own| own.ended.connection == connection)
-        });
-        if let Some(id) = judged_by {
-            self.book.judge_by(id, event);
-            self.book.revise(now, id, diagnosed);
-        }
+    fn decided(
+        &mut self,
+        now: Timestamp,
+        known: EndCause,
+        event: JudgedEnd,
+        diagnosed: Diagnosed,
+        watch: &EnsembleWatch,
+    ) {
+        let (connection, cause) = (event.ended.connection, diagnosed.cause);
+        let Some(id) = known.incident else { return self.enter(now, event, diagnosed, watch) };
+        let incident = self.book.decide(now, id, event, diagnosed, known.phase);
+        self.causes.put(connection, EndCause { cause, incident, ..known });
     }
 
     /// Whether an end of the session waits for its reason.
@@ -228,15 +243,19 @@ impl Diagnosis {
     }
 
     fn note_cause(&mut self, connection: ConnectionId, cause: EndCause) {
-        if self.causes.insert(connection, cause).is_none() {
+        if self.causes.put(connection, cause) {
             self.entered.push((connection, cause.cause.code));
-            self.order.push_back(connection);
         }
-        if self.order.len() > CAUSES_KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.causes.remove(&oldest);
-        }
+    }
+
+    /// A server has refused a session in words, and its connection stays open.
+    fn refused(&mut self, now: Timestamp, one: SessionMovedRefusal, watch: &EnsembleWatch) {
+        let (key, ended_at, phase) = ((one.connection, one.at), one.at, ConnectionPhase::InFlight);
+        let event = said_refusal(one);
+        let diagnosed = judge(&event, watch, now);
+        let cause = diagnosed.cause;
+        let incident = self.book.enter(now, event, diagnosed, phase);
+        self.refusal_causes.put(key, EndCause { cause, ended_at, phase, incident });
     }
 
     /// Gives first causes that are due, looks at the open incidents again, and closes those that are over.
@@ -252,6 +271,7 @@ impl Diagnosis {
             return;
         }
         self.looked_at = now;
+        self.book.seen_by = WatchCompleteness::of(watch);
         let open: Vec<(u64, Diagnosed)> = self
             .book
             .open()
@@ -288,53 +308,6 @@ impl Diagnosis {
         self.book.poll_change()
     }
 
-    /// The cause of a connection's end, while it is kept. Where its incident's cause was revised, that is said.
-    pub fn cause(&self, connection: ConnectionId) -> Option<EndCause> {
-        let mut one = *self.causes.get(&connection)?;
-        let mut incident = one.incident.and_then(|id| self.book.get(id));
-        let mut was_part = false;
-        if let Some((part, whole)) = incident.and_then(|incident| Some((incident, incident.part_of?))) {
-            was_part = part.cause().code == one.cause.code;
-            incident = self.book.get(whole);
-            one.incident = Some(whole);
-        }
-        if let Some(incident) = incident {
-            let was = was_part
-                || incident
-                    .revisions
-                    .iter()
-                    .any(|earlier| earlier.cause.code == one.cause.code && earlier.at >= one.ended_at);
-            // What began only later cannot have ended it, although it is the same incident.
-            if was && one.ended_at.after(AROUND) >= incident.cause().since {
-                one.cause = incident.cause();
-            }
-        }
-        Some(one)
-    }
-
-    /// All incidents that are kept, newest first.
-    pub fn newest_incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.book.iter()
-    }
-
-    /// The numbers of the newest incidents that are wanted, newest first, and whether there are more.
-    pub fn incident_ids(&self, most: usize, wanted: impl Fn(&Incident) -> bool) -> (Vec<u64>, bool) {
-        let mut ids = self.book.iter().filter(|incident| wanted(incident)).map(|incident| incident.id);
-        let newest = ids.by_ref().take(most).collect();
-        (newest, ids.next().is_some())
-    }
-
-    /// One incident by its number; the one that it turned out to be part of, where it did.
-    pub fn incident(&self, id: u64) -> Option<IncidentReport> {
-        let incident = self.book.get(id)?;
-        let whole = incident.part_of.and_then(|whole| self.book.get(whole)).unwrap_or(incident);
-        Some(self.report(whole))
-    }
-
-    fn report(&self, incident: &Incident) -> IncidentReport {
-        IncidentReport { incident: incident.clone(), seen_before: self.book.seen_before(incident) }
-    }
-
     /// Takes how often there was an incident of a cause, at a server where that makes the difference, in earlier runs. To
     /// be called once for each, as there are as many as causes and servers.
     pub fn remember(&mut self, code: CauseCode, server: Option<ServerId>, earlier: EarlierIncidents) {
@@ -361,7 +334,7 @@ fn is_client_in_question(event: &JudgedEnd, now: Timestamp) -> bool {
 }
 
 fn case<'a>(event: &'a JudgedEnd, watch: &'a EnsembleWatch, now: Timestamp) -> EndCase<'a> {
-    let JudgedEnd { ended, close, later, undecided } = event;
+    let JudgedEnd { ended, close, later, undecided, .. } = event;
     EndCase { ended, close, watch, later: *later, undecided: *undecided, now }
 }
 

@@ -62,6 +62,17 @@ impl Impact {
         }));
     }
 
+    /// Takes those out again: the connection belongs elsewhere.
+    pub(super) fn take_unanswered(&mut self, requests: &[UnansweredRequest], count: u32) {
+        self.unanswered = self.unanswered.saturating_sub(count);
+        for request in requests {
+            let is_it = |lost: &LostOperation| (lost.op, &lost.path) == (request.op, &request.path);
+            if let Some(place) = self.operations.iter().position(is_it) {
+                self.operations.remove(place);
+            }
+        }
+    }
+
     /// Adds who holds a session.
     pub(super) fn add_holder(&mut self, holder: HolderIdentity) {
         if self.holders.len() < HOLDERS_SHOWN && !self.holders.contains(&holder) {
@@ -100,6 +111,12 @@ pub enum OwnAction {
     EndedForLateClaim,
     /// Closed an older connection of a session that came back.
     ClosedOlder,
+    /// Held back a claim, as no server was known to serve.
+    Held,
+    /// Ended a connection as it was being stopped.
+    Drained,
+    /// Ended a connection for an operator.
+    Disconnected,
 }
 
 impl OwnAction {
@@ -135,6 +152,8 @@ mod tests {
         let mut both = impact.clone();
         both.add(&impact);
         assert_eq!((both.unanswered, both.operations.len()), (6_000, OPERATIONS_SHOWN));
+        both.take_unanswered(&requests[..2], 1_000);
+        assert_eq!((both.unanswered, both.operations.len()), (5_000, OPERATIONS_SHOWN - 2));
         (0..40).for_each(|number| both.add_holder(HolderIdentity::broker(number / 2)));
         assert_eq!(both.holders.len(), HOLDERS_SHOWN);
         assert_eq!(both.holders[1], HolderIdentity::broker(1), "each once");

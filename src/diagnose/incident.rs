@@ -6,7 +6,8 @@ use super::cause_code::{CauseCode, CauseScope};
 use super::end_case::LaterSigns;
 use super::impact::{Impact, OwnAction};
 use super::verdict::{ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
-use crate::ids::{ServerId, SessionId};
+use super::watch_completeness::WatchCompleteness;
+use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::connection_end::ConnectionCloser;
 use crate::session::transition::{CloseDetails, EndedConnection};
 use crate::time::Timestamp;
@@ -129,9 +130,15 @@ pub(super) struct JudgedEnd {
     pub(super) close: CloseDetails,
     pub(super) later: LaterSigns,
     pub(super) undecided: bool,
+    /// Whether nothing has ended: it is a refusal in words on a connection that stays open.
+    pub(super) stays_open: bool,
 }
 
 impl JudgedEnd {
+    pub(super) fn is_end_of(&self, connection: ConnectionId) -> bool {
+        self.ended.connection == connection && !self.stays_open
+    }
+
     pub(super) fn is_ended_by_client(&self) -> bool {
         matches!(self.close.closer, ConnectionCloser::Client(_))
     }
@@ -152,7 +159,7 @@ pub struct Incident {
     pub until: Option<Timestamp>,
     /// Since when what caused it lasts no longer; None while it does.
     pub(super) healed_at: Option<Timestamp>,
-    /// How often it came again shortly after it was over; 1 when it did not.
+    /// How often its cause came: again shortly after it was over, or after it had healed; 1 when it did not come again.
     pub times: u32,
     /// The cause, with the facts that show it, as of now.
     pub diagnosed: Diagnosed,
@@ -166,6 +173,8 @@ pub struct Incident {
     pub impact: Impact,
     /// How often zoogate did what about it, by [`OwnAction`].
     pub own_actions: [u32; OwnAction::ALL.len()],
+    /// How much of it zoogate can have seen, as that was known when it was opened.
+    pub completeness: WatchCompleteness,
     /// What its cause was held to be before.
     pub revisions: Vec<CauseRevision>,
     /// Incidents of the same cause before it.

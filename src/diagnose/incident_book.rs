@@ -3,18 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::away_sessions::{AwaySessions, TakenSession};
 use super::cause_code::CauseCode;
 use super::diagnosis_losses::DiagnosisLosses;
 use super::end_case::LaterSigns;
-use super::impact::{Impact, OwnAction};
+use super::impact::Impact;
 use super::incident::{EarlierIncidents, Incident, IncidentKey, JudgedEnd, LastSeen, SeenBefore};
+use super::taken_sessions::{SessionFate, TakenSessions};
 use super::verdict::{ConnectionPhase, Diagnosed, JudgedCause};
+use super::watch_completeness::WatchCompleteness;
 use crate::ids::{ConnectionId, ServerId, SessionId};
-use crate::session::connection_end::{ConnectionCloser, ProxyClose};
 use crate::session::fact::{Fact, MoveFact};
-use crate::session::transition::CloseDetails;
-use crate::session::verdict::EndReason;
 use crate::time::Timestamp;
 
 /// Incidents that are open at once; the oldest is closed for a further one.
@@ -29,6 +27,8 @@ pub const QUIET: Duration = Duration::from_secs(5);
 const WAITS_FOR_SESSIONS: Duration = Duration::from_mins(1);
 /// One that comes again within this time is the same once more.
 pub const AGAIN: Duration = Duration::from_mins(1);
+/// How much later than the others the last ends of one failure may come.
+const STRAGGLERS: Duration = Duration::from_secs(2);
 /// How far apart the trouble of a server and of the ensemble may begin to be one.
 const TOGETHER: Duration = Duration::from_secs(15);
 
@@ -49,10 +49,15 @@ pub(super) struct IncidentBook {
     opened: u64,
     open: Vec<Incident>,
     closed: VecDeque<Incident>,
-    away: AwaySessions,
+    /// Sessions that open incidents have taken.
+    pub(super) taken: TakenSessions,
     seen: BTreeMap<(CauseCode, Option<ServerId>), SeenBefore>,
     changes: VecDeque<(IncidentChange, u64)>,
     losses: DiagnosisLosses,
+    /// How much can be seen at present.
+    pub(super) seen_by: WatchCompleteness,
+    /// Claims that zoogate held back lately, and when, for an incident that is not known yet.
+    pub(super) held: Option<(Timestamp, u32)>,
 }
 
 impl IncidentBook {
@@ -70,17 +75,17 @@ impl IncidentBook {
         self.open.iter().chain(&self.closed).find(|incident| incident.id == id)
     }
 
-    fn get_mut(&mut self, id: u64) -> Option<&mut Incident> {
+    pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Incident> {
         self.open.iter_mut().chain(&mut self.closed).find(|incident| incident.id == id)
     }
 
     /// What there was no room for.
     pub(super) fn losses(&self) -> DiagnosisLosses {
-        DiagnosisLosses { away: self.away.dropped(), ..self.losses }
+        DiagnosisLosses { away: self.taken.dropped(), ..self.losses }
     }
 
     pub(super) fn is_anyone_away(&self) -> bool {
-        !self.away.is_empty()
+        self.taken.is_anyone_away()
     }
 
     pub(super) fn poll_change(&mut self) -> Option<(IncidentChange, Incident)> {
@@ -101,12 +106,7 @@ impl IncidentBook {
         phase: ConnectionPhase,
     ) -> Option<u64> {
         let code = diagnosed.cause.code;
-        let follows = match code {
-            // A session that comes back too late, or is refused, belongs to what took its connection.
-            CauseCode::SessionExpired => event.ended.session.and_then(|session| self.away.incident_of(session)),
-            CauseCode::LateClaim => self.trouble_of_rival(&diagnosed),
-            _ => None,
-        };
+        let follows = self.followed(&event, &diagnosed);
         if follows.is_none() && !code.opens_incident() {
             return None;
         }
@@ -117,6 +117,19 @@ impl IncidentBook {
         });
         self.add_event(now, id, event, diagnosed, phase, follows.is_some());
         Some(id)
+    }
+
+    /// The incident of which an end is a consequence.
+    pub(super) fn followed(&self, event: &JudgedEnd, diagnosed: &Diagnosed) -> Option<u64> {
+        match diagnosed.cause.code {
+            // A session that comes back too late, or is refused, belongs to what took its connection.
+            CauseCode::SessionExpired => {
+                let taken = event.ended.session.and_then(|session| self.taken.get(session));
+                taken.filter(|taken| taken.fate != SessionFate::Back).map(|taken| taken.incident)
+            }
+            CauseCode::LateClaim => self.trouble_of_rival(diagnosed),
+            _ => None,
+        }
     }
 
     /// The open incident of the server that carried out a claim late: it did so because of that.
@@ -131,16 +144,15 @@ impl IncidentBook {
 
     /// The open incident that an end with that key belongs to; one that is just over is opened again.
     fn open_for(&mut self, key: IncidentKey, at: Timestamp, cause: JudgedCause) -> Option<u64> {
-        // What befalls a server after the ensemble has recovered is another matter; that it is not among the others yet is
-        // none, and neither is that they are slow to begin.
-        let belated = matches!(cause.code, CauseCode::ServerParted | CauseCode::SlowQuorum);
-        let ensemble = |incident: &&Incident| {
-            let lasts = incident.healed_at.is_none_or(|healed_at| cause.since <= healed_at);
-            let of_servers = (key.is_server_state() && lasts) || belated;
-            of_servers && incident.key.is_ensemble() && at <= incident.last_at.after(TOGETHER)
-        };
-        let open = self.open.iter().find(|incident| incident.key == key);
-        if let Some(incident) = open.or_else(|| self.open.iter().find(ensemble)) {
+        if let Some(place) = self.open.iter().position(|incident| incident.key == key) {
+            let incident = &mut self.open[place];
+            if came_again(incident, cause) {
+                incident.times += 1;
+                incident.healed_at = None;
+            }
+            return Some(incident.id);
+        }
+        if let Some(incident) = self.open.iter().find(|incident| explains(incident, key, at, cause)) {
             return Some(incident.id);
         }
         let recent = |incident: &Incident| {
@@ -184,6 +196,7 @@ impl IncidentBook {
             server: event.ended.server,
             impact: Impact::default(),
             own_actions: Default::default(),
+            completeness: self.seen_by,
             revisions: Vec::new(),
             seen_before: None,
             part_of: None,
@@ -195,77 +208,6 @@ impl IncidentBook {
         id
     }
 
-    fn add_event(
-        &mut self,
-        now: Timestamp,
-        id: u64,
-        event: JudgedEnd,
-        diagnosed: Diagnosed,
-        phase: ConnectionPhase,
-        follows: bool,
-    ) {
-        let JudgedEnd { ended, close, .. } = &event;
-        let session = ended.session;
-        let is_back = ended.attached_at.is_none() && !follows;
-        let lives_at = close.lives_at;
-        let loses = session.filter(|_| !is_back && lives_at.is_none());
-        let (since, has_ephemerals) = (ended.ended_at, close.identity.is_some());
-        let away = TakenSession { incident: id, since, has_ephemerals };
-        let new = loses.is_some_and(|session| self.away.add(session, away));
-        // Why a connection ended is often known only when its session is back.
-        let back_at = event.later.back.map(|back| back.at).filter(|_| new);
-        let Some(incident) = self.get_mut(id) else { return };
-        let impact = &mut incident.impact;
-        impact.connections += 1;
-        impact.sessions += u32::from(new || (lives_at.is_some() && session.is_some()));
-        impact.back += u32::from(lives_at.is_some());
-        impact.moved += u32::from(lives_at.is_some_and(|server| server != ended.server));
-        impact.refused += u32::from(ended.reason == EndReason::SessionMoved);
-        impact.expired += u32::from(ended.reason == EndReason::SessionExpired);
-        impact.ephemerals_at_risk += u32::from(new && close.identity.is_some());
-        if let Some(holder) = close.identity {
-            impact.add_holder(holder);
-        }
-        impact.add_unanswered(&close.unanswered, ended.unanswered_count);
-        incident.away += u32::from(new);
-        incident.last_at = incident.last_at.max(ended.ended_at);
-        if let Some(action) = own_action(ended.reason, close) {
-            incident.own_actions[action as usize] += 1;
-        }
-        // The one that says most is what it is judged by.
-        let says_more = diagnosed.cause.code.rank() < incident.cause().code.rank();
-        // What one server did is part of what the ensemble did, and not the other way round.
-        let narrower = incident.key.is_ensemble() && !IncidentKey::of(diagnosed.cause.code, &event.ended).is_ensemble();
-        if says_more && !narrower && !follows {
-            (incident.phase, incident.judged_at, incident.server) = (phase, ended.ended_at, ended.server);
-            incident.judged = Some(Box::new(event));
-            self.revise(now, id, diagnosed);
-        }
-        if let (Some(session), Some(at)) = (session, back_at) {
-            self.came_back(session, at);
-        }
-    }
-
-    /// A session was given again.
-    pub(super) fn came_back(&mut self, session: SessionId, at: Timestamp) {
-        let Some(away) = self.away.remove(session) else { return };
-        let Some(incident) = self.get_mut(away.incident) else { return };
-        incident.away = incident.away.saturating_sub(1);
-        incident.impact.back += 1;
-        incident.impact.longest_gap = incident.impact.longest_gap.max(at.since(away.since));
-        incident.impact.ephemerals_at_risk =
-            incident.impact.ephemerals_at_risk.saturating_sub(u32::from(away.has_ephemerals));
-    }
-
-    /// A session came to another server; zoogate had chosen that where `passed_over`.
-    pub(super) fn moved(&mut self, session: SessionId, passed_over: bool) {
-        let Some(incident) = self.away.incident_of(session) else { return };
-        if let Some(incident) = self.get_mut(incident) {
-            incident.impact.moved += 1;
-            incident.own_actions[OwnAction::PassedOver as usize] += u32::from(passed_over);
-        }
-    }
-
     /// The ends that open incidents are judged by.
     pub(super) fn judged_mut(&mut self) -> impl Iterator<Item = &mut JudgedEnd> {
         self.open.iter_mut().filter_map(|incident| incident.judged.as_deref_mut())
@@ -274,19 +216,12 @@ impl IncidentBook {
     /// What was seen after this connection's end, where an open incident is judged by it.
     pub(super) fn later_of(&self, connection: ConnectionId) -> Option<LaterSigns> {
         let mut judged = self.open.iter().filter_map(|incident| incident.judged.as_deref());
-        judged.find(|event| event.ended.connection == connection).map(|event| event.later)
+        judged.find(|event| event.is_end_of(connection)).map(|event| event.later)
     }
 
     /// Changes what was seen later of the ends of this session by which incidents are judged.
     pub(super) fn change_later(&mut self, session: SessionId, change: impl Fn(&mut JudgedEnd)) {
         self.judged_mut().filter(|event| event.ended.session == Some(session)).for_each(change);
-    }
-
-    /// The end by which an incident is judged has become this one.
-    pub(super) fn judge_by(&mut self, id: u64, event: JudgedEnd) {
-        if let Some(incident) = self.get_mut(id) {
-            incident.judged = Some(Box::new(event));
-        }
     }
 
     /// An incident's verdict has become another one.
@@ -316,10 +251,11 @@ impl IncidentBook {
             let mut other = self.open.remove(place);
             other.part_of = Some(id);
             other.until = Some(now);
-            self.away.credit(other.id, id);
+            self.taken.credit(other.id, id);
             if let Some(whole) = self.get_mut(id) {
                 whole.impact.add(&other.impact);
                 whole.away += other.away;
+                whole.times = whole.times.max(other.times);
                 whole.opened_at = whole.opened_at.min(other.opened_at);
                 whole.last_at = whole.last_at.max(other.last_at);
                 whole.own_actions.iter_mut().zip(other.own_actions).for_each(|(mine, its)| *mine += its);
@@ -354,7 +290,7 @@ impl IncidentBook {
         incident.until = Some(now);
         incident.judged = None;
         let (id, code) = (incident.id, incident.cause().code);
-        self.away.forget(id);
+        self.taken.forget(id);
         let last = LastSeen::Here(incident.opened_at);
         // As many as there are causes and servers.
         let before = self.seen.entry((code, incident.key.server)).or_insert(SeenBefore { count: 0, last });
@@ -402,13 +338,19 @@ impl IncidentBook {
     }
 }
 
-/// What zoogate did at such an end.
-fn own_action(reason: EndReason, close: &CloseDetails) -> Option<OwnAction> {
-    match (reason, close.closer) {
-        (EndReason::ServerUnresponsive, _) => Some(OwnAction::GaveUpServer),
-        (EndReason::LateClaim, _) => Some(OwnAction::EndedForLateClaim),
-        (EndReason::Superseded, _) => Some(OwnAction::ClosedOlder),
-        (_, ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline)) => Some(OwnAction::GaveUpClaim),
-        _ => None,
-    }
+/// Whether the trouble of the ensemble explains an end with that key.
+pub(super) fn explains(incident: &Incident, key: IncidentKey, at: Timestamp, cause: JudgedCause) -> bool {
+    // What befalls a server after the ensemble has recovered is another matter; that it is not among the others yet is
+    // none, and neither is that they are slow to begin.
+    let belated = matches!(cause.code, CauseCode::ServerParted | CauseCode::SlowQuorum);
+    let lasts = incident.healed_at.is_none_or(|healed_at| cause.since <= healed_at);
+    let of_servers = (key.is_server_state() && lasts) || belated;
+    of_servers && incident.key.is_ensemble() && at <= incident.last_at.after(TOGETHER)
+}
+
+/// Whether the cause of an open incident had healed and has come again: it began after that, and well after what ended
+/// because of it before.
+fn came_again(incident: &Incident, cause: JudgedCause) -> bool {
+    let healed = incident.healed_at.is_some_and(|healed_at| cause.since > healed_at);
+    cause.code.is_state() && healed && cause.since >= incident.last_at.after(STRAGGLERS)
 }

@@ -1,7 +1,6 @@
 //! Why it happened: what the ensemble did and when, as the traffic and the probes show it, and what follows from that
 //! for every connection that ended. Pure.
 
-pub mod away_sessions;
 pub mod cause_code;
 pub mod cause_meaning;
 mod cause_rules;
@@ -11,6 +10,7 @@ pub mod close_burst;
 pub mod detail_word;
 pub mod diagnosis;
 pub mod diagnosis_losses;
+mod diagnosis_readers;
 mod end_case;
 mod end_cause;
 pub mod ensemble_watch;
@@ -18,15 +18,20 @@ pub mod health_span;
 pub mod impact;
 pub mod incident;
 pub mod incident_book;
+mod incident_impact;
+mod kept_causes;
 pub mod latency_baseline;
 pub mod leader_history;
 pub mod path_sample;
 pub mod risk;
+mod said_refusal;
 pub mod server_details;
 pub mod server_sighting;
 pub mod server_watch;
+pub mod taken_sessions;
 pub mod timeline;
 pub mod verdict;
+mod watch_completeness;
 
 pub use cause_code::{CauseCode, CauseScope};
 pub use cause_meaning::CauseAction;
@@ -48,3 +53,4 @@ pub use server_sighting::ServerSighting;
 pub use server_watch::ServerWatch;
 pub use timeline::{EnsembleChange, EnsembleEvent};
 pub use verdict::{CapReason, ConnectionPhase, Diagnosed, FailureOrigin, JudgedCause};
+pub use watch_completeness::WatchCompleteness;

@@ -85,7 +85,10 @@ impl LaterRows {
         let now = Instant::now();
         let mut rows = Vec::new();
         while let Some(one) = self.awaited.pop_front_if(|one| is_end || one.due <= now) {
-            let found = maker.telemetry().state().with_diagnosis(|diagnosis| diagnosis.cause(one.connection));
+            let found = maker.telemetry().state().with_diagnosis(|diagnosis| match one.table {
+                CausedTable::Moves => diagnosis.cause(one.connection),
+                CausedTable::Refusals => diagnosis.cause_of_newest_refusal(one.connection),
+            });
             let Some(found) = found else { continue };
             let (table, connection) = (one.table, one.connection);
             let cause = CauseRow { table, connection, cause: found.cause.code.label(), incident: found.incident };

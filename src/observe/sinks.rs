@@ -168,6 +168,7 @@ mod tests {
                     client_sign: None,
                     lives_at: None,
                     unheard: None,
+                    closed_before: None,
                 };
                 diagnosis.take(now, LedgerFinding::Ended(ended, Some(Box::new(close))), &watch);
                 while let Some((change, incident)) = diagnosis.poll_change() {

@@ -197,6 +197,8 @@ pub struct CloseDetails {
     pub lives_at: Option<ServerId>,
     /// From the end of the session's last connection to the claim of this one; None where none is remembered.
     pub unheard: Option<Duration>,
+    /// Who ended that connection.
+    pub closed_before: Option<ConnectionCloser>,
 }
 
 /// A connection with its final reason.

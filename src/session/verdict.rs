@@ -103,6 +103,11 @@ impl Evidence {
     pub fn label(self) -> &'static str {
         self.into()
     }
+
+    /// Whether the server said it in words, on a connection that may stay open.
+    pub fn is_said(self) -> bool {
+        matches!(self, Self::Reply | Self::Multi)
+    }
 }
 
 /// How sure a verdict is.
@@ -204,8 +209,7 @@ impl Explanation {
             ProxyShutdown, ReplyTooLarge,
         };
         match self.refusal.map(|refusal| refusal.evidence) {
-            Some(Evidence::Reply | Evidence::Multi) => false,
-            Some(_) => true,
+            Some(evidence) => !evidence.is_said(),
             None => !matches!(
                 self.reason,
                 AuthFailed

@@ -120,9 +120,16 @@ impl DiagnosisState {
         }
     }
 
-    /// Does what time brings.
-    pub(super) fn tick(&self, now: Timestamp, watch: &Mutex<EnsembleWatch>, told: impl FnMut(StateChange<'_>)) {
+    /// Does what time brings; so many claims were held back since the last time.
+    pub(super) fn tick(
+        &self,
+        now: Timestamp,
+        held: u32,
+        watch: &Mutex<EnsembleWatch>,
+        told: impl FnMut(StateChange<'_>),
+    ) {
         let mut diagnosis = lock(&self.diagnosis);
+        diagnosis.note_held(now, held);
         diagnosis.tick(now, &lock(watch));
         self.waits.store(diagnosis.is_waiting(), Ordering::Relaxed);
         let news = DiagnosisNews::take(&mut diagnosis);

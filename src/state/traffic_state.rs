@@ -148,7 +148,7 @@ impl TrafficState {
                 break;
             }
         }
-        self.diagnosis.tick(now, &self.watch, |change| self.changes.send(change));
+        self.diagnosis.tick(now, self.seeking.take_held(), &self.watch, |change| self.changes.send(change));
         inquiries
     }
 

@@ -432,7 +432,10 @@ fn a_silent_client_that_comes_back_was_paused() {
     pass(&mut story, 2);
     assert_eq!(code(&story, link), Some(CauseCode::ClientPaused));
     let incident = only_incident(&story);
-    assert_eq!((incident.cause().code, incident.impact.expired), (CauseCode::ClientPaused, 2));
+    assert_eq!(
+        (incident.cause().code, incident.impact.sessions, incident.impact.expired),
+        (CauseCode::ClientPaused, 1, 1)
+    );
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub(crate) struct Story {
     pub(crate) findings: Vec<LedgerFinding>,
     /// The same told to the owner of the state, which diagnoses; None where nobody asks for causes.
     pub(crate) diagnosed: Option<TrafficState>,
+    /// Why the servers of further claims are asked.
+    pub(crate) routed: RouteReason,
     /// The thread on which what follows happens.
     pub(crate) thread: ThreadPlace,
 }
@@ -112,6 +114,7 @@ impl Story {
             looks: Vec::new(),
             prober: false,
             held_since: None,
+            routed: RouteReason::Mirror,
             thread: ThreadPlace::default(),
             findings: Vec::new(),
             diagnosed: None,
@@ -287,7 +290,7 @@ impl Story {
         let now = self.now();
         let end = nothing_owed(ConnectionCloser::Client(CloseKind::Fin), now);
         self.links.insert(link, LinkState { end });
-        let (server, routed) = (ServerId(server), RouteReason::Mirror);
+        let (server, routed) = (ServerId(server), self.routed);
         self.tell(SessionTransition::Claimed { connection: link, client, server, request, routed });
         link
     }

@@ -9,19 +9,27 @@ use crate::api::{
     IncidentView, LostOperationView, OwnActionView, RevisionView, RuledOutView, SeenBeforeView, SubjectView,
 };
 use crate::diagnose::{
-    CauseAction, CauseCode, Diagnosed, EnsembleWatch, Impact, Incident, IncidentKey, IncidentReport, JudgedCause,
-    LastSeen, OwnAction,
+    CauseAction, CauseCode, Diagnosed, EndCause, Impact, Incident, IncidentKey, IncidentReport, JudgedCause, LastSeen,
+    OwnAction, WatchCompleteness,
 };
 use crate::filter::{FieldValue, FilterField, FilterSubject};
 use crate::ids::ConnectionId;
 use crate::observe::{ProxyTelemetry, WallClock, incident_summary};
 use crate::session::fact::{Fact, FactValue, OutageFact, WatchFact};
-use crate::session::probe_result::ServerHealth;
+use crate::session::verdict::SessionMovedRefusal;
 use crate::time::Timestamp;
 
 /// Why a connection ended, while that is kept.
 pub(super) fn end_cause(telemetry: &ProxyTelemetry, connection: ConnectionId) -> EndCauseView {
-    let known = telemetry.state().with_diagnosis(|diagnosis| diagnosis.cause(connection));
+    shown(telemetry, telemetry.state().with_diagnosis(|diagnosis| diagnosis.cause(connection)))
+}
+
+/// Why a session was refused because it had moved, while that is kept.
+pub(super) fn refusal_cause(telemetry: &ProxyTelemetry, one: &SessionMovedRefusal) -> EndCauseView {
+    shown(telemetry, telemetry.state().with_diagnosis(|diagnosis| diagnosis.cause_of_refusal(one)))
+}
+
+fn shown(telemetry: &ProxyTelemetry, known: Option<EndCause>) -> EndCauseView {
     known.map_or_else(EndCauseView::default, |known| EndCauseView {
         cause: Some(cause(telemetry, known.cause)),
         first: Some(known.first().label().into()),
@@ -117,14 +125,9 @@ fn own_actions(counts: &[u32; OwnAction::ALL.len()]) -> Vec<OwnActionView> {
     actions.map(|(action, count)| OwnActionView { what: action.label().into(), count: *count }).collect()
 }
 
-fn completeness(watch: &EnsembleWatch) -> CompletenessView {
-    let bypassing: Vec<u64> = watch.servers().filter_map(|(_, server)| server.bypassing()).collect();
-    let seen = watch.servers().filter(|(_, server)| server.health() != ServerHealth::Unknown).count();
-    CompletenessView {
-        bypassing: (!bypassing.is_empty()).then(|| bypassing.iter().sum()),
-        servers_seen: seen as u32,
-        servers: watch.servers().count() as u32,
-    }
+fn completeness(known: WatchCompleteness) -> CompletenessView {
+    let WatchCompleteness { bypassing, servers_seen, servers } = known;
+    CompletenessView { bypassing, servers_seen, servers }
 }
 
 /// An incident as the API shows it.
@@ -160,7 +163,7 @@ pub(super) fn incident(telemetry: &ProxyTelemetry, report: &IncidentReport) -> I
         impact: impact(&one.impact),
         actions: one.cause().code.actions().iter().map(action).collect(),
         own_actions: own_actions(&one.own_actions),
-        completeness: telemetry.state().with_watch(completeness),
+        completeness: completeness(one.completeness),
         seen_before: seen_before.map(|before| SeenBeforeView { count: before.count, last: Some(last(before.last)) }),
         revisions: one
             .revisions

@@ -1,7 +1,7 @@
 //! `/api/moves` and `/api/session-moved`: what happened to sessions, in order of time.
 
 use super::fact::facts;
-use super::incidents::end_cause;
+use super::incidents::{end_cause, refusal_cause};
 use super::moment::moment;
 use super::named_server;
 use super::request::request;
@@ -69,7 +69,7 @@ pub(super) fn refusal(telemetry: &ProxyTelemetry, verdict: &SessionMovedRefusal)
         at: moment(&wall_clock, verdict.at),
         evidence: verdict.evidence.label().into(),
         confidence: verdict.confidence.label().into(),
-        diagnosed: end_cause(telemetry, verdict.connection),
+        diagnosed: refusal_cause(telemetry, verdict),
         why: telemetry.wording(verdict.server, verdict.at).clauses(&verdict.facts),
         facts: facts(telemetry, &verdict.facts, verdict.at),
         unanswered: verdict.unanswered_count,

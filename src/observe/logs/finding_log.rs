@@ -242,6 +242,7 @@ mod tests {
             client_sign: None,
             lives_at: None,
             unheard: None,
+            closed_before: None,
         }
     }
 

@@ -29,8 +29,12 @@ pub fn incident_summary(servers: &[String], incident: &Incident) -> String {
 
 /// What was lost, in numbers.
 fn cost(impact: &Impact) -> String {
-    let mut parts =
-        vec![format!("{} of {} ended", count(impact.connections, "connection"), count(impact.sessions, "session"))];
+    let mut parts = Vec::new();
+    // A refusal in words ends none.
+    if impact.connections > 0 || impact.refused == 0 {
+        let (connections, sessions) = (count(impact.connections, "connection"), count(impact.sessions, "session"));
+        parts.push(format!("{connections} of {sessions} ended"));
+    }
     let counts = [
         (impact.back, "back"),
         (impact.moved, "moved to another server"),

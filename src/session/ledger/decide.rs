@@ -262,7 +262,7 @@ impl SessionLedger {
         let input = self.input(close);
         let record = input.session;
         let before = record.into_iter().flat_map(SessionRecord::attachments).filter_map(|other| other.end);
-        let last = before.map(|end| end.at).filter(|at| *at <= close.claim.claimed_at).max();
+        let last = before.filter(|end| end.at <= close.claim.claimed_at).max_by_key(|end| end.at);
         CloseDetails {
             closer: close.end.closer,
             timeout: close.claim.timeout(),
@@ -278,7 +278,8 @@ impl SessionLedger {
                 let carries = other.connection != close.connection && other.is_attached();
                 carries.then_some(other.claim.server)
             }),
-            unheard: last.map(|at| close.claim.claimed_at.since(at)),
+            unheard: last.map(|end| close.claim.claimed_at.since(end.at)),
+            closed_before: last.map(|end| end.closer),
         }
     }
 
