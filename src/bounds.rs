@@ -322,8 +322,8 @@ bounds! {
     "changes of incidents that wait to be told" [changes: count incident_book::CHANGES]
         "{changes}; further ones show in `/api/incidents` alone",
         "`zoogate_dropped_total{queue=\"incident_changes\"}`";
-    "ended connections whose first cause waits" [waiting: count diagnosis::WAITING_ENDS, first: time diagnosis::FIRST_CAUSE]
-        "{waiting}, for {first} at most; further ones get their cause when their reason is decided",
+    "ended connections whose first cause waits" [waiting: count diagnosis::WAITING_ENDS, listed: count diagnosis::LISTED_ENDS, first: time diagnosis::FIRST_CAUSE]
+        "{waiting} and {listed} that are looked up when it is due, for {first} at most; further ones get their cause when their reason is decided",
         "`zoogate_dropped_total{queue=\"waiting_ends\"}`";
     "causes of ended connections, and of refusals in words" [kept: count diagnosis::CAUSES_KEPT, refusals: count diagnosis::REFUSAL_CAUSES_KEPT]
         "the newest {kept}, and {refusals}",

@@ -35,6 +35,9 @@ pub const FIRST_CAUSE: Duration = Duration::from_millis(1_500);
 const LOOKS: Duration = Duration::from_millis(250);
 /// Ends whose first cause waits, of each kind; further ones are judged at once.
 pub const WAITING_ENDS: usize = 448;
+/// Further undecided ends of which is kept when their first cause is due, and no more: the ledger knows the rest. They and
+/// those that wait find room among the causes that are kept, where it is looked up which ends had a first cause.
+pub const LISTED_ENDS: usize = 2_048;
 /// How long after an end the kernel is asked about the way to its client.
 pub const KERNEL_KNOWS: Duration = Duration::from_secs(10);
 /// Causes of ended connections that are kept, the newest.
@@ -55,6 +58,8 @@ pub struct Diagnosis {
     waiting: HashMap<ConnectionId, JudgedEnd, RandomState>,
     /// When each of them is due, in order; those that are decided meanwhile are passed over.
     due: VecDeque<(Timestamp, ConnectionId)>,
+    /// Undecided ends beyond those, and when each is due, in order; those that are decided meanwhile are passed over.
+    listed: VecDeque<(Timestamp, ConnectionId)>,
     looked_at: Timestamp,
     /// Ends that there was no room to keep waiting.
     unwaited: u64,
@@ -65,9 +70,40 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// A connection has ended and the ledger waits for more before it decides why.
     pub fn end_undecided(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails) {
-        // Without room its cause is found when its reason is decided.
-        let later = self.known_before(&ended);
-        let _ = self.wait(now, JudgedEnd { ended, close, later, undecided: true, stays_open: false });
+        if !self.is_full() {
+            let later = self.known_before(&ended);
+            self.wait(now, JudgedEnd { ended, close, later, undecided: true, stays_open: false });
+        } else if self.listed.len() < LISTED_ENDS {
+            self.listed.push_back((now.after(FIRST_CAUSE), ended.connection));
+        } else {
+            // Its cause is found when its reason is decided.
+            self.unwaited += 1;
+        }
+    }
+
+    /// So many at most of the listed ends whose first cause is due: whoever has the ledger gives them to
+    /// [`enter_listed`](Self::enter_listed).
+    pub fn due_listed(&mut self, now: Timestamp, most: usize) -> Vec<ConnectionId> {
+        let mut all = Vec::new();
+        while all.len() < most
+            && let Some((_, connection)) = self.listed.pop_front_if(|(due, _)| *due <= now)
+        {
+            if self.causes.get(&connection).is_none() {
+                all.push(connection);
+            }
+        }
+        all
+    }
+
+    /// Gives the first cause of a listed end that is not decided.
+    pub fn enter_listed(&mut self, now: Timestamp, ended: EndedConnection, close: CloseDetails, watch: &EnsembleWatch) {
+        // It may have been decided since it was found.
+        if self.causes.get(&ended.connection).is_none() {
+            let later = self.known_before(&ended);
+            let event = JudgedEnd { ended, close, later, undecided: true, stays_open: false };
+            let diagnosed = judge(&event, watch, now);
+            self.enter(now, event, diagnosed, watch);
+        }
     }
 
     /// What is known of an end before anything was seen behind it.
@@ -75,16 +111,16 @@ impl Diagnosis {
         LaterSigns { client_leg: self.client_legs.of(ended.ended_at, ended.client), ..LaterSigns::default() }
     }
 
-    /// Keeps an end until its first cause is due; gives it back where there is no room.
-    fn wait(&mut self, now: Timestamp, event: JudgedEnd) -> Option<JudgedEnd> {
-        if self.waiting.len() >= WAITING_ENDS || self.due.len() >= 2 * WAITING_ENDS {
-            self.unwaited += 1;
-            return Some(event);
-        }
+    /// Whether no further end can be kept until its first cause is due.
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_ENDS || self.due.len() >= 2 * WAITING_ENDS
+    }
+
+    /// Keeps an end until its first cause is due.
+    fn wait(&mut self, now: Timestamp, event: JudgedEnd) {
         let connection = event.ended.connection;
         self.due.push_back((now.after(FIRST_CAUSE), connection));
         self.waiting.insert(connection, event);
-        None
     }
 
     /// zoogate has held back so many claims since it said so last, as no server was known to serve.
@@ -190,8 +226,10 @@ impl Diagnosis {
         let follows = ended.reason == EndReason::SessionExpired && self.is_undecided(ended.session);
         let is_early = known.is_none() && (may_return || follows);
         let event = JudgedEnd { ended, close, later, undecided: false, stays_open: false };
-        let event = if is_early { self.wait(now, event) } else { Some(event) };
-        let Some(event) = event else { return };
+        if is_early && !self.is_full() {
+            return self.wait(now, event);
+        }
+        self.unwaited += u64::from(is_early);
         let diagnosed = judge(&event, watch, now);
         match known {
             Some(known) => self.decided(now, known, event, diagnosed, watch),

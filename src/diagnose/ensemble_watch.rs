@@ -159,9 +159,11 @@ impl EnsembleWatch {
 
     /// Takes what a server told of itself.
     pub fn note_details(&mut self, server: ServerId, at: Timestamp, details: ServerDetails) {
+        let servers = self.servers.len();
         let nobody_is_away =
             self.servers.iter().all(|watch| matches!(watch.health(), ServerHealth::Serving | ServerHealth::Unknown));
         if let Some(watch) = self.servers.get_mut(server.index()) {
+            watch.see_outstanding(at, details.outstanding_requests, servers);
             watch.see_details(at, details, nobody_is_away);
         }
     }

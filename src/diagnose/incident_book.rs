@@ -247,6 +247,7 @@ impl IncidentBook {
             other.id != id && (other.key == key || (key.is_ensemble() && other.key.is_server_state() && near(other)))
         };
         let parts: Vec<usize> = (0..self.open.len()).rev().filter(|place| part(&self.open[*place])).collect();
+        let is_whole = parts.is_empty();
         for place in parts {
             let mut other = self.open.remove(place);
             other.part_of = Some(id);
@@ -261,6 +262,9 @@ impl IncidentBook {
                 whole.own_actions.iter_mut().zip(other.own_actions).for_each(|(mine, its)| *mine += its);
             }
             self.keep(other);
+        }
+        if !is_whole {
+            self.recount_sessions(id);
         }
     }
 

@@ -78,7 +78,7 @@ impl IncidentBook {
         let fits = key == incident.key
             || explains(incident, key, event.ended.ended_at, diagnosed.cause)
             || self.followed(&event, &diagnosed) == Some(id);
-        if !turns && !(fits && code.opens_incident()) {
+        if !(turns || fits && code.opens_incident()) {
             self.take_back(id, &event, is_judge);
             let entered = self.enter(now, event.clone(), diagnosed, phase);
             if let (None, Some(session)) = (entered, event.ended.session) {
@@ -144,10 +144,10 @@ impl IncidentBook {
         }
         // Why a connection ended is often known only when its session is back.
         let back = later.back.filter(|back| back.at >= ended.ended_at);
-        let arrived = back.map(|back| (back.server, is_passed_over(back.routed)));
-        let arrived = arrived.or(close.lives_at.map(|server| (server, false)));
-        if let Some((server, passed_over)) = arrived {
-            taken.arrive(ended.server, server, passed_over);
+        let arrived = back.map(|back| (back.at, back.server, back.routed));
+        let arrived = arrived.or(close.lives_at.map(|living| (living.since, living.server, living.routed)));
+        if let Some((_, server, routed)) = arrived {
+            taken.arrive(ended.server, server, is_passed_over(routed));
         }
         if is_over {
             taken.fate = SessionFate::Over;
@@ -159,21 +159,40 @@ impl IncidentBook {
             self.let_go(&other);
         }
         let Some(incident) = self.get_mut(id) else { return };
-        match before {
-            Some(before) => before.count(incident, false),
-            None => {
-                change(&mut incident.impact.sessions, true);
-                // A disconnect is no incident, and what became of its session may be one.
-                if is_over && matches!(close.closed_before, Some(ConnectionCloser::Proxy(ProxyClose::Operator(_)))) {
-                    change(&mut incident.own_actions[OwnAction::Disconnected as usize], true);
-                }
+        if let Some(before) = before {
+            before.count(incident, false);
+        } else {
+            change(&mut incident.impact.sessions, true);
+            // A disconnect is no incident, and what became of its session may be one.
+            if is_over && matches!(close.closed_before, Some(ConnectionCloser::Proxy(ProxyClose::Operator(_)))) {
+                change(&mut incident.own_actions[OwnAction::Disconnected as usize], true);
             }
         }
         taken.count(incident, true);
-        if let Some(back) = back {
-            incident.impact.longest_gap = incident.impact.longest_gap.max(back.at.since(ended.ended_at));
+        if let Some((at, ..)) = arrived {
+            incident.impact.longest_gap = incident.impact.longest_gap.max(at.since(ended.ended_at));
         }
         self.taken.put(session, taken);
+    }
+
+    /// Counts the sessions of an incident anew: those that two incidents have taken which are one now would count twice.
+    pub(super) fn recount_sessions(&mut self, id: u64) {
+        // Of those that there was no room for nothing more is known than that they were counted.
+        if self.taken.dropped() > 0 {
+            return;
+        }
+        let taken = std::mem::take(&mut self.taken);
+        if let Some(incident) = self.get_mut(id) {
+            let impact = &mut incident.impact;
+            (impact.sessions, impact.back, impact.expired, impact.moved) = (0, 0, 0, 0);
+            (impact.ephemerals_at_risk, incident.away) = (0, 0);
+            incident.own_actions[OwnAction::PassedOver as usize] = 0;
+            for session in taken.of(id) {
+                change(&mut incident.impact.sessions, true);
+                session.count(incident, true);
+            }
+        }
+        self.taken = taken;
     }
 
     /// Another incident has taken a session: this one waits for it no longer.

@@ -33,10 +33,11 @@ pub(super) fn said_refusal(one: SessionMovedRefusal) -> JudgedEnd {
         server_silence: Duration::ZERO,
         unanswered: one.unanswered,
         unanswered_pings: 0,
+        throttled: 0,
         closing: false,
         identity: one.identity,
         client_sign: None,
-        lives_at: one.claimed_by,
+        lives_at: None,
         unheard: None,
         closed_before: None,
     };

@@ -8,6 +8,7 @@ use super::health_span::{HealthHistory, HealthSpan};
 use super::latency_baseline::{LatencyBaseline, LatencyStep, LatencyTracker};
 use super::path_sample::PathSample;
 use super::server_details::ServerDetails;
+use super::server_overload::ServerOverload;
 use super::server_sighting::ServerSighting;
 use crate::ids::Zxid;
 use crate::session::probe_result::{ServerHealth, ServerRole};
@@ -49,6 +50,8 @@ pub struct ServerWatch {
     synced_followers: [Option<(Timestamp, u64)>; COUNTS_COMPARED],
     /// The last of those counts, since it has its role, at which no server was known to be away.
     whole_count: Option<(Timestamp, u64)>,
+    /// When it told last that it had more requests outstanding than it takes.
+    overload: Option<ServerOverload>,
     path: Option<(Timestamp, PathSample)>,
     /// The last of those samples in which something was sent again and not acknowledged.
     stuck: Option<(Timestamp, PathSample)>,
@@ -127,6 +130,11 @@ impl ServerWatch {
     /// What it told of itself last, and when.
     pub fn details(&self) -> Option<(Timestamp, &ServerDetails)> {
         self.details.as_ref().map(|(at, details)| (*at, details))
+    }
+
+    /// The last time that it told of more requests outstanding than it takes.
+    pub fn overload(&self) -> Option<ServerOverload> {
+        self.overload
     }
 
     /// How many followers it counted in step with it, and when, newest first.
@@ -299,6 +307,12 @@ impl ServerWatch {
     /// The burst of closes that is over by now.
     pub(super) fn finish_burst(&mut self, now: Timestamp) -> Option<FinishedBurst> {
         self.burst.finish(now)
+    }
+
+    /// It told so many requests outstanding, as one of so many servers.
+    pub(super) fn see_outstanding(&mut self, at: Timestamp, requests: Option<u64>, servers: usize) {
+        let overload = requests.and_then(|requests| ServerOverload::of(at, requests, servers));
+        self.overload = overload.or(self.overload);
     }
 
     /// Takes details; what is not told anew stays.

@@ -147,6 +147,14 @@ impl TakenSessions {
         Some(TakenSession { incident, ..taken })
     }
 
+    /// Those of an incident.
+    pub(super) fn of(&self, incident: u64) -> impl Iterator<Item = &TakenSession> {
+        let is_of = move |taken: &&TakenSession| {
+            self.place(taken.incident).is_some_and(|place| self.groups[place].incident == incident)
+        };
+        self.sessions.values().filter(is_of)
+    }
+
     /// A session is no incident's.
     pub(super) fn remove(&mut self, session: SessionId) {
         let Some(taken) = self.sessions.remove(&session) else { return };

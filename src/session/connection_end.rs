@@ -187,6 +187,8 @@ pub struct ConnectionEnd {
     pub skipped: u32,
     /// The first error after which servers close: -6, -112, -115, -124; replies may still come behind it.
     pub fatal_error: Option<ErrorCode>,
+    /// Requests that the server did not carry out for having too much to do (`THROTTLEDOP`).
+    pub throttled: u16,
     /// Whether the client had asked to close the session.
     pub closing: bool,
     /// The first unanswered request that is longer than servers accept.
@@ -219,6 +221,7 @@ impl ConnectionEnd {
             oldest_ping_at: None,
             skipped: 0,
             fatal_error: None,
+            throttled: 0,
             closing: false,
             oversized: None,
             long_answered: 0,

@@ -63,6 +63,8 @@ pub(super) struct Conversation {
     pub(super) server_heard_at: Timestamp,
     pub(super) closing: bool,
     pub(super) fatal_error: Option<ErrorCode>,
+    /// Requests that the server did not carry out for having too much to do.
+    pub(super) throttled: u16,
     /// The longest request that servers take by default, and the longest reply that clients do, in bytes.
     frame_limit: u32,
     /// The last one that was longer; boxed, as hardly any connection has one.
@@ -146,6 +148,7 @@ impl Conversation {
             server_heard_at: Timestamp::ZERO,
             closing: false,
             fatal_error: None,
+            throttled: 0,
             frame_limit,
             long_reply: None,
             long_requests: None,

@@ -385,6 +385,7 @@ impl<S> Inspector<S> {
             oldest_ping_at: self.talk.pings.oldest().filter(|at| *at > Timestamp::ZERO),
             skipped: pending.skipped(),
             fatal_error: self.talk.fatal_error,
+            throttled: self.talk.throttled,
             closing: self.talk.closing || matches!(&self.up, StreamSide::Dialect(frames) if frames.closes()),
             oversized: self.talk.oversized(),
             long_answered: self.talk.longest_answered(),

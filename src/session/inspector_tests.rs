@@ -341,6 +341,10 @@ fn the_end_knows_closing_fatal_errors_and_oversized_frames() {
     inspector.read_server(Timestamp(5), &reply(-4, ErrorCode::AUTH_FAILED));
     assert_eq!(server_fin(&inspector).fatal_error, Some(ErrorCode::AUTH_FAILED));
 
+    let mut inspector = attached();
+    (1..=2).for_each(|xid| inspector.read_server(Timestamp(5), &reply(xid, ErrorCode::THROTTLED)));
+    assert_eq!((server_fin(&inspector).throttled, server_fin(&inspector).fatal_error), (2, None));
+
     let unimplemented = |zxid| JuteWriter::new().reply(1, zxid, ErrorCode::UNIMPLEMENTED).end().into_bytes();
     for (zxid, fatal) in [(-1, Some(ErrorCode::UNIMPLEMENTED)), (9, None)] {
         let mut inspector = attached();

@@ -187,18 +187,31 @@ pub struct CloseDetails {
     pub unanswered: Vec<UnansweredRequest>,
     /// Unanswered pings.
     pub unanswered_pings: u32,
+    /// Requests that the server did not carry out for having too much to do.
+    pub throttled: u16,
     /// Whether the client had asked to close the session.
     pub closing: bool,
     /// Who holds the session, when that is known.
     pub identity: Option<HolderIdentity>,
     /// What its client library was recognised by.
     pub client_sign: Option<ClientSign>,
-    /// The server of another connection that carries the session on; None where none does.
-    pub lives_at: Option<ServerId>,
+    /// Another connection that carries the session on; None where none does.
+    pub lives_at: Option<CarryingConnection>,
     /// From the end of the session's last connection to the claim of this one; None where none is remembered.
     pub unheard: Option<Duration>,
     /// Who ended that connection.
     pub closed_before: Option<ConnectionCloser>,
+}
+
+/// A connection that carries on a session which lost another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CarryingConnection {
+    /// Its server.
+    pub server: ServerId,
+    /// When that gave it the session.
+    pub since: Timestamp,
+    /// Why that server was asked.
+    pub routed: RouteReason,
 }
 
 /// A connection with its final reason.

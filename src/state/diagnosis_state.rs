@@ -18,6 +18,9 @@ use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding, S
 use crate::session::verdict::RouteReason;
 use crate::time::Timestamp;
 
+/// Ends that are looked up in the ledger at once, while connections wait for it.
+const LISTED_AT_ONCE: usize = 64;
+
 /// Causes and incidents.
 #[derive(Debug, Default)]
 pub(super) struct DiagnosisState {
@@ -131,6 +134,32 @@ impl DiagnosisState {
         let mut diagnosis = lock(&self.diagnosis);
         diagnosis.note_held(now, held);
         diagnosis.tick(now, &lock(watch));
+        self.waits.store(diagnosis.is_waiting(), Ordering::Relaxed);
+        let news = DiagnosisNews::take(&mut diagnosis);
+        drop(diagnosis);
+        news.tell(told);
+    }
+
+    /// Ends of which the ledger knows more, and whose first cause is due: some at a time.
+    pub(super) fn due_listed(&self, now: Timestamp) -> Vec<ConnectionId> {
+        lock(&self.diagnosis).due_listed(now, LISTED_AT_ONCE)
+    }
+
+    /// Gives their first causes.
+    pub(super) fn enter_listed(
+        &self,
+        now: Timestamp,
+        ends: Vec<(EndedConnection, CloseDetails)>,
+        watch: &Mutex<EnsembleWatch>,
+        told: impl FnMut(StateChange<'_>),
+    ) {
+        let mut diagnosis = lock(&self.diagnosis);
+        {
+            let watch = lock(watch);
+            for (ended, close) in ends {
+                diagnosis.enter_listed(now, ended, close, &watch);
+            }
+        }
         self.waits.store(diagnosis.is_waiting(), Ordering::Relaxed);
         let news = DiagnosisNews::take(&mut diagnosis);
         drop(diagnosis);

@@ -149,7 +149,23 @@ impl TrafficState {
             }
         }
         self.diagnosis.tick(now, self.seeking.take_held(), &self.watch, |change| self.changes.send(change));
+        self.enter_listed(now);
         inquiries
+    }
+
+    /// Gives first causes that are due of ends that the ledger still waits to decide.
+    fn enter_listed(&self, now: Timestamp) {
+        loop {
+            let due = self.diagnosis.due_listed(now);
+            if due.is_empty() {
+                return;
+            }
+            let ends = {
+                let ledger = self.ledger();
+                due.into_iter().filter_map(|connection| ledger.undecided_end(connection)).collect()
+            };
+            self.diagnosis.enter_listed(now, ends, &self.watch, |change| self.changes.send(change));
+        }
     }
 
     /// Decides everything that waits and closes every incident, and publishes that: zoogate stops.

@@ -41,6 +41,9 @@ impl ErrorCode {
     /// `SESSIONCLOSEDREQUIRESASLAUTH`.
     pub const SASL_REQUIRED: Self = Self(-124);
 
+    /// `THROTTLEDOP`.
+    pub const THROTTLED: Self = Self(-127);
+
     /// How many different values [`ErrorCode::slot`] takes.
     pub const SLOTS: usize = KNOWN.len() + 1;
 

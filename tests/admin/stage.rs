@@ -142,6 +142,7 @@ impl Stage {
             oldest_ping_at: None,
             skipped: 0,
             fatal_error: None,
+            throttled: 0,
             closing: false,
             oversized: None,
             long_answered: 0,

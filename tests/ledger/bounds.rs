@@ -60,6 +60,7 @@ fn any_end() -> impl Strategy<Value = ConnectionEnd> {
             oldest_ping_at: (pings % 2 == 1).then_some(Timestamp(u64::from(heard[0]) * 20)),
             skipped: u32::from(skipped / 200),
             fatal_error: error.map(ErrorCode),
+            throttled: u16::from(skipped % 2),
             closing: closing < 30,
             long_answered: if oversized % 16 == 0 { 3_000_000 } else { 0 },
             oversized: (oversized < 10).then_some(LongRequest {

@@ -11,6 +11,7 @@ use zoogate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 use zoogate::session::fact::Fact;
 use zoogate::session::probe_result::{ServerHealth, ServerRole};
 use zoogate::session::verdict::Confidence;
+use zoogate::wire::OpCode;
 
 use crate::story::{A, B, LEADER, Link, Story, TIMEOUT};
 
@@ -161,6 +162,39 @@ fn a_client_that_leaves_while_a_write_waits_leaves_because_of_that() {
     story.wait(2_000);
     let one = cause(&story, link).expect("a cause");
     assert_eq!((one.cause.code, one.first()), (CauseCode::SlowQuorum, FailureOrigin::Ensemble));
+}
+
+/// What a client that left after two seconds left for, where its server told of so many requests outstanding and refused
+/// so many of its requests for having too much to do.
+fn left_a_busy_server(op: OpCode, outstanding: u32, throttled: u16) -> (CauseCode, Vec<CauseCode>) {
+    let mut story = Story::diagnosed();
+    let (_, link) = story.create(A);
+    story.request(link, op);
+    pass(&mut story, 1);
+    let told = ServerDetails::read_srvr(format!("Outstanding: {outstanding}\n").as_bytes());
+    story.diagnosed.as_ref().expect("causes").note_details(ServerId(A), story.now(), told);
+    story.state(link).throttled = throttled;
+    pass(&mut story, 1);
+    story.leave(link);
+    story.wait(2_000);
+    let incident = only_incident(&story);
+    (incident.cause().code, incident.diagnosed.remaining.to_vec())
+}
+
+#[test]
+fn a_server_is_overloaded_where_it_says_so() {
+    let slow = [CauseCode::PathServerCut, CauseCode::SlowQuorum];
+    assert_eq!(left_a_busy_server(OpCode::GET_DATA, 500, 0), (CauseCode::SlowServer, slow.to_vec()));
+    let (code, remaining) = left_a_busy_server(OpCode::GET_DATA, 501, 0);
+    assert_eq!((code, remaining.first()), (CauseCode::ServerOverloaded, Some(&CauseCode::SlowServer)));
+    // Requests pile up behind a disk as well.
+    assert_eq!(
+        left_a_busy_server(OpCode::SET_DATA, 501, 0),
+        (CauseCode::SlowQuorum, vec![CauseCode::ServerOverloaded])
+    );
+    for op in [OpCode::GET_DATA, OpCode::SET_DATA] {
+        assert_eq!(left_a_busy_server(op, 0, 1), (CauseCode::ServerOverloaded, vec![]));
+    }
 }
 
 /// What the kernel knows of the way to the client.
@@ -587,6 +621,24 @@ fn a_storm_is_one_incident() {
     pass(&mut story, 4);
     let incident = only_incident(&story);
     assert_eq!((incident.cause().code, incident.impact.sessions), (CauseCode::ServerStopped, 10_000));
+}
+
+#[test]
+fn of_a_thousand_ends_that_nothing_explains_each_has_a_first_cause_within_two_seconds() {
+    let mut story = Story::diagnosed();
+    story.crowd(A, 2_000);
+    let links: Vec<Link> = (0..1_000).map(|_| story.create(A).1).collect();
+    for link in &links {
+        story.write(*link);
+        story.fin(*link);
+    }
+    story.wait(1_900);
+    assert!(links.iter().all(|link| story.decided(*link).is_none()), "their sessions may come back yet");
+    assert_eq!(links.iter().filter(|link| cause(&story, **link).is_some()).count(), links.len());
+    assert_eq!(only_incident(&story).impact.connections, 1_000);
+    pass(&mut story, 2 * TIMEOUT / 1_000);
+    assert!(links.iter().all(|link| story.decided(*link).is_some()));
+    assert_eq!(incidents(&story).iter().map(|incident| incident.impact.connections).sum::<u32>(), 1_000);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! What an incident cost: each session counts once, with what became of it, and each end where it belongs.
 
+use std::time::Duration;
+
 use zoogate::diagnose::{CauseCode, Impact, OwnAction};
 use zoogate::ids::{ConnectionId, ServerId, SessionId, Xid};
+use zoogate::observe::incident_summary;
 use zoogate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose, UnansweredRequest};
 use zoogate::session::event::MovedCodeLocation;
 use zoogate::session::identity::HolderIdentity;
@@ -20,7 +23,9 @@ fn after_a_killed_leader(sessions: usize, away_ms: u64, routed: RouteReason) -> 
     let mut story = Story::diagnosed();
     let held: Vec<(SessionId, Link)> = (0..sessions).map(|_| story.create(LEADER)).collect();
     story.set(LEADER, ServerHealth::Refusing);
-    held.iter().for_each(|(_, link)| story.fin(*link));
+    for (_, link) in &held {
+        story.fin(*link);
+    }
     for server in [A, B] {
         story.set(server, ServerHealth::NotServing);
     }
@@ -40,6 +45,7 @@ fn after_a_killed_leader(sessions: usize, away_ms: u64, routed: RouteReason) -> 
     let incident = only_incident(&story);
     assert_eq!((incident.cause().code, incident.impact.connections), (CauseCode::LeaderStopped, sessions as u32));
     let impact = incident.impact;
+    assert!(impact.longest_gap >= Duration::from_millis(away_ms), "{:?}", impact.longest_gap);
     (impact.sessions, impact.back, impact.moved, incident.own_actions[OwnAction::PassedOver as usize])
 }
 
@@ -50,7 +56,9 @@ fn sessions_of_a_killed_leader_that_come_back_elsewhere_have_moved() {
     }
     assert_eq!(after_a_killed_leader(20, 100, RouteReason::Mirror), (20, 20, 20, 0));
     // More than can wait for their first cause.
-    assert_eq!(after_a_killed_leader(1_000, 3_000, RouteReason::Fallback), (1_000, 1_000, 1_000, 1_000));
+    for away_ms in [1, 3_000] {
+        assert_eq!(after_a_killed_leader(1_000, away_ms, RouteReason::Fallback), (1_000, 1_000, 1_000, 1_000));
+    }
 }
 
 #[test]
@@ -72,6 +80,30 @@ fn a_session_that_comes_and_goes_within_one_incident_counts_once() {
         let impact = only_incident(&story).impact;
         assert_eq!((impact.connections, impact.sessions, impact.back, impact.moved), expected);
     }
+}
+
+#[test]
+fn a_session_that_two_incidents_took_counts_once_in_what_they_turn_out_to_be() {
+    let mut story = Story::diagnosed();
+    let (session, mut link) = story.create(A);
+    for server in [A, B] {
+        story.set(server, ServerHealth::NotServing);
+        story.look_around();
+        story.fin(link);
+        pass(&mut story, 2);
+        link = story.attach(session, if server == A { B } else { LEADER });
+    }
+    assert_eq!(incidents(&story).iter().map(|incident| incident.impact.sessions).collect::<Vec<_>>(), [1, 1]);
+    let (_, other) = story.create(LEADER);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.look_around();
+    story.fin(other);
+    story.fin(link);
+    pass(&mut story, 2);
+    let incident = only_incident(&story);
+    assert_eq!(incident.cause().code, CauseCode::LeaderStopped);
+    let impact = incident.impact;
+    assert_eq!((impact.connections, impact.sessions, impact.back), (4, 2, 0));
 }
 
 #[test]
@@ -200,8 +232,10 @@ fn a_refusal_in_words_has_a_cause_and_an_incident_though_its_connection_stays() 
     (0..2).for_each(|_| refuse_in_words(&mut story, old));
     let incident = only_incident(&story);
     assert_eq!((incident.cause().code, incident.key.server), (CauseCode::StaleConnection, Some(ServerId(A))));
-    let impact = incident.impact;
+    let impact = &incident.impact;
     assert_eq!((impact.refused, impact.unanswered, impact.connections, impact.sessions), (2, 2, 0, 0));
+    let summary = incident_summary(&["0".to_owned(), "1".to_owned(), "2".to_owned()], &incident);
+    assert!(summary.ends_with("; 2 refused by SESSION_MOVED, 2 requests without a reply"), "{summary}");
     // Another client has it now.
     story.attach_by(Story::client(2), session, LEADER);
     refuse_in_words(&mut story, old);

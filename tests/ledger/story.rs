@@ -47,6 +47,7 @@ pub(crate) fn nothing_owed(closer: ConnectionCloser, now: Timestamp) -> Connecti
         oldest_ping_at: None,
         skipped: 0,
         fatal_error: None,
+        throttled: 0,
         closing: false,
         oversized: None,
         long_answered: 0,

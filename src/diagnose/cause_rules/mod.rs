@@ -7,6 +7,7 @@
 mod claim;
 mod client;
 mod ensemble;
+mod overload;
 mod quorum;
 mod server;
 mod session;
@@ -51,6 +52,7 @@ pub(super) fn diagnose(case: EndCase<'_>) -> Diagnosed {
         EndReason::DisconnectedByOperator => stated(case, C::OperatorDisconnect),
         EndReason::Unknown => server::unknown(case),
     };
+    let found = overload::or_overloaded(case, found);
     if has(case, |fact| matches!(fact, Fact::Ensemble(EnsembleFact::ManyServers {}))) {
         return found.capped(Confidence::Likely, CapReason::SharedName);
     }

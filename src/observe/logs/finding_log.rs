@@ -237,6 +237,7 @@ mod tests {
             server_silence: Duration::ZERO,
             unanswered: Vec::new(),
             unanswered_pings: 0,
+            throttled: 0,
             closing: false,
             identity: None,
             client_sign: None,

@@ -45,6 +45,7 @@ impl FactWording<'_> {
             }
             WatchFact::SlowProbes { .. }
             | WatchFact::LateAnswers { .. }
+            | WatchFact::Outstanding { .. }
             | WatchFact::SlowConnects { .. }
             | WatchFact::SlowRoundTrip { .. }
             | WatchFact::ServerRoundTrip { .. }
@@ -72,6 +73,10 @@ impl FactWording<'_> {
                 "server {} answered {answers} probes in a row too late, after up to {}",
                 self.name(*server),
                 ms(*longest)
+            ),
+            WatchFact::Outstanding { server, requests, limit } => format!(
+                "server {} had {requests} requests outstanding, and by default stops reading from its clients at {limit}",
+                self.name(*server)
             ),
             WatchFact::SlowRoundTrip { server, rtt } => {
                 format!("the way from zoogate to server {} and back took {}", self.name(*server), ms(*rtt))
@@ -107,6 +112,9 @@ impl FactWording<'_> {
                 "the client's machine did not acknowledge what was sent to it: {segments} segments waited, the first was \
                  sent again {resent} times"
             ),
+            OutageFact::Throttled { requests } => {
+                format!("the server answered {requests} requests with THROTTLEDOP: it had too much to do")
+            }
             OutageFact::SlowClient { rtt, retransmissions } => format!(
                 "the way from zoogate to the client and back took {}, and {retransmissions} segments had to be sent again",
                 ms(*rtt)

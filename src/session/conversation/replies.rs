@@ -132,6 +132,9 @@ impl<S: EventSink> ReplyReader<'_, S> {
             // The first one stays: what follows a fatal error is only its consequence.
             self.talk.fatal_error.get_or_insert(head.error);
         }
+        if head.error == ErrorCode::THROTTLED {
+            self.talk.throttled = self.talk.throttled.saturating_add(1);
+        }
         if head.error == ErrorCode::SESSION_MOVED {
             // Only while the refusal is reported, which needs the request's path.
             self.talk.reply.request = request;

@@ -25,6 +25,11 @@ fact_group! {
             /// How often the first of them was sent again.
             resent: u32,
         }
+        /// The server answered that it did not carry out requests for having too much to do.
+        Throttled "throttled" {
+            /// How many, in the connection's whole life.
+            requests: u32,
+        }
         /// The way to the client and back took long.
         SlowClient "slow_client_path" {
             /// The kernel's smoothed round trip.

@@ -102,6 +102,15 @@ fact_group! {
             /// The longest time that one of them took.
             longest: Duration,
         }
+        /// It had more requests outstanding than it takes by default.
+        Outstanding "outstanding_requests" {
+            /// Which server.
+            server: ServerId,
+            /// How many.
+            requests: u32,
+            /// How many it takes by default before it stops reading from its clients.
+            limit: u32,
+        }
         /// Connecting to it takes longer than usual.
         SlowConnects "slow_connects" {
             /// Which server.

@@ -2,7 +2,7 @@
 //! time.
 
 use super::SessionLedger;
-use super::attachment::Attachment;
+use super::attachment::{Attachment, Claim};
 use super::burst_cause::{BurstCause, BurstOutcome};
 use super::decision_queue::WaitsFor;
 use super::disconnect_burst::{DisconnectBurst, PROBE_BOUND};
@@ -12,7 +12,7 @@ use super::unexplained_close::UnexplainedClose;
 use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::fact::Fact;
 use crate::session::own_pause::OwnPause;
-use crate::session::transition::{CloseDetails, EndedConnection, LedgerFinding};
+use crate::session::transition::{CarryingConnection, CloseDetails, EndedConnection, LedgerFinding};
 use crate::session::verdict::{EndReason, Explanation, RefusalEvidence, SessionMovedRefusal};
 use crate::time::Timestamp;
 
@@ -271,12 +271,14 @@ impl SessionLedger {
             server_silence: input.silence(close.end.server_heard_at),
             unanswered: Vec::new(),
             unanswered_pings: close.end.unanswered_pings,
+            throttled: close.end.throttled,
             closing: close.end.closing,
             identity: record.and_then(SessionRecord::identity),
             client_sign: input.client_sign(),
             lives_at: record.into_iter().flat_map(SessionRecord::attachments).find_map(|other| {
                 let carries = other.connection != close.connection && other.is_attached();
-                carries.then_some(other.claim.server)
+                let Claim { server, routed, .. } = other.claim;
+                other.claim.attached_at().filter(|_| carries).map(|since| CarryingConnection { server, since, routed })
             }),
             unheard: last.map(|end| close.claim.claimed_at.since(end.at)),
             closed_before: last.map(|end| end.closer),
