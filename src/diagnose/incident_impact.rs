@@ -47,7 +47,9 @@ impl IncidentBook {
         phase: ConnectionPhase,
     ) {
         let Some(incident) = self.get_mut(id) else { return };
-        let says_more = diagnosed.cause.code.rank() < incident.cause().code.rank();
+        let (rank, before) = (diagnosed.cause.code.rank(), incident.cause().code.rank());
+        // Where the one that it was judged by has turned out to belong elsewhere, another one takes its place.
+        let says_more = rank < before || (rank == before && incident.judged.is_none());
         // What one server did is part of what the ensemble did, and not the other way round.
         let narrower = incident.key.is_ensemble() && !IncidentKey::of(diagnosed.cause.code, &event.ended).is_ensemble();
         if says_more && !narrower {
