@@ -29,6 +29,7 @@ pub(super) fn said_refusal(one: SessionMovedRefusal) -> JudgedEnd {
         closer: ConnectionCloser::Server(CloseKind::Fin),
         // Longer than any silence: it is not asked for of a refusal.
         timeout: Duration::MAX,
+        client_heard_at: one.at,
         client_silence: Duration::ZERO,
         server_silence: Duration::ZERO,
         unanswered: one.unanswered,
