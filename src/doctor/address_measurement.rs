@@ -73,7 +73,7 @@ pub struct AddressMeasurement {
     pub last: ProbeResult,
     /// Whether its last answer was no ZooKeeper's.
     pub is_strange: bool,
-    /// Whether its last answer was a TLS alert.
+    /// Whether its last answer was a TLS alert, or it waits for TLS.
     pub is_tls: bool,
     /// Answers that told a role, oldest first.
     pub sightings: Vec<RoleSighting>,

@@ -65,7 +65,7 @@ code_table! {
         "another program has the port"
         causes "clients that connect there get no session"
         change "correct the address" by "servers";
-    AnswerTls Network Problem "{address} answers in TLS":
+    AnswerTls Network Problem "{address} speaks TLS":
         "the port is the ensemble's secure one, which takes no plain clients and no four-letter words"
         causes "plain clients cannot connect, and zoogate cannot see what passes"
         change "name the plain port" by "clientPort"

@@ -64,6 +64,10 @@ impl AddressVisit {
                 // Its kernel accepted: the process stands still.
                 WordOutcome::NoAnswer => return self.failed(ServerHealth::Unresponsive),
                 WordOutcome::Closed => return self.failed(ServerHealth::HangingUp),
+                WordOutcome::WaitsForTls => {
+                    self.measurement.is_tls = true;
+                    return self.failed(ServerHealth::HangingUp);
+                }
                 WordOutcome::Answered(answer) => answer,
             };
             match self.question.read(&answer.bytes) {
@@ -85,7 +89,9 @@ impl AddressVisit {
         }
         match &outcome {
             WordOutcome::Answered(answer) => self.measurement.answers.times.push(answer.took),
-            WordOutcome::NoAnswer | WordOutcome::Closed => self.measurement.answers.failures += 1,
+            WordOutcome::NoAnswer | WordOutcome::Closed | WordOutcome::WaitsForTls => {
+                self.measurement.answers.failures += 1
+            }
             WordOutcome::NoConnection(_) => {}
         }
         outcome
