@@ -90,7 +90,7 @@ impl AddressVisit {
         match &outcome {
             WordOutcome::Answered(answer) => self.measurement.answers.times.push(answer.took),
             WordOutcome::NoAnswer | WordOutcome::Closed | WordOutcome::WaitsForTls => {
-                self.measurement.answers.failures += 1
+                self.measurement.answers.failures += 1;
             }
             WordOutcome::NoConnection(_) => {}
         }
