@@ -89,7 +89,8 @@ fn who_moved_who_was_refused_and_how_long_operations_took() {
     assert_eq!(find("zk2:2181", "read", None), (Some(1), Some(5_000)));
     let whole = entries(&stage, "");
     let kinds: Vec<_> = whole.iter().map(|one| one["kind"].as_str()).collect();
-    assert_eq!(kinds, [Some("refusal"), Some("move"), Some("risk")], "newest first, without latencies");
+    let newest = ["refusal", "incident", "move", "risk"].map(Some);
+    assert_eq!(kinds, newest, "newest first, without latencies; the refusal opened the incident");
     let summary = stage.json("/api/history?identity=broker-7");
     let counts: Vec<_> =
         summary["summary"].as_array().expect("a list").iter().map(|one| &one["identities"][0]).collect();
@@ -143,6 +144,6 @@ fn on_the_thread_of_the_traffic_only_what_is_kept_costs_anything() {
     // One or two of either side's are the runtime's own.
     let apart = with.0.abs_diff(without.0);
     assert!(apart < 10, "sessions that come and go are none of the history's business: {with:?} and {without:?}");
-    // A move, its reason, and a refusal with its evidence: a copy of each, and the queue.
-    assert!(with.1 > without.1 && with.1 <= without.1 + 8, "{with:?} and {without:?}");
+    // A move, its reason, a refusal and the incident that it opens with their evidence: a copy of each, and the queue.
+    assert!(with.1 > without.1 && with.1 <= without.1 + 20, "{with:?} and {without:?}");
 }
