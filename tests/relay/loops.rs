@@ -3,16 +3,11 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use tempfile::NamedTempFile;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::net::TcpStream;
 
-use crate::support::fake::{Fake, SRVR};
+use crate::support::fake::Fake;
 use crate::support::frames;
 use crate::support::pair::Pair;
 use crate::support::ports;
@@ -175,44 +170,6 @@ async fn questions_of_others_are_no_way_round() {
             assert!(rest(&mut stream).await.0.starts_with(b"Zookeeper version"), "no answer");
         }
     }
-    assert_eq!(zoogate.lines_with("leads back"), 0);
-}
-
-/// Strangers who ask all the words of which a trial is made, all the time, make no server lead back.
-#[tokio::test]
-async fn a_flood_of_all_words_is_no_way_round() {
-    let (server, address) = (TcpListener::bind(ports::free()).await.expect("a server"), ports::free());
-    let servers = [server.local_addr().expect("its address")];
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = server.accept().await {
-            tokio::spawn(async move {
-                let mut word = [0; 4];
-                stream.read_exact(&mut word).await?;
-                // The longer a word is out, the more of the same come in meanwhile.
-                sleep(Duration::from_millis(5)).await;
-                stream.write_all(if &word == b"srvr" { SRVR } else { b"an answer\n" }).await
-            });
-        }
-    });
-    let zoogate = Plan::before(&servers).pooled(address).with("--probe-interval", "10ms").start().await;
-    let asked = Arc::new(AtomicUsize::new(0));
-    let flood: Vec<_> = (0..8)
-        .map(|first| {
-            let asked = Arc::clone(&asked);
-            tokio::spawn(async move {
-                for word in ["conf", "envi", "isro", "ruok", "srvr"].iter().cycle().skip(first) {
-                    if let Ok(mut stream) = TcpStream::connect(address).await
-                        && stream.write_all(word.as_bytes()).await.is_ok()
-                    {
-                        let _ = stream.read_to_end(&mut Vec::new()).await;
-                        asked.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            })
-        })
-        .collect();
-    until("a flood", async || (asked.load(Ordering::Relaxed) > 5_000).then_some(())).await;
-    flood.iter().for_each(tokio::task::JoinHandle::abort);
     assert_eq!(zoogate.lines_with("leads back"), 0);
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::ids::ServerId;
 use crate::proxy::network::socket;
@@ -64,12 +64,9 @@ impl LoopSuspect {
                 self.suspicion().await;
             }
             let mut found = self.trial().await;
-            if found == Some(true) && !name.leads_back() {
-                if !self.others_serve() {
-                    // Another proxy on the way round may have another server and leave this one: that is waited for.
-                    sleep(AFTER_TRIAL).await;
-                }
-                // Once may be chance, where strangers ask the same words.
+            if found == Some(true) && !name.leads_back() && !self.others_serve() {
+                // Another proxy on the way round may have another server and leave this one: that is waited for.
+                sleep(AFTER_TRIAL).await;
                 found = self.trial().await;
             }
             if let Some(leads_back) = found {
@@ -118,21 +115,17 @@ impl LoopSuspect {
         self.proxy.probe_soon(self.server);
     }
 
-    /// Whether the server leads back; None when it keeps silent, or when others ask the words of the trial too.
+    /// Whether the server leads back; None when it keeps silent.
     async fn trial(&self) -> Option<bool> {
         // One trial at a time: two words that are out at once could be taken for one another.
         let _turn = self.proxy.loops.turn().await;
         let mut echoes = 0;
         for _ in 0..TRIAL_WORDS {
-            let (begun, word) = (Instant::now(), drawn_word(None));
-            match self.try_word(word).await {
+            match self.try_word().await {
                 WordOutcome::Echo => echoes += 1,
                 WordOutcome::Answer => {}
                 // Neither proof nor disproof. A frozen server must not be called a loop, nor a loop be cleared.
                 WordOutcome::Silence => return None,
-            }
-            if self.is_asked_by_others(drawn_word(Some(word)), begun.elapsed()).await {
-                return None;
             }
             if echoes == ENOUGH {
                 return Some(true);
@@ -141,13 +134,10 @@ impl LoopSuspect {
         Some(false)
     }
 
-    /// Whether a word comes in within that time that is out to nobody: what came in while one was out proves nothing then.
-    async fn is_asked_by_others(&self, word: &'static str, within: Duration) -> bool {
-        let unsent = self.proxy.loops.try_word(word);
-        timeout(within, unsent.came_in()).await.is_ok()
-    }
-
-    async fn try_word(&self, word: &'static str) -> WordOutcome {
+    async fn try_word(&self) -> WordOutcome {
+        // Drawn, so that a monitor that asks the same words in a fixed order cannot match them by chance.
+        let draw = RandomState::new().build_hasher().finish() as usize;
+        let word = WORDS[draw % WORDS.len()];
         let name = &self.proxy.names[self.server.index()];
         let Ok(mut stream) = socket::connect_whatever(name, Instant::now() + AFTER_TRIAL).await else {
             return WordOutcome::Answer;
@@ -164,12 +154,4 @@ impl LoopSuspect {
             () = sleep(TRIAL_PATIENCE) => WordOutcome::Silence,
         }
     }
-}
-
-/// Drawn, so that a monitor that asks the same words in a fixed order cannot match them by chance. Another one than the
-/// last, which may still be on its way round.
-fn drawn_word(last: Option<&'static str>) -> &'static str {
-    let words = WORDS.iter().filter(|word| Some(**word) != last);
-    let draw = RandomState::new().build_hasher().finish() as usize;
-    words.cycle().nth(draw % WORDS.len()).copied().unwrap_or(WORDS[0])
 }
