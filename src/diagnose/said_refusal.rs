@@ -9,6 +9,9 @@ use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionTraf
 use crate::session::transition::{CloseDetails, EndedConnection};
 use crate::session::verdict::{EndReason, SessionMovedRefusal};
 
+/// In place of the timeout of its session, which is not asked for of a refusal: longer than any silence.
+const NEVER_ASKED_FOR: Duration = Duration::from_hours(24);
+
 /// What such a refusal shows, at the moment when it was said.
 pub(super) fn said_refusal(one: SessionMovedRefusal) -> JudgedEnd {
     let ended = EndedConnection {
@@ -27,8 +30,7 @@ pub(super) fn said_refusal(one: SessionMovedRefusal) -> JudgedEnd {
     };
     let close = CloseDetails {
         closer: ConnectionCloser::Server(CloseKind::Fin),
-        // Longer than any silence: it is not asked for of a refusal.
-        timeout: Duration::MAX,
+        timeout: NEVER_ASKED_FOR,
         client_heard_at: one.at,
         client_silence: Duration::ZERO,
         server_silence: Duration::ZERO,

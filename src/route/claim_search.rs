@@ -218,7 +218,13 @@ impl ClaimSearch {
         // first.
         let sent = |tried: &TriedServer| tried.attempt != ClaimAttempt::Untried && tried.out_since.is_some();
         if !self.repeatable && self.servers().any(|(_, tried)| sent(tried)) {
-            return ClaimStep::TurnAway(TurnedAway::NobodyTook);
+            // A new session is whoever's answers first: one that was left for being slow may answer yet.
+            let awaited = self.servers().any(|(_, tried)| tried.attempt == ClaimAttempt::Left);
+            return if self.terms.session.is_new() && awaited {
+                ClaimStep::Wait
+            } else {
+                ClaimStep::TurnAway(TurnedAway::NobodyTook)
+            };
         }
         let serves_again = self.serves_again(view);
         let mut still_open = false;

@@ -249,6 +249,18 @@ fn for_a_new_session_one_more_server_is_asked_after_a_third() {
 }
 
 #[test]
+fn what_was_sent_while_another_server_is_about_to_be_asked_waits_for_the_first() {
+    let mut scene = Scene::new(0, 6_000);
+    scene.ask();
+    assert_eq!(scene.wait(9_000, &[]).0, ClaimStep::Leave(B));
+    scene.search.left(B);
+    scene.search.cannot_repeat();
+    assert_eq!(scene.decide(), ClaimStep::Wait, "it may have it, and answers when it can");
+    scene.search.over(B);
+    assert_eq!(scene.decide(), ClaimStep::TurnAway(TurnedAway::NobodyTook));
+}
+
+#[test]
 fn what_has_effects_goes_to_one_server_only() {
     let mut scene = Scene::new(0, 6_000);
     scene.search.cannot_repeat();

@@ -27,6 +27,11 @@ impl AskedClaims {
         self.waiting.is_empty()
     }
 
+    /// Whether more than one waits.
+    pub(super) fn are_several(&self) -> bool {
+        self.waiting.len() > 1
+    }
+
     /// The claim that was sent last, if it waits.
     pub(super) fn youngest(&self) -> Option<&UpstreamClaim> {
         self.waiting.last()
@@ -82,15 +87,8 @@ impl AskedClaims {
     }
 
     /// Sends what of the client's bytes has not gone up yet; the first that was answered or has ended, by its place.
-    /// Only so many of them may go to several servers: while more than one claim waits, the rest is kept for the one that
-    /// is answered.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        outgoing: &[u8],
-        repeatable: usize,
-    ) -> Poll<(usize, ClaimEvent)> {
-        let most = if self.waiting.len() > 1 { repeatable } else { outgoing.len() };
+    /// No more than so many of them go up: the rest is kept for the claim that is answered.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, outgoing: &[u8], most: usize) -> Poll<(usize, ClaimEvent)> {
         for (place, claim) in self.waiting.iter_mut().enumerate() {
             if let Poll::Ready(event) = claim.poll(cx, &outgoing[..most.max(claim.sent)]) {
                 return Poll::Ready((place, event));

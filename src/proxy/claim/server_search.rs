@@ -4,22 +4,18 @@
 //! connected to, the claim and what the client sends behind it go up unchanged, and what comes back, from servers and
 //! client, is reported to the next decision.
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
 
 use super::asked_claims::AskedClaims;
+use super::claim_wait::{ConnectOutcome, lasted};
 use super::claiming_client::ClaimingClient;
 use super::left_claim::{LeftBytes, LeftClaim};
 use super::older_connections::{OLDER_ENDS_WITHIN, end_older_connections};
-use super::upstream_claim::{ClaimEvent, UpstreamClaim};
-use super::upstream_connect::{connect_upstream, connect_within};
+use super::upstream_claim::UpstreamClaim;
 use crate::control::{RegisteredConnection, RelayHandle, RelayRegistry, SessionHolder};
 use crate::ids::ServerId;
 use crate::proxy::opening::client_end::ClientEnd;
@@ -34,7 +30,7 @@ use crate::session::ConnectionLink;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
 use crate::state::{SeekingClaim, SeekingClient};
 use crate::time::Timestamp;
-use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal};
+use crate::wire::handshake::ConnectRequest;
 
 /// How long a probe is waited for before what was seen is decided upon again.
 const PROBE_WAIT: Duration = Duration::from_millis(50);
@@ -65,44 +61,20 @@ pub(in crate::proxy) enum SearchError {
 
 /// The search for the server of one claim.
 pub(in crate::proxy) struct ServerSearch<'a> {
-    proxy: &'a Arc<ProxyState>,
-    client: ClaimingClient,
+    pub(super) proxy: &'a Arc<ProxyState>,
+    pub(super) client: ClaimingClient,
     /// The client's first frame, and what it has sent behind it.
-    ahead: ReadAhead,
-    search: ClaimSearch,
-    asked: AskedClaims,
-    left_behind: bool,
+    pub(super) ahead: ReadAhead,
+    pub(super) search: ClaimSearch,
+    pub(super) asked: AskedClaims,
+    pub(super) left_behind: bool,
     complained: bool,
     /// Whether older connections of the session were waited for once.
     older_waited_for: bool,
-    probes: Option<watch::Receiver<()>>,
-    began_at: Timestamp,
+    pub(super) probes: Option<watch::Receiver<()>>,
+    pub(super) began_at: Timestamp,
     /// Set while it waits and no server has been asked.
     seeking: Option<(SeekingClaim<'a>, RegisteredConnection)>,
-}
-
-/// The outcome of a connect.
-enum ConnectOutcome {
-    /// The server is there.
-    Connected(TcpStream),
-    /// It was not reached.
-    Unreached,
-    /// Another claim of the client was answered before that.
-    Answered(AnsweredClaim),
-}
-
-/// The time since a moment, without the proxy's own pauses.
-fn lasted(proxy: &ProxyState, since: Timestamp, now: Timestamp) -> Duration {
-    now.since(since).saturating_sub(proxy.paused_within(since, now))
-}
-
-/// What was seen while a claim waits.
-#[derive(Clone, Copy)]
-enum WaitEvent {
-    /// A claim, by its place among those that wait, was answered or has ended.
-    Claim(usize, ClaimEvent),
-    /// The client has sent something behind this many bytes, or has ended its side.
-    Client(usize, Result<(), ClientEnd>),
 }
 
 impl<'a> ServerSearch<'a> {
@@ -277,28 +249,9 @@ impl<'a> ServerSearch<'a> {
         self.wait(client, Duration::ZERO, RECHECK).await
     }
 
-    /// Connects to a server. A claim that waits elsewhere may be answered meanwhile, and the client may leave.
-    async fn connect(&mut self, id: ServerId, client: &mut TcpStream) -> Result<ConnectOutcome, SearchError> {
-        let within = connect_within(asked_timeout(self.client.request.timeout_ms));
-        let mut connecting = pin!(connect_upstream(self.proxy, id, Instant::now() + within));
-        loop {
-            let others_wait = !self.asked.is_empty();
-            let seen = tokio::select! {
-                biased;
-                seen = poll_fn(|cx| self.poll(cx, client)), if others_wait => seen,
-                outcome = &mut connecting => {
-                    return Ok(outcome.map_or(ConnectOutcome::Unreached, ConnectOutcome::Connected));
-                }
-            };
-            if let Some(answered) = self.saw(seen)? {
-                return Ok(ConnectOutcome::Answered(answered));
-            }
-        }
-    }
-
     /// Lets the claims know what the client has sent by now, of which this many bytes were known; what is to be done
     /// when it is gone.
-    fn after_client(&mut self, known: usize, outcome: Result<(), ClientEnd>) -> Result<(), SearchError> {
+    pub(super) fn after_client(&mut self, known: usize, outcome: Result<(), ClientEnd>) -> Result<(), SearchError> {
         self.heard(known);
         outcome.map_err(|end| {
             self.keep_asked(ConnectionCloser::Client(if end == ClientEnd::Fin {
@@ -341,7 +294,7 @@ impl<'a> ServerSearch<'a> {
     }
 
     /// As [`keep`](Self::keep), all claims that still wait.
-    fn keep_asked(&mut self, closer: ConnectionCloser) {
+    pub(super) fn keep_asked(&mut self, closer: ConnectionCloser) {
         if self.asked.is_empty() {
             return;
         }
@@ -376,95 +329,5 @@ impl<'a> ServerSearch<'a> {
                 waited,
             );
         }
-    }
-
-    /// Waits for something to decide upon: until a claim is answered, the client says something, a server was probed at
-    /// least so long after the last decision, or that much time has passed.
-    async fn wait(
-        &mut self,
-        client: &mut TcpStream,
-        least: Duration,
-        most: Duration,
-    ) -> Result<Option<AnsweredClaim>, SearchError> {
-        let unread = self.ahead.check_unread(client);
-        self.after_client(self.ahead.bytes().len(), unread)?;
-        let mut probes = self.probes.take();
-        let seen = {
-            let any_probe = async {
-                match &mut probes {
-                    Some(probes) => {
-                        sleep(least).await;
-                        drop(probes.changed().await);
-                    }
-                    None => std::future::pending().await,
-                }
-            };
-            let watching = poll_fn(|cx| self.poll(cx, client));
-            let watched = timeout(most, async {
-                tokio::select! {
-                    biased;
-                    seen = watching => Some(seen),
-                    () = any_probe => None,
-                }
-            });
-            watched.await.ok().flatten()
-        };
-        self.probes = probes;
-        match seen {
-            None => Ok(None),
-            Some(seen) => self.saw(seen),
-        }
-    }
-
-    /// Something was seen while a claim waits; returns the claim that is the client's from now on.
-    fn saw(&mut self, seen: WaitEvent) -> Result<Option<AnsweredClaim>, SearchError> {
-        match seen {
-            WaitEvent::Client(known, outcome) => self.after_client(known, outcome).map(|()| None),
-            WaitEvent::Claim(place, event) => Ok(self.claim_event(place, event)),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>, client: &mut TcpStream) -> Poll<WaitEvent> {
-        if let Poll::Ready((place, event)) = self.asked.poll(cx, self.ahead.bytes(), self.ahead.repeatable_len()) {
-            return Poll::Ready(WaitEvent::Claim(place, event));
-        }
-        let known = self.ahead.bytes().len();
-        self.ahead.poll(cx, client).map(|outcome| WaitEvent::Client(known, outcome))
-    }
-
-    /// A claim was answered or has ended; returns it when it is the client's from now on.
-    fn claim_event(&mut self, place: usize, event: ClaimEvent) -> Option<AnsweredClaim> {
-        let mut claim = self.asked.take(place);
-        let (server, now) = (claim.server, self.proxy.clock.now());
-        if let ClaimEvent::Ended(how) = event {
-            claim.inspector.close(ConnectionCloser::Server(how));
-            self.proxy.probe_soon(server);
-            match how {
-                CloseKind::Fin => self.search.over(server),
-                CloseKind::Reset | CloseKind::Timeout => self.search.broke(server),
-            }
-            return None;
-        }
-        claim.inspector.read_server(now, &claim.answer);
-        if let ClaimEvent::AnsweredWith(response) = event
-            && response.answer() == HandshakeAnswer::Refused(HandshakeRefusal::NotServing)
-            && !self.only_answer(server)
-        {
-            claim.inspector.close(ConnectionCloser::Server(CloseKind::Fin));
-            self.search.over(server);
-            return None;
-        }
-        self.keep_asked(ConnectionCloser::Proxy(ProxyClose::HandshakeDeadline));
-        Some(AnsweredClaim { claim, left_behind: self.left_behind, waited: now.since(self.began_at) })
-    }
-
-    /// Whether a server's refusal is the last word: then its client is to see it as the server said it.
-    fn only_answer(&mut self, server: ServerId) -> bool {
-        let mut then = self.search.clone();
-        then.over(server);
-        let now = self.proxy.clock.now();
-        let (order, seen) = (self.client.candidates(self.proxy), self.proxy.snapshots());
-        let step = then.decide(&order, &seen, now, |since| lasted(self.proxy, since, now));
-        matches!(step, ClaimStep::TurnAway(_))
     }
 }
