@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::claim::server_search::{AnsweredClaim, SearchError, ServerSearch};
+use super::claim::claim_wait::AnsweredClaim;
+use super::claim::server_search::{SearchError, ServerSearch};
 use super::claim::upstream_connect::connect_upstream;
 use super::network::socket;
 use super::opening::client_end::{ClientEnd, take_ready};

@@ -2,22 +2,41 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::server_search::{AnsweredClaim, SearchError, ServerSearch};
-use super::upstream_claim::ClaimEvent;
+use super::asked_claims::AskedClaims;
+use super::claiming_client::ClaimingClient;
+use super::left_claim::{LeftBytes, LeftClaim};
+use super::upstream_claim::{ClaimEvent, UpstreamClaim};
 use super::upstream_connect::{connect_upstream, connect_within};
 use crate::ids::ServerId;
 use crate::proxy::opening::client_end::ClientEnd;
-use crate::proxy::shared::proxy_state::{ProxyState, asked_timeout};
-use crate::route::ClaimStep;
+use crate::proxy::opening::read_ahead::ReadAhead;
+use crate::proxy::shared::proxy_state::{ClientOrigin, ProxyState, asked_timeout};
+use crate::route::{ClaimSearch, ClaimStep, ClaimTerms};
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ProxyClose};
 use crate::time::Timestamp;
-use crate::wire::handshake::{HandshakeAnswer, HandshakeRefusal};
+use crate::wire::handshake::{ConnectRequest, HandshakeAnswer, HandshakeRefusal};
+
+/// A claim that a server has answered.
+pub(in crate::proxy) struct AnsweredClaim {
+    /// The server's connection, with what it said so far; the client has seen none of that yet.
+    pub(in crate::proxy) claim: UpstreamClaim,
+    /// Whether claims of the session were left behind at other servers.
+    pub(in crate::proxy) left_behind: bool,
+    /// How long the client has waited for it.
+    pub(in crate::proxy) waited: Duration,
+}
+
+/// The client went away while its claim waited.
+#[derive(Debug)]
+pub(super) struct ClientLeft;
 
 /// What was seen while a claim waits.
 #[derive(Clone, Copy)]
@@ -43,13 +62,66 @@ pub(super) fn lasted(proxy: &ProxyState, since: Timestamp, now: Timestamp) -> Du
     now.since(since).saturating_sub(proxy.paused_within(since, now))
 }
 
-impl ServerSearch<'_> {
+/// One client's claim while it waits: what was sent where, what was seen, and what to do next.
+pub(super) struct ClaimWait<'a> {
+    pub(super) proxy: &'a Arc<ProxyState>,
+    pub(super) client: ClaimingClient,
+    /// The client's first frame, and what it has sent behind it.
+    pub(super) ahead: ReadAhead,
+    pub(super) search: ClaimSearch,
+    pub(super) asked: AskedClaims,
+    pub(super) left_behind: bool,
+    pub(super) began_at: Timestamp,
+    probes: Option<watch::Receiver<()>>,
+}
+
+impl<'a> ClaimWait<'a> {
+    /// A claim whose first frame is this many of the bytes that the client has sent so far.
+    pub(super) fn new(
+        proxy: &'a Arc<ProxyState>,
+        origin: ClientOrigin,
+        request: ConnectRequest,
+        first: (Vec<u8>, usize),
+    ) -> Self {
+        let terms = ClaimTerms { session: request.session, timeout: asked_timeout(request.timeout_ms) };
+        let began_at = proxy.clock.now();
+        let mut this = Self {
+            proxy,
+            client: ClaimingClient::new(proxy, origin, request, &first.0),
+            ahead: ReadAhead::new(request, first),
+            search: ClaimSearch::new(terms, proxy.settings.servers.len(), began_at),
+            asked: AskedClaims::default(),
+            left_behind: false,
+            began_at,
+            probes: None,
+        };
+        // A client may have pipelined what must not be sent twice before the search has even begun.
+        this.heard(this.ahead.bytes().len());
+        this
+    }
+
+    /// What is to be done now.
+    pub(super) fn decide(&mut self, now: Timestamp) -> ClaimStep {
+        if let Some(key) = self.client.key {
+            let out = self.proxy.claim_registry.latest(key, self.asked.used(), now);
+            // What is answered late is looked for once another server has answered, whoever left it behind.
+            self.left_behind |= out.is_some();
+            self.search.follow(out);
+        }
+        let (order, seen) = (self.client.candidates(self.proxy), self.proxy.snapshots());
+        self.search.decide(&order, &seen, now, |since| lasted(self.proxy, since, now))
+    }
+
+    /// Wants to know of every probe of a server from now on.
+    pub(super) fn follow_probes(&mut self) {
+        match &mut self.probes {
+            Some(probes) => probes.mark_unchanged(),
+            None => self.probes = Some(self.proxy.probes()),
+        }
+    }
+
     /// Connects to a server. A claim that waits elsewhere may be answered meanwhile, and the client may leave.
-    pub(super) async fn connect(
-        &mut self,
-        id: ServerId,
-        client: &mut TcpStream,
-    ) -> Result<ConnectOutcome, SearchError> {
+    pub(super) async fn connect(&mut self, id: ServerId, client: &mut TcpStream) -> Result<ConnectOutcome, ClientLeft> {
         let within = connect_within(asked_timeout(self.client.request.timeout_ms));
         let mut connecting = pin!(connect_upstream(self.proxy, id, Instant::now() + within));
         loop {
@@ -74,7 +146,7 @@ impl ServerSearch<'_> {
         client: &mut TcpStream,
         least: Duration,
         most: Duration,
-    ) -> Result<Option<AnsweredClaim>, SearchError> {
+    ) -> Result<Option<AnsweredClaim>, ClientLeft> {
         let unread = self.ahead.check_unread(client);
         self.after_client(self.ahead.bytes().len(), unread)?;
         let mut probes = self.probes.take();
@@ -106,7 +178,7 @@ impl ServerSearch<'_> {
     }
 
     /// Something was seen while a claim waits; returns the claim that is the client's from now on.
-    fn saw(&mut self, seen: WaitEvent) -> Result<Option<AnsweredClaim>, SearchError> {
+    fn saw(&mut self, seen: WaitEvent) -> Result<Option<AnsweredClaim>, ClientLeft> {
         match seen {
             WaitEvent::Client(known, outcome) => self.after_client(known, outcome).map(|()| None),
             WaitEvent::Claim(place, event) => Ok(self.claim_event(place, event)),
@@ -160,5 +232,48 @@ impl ServerSearch<'_> {
         let (order, seen) = (self.client.candidates(self.proxy), self.proxy.snapshots());
         let step = then.decide(&order, &seen, now, |since| lasted(self.proxy, since, now));
         matches!(step, ClaimStep::TurnAway(_))
+    }
+
+    /// Lets the claims know what the client has sent by now, of which this many bytes were known; what is to be done
+    /// when it is gone.
+    pub(super) fn after_client(&mut self, known: usize, outcome: Result<(), ClientEnd>) -> Result<(), ClientLeft> {
+        self.heard(known);
+        outcome.map_err(|end| {
+            self.keep_asked(ConnectionCloser::Client(if end == ClientEnd::Fin {
+                CloseKind::Fin
+            } else {
+                CloseKind::Reset
+            }));
+            ClientLeft
+        })
+    }
+
+    /// Notes what the client has sent beyond what was known.
+    fn heard(&mut self, known: usize) {
+        let more = &self.ahead.bytes()[known..];
+        if !more.is_empty() {
+            self.asked.read_client(self.proxy.clock.now(), more);
+        }
+        if !self.ahead.is_repeatable() {
+            self.search.cannot_repeat();
+        }
+    }
+
+    /// As [`keep`](Self::keep), all claims that still wait.
+    pub(super) fn keep_asked(&mut self, closer: ConnectionCloser) {
+        if self.asked.is_empty() {
+            return;
+        }
+        for claim in self.asked.take_all() {
+            self.keep(claim, closer);
+        }
+    }
+
+    /// Goes on watching a claim that no client waits for.
+    pub(super) fn keep(&self, claim: UpstreamClaim, closer: ConnectionCloser) {
+        // Where another server was asked too, nothing that has effects goes up any more.
+        let most = self.ahead.repeatable_len().max(claim.sent);
+        let outgoing = LeftBytes { bytes: self.ahead.bytes()[..most].to_vec(), whole: self.ahead.is_boundary(most) };
+        LeftClaim::new(self.proxy, claim, self.client.request, outgoing).keep(closer);
     }
 }

@@ -1,7 +1,7 @@
 //! How a claim finds its server: servers are asked in turn, and what is left behind at one of them is watched.
 
 mod asked_claims;
-mod claim_wait;
+pub(in crate::proxy) mod claim_wait;
 mod claiming_client;
 mod left_claim;
 pub(crate) mod older_connections;
