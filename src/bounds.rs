@@ -112,7 +112,7 @@ bounds! {
     ]
         "zoogate's own address is an error at the start and in `zoogate check`, and is not used if a name resolves to \
          it later. Through something else: a `srvr` that comes in while one is out waits {waits} at most, and the \
-         server is asked up to {words} words every {pause}; if {enough} of them come back here it is not used, and tried again every {again}. The same is done when more than {freely} clients of mirrored addresses wait for a \
+         server is sent up to {words} words (`ruok` with a mark behind it) every {pause}; if {enough} of them come back here it is not used, and tried again every {again}. The same is done when more than {freely} clients of mirrored addresses wait for a \
          first word of one server, and again for twice as many; those beyond wait for the outcome, {held} at most, and \
          four-letter words {slow}",
         "log, `zoogate_probe_results_total{health=\"unreachable\"}`, `zoogate_connect_failures_total{reason=\"leads_back\"}`";

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use ratatui::crossterm::{event, terminal};
+use crossterm::{event, terminal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::CommandOutcome;

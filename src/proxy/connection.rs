@@ -99,6 +99,11 @@ impl DownstreamClient {
     async fn mirror(&self, client: &mut TcpStream, mut server: TcpStream, id: ServerId) -> Option<UpstreamConnection> {
         let (mut bytes, mut sent) = (Vec::new(), 0);
         let begun = self.mirror_opening(client, &mut server, (&mut bytes, &mut sent)).await;
+        if let MirrorOpening::Known(ConnectionOpening::Word(word)) = begun
+            && !self.proxy.loops.note(word, &bytes, self.proxy.clock.now())
+        {
+            return None;
+        }
         let (mut up, down) = (self.pipe(), self.pipe());
         let (mut inspector, now) = (self.inspect(id, RouteReason::Mirror), self.proxy.clock.now());
         match begun {
@@ -169,7 +174,7 @@ impl DownstreamClient {
         if let ConnectionOpening::Handshake { request, len } = opening {
             return self.claim(client, (knocked.bytes, 4 + len), request).await;
         }
-        if !self.proxy.lets_pass(opening, client).await {
+        if !self.proxy.lets_pass(opening, &knocked.bytes).await {
             return None;
         }
         self.foreign(knocked.bytes, opening).await

@@ -209,6 +209,17 @@ pub struct ConnectionEnd {
     pub traffic: ConnectionTraffic,
 }
 
+impl ConnectionEnd {
+    /// When the oldest of what the server still owed an answer to was sent; None where it owed nothing, or that is not
+    /// known.
+    pub fn owed_since(&self) -> Option<Timestamp> {
+        let asked = self.unanswered.first().map(|request| request.sent_at).into_iter().chain(self.oldest_ping_at).min();
+        // Of authentications no list is kept: what the client said last was one of them, or came behind it.
+        let spoke = self.unanswered_count == 0 && self.unanswered_pings == 0;
+        asked.or_else(|| (spoke && self.client_heard_at > self.server_heard_at).then_some(self.client_heard_at))
+    }
+}
+
 #[cfg(test)]
 impl ConnectionEnd {
     /// An end at which nothing was owed, right after both sides were heard.

@@ -32,6 +32,27 @@ fn two_clients_of_one_session() {
     }
 }
 
+/// A gateway fails over and back within hours, and its client comes at once each time.
+#[test]
+fn turns_that_are_far_apart_are_no_turns() {
+    for (apart, told) in [(299_000, true), (301_000, false)] {
+        let mut story = Story::new();
+        let (session, mut old) = story.create_by(Story::client(1), A);
+        for address in [2, 1, 2, 1] {
+            for _ in 0..apart / 2_000 {
+                story.wait(2_000);
+                story.hear_client(old);
+            }
+            story.wait(apart % 2_000);
+            let new = story.attach_by(Story::client(address), session, A);
+            story.fin(old);
+            old = new;
+        }
+        story.wait(LONG);
+        assert_eq!(!story.shared().is_empty(), told, "{apart}");
+    }
+}
+
 #[test]
 fn one_client_that_changes_servers_often_is_not_two() {
     alone_and_among_many(|story| {

@@ -28,6 +28,20 @@ fn a_client_gives_up_after_two_thirds_of_its_timeout() {
     });
 }
 
+/// A path that was cut lets through what was held up on it together with the client's end.
+#[test]
+fn a_server_that_was_asked_a_moment_ago_has_kept_nobody_waiting() {
+    let quarter = TIMEOUT / 4;
+    each([(quarter - 1, EndReason::ClientGone), (quarter, EndReason::ClientReadTimeout)], |story, owed| {
+        let (_, link) = story.create(A);
+        story.wait(TIMEOUT - owed);
+        story.ping(link);
+        story.wait(owed);
+        story.leave(link);
+        story.reason(link, 0)
+    });
+}
+
 #[test]
 fn a_client_is_silent_after_half_of_its_timeout() {
     let half = TIMEOUT / 2;

@@ -3,11 +3,16 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
-use crate::support::fake::Fake;
+use crate::support::fake::{Fake, SRVR};
 use crate::support::frames;
 use crate::support::pair::Pair;
 use crate::support::ports;
@@ -122,14 +127,8 @@ async fn a_way_round_of_mirrors_alone_is_found_before_it_takes_every_descriptor(
         assert_eq!(zoogate.metric("zoogate_listener_errors_total", &[]).await, 0);
         assert_eq!(zoogate.metric("zoogate_connect_failures_total", &["reason=\"descriptors\""]).await, 0);
     }
-    // Once it leads to a server again, clients come through. What that is asked beside zoogate's own question it answers
-    // with an end.
+    // Once it leads to a server again, clients come through.
     lead_to("127.0.0.77");
-    let _answering = tokio::spawn(async move {
-        loop {
-            drop(fake.visit().await);
-        }
-    });
     until("the address to be open", async || TcpStream::connect(first).await.ok()).await;
 }
 
@@ -142,13 +141,7 @@ async fn a_way_round_that_is_gone_is_forgotten() {
     let back = Plan::before(&[first]).pooled(second).start().await;
     finds(&mut front, second).await;
     drop(back);
-    let mut real = Fake::at(second).await;
-    // What it is asked beside zoogate's own question it answers with an end.
-    let _answering = tokio::spawn(async move {
-        loop {
-            drop(real.visit().await);
-        }
-    });
+    let _real = Fake::at(second).await;
     let labels = [format!("server=\"{second}\""), "health=\"serving\"".to_owned()];
     let labels = [labels[0].as_str(), &labels[1]];
     let before = front.metric("zoogate_probe_results_total", &labels).await;
@@ -170,6 +163,48 @@ async fn questions_of_others_are_no_way_round() {
             assert!(rest(&mut stream).await.0.starts_with(b"Zookeeper version"), "no answer");
         }
     }
+    assert_eq!(zoogate.lines_with("leads back"), 0);
+}
+
+/// Strangers who ask whatever a prober may ask, all the time, make no server lead back.
+#[tokio::test]
+async fn a_flood_of_all_words_is_no_way_round() {
+    let (server, address) = (TcpListener::bind(ports::free()).await.expect("a server"), ports::free());
+    let servers = [server.local_addr().expect("its address")];
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = server.accept().await {
+            tokio::spawn(async move {
+                let mut word = [0; 4];
+                stream.read_exact(&mut word).await?;
+                // The longer a word is out, the more of the same come in meanwhile.
+                sleep(Duration::from_millis(5)).await;
+                stream.write_all(if &word == b"srvr" { SRVR } else { b"an answer\n" }).await
+            });
+        }
+    });
+    let zoogate = Plan::before(&servers).pooled(address).with("--probe-interval", "10ms").start().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let flood: Vec<_> = (0..8)
+        .map(|first| {
+            let asked = Arc::clone(&asked);
+            tokio::spawn(async move {
+                for word in ["conf", "envi", "isro", "ruok", "ruok\nzoogate 0123456789abcdef\n", "srvr"]
+                    .iter()
+                    .cycle()
+                    .skip(first)
+                {
+                    if let Ok(mut stream) = TcpStream::connect(address).await
+                        && stream.write_all(word.as_bytes()).await.is_ok()
+                    {
+                        let _ = stream.read_to_end(&mut Vec::new()).await;
+                        asked.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            })
+        })
+        .collect();
+    until("a flood", async || (asked.load(Ordering::Relaxed) > 5_000).then_some(())).await;
+    flood.iter().for_each(tokio::task::JoinHandle::abort);
     assert_eq!(zoogate.lines_with("leads back"), 0);
 }
 

@@ -22,12 +22,9 @@ pub(super) fn moved(case: EndCase<'_>) -> Diagnosed {
     }
     let same_address = rival.is_some_and(|client| client.ip() == case.ended.client.ip());
     match rival {
-        // A client whose path broke more than once looks like two behind one address.
-        _ if in_turn(case) && same_address => stated(case, CauseCode::SharedSession)
-            .or_else_may_be(&[CauseCode::StaleConnection])
-            .capped(Confidence::Likely, CapReason::AlternativeRemains),
-        _ if in_turn(case) => stated(case, CauseCode::SharedSession),
-        Some(_) if !same_address => stated(case, CauseCode::SharedSession)
+        // A client whose path broke more than once looks like two behind one address, and one whose address changes like
+        // two behind two.
+        _ if in_turn(case) || rival.is_some() && !same_address => stated(case, CauseCode::SharedSession)
             .or_else_may_be(&[CauseCode::StaleConnection])
             .capped(Confidence::Likely, CapReason::AlternativeRemains),
         // Many clients may have one address: nothing that is seen of them tells one from two.
@@ -52,9 +49,11 @@ pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
         Fact::Session(SessionFact::Reattached { by, .. }) => Some(by.ip()),
         _ => None,
     });
-    if in_turn(case) || other.is_some_and(|other| other != case.ended.client.ip()) {
-        return stated(case, CauseCode::SharedSession);
-    }
+    let shared = |others: &[CauseCode]| {
+        stated(case, CauseCode::SharedSession)
+            .or_else_may_be(others)
+            .capped(Confidence::Likely, CapReason::AlternativeRemains)
+    };
     if case.is_client_silent() {
         // It lives, for it came back, and its end never came through.
         let facts = vec![OutageFact::SilentSide { client, server, timeout }.into()];
@@ -66,6 +65,12 @@ pub(super) fn taken_over(case: EndCase<'_>) -> Diagnosed {
         return with_ledger(case, found)
             .or_else_may_be(&[CauseCode::ClientPaused])
             .capped(Confidence::Likely, CapReason::AlternativeRemains);
+    }
+    if in_turn(case) {
+        return shared(&[CauseCode::StaleConnection]);
+    }
+    if other.is_some_and(|other| other != case.ended.client.ip()) {
+        return shared(&[CauseCode::PathClientCut, CauseCode::ClientLeft]);
     }
     stated(case, CauseCode::ClientLeft)
 }

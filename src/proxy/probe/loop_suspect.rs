@@ -1,7 +1,5 @@
 //! A server that may lead back to this proxy, put on trial.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +12,9 @@ use crate::proxy::shared::proxy_state::ProxyState;
 use crate::route::ServerEntry;
 use crate::session::probe_result::ServerHealth;
 
-/// Words that every server answers, be it with a refusal, and that monitors do not ask all at once.
-const WORDS: [&str; 4] = ["conf", "envi", "isro", "ruok"];
 /// Words of one trial at most: a proxy in between may send some of them to other servers.
 pub(crate) const TRIAL_WORDS: usize = 12;
-/// Words that must come in while they are out.
+/// Words that must come in.
 pub(crate) const ENOUGH: usize = 4;
 /// How long a word waits for its answer, and for its echo.
 const TRIAL_PATIENCE: Duration = Duration::from_millis(200);
@@ -31,12 +27,12 @@ const ANSWER_CAP: u64 = 4096;
 
 /// The outcome of one word.
 enum WordOutcome {
-    /// It came in while it was out.
+    /// It came in.
     Echo,
-    /// It was answered, or the server is not there at all.
+    /// It was answered by a server.
     Answer,
     /// Neither came.
-    Silence,
+    Nothing,
 }
 
 /// The watch over one server.
@@ -115,17 +111,16 @@ impl LoopSuspect {
         self.proxy.probe_soon(self.server);
     }
 
-    /// Whether the server leads back; None when it keeps silent.
+    /// Whether the server leads back; None when it is not there, or says nothing.
     async fn trial(&self) -> Option<bool> {
-        // One trial at a time: two words that are out at once could be taken for one another.
-        let _turn = self.proxy.loops.turn().await;
         let mut echoes = 0;
         for _ in 0..TRIAL_WORDS {
             match self.try_word().await {
                 WordOutcome::Echo => echoes += 1,
                 WordOutcome::Answer => {}
-                // Neither proof nor disproof. A frozen server must not be called a loop, nor a loop be cleared.
-                WordOutcome::Silence => return None,
+                // Neither proof nor disproof. A frozen server must not be called a loop, nor a loop be cleared whose way
+                // round is closed because it was found.
+                WordOutcome::Nothing => return None,
             }
             if echoes == ENOUGH {
                 return Some(true);
@@ -135,23 +130,28 @@ impl LoopSuspect {
     }
 
     async fn try_word(&self) -> WordOutcome {
-        // Drawn, so that a monitor that asks the same words in a fixed order cannot match them by chance.
-        let draw = RandomState::new().build_hasher().finish() as usize;
-        let word = WORDS[draw % WORDS.len()];
         let name = &self.proxy.names[self.server.index()];
         let Ok(mut stream) = socket::connect_whatever(name, Instant::now() + AFTER_TRIAL).await else {
-            return WordOutcome::Answer;
+            return WordOutcome::Nothing;
         };
-        let trial = self.proxy.loops.try_word(word);
+        let (word, trial) = self.proxy.loops.try_word(self.server);
         let exchange = async {
-            stream.write_all(word.as_bytes()).await?;
-            stream.take(ANSWER_CAP).read_to_end(&mut Vec::new()).await
+            let mut answer = Vec::new();
+            if stream.write_all(word.as_bytes()).await.is_ok() {
+                // What was read counts, however the connection ended.
+                let _ = stream.take(ANSWER_CAP).read_to_end(&mut answer).await;
+            }
+            !answer.is_empty()
         };
         tokio::select! {
             biased;
             () = trial.came_in() => WordOutcome::Echo,
-            _ = exchange => if trial.has_come_in() { WordOutcome::Echo } else { WordOutcome::Answer },
-            () = sleep(TRIAL_PATIENCE) => WordOutcome::Silence,
+            answered = exchange => match (trial.has_come_in(), answered) {
+                (true, _) => WordOutcome::Echo,
+                (false, true) => WordOutcome::Answer,
+                (false, false) => WordOutcome::Nothing,
+            },
+            () = sleep(TRIAL_PATIENCE) => WordOutcome::Nothing,
         }
     }
 }

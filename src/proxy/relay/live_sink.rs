@@ -16,10 +16,9 @@ use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd,
 use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation, WatchEvent};
 use crate::session::transition::SessionTransition;
 use crate::session::verdict::RouteReason;
-use crate::session::{ConnectionLink, Inspector};
+use crate::session::{ConnectionLink, Inspector, OWED_PART};
 use crate::state::NodeMeeting;
 use crate::time::Timestamp;
-use crate::wire::first_frame::ConnectionOpening;
 use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
 
 mod slow_replies;
@@ -196,7 +195,8 @@ impl LiveSink {
         let waited_out = gave_up && owed && self.timeout_ms > 0 && {
             let timeout = Duration::from_millis(self.timeout_ms.into());
             let patience = profile_of(end.client_sign).gives_up_after(timeout);
-            patience.is_some_and(|patience| self.lasted(end.server_heard_at, now) >= patience)
+            let long_owed = end.owed_since().is_none_or(|since| self.lasted(since, now) >= timeout / OWED_PART);
+            long_owed && patience.is_some_and(|patience| self.lasted(end.server_heard_at, now) >= patience)
         };
         if waited_out || end.closer == ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) {
             self.proxy.complain(self.link.server, ServerComplaint::NoAnswer, self.link.client);
@@ -222,9 +222,6 @@ impl LiveSink {
             Event::Compressed => self.proxy.telemetry.note_compressed(server, client),
             Event::UnknownPart(op) => self.proxy.telemetry.note_unknown_part(server, client, op),
             Event::Unread(opening) => {
-                if let ConnectionOpening::Word(word) = opening {
-                    self.proxy.loops.note(word, self.recorder.now());
-                }
                 if self.link.routed == RouteReason::Mirror {
                     self.counted = CountedAmong::WaitingToo;
                     self.proxy.mirrors.enter(server);

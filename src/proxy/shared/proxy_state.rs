@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -231,9 +230,9 @@ impl ProxyState {
     }
 
     /// Whether a client's first bytes are to be forwarded: a question of this proxy's own that went round is not.
-    pub(in crate::proxy) async fn lets_pass(&self, opening: ConnectionOpening, client: &TcpStream) -> bool {
+    pub(in crate::proxy) async fn lets_pass(&self, opening: ConnectionOpening, said: &[u8]) -> bool {
         match opening {
-            ConnectionOpening::Word(word) => self.loops.lets_pass(word, self.clock.now(), client).await,
+            ConnectionOpening::Word(word) => self.loops.lets_pass(word, said, self.clock.now()).await,
             _ => true,
         }
     }

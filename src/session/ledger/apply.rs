@@ -290,13 +290,17 @@ impl SessionLedger {
             return;
         };
         let OpenConnection { session, claim, last_zxid, server_zxid, read_only, speech, thread } = *open;
-        let silent = now.since(end.client_heard_at) >= claim.timeout();
         if end.long_answered > 0 {
             let view = self.ensemble.view(claim.server);
             view.long_answered = view.long_answered.max(end.long_answered);
         }
-        let mark =
-            AttachmentEnd { at: now, closer: end.closer, reason: None, unanswered: end.unanswered_count, silent };
+        let mark = AttachmentEnd {
+            at: now,
+            closer: end.closer,
+            reason: None,
+            unanswered: end.unanswered_count,
+            client_heard_at: end.client_heard_at,
+        };
         self.change(session, |record| {
             // An id that was given anew: this end belongs to the session that had it before.
             if !record.end(connection, mark) && record.is_attached() {

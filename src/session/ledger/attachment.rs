@@ -132,8 +132,15 @@ pub struct AttachmentEnd {
     pub reason: Option<EndReason>,
     /// Requests that were never answered.
     pub unanswered: u32,
-    /// Whether its client had said nothing for its whole timeout by then.
-    pub silent: bool,
+    /// When its client was heard last.
+    pub client_heard_at: Timestamp,
+}
+
+impl AttachmentEnd {
+    /// For how long its client had said nothing.
+    pub(super) fn client_silence(&self) -> Duration {
+        self.at.since(self.client_heard_at)
+    }
 }
 
 impl Attachment {

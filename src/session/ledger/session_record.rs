@@ -383,7 +383,7 @@ impl SessionRecord {
         })
     }
 
-    /// Forgets the oldest claim that was refused for its password (strangers can make any number of those), or else
+    /// Forgets the oldest claim that had a wrong password and came to nothing (strangers can make any number of those), or else
     /// the oldest that is over, or else the oldest that was not given the session, or else the oldest; never the
     /// current one.
     fn forget_one(&mut self) {
@@ -393,7 +393,8 @@ impl SessionRecord {
         };
         // Forged claims go first: otherwise a stranger could push out the evidence of who took the session.
         let forged = first(|entry| {
-            entry.claim.password == PasswordCheck::Wrong && matches!(entry.claim.outcome, ClaimOutcome::Refused { .. })
+            let is_settled = entry.end.is_some() || matches!(entry.claim.outcome, ClaimOutcome::Refused { .. });
+            entry.claim.password == PasswordCheck::Wrong && is_settled && !entry.is_attached()
         });
         let over =
             forged.or_else(|| first(|entry| entry.end.is_some())).or_else(|| first(|entry| !entry.is_attached()));

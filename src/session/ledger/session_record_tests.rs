@@ -31,7 +31,7 @@ fn accepted(connection: u64) -> Attachment {
 
 fn ended(attachment: Attachment) -> Attachment {
     let closer = ConnectionCloser::Client(CloseKind::Fin);
-    let end = AttachmentEnd { at: Timestamp(50), closer, reason: None, unanswered: 0, silent: false };
+    let end = AttachmentEnd { at: Timestamp(50), closer, reason: None, unanswered: 0, client_heard_at: Timestamp(50) };
     Attachment { end: Some(end), ..attachment }
 }
 

@@ -16,6 +16,10 @@ pub const SHARED_PAUSE: Duration = Duration::from_mins(5);
 /// breaks without the server noticing looks the same, but not so often on end.
 const TURNS_ALIKE: usize = 4;
 
+/// How soon one takes the session over from the other again: a client that changes its address twice, as a gateway fails
+/// over and back, takes longer.
+const TURN_WITHIN: Duration = Duration::from_mins(5);
+
 /// The two clients, in the order of their claims, when the session's last attaches show them taking turns.
 pub(super) fn sharers(session: &SessionRecord) -> Option<[SocketAddr; 2]> {
     let mut accepted = session.attachments().rev().filter(|entry| entry.claim.attached_at().is_some());
@@ -53,11 +57,14 @@ fn turns(session: &SessionRecord) -> usize {
     turns
 }
 
-/// Whether the earlier connection was open when the later one claimed, and its client did not end it. One that the
-/// proxy closed to make way for a newer claim was open until then.
+/// Whether the earlier connection was open when the later one claimed, and its client, which was there, did not end it.
+/// One that the proxy closed to make way for a newer claim was open until then.
 fn takes_over(earlier: &Attachment, later: &Attachment) -> bool {
     let stood = earlier.open_at(later.claim.claimed_at) && (earlier.end.is_none() || earlier.ended_by_server());
-    stood || earlier.was_superseded()
+    // A client whose path broke leaves a connection that is silent; one that is there pings each third of its timeout.
+    let is_there = earlier.end.is_none_or(|end| end.client_silence() * 2 < earlier.claim.timeout());
+    let soon = later.claim.claimed_at.since(earlier.claim.claimed_at) <= TURN_WITHIN;
+    (stood || earlier.was_superseded()) && is_there && soon
 }
 
 fn same_address(one: &Attachment, other: &Attachment) -> bool {

@@ -170,6 +170,28 @@ fn a_terminal_may_change_its_size_and_have_no_colours() {
     assert!(top.end().0.success());
 }
 
+/// A key that comes in the moment in which the terminal changes its size.
+#[test]
+fn a_key_beside_a_new_size_is_heard() {
+    let stub = admin_stub::open_at("127.0.0.1:0", "200 OK", json_of);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut top = TopTerminal::start(&stub.address, folder.path(), &[]);
+    top.wait("zk3.example.org");
+    for round in 0..40 {
+        // The second size comes while the first is drawn, and the key right behind it.
+        for rows in [23, 24] {
+            top.master.resize(PtySize { rows, cols: 80, pixel_width: 0, pixel_height: 0 }).expect("another size");
+            thread::sleep(Duration::from_micros(if rows == 23 { 100 * round } else { 0 }));
+        }
+        top.press("?");
+        top.wait("all marks away");
+        top.press("\u{1b}");
+        top.wait_for("no help", |text| !text.contains("all marks away"));
+    }
+    top.press("q");
+    assert!(top.end().0.success());
+}
+
 #[test]
 fn signals_give_the_terminal_back() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {

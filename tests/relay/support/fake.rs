@@ -12,7 +12,8 @@ use super::ports;
 use super::sockets::{expect, send};
 use super::wait::within;
 
-const SRVR: &[u8] = b"Zookeeper version: 3.9.3-fake, built on now\nReceived: 1\nSent: 1\nConnections: 1\n\
+/// What it answers to that.
+pub(crate) const SRVR: &[u8] = b"Zookeeper version: 3.9.3-fake, built on now\nReceived: 1\nSent: 1\nConnections: 1\n\
     Outstanding: 0\nZxid: 0x7\nMode: standalone\nNode count: 5\n";
 
 /// What it answers to the question in front of that.

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::ProxyState;
 use crate::ids::ServerId;
+use crate::proxy::shared::loop_detector::MARKED_LEN;
 use crate::proxy::shared::mirror_gate::{HELD_WITHIN, MirrorPlace, WORD_HELD};
 use crate::wire::first_frame::{ConnectionOpening, classify};
 
@@ -48,13 +49,13 @@ impl ProxyState {
 
     /// Whether a client may be passed on that asks a word; never ready for one that says something else.
     async fn passes_by_word(&self, client: &TcpStream) -> bool {
-        let mut said = [0; 4];
+        let mut said = [0; MARKED_LEN];
         match client.peek(&mut said).await {
             Ok(0) | Err(_) => return false,
             Ok(len) => {
                 let opening = classify(&said[..len]);
                 let Some(word @ ConnectionOpening::Word(_)) = opening else { return std::future::pending().await };
-                if !self.lets_pass(word, client).await {
+                if !self.lets_pass(word, &said[..len]).await {
                     return false;
                 }
             }

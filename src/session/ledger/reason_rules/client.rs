@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::spans::{ADDRESSES, ROUNDING, TOGETHER, is_late};
 use super::{RuleInput, moved, pause};
+use crate::session::OWED_PART;
 use crate::session::connection_end::{CloseKind, ServerSilence};
 use crate::session::fact::{ClientFact, Fact};
 use crate::session::ledger::unexplained_close::UnexplainedClose;
@@ -68,8 +69,10 @@ pub(super) fn gave_up(input: RuleInput<'_>) -> Option<Explanation> {
     // A peer that speaks is answered, if only by an authentication's outcome.
     let owed = close.owed() || close.end.client_heard_at > close.end.server_heard_at;
     let silence = close.server_silence();
-    if owed && is_enough(silence) {
-        let without = input.silence(close.end.server_heard_at);
+    let without = input.silence(close.end.server_heard_at);
+    // What came in together with the client's end had been held up before it came here.
+    let long_owed = close.end.owed_since().is_none_or(|since| close.ended_at.since(since) >= timeout / OWED_PART);
+    if owed && is_enough(silence) && (long_owed || !is_enough(without)) {
         let fact = ClientFact::GaveUp { silence: without, timeout };
         return Some(blame(input, silence, without, is_enough(without), fact));
     }

@@ -195,7 +195,8 @@ fn over_as_claimed(input: RuleInput<'_>) -> Option<Explanation> {
 /// Whether a server closed this silent connection of the session at about the time when the claim ended, and not to
 /// make room for the claim.
 fn dropped_as_claimed(other: &Attachment, close: &UnexplainedClose) -> bool {
-    let Some(end) = other.end.filter(|end| end.silent) else { return false };
+    let timeout = other.claim.timeout();
+    let Some(end) = other.end.filter(|end| end.client_silence() >= timeout) else { return false };
     // That server closed the older connection because of this very claim, which says nothing about the session's end.
     let pushed_aside = other.claim.server == close.claim.server && end.at >= close.claim.claimed_at;
     let apart = end.at.since(close.ended_at).max(close.ended_at.since(end.at));
