@@ -200,6 +200,12 @@ impl ServerWatch {
         self.history.last_absence().map(|(since, _)| since)
     }
 
+    /// Since when it had not served, at a state in which it did not serve.
+    pub(super) fn absent_from(&self, state: HealthSpan) -> Timestamp {
+        let before = self.spans().rev().filter(|span| span.from < state.from).take_while(|span| span.is_down());
+        before.last().map_or(state.from, |span| span.from)
+    }
+
     /// The last probe.
     pub fn last_sighting(&self) -> Option<ServerSighting> {
         self.last

@@ -514,6 +514,32 @@ fn a_restarted_leader_that_is_not_among_the_others_yet_is_part_of_the_election()
     assert_eq!(only_incident(&story).cause().code, CauseCode::LeaderStopped);
 }
 
+/// It stops, is back as a follower within seconds, and stops again, which nobody else notices.
+#[test]
+fn a_former_leader_that_stops_again_is_a_server_that_stops() {
+    let mut story = Story::diagnosed();
+    pass(&mut story, 20);
+    let (_, link) = story.create(LEADER);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.fin(link);
+    story.look_around();
+    story.wait(300);
+    story.elect(A);
+    story.set(LEADER, ServerHealth::Refusing);
+    pass(&mut story, 3);
+    story.set(LEADER, ServerHealth::Serving);
+    story.set_role(LEADER, ServerRole::Follower);
+    let (_, link) = story.create(LEADER);
+    pass(&mut story, 9);
+    story.set(LEADER, ServerHealth::Refusing);
+    story.fin(link);
+    story.look_around();
+    pass(&mut story, 3);
+    assert_eq!(code(&story, link), Some(CauseCode::ServerStopped));
+    let codes: Vec<CauseCode> = incidents(&story).iter().map(|incident| incident.cause().code).collect();
+    assert_eq!(codes, [CauseCode::ServerStopped, CauseCode::LeaderStopped]);
+}
+
 #[test]
 fn a_leader_that_the_connections_know_and_the_watch_does_not_has_stopped() {
     let mut story = Story::diagnosed();

@@ -22,9 +22,12 @@ const REJOINS: Duration = Duration::from_secs(2);
 
 /// Whether another server led and served already when the trouble of the connection's own server began.
 fn was_replaced(case: EndCase<'_>, leader: ServerId) -> bool {
-    let Some(own) = case.trouble_of(case.ended.server).filter(|_| leader != case.ended.server) else { return false };
-    let next = case.watch.leader_at(own.from).filter(|next| *next != leader);
-    next.is_some_and(|next| case.watch.server(next).health_at(own.from) == ServerHealth::Serving)
+    let server = case.ended.server;
+    let Some(own) = case.trouble_of(server) else { return false };
+    // A leader that thaws is not serving for a moment: its trouble began as it froze.
+    let began_at = if leader == server { case.server().absent_from(own) } else { own.from };
+    let next = case.watch.leader_at(began_at).filter(|next| *next != leader);
+    next.is_some_and(|next| case.watch.server(next).health_at(began_at) == ServerHealth::Serving)
 }
 
 /// The one that led is out of order.
@@ -36,7 +39,10 @@ pub(super) fn leader(case: EndCase<'_>) -> Option<Diagnosed> {
         Fact::Ensemble(EnsembleFact::LeaderDown { server, .. }) => Some(*server),
         _ => None,
     });
-    let mut led = [before, case.leader(), told].into_iter().flatten().filter(|leader| !was_replaced(case, *leader));
+    // Of the connection's own server its connections know more than the watch.
+    let is_told = |leader| told == Some(leader) && leader == case.ended.server;
+    let led = [before, case.leader(), told].into_iter().flatten();
+    let mut led = led.filter(|leader| is_told(*leader) || !was_replaced(case, *leader));
     let (leader, span) = led.find_map(|leader| {
         let span = case.trouble_of(leader)?;
         // What was over before the connection's own server fell out has not brought that about.
