@@ -144,8 +144,9 @@ bounds! {
     "unanswered claims that are remembered" [
         claims: count claim_registry::CLAIMS_REMEMBERED, least: time route::SHORTEST_PATIENCE, most: time route::LONGEST_OUT,
     ]
-        "{claims}, for twice the timeout asked, at least {least} and at most {most}",
-        "";
+        "{claims}, of which half for claims whose password cannot be right; for twice the timeout asked, at least {least} and \
+         at most {most}",
+        "`zoogate_dropped_total{queue=\"unanswered_claims\"}`";
     "time that a claim waits for the older connection of its session to end" [
         within: time older_connections::OLDER_ENDS_WITHIN,
     ]

@@ -51,13 +51,14 @@ const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors",
 const ADMIN_REFUSALS: [&str; 7] =
     ["no_token", "wrong_token", "read_only_token", "foreign_page", "rate", "connections", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 16] = [
+const QUEUES: [&str; 17] = [
     "log",
     "findings",
     "sessions",
     "evicted_sessions",
     "claims",
     "left_claims",
+    "unanswered_claims",
     "incidents",
     "risks",
     "watched_absences",
@@ -201,7 +202,7 @@ impl EventCounters {
 
     /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that
     /// found no room, those that were forgotten early, claims of unknown sessions, claims left behind that are not
-    /// watched, events that those who look had no room for, streams that found no place, slow operations
+    /// watched, claims that are out and not remembered, events that those who look had no room for, streams that found no place, slow operations
     /// that were not written down.
     pub(super) fn set_dropped(&self, totals: [u64; QUEUES.len()]) {
         for (queue, total) in totals.into_iter().enumerate() {
@@ -378,7 +379,7 @@ mod tests {
             events.fault(DecodeFault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22]);
+            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
             events.connect_failed(ServerId(0), "no such reason");
             events.admin_refused("wrong_token");
             events.listener_failed("accept", &Errno::MFILE.into());
@@ -400,16 +401,17 @@ mod tests {
             r#"zoogate_dropped_total{queue="evicted_sessions"} 10"#,
             r#"zoogate_dropped_total{queue="claims"} 11"#,
             r#"zoogate_dropped_total{queue="left_claims"} 12"#,
-            r#"zoogate_dropped_total{queue="incidents"} 13"#,
-            r#"zoogate_dropped_total{queue="risks"} 14"#,
-            r#"zoogate_dropped_total{queue="watched_absences"} 15"#,
-            r#"zoogate_dropped_total{queue="away_sessions"} 16"#,
-            r#"zoogate_dropped_total{queue="waiting_ends"} 17"#,
-            r#"zoogate_dropped_total{queue="incident_changes"} 18"#,
-            r#"zoogate_dropped_total{queue="tap"} 19"#,
-            r#"zoogate_dropped_total{queue="tap_data"} 20"#,
-            r#"zoogate_dropped_total{queue="streams"} 21"#,
-            r#"zoogate_dropped_total{queue="slow_log"} 22"#,
+            r#"zoogate_dropped_total{queue="unanswered_claims"} 13"#,
+            r#"zoogate_dropped_total{queue="incidents"} 14"#,
+            r#"zoogate_dropped_total{queue="risks"} 15"#,
+            r#"zoogate_dropped_total{queue="watched_absences"} 16"#,
+            r#"zoogate_dropped_total{queue="away_sessions"} 17"#,
+            r#"zoogate_dropped_total{queue="waiting_ends"} 18"#,
+            r#"zoogate_dropped_total{queue="incident_changes"} 19"#,
+            r#"zoogate_dropped_total{queue="tap"} 20"#,
+            r#"zoogate_dropped_total{queue="tap_data"} 21"#,
+            r#"zoogate_dropped_total{queue="streams"} 22"#,
+            r#"zoogate_dropped_total{queue="slow_log"} 23"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_admin_refused_total{reason="wrong_token"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
@@ -418,7 +420,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 29, "{counted:#?}");
+        assert_eq!(counted.len(), 30, "{counted:#?}");
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl MetricsExporter {
         // Copied out in portions first: the ledger's lock is not held while text is made.
         let sessions = from.state.session_places(&from.state.session_ids());
         let losses = from.state.losses();
-        let unwatched = from.claims.unwatched();
+        let (unwatched, unremembered) = (from.claims.unwatched(), from.claims.unremembered());
         let DiagnosisLosses { incidents, away, waiting, changes } = from.state.with_diagnosis(Diagnosis::losses);
         let lines = from.dropped_lines;
         let risks = from.state.with_risks(RiskBook::losses);
@@ -103,6 +103,7 @@ impl MetricsExporter {
             evicted,
             claimants,
             unwatched,
+            unremembered,
             incidents,
             risks.risks,
             risks.away,

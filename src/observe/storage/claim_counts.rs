@@ -9,6 +9,7 @@ use crate::ids::ServerId;
 pub(in crate::observe) struct ClaimCounts {
     waiting: AtomicU32,
     unwatched: AtomicU64,
+    unremembered: AtomicU64,
     set_aside: Vec<AtomicBool>,
 }
 
@@ -16,7 +17,7 @@ impl ClaimCounts {
     /// No claim waits, and no server is set aside.
     pub(in crate::observe) fn new(servers: usize) -> Self {
         let set_aside = (0..servers).map(|_| AtomicBool::new(false)).collect();
-        Self { waiting: AtomicU32::new(0), unwatched: AtomicU64::new(0), set_aside }
+        Self { waiting: AtomicU32::new(0), unwatched: AtomicU64::new(0), unremembered: AtomicU64::new(0), set_aside }
     }
 
     /// Counts a client that waits for a server to take its claim.
@@ -38,6 +39,16 @@ impl ClaimCounts {
     /// Claims left behind whose connection found no place among those that are watched.
     pub(in crate::observe) fn unwatched(&self) -> u64 {
         self.unwatched.load(Relaxed)
+    }
+
+    /// Counts a claim that went out and was not remembered, for want of room.
+    pub(in crate::observe) fn add_unremembered(&self) {
+        self.unremembered.fetch_add(1, Relaxed);
+    }
+
+    /// Claims that went out and were not remembered, for want of room.
+    pub(in crate::observe) fn unremembered(&self) -> u64 {
+        self.unremembered.load(Relaxed)
     }
 
     /// Says whether what a server did to clients speaks against it.

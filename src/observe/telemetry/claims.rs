@@ -58,6 +58,11 @@ impl ProxyTelemetry {
         self.claims.add_unwatched();
     }
 
+    /// A claim that goes out is not remembered: too many are out.
+    pub fn note_unremembered(&self) {
+        self.claims.add_unremembered();
+    }
+
     /// A server is set aside for what it did to clients, or no longer is.
     pub fn note_set_aside(&self, server: ServerId, aside: bool) {
         self.claims.set_aside(server, aside);

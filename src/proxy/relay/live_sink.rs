@@ -140,7 +140,10 @@ impl LiveSink {
         self.unanswered_since = now;
         self.proxy.activity(self.link.server).add_waiting();
         if let Some(key) = self.key {
-            claims.sent(key, self.link.connection, self.link.server, now, claim_lasts(request.timeout_ms));
+            let (link, lasts) = (&self.link, claim_lasts(request.timeout_ms));
+            if !claims.sent(key, request.password.may_be_right(), link.connection, link.server, now, lasts) {
+                self.proxy.telemetry.note_unremembered();
+            }
         }
     }
 

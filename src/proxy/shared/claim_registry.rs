@@ -79,10 +79,12 @@ impl ClaimRegistry {
         ClaimKey { session, proof: self.digests.hash_one(password) }
     }
 
-    /// A claim goes out; it counts as out for `lasts` at most. False when there is no room to remember it.
+    /// A claim goes out; it counts as out for `lasts` at most. False when there is no room to remember it: claims that
+    /// cannot take a session leave half of it to others.
     pub(in crate::proxy) fn sent(
         &self,
         key: ClaimKey,
+        can_take: bool,
         connection: ConnectionId,
         server: ServerId,
         now: Timestamp,
@@ -91,7 +93,7 @@ impl ClaimRegistry {
         let mut book = self.lock();
         // On the way of new claims, so that no timer is needed: without new claims nothing grows.
         book.forget_old(now);
-        if book.count >= CLAIMS_REMEMBERED {
+        if book.count >= if can_take { CLAIMS_REMEMBERED } else { CLAIMS_REMEMBERED / 2 } {
             return false;
         }
         let until = now.after(lasts);
@@ -219,8 +221,8 @@ mod tests {
     fn a_client_finds_its_own_youngest_claim_and_nobody_elses() {
         let out = ClaimRegistry::new(4);
         let (key, other) = (out.key(SESSION, b"secret"), out.key(SESSION, b"guess"));
-        assert!(out.sent(key, ConnectionId(1), ServerId(0), at(0), LASTS));
-        assert!(out.sent(key, ConnectionId(2), ServerId(1), at(1), LASTS));
+        assert!(out.sent(key, true, ConnectionId(1), ServerId(0), at(0), LASTS));
+        assert!(out.sent(key, true, ConnectionId(2), ServerId(1), at(1), LASTS));
         assert_eq!(out.latest(key, &[], at(2)), Some((ServerId(1), at(1))));
         assert_eq!(out.latest(key, &[ConnectionId(2)], at(2)), Some((ServerId(0), at(0))));
         assert_eq!(out.latest(other, &[], at(2)), None);
@@ -235,12 +237,12 @@ mod tests {
         for number in 0..=CLAIMS_REMEMBERED as u64 {
             let key = out.key(SessionId(number as i64), b"");
             assert_eq!(
-                out.sent(key, ConnectionId(number), ServerId(0), at(0), LASTS),
+                out.sent(key, true, ConnectionId(number), ServerId(0), at(0), LASTS),
                 number < CLAIMS_REMEMBERED as u64
             );
         }
         let key = out.key(SESSION, b"");
-        assert!(out.sent(key, ConnectionId(0), ServerId(0), at(10), LASTS), "the old ones are forgotten");
+        assert!(out.sent(key, true, ConnectionId(0), ServerId(0), at(10), LASTS), "the old ones are forgotten");
         let sizes = || {
             let book = out.lock();
             (book.claims.len(), book.order.len())
@@ -248,18 +250,29 @@ mod tests {
         assert_eq!(sizes(), (1, 1));
         out.settled(key, ConnectionId(0));
         assert_eq!(sizes(), (0, 1));
-        assert!(out.sent(key, ConnectionId(1), ServerId(0), at(11), LASTS));
+        assert!(out.sent(key, true, ConnectionId(1), ServerId(0), at(11), LASTS));
         assert_eq!(sizes(), (1, 1), "what is settled makes room before its time");
+    }
+
+    #[test]
+    fn claims_that_can_take_nothing_leave_room() {
+        let out = ClaimRegistry::new(4);
+        for number in 0..=CLAIMS_REMEMBERED as u64 / 2 {
+            let key = out.key(SessionId(number as i64), b"a guess");
+            let is_remembered = out.sent(key, false, ConnectionId(number), ServerId(0), at(0), LASTS);
+            assert_eq!(is_remembered, number < CLAIMS_REMEMBERED as u64 / 2);
+        }
+        assert!(out.sent(out.key(SESSION, b"secret"), true, ConnectionId(0), ServerId(0), at(0), LASTS));
     }
 
     #[test]
     fn one_that_stays_out_leaves_room_for_those_that_are_settled() {
         let out = ClaimRegistry::new(4);
         let lasting = out.key(SESSION, b"");
-        assert!(out.sent(lasting, ConnectionId(0), ServerId(0), at(0), 9 * LASTS));
+        assert!(out.sent(lasting, true, ConnectionId(0), ServerId(0), at(0), 9 * LASTS));
         for number in 1..3 * CLAIMS_REMEMBERED as u64 {
             let key = out.key(SessionId(number as i64), b"");
-            assert!(out.sent(key, ConnectionId(number), ServerId(0), at(1), LASTS), "{number}");
+            assert!(out.sent(key, true, ConnectionId(number), ServerId(0), at(1), LASTS), "{number}");
             out.settled(key, ConnectionId(number));
         }
         assert_eq!(out.latest(lasting, &[], at(2)), Some((ServerId(0), at(0))));
@@ -273,7 +286,7 @@ mod tests {
         let out = ClaimRegistry::new(4);
         let key = out.key(SESSION, b"secret");
         for number in 0..100 {
-            assert!(out.sent(key, ConnectionId(number), ServerId(number as u16), at(number), 20 * LASTS));
+            assert!(out.sent(key, true, ConnectionId(number), ServerId(number as u16), at(number), 20 * LASTS));
         }
         assert_eq!(out.latest(key, &[], at(100)), Some((ServerId(99), at(99))));
         let sizes = || {
