@@ -17,6 +17,8 @@ use super::query::ListFilter;
 use super::streamed_list::{StreamedList, row_text};
 use super::views;
 use crate::api::DroppedEvents;
+use crate::diagnose::incident_book::OPEN_INCIDENTS;
+use crate::diagnose::risk::risk_book::{RISKS_OPEN, RISKS_PAST};
 use crate::filter::Filter;
 use crate::lock::lock;
 use crate::observe::ProxyTelemetry;
@@ -45,6 +47,8 @@ pub(super) struct ChangeFeed(Mutex<FeedLog>);
 struct FeedLog {
     looked_at: Option<Instant>,
     seen: HashMap<&'static str, SeenRows, FixedState>,
+    /// Incidents that were open at the last look.
+    open: Vec<u64>,
     /// `bytes` in all, at most [`FEED_BYTES`] but for a single one.
     events: VecDeque<StreamEvent>,
     bytes: usize,
@@ -63,6 +67,17 @@ impl FeedLog {
         for (name, rows) in lists(telemetry) {
             self.note(name, &rows);
         }
+        // One that has become part of another is in no list any more, so a page that has it asks for the lists.
+        let (open, has_absorbed) = telemetry.state().with_diagnosis(|diagnosis| {
+            let (open, _) = diagnosis.incident_ids(OPEN_INCIDENTS, |one| one.until.is_none());
+            let is_part = |id: &u64| diagnosis.incident(*id).is_some_and(|report| report.incident.id != *id);
+            let has_absorbed = self.open.iter().any(|id| !open.contains(id) && is_part(id));
+            (open, has_absorbed)
+        });
+        self.open = open;
+        if has_absorbed {
+            self.keep(dropped(1));
+        }
     }
 
     /// Keeps those rows of a list that were not so before.
@@ -76,8 +91,7 @@ impl FeedLog {
         let new: Vec<usize> = (0..rows.len()).filter(is_new).collect();
         if APPENDED.contains(&name) && new.len() >= FEED_ROWS && before.is_some_and(|before| !before.is_empty()) {
             // What lies beyond them cannot be told: the page asks for the list.
-            let json = row_text(&DroppedEvents { dropped: new.len() as u64 });
-            return self.keep(StreamEvent { name: "dropped", json });
+            return self.keep(dropped(new.len() as u64));
         }
         // Oldest first, as the list has them, in pieces.
         let mut some = Vec::new();
@@ -116,6 +130,11 @@ impl FeedLog {
     }
 }
 
+/// So many rows were not told: the page asks for the lists.
+fn dropped(dropped: u64) -> StreamEvent {
+    StreamEvent { name: "dropped", json: row_text(&DroppedEvents { dropped }) }
+}
+
 fn event(name: &'static str, rows: &[&str]) -> StreamEvent {
     // The rows are JSON already; what a terminal would obey is escaped in the whole at once.
     let json = format!("{{\"rows\":[{}]}}", rows.join(","));
@@ -124,9 +143,10 @@ fn event(name: &'static str, rows: &[&str]) -> StreamEvent {
 
 /// The newest rows of all that a page shows, by the name of their event.
 fn lists(telemetry: &ProxyTelemetry) -> Vec<(&'static str, Vec<String>)> {
-    let rows = |choose: fn(&ProxyTelemetry, &ListFilter) -> StreamedList| {
-        choose(telemetry, &ListFilter { limit: FEED_ROWS, filter: Filter::default() }).rows(telemetry)
+    let newest = |limit, choose: fn(&ProxyTelemetry, &ListFilter) -> StreamedList| {
+        choose(telemetry, &ListFilter { limit, filter: Filter::default() }).rows(telemetry)
     };
+    let rows = |choose| newest(FEED_ROWS, choose);
     // One copy for the servers, for what happened to them, and for who leads.
     let ensemble = views::ensemble(telemetry);
     let older = ensemble.timeline.len().saturating_sub(FEED_ROWS);
@@ -141,7 +161,8 @@ fn lists(telemetry: &ProxyTelemetry) -> Vec<(&'static str, Vec<String>)> {
         ("events", ensemble.timeline.iter().skip(older).map(row_text).collect()),
         ("ensemble", vec![row_text(&head)]),
         ("incidents", rows(views::incidents)),
-        ("risks", rows(views::risks)),
+        // All of them: any may pass, however old it is.
+        ("risks", newest(RISKS_OPEN + RISKS_PAST, views::risks)),
         ("moves", rows(views::moves)),
         ("refusals", rows(views::session_moved)),
         ("latency", rows(views::latency)),

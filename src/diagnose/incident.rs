@@ -179,6 +179,8 @@ pub struct Incident {
     pub revisions: Vec<CauseRevision>,
     /// Incidents of the same cause before it.
     pub seen_before: Option<SeenBefore>,
+    /// Whether it counts among those before further ones: it was over once.
+    pub(super) is_counted: bool,
     /// The incident that this one turned out to be part of.
     pub part_of: Option<u64>,
     /// Sessions that are not back yet.

@@ -39,6 +39,8 @@ pub enum IncidentChange {
     Opened,
     /// Its cause is held to be another one.
     Revised,
+    /// It turned out to be part of another one, and is told no longer.
+    Absorbed,
     /// It is over.
     Closed,
 }
@@ -161,6 +163,7 @@ impl IncidentBook {
         let place = self.closed.iter().rposition(|incident| incident.key == key && recent(incident))?;
         let mut incident = self.closed.remove(place)?;
         incident.until = None;
+        incident.healed_at = None;
         incident.times += 1;
         let id = incident.id;
         self.open.push(incident);
@@ -199,6 +202,7 @@ impl IncidentBook {
             completeness: self.seen_by,
             revisions: Vec::new(),
             seen_before: None,
+            is_counted: false,
             part_of: None,
             away: 0,
             judged: Some(Box::new(event.clone())),
@@ -253,6 +257,10 @@ impl IncidentBook {
             other.part_of = Some(id);
             other.until = Some(now);
             self.taken.credit(other.id, id);
+            // Who asks for a part of a part is led to the whole.
+            let parts_of_it = self.closed.iter_mut().filter(|one| one.part_of == Some(other.id));
+            parts_of_it.for_each(|one| one.part_of = Some(id));
+            self.change(IncidentChange::Absorbed, other.id);
             if let Some(whole) = self.get_mut(id) {
                 whole.impact.add(&other.impact);
                 whole.away += other.away;
@@ -296,10 +304,13 @@ impl IncidentBook {
         let (id, code) = (incident.id, incident.cause().code);
         self.taken.forget(id);
         let last = LastSeen::Here(incident.opened_at);
-        // As many as there are causes and servers.
-        let before = self.seen.entry((code, incident.key.server)).or_insert(SeenBefore { count: 0, last });
-        incident.seen_before = Some(*before).filter(|before| before.count > 0);
-        *before = SeenBefore { count: before.count.saturating_add(1), last };
+        // One that came again was counted when it was over first.
+        if !std::mem::replace(&mut incident.is_counted, true) {
+            // As many as there are causes and servers.
+            let before = self.seen.entry((code, incident.key.server)).or_insert(SeenBefore { count: 0, last });
+            incident.seen_before = Some(*before).filter(|before| before.count > 0);
+            *before = SeenBefore { count: before.count.saturating_add(1), last };
+        }
         self.keep(incident);
         self.change(IncidentChange::Closed, id);
     }
@@ -315,7 +326,7 @@ impl IncidentBook {
 
     /// What is known of earlier incidents like this one.
     pub(super) fn seen_before(&self, incident: &Incident) -> Option<SeenBefore> {
-        if incident.until.is_some() {
+        if incident.until.is_some() || incident.is_counted {
             return incident.seen_before;
         }
         self.seen.get(&(incident.cause().code, incident.key.server)).copied()

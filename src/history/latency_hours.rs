@@ -16,6 +16,8 @@ pub(crate) const SESSIONS_BY_NAME: usize = 1_024;
 pub(crate) const SUMS_KEPT: usize = 2_048;
 /// Milliseconds of an hour.
 const HOUR: u64 = 60 * 60 * 1_000;
+/// Milliseconds by which a clock may be set back within what counts as the same hour still.
+const SET_BACK: u64 = 24 * HOUR;
 /// Latency classes.
 const CLASSES: usize = LatencyClass::ALL.len();
 
@@ -29,12 +31,14 @@ pub(super) struct LatencyHours {
     servers: HashMap<ServerId, [HistogramSnapshot; CLASSES]>,
     sessions: HashMap<SessionId, [HistogramSnapshot; CLASSES]>,
     sums: HashMap<LatencyOwner, [HistogramSnapshot; CLASSES]>,
+    /// Whether there were more sessions with names than are looked at.
+    is_full: bool,
 }
 
 impl LatencyHours {
     /// Looks at the histograms, and makes the rows of this hour anew, for which it is `now` in milliseconds since 1970.
     pub(super) fn look(&mut self, maker: &RowMaker, now: u64) -> Vec<HistoryRow> {
-        let hour = now / HOUR * HOUR;
+        let hour = hour_of(now, self.hour);
         // What was added since the last look of the hour before counts for the new one: five minutes at most.
         if hour != self.hour {
             self.hour = hour;
@@ -69,14 +73,22 @@ impl LatencyHours {
         let telemetry = maker.telemetry();
         let state = telemetry.state();
         let mut seen: HashMap<SessionId, [HistogramSnapshot; CLASSES]> = HashMap::new();
-        for some in state.session_ids().chunks(256) {
+        let was_full = std::mem::take(&mut self.is_full);
+        // Those that were looked at before come first, so that they are not left out for others.
+        let (known, new): (Vec<_>, Vec<_>) =
+            state.session_ids().into_iter().partition(|id| self.sessions.contains_key(id));
+        for some in known.chunks(256).chain(new.chunks(256)) {
             for row in state.session_rows(some) {
                 let (Some(server), Some(identity)) = (row.server, row.identity) else { continue };
                 if seen.len() >= SESSIONS_BY_NAME {
+                    self.is_full = true;
                     break;
                 }
                 let Some(meters) = telemetry.meters().session(row.session) else { continue };
-                let mut before = self.sessions.remove(&row.session).unwrap_or_default();
+                let before = self.sessions.remove(&row.session);
+                // One that may have been left out until now has done what it did in other hours too.
+                let mut before =
+                    before.unwrap_or_else(|| if was_full { meters.latency.clone() } else { Default::default() });
                 let owner = (server, identity.to_string());
                 // Names come and go within an hour: what finds no room counts for its server alone.
                 if self.sums.len() < SUMS_KEPT || self.sums.contains_key(&owner) {
@@ -92,6 +104,13 @@ impl LatencyHours {
     }
 }
 
+/// The hour of a moment, behind the one that was `last`: a clock that is set back a little goes on with the hour that it
+/// had.
+fn hour_of(now: u64, last: u64) -> u64 {
+    let hour = now / HOUR * HOUR;
+    if last.saturating_sub(hour) <= SET_BACK { hour.max(last) } else { hour }
+}
+
 /// Adds what has come since `before`, which becomes what is seen now.
 fn add(
     sums: &mut [HistogramSnapshot; CLASSES],
@@ -101,5 +120,20 @@ fn add(
     for ((sum, before), seen) in sums.iter_mut().zip(before).zip(seen) {
         sum.merge(seen.since(before));
         *before = seen;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_goes_on_when_the_clock_is_set_back_a_little() {
+        let (eleven, minute) = (500_000 * HOUR, HOUR / 60);
+        let twelve = eleven + HOUR;
+        assert_eq!(hour_of(twelve + 3 * minute, eleven), twelve);
+        assert_eq!(hour_of(twelve - 2 * minute, twelve), twelve);
+        assert_eq!(hour_of(twelve - 48 * HOUR, twelve), twelve - 48 * HOUR, "a wrong date was put right");
+        assert_eq!(hour_of(twelve + minute, 0), twelve);
     }
 }

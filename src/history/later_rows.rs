@@ -107,13 +107,14 @@ impl LaterRows {
             (ids, changed)
         });
         self.begun.retain(|id, _| ids.contains(id));
-        // One that is open no longer is over, which was told, or part of another one, which was not.
+        // One that is open no longer is over or part of another one: where the queue was full, that was not told.
         let gone: Vec<u64> = self.open.keys().copied().filter(|id| !ids.contains(id)).collect();
         for id in gone {
             let Some((_, at_ms)) = self.open.remove(&id) else { continue };
-            let whole = state.with_diagnosis(|diagnosis| diagnosis.incident(id).map(|report| report.incident.id));
-            if whole.is_some_and(|whole| whole != id) {
-                rows.push(HistoryRow { at_ms, body: RowBody::Absorbed(id) });
+            match state.with_diagnosis(|diagnosis| diagnosis.incident(id)) {
+                Some(report) if report.incident.id == id => rows.push(maker.incident(&report.incident)),
+                Some(_) => rows.push(HistoryRow { at_ms, body: RowBody::Absorbed(id) }),
+                None => {}
             }
         }
         for id in changed {

@@ -65,6 +65,8 @@ pub struct InspectedTurn {
     pub server_bytes: u64,
     /// Requests that wait for a reply after it, pings not counted.
     pub in_flight: u32,
+    /// Whether the rest of a reply is still to come.
+    pub inside_reply: bool,
 }
 
 /// One thing that happened on one connection.

@@ -19,6 +19,8 @@ use super::dialect_frames::DialectFrames;
 use super::event::{Event, EventSink, InspectedTurn};
 use super::first_bytes::{answer_len, begun};
 use super::owed_silence::OwedSilence;
+use super::pending::PendingRequests;
+use super::pings::PendingPings;
 use crate::text::beginning;
 use crate::time::Timestamp;
 use crate::wire::first_frame::{ConnectionOpening, classify};
@@ -271,6 +273,8 @@ impl<S: EventSink> Inspector<S> {
     #[cold]
     fn give_up(&mut self, fault: DecodeFault) {
         self.opaque = true;
+        // What was asked may be answered, unseen: nothing that is known is owed.
+        (self.talk.pending, self.talk.pings) = (PendingRequests::default(), PendingPings::default());
         self.sink.on_event(Event::Opaque(fault));
     }
 
@@ -281,13 +285,26 @@ impl<S: EventSink> Inspector<S> {
         if read.client_bytes + read.server_bytes == 0 {
             return false;
         }
-        self.sink.on_turn(InspectedTurn { in_flight: self.in_flight() as u32, ..read });
+        let (in_flight, inside_reply) = (self.in_flight() as u32, !self.down.at_boundary());
+        self.sink.on_turn(InspectedTurn { in_flight, inside_reply, ..read });
         true
     }
 
     /// Reports the first sign of the connection's end.
     pub fn close(&mut self, closer: ConnectionCloser) {
         self.sink.on_end(self.end(closer));
+    }
+}
+
+impl StreamSide {
+    /// Whether it stands between two frames.
+    fn at_boundary(&self) -> bool {
+        match self {
+            Self::First(held) | Self::Held(held) => held.is_empty(),
+            Self::Frames(scanner) => scanner.at_boundary(),
+            Self::Dialect(frames) => frames.at_boundary(),
+            Self::Unread => true,
+        }
     }
 }
 
@@ -316,13 +333,8 @@ impl<S> Inspector<S> {
     /// Whether neither direction stands inside a frame. What is opaque has no frames to stand in, and a client that has
     /// sent half of its first one has no session yet.
     pub fn at_boundary(&self) -> bool {
-        let whole = |side: &StreamSide| match side {
-            StreamSide::First(held) | StreamSide::Held(held) => held.is_empty(),
-            StreamSide::Frames(scanner) => scanner.at_boundary(),
-            StreamSide::Dialect(frames) => frames.at_boundary(),
-            StreamSide::Unread => true,
-        };
-        self.opaque || (whole(&self.down) && (matches!(self.up, StreamSide::First(_)) || whole(&self.up)))
+        let up_is_whole = matches!(self.up, StreamSide::First(_)) || self.up.at_boundary();
+        self.opaque || (self.down.at_boundary() && up_is_whole)
     }
 
     /// Whether the server owes the client an answer.

@@ -110,7 +110,7 @@ fn a_turn_tells_what_came_of_either_side_and_nothing_when_nothing_came() {
     inspector.read_server(Timestamp(2), &given()[..5]);
     assert!(inspector.finish_turn() && !inspector.finish_turn());
     let client_bytes = (claim().len() + get(1, "/a").len()) as u64;
-    assert_eq!(inspector.sink.0, [InspectedTurn { client_bytes, server_bytes: 5, in_flight: 1 }]);
+    assert_eq!(inspector.sink.0, [InspectedTurn { client_bytes, server_bytes: 5, in_flight: 1, inside_reply: true }]);
 }
 
 fn server_fin(inspector: &Inspector<Words>) -> ConnectionEnd {
@@ -281,6 +281,18 @@ fn a_refusal_that_comes_in_pieces_names_the_request_that_it_answers() {
         let told: Vec<&String> = inspector.sink.0.iter().filter(|word| word.starts_with("moved")).collect();
         assert_eq!(told, ["moved multi Some(\"/controller_epoch\")"], "cut behind {cut} bytes");
     }
+}
+
+#[test]
+fn nothing_is_known_to_be_owed_on_what_is_opaque() {
+    let mut inspector = attached();
+    inspector.read_client(Timestamp(3), &[get(1, "/a"), ping()].concat());
+    assert_eq!(inspector.in_flight(), 1);
+    inspector.read_client(Timestamp(4), &[0xff; 12]);
+    assert!(inspector.is_opaque());
+    let end = server_fin(&inspector);
+    assert_eq!((end.unanswered_count, end.unanswered_pings, inspector.in_flight()), (0, 0, 0));
+    assert_eq!(inspector.server_silence(), None);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub const WATCHED_PATHS_CAP: usize = 32_768;
 pub(crate) const WATCHED_PATH_BYTES: usize = size_of::<(u64, u8)>() + 1;
 /// Requests that may set or remove watches and wait for their reply; later ones are not counted.
 pub const WATCH_REQUESTS_CAP: usize = 4096;
+/// Of those, the oldest that are looked at for one reply: where more were passed over, watches are counted too low.
+const LOOKED_AT: usize = 256;
 
 /// The kinds of watches that a server keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, strum::VariantArray, strum::IntoStaticStr)]
@@ -102,7 +104,9 @@ impl WatchChange {
         match request.op {
             OpCode::GET_DATA => flag.then_some(Self::Add(WatchKind::Data)),
             OpCode::EXISTS => flag.then_some(Self::AddExists),
-            OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2 => flag.then_some(Self::Add(WatchKind::Child)),
+            OpCode::GET_CHILDREN | OpCode::GET_CHILDREN2 | OpCode::FILTERED_LIST | OpCode::FILTERED_LIST_WITH_DATA => {
+                flag.then_some(Self::Add(WatchKind::Child))
+            }
             // Persistent watches carry no flag in other requests: their mode is the number itself (`AddWatchMode`).
             OpCode::ADD_WATCH if request.flags == 0 => Some(Self::Add(WatchKind::Persistent)),
             OpCode::ADD_WATCH => Some(Self::Add(WatchKind::Recursive)),
@@ -144,6 +148,8 @@ fn may_concern_watches(op: OpCode) -> bool {
             | OpCode::EXISTS
             | OpCode::GET_CHILDREN
             | OpCode::GET_CHILDREN2
+            | OpCode::FILTERED_LIST
+            | OpCode::FILTERED_LIST_WITH_DATA
             | OpCode::ADD_WATCH
             | OpCode::REMOVE_WATCHES
             | OpCode::SET_WATCHES
@@ -218,10 +224,19 @@ impl WatchedPath {
         self.paths.hasher().hash_one(&path[..path.len().min(PATH_CAP)])
     }
 
+    /// Where the request with this xid waits. Clients count their requests up, and are answered in order: most replies
+    /// are to the first one, or to none of these.
+    fn place_of(&self, xid: Xid) -> Option<usize> {
+        // Of a number with a meaning of its own nothing follows for those behind it.
+        let may_be_behind = |waiting: &WaitingWatch| waiting.xid.0 <= xid.0.max(0) || xid.0 < 0;
+        let looked_at = self.waiting.iter().take(LOOKED_AT).take_while(|waiting| may_be_behind(waiting));
+        looked_at.enumerate().find(|(_, waiting)| waiting.xid == xid).map(|(place, _)| place)
+    }
+
     /// Carries out what the replied request was to do; requests that were sent before it and skipped are
     /// dropped with it, because their replies will not come.
     fn settle(&mut self, xid: Xid, error: ErrorCode) -> bool {
-        let Some(place) = self.waiting.iter().position(|waiting| waiting.xid == xid) else { return false };
+        let Some(place) = self.place_of(xid) else { return false };
         let Some(waiting) = self.waiting.drain(..=place).next_back() else { return false };
         match waiting.change {
             // Servers register a watch only with a successful answer; only exists also watches a node that is

@@ -38,6 +38,31 @@ fn a_watch_is_set_by_the_reply_and_used_up_by_its_event() {
     assert!(table.0.is_none(), "an empty table holds memory");
 }
 
+/// ClickHouse lists so at a Keeper.
+#[test]
+fn a_filtered_list_sets_a_child_watch() {
+    for op in [OpCode::FILTERED_LIST, OpCode::FILTERED_LIST_WITH_DATA] {
+        let mut table = WatchTable::default();
+        ask(&mut table, 1, op, 1, "/a");
+        assert!(answer_to(&mut table, 1, Some(op), ErrorCode::OK));
+        assert_eq!(table.counts(), [0, 0, 1, 0, 0, 0]);
+    }
+}
+
+#[test]
+fn of_many_that_wait_few_are_looked_at_for_a_reply() {
+    let mut table = WatchTable::default();
+    for number in 0..WATCH_REQUESTS_CAP as i32 {
+        ask(&mut table, 1_000 + number, OpCode::GET_DATA, 1, "/a");
+    }
+    let looked_at = LOOKED_AT as i32;
+    assert!(!answer(&mut table, 1_000 + looked_at, ErrorCode::OK), "so many were never passed over at once");
+    assert!(!answer(&mut table, 7, ErrorCode::OK), "one before all of them");
+    assert_eq!(table.0.as_ref().map(|watched| watched.waiting.len()), Some(WATCH_REQUESTS_CAP));
+    assert!(answer(&mut table, 1_000 + looked_at - 1, ErrorCode::OK));
+    assert_eq!(table.0.map(|watched| watched.waiting.len()), Some(WATCH_REQUESTS_CAP - LOOKED_AT));
+}
+
 #[test]
 fn a_failed_request_sets_no_watch() {
     let mut table = WatchTable::default();

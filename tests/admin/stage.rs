@@ -210,5 +210,5 @@ pub(crate) fn reply(recorder: &mut Recorder, millis: u64, op: OpCode, took: u64)
         request_len: 20,
         reply_len: 96,
     }));
-    recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 2 });
+    recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 2, inside_reply: false });
 }

@@ -633,6 +633,8 @@ fn an_incident_is_over_when_it_is_quiet_and_comes_again_as_the_same() {
     reset(&mut story);
     let again = only_incident(&story);
     assert_eq!((again.id, again.times, again.impact.connections), (first.id, 2, 2));
+    // Nothing like it was before it, however often it came.
+    assert_eq!(again.seen_before, None);
 }
 
 #[test]

@@ -65,6 +65,8 @@ struct WatchedAway {
     look_at: Timestamp,
     /// Whether its risk was counted, told or not.
     counted: bool,
+    /// Whether its client had been silent at risk on the connection that it lost.
+    was_silent: bool,
 }
 
 /// What became of a session that is away.
@@ -232,7 +234,12 @@ impl RiskBook {
         {
             // It was told behind half of the timeout, and went on until now.
             let more = now.since(risk.since).saturating_sub(paused(risk.since));
-            self.note_outage(key.session, budget.timeout / 2 + more);
+            let lasted = budget.timeout / 2 + more;
+            match self.away.get_mut(&key.session).filter(|_| state == AwayState::Away) {
+                // It goes on as an absence, and counts once that is over.
+                Some(watched) => watched.was_silent = true,
+                None => self.note_outage(key.session, lasted),
+            }
         }
         self.close(now, key, outcome(state));
     }
@@ -243,9 +250,16 @@ impl RiskBook {
             self.losses.away += 1;
             return;
         }
-        self.next_due = if self.away.is_empty() { session.due() } else { self.next_due.min(session.due()) };
         // The newest absence counts: the session was back in between.
-        self.away.insert(session.session, WatchedAway { session, look_at: session.due(), counted: false });
+        if self.away.get(&session.session).is_some_and(|watched| watched.session.since > session.since) {
+            return;
+        }
+        self.close(session.since, RiskKey::of(RiskCode::SessionAway, session.session), RiskOutcome::Passed);
+        self.next_due = if self.away.is_empty() { session.due() } else { self.next_due.min(session.due()) };
+        self.away.insert(
+            session.session,
+            WatchedAway { session, look_at: session.due(), counted: false, was_silent: false },
+        );
     }
 
     /// When the client of a session that is away was heard last; None of one that is not watched.
@@ -290,7 +304,7 @@ impl RiskBook {
                 became => {
                     // How long it was away is known by this look only of one that was looked up at the look before: of
                     // one whose risk is shown.
-                    if became == AwayState::Back && self.open.contains_key(&key) {
+                    if became == AwayState::Back && (watched.was_silent || self.open.contains_key(&key)) {
                         // As the servers count it: from the last that was heard of its client.
                         let lasted = now.since(one.heard_at).saturating_sub(paused(one.heard_at));
                         self.note_outage(one.session, lasted);

@@ -87,6 +87,38 @@ fn a_session_that_is_away_is_at_risk_behind_half_of_its_timeout() {
 }
 
 #[test]
+fn a_silence_that_goes_on_as_an_absence_is_one_outage() {
+    for is_told in [false, true] {
+        let mut book = RiskBook::default();
+        let timeout = Duration::from_secs(6);
+        assert!(late(&mut book, 13, SESSION, 3));
+        book.lost_connection(AwaySession { session: SESSION, since: at(15), heard_at: at(10), timeout });
+        book.settle_late(at(15), RiskKey::of(RiskCode::ClientSilent, SESSION), AwayState::Away, never);
+        assert_eq!(book.outages(SESSION).count(), 0);
+        if is_told {
+            look(&mut book, 15, AwayState::Away);
+        }
+        look(&mut book, 16, AwayState::Back);
+        assert_eq!(book.outages(SESSION).collect::<Vec<_>>(), [Duration::from_secs(6)]);
+    }
+}
+
+#[test]
+fn a_session_that_came_back_and_went_again_between_two_looks_is_at_risk_anew() {
+    let mut book = RiskBook::default();
+    let timeout = Duration::from_secs(6);
+    let lost = |since| AwaySession { session: SESSION, since: at(since), heard_at: at(since), timeout };
+    book.lost_connection(lost(10));
+    look(&mut book, 13, AwayState::Away);
+    book.lost_connection(lost(14));
+    book.lost_connection(lost(12));
+    look(&mut book, 17, AwayState::Away);
+    let told: Vec<RiskOutcome> = book.take_changes().iter().map(|risk| risk.outcome).collect();
+    assert_eq!(told, [RiskOutcome::Open, RiskOutcome::Passed, RiskOutcome::Open]);
+    assert_eq!(book.risks()[0].detail, RiskDetail::Away { since: at(14), expires_at: at(20) });
+}
+
+#[test]
 fn each_session_that_is_away_is_at_risk_at_its_own_time() {
     let mut book = RiskBook::default();
     for (session, since, timeout) in [(1, 10, 30), (2, 11, 6), (3, 12, 20)] {

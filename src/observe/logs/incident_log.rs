@@ -1,4 +1,5 @@
-//! Logs incidents: one line when one opens, one when its cause is held to be another, one when it is over. Of one cause
+//! Logs incidents: one line when one opens, one when its cause is held to be another, one when it turns
+//! out to be part of another, one when it is over. Of one cause
 //! and server a line of each kind every ten seconds: strangers can make incidents by the thousand.
 
 use super::log_throttle::LogThrottle;
@@ -13,13 +14,14 @@ pub(in crate::observe) struct IncidentLog {
     servers: Vec<String>,
     opened: LogThrottle,
     revised: LogThrottle,
+    absorbed: LogThrottle,
     closed: LogThrottle,
 }
 
 impl IncidentLog {
     pub(in crate::observe) fn new(servers: Vec<String>) -> Self {
-        let [opened, revised, closed] = [(); 3].map(|()| LogThrottle::default());
-        Self { servers, opened, revised, closed }
+        let [opened, revised, absorbed, closed] = [(); 4].map(|()| LogThrottle::default());
+        Self { servers, opened, revised, absorbed, closed }
     }
 
     /// Writes what happened to one; false while lines like it are suppressed.
@@ -29,6 +31,7 @@ impl IncidentLog {
         let throttle = match change {
             IncidentChange::Opened => &self.opened,
             IncidentChange::Revised => &self.revised,
+            IncidentChange::Absorbed => &self.absorbed,
             IncidentChange::Closed => &self.closed,
         };
         let passed = match incident.key.server {
@@ -44,6 +47,10 @@ impl IncidentLog {
             }
             IncidentChange::Revised => {
                 tracing::info!(incident = id, cause = code, confidence, first, suppressed, %summary, "incident has another cause");
+            }
+            IncidentChange::Absorbed => {
+                let part_of = incident.part_of;
+                tracing::info!(incident = id, part_of, cause = code, confidence, first, suppressed, %summary, "incident is part of another");
             }
             IncidentChange::Closed => {
                 let lasted_ms = incident.last_at.since(incident.opened_at).as_millis() as u64;

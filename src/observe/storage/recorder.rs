@@ -233,7 +233,7 @@ mod tests {
         recorder.record(&reply(OpCode::GET_DATA, 1, ErrorCode::OK, 1_000_000));
         recorder.record(&reply(OpCode::SET_DATA, 2, ErrorCode(-103), 60_000));
         recorder.record(&reply(OpCode::PING, -2, ErrorCode::OK, 1_000_000));
-        recorder.write_turn(InspectedTurn { client_bytes: 60, server_bytes: 300, in_flight: 4 });
+        recorder.write_turn(InspectedTurn { client_bytes: 60, server_bytes: 300, in_flight: 4, inside_reply: false });
 
         let reading = recorder.meter.read();
         assert_eq!((reading.operations, reading.errors, reading.in_flight), (3, 1, 4));
@@ -264,7 +264,7 @@ mod tests {
             request_len: 0,
             reply_len: 16,
         }));
-        recorder.write_turn(InspectedTurn { client_bytes: 0, server_bytes: 20, in_flight: 0 });
+        recorder.write_turn(InspectedTurn { client_bytes: 0, server_bytes: 20, in_flight: 0, inside_reply: false });
         let unknown = recorder.counters.op(UNKNOWN);
         assert_eq!((unknown.operations(), unknown.bytes(Direction::Request)), (1, 0));
         assert!(unknown.latency().is_empty());
@@ -355,7 +355,12 @@ mod tests {
                 recorder.set_time(Timestamp(1_050_000));
                 let error = if op == OpCode::EXISTS { ErrorCode::NO_NODE } else { ErrorCode::OK };
                 recorder.record(&reply(op, 1, error, 1_000_000));
-                recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 0 });
+                recorder.write_turn(InspectedTurn {
+                    client_bytes: 24,
+                    server_bytes: 100,
+                    in_flight: 0,
+                    inside_reply: false,
+                });
             }
         };
         round(&mut recorder);

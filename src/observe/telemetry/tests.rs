@@ -72,7 +72,7 @@ fn reply(recorder: &mut Recorder, millis: u64, op: OpCode) {
         request_len: 20,
         reply_len: 96,
     }));
-    recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 0 });
+    recorder.write_turn(InspectedTurn { client_bytes: 24, server_bytes: 100, in_flight: 0, inside_reply: false });
 }
 
 fn end(telemetry: &ProxyTelemetry, millis: u64, connection: u64, closing: bool) {

@@ -303,7 +303,7 @@ impl EventSink for LiveSink {
     fn on_time(&mut self, now: Timestamp) {
         self.refusals = 0;
         self.recorder.set_time(now);
-        if self.proxy.telemetry.tap().is_watched() != self.tap.is_some() {
+        if self.proxy.telemetry.tap().is_watched() != self.tap.as_ref().is_some_and(|tap| tap.is_watched()) {
             self.turn_tap();
         }
     }
@@ -363,7 +363,7 @@ impl EventSink for LiveSink {
     fn on_turn(&mut self, turn: InspectedTurn) {
         self.recorder.write_turn(turn);
         if self.tap.is_some() {
-            self.end_tapped_turn();
+            self.end_tapped_turn(turn.inside_reply);
         }
     }
 

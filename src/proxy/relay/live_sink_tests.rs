@@ -153,5 +153,44 @@ fn a_slow_multi_is_kept_with_the_outcome_of_its_results_and_of_no_others() {
     inspector.finish_turn();
     assert_eq!(outcomes(), [(2, ErrorCode::OK)]);
     assert!(inspector.sink().tap.is_none(), "nothing is held after the turn");
+    // Its reply comes in two turns, wherever it is cut.
+    for cut in 1..failed.len() {
+        let [asked, failed] = multi(4, [-2, -101]);
+        let answered_at = after(400 + cut as u64);
+        inspector.read_client(after(200), &asked);
+        inspector.read_server(answered_at, &failed[..cut]);
+        inspector.finish_turn();
+        inspector.read_server(answered_at, &failed[cut..]);
+        inspector.finish_turn();
+        assert_eq!(outcomes(), [(4, ErrorCode(-101))], "cut behind {cut} bytes");
+    }
     inspector.close(ConnectionCloser::Client(CloseKind::Fin));
+}
+
+#[test]
+fn a_ping_whose_time_is_not_kept_is_not_the_slowest() {
+    let proxy = one_server();
+    let mut inspector = inspect(&proxy);
+    let now = proxy.clock.now().after(Duration::from_secs(10));
+    let [claim, answer] = handshake(30_000);
+    inspector.read_client(now, &claim);
+    inspector.read_server(now, &answer);
+    inspector.finish_turn();
+    let ping = || JuteWriter::new().begin().int(-2).int(11).end().into_bytes();
+    let answer_of_it = || JuteWriter::new().reply(-2, 9, ErrorCode::OK).end().into_bytes();
+    inspector.read_client(now, &(0..6).flat_map(|_| ping()).collect::<Vec<_>>());
+    inspector
+        .read_server(now.after(Duration::from_millis(20)), &(0..6).flat_map(|_| answer_of_it()).collect::<Vec<_>>());
+    inspector.finish_turn();
+    inspector.close(ConnectionCloser::Client(CloseKind::Fin));
+    let kept = proxy.telemetry.slow_log().operations();
+    let nanos = kept.iter().filter_map(|one| match &one.event.detail {
+        EventDetail::Operation { nanos, .. } => Some(nanos),
+        _ => None,
+    });
+    assert!(
+        nanos.clone().all(|nanos| nanos.is_some_and(|nanos| nanos <= 20_000_000)),
+        "{:?}",
+        nanos.collect::<Vec<_>>()
+    );
 }

@@ -58,7 +58,7 @@ function listed() {
       from: row.from, to: row.to, away: lasting(row.gap_ms), why: spoken(row.cause?.code ?? row.reason), incident: row.incident,
     })),
     ...rows("refusals").map((row) => ({
-      key: "r" + row.session + row.connection, at: row.at_ms, kind: "bad", what: "refused", who: holderOf(row), session: row.session,
+      key: "r" + row.session + row.connection + row.at_ms, at: row.at_ms, kind: "bad", what: "refused", who: holderOf(row), session: row.session,
       from: row.server, to: row.claimed_by, away: null, why: spoken(row.evidence) + " (" + row.confidence + ")", incident: row.incident,
     })),
     ...rows("events").map((row) => ({

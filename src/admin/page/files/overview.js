@@ -149,7 +149,7 @@ export function latest() {
     text: holderOf(row) + " moved from " + row.from + " to " + row.to + " (" + spoken(row.reason) + ")",
   }));
   const refusals = rows("refusals").slice(-HAPPENED).map((row) => ({
-    at: row.at_ms, kind: "bad", what: "refused", key: "r" + row.session + row.connection, to: ["session", row.session],
+    at: row.at_ms, kind: "bad", what: "refused", key: "r" + row.session + row.connection + row.at_ms, to: ["session", row.session],
     text: row.server + " refused " + holderOf(row) + " because it had moved (" + row.confidence + ")",
   }));
   const events = rows("events").slice(-HAPPENED).map((row) => ({

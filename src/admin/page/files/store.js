@@ -9,7 +9,7 @@ const FETCHED = 5000;
 const KINDS = {
   servers: ["/api/servers", "servers", (row) => row.server_id],
   moves: ["/api/moves?limit=" + FETCHED, "moves", (row) => row.session + " " + row.at_ms + " " + row.to_id],
-  refusals: ["/api/session-moved?limit=" + FETCHED, "session_moved", (row) => row.session + " " + row.connection],
+  refusals: ["/api/session-moved?limit=" + FETCHED, "session_moved", (row) => row.session + " " + row.connection + " " + row.at_ms],
   incidents: ["/api/incidents?limit=" + FETCHED, "incidents", (row) => row.id],
   risks: ["/api/risks?limit=" + FETCHED, "risks", (row) => row.id],
   latency: ["/api/latency?limit=" + FETCHED, "latency", (row) => row.at_ms + " " + row.server_id + " " + row.class],

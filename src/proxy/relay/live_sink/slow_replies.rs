@@ -31,6 +31,10 @@ impl LiveSink {
     /// Keeps an operation that took long; whether it was one.
     fn keep_slow(&mut self, now: Timestamp, reply: &Reply<'_>) -> bool {
         let (Some(op), slow_log) = (reply.op, self.proxy.telemetry.slow_log()) else { return false };
+        // Of the many pings of a client that sends many the times are not kept.
+        if reply.sent_at == Timestamp::ZERO {
+            return false;
+        }
         let nanos = now.0.saturating_sub(reply.sent_at.0);
         let is_slow = slow_log.is_slow(op, nanos);
         let is_slowest = nanos >= SLOWEST_FROM.as_nanos() as u64 && nanos > self.recorder.slowest(op);
@@ -58,8 +62,11 @@ impl LiveSink {
 
     /// A turn is over while somebody looks.
     #[cold]
-    pub(super) fn end_tapped_turn(&mut self) {
-        self.settle_tap();
+    pub(super) fn end_tapped_turn(&mut self, inside_reply: bool) {
+        // The results of a multi whose reply was cut are still to come.
+        if !inside_reply {
+            self.settle_tap();
+        }
         if let Some(tap) = &mut self.tap {
             tap.end_turn();
         }
