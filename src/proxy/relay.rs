@@ -29,14 +29,18 @@ use super::shared::proxy_state::ProxyState;
 use crate::control::{RegisteredConnection, RelayCommand, SessionHolder};
 use crate::ids::{ServerId, SessionId};
 use crate::observe::Direction;
+use crate::session::OwedSilence;
 use crate::session::client_profile::ClientProfile;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, DisconnectPoint, ProxyClose};
-use crate::session::{OWED_PART, OwedSilence};
 use crate::time::Timestamp;
 
 /// How long one direction may stay open without a word after the other has ended. ZooKeeper has nothing to say
 /// on half a connection; without this a peer that never closes would hold two sockets for ever.
 pub(crate) const LINGER: Duration = Duration::from_mins(1);
+
+/// Part of the session timeout for which a server must have owed an answer before it is given up, however long it has said
+/// nothing: a client that asks seldom hears seldom, and most freezes are short.
+const OWED_PART: u32 = 4;
 
 /// Whether a server that says nothing is given up. `client` looks up which library the client is: only for a silence that
 /// may be long enough, as it takes the ledger's lock. `lasted` is how long ago something was.

@@ -30,6 +30,6 @@ pub mod watches;
 pub use connection_link::ConnectionLink;
 pub use inspector::Inspector;
 pub use ledger::{LedgerLimits, SessionLedger};
-pub use owed_silence::{OWED_PART, OwedSilence};
+pub use owed_silence::{HELD_UP, OwedSilence};
 pub use pending::IN_FLIGHT_CAP;
 pub use request_path::RequestPath;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// Part of the session timeout for which a server must have owed an answer before its silence is its own: a client that
-/// asks seldom hears seldom, and what was held up on the way to zoogate comes in together with the client's end.
-pub const OWED_PART: u32 = 4;
+/// What was held up on its way to zoogate comes in together with the end of the client that gave up: a server that has
+/// owed an answer for no longer has kept nobody waiting.
+pub const HELD_UP: Duration = Duration::from_millis(100);
 
 /// A server that owes its client an answer and says nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -16,7 +16,7 @@ use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd,
 use crate::session::event::{Event, EventSink, InspectedTurn, MovedCodeLocation, WatchEvent};
 use crate::session::transition::SessionTransition;
 use crate::session::verdict::RouteReason;
-use crate::session::{ConnectionLink, Inspector, OWED_PART};
+use crate::session::{ConnectionLink, HELD_UP, Inspector};
 use crate::state::NodeMeeting;
 use crate::time::Timestamp;
 use crate::wire::handshake::{ClaimSecret, ConnectRequest, ConnectResponse};
@@ -198,7 +198,7 @@ impl LiveSink {
         let waited_out = gave_up && owed && self.timeout_ms > 0 && {
             let timeout = Duration::from_millis(self.timeout_ms.into());
             let patience = profile_of(end.client_sign).gives_up_after(timeout);
-            let long_owed = end.owed_since().is_none_or(|since| self.lasted(since, now) >= timeout / OWED_PART);
+            let long_owed = end.owed_since().is_none_or(|since| self.lasted(since, now) >= HELD_UP);
             long_owed && patience.is_some_and(|patience| self.lasted(end.server_heard_at, now) >= patience)
         };
         if waited_out || end.closer == ConnectionCloser::Proxy(ProxyClose::UnresponsiveServer) {

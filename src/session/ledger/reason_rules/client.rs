@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::spans::{ADDRESSES, ROUNDING, TOGETHER, is_late};
 use super::{RuleInput, moved, pause};
-use crate::session::OWED_PART;
+use crate::session::HELD_UP;
 use crate::session::connection_end::{CloseKind, ServerSilence};
 use crate::session::fact::{ClientFact, Fact};
 use crate::session::ledger::unexplained_close::UnexplainedClose;
@@ -70,9 +70,10 @@ pub(super) fn gave_up(input: RuleInput<'_>) -> Option<Explanation> {
     let owed = close.owed() || close.end.client_heard_at > close.end.server_heard_at;
     let silence = close.server_silence();
     let without = input.silence(close.end.server_heard_at);
-    // What came in together with the client's end had been held up before it came here.
-    let long_owed = close.end.owed_since().is_none_or(|since| close.ended_at.since(since) >= timeout / OWED_PART);
-    if owed && is_enough(silence) && (long_owed || !is_enough(without)) {
+    // What came in together with the client's end had been held up before it came here, if not by zoogate itself.
+    let came_together = close.end.owed_since().is_some_and(|since| close.ended_at.since(since) < HELD_UP);
+    let was_held_up = came_together && without == silence;
+    if owed && is_enough(silence) && !was_held_up {
         let fact = ClientFact::GaveUp { silence: without, timeout };
         return Some(blame(input, silence, without, is_enough(without), fact));
     }
