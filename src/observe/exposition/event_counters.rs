@@ -202,8 +202,8 @@ impl EventCounters {
 
     /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that
     /// found no room, those that were forgotten early, claims of unknown sessions, claims left behind that are not
-    /// watched, claims that are out and not remembered, events that those who look had no room for, streams that found no place, slow operations
-    /// that were not written down.
+    /// watched, claims that are out and not remembered, events that those who look had no room for, streams that found
+    /// no place, slow operations that were not written down.
     pub(super) fn set_dropped(&self, totals: [u64; QUEUES.len()]) {
         for (queue, total) in totals.into_iter().enumerate() {
             if let Some(counter) = self.dropped.at(&[queue]) {

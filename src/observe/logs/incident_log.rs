@@ -1,6 +1,6 @@
-//! Logs incidents: one line when one opens, one when its cause is held to be another, one when it turns
-//! out to be part of another, one when it is over. Of one cause
-//! and server a line of each kind every ten seconds: strangers can make incidents by the thousand.
+//! Logs incidents: one line when one opens, one when its cause is held to be another, one when it turns out to be part of
+//! another, one when it is over. Of one cause and server a line of each kind every ten seconds: strangers can make
+//! incidents by the thousand.
 
 use super::log_throttle::LogThrottle;
 use crate::diagnose::{Incident, IncidentChange};

@@ -1,8 +1,8 @@
 //! Finds a server for a pooled client's claim.
 //!
-//! What to do next is decided by [`ClaimSearch`](crate::route::ClaimSearch), which is pure; here it is carried out: servers are probed and
-//! connected to, the claim and what the client sends behind it go up unchanged, and what comes back, from servers and
-//! client, is reported to the next decision.
+//! What to do next is decided by [`ClaimSearch`](crate::route::ClaimSearch), which is pure; here it is carried out:
+//! servers are probed and connected to, the claim and what the client sends behind it go up unchanged, and what comes
+//! back, from servers and client, is reported to the next decision.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -383,9 +383,9 @@ impl SessionRecord {
         })
     }
 
-    /// Forgets the oldest claim that had a wrong password and came to nothing (strangers can make any number of those), or else
-    /// the oldest that is over, or else the oldest that was not given the session, or else the oldest; never the
-    /// current one.
+    /// Forgets the oldest claim that had a wrong password and came to nothing (strangers can make any number of those),
+    /// or else the oldest that is over, or else the oldest that was not given the session, or else the oldest; never
+    /// the current one.
     fn forget_one(&mut self) {
         let current = self.current_index();
         let first = |fits: fn(&Attachment) -> bool| {
