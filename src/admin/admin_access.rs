@@ -97,7 +97,7 @@ pub struct AdminAccess {
     change: Option<Arc<TokenFile>>,
     read: Option<Arc<TokenFile>>,
     clock: Arc<ReadingClock>,
-    log: Arc<LogThrottle>,
+    log_throttle: Arc<LogThrottle>,
 }
 
 impl AdminAccess {
@@ -111,7 +111,13 @@ impl AdminAccess {
         if let (Some(change), Some(read)) = (&change, &read) {
             differ((change, &change.token.load()), (read, &read.token.load()))?;
         }
-        Ok(Self { change, read, clock: Arc::default(), log: Arc::default() })
+        Ok(Self { change, read, clock: Arc::default(), log_throttle: Arc::default() })
+    }
+
+    /// With what spares the lines of the running proxy, which is there only after the files were read first.
+    #[must_use]
+    pub(super) fn with_log_throttle(self, log_throttle: &Arc<LogThrottle>) -> Self {
+        Self { log_throttle: Arc::clone(log_throttle), ..self }
     }
 
     /// Whether any token is set.
@@ -151,7 +157,7 @@ impl AdminAccess {
     }
 
     fn warn(&self, error: &TokenFileError) {
-        if let Some(suppressed) = self.log.pass("token_file") {
+        if let Some(suppressed) = self.log_throttle.pass("token_file") {
             tracing::warn!(%error, suppressed, "the tokens of the admin address stay as they were");
         }
     }
@@ -208,6 +214,9 @@ mod tests {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     use super::*;
+    use crate::admin::api_state::tests::api;
+    use crate::config::{LogFormat, LogLevel};
+    use crate::observe::logs::logging::tests::written;
 
     fn file(folder: &Path, name: &str, token: &str) -> PathBuf {
         let path = folder.join(name);
@@ -287,6 +296,16 @@ mod tests {
         assert_eq!(right(&access, &["Bearer change-change-change"]), Err(WrongToken));
         assert_eq!(right(&access, &["Bearer another-another-another"]), Ok(AdminRight::Change));
         assert!(!held.still_fits() && access.held(&headers).is_none());
+    }
+
+    #[test]
+    fn a_file_that_stays_wrong_is_a_line_in_a_while_and_counted_with_all_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let api = api(AdminAccess::read(Some(&file(folder.path(), "c", CHANGE)), None).unwrap());
+        file(folder.path(), "c", "short");
+        let text = written(LogFormat::Text, LogLevel::Info, |_| (0..100).for_each(|_| api.access.read_again()));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert_eq!(api.telemetry.log_throttle().pass("token_file"), None, "it was not asked");
     }
 
     #[test]

@@ -169,9 +169,15 @@ pub(super) async fn set_log_level(
 ) -> Result<Json<LogLevelRequest>, ApiError> {
     let ChangeRequest { body: LogLevelRequest { level }, peer } = change;
     let log = api.telemetry.log().ok_or_else(no_log)?;
+    let before = log.level();
     log.set_level(level)
         .map_err(|error| ApiError::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
-    tracing::info!(%level, %peer, "log level changed");
+    // What changes nothing can be asked for again and again.
+    if level == before {
+        tracing::debug!(%level, %peer, "log level stays as it was");
+    } else {
+        tracing::info!(%level, %peer, "log level changed");
+    }
     Ok(Json(LogLevelRequest { level }))
 }
 
@@ -182,4 +188,30 @@ pub(super) async fn no_such_path(State(api): State<ApiState>) -> ApiError {
 pub(super) async fn no_such_method(State(api): State<ApiState>) -> ApiError {
     let reason = format!("use GET, or {}", api.listed.changes);
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed for this path", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::admin::admin_access::AdminAccess;
+    use crate::admin::admin_peer::AdminPeer;
+    use crate::admin::api_state::tests::api;
+    use crate::config::{LogFormat, LogLevel};
+    use crate::observe::logs::logging::tests::written;
+
+    #[test]
+    fn each_change_of_the_log_level_is_written_and_no_request_that_changes_nothing() {
+        let api = api(AdminAccess::default());
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let text = written(LogFormat::Text, LogLevel::Info, |control| {
+            api.telemetry.set_log(control.clone());
+            for level in [LogLevel::Info, LogLevel::Info, LogLevel::Debug, LogLevel::Info, LogLevel::Info] {
+                let change = ChangeRequest { body: LogLevelRequest { level }, peer: AdminPeer::Socket };
+                let Json(_) = runtime.block_on(set_log_level(State(api.clone()), change)).unwrap();
+            }
+        });
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
 }

@@ -29,7 +29,7 @@ use crate::api::ListParameters;
 use crate::control::ConnectionControl;
 use crate::filter::FilterField;
 use crate::history::HistoryReader;
-use crate::observe::{LogThrottle, ProxyTelemetry};
+use crate::observe::ProxyTelemetry;
 
 /// Answers that are made or on their way at one time; further requests wait.
 pub(crate) const ANSWERS_AT_ONCE: usize = 8;
@@ -46,7 +46,6 @@ pub(super) struct ApiState {
     pub(super) names: AllowedHosts,
     pub(super) access: AdminAccess,
     pub(super) peers: Arc<PeerLimits>,
-    pub(super) log: Arc<LogThrottle>,
     pub(super) listed: Arc<RouteList>,
     clients: Arc<AdminConnections>,
     throttle: Arc<CpuThrottle>,
@@ -79,13 +78,13 @@ impl ApiState {
             (Arc::new(Semaphore::new(ANSWERS_AT_ONCE)), Arc::new(Semaphore::new(REQUESTS_WAITING)));
         let (throttle, history_turn) = (Arc::new(CpuThrottle::new()), Arc::new(Semaphore::new(1)));
         let streams = StreamPlaces::default();
+        let access = access.with_log_throttle(telemetry.log_throttle());
         Self {
             telemetry,
             control,
             names,
             access,
             peers: Arc::default(),
-            log: Arc::default(),
             listed,
             clients,
             throttle,
@@ -218,4 +217,29 @@ fn stopping(_: AcquireError) -> ApiError {
 fn whole(kind: &'static str, answer: impl Into<Bytes>, answer_permit: OwnedSemaphorePermit) -> Response {
     let body = WholeBody { bytes: Some(answer.into()), _answer_permit: answer_permit };
     ([(header::CONTENT_TYPE, kind)], Body::new(body)).into_response()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::SlowLogSettings;
+    use crate::observe::{TelemetryScope, WallClock};
+    use crate::session::ledger::LedgerLimits;
+    use crate::time::Timestamp;
+
+    /// What answers are made from where nothing has been seen yet.
+    pub(in crate::admin) fn api(access: AdminAccess) -> ApiState {
+        let scope = TelemetryScope {
+            servers: vec!["zk1:2181".to_owned()],
+            workers: 1,
+            limits: LedgerLimits::default(),
+            series: 0,
+            jute_maxbuffer: 0xf_ffff,
+            slow_log: SlowLogSettings::default(),
+        };
+        let (now, control) = (Timestamp::ZERO, Arc::new(ConnectionControl::new(1)));
+        let telemetry = Arc::new(ProxyTelemetry::of_scope(&scope, WallClock::start(now), now));
+        let listed = Arc::new(RouteList::of(&[], &[]));
+        ApiState::new((telemetry, control), None, (AllowedHosts::Local, access), Arc::default(), listed)
+    }
 }

@@ -96,7 +96,7 @@ fn admit(api: &ApiState, peer: Option<AdminPeer>, path: &str, headers: &HeaderMa
 
 fn note_wrong_token(api: &ApiState, peer: Option<AdminPeer>) {
     api.telemetry.note_admin_refused("wrong_token");
-    if let Some(suppressed) = api.log.pass("wrong_token") {
+    if let Some(suppressed) = api.telemetry.log_throttle().pass("wrong_token") {
         let peer = peer.map(tracing::field::display);
         tracing::warn!(peer, suppressed, "a wrong token was presented at the admin address");
     }
@@ -158,6 +158,10 @@ mod tests {
     use axum::http::HeaderName;
 
     use super::*;
+    use crate::admin::admin_access::AdminAccess;
+    use crate::admin::api_state::tests::api;
+    use crate::config::{LogFormat, LogLevel};
+    use crate::observe::logs::logging::tests::written;
 
     fn is_own(headers: &[(&str, &str)]) -> bool {
         let mut map = HeaderMap::new();
@@ -165,6 +169,18 @@ mod tests {
             map.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap());
         }
         is_own_page(&map)
+    }
+
+    #[test]
+    fn wrong_tokens_are_a_line_in_a_while_and_counted_with_all_others() {
+        let api = api(AdminAccess::default());
+        let text = written(LogFormat::Text, LogLevel::Info, |_| {
+            for _ in 0..100 {
+                note_wrong_token(&api, Some(AdminPeer::Socket));
+            }
+        });
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert_eq!(api.telemetry.log_throttle().pass("wrong_token"), None, "it was not asked");
     }
 
     #[test]

@@ -136,7 +136,7 @@ mod tests {
     /// Takes everything and writes incidents only.
     fn incident_lines(addresses: u8) -> String {
         use crate::diagnose::{Diagnosis, EnsembleWatch};
-        let sink = IncidentLog::new(vec!["zk1:2181".to_owned()]);
+        let sink = IncidentLog::new(vec!["zk1:2181".to_owned()], Arc::default());
         written(LogFormat::Text, LogLevel::Info, |_| {
             let (mut diagnosis, watch) = (Diagnosis::default(), EnsembleWatch::new(1));
             for number in 0..addresses {

@@ -10,6 +10,7 @@ mod trend;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
@@ -84,7 +85,7 @@ pub struct ProxyTelemetry {
     log: OnceLock<LogControl>,
     /// Kinds of strangers and faults that were logged already.
     named: Mutex<Vec<&'static str>>,
-    log_throttle: LogThrottle,
+    log_throttle: Arc<LogThrottle>,
     claims: ClaimCounts,
     /// When meters were last searched for sessions that nobody knows, in nanoseconds.
     swept_at: AtomicU64,
@@ -124,14 +125,15 @@ impl ProxyTelemetry {
     ) -> Self {
         let (exporter, events) = MetricsExporter::new(&scope.servers, scope.series);
         let meters = Arc::<MeterRegistry>::default();
-        let finding_log = Arc::new(FindingLog::new(scope.servers.clone()));
+        let log_throttle = Arc::<LogThrottle>::default();
+        let finding_log = Arc::new(FindingLog::new(scope.servers.clone(), Arc::clone(&log_throttle)));
         let tap = Arc::<TapHub>::default();
         let mut sinks: Vec<Box<dyn ChangeSink>> = vec![
             Box::new(CounterSink::new(Arc::clone(&events))),
             Box::new(LogSink::new(
                 Arc::clone(&finding_log),
-                IncidentLog::new(scope.servers.clone()),
-                RiskLog::new(scope.servers.clone()),
+                IncidentLog::new(scope.servers.clone(), Arc::clone(&log_throttle)),
+                RiskLog::new(scope.servers.clone(), Arc::clone(&log_throttle)),
             )),
             Box::new(MeterSink::new(Arc::clone(&meters))),
             Box::new(TapSink::new(Arc::clone(&tap), scope.servers.clone())),
@@ -155,11 +157,11 @@ impl ProxyTelemetry {
             exporter,
             log: OnceLock::new(),
             named: Mutex::default(),
-            log_throttle: LogThrottle::default(),
             swept_at: AtomicU64::new(now.0),
             trend: Mutex::default(),
             tap,
-            slow_log: SlowLog::new(scope.slow_log, scope.servers.clone()),
+            slow_log: SlowLog::new(scope.slow_log, scope.servers.clone(), Arc::clone(&log_throttle)),
+            log_throttle,
             refused_streams: AtomicU64::new(0),
         }
     }
@@ -173,6 +175,12 @@ impl ProxyTelemetry {
     #[inline]
     pub fn tap(&self) -> &TapHub {
         &self.tap
+    }
+
+    /// What spares lines of the log that repeat. There is one for all lines of this proxy, and every tick says what it
+    /// has suppressed.
+    pub fn log_throttle(&self) -> &Arc<LogThrottle> {
+        &self.log_throttle
     }
 
     /// Operations that took long.
@@ -208,7 +216,7 @@ impl ProxyTelemetry {
     /// Does what time brings: says how many lines were left out, and forgets the meters of sessions that the ledger never
     /// knew for want of room.
     pub fn tick(&self, now: Timestamp) {
-        self.finding_log.write_suppressed();
+        self.finding_log.write_suppressed(Instant::now());
         self.tap.tick(now);
         self.note_latency(now);
         if now.0.saturating_sub(self.swept_at.load(Ordering::Relaxed)) >= SWEEP_INTERVAL {

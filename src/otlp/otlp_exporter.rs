@@ -12,7 +12,7 @@ use super::finding_records::FindingRecords;
 use super::metric_points::{self, PageMoment};
 use crate::config::OtlpSettings;
 use crate::history::{ChangeQueue, HistorySink, HistoryViews};
-use crate::observe::{ProxyTelemetry, WallClock};
+use crate::observe::{LogThrottle, ProxyTelemetry, WallClock};
 use crate::state::ChangeSink;
 
 /// Between two looks for findings to be sent.
@@ -57,12 +57,12 @@ impl OtlpExporter {
             // A run of its own: counters begin anew with it.
             instance: format!("{}-{started_nanos}", std::process::id()),
             records: FindingRecords::new(Arc::clone(&telemetry), views),
+            failing: FailingSignals::new(&self.settings.endpoint, telemetry.log_throttle()),
             telemetry,
             settings: self.settings,
             queue: self.queue,
             stopped,
             started_nanos,
-            failing: BTreeSet::new(),
             stops: false,
         };
         let run = move || {
@@ -100,9 +100,7 @@ struct ExportThread {
     queue: Arc<ChangeQueue>,
     stopped: Receiver<()>,
     started_nanos: u64,
-    /// Signals whose last request failed: only the first failure of a row is a line in the log. A collector may take the
-    /// one and not the other.
-    failing: BTreeSet<&'static str>,
+    failing: FailingSignals,
     /// Whether it is to stop: what waits is then sent once more and not again.
     stops: bool,
 }
@@ -156,15 +154,11 @@ impl ExportThread {
         for attempt in 1..=ATTEMPTS {
             match self.client.send(&format!("/v1/{signal}"), request) {
                 Ok(()) => {
-                    if self.failing.remove(signal) {
-                        tracing::info!(endpoint = %self.settings.endpoint, signal, "the collector takes telemetry again");
-                    }
+                    self.failing.taken(signal);
                     return true;
                 }
                 Err(error) => {
-                    if self.failing.insert(signal) {
-                        tracing::warn!(%error, signal, "the collector does not take telemetry");
-                    }
+                    self.failing.not_taken(signal, &error);
                     if !matches!(error, SendError::Passing { .. }) || attempt == ATTEMPTS || self.stops {
                         return false;
                     }
@@ -174,5 +168,58 @@ impl ExportThread {
             }
         }
         false
+    }
+}
+
+/// What the log says of signals that the collector does not take. It may take the one and not the other.
+struct FailingSignals {
+    endpoint: String,
+    log_throttle: Arc<LogThrottle>,
+    /// Those whose last request failed: only the first failure of a row is a line, and a row may be short.
+    failing: BTreeSet<&'static str>,
+}
+
+impl FailingSignals {
+    fn new(endpoint: &str, log_throttle: &Arc<LogThrottle>) -> Self {
+        Self { endpoint: endpoint.to_owned(), log_throttle: Arc::clone(log_throttle), failing: BTreeSet::new() }
+    }
+
+    fn taken(&mut self, signal: &'static str) {
+        if self.failing.remove(signal)
+            && let Some(suppressed) = self.log_throttle.pass_of("telemetry taken again", signal, None)
+        {
+            let endpoint = &self.endpoint;
+            tracing::info!(%endpoint, signal, suppressed, "the collector takes telemetry again");
+        }
+    }
+
+    fn not_taken(&mut self, signal: &'static str, error: &SendError) {
+        if self.failing.insert(signal)
+            && let Some(suppressed) = self.log_throttle.pass_of("telemetry not taken", signal, None)
+        {
+            tracing::warn!(%error, signal, suppressed, "the collector does not take telemetry");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LogFormat, LogLevel};
+    use crate::observe::logs::logging::tests::written;
+
+    #[test]
+    fn a_collector_that_takes_every_other_request_is_a_line_of_each_kind_in_a_while() {
+        let mut signals = FailingSignals::new("http://127.0.0.1:4318", &Arc::default());
+        let error = SendError::Refused { url: "http://127.0.0.1:4318/v1/logs".to_owned(), status: 400 };
+        let text = written(LogFormat::Text, LogLevel::Info, |_| {
+            for _ in 0..50 {
+                for signal in ["logs", "metrics"] {
+                    signals.not_taken(signal, &error);
+                    signals.taken(signal);
+                }
+            }
+        });
+        assert_eq!(text.lines().count(), 4, "two lines for each signal\n{text}");
     }
 }

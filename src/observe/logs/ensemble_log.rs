@@ -77,13 +77,15 @@ fn state_kind(health: ServerHealth) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::config::{LogFormat, LogLevel};
     use crate::observe::logs::logging::tests::written;
     use crate::time::Timestamp;
 
     fn lines(level: LogLevel, events: &[(u16, EnsembleChange, Option<u64>)]) -> Vec<serde_json::Value> {
-        let log = FindingLog::new(["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec());
+        let log = FindingLog::new(["zk1:2181", "zk2:2181"].map(str::to_owned).to_vec(), Arc::default());
         let text = written(LogFormat::Json, level, |_| {
             for (server, change, lasted) in events {
                 let event = EnsembleEvent { at: Timestamp(1), server: Some(ServerId(*server)), change: *change };

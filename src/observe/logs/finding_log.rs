@@ -2,7 +2,10 @@
 //!
 //! Texts that come from clients (paths, identities) are written so that they cannot forge a line.
 
-use super::log_throttle::LogThrottle;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::log_throttle::{LineKind, LogThrottle};
 use crate::ids::ServerId;
 use crate::observe::wording::FactWording;
 use crate::session::connection_end::UnansweredRequest;
@@ -19,10 +22,12 @@ use crate::time::Timestamp;
 pub(in crate::observe) struct FindingLog {
     /// Addresses by [`ServerId`].
     servers: Vec<String>,
-    log_throttle: LogThrottle,
+    log_throttle: Arc<LogThrottle>,
 }
 
-/// Kinds of lines beside those of ends, whose kind is their reason's name.
+/// The subject of lines about ends, whose kind is their reason's name.
+const ENDED: &str = "connection ended";
+/// Kinds of other lines.
 const MOVED: &str = "moved";
 const REFUSED: &str = "refused";
 const SHARED: &str = "shared";
@@ -41,15 +46,15 @@ macro_rules! spared {
 }
 
 impl FindingLog {
-    pub(in crate::observe) fn new(servers: Vec<String>) -> Self {
-        Self { servers, log_throttle: LogThrottle::default() }
+    pub(in crate::observe) fn new(servers: Vec<String>, log_throttle: Arc<LogThrottle>) -> Self {
+        Self { servers, log_throttle }
     }
 
-    /// Writes how many lines were suppressed of kinds that have had no line since.
-    pub(in crate::observe) fn write_suppressed(&self) {
-        for ((kind, server), suppressed) in self.log_throttle.overdue() {
+    /// Writes how many lines were suppressed of kinds that have had no line since, whichever log's they are.
+    pub(in crate::observe) fn write_suppressed(&self, now: Instant) {
+        for (LineKind { subject, word, server }, suppressed) in self.log_throttle.overdue(now) {
             let server = server.map(|server| self.name(server));
-            tracing::info!(kind, server, suppressed, "lines of this kind were suppressed");
+            tracing::info!(subject, kind = word, server, suppressed, "lines of this kind were suppressed");
         }
     }
 
@@ -145,7 +150,7 @@ impl FindingLog {
             return true;
         }
         spared!(
-            self.log_throttle.pass_server(ended.reason.label(), ended.server),
+            self.log_throttle.pass_of(ENDED, ended.reason.label(), Some(ended.server)),
             info,
             connection = ended.connection.0,
             session = ended.session.map(tracing::field::display),
@@ -161,7 +166,7 @@ impl FindingLog {
             client_bytes = ended.traffic.client_bytes,
             server_bytes = ended.traffic.server_bytes,
             unanswered = ended.unanswered_count,
-            "connection ended"
+            "{ENDED}"
         )
     }
 }
@@ -187,11 +192,10 @@ fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     use std::net::SocketAddr;
-    use std::sync::Arc;
     use std::time::Duration;
 
     use crate::config::{LogFormat, LogLevel};
@@ -214,7 +218,7 @@ mod tests {
         let servers = ["zk1:2181", "zk2:2181"].map(str::to_owned);
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         let counters = CounterSink::new(Arc::new(EventCounters::new(&recorder, &servers)));
-        let log = FindingLog::new(servers.to_vec());
+        let log = FindingLog::new(servers.to_vec(), Arc::default());
         let line = written(LogFormat::Json, LogLevel::Info, |_| {
             assert_eq!(log.write_finding(finding), SinkOutcome::Taken);
         });
@@ -245,6 +249,25 @@ mod tests {
             unheard: None,
             closed_before: None,
         }
+    }
+
+    /// The end of a connection to a server.
+    pub(in crate::observe::logs) fn end(server: u16, reason: EndReason) -> LedgerFinding {
+        let ended = EndedConnection {
+            connection: ConnectionId(3),
+            session: Some(SESSION),
+            server: ServerId(server),
+            client: client(),
+            claimed_at: Timestamp(1),
+            attached_at: None,
+            ended_at: Timestamp(6),
+            reason,
+            confidence: Confidence::Weak,
+            facts: Vec::new().into(),
+            unanswered_count: 0,
+            traffic: ConnectionTraffic::default(),
+        };
+        LedgerFinding::Ended(ended, Some(Box::new(close())))
     }
 
     #[test]
@@ -328,25 +351,8 @@ mod tests {
 
     #[test]
     fn findings_of_one_kind_and_server_are_one_line_at_a_time_and_all_at_debug() {
-        let end = |server, reason| {
-            let ended = EndedConnection {
-                connection: ConnectionId(3),
-                session: Some(SESSION),
-                server: ServerId(server),
-                client: client(),
-                claimed_at: Timestamp(1),
-                attached_at: None,
-                ended_at: Timestamp(6),
-                reason,
-                confidence: Confidence::Weak,
-                facts: Vec::new().into(),
-                unanswered_count: 0,
-                traffic: ConnectionTraffic::default(),
-            };
-            LedgerFinding::Ended(ended, Some(Box::new(close())))
-        };
         let lines_at = |level| {
-            let log = FindingLog::new(vec!["zk1:2181".to_owned(), "zk2:2181".to_owned()]);
+            let log = FindingLog::new(vec!["zk1:2181".to_owned(), "zk2:2181".to_owned()], Arc::default());
             written(LogFormat::Text, level, |_| {
                 for _ in 0..100 {
                     for (server, reason) in [(0, EndReason::Closed), (1, EndReason::Closed), (1, EndReason::ClientGone)]

@@ -14,15 +14,23 @@ use crate::lock::lock;
 pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 
 /// What a line is about.
-pub(super) type LineKind = (&'static str, Option<ServerId>);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct LineKind {
+    /// What its word is of, where the word may be one of another table as well: a cause may be called as a reason is.
+    pub(super) subject: Option<&'static str>,
+    /// Its word.
+    pub(super) word: &'static str,
+    /// The server, where it is about one.
+    pub(super) server: Option<ServerId>,
+}
 
-/// Decides which lines are written.
+/// Decides which lines are written. A running proxy has one, so that whoever asks it what is overdue learns of all.
 #[derive(Debug, Default)]
 pub struct LogThrottle(Mutex<ThrottledKinds>);
 
 #[derive(Debug, Default)]
 struct ThrottledKinds {
-    /// As many as there are words and servers.
+    /// As many as there are words of subjects, and servers.
     throttled: HashMap<LineKind, ThrottledKind, RandomState>,
     /// When it was last asked what is overdue.
     asked_at: Option<Instant>,
@@ -37,12 +45,18 @@ struct ThrottledKind {
 impl LogThrottle {
     /// Whether to write a line of this kind now, and if so, how many were suppressed since the last one.
     pub fn pass(&self, kind: &'static str) -> Option<u64> {
-        self.pass_at((kind, None), Instant::now())
+        self.pass_at(LineKind { subject: None, word: kind, server: None }, Instant::now())
     }
 
     /// As [`LogThrottle::pass`], for a line about one server.
     pub fn pass_server(&self, kind: &'static str, server: ServerId) -> Option<u64> {
-        self.pass_at((kind, Some(server)), Instant::now())
+        self.pass_at(LineKind { subject: None, word: kind, server: Some(server) }, Instant::now())
+    }
+
+    /// As [`LogThrottle::pass`], for a line whose kind is a word out of a table: what the words are of keeps them apart
+    /// from the same words of others.
+    pub fn pass_of(&self, subject: &'static str, kind: &'static str, server: Option<ServerId>) -> Option<u64> {
+        self.pass_at(LineKind { subject: Some(subject), word: kind, server }, Instant::now())
     }
 
     fn pass_at(&self, kind: LineKind, now: Instant) -> Option<u64> {
@@ -61,11 +75,7 @@ impl LogThrottle {
 
     /// The kinds with suppressed lines and no line for a while, with their numbers, which are reported by this. Nearly
     /// free when asked again at once.
-    pub(super) fn overdue(&self) -> Vec<(LineKind, u64)> {
-        self.overdue_at(Instant::now())
-    }
-
-    fn overdue_at(&self, now: Instant) -> Vec<(LineKind, u64)> {
+    pub(super) fn overdue(&self, now: Instant) -> Vec<(LineKind, u64)> {
         let mut kinds = lock(&self.0);
         if kinds.asked_at.is_some_and(|at| now.saturating_duration_since(at) < PAUSE / 10) {
             return Vec::new();
@@ -88,10 +98,14 @@ impl LogThrottle {
 mod tests {
     use super::*;
 
+    fn kind(word: &'static str, server: Option<ServerId>) -> LineKind {
+        LineKind { subject: None, word, server }
+    }
+
     #[test]
     fn one_line_of_a_kind_passes_in_a_while_and_says_what_was_suppressed() {
         let (log_throttle, begin) = (LogThrottle::default(), Instant::now());
-        let passes = |kind, seconds| log_throttle.pass_at((kind, None), begin + Duration::from_secs(seconds));
+        let passes = |word, seconds| log_throttle.pass_at(kind(word, None), begin + Duration::from_secs(seconds));
         assert_eq!(passes("accept", 0), Some(0));
         assert_eq!(passes("listen", 1), Some(0), "another kind waits for its own turn");
         assert_eq!([passes("accept", 1), passes("accept", 5), passes("accept", 9)], [None; 3]);
@@ -101,18 +115,30 @@ mod tests {
     }
 
     #[test]
+    fn one_word_of_two_subjects_is_two_kinds() {
+        let log_throttle = LogThrottle::default();
+        let server = Some(ServerId(1));
+        assert_eq!(log_throttle.pass_server("connection_cap", ServerId(1)), Some(0));
+        for subject in ["connection ended", "incident opened"] {
+            assert_eq!(log_throttle.pass_of(subject, "connection_cap", server), Some(0), "{subject}");
+            assert_eq!(log_throttle.pass_of(subject, "connection_cap", server), None, "{subject}");
+        }
+        assert_eq!(log_throttle.pass_of("incident opened", "connection_cap", None), Some(0));
+    }
+
+    #[test]
     fn what_was_suppressed_is_said_though_nothing_more_comes() {
         let (log_throttle, begin) = (LogThrottle::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
-        let (one, other) = (("moved", Some(ServerId(1))), ("moved", Some(ServerId(2))));
+        let (one, other) = (kind("moved", Some(ServerId(1))), kind("moved", Some(ServerId(2))));
         for kind in [one, other, one, one] {
             log_throttle.pass_at(kind, at(0));
         }
-        assert_eq!(log_throttle.overdue_at(at(9)), []);
-        assert_eq!(log_throttle.overdue_at(at(10)), [(one, 2)]);
+        assert_eq!(log_throttle.overdue(at(9)), []);
+        assert_eq!(log_throttle.overdue(at(10)), [(one, 2)]);
         assert_eq!(log_throttle.pass_at(one, at(15)), None, "a count is a line too");
-        assert_eq!(log_throttle.overdue_at(at(16)), []);
-        assert_eq!(log_throttle.overdue_at(at(20)), [(one, 1)]);
-        assert_eq!(log_throttle.overdue_at(at(40)), []);
+        assert_eq!(log_throttle.overdue(at(16)), []);
+        assert_eq!(log_throttle.overdue(at(20)), [(one, 1)]);
+        assert_eq!(log_throttle.overdue(at(40)), []);
     }
 }

@@ -164,7 +164,7 @@ where
 }
 
 #[cfg(test)]
-pub(in crate::observe) mod tests {
+pub(crate) mod tests {
     use std::sync::Mutex;
 
     use super::*;
@@ -185,7 +185,7 @@ pub(in crate::observe) mod tests {
     }
 
     /// What is written while something is done.
-    pub(in crate::observe) fn written(format: LogFormat, level: LogLevel, work: impl FnOnce(&LogControl)) -> String {
+    pub(crate) fn written(format: LogFormat, level: LogLevel, work: impl FnOnce(&LogControl)) -> String {
         let lines = Lines::default();
         let (subscriber, control, guard) = log_to(lines.clone(), format, level);
         tracing::subscriber::with_default(subscriber, || work(&control));

@@ -1,8 +1,8 @@
 //! What is kept of slow operations: a ring of those beyond a threshold, and one for each operation and server.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -41,11 +41,15 @@ pub struct SlowLog {
     /// The number of the current time slice and how many were written down in it.
     slice: AtomicU64,
     dropped: AtomicU64,
-    log_throttle: LogThrottle,
+    log_throttle: Arc<LogThrottle>,
 }
 
 impl SlowLog {
-    pub(in crate::observe) fn new(thresholds: SlowLogSettings, servers: Vec<String>) -> Self {
+    pub(in crate::observe) fn new(
+        thresholds: SlowLogSettings,
+        servers: Vec<String>,
+        log_throttle: Arc<LogThrottle>,
+    ) -> Self {
         Self {
             thresholds,
             servers,
@@ -53,7 +57,7 @@ impl SlowLog {
             slowest: Mutex::default(),
             slice: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-            log_throttle: LogThrottle::default(),
+            log_throttle,
         }
     }
 
@@ -159,11 +163,10 @@ mod tests {
     use crate::ids::{Xid, Zxid};
     use crate::observe::EventKind;
     use crate::wire::ErrorCode;
-    use std::sync::Arc;
 
     fn log() -> SlowLog {
         let thresholds = SlowLogSettings { read: None, write: Some(Duration::from_millis(5)) };
-        SlowLog::new(thresholds, vec!["zk1:2181".to_owned()])
+        SlowLog::new(thresholds, vec!["zk1:2181".to_owned()], Arc::default())
     }
 
     fn event(xid: i64, nanos: u64) -> TappedEvent {
@@ -202,7 +205,7 @@ mod tests {
             assert_eq!(log.is_slow(op, nanos), slow, "{op} {nanos}");
         }
         let quick = SlowLogSettings { read: Some(Duration::from_micros(10)), write: None };
-        assert_eq!(SlowLog::new(quick, Vec::new()).from(), 10_000);
+        assert_eq!(SlowLog::new(quick, Vec::new(), Arc::default()).from(), 10_000);
     }
 
     #[test]

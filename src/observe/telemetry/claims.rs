@@ -66,14 +66,18 @@ impl ProxyTelemetry {
     /// A server is set aside for what it did to clients, or no longer is.
     pub fn note_set_aside(&self, server: ServerId, aside: bool) {
         self.claims.set_aside(server, aside);
+        // Kinds of their own: that it is used again is written although it was just set aside.
+        let kind = if aside { "set_aside" } else { "no_longer_set_aside" };
+        let Some(suppressed) = self.log_throttle.pass_server(kind, server) else { return };
         let server = self.server_name(server);
         if aside {
             tracing::warn!(
                 server,
+                suppressed,
                 "clients get no session or no replies at this server while other servers give them: it is tried last"
             );
         } else {
-            tracing::info!(server, "this server is no longer tried last");
+            tracing::info!(server, suppressed, "this server is no longer tried last");
         }
     }
 }

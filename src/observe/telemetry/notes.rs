@@ -121,7 +121,7 @@ impl ProxyTelemetry {
     /// A listener failed to do something. Whatever the listener, lines about one operation are spared together.
     pub fn note_listener_failure(&self, listener: SocketAddr, operation: &'static str, error: &std::io::Error) {
         self.events().listener_failed(operation, error);
-        if let Some(suppressed) = self.log_throttle.pass(operation) {
+        if let Some(suppressed) = self.log_throttle.pass_of("listener failure", operation, None) {
             tracing::warn!(%listener, operation, %error, suppressed, "listener failure");
         }
     }
@@ -134,6 +134,17 @@ impl ProxyTelemetry {
             && let Some(suppressed) = self.log_throttle.pass("put_off")
         {
             tracing::warn!(%listener, times, waiting, suppressed, "accept queue was full; the kernel dropped connection attempts");
+        }
+    }
+
+    /// A signal came that does nothing.
+    pub fn note_signal(&self, signal: &'static str) {
+        let Some(suppressed) = self.log_throttle.pass_of("signal", signal, None) else { return };
+        if signal == "SIGHUP" {
+            let note = "there is no reload yet: the configuration is read at the start";
+            tracing::warn!(signal, suppressed, "{note}");
+        } else {
+            tracing::info!(signal, suppressed, "signal ignored");
         }
     }
 

@@ -4,8 +4,9 @@ use super::*;
 use crate::config::{LogFormat, LogLevel};
 use crate::ids::{ConnectionId, SessionId, Xid, Zxid};
 use crate::lock::lock;
+use crate::observe::logs::log_throttle::PAUSE;
 use crate::observe::logs::logging::tests::written;
-use crate::observe::{ConnectionMeter, Recorder};
+use crate::observe::{ConnectionMeter, EventDetail, EventKind, Recorder, TappedEvent};
 use crate::session::RequestPath;
 use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, LongRequest};
 use crate::session::event::{Event, InspectedTurn, Reply};
@@ -301,6 +302,65 @@ fn hostile_strangers_fill_no_memory() {
         telemetry.note_fault(ServerId(0), client, DecodeFault::NegativeFrame(-len));
     }
     assert_eq!(lock(&telemetry.named).len(), 1);
+}
+
+/// A slow operation, as it is kept.
+fn slow_operation() -> TappedEvent {
+    let (op, xid, error, zxid, nanos) = (Some(OpCode::CREATE), Xid(1), ErrorCode::OK, Zxid(1), Some(7_000_000));
+    let path = vec![b'x'; 9].into();
+    let detail = EventDetail::Operation { op, xid, error, zxid, request_bytes: 9, reply_bytes: 8, nanos, path };
+    TappedEvent { kind: EventKind::Operation, at: at(0), place: Arc::default(), detail, data: Box::default() }
+}
+
+#[test]
+fn what_any_log_suppresses_is_said_though_nothing_more_comes() {
+    let telemetry = telemetry(0);
+    let (listener, client) = (([127, 0, 0, 1], 2181).into(), ([127, 0, 0, 1], 4000).into());
+    let error = std::io::Error::other("no room");
+    let text = written(LogFormat::Json, LogLevel::Info, |_| {
+        for _ in 0..1_000 {
+            telemetry.note_rejected(listener, 9);
+        }
+        for _ in 0..3 {
+            telemetry.note_address_rejected(listener, client);
+            telemetry.note_listener_failure(listener, "accept", &error);
+            telemetry.note_signal("SIGHUP");
+            telemetry.note_late_claim(ServerId(1), SESSION);
+            telemetry.slow_log().keep(at(0), OpCode::CREATE, slow_operation, 3);
+        }
+        telemetry.finding_log.write_suppressed(Instant::now() + PAUSE);
+    });
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let counts = lines.filter(|line| line["message"] == "lines of this kind were suppressed");
+    let counted: Vec<String> = counts
+        .map(|line| {
+            let word = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
+            format!("{} {} {}", word("subject"), word("kind"), line["suppressed"])
+        })
+        .collect();
+    let expected = [
+        "- late_claim 2",
+        "- slow_operation 2",
+        "- too_many 999",
+        "- too_many_of_address 2",
+        "listener failure accept 2",
+        "signal SIGHUP 2",
+    ];
+    assert_eq!(counted, expected, "{text}");
+}
+
+#[test]
+fn a_server_that_is_set_aside_now_and_then_is_a_line_of_each_kind_in_a_while() {
+    let telemetry = telemetry(0);
+    let text = written(LogFormat::Text, LogLevel::Info, |_| {
+        for _ in 0..50 {
+            for server in [ServerId(0), ServerId(1)] {
+                telemetry.note_set_aside(server, true);
+                telemetry.note_set_aside(server, false);
+            }
+        }
+    });
+    assert_eq!(text.lines().count(), 4, "{text}");
 }
 
 /// Many connections end at once, and their reasons run out of time together: all are told, and what is found out is not

@@ -18,12 +18,16 @@ use tokio::time::{Instant, timeout_at};
 
 use super::own_address::is_own_address;
 use crate::config::{OwnListeners, ServerAddress};
+use crate::ids::ServerId;
 use crate::lock::lock;
+use crate::observe::LogThrottle;
 
 /// How long a resolver may take before its last answer is used.
 pub(crate) const ANSWERS_WITHIN: Duration = Duration::from_millis(200);
 /// How old an answer may be that is used while the resolver says nothing.
 pub(crate) const LAST_ANSWER_HOLDS: Duration = Duration::from_mins(5);
+/// Addresses of one name that are used, the first ones: a resolver may answer thousands.
+pub(crate) const ADDRESSES_OF_NAME: usize = 16;
 
 /// The addresses that a name stands for; most stand for one.
 pub(super) type NameAddresses = SmallVec<[SocketAddr; 1]>;
@@ -34,6 +38,7 @@ type LookupAnswer = Option<Result<NameAddresses, Arc<io::Error>>>;
 /// A server's name.
 #[derive(Debug)]
 pub(in crate::proxy) struct ServerName {
+    id: ServerId,
     server: ServerAddress,
     /// Where its host is an address and no name.
     address: Option<SocketAddr>,
@@ -47,14 +52,20 @@ pub(in crate::proxy) struct ServerName {
     own_listener: Mutex<Option<SocketAddr>>,
     /// Whether the server was found to lead back here, by way of something else.
     leads_back: AtomicBool,
+    log_throttle: Arc<LogThrottle>,
 }
 
 impl ServerName {
     /// A name that was not asked for yet. It must not stand for one of these listeners.
-    pub(in crate::proxy) fn of(server: ServerAddress, own: &Arc<OwnListeners>) -> Self {
+    pub(in crate::proxy) fn of(
+        (id, server): (ServerId, ServerAddress),
+        own: &Arc<OwnListeners>,
+        log_throttle: &Arc<LogThrottle>,
+    ) -> Self {
         let address = server.host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, server.port));
         Self {
             may_be_own: own.has_port(server.port),
+            id,
             server,
             address,
             look_up: Mutex::new(watch::Sender::new(None).subscribe()),
@@ -62,6 +73,7 @@ impl ServerName {
             own: Arc::clone(own),
             own_listener: Mutex::new(None),
             leads_back: AtomicBool::new(false),
+            log_throttle: Arc::clone(log_throttle),
         }
     }
 
@@ -77,11 +89,13 @@ impl ServerName {
             listener.is_none()
         });
         let mut known = lock(&self.own_listener);
+        // A resolver may answer an address here and one elsewhere in turn: that is no line for each connection.
         if *known != found
             && let Some(listener) = found
+            && let Some(suppressed) = self.log_throttle.pass_server("own_listener", self.id)
         {
             let server = &self.server;
-            tracing::error!(%server, %listener, "server is a listener of this zoogate: it is not used");
+            tracing::error!(%server, %listener, suppressed, "server is a listener of this zoogate: it is not used");
         }
         *known = found;
         addresses
@@ -154,7 +168,7 @@ impl ServerName {
             let ServerAddress { host, port } = self.server.clone();
             // A thread of its own for each name at most: the resolver knows no deadline and cannot be cancelled.
             spawn_blocking(move || {
-                let answer = (host.as_str(), port).to_socket_addrs().map(Iterator::collect).map_err(Arc::new);
+                let answer = few((host.as_str(), port).to_socket_addrs());
                 // Nothing receives it any more when all callers have given up.
                 let _ = sender.send(Some(answer));
             });
@@ -162,6 +176,11 @@ impl ServerName {
         }
         look_up.clone()
     }
+}
+
+/// What a resolver has answered, with no more addresses than are used.
+fn few(answered: io::Result<impl Iterator<Item = SocketAddr>>) -> Result<NameAddresses, Arc<io::Error>> {
+    answered.map(|addresses| addresses.take(ADDRESSES_OF_NAME).collect()).map_err(Arc::new)
 }
 
 /// Whether the resolver did not find out, as opposed to a name that is not there (EAI_AGAIN, RFC 3493 §6.1, which the
@@ -176,9 +195,11 @@ mod tests {
     use tokio::runtime::Builder;
 
     use super::*;
+    use crate::config::{ListenerKind, ListenerSettings, LogFormat, LogLevel};
+    use crate::observe::logs::logging::tests::written;
 
     fn name(server: &str) -> ServerName {
-        ServerName::of(server.parse().unwrap(), &Arc::default())
+        ServerName::of((ServerId(0), server.parse().unwrap()), &Arc::default(), &Arc::default())
     }
 
     fn soon() -> Instant {
@@ -230,6 +251,32 @@ mod tests {
             let (answer, ()) = tokio::join!(name.addresses(soon()), async { failed(words).unwrap() });
             assert_eq!(answer.ok(), holds.then(|| known.clone()), "{words}");
         }
+    }
+
+    #[test]
+    fn of_thousands_of_addresses_the_first_few_are_used() {
+        let many = (0..5_000_u16).map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let used = few(Ok(many.clone())).unwrap();
+        assert_eq!(used.as_slice(), many.take(ADDRESSES_OF_NAME).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_name_that_leads_here_now_and_then_is_a_line_in_a_while() {
+        let listener = ListenerSettings { address: "127.0.0.1:7".parse().unwrap(), kind: ListenerKind::Pooled };
+        let (own, log_throttle) = (Arc::new(OwnListeners::of(&[listener])), Arc::<LogThrottle>::default());
+        let server = |id| ServerName::of((ServerId(id), "zk:7".parse().unwrap()), &own, &log_throttle);
+        let names = [0, 1].map(server);
+        let at = |address: &str| NameAddresses::from_elem(address.parse().unwrap(), 1);
+        let (here, elsewhere) = (at("127.0.0.1:7"), at("192.0.2.1:7"));
+        let text = written(LogFormat::Text, LogLevel::Info, |_| {
+            for _ in 0..50 {
+                for name in &names {
+                    assert!(name.elsewhere(here.clone()).is_empty());
+                    assert_eq!(name.elsewhere(elsewhere.clone()), elsewhere);
+                }
+            }
+        });
+        assert_eq!(text.lines().count(), 2, "a line for each server\n{text}");
     }
 
     #[tokio::test]

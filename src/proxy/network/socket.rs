@@ -286,6 +286,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::ids::ServerId;
+
+    fn name(server: &ServerAddress) -> ServerName {
+        ServerName::of((ServerId(0), server.clone()), &Arc::default(), &Arc::default())
+    }
 
     #[tokio::test]
     async fn a_reserved_port_refuses_until_somebody_listens_and_again_after() {
@@ -394,11 +399,11 @@ mod tests {
         let free = Reservation::take("127.0.0.1:0".parse().unwrap()).unwrap();
         let server: ServerAddress = free.address().to_string().parse().unwrap();
         let soon = Instant::now() + Duration::from_secs(5);
-        let error = connect(&ServerName::of(server.clone(), &Arc::default()), soon).await.unwrap_err();
+        let error = connect(&name(&server), soon).await.unwrap_err();
         assert_eq!((error.health(), error.label()), (Some(ServerHealth::Refusing), "refused"));
         assert!(error.to_string().starts_with(&format!("cannot connect to {server}")), "{error}");
         let server: ServerAddress = "no-such-host.invalid:1".parse().unwrap();
-        let error = connect(&ServerName::of(server, &Arc::default()), soon).await.unwrap_err();
+        let error = connect(&name(&server), soon).await.unwrap_err();
         assert_eq!((error.health(), error.label()), (Some(ServerHealth::Unreachable), "resolve"));
     }
 

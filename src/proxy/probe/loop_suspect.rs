@@ -102,11 +102,14 @@ impl LoopSuspect {
         if name.set_leads_back(leads_back) == leads_back {
             return;
         }
+        let (server, log_throttle) = (name.server(), self.proxy.telemetry.log_throttle());
+        // Kinds of their own: that it is used again is written although its proof just was.
         if leads_back {
-            let server = name.server();
-            tracing::error!(%server, "server leads back to this zoogate through something else: it is not used");
-        } else {
-            tracing::info!(server = %name.server(), "server no longer leads back to this zoogate");
+            if let Some(suppressed) = log_throttle.pass_server("leads_back", self.server) {
+                tracing::error!(%server, suppressed, "server leads back to this zoogate through something else: it is not used");
+            }
+        } else if let Some(suppressed) = log_throttle.pass_server("no_longer_leads_back", self.server) {
+            tracing::info!(%server, suppressed, "server no longer leads back to this zoogate");
         }
         self.proxy.probe_soon(self.server);
     }
@@ -153,5 +156,28 @@ impl LoopSuspect {
             },
             () = sleep(TRIAL_PATIENCE) => WordOutcome::Nothing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{LogFormat, LogLevel};
+    use crate::observe::logs::logging::tests::written;
+    use crate::proxy::shared::proxy_state::tests::proxy;
+
+    #[test]
+    fn a_server_that_leads_back_now_and_then_is_a_line_of_each_kind_in_a_while() {
+        let proxy = Arc::new(proxy("servers = \"a:1,b:1\"\nlisten = [\"127.0.0.1:1\"]"));
+        let suspects = [0, 1].map(|place| LoopSuspect { proxy: Arc::clone(&proxy), server: ServerId(place) });
+        let text = written(LogFormat::Text, LogLevel::Info, |_| {
+            for _ in 0..50 {
+                for suspect in &suspects {
+                    suspect.settle(true);
+                    suspect.settle(false);
+                }
+            }
+        });
+        assert_eq!(text.lines().count(), 4, "two lines for each server\n{text}");
     }
 }

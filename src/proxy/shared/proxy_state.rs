@@ -77,8 +77,10 @@ impl ProxyState {
     /// A proxy that has not seen anything yet.
     pub(in crate::proxy) fn new(settings: Settings, telemetry: Arc<ProxyTelemetry>, clock: Clock) -> Self {
         let own = Arc::new(OwnListeners::of(&settings.listeners));
+        let servers = settings.servers.iter().enumerate();
+        let servers = servers.map(|(place, server)| (ServerId(place as u16), server.clone()));
         let names: Vec<ServerName> =
-            settings.servers.iter().map(|server| ServerName::of(server.clone(), &own)).collect();
+            servers.map(|server| ServerName::of(server, &own, telemetry.log_throttle())).collect();
         let hand_overs = WorkerQueues::new(settings.workers.get());
         let room = descriptors::room_for(&settings);
         let per_address = settings.connections.per_address;
