@@ -22,6 +22,7 @@ use super::admin_peer::AdminPeer;
 use super::answer_body::AnswerBody;
 use super::connection_stream::{AdminStream, PeerStream};
 use super::connections::{AdminConnection, AdminConnections, CONNECTIONS, CONNECTIONS_OF_PEER};
+use super::request_body::RequestBody;
 use crate::observe::{LogThrottle, ProxyTelemetry};
 
 /// How long a connection lives before it is asked to end after the answer that it is at.
@@ -34,6 +35,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// Pause while all open connections wait for an answer.
 const FULL: Duration = Duration::from_millis(5);
+/// The subject of lines of the log.
+const LINES: &str = "admin connections";
 
 /// Where connections come from.
 pub(super) enum AdminIncoming {
@@ -63,7 +66,7 @@ pub(super) async fn serve(
     stop: CancellationToken,
 ) {
     let tasks = TaskTracker::new();
-    let log_throttle = LogThrottle::default();
+    let log_throttle = telemetry.log_throttle();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -72,7 +75,7 @@ pub(super) async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 // Waited for here, so that further clients stay in the kernel's queue and cost nothing.
-                let client = match place(&clients, peer, &log_throttle, &stop).await {
+                let client = match place(&clients, peer, log_throttle, &stop).await {
                     PlaceFound::Place(client) => client,
                     PlaceFound::OwnShareUsed => {
                         telemetry.note_admin_refused("connections");
@@ -87,7 +90,7 @@ pub(super) async fn serve(
                 });
             }
             Err(error) => {
-                if let Some(suppressed) = log_throttle.pass("failure") {
+                if let Some(suppressed) = log_throttle.pass_of(LINES, "failure", None) {
                     tracing::warn!(%error, suppressed, "the admin address cannot accept");
                 }
                 sleep(AFTER_FAILURE).await;
@@ -119,7 +122,7 @@ async fn place(
     loop {
         let before = clients.sent_away();
         let Ok(client) = clients.enter(peer.ip(), Instant::now()) else {
-            if let Some(suppressed) = log_throttle.pass("share") {
+            if let Some(suppressed) = log_throttle.pass_of(LINES, "share", None) {
                 let note =
                     "a peer has as many connections to the admin address as it may have; a further one is closed";
                 tracing::warn!(%peer, open = CONNECTIONS_OF_PEER, suppressed, "{note}");
@@ -127,7 +130,7 @@ async fn place(
             return PlaceFound::OwnShareUsed;
         };
         if (client.is_none() || clients.sent_away() > before)
-            && let Some(suppressed) = log_throttle.pass("full")
+            && let Some(suppressed) = log_throttle.pass_of(LINES, "full", None)
         {
             let note = "connection limit of the admin address reached; the longest idle connection is closed";
             tracing::warn!(open = CONNECTIONS, suppressed, "{note}");
@@ -151,7 +154,7 @@ async fn attend(
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        client.asked(Instant::now());
+        let request = request.map(|body| RequestBody::new(body, Arc::clone(client)));
         let answer = hyper::service::Service::call(&routes, request);
         let client = Arc::clone(client);
         async move {
@@ -235,5 +238,25 @@ mod tests {
             yield_now().await;
         }
         assert!(serving.is_finished(), "it waits for the rest of the request");
+    }
+
+    #[tokio::test]
+    async fn its_lines_are_suppressed_and_counted_with_all_others() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (clients, stop, telemetry) = (Arc::new(AdminConnections::default()), CancellationToken::new(), telemetry());
+        for _ in 0..CONNECTIONS {
+            assert!(clients.enter(None, Instant::now()).unwrap().is_some());
+        }
+        let inside = (Arc::clone(&clients), Arc::clone(&telemetry));
+        let serving = tokio::spawn(serve(AdminIncoming::Address(listener), Router::new(), inside, stop.clone()));
+        let _client = TcpStream::connect(address).await.unwrap();
+        // One more than there are places.
+        while clients.sent_away() == 0 {
+            yield_now().await;
+        }
+        stop.cancel();
+        serving.await.unwrap();
+        assert_eq!(telemetry.log_throttle().pass_of(LINES, "full", None), None, "it was not asked");
     }
 }

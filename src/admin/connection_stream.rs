@@ -28,8 +28,8 @@ impl AdminStream {
 
     fn note(&self, written: &Poll<io::Result<usize>>) {
         match written {
-            Poll::Ready(Ok(_)) => self.client.took(true, Instant::now()),
-            Poll::Pending => self.client.took(false, Instant::now()),
+            Poll::Ready(Ok(bytes)) => self.client.took(Some(*bytes), Instant::now()),
+            Poll::Pending => self.client.took(None, Instant::now()),
             Poll::Ready(Err(_)) => {}
         }
     }

@@ -24,6 +24,8 @@ pub(crate) const IDLE: Duration = Duration::from_mins(2);
 pub(crate) const STILL: Duration = Duration::from_secs(10);
 /// How long an answer must have waited to be read before its connection is closed for the sake of waiting requests.
 const IN_THE_WAY: Duration = Duration::from_secs(1);
+/// Bytes a second that an answer has to be read at, from [`STILL`] after its request on, while other requests wait.
+const SLOWEST: u64 = 32 << 10;
 
 /// What a client is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +48,8 @@ struct AdminConnectionState {
     moved_at: Instant,
     /// Whether it does not take what is written to it.
     blocked: bool,
+    /// Bytes that it has taken since its phase began.
+    taken: u64,
     /// Whether its answer is a stream, which has no end of its own.
     streams: bool,
 }
@@ -67,6 +71,7 @@ impl AdminConnection {
             since: now,
             moved_at: now,
             blocked: false,
+            taken: 0,
             streams: false,
         };
         Self { peer, standing: Mutex::new(standing), leave: CancellationToken::new() }
@@ -85,17 +90,18 @@ impl AdminConnection {
         }
     }
 
-    /// Bytes that were written to it were taken, or not.
-    pub(super) fn took(&self, any: bool, now: Instant) {
+    /// So many of the bytes that were written to it were taken; None when none could be.
+    pub(super) fn took(&self, bytes: Option<usize>, now: Instant) {
         let mut standing = self.lock();
         // A write that the kernel does not take is the only sign that the peer does not read.
-        standing.blocked = !any;
-        if any {
+        standing.blocked = bytes.is_none();
+        if let Some(bytes) = bytes {
             standing.moved_at = now;
+            standing.taken = standing.taken.saturating_add(bytes as u64);
         }
     }
 
-    /// Its request is whole.
+    /// Its request is whole, with its body.
     pub(super) fn asked(&self, now: Instant) {
         self.enter(AdminConnectionPhase::Served, now);
     }
@@ -107,7 +113,7 @@ impl AdminConnection {
 
     fn enter(&self, phase: AdminConnectionPhase, now: Instant) {
         let mut standing = self.lock();
-        (standing.phase, standing.since, standing.streams) = (phase, now, false);
+        (standing.phase, standing.since, standing.taken, standing.streams) = (phase, now, 0, false);
     }
 
     /// Its answer is a stream.
@@ -147,10 +153,13 @@ impl AdminConnection {
         (standing.blocked || standing.phase != AdminConnectionPhase::Served).then_some(standing.moved_at)
     }
 
-    /// Since when it has kept other requests waiting by not reading its answer.
+    /// Since when it has kept other requests waiting by not reading its answer, or by reading a little of it now and
+    /// then.
     fn in_the_way_since(&self, now: Instant) -> Option<Instant> {
         let standing = self.lock();
-        (standing.blocked && now - standing.moved_at >= IN_THE_WAY).then_some(standing.moved_at)
+        let lasts = now - standing.since;
+        let trickles = !standing.streams && lasts >= STILL && standing.taken < SLOWEST * lasts.as_secs();
+        (standing.blocked && (trickles || now - standing.moved_at >= IN_THE_WAY)).then_some(standing.moved_at)
     }
 }
 
@@ -280,7 +289,7 @@ mod tests {
             client.asked(now);
         }
         assert!(clients.enter(None, now).unwrap().is_none());
-        inside[7].took(false, now);
+        inside[7].took(None, now);
         assert!(clients.enter(None, now).unwrap().is_some() && inside[7].leave.is_cancelled());
         clients.left(&inside[8]);
         assert!(clients.enter(None, now).unwrap().is_some());
@@ -293,7 +302,7 @@ mod tests {
         let [idle, asking, blocked, served] = [(); 4].map(|()| AdminConnection::new(None, start));
         asking.said(start);
         blocked.asked(start);
-        blocked.took(false, start);
+        blocked.took(None, start);
         served.asked(start);
         let overdue = |after| [&idle, &asking, &blocked, &served].map(|client| client.is_overdue(start + after));
         let just_before = STILL.checked_sub(Duration::from_millis(1)).unwrap();
@@ -309,11 +318,30 @@ mod tests {
         let start = Instant::now();
         let (clients, inside) = full(start);
         inside[3].asked(start);
-        inside[3].took(false, start);
+        inside[3].took(None, start);
         clients.clear_the_way(start);
         assert!(!inside[3].leave.is_cancelled());
         clients.clear_the_way(start + IN_THE_WAY);
         assert!(inside[3].leave.is_cancelled() && !inside[4].leave.is_cancelled());
+    }
+
+    #[test]
+    fn an_answer_that_is_read_a_little_at_a_time_is_in_the_way_and_a_stream_is_not() {
+        let start = Instant::now();
+        let (clients, inside) = full(start);
+        for (client, bytes) in inside.iter().zip([1_000, SLOWEST as usize, 1_000]) {
+            client.asked(start);
+            // Each takes something each second, and has not taken all.
+            for second in 1..=STILL.as_secs() {
+                client.took(Some(bytes), start + Duration::from_secs(second));
+            }
+            client.took(None, start + STILL);
+        }
+        inside[2].streams();
+        for _ in 0..3 {
+            clients.clear_the_way(start + STILL);
+        }
+        assert_eq!([0, 1, 2].map(|place: usize| inside[place].leave.is_cancelled()), [true, false, false]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod openapi;
 mod page;
 pub(crate) mod peer_limits;
 mod query;
+mod request_body;
 mod route_book;
 mod routes;
 mod session_holder;

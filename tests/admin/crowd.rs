@@ -59,6 +59,21 @@ fn life_and_readiness_are_told_whatever_other_guests_do() {
 }
 
 #[test]
+fn a_body_that_does_not_come_holds_no_place() {
+    let stage = Stage::empty();
+    let head = b"PUT /api/log-level HTTP/1.1\r\nHost: localhost\r\n\
+                 Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{";
+    let guests = crowd(stage.admin.address(), head);
+    assert_eq!(stage.ask("/livez").0, 200);
+    // Who had to make room was told nothing: it was not waited for until its time was over.
+    for mut guest in guests.into_iter().take(10) {
+        let mut answer = Vec::new();
+        let _ = guest.read_to_end(&mut answer);
+        assert_eq!(String::from_utf8_lossy(&answer), "");
+    }
+}
+
+#[test]
 fn guests_that_do_not_read_their_answers_keep_nobody_waiting() {
     let stage = with_sessions(3_000);
     stage.serving(0);

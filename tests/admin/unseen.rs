@@ -15,7 +15,8 @@ fn is_unseen(letter: char) -> bool {
         || ('\u{200b}'..='\u{200f}').contains(&letter)
         || ('\u{2028}'..='\u{202e}').contains(&letter)
         || ('\u{2066}'..='\u{2069}').contains(&letter)
-        || "\u{61c}\u{feff}\u{e0001}".contains(letter)
+        || "\u{34f}\u{61c}\u{115f}\u{17b4}\u{180b}\u{2800}\u{3164}\u{fe0f}\u{feff}\u{ffa0}\u{e0001}\u{e0100}"
+            .contains(letter)
 }
 
 #[test]

@@ -27,9 +27,15 @@ export function fill(node, ...children) {
   return node;
 }
 
+/** Control characters, marks of direction, fillers, and what else acts or hides without being seen. */
+const UNSEEN = new RegExp("[\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891" +
+  "\\u08e2\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164" +
+  "\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}" +
+  "\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}]", "gu");
+
 /** A text that shows its control characters instead of obeying them, right-to-left marks included. */
 export function plain(value) {
-  return String(value).replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+  return String(value).replace(UNSEEN,
     (letter) => "\\u{" + letter.codePointAt(0).toString(16) + "}");
 }
 
