@@ -8,29 +8,36 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-/// What is not seen but acts or hides, beside the control characters themselves: marks of direction, separators of
-/// lines and paragraphs, joiners, tags and fillers (Unicode's categories Cf, Zl and Zp).
-const UNSEEN: [RangeInclusive<char>; 20] = [
+/// What is not seen but acts, hides or leaves a gap, beside the control characters themselves: marks of direction,
+/// separators of lines and paragraphs, joiners, tags, variation selectors and fillers (Unicode's categories Cf, Zl and
+/// Zp, its property `Default_Ignorable_Code_Point`, and the blank of the Braille patterns).
+const UNSEEN: [RangeInclusive<char>; 26] = [
     '\u{ad}'..='\u{ad}',
+    '\u{34f}'..='\u{34f}',
     '\u{600}'..='\u{605}',
     '\u{61c}'..='\u{61c}',
     '\u{6dd}'..='\u{6dd}',
     '\u{70f}'..='\u{70f}',
     '\u{890}'..='\u{891}',
     '\u{8e2}'..='\u{8e2}',
-    '\u{180e}'..='\u{180e}',
+    '\u{115f}'..='\u{1160}',
+    '\u{17b4}'..='\u{17b5}',
+    '\u{180b}'..='\u{180f}',
     '\u{200b}'..='\u{200f}',
     '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{2064}',
-    '\u{2065}'..='\u{206f}',
+    '\u{2060}'..='\u{206f}',
+    '\u{2800}'..='\u{2800}',
+    '\u{3164}'..='\u{3164}',
+    '\u{fe00}'..='\u{fe0f}',
     '\u{feff}'..='\u{feff}',
-    '\u{fff9}'..='\u{fffb}',
+    '\u{ffa0}'..='\u{ffa0}',
+    '\u{fff0}'..='\u{fffb}',
     '\u{110bd}'..='\u{110bd}',
     '\u{110cd}'..='\u{110cd}',
     '\u{13430}'..='\u{1343f}',
     '\u{1bca0}'..='\u{1bca3}',
     '\u{1d173}'..='\u{1d17a}',
-    '\u{e0000}'..='\u{e007f}',
+    '\u{e0000}'..='\u{e0fff}',
 ];
 
 /// Whether a letter must not reach a terminal as it is.
@@ -64,6 +71,27 @@ pub fn json(text: &str) -> Cow<'_, str> {
                 // Writing to a String does not fail.
                 let _ = write!(safe, "\\u{unit:04x}");
             }
+        },
+    )
+}
+
+/// What stands in a basic string of TOML so that it is read as this text: everything that is not seen is in TOML's own
+/// escapes.
+///
+/// ```
+/// assert_eq!(zoogate::text::toml("a\"b\n\u{202e}\u{e0100}"), "a\\\"b\\u000A\\u202E\\U000E0100");
+/// ```
+pub fn toml(text: &str) -> Cow<'_, str> {
+    escaped(
+        text,
+        |letter| matches!(letter, '"' | '\\') || is_unseen(letter),
+        |letter, safe| {
+            // Writing to a String does not fail.
+            let _ = match letter {
+                '"' | '\\' => write!(safe, "\\{letter}"),
+                '\u{10000}'.. => write!(safe, "\\U{:08X}", u32::from(letter)),
+                _ => write!(safe, "\\u{:04X}", u32::from(letter)),
+            };
         },
     )
 }
@@ -102,6 +130,33 @@ mod tests {
         let safe = json(&written);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap()["text"], text);
         assert_eq!(safe.chars().find(|letter| is_unseen(*letter) && *letter != '\n'), None);
+    }
+
+    #[test]
+    fn a_string_of_toml_means_the_same_as_before() {
+        let text: String = (0..=0x0010_ffff).filter_map(char::from_u32).collect();
+        let safe = toml(&text);
+        assert_eq!(safe.chars().find(|letter| is_unseen(*letter)), None);
+        let read: ::toml::Table = ::toml::from_str(&format!("text = \"{safe}\"")).unwrap();
+        assert_eq!(read.get("text").and_then(::toml::Value::as_str), Some(text.as_str()));
+    }
+
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(UNSEEN.iter().all(|range| range.start() <= range.end()));
+        assert!(UNSEEN.windows(2).all(|two| two[0].end() < two[1].start()));
+    }
+
+    /// Letters that a font leaves out or shows as a gap: two names that differ in them look the same.
+    #[test]
+    fn what_is_left_out_of_a_line_is_unseen() {
+        let ignorable = "\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180c}\u{180d}\u{180f}\u{2065}\u{3164}\
+                         \u{fe00}\u{fe0f}\u{ffa0}\u{fff0}\u{fff8}\u{e0080}\u{e0100}\u{e01ef}\u{e0fff}";
+        for letter in ignorable.chars().chain(['\u{2800}']) {
+            assert_eq!(one_line(&format!("broker{letter}-1")), format!("broker{}-1", letter.escape_unicode()));
+        }
+        let others = "\u{34e}\u{350}\u{1161}\u{180a}\u{2801}\u{3165}\u{fe10}\u{ffa1}\u{fffc}\u{fffd}\u{e1000}";
+        assert_eq!(one_line(others), others);
     }
 
     /// The standard library has a table of its own of what can be printed.

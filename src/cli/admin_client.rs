@@ -9,8 +9,9 @@ use anyhow::{Context as _, anyhow, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::config::Config;
+use ureq::config::{Config, ConfigBuilder};
 use ureq::http::StatusCode;
+use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Body, BodyReader, RequestBuilder, http};
 
@@ -61,7 +62,7 @@ impl<'a> AdminClient<'a> {
             socket: None,
             token_file: None,
             authorization: None,
-            agent: config().into(),
+            agent: whole_answers().into(),
         }
     }
 
@@ -73,7 +74,7 @@ impl<'a> AdminClient<'a> {
         let address = match AdminTarget::of(options) {
             AdminTarget::Address(address) => address,
             AdminTarget::Socket(path) => {
-                let (address, agent) = (Cow::Owned(path.display().to_string()), at_socket(config(), &path));
+                let (address, agent) = (Cow::Owned(path.display().to_string()), at_socket(whole_answers(), &path));
                 // Not looked up; it goes into the header Host.
                 let base = "http://127.0.0.1".to_owned();
                 let socket = Some(path);
@@ -82,7 +83,7 @@ impl<'a> AdminClient<'a> {
         };
         let token_file = options.token_file.clone().filter(|path| path.as_os_str() != "off");
         let token = token_file.as_deref().map(AdminToken::read).transpose()?;
-        let (base, agent) = (format!("http://{address}"), config().into());
+        let (base, agent) = (format!("http://{address}"), whole_answers().into());
         let authorization = token.as_ref().map(AdminToken::authorization);
         Ok(AdminClient { address: Cow::Owned(address), base, socket: None, token_file, authorization, agent })
     }
@@ -127,8 +128,8 @@ impl<'a> AdminClient<'a> {
         path: &str,
         query: &[(&str, String)],
     ) -> anyhow::Result<EventLines<BufReader<BodyReader<'static>>>> {
-        let config = Agent::config_builder().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE));
-        let agent = self.agent_of(config.http_status_as_error(false).proxy(None).build());
+        let config = config().timeout_connect(Some(PATIENCE)).timeout_recv_response(Some(PATIENCE));
+        let agent = self.agent_of(config.build());
         let query = query.iter().map(|(name, value)| (*name, value.as_str()));
         let response = self.authorized(agent.get(self.url(path)).query_pairs(query)).call();
         if response.as_ref().is_ok_and(|response| response.status() == StatusCode::OK && is_zoogate(response)) {
@@ -171,6 +172,9 @@ impl<'a> AdminClient<'a> {
             anyhow!("no zoogate answers at {address} ({error}): is it running, and is this its {which}?")
         })?;
         let status = response.status();
+        if status.is_redirection() {
+            bail!("what answers at {address} is no zoogate: it redirects {path} ({status})");
+        }
         // Port 9180 may belong to some other exporter, whose JSON or HTML would be shown as an empty list.
         if !is_zoogate(&response) {
             bail!("what answers at {address} is no zoogate: {status} without its name for {path}");
@@ -240,9 +244,14 @@ fn at_socket(config: Config, path: &Path) -> Agent {
     Agent::with_parts(config, UnixConnector { path: path.to_owned() }, DefaultResolver::default())
 }
 
-/// How every zoogate is asked.
-fn config() -> Config {
-    Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).proxy(None).build()
+/// How every zoogate is asked. A redirect is not followed: what is said elsewhere is not said by whom it was asked of.
+fn config() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder().http_status_as_error(false).proxy(None).max_redirects(0)
+}
+
+/// The same, for what is answered as a whole.
+fn whole_answers() -> Config {
+    config().timeout_global(Some(PATIENCE)).build()
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! `zoogate doctor`: what is wrong with a network, an ensemble and a client's settings, and what to change.
 
-use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use super::bounded_file::{read_file, read_whole};
 use super::doctor_options::DoctorOptions;
 use super::doctor_running::ask_running;
-use super::{CommandOutcome, doctor_page, source};
+use super::{CommandOutcome, doctor_page};
 use crate::config::{Period, ServerAddress};
 use crate::doctor::{
     self, ClientSettings, ConnectReading, DoctorEvidence, DoctorFinding, DoctorReport, KafkaSettings,
@@ -120,8 +121,9 @@ fn kafka_entries(from: &str) -> anyhow::Result<Vec<doctor::SettingEntry>> {
                 .collect();
             return Ok(doctor::of_variables(&variables));
         }
-        "-" => source::read_whole(io::stdin()).context("cannot read standard input")?,
-        path => File::open(path).and_then(source::read_whole).with_context(|| format!("cannot read {path}"))?,
+        // Whoever pipes into a command may take their time.
+        "-" => read_whole(io::stdin()).context("cannot read standard input")?,
+        path => read_file(Path::new(path)).with_context(|| format!("cannot read {path}"))?,
     };
     doctor::of_properties(&bytes).with_context(|| format!("{from} is no file of properties"))
 }

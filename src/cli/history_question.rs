@@ -4,6 +4,7 @@ use anyhow::anyhow;
 
 use super::history_options::HistoryOptions;
 use super::history_words::now;
+use super::print_error;
 use crate::api::{HistoryParameters, UnreadFile};
 use crate::history::HistoryFilter;
 use crate::text;
@@ -30,6 +31,6 @@ pub(super) fn filter(asked: &HistoryParameters) -> anyhow::Result<HistoryFilter>
 /// Says which files are missing from an answer.
 pub(super) fn warn(unread: &[UnreadFile]) {
     for one in unread {
-        eprintln!("zoogate: {} cannot be read: {}", text::one_line(&one.file), text::one_line(&one.error));
+        print_error(&format!("{} cannot be read: {}", text::one_line(&one.file), text::one_line(&one.error)));
     }
 }

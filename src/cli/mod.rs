@@ -7,6 +7,8 @@
 mod admin_client;
 mod admin_target;
 mod arguments;
+mod bounded_end;
+mod bounded_file;
 mod capture;
 mod cell;
 mod check;
@@ -51,8 +53,12 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::config::ConfigError;
 use crate::text;
 pub use arguments::{Arguments, Command, command};
+
+/// The exit code of what failed.
+const FAILURE: u8 = 2;
 
 /// How a command that did its work ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,10 +143,23 @@ pub fn exit_code(result: Result<CommandOutcome, CommandError>) -> ExitCode {
         }
         Err(CommandError::Work(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(CommandError::Work(error)) => {
-            eprintln!("zoogate: {}", text::lines(&format!("{error:#}")));
-            ExitCode::from(2)
+            print_error(&shown(&error));
+            ExitCode::from(FAILURE)
         }
     }
+}
+
+/// What went wrong, as a terminal may show it. What is wrong with a configuration has several lines of the program's
+/// own; anything else may quote whoever was asked, whose line breaks would forge lines.
+fn shown(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let safe = if error.is::<ConfigError>() { text::lines(&text) } else { text::one_line(&text) };
+    safe.into_owned()
+}
+
+/// Says on standard error what is safe to be shown. One that is closed or full takes nothing, and is no reason to panic.
+fn print_error(safe: &str) {
+    let _ = writeln!(io::stderr(), "zoogate: {safe}");
 }
 
 /// Prints help, or what is wrong with a command line. Arguments and variables that it quotes may hold anything.
@@ -149,7 +168,7 @@ fn report(error: &clap::Error) {
     // A reader of the help that went away has read enough.
     match text::lines(&plain) {
         Cow::Borrowed(_) => error.print().unwrap_or_default(),
-        Cow::Owned(safe) if error.use_stderr() => eprint!("{safe}"),
+        Cow::Owned(safe) if error.use_stderr() => io::stderr().write_all(safe.as_bytes()).unwrap_or_default(),
         Cow::Owned(safe) => io::stdout().write_all(safe.as_bytes()).unwrap_or_default(),
     }
 }
@@ -158,4 +177,19 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ValueOrigin, ValueProblem};
+
+    #[test]
+    fn only_what_the_program_broke_into_lines_has_lines() {
+        let told = anyhow::anyhow!("refused\nzoogate: all is well\u{1b}[2J").context("cannot ask\nthem");
+        assert_eq!(shown(&told), "cannot ask\\nthem: refused\\nzoogate: all is well\\u{1b}[2J");
+        let problem = ValueProblem::UnknownVariable { nearest: Some("A\nB\u{1b}".to_owned()) };
+        let of_config = ConfigError { origin: ValueOrigin::Default, key: String::new(), problem };
+        assert_eq!(shown(&of_config.into()), "no key has this variable: is A\nB\\u{1b} meant?");
+    }
 }

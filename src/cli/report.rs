@@ -5,17 +5,17 @@ use std::io::Write;
 use anyhow::{Context as _, bail};
 use ureq::http::StatusCode;
 
-use super::CommandOutcome;
 use super::admin_client::AdminClient;
-use super::private_file;
 use super::report_options::{ReportFormat, ReportOptions};
 use super::report_page::saved_page;
+use super::{CommandOutcome, print_error, private_file};
 use crate::api::{
     ApiList, ConnectionList, EnsembleView, IncidentList, IncidentView, LatencyList, MoveList, RefusalList, RiskList,
     ServerList, SessionDetail, SessionList,
 };
 use crate::observe::WallClock;
 use crate::report::{ReportFacts, ReportWindow, markdown};
+use crate::text::one_line;
 
 /// Elements of each list that are asked for.
 const ELEMENTS: usize = 20_000;
@@ -62,7 +62,7 @@ pub(super) fn report(options: &ReportOptions, out: &mut dyn Write) -> anyhow::Re
         Some(path) => {
             let written = private_file::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
             written.with_context(|| format!("cannot write the report to {}", path.display()))?;
-            writeln!(out, "{}", path.display())?;
+            writeln!(out, "{}", one_line(&path.to_string_lossy()))?;
         }
         None => out.write_all(text.as_bytes())?,
     }
@@ -81,7 +81,7 @@ fn window(
     };
     let answer = client.get(&IncidentView::path(id), &[])?;
     if answer.status == StatusCode::NOT_FOUND {
-        eprintln!("zoogate: {}", answer.refusal());
+        print_error(&answer.refusal());
         return Ok(None);
     }
     let one: IncidentView = answer.good()?;

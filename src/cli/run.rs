@@ -1,18 +1,34 @@
 //! `zoogate run`: relays traffic until it is to stop.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
+
 use super::arguments::SettingsSource;
-use super::{CommandOutcome, source};
+use super::bounded_end::BoundedEnd;
+use super::{CommandOutcome, FAILURE, source};
 use crate::admin::{AdminListener, HISTORY_VIEWS};
 use crate::config::{self, Settings};
 use crate::history::{HistoryStore, RunningHistory};
 use crate::observe::begin_log;
 use crate::otlp::OtlpExporter;
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, ServeError};
+
+/// How long the last lines of the log are waited for where nobody reads them: a little longer than the log waits itself.
+const LOG_ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
+    // Before anything can take long: the file may be a pipe, and the state directory on a slow disk.
+    survive_other_signals()?;
     let settings = config::load(&source::read(from)?)?.settings;
-    // The guard writes what waits when it is dropped: behind everything that may still log.
-    let (log, _guard) = begin_log(settings.log.format, settings.log.level)?;
+    let (log, guard) = begin_log(settings.log.format, settings.log.level)?;
+    // The guard writes what waits when it is dropped: behind everything that may still log. Where standard error takes
+    // nothing it says so on standard output, which may be the same pipe.
+    let _log_end = BoundedEnd::new(guard, LOG_ENDS_WITHIN);
     greet(&settings);
     let history = settings.state.as_ref().map(HistoryStore::open).transpose()?;
     let exporter = settings.otlp.as_ref().map(OtlpExporter::new);
@@ -24,7 +40,7 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     server.telemetry().set_log(log);
     // It outlives the traffic: what is found out at the stop is written too.
     let history = history.map(|history| history.start(server.telemetry(), HISTORY_VIEWS)).transpose()?;
-    let _exporter = exporter.map(|exporter| exporter.start(server.telemetry(), HISTORY_VIEWS)).transpose()?;
+    let exporter = exporter.map(|exporter| exporter.start(server.telemetry(), HISTORY_VIEWS)).transpose()?;
     let reader = history.as_ref().map(RunningHistory::reader);
     let admin = admin.map(|admin| admin.with_history(reader));
     let admin = admin.map(|admin| admin.start(server.telemetry(), server.control())).transpose()?;
@@ -35,13 +51,39 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     }
     let telemetry = server.telemetry();
     let outcome = server.run();
+    end_at_next_signal();
     // First what waits for the disk: whoever still asks keeps nothing from being written.
-    drop(history);
-    drop(admin);
+    let ending = (history, admin, exporter);
+    if matches!(outcome, Err(ServeError::Forced { .. })) {
+        // It is to end at once: neither a disk nor a collector is waited for any more.
+        std::mem::forget(ending);
+    } else {
+        drop(ending);
+    }
     // What was known of tens of thousands of sessions goes with the process: freed one by one, it would delay the end.
     std::mem::forget(telemetry);
     outcome?;
     Ok(CommandOutcome::Success)
+}
+
+/// Takes from the signals that others send for reasons of their own what they do to a process that does not await them.
+/// The proxy awaits them, but only once it runs.
+fn survive_other_signals() -> anyhow::Result<()> {
+    for signal in [SIGHUP, SIGUSR1, SIGUSR2] {
+        // Nobody looks at the flag: that there is something to do is enough.
+        flag::register(signal, Arc::default()).context("cannot listen for signals")?;
+    }
+    Ok(())
+}
+
+/// From here on a signal ends the process at once: the traffic has ended, and who asks again does not want to wait.
+fn end_at_next_signal() {
+    for signal in [SIGTERM, SIGINT] {
+        let always = Arc::new(AtomicBool::new(true));
+        if let Err(error) = flag::register_conditional_shutdown(signal, FAILURE.into(), always) {
+            tracing::warn!(%error, "a further signal does not end zoogate at once");
+        }
+    }
 }
 
 fn greet(settings: &Settings) {

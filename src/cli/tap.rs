@@ -6,13 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
 
-use super::CommandOutcome;
 use super::admin_client::AdminClient;
 use super::capture::CaptureWriter;
 use super::event_lines::ReceivedEvent;
-use super::private_file;
 use super::tap_line::TapLines;
 use super::tap_options::TapOptions;
+use super::{CommandOutcome, print_error, private_file};
 use crate::api::{CLOSING, DroppedEvents, ErrorAnswer, TAP, TapEventView, TapParameters};
 use crate::text;
 
@@ -44,7 +43,7 @@ impl TapOutput<'_> {
         match self {
             Self::Json(out) => writeln!(out, "{{\"dropped\":{dropped}}}")?,
             Self::Lines(out, lines) => writeln!(out, "{}", lines.dropped(dropped))?,
-            Self::Capture(_) => eprintln!("zoogate: {dropped} events are missing: this reader was too slow"),
+            Self::Capture(_) => print_error(&format!("{dropped} events are missing: this reader was too slow")),
         }
         Ok(())
     }
@@ -77,7 +76,8 @@ pub(super) fn tap(options: &TapOptions, out: &mut dyn Write) -> anyhow::Result<C
             output.dropped(&data)?;
         } else if name.as_deref() == Some(CLOSING) {
             let answer: ErrorAnswer = serde_json::from_str(&data).context("the stream ends for no reason")?;
-            bail!("{} ended the stream: {}; {}", client.address(), answer.error, answer.reason.unwrap_or_default());
+            let said = format!("{}; {}", answer.error, answer.reason.unwrap_or_default());
+            bail!("{} ended the stream: {}", client.address(), text::one_line(&said));
         } else {
             output.event(&data)?;
         }

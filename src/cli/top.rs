@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use crossterm::{event, terminal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::CommandOutcome;
 use super::admin_client::AdminClient;
@@ -93,7 +93,8 @@ fn once(
 /// Shows the screen until a key or a signal ends it.
 fn interact(model: &mut TopModel, client: AdminClient<'static>, options: &TopOptions) -> anyhow::Result<()> {
     let stopped = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
+    // All that may be sent to a command and would end it with the terminal as it is.
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2] {
         signal_hook::flag::register(signal, Arc::clone(&stopped)).context("cannot wait for signals")?;
     }
     let look = ScreenLook { colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) };

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::catalog::{KeyName, key_names};
 use super::keys::ConfigKeys;
 use super::load::EffectiveKey;
+use crate::text;
 
 /// Keys without a default of their own, and what the reference shows for them.
 const EXAMPLES: [(&str, &str); 4] = [
@@ -177,11 +178,44 @@ fn comment(text: &mut String, about: &str) {
     }
 }
 
-/// A value as TOML writes it.
+/// A value as TOML writes it. Only a string of this kind has escapes for what is not seen.
 fn toml_text(value: &Value) -> String {
     match value {
-        Value::String(text) => toml::Value::String(text.clone()).to_string(),
+        Value::String(text) => format!("\"{}\"", text::toml(text)),
         Value::Array(items) => format!("[{}]", items.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read_back(written: &str) -> Option<toml::Value> {
+        toml::from_str::<toml::Table>(&format!("value = {written}")).ok()?.remove("value")
+    }
+
+    #[test]
+    fn what_a_literal_string_could_hold_is_escaped_all_the_same() {
+        let evil = "c:\\x\u{9b}2J\"'\u{202e}\u{200b}\n\u{e0100}";
+        let expected = r#""c:\\x\u009B2J\"'\u202E\u200B\u000A\U000E0100""#;
+        assert_eq!(toml_text(&Value::from(evil)), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_read_back_and_nothing_in_them_is_unseen(
+            text in proptest::collection::vec(any::<char>(), 0..40),
+            evil in "[\"'\\\\\n\u{9b}\u{200b}\u{202e}\u{e0100}]{0,8}",
+        ) {
+            let text: String = text.into_iter().chain(evil.chars()).collect();
+            let written = toml_text(&Value::from(text.as_str()));
+            prop_assert_eq!(text::one_line(&written), written.as_str());
+            prop_assert_eq!(read_back(&written), Some(toml::Value::from(text.as_str())));
+            let list = toml_text(&Value::from(vec![text.clone(), evil.clone()]));
+            prop_assert_eq!(read_back(&list), Some(toml::Value::from(vec![text, evil])));
+        }
     }
 }

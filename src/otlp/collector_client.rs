@@ -41,6 +41,8 @@ impl CollectorClient {
     /// Nothing is connected yet.
     pub fn new(base: &str) -> Self {
         let config = Agent::config_builder().timeout_global(Some(SENT_WITHIN)).http_status_as_error(false).proxy(None);
+        // Telemetry goes where it was configured to go: a redirect is a refusal.
+        let config = config.max_redirects(0);
         Self { base: base.to_owned(), agent: config.build().into() }
     }
 
@@ -59,5 +61,38 @@ impl CollectorClient {
             429 | 502..=504 => Err(passing(format!("answered {status}"))),
             status => Err(SendError::Refused { url, status }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_a_refusal_and_nothing_goes_elsewhere() {
+        let [collector, elsewhere] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let url = format!("http://{}", collector.local_addr().unwrap());
+        let to = elsewhere.local_addr().unwrap();
+        let answering = thread::spawn(move || {
+            let (mut stream, _) = collector.accept().unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                asked.extend(byte);
+            }
+            let head = format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+        });
+        // A message without fields has no bytes, so that the request ends with its head.
+        let refused = CollectorClient::new(&url).send("/v1/logs", &()).unwrap_err();
+        answering.join().unwrap();
+        assert_eq!(refused.to_string(), format!("{url}/v1/logs refused it: 302"));
+        elsewhere.set_nonblocking(true).unwrap();
+        assert_eq!(elsewhere.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 
 use super::run::{Running, SILENT};
-use super::{stderr, stdout, zoogate};
+use super::{admin_stub, stderr, stdout, zoogate};
 
 #[test]
 fn commands_present_a_token_or_go_through_the_socket() {
@@ -111,4 +111,20 @@ fn errors_name_the_socket_that_was_asked() {
     let said = stderr(&zoogate(&["tap", "--socket", &path], &[]));
     assert!(said.contains(&format!("{path} ended the stream of events")), "{said}");
     answered.join().expect("no panic");
+}
+
+/// Whoever is asked answers for itself: what another address says is not taken for it.
+#[test]
+fn a_redirect_is_refused_and_not_followed() {
+    let elsewhere = admin_stub::open("200 OK", r#"{"ready":true,"sessions":[],"level":"info"}"#);
+    // What stands behind the status is the first line of the head.
+    let status: &'static str = format!("302 Found\r\nlocation: http://{}/readyz", elsewhere.address).leak();
+    let stub = admin_stub::open(status, "");
+    for command in [&["ready"][..], &["sessions"], &["tap", "--once"], &["log-level", "debug"]] {
+        let output = zoogate(&[command, &["--admin", &stub.address]].concat(), &[]);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""), "{command:?}");
+        let said = stderr(&output);
+        assert!(said.contains(&stub.address) && said.contains("(302 Found)"), "{said}");
+    }
+    assert!(elsewhere.asked.try_recv().is_err(), "somebody else was asked");
 }

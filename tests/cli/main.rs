@@ -7,6 +7,7 @@ mod help;
 mod lists;
 mod run;
 mod settings;
+mod standard_error;
 mod top;
 mod unseen;
 
@@ -14,11 +15,17 @@ use std::process::{Command, Output};
 
 /// Runs the binary with no variable of ours set but those given.
 fn zoogate(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    command(arguments, variables).output().expect("the binary starts")
+}
+
+/// The binary with no variable of ours set but those given.
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zoogate"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ZOOGATE_")) {
         command.env_remove(name);
     }
-    command.env_remove("COLUMNS").args(arguments).envs(variables.iter().copied()).output().expect("the binary starts")
+    command.env_remove("COLUMNS").args(arguments).envs(variables.iter().copied());
+    command
 }
 
 fn stdout(output: &Output) -> String {

@@ -1,9 +1,13 @@
 //! `zoogate run` from start to stop, as the one who starts it sees it.
 
-use std::io::{BufRead as _, BufReader, Lines};
-use std::net::TcpListener;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{stderr, stdout, zoogate};
@@ -65,6 +69,44 @@ fn it_ends_in_order_on_a_signal() {
         running.event("stopping");
         assert_eq!(running.child.wait().unwrap().code(), Some(0));
     }
+}
+
+/// The start lasts as long as its file is written.
+#[test]
+fn signals_of_others_do_not_end_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("z.toml").to_string_lossy().into_owned();
+    mkfifoat(CWD, path.as_str(), Mode::RUSR | Mode::WUSR).unwrap();
+    let mut running = Running::start(&[path.as_str()]);
+    // A pipe opens when its reader has come.
+    let mut file = File::options().write(true).open(&path).unwrap();
+    for signal in [Signal::HUP, Signal::USR1, Signal::USR2] {
+        running.signal(signal);
+    }
+    file.write_all(format!("servers = \"{SILENT}\"\nworkers = 1\n").as_bytes()).unwrap();
+    drop(file);
+    running.event("ready");
+    running.signal(Signal::HUP);
+    running.event("there is no reload yet");
+    running.signal(Signal::TERM);
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_signal_behind_the_traffic_waits_for_no_collector() {
+    // Connections to it are made, and nothing is answered.
+    let collector = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", collector.local_addr().unwrap());
+    let mut running = Running::start(&["--servers", SILENT, "--workers", "1", "--otlp-endpoint", &endpoint]);
+    let admin = running.event("serving metrics and the API")["address"].as_str().unwrap_or_default().to_owned();
+    running.event("ready");
+    running.signal(Signal::TERM);
+    // The admin address is given back when the traffic has ended, before the collector is waited for.
+    while TcpStream::connect(&admin).is_ok() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.child.wait().unwrap().code(), Some(2));
 }
 
 #[test]

@@ -3,16 +3,19 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 use zoogate::api::{
-    ConnectionView, EndView, MoveView, RefusalView, RequestView, ServerView, SessionDetail, SessionView, TimelineEvent,
+    CLOSING, ConnectionView, EndView, MoveView, RefusalView, RequestView, ServerView, SessionDetail, SessionView,
+    TimelineEvent,
 };
 
 use super::{admin_stub, file, stderr, stdout, zoogate};
 
-/// Every control character of Unicode, and the marks that turn the direction of a line, break it, or hide in it.
+/// Every control character of Unicode, and the marks that turn the direction of a line, break it, hide in it or leave a
+/// gap.
 fn unseen() -> String {
     let controls = (0..=0x0010_ffff).filter_map(char::from_u32).filter(|letter| letter.is_control());
     let marks = "\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
-                 \u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{fff9}\u{e0001}\u{e0041}";
+                 \u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}\u{fff9}\u{e0001}\u{e0041}\u{34f}\u{115f}\u{1160}\
+                 \u{17b4}\u{180b}\u{180f}\u{2800}\u{3164}\u{fe00}\u{fe0f}\u{ffa0}\u{fff0}\u{e0100}\u{e01ef}";
     controls.chain(marks.chars()).collect()
 }
 
@@ -110,6 +113,32 @@ fn what_an_answer_refuses_is_one_line() {
     }
     let stub = admin_stub::open("200 OK", &unseen());
     assert_seen("no JSON", &stderr(&zoogate(&["moves", "--admin", &stub.address], &[])), 1);
+}
+
+#[test]
+fn the_end_of_a_stream_is_told_in_one_line() {
+    let told = json!({ "error": evil(), "reason": evil() });
+    let stub = admin_stub::open("200 OK", &format!("event: {CLOSING}\ndata: {told}\n\n"));
+    let output = zoogate(&["tap", "--admin", &stub.address], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_seen("tap", &(stdout(&output) + &stderr(&output)), 1);
+    assert!(stderr(&output).contains(" ended the stream: x"), "{}", stderr(&output));
+}
+
+#[test]
+fn settings_are_printed_with_every_letter_and_read_back() {
+    // An argument ends with the letter 0.
+    let evil = evil().replace('\0', "");
+    let least = ["print-config", "--servers", "zk1", "--listen", "127.0.0.1:1", "--state-dir", &evil];
+    let shown = stdout(&zoogate(&least, &[]));
+    assert_seen("print-config", &shown, shown.lines().count());
+    let line = |text: &str| text.lines().find(|line| line.starts_with("dir = ")).map(str::to_owned).expect("the key");
+    let (_folder, path) = file(&shown);
+    let again = stdout(&zoogate(&["print-config", &path], &[]));
+    let value = |text: &str| line(text).split(" #").next().unwrap_or_default().trim().to_owned();
+    assert_eq!(value(&again), value(&shown));
+    let read: toml::Table = toml::from_str(&shown).expect("a configuration");
+    assert_eq!(read["state"]["dir"].as_str(), Some(evil.as_str()));
 }
 
 #[test]

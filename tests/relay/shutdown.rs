@@ -22,10 +22,14 @@ struct Stage {
 
 impl Stage {
     async fn set(grace: &str) -> Self {
+        Self::set_with(grace, |plan| plan).await
+    }
+
+    async fn set_with(grace: &str, further: impl FnOnce(Plan) -> Plan) -> Self {
         let (fake, addresses) = (Fake::start().await, [ports::free(), ports::free()]);
         let plan = Plan::before(&[fake.address()]).pooled(addresses[0]).mirror(addresses[1], fake.address());
         let plan = plan.with("--shutdown-grace", grace).with("--connections-first-frame", "1h");
-        let zoogate = plan.start().await;
+        let zoogate = further(plan).start().await;
         Self { zoogate, fake, addresses, next: SESSION }
     }
 
@@ -231,4 +235,21 @@ async fn while_it_stops_it_lives_and_is_not_ready() {
     send(&mut server, &frames::reply(1, &[])).await;
     assert_eq!(rest(&mut client).await, (frames::reply(1, &[]), End::Orderly));
     assert_eq!(stage.zoogate.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_stop_that_is_cut_short_waits_for_no_collector() {
+    // Connections to it are made, and nothing is answered.
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", collector.local_addr().unwrap());
+    let mut stage = Stage::set_with("600s", |plan| plan.with("--otlp-endpoint", &endpoint)).await;
+    let (mut client, mut server) = stage.pair().await;
+    send(&mut client, &frames::get_data(1, "/slow")).await;
+    expect(&mut server, &frames::get_data(1, "/slow")).await;
+    stage.zoogate.terminate();
+    stage.zoogate.logs("stopping").await;
+    stage.zoogate.terminate();
+    assert_eq!(stage.zoogate.ended().await.code(), Some(2));
+    let log = stage.zoogate.log();
+    assert!(!log.contains("did not take the last telemetry"), "{log}");
 }

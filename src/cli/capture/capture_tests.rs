@@ -194,3 +194,29 @@ fn frames_made_anew_are_read_with_their_true_lengths_and_hold_nothing_else() {
     assert!(comments.contains("session 0x100005696040002, server zk1:2181, create, /a"), "{comments}");
     assert!(!comments.contains('\u{1b}'), "{comments:?}");
 }
+
+#[test]
+fn a_length_that_somebody_says_makes_no_crowd_of_packets() {
+    let mut capture = CaptureWriter::new(Vec::new()).unwrap();
+    let said = TapEventView { reply_bytes: Some(u32::MAX), ..event(1, OpCode::GET_DATA, "/a", u32::MAX) };
+    capture.event(&said).unwrap();
+    let bytes = capture.blocks.into_inner();
+    assert!(bytes.len() < 32 * 1024, "{} bytes", bytes.len());
+    let comments = String::from_utf8_lossy(&bytes);
+    assert!(comments.contains("without its last 4293885951 bytes, operation, session 0x100005696040002"));
+}
+
+#[test]
+fn what_comes_behind_a_frame_that_was_shortened_has_its_true_place() {
+    let mut flow = SyntheticFlow::new(([10, 0, 0, 7], 4000).into(), "zk1:2181");
+    let frame = |wire_len| RebuiltFrame { at_us: 1, from_client: true, bytes: vec![0; 8], wire_len, ends: false };
+    // Behind 20 bytes of the IP header, and the ports.
+    let number = |packet: &synthetic_flow::SyntheticPacket| packet.bytes[24..28].to_vec();
+    let long = flow.packets(&frame(5 << 20));
+    let lens: u32 = long.iter().map(|packet| packet.wire_len - 40).sum();
+    assert_eq!((long.len(), lens), (33, 33 * 32 * 1024));
+    assert_eq!(SyntheticFlow::left_out(&frame(5 << 20)), (5 << 20) - lens);
+    assert_eq!(number(&long[0]), 1_u32.to_be_bytes());
+    let short = flow.packets(&frame(8));
+    assert_eq!((short.len(), number(&short[0])), (1, ((5_u32 << 20) + 1).to_be_bytes().to_vec()));
+}

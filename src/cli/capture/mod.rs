@@ -2,6 +2,7 @@
 //!
 //! What zoogate tells of an operation are its header, its path and its sizes. Of these frames are made that begin as the
 //! real ones did and are cut off behind that: each has its true length on the wire, and only a part of it is in the file.
+//! Of a frame above 1 MiB the end has no packets, which the comment says.
 //! Node data, passwords, auth and SASL are not in it, because they are not in what is told. Each packet has a comment.
 
 mod block_writer;
@@ -48,8 +49,11 @@ impl<W: Write> CaptureWriter<W> {
             .or_insert_with(|| SyntheticFlow::new(client, event.server.as_deref().unwrap_or_default()));
         let comment = comment(event);
         for frame in RebuiltFrame::of(event) {
+            let left_out = SyntheticFlow::left_out(&frame);
+            let shortened = (left_out > 0).then(|| format!("without its last {left_out} bytes, {comment}"));
+            let comment = shortened.as_deref().unwrap_or(&comment);
             for packet in flow.packets(&frame) {
-                self.blocks.packet(frame.at_us, &packet.bytes, packet.wire_len, &comment)?;
+                self.blocks.packet(frame.at_us, &packet.bytes, packet.wire_len, comment)?;
             }
         }
         self.blocks.flush()

@@ -8,6 +8,9 @@ use super::rebuilt_frame::RebuiltFrame;
 const PORT: u16 = 2181;
 /// Most bytes of a frame in one packet; a longer one is cut into several.
 const SEGMENT: u32 = 32 * 1024;
+/// Most packets of one frame: enough for 1 MiB, above which servers take no frame unless they are set to
+/// (`jute.maxbuffer`). Lengths are what somebody says, and a packet takes room even where nothing of it is known.
+const PACKETS: u32 = 33;
 const TCP_HEADER: usize = 20;
 
 /// One packet: what there is of it, and its length on the wire.
@@ -39,17 +42,26 @@ impl SyntheticFlow {
         Self { client, server: known.unwrap_or(SocketAddr::new(host, port)), next: [1, 1] }
     }
 
-    /// The packets of a frame.
+    /// Bytes of a frame for which there are no packets.
+    pub(super) fn left_out(frame: &RebuiltFrame) -> u32 {
+        frame.wire_len.saturating_sub(PACKETS * SEGMENT)
+    }
+
+    /// The packets of a frame, [`PACKETS`] at most. What is left out behind them is a gap in the sequence numbers.
     pub(super) fn packets(&mut self, frame: &RebuiltFrame) -> Vec<SyntheticPacket> {
+        let left_out = Self::left_out(frame);
+        let shown = frame.wire_len - left_out;
         let (mut packets, mut sent) = (Vec::new(), 0);
         loop {
-            let len = (frame.wire_len - sent).min(SEGMENT);
+            let len = (shown - sent).min(SEGMENT);
             let known = frame.bytes.len().clamp(sent as usize, (sent + len) as usize);
-            let is_last = sent + len == frame.wire_len;
+            let is_last = sent + len == shown;
             let payload = frame.bytes.get(sent as usize..known).unwrap_or_default();
             packets.push(self.packet(frame, payload, len, is_last));
             sent += len;
             if is_last {
+                let next = &mut self.next[usize::from(!frame.from_client)];
+                *next = next.wrapping_add(left_out);
                 return packets;
             }
         }

@@ -194,7 +194,7 @@ fn a_key_beside_a_new_size_is_heard() {
 
 #[test]
 fn signals_give_the_terminal_back() {
-    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2] {
         let stub = admin_stub::open_at("127.0.0.1:0", "200 OK", json_of);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let top = TopTerminal::start(&stub.address, folder.path(), &[]);
