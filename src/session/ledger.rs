@@ -29,6 +29,7 @@ mod session_table;
 mod shared_sessions;
 mod successor;
 mod unexplained_close;
+mod waiting_sessions;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -55,7 +56,7 @@ use crate::time::Timestamp;
 use bounded_ring::BoundedRing;
 use burst_cause::BurstCause;
 use controller_roles::ControllerRoles;
-use decision_queue::DecisionQueue;
+use decision_queue::{DecisionQueue, ProbedCloses};
 use ensemble_state::{EnsembleState, ProbeRecord};
 use holders::HolderSessions;
 use server_bursts::ServerBursts;
@@ -145,6 +146,8 @@ pub struct SessionLedger {
     /// The thread that reports just now.
     thread: ThreadPlace,
     roles: ControllerRoles,
+    /// Servers that were probed, and the closes that the probes are not held against yet; at most one entry a server.
+    probed: VecDeque<ProbedCloses>,
     /// Bursts that are over and whose closes are not all resolved.
     over: VecDeque<(BurstCause, Vec<ConnectionId>)>,
     findings: BoundedRing<LedgerFinding>,
@@ -172,6 +175,7 @@ impl SessionLedger {
             own_pauses: ThreadPauses::default(),
             thread: ThreadPlace::default(),
             roles: ControllerRoles::default(),
+            probed: VecDeque::new(),
             over: VecDeque::new(),
             findings: retention::findings(FINDINGS),
             moves: retention::moves(limits.moves),
@@ -224,6 +228,9 @@ impl SessionLedger {
             }
             SessionTransition::ProxyPaused(pause) => self.proxy_paused(pause),
         }
+        if !self.probed.is_empty() {
+            self.resolve_probed(RESOLVED_AT_ONCE);
+        }
         if !self.over.is_empty() {
             self.resolve_finished_bursts(RESOLVED_AT_ONCE);
         }
@@ -239,12 +246,14 @@ impl SessionLedger {
     /// A part of a [`tick`](Self::tick) that takes no time to speak of, so that others may ask and be told between two of
     /// them; whether another one is due.
     pub fn tick_part(&mut self, now: Timestamp) -> bool {
-        let more = self.expire_deadlines(now, RESOLVED_AT_ONCE);
+        // Probes before deadlines, as bursts are: what one explains must not run out of time a moment before.
+        self.resolve_probed(RESOLVED_AT_ONCE);
+        let overdue = self.expire_deadlines(now, RESOLVED_AT_ONCE);
         self.resolve_finished_bursts(RESOLVED_AT_ONCE);
-        self.sessions.tick(now);
-        self.claimants.tick(now);
+        let sessions = self.sessions.tick(now, RESOLVED_AT_ONCE);
+        let claimants = self.claimants.tick(now, RESOLVED_AT_ONCE);
         self.let_go();
-        more || !self.over.is_empty()
+        overdue || sessions || claimants || !self.probed.is_empty() || !self.over.is_empty()
     }
 
     /// Decides a part of what waits, with what is known: nothing more will be seen. Whether there is more.

@@ -12,7 +12,7 @@ use zoogate::session::connection_end::{
 };
 use zoogate::session::event::MovedCodeLocation;
 use zoogate::session::identity::HolderIdentity;
-use zoogate::session::ledger::{LedgerLimits, PROBE_BOUND, RETURN_BOUND, SessionState, UNDECIDED_BYTES};
+use zoogate::session::ledger::{CLAIMANTS, LedgerLimits, PROBE_BOUND, RETURN_BOUND, SessionState, UNDECIDED_BYTES};
 use zoogate::session::own_pause::OwnPause;
 use zoogate::session::probe_result::{ProbeResult, ServerHealth, ServerRole};
 use zoogate::session::transition::{LedgerFinding, SessionTransition};
@@ -22,7 +22,7 @@ use zoogate::wire::Dialect;
 use zoogate::wire::handshake::{ConnectRequest, ConnectResponse, PasswordCheck};
 use zoogate::wire::{ErrorCode, OpCode};
 
-use crate::story::{A, B, LEADER, PROBE, Story, nothing_owed};
+use crate::story::{A, B, LEADER, PROBE, Story, TIMEOUT, nothing_owed};
 
 const CONNECTIONS: u64 = 24;
 /// No end waits longer than for a look and then for the session's return.
@@ -333,6 +333,135 @@ fn sessions_that_make_room_early_are_counted_and_told() {
     }
     assert_eq!(story.ledger.losses().evicted, 4);
     assert_eq!(std::iter::from_fn(|| story.ledger.poll_gone()).count(), 4);
+}
+
+/// A claim of a session that nobody knows, by a stranger who asks for the longest timeout.
+fn forge(story: &mut Story, number: i64, password: PasswordCheck) -> ConnectionId {
+    let request = ConnectRequest {
+        last_zxid: Zxid(0),
+        timeout_ms: 3_600_000,
+        session: SessionId(0x7700_0000_0000_0000 + number),
+        password,
+        read_only: None,
+        dialect: Dialect::ZOOKEEPER,
+    };
+    story.claim_as(address(9), A, request)
+}
+
+/// Claims of two sessions, as after a restart of zoogate, that a server leaves unanswered.
+fn abandoned(story: &mut Story) -> [SessionId; 2] {
+    [1, 2].map(|number| {
+        let session = SessionId(0x0500_0000_0000_0000 + number);
+        let claim = story.claim(session, A);
+        story.wait(100);
+        story.give_up(claim);
+        session
+    })
+}
+
+/// What the claims of these sessions have shown is there when another server gives them.
+#[track_caller]
+fn expect_evidence(story: &mut Story, sessions: [SessionId; 2]) {
+    for session in sessions {
+        story.attach(session, B);
+        let claims = story.ledger.session(session).map(|record| record.attachments().len());
+        assert_eq!(claims, Some(2), "{session}");
+    }
+}
+
+#[test]
+fn claims_with_long_timeouts_push_out_none_that_come_later() {
+    for password in [PasswordCheck::Wrong, PasswordCheck::Right] {
+        let mut story = Story::new();
+        for number in 0..CLAIMANTS as i64 {
+            let link = forge(&mut story, number, password);
+            story.leave(link);
+        }
+        story.wait(1);
+        let sessions = abandoned(&mut story);
+        expect_evidence(&mut story, sessions);
+        assert!(story.ledger.losses().claimants >= 2, "what made room is counted");
+    }
+}
+
+#[test]
+fn claims_that_are_refused_push_out_one_another() {
+    let mut story = Story::new();
+    let sessions = abandoned(&mut story);
+    for number in 0..2 * CLAIMANTS as i64 {
+        let link = forge(&mut story, number, PasswordCheck::Wrong);
+        story.refuse(link);
+        story.leave(link);
+    }
+    expect_evidence(&mut story, sessions);
+}
+
+/// Its client tries one server after the other, each as long as its timeout, while strangers claim what they like.
+#[test]
+fn a_session_that_is_claimed_again_and_again_is_not_over() {
+    let mut story = Story::new();
+    let sessions = abandoned(&mut story);
+    story.wait(2 * TIMEOUT - 200);
+    for session in sessions {
+        let claim = story.claim(session, A);
+        story.give_up(claim);
+    }
+    story.wait(TIMEOUT);
+    for number in 0..CLAIMANTS as i64 - 1 {
+        let link = forge(&mut story, number, PasswordCheck::Wrong);
+        story.leave(link);
+    }
+    for session in sessions {
+        story.attach(session, B);
+        let claims = story.ledger.session(session).map(|record| record.attachments().len());
+        assert_eq!(claims, Some(3), "{session}");
+    }
+}
+
+/// Strangers create sessions with long timeouts and leave them: sessions that are away for a moment stay.
+#[test]
+fn who_has_left_long_ago_makes_room_before_who_is_away_for_a_moment() {
+    let mut story = Story::with_limits(LedgerLimits { sessions: 10, ..LedgerLimits::default() });
+    let (broker, link) = story.create(A);
+    story.tell(SessionTransition::Identified { connection: link, identity: HolderIdentity::broker(3) });
+    story.leave(link);
+    for number in 0..8 {
+        let link = story.claim_by(address(9), SessionId::NEW, A, PasswordCheck::NotNeeded);
+        story.accept_for(link, SessionId(0x0100_0000_0000_1000 + number), 40_000);
+        story.leave(link);
+    }
+    story.wait(1_000);
+    let (client, link) = story.create(A);
+    story.leave(link);
+    for _ in 0..8 {
+        story.create(A);
+    }
+    assert_eq!((story.ledger.losses().evicted, story.ledger.losses().sessions), (8, 0));
+    for session in [broker, client] {
+        assert!(story.ledger.session(session).is_some(), "{session} was pushed out");
+    }
+    story.create(A);
+    assert!(story.ledger.session(client).is_none() && story.ledger.session(broker).is_some(), "whose holder is known");
+}
+
+/// A server closes many claims unanswered, and is probed then.
+#[test]
+fn ends_that_wait_for_a_probe_are_decided_in_slices() {
+    const CLAIMS: usize = 500;
+    let mut story = Story::without_prober();
+    let links: Vec<_> = (1..=CLAIMS as i64).map(|number| story.claim(SessionId(number), A)).collect();
+    for link in &links {
+        story.fin(*link);
+    }
+    story.look(B);
+    assert_eq!(story.ledger.undecided_connections().len(), CLAIMS, "it was another server's probe");
+    story.look(A);
+    let left = story.ledger.undecided_connections().len();
+    assert!(left > 0 && left < CLAIMS, "{left} are left");
+    let now = story.now();
+    let parts = std::iter::from_fn(|| story.ledger.tick_part(now).then_some(())).count();
+    assert!(parts >= 2, "{parts} parts");
+    assert_eq!(story.ledger.undecided_connections().len(), 0);
 }
 
 /// A claim that was not answered by one server is evidence once another server gives the session.

@@ -151,6 +151,41 @@ fn a_controller_is_one_until_another_takes_the_role_or_its_node_is_gone() {
     assert_eq!(named(&story, second), "broker-2");
 }
 
+/// Whether the end of a controller's role is still seen after others have made nodes of that name.
+#[track_caller]
+fn expect_known(story: &mut Story, controller: SessionId) {
+    assert_eq!(named(story, controller), "broker-1 (controller)");
+    gone(story, b"", false);
+    assert_eq!(named(story, controller), "broker-1");
+}
+
+#[test]
+fn a_session_that_makes_many_controllers_nodes_pushes_out_no_controller() {
+    let mut story = Story::new();
+    let (controller, link) = broker(&mut story, 1, 1);
+    told(&mut story, link, b"/controller");
+    let (_, stranger) = story.create_by(Story::client(9), A);
+    for number in 10..90 {
+        told(&mut story, stranger, format!("/e{number}/controller").as_bytes());
+    }
+    expect_known(&mut story, controller);
+}
+
+#[test]
+fn controllers_whose_sessions_are_over_or_away_make_room_before_one_that_lives() {
+    for leave in [Story::close_session, Story::leave] {
+        let mut story = Story::new();
+        let (controller, link) = broker(&mut story, 1, 1);
+        told(&mut story, link, b"/controller");
+        for number in 10..90 {
+            let (_, stranger) = story.create_by(Story::client(9), A);
+            told(&mut story, stranger, format!("/e{number}/controller").as_bytes());
+            leave(&mut story, stranger);
+        }
+        expect_known(&mut story, controller);
+    }
+}
+
 #[test]
 fn a_watch_that_tells_of_the_former_controller_leaves_the_new_one() {
     let mut story = Story::new();

@@ -68,6 +68,8 @@ pub(super) struct ClaimWait<'a> {
     pub(super) client: ClaimingClient,
     /// The client's first frame, and what it has sent behind it.
     pub(super) ahead: ReadAhead,
+    /// How many bytes of that are the first frame.
+    claim_len: usize,
     pub(super) search: ClaimSearch,
     pub(super) asked: AskedClaims,
     pub(super) left_behind: bool,
@@ -88,6 +90,7 @@ impl<'a> ClaimWait<'a> {
         let mut this = Self {
             proxy,
             client: ClaimingClient::new(proxy, origin, request, &first.0),
+            claim_len: first.1,
             ahead: ReadAhead::new(request, first),
             search: ClaimSearch::new(terms, proxy.settings.servers.len(), began_at),
             asked: AskedClaims::default(),
@@ -271,9 +274,7 @@ impl<'a> ClaimWait<'a> {
 
     /// Goes on watching a claim that no client waits for.
     pub(super) fn keep(&self, claim: UpstreamClaim, closer: ConnectionCloser) {
-        // Where another server was asked too, nothing that has effects goes up any more.
-        let most = self.ahead.repeatable_len().max(claim.sent);
-        let outgoing = LeftBytes { bytes: self.ahead.bytes()[..most].to_vec(), whole: self.ahead.is_boundary(most) };
-        LeftClaim::new(self.proxy, claim, self.client.request, outgoing).keep(closer);
+        let outgoing = LeftBytes::behind(&self.ahead, self.claim_len, claim.sent);
+        LeftClaim::new(self.proxy, claim, &self.client, outgoing).keep(closer);
     }
 }

@@ -3,7 +3,7 @@
 mod asked_claims;
 pub(in crate::proxy) mod claim_wait;
 mod claiming_client;
-mod left_claim;
+pub(crate) mod left_claim;
 pub(crate) mod older_connections;
 pub(in crate::proxy) mod server_search;
 mod upstream_claim;

@@ -141,7 +141,9 @@ impl LiveSink {
         self.proxy.activity(self.link.server).add_waiting();
         if let Some(key) = self.key {
             let (link, lasts) = (&self.link, claim_lasts(request.timeout_ms));
-            if !claims.sent(key, request.password.may_be_right(), link.connection, link.server, now, lasts) {
+            // The right password of any session can be reckoned, so it is no proof of one that was not given here.
+            let can_take = request.password.may_be_right() && self.proxy.state.home(request.session).is_some();
+            if !claims.sent(key, can_take, link.connection, link.server, now, lasts) {
                 self.proxy.telemetry.note_unremembered();
             }
         }

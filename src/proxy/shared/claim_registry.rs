@@ -5,7 +5,7 @@
 //! distinguished by session and password: one with another password neither waits for others nor holds others
 //! up.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,14 +19,17 @@ use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::lock::lock;
 use crate::time::Timestamp;
 
-/// Claims that are remembered at once, some 100 bytes each; beyond that the new ones are not.
+/// Claims that are remembered at once, some 150 bytes each; beyond that the new ones are not.
 pub(crate) const CLAIMS_REMEMBERED: usize = 65_536;
 /// Claims of one client that are remembered at once; beyond that the oldest makes room, as the youngest is followed.
 const CLAIMS_OF_ONE: usize = 8;
 /// Connections of claims left behind that are watched at once, a descriptor and some KiB each.
 pub(crate) const CONNECTIONS_WATCHED: u64 = 256;
 /// Late answers that are remembered for searches that are still under way.
-const LATE_ANSWERS: usize = 1_024;
+pub(crate) const LATE_ANSWERS: usize = 1_024;
+/// How long a late answer is of use: no claim waits longer for its own, and then asks for those that came since it was
+/// sent.
+const LATE_ANSWER_COUNTS: Duration = Duration::from_mins(10);
 
 /// One claim that is out.
 #[derive(Clone, Copy, Debug)]
@@ -38,23 +41,21 @@ struct UnansweredClaim {
     until: Timestamp,
 }
 
-/// A claim that was left behind and carried out.
-#[derive(Clone, Copy, Debug)]
-struct LateAnswer {
-    session: SessionId,
-    server: ServerId,
-    at: Timestamp,
+/// Claims that were left behind and carried out.
+#[derive(Debug, Default)]
+struct LateAnswers {
+    /// When each server carried one out last.
+    newest: BTreeMap<(SessionId, ServerId), Timestamp>,
+    /// In the order in which they came; older ones of one session and server are among them.
+    order: VecDeque<(Timestamp, (SessionId, ServerId))>,
 }
 
 #[derive(Debug, Default)]
 struct RegistryEntries {
     claims: HashMap<ClaimKey, SmallVec<[UnansweredClaim; 1]>, RandomState>,
-    /// In the order in which they were sent, to find those whose time is over; among them, until half of it is that,
-    /// what is settled.
-    order: VecDeque<(Timestamp, ClaimKey)>,
-    /// Claims that are remembered.
-    count: usize,
-    late: VecDeque<LateAnswer>,
+    /// The same claims by the moment when they are forgotten. A connection has one claim.
+    due: BTreeMap<(Timestamp, ConnectionId), ClaimKey>,
+    late: LateAnswers,
 }
 
 /// All claims that are out.
@@ -80,7 +81,7 @@ impl ClaimRegistry {
     }
 
     /// A claim goes out; it counts as out for `lasts` at most. False when there is no room to remember it: claims that
-    /// cannot take a session leave half of it to others.
+    /// are not known to be able to take a session leave half of it to others.
     pub(in crate::proxy) fn sent(
         &self,
         key: ClaimKey,
@@ -93,18 +94,10 @@ impl ClaimRegistry {
         let mut book = self.lock();
         // On the way of new claims, so that no timer is needed: without new claims nothing grows.
         book.forget_old(now);
-        if book.count >= if can_take { CLAIMS_REMEMBERED } else { CLAIMS_REMEMBERED / 2 } {
+        if book.due.len() >= if can_take { CLAIMS_REMEMBERED } else { CLAIMS_REMEMBERED / 2 } {
             return false;
         }
-        let until = now.after(lasts);
-        let claims = book.claims.entry(key).or_default();
-        let has_room = claims.len() < CLAIMS_OF_ONE;
-        if !has_room {
-            claims.remove(0);
-        }
-        claims.push(UnansweredClaim { connection, server, sent_at: now, until });
-        book.count += usize::from(has_room);
-        book.order.push_back((until, key));
+        book.remember(key, UnansweredClaim { connection, server, sent_at: now, until: now.after(lasts) });
         true
     }
 
@@ -126,24 +119,21 @@ impl ClaimRegistry {
         others.max_by_key(|claim| claim.sent_at).map(|claim| (claim.server, claim.sent_at))
     }
 
-    /// A claim that was left behind was carried out: the session belongs to that server now.
-    pub(in crate::proxy) fn answered_late(&self, session: SessionId, server: ServerId, now: Timestamp) {
-        let mut book = self.lock();
-        if book.late.len() >= LATE_ANSWERS {
-            book.late.pop_front();
-        }
-        book.late.push_back(LateAnswer { session, server, at: now });
+    /// A claim that was left behind was carried out: the session belongs to that server now. False when another late
+    /// answer that may still be asked for made room for it.
+    pub(in crate::proxy) fn answered_late(&self, session: SessionId, server: ServerId, now: Timestamp) -> bool {
+        self.lock().late.note(session, server, now)
     }
 
     /// Whether a claim of the session that had been left behind at another server was carried out since that moment.
     /// At the same one it changes nothing.
     pub(in crate::proxy) fn was_answered_late(&self, session: SessionId, holder: ServerId, since: Timestamp) -> bool {
-        let elsewhere = |late: &LateAnswer| late.session == session && late.server != holder && late.at >= since;
-        self.lock().late.iter().any(elsewhere)
+        self.lock().late.came_elsewhere(session, holder, since)
     }
 
     /// A place for one more connection that carries a claim beside its client's own: one that is watched, or a second
-    /// one for a new session. Claims that cannot take a session leave half of the places to others.
+    /// one for a new session. Claims that are not known to be able to take a session leave half of the places to
+    /// others.
     pub(in crate::proxy) fn place(self: &Arc<Self>, can_take: bool) -> Option<ClaimPlace> {
         let places = if can_take { self.places } else { self.places / 2 };
         // Given back at once where it is one too many.
@@ -172,36 +162,70 @@ impl Drop for ClaimPlace {
     }
 }
 
-impl RegistryEntries {
-    fn forget_old(&mut self, now: Timestamp) {
-        while let Some(&(until, key)) = self.order.front() {
-            if until > now && self.is_out(until, key) {
+impl LateAnswers {
+    /// Notes one; false when another one that may still be asked for made room for it.
+    fn note(&mut self, session: SessionId, server: ServerId, now: Timestamp) -> bool {
+        let mut has_room = true;
+        while let Some(&(at, oldest)) = self.order.front() {
+            let is_over = now.since(at) >= LATE_ANSWER_COUNTS;
+            if !is_over && self.order.len() < LATE_ANSWERS {
                 break;
             }
             self.order.pop_front();
-            self.retain(key, |claim| claim.until > now);
+            // Unless a newer one of the same session and server came.
+            if self.newest.get(&oldest) == Some(&at) {
+                self.newest.remove(&oldest);
+                has_room &= is_over;
+            }
         }
-        // One that stays out for long holds up what was settled behind it.
-        if self.order.len() >= 2 * CLAIMS_REMEMBERED {
-            let mut order = std::mem::take(&mut self.order);
-            order.retain(|&(until, key)| self.is_out(until, key));
-            self.order = order;
-        }
+        self.order.push_back((now, (session, server)));
+        self.newest.insert((session, server), now);
+        has_room
     }
 
-    /// Whether a claim of this client is out until then.
-    fn is_out(&self, until: Timestamp, key: ClaimKey) -> bool {
-        self.claims.get(&key).is_some_and(|claims| claims.iter().any(|claim| claim.until == until))
+    /// Whether one of this session came at another server since that moment.
+    fn came_elsewhere(&self, session: SessionId, holder: ServerId, since: Timestamp) -> bool {
+        let mut of_session = self.newest.range((session, ServerId(0))..=(session, ServerId(u16::MAX)));
+        of_session.any(|((_, server), at)| *server != holder && *at >= since)
+    }
+}
+
+impl RegistryEntries {
+    /// Remembers a claim; where there are too many of one client, its oldest makes room.
+    fn remember(&mut self, key: ClaimKey, claim: UnansweredClaim) {
+        let claims = self.claims.entry(key).or_default();
+        if claims.len() >= CLAIMS_OF_ONE {
+            let oldest = claims.remove(0);
+            self.due.remove(&(oldest.until, oldest.connection));
+        }
+        claims.push(claim);
+        self.due.insert((claim.until, claim.connection), key);
+    }
+
+    /// Forgets those whose time is over, however long others stay out that were sent before them.
+    fn forget_old(&mut self, now: Timestamp) {
+        while let Some((&(until, _), &key)) = self.due.first_key_value() {
+            if until > now {
+                break;
+            }
+            self.due.pop_first();
+            self.retain(key, |claim| claim.until > now);
+        }
     }
 
     /// Forgets the claims of one client but those.
     fn retain(&mut self, key: ClaimKey, mut stays: impl FnMut(&UnansweredClaim) -> bool) {
-        let Some(claims) = self.claims.get_mut(&key) else { return };
-        let before = claims.len();
-        claims.retain(|claim| stays(claim));
-        self.count -= before - claims.len();
+        let Self { claims: all, due, .. } = self;
+        let Some(claims) = all.get_mut(&key) else { return };
+        claims.retain(|claim| {
+            let kept = stays(claim);
+            if !kept {
+                due.remove(&(claim.until, claim.connection));
+            }
+            kept
+        });
         if claims.is_empty() {
-            self.claims.remove(&key);
+            all.remove(&key);
         }
     }
 }
@@ -245,13 +269,27 @@ mod tests {
         assert!(out.sent(key, true, ConnectionId(0), ServerId(0), at(10), LASTS), "the old ones are forgotten");
         let sizes = || {
             let book = out.lock();
-            (book.claims.len(), book.order.len())
+            (book.claims.len(), book.due.len())
         };
         assert_eq!(sizes(), (1, 1));
         out.settled(key, ConnectionId(0));
-        assert_eq!(sizes(), (0, 1));
-        assert!(out.sent(key, true, ConnectionId(1), ServerId(0), at(11), LASTS));
-        assert_eq!(sizes(), (1, 1), "what is settled makes room before its time");
+        assert_eq!(sizes(), (0, 0));
+    }
+
+    #[test]
+    fn claims_whose_time_is_over_make_room_behind_one_that_stays_out() {
+        let out = ClaimRegistry::new(4);
+        let lasting = out.key(SESSION, b"");
+        assert!(out.sent(lasting, true, ConnectionId(0), ServerId(0), at(0), 9 * LASTS));
+        for number in 1..CLAIMS_REMEMBERED as u64 {
+            let key = out.key(SessionId(number as i64 + 100), b"");
+            assert!(out.sent(key, true, ConnectionId(number), ServerId(0), at(0), LASTS), "{number}");
+        }
+        let (key, other) = (out.key(SessionId(1), b""), ConnectionId(CLAIMS_REMEMBERED as u64));
+        assert!(!out.sent(key, true, other, ServerId(0), at(9), LASTS));
+        assert!(out.sent(key, true, other, ServerId(0), at(10), LASTS));
+        let book = out.lock();
+        assert_eq!((book.claims.len(), book.due.len()), (2, 2), "the lasting one and the new one");
     }
 
     #[test]
@@ -262,7 +300,7 @@ mod tests {
             let is_remembered = out.sent(key, false, ConnectionId(number), ServerId(0), at(0), LASTS);
             assert_eq!(is_remembered, number < CLAIMS_REMEMBERED as u64 / 2);
         }
-        assert!(out.sent(out.key(SESSION, b"secret"), true, ConnectionId(0), ServerId(0), at(0), LASTS));
+        assert!(out.sent(out.key(SESSION, b"secret"), true, ConnectionId(u64::MAX), ServerId(0), at(0), LASTS));
     }
 
     #[test]
@@ -277,8 +315,7 @@ mod tests {
         }
         assert_eq!(out.latest(lasting, &[], at(2)), Some((ServerId(0), at(0))));
         let book = out.lock();
-        assert_eq!((book.claims.len(), book.count), (1, 1));
-        assert!(book.order.len() <= 2 * CLAIMS_REMEMBERED, "{}", book.order.len());
+        assert_eq!((book.claims.len(), book.due.len()), (1, 1));
     }
 
     #[test]
@@ -291,7 +328,7 @@ mod tests {
         assert_eq!(out.latest(key, &[], at(100)), Some((ServerId(99), at(99))));
         let sizes = || {
             let book = out.lock();
-            (book.claims.get(&key).map(SmallVec::len), book.count)
+            (book.claims.get(&key).map(SmallVec::len), book.due.len())
         };
         assert_eq!(sizes(), (Some(CLAIMS_OF_ONE), CLAIMS_OF_ONE));
         (0..100).for_each(|number| out.settled(key, ConnectionId(number)));
@@ -302,13 +339,43 @@ mod tests {
     fn late_answers_are_remembered_for_a_search_under_way() {
         let out = ClaimRegistry::new(4);
         let (holder, other) = (ServerId(0), ServerId(1));
-        out.answered_late(SESSION, other, at(5));
+        assert!(out.answered_late(SESSION, other, at(5)));
         assert!(out.was_answered_late(SESSION, holder, at(5)) && !out.was_answered_late(SESSION, holder, at(6)));
         assert!(!out.was_answered_late(SESSION, other, at(5)), "the owner is the same");
-        for number in 0..LATE_ANSWERS as i64 {
-            out.answered_late(SessionId(100 + number), other, at(5));
+        for number in 1..LATE_ANSWERS as i64 {
+            assert!(out.answered_late(SessionId(100 + number), other, at(5)), "{number}");
         }
-        assert!(!out.was_answered_late(SESSION, holder, at(5)), "the oldest made room");
+        assert!(out.was_answered_late(SESSION, holder, at(5)));
+        assert!(!out.answered_late(SessionId(100), other, at(5)), "one that may be asked for makes room");
+        assert!(!out.was_answered_late(SESSION, holder, at(5)), "the oldest did");
+    }
+
+    #[test]
+    fn late_answers_that_nobody_can_ask_for_any_more_make_room_first() {
+        let out = ClaimRegistry::new(4);
+        let (holder, other) = (ServerId(0), ServerId(1));
+        for number in 0..LATE_ANSWERS as i64 {
+            assert!(out.answered_late(SessionId(100 + number), other, at(0)));
+        }
+        assert!(out.answered_late(SESSION, other, at(LATE_ANSWER_COUNTS.as_secs())));
+        assert!(out.was_answered_late(SESSION, holder, at(0)));
+        let book = out.lock();
+        assert_eq!((book.late.order.len(), book.late.newest.len()), (1, 1));
+    }
+
+    #[test]
+    fn the_newest_late_answer_of_a_server_counts() {
+        let out = ClaimRegistry::new(4);
+        let (holder, other) = (ServerId(0), ServerId(1));
+        for seconds in [1, 5] {
+            assert!(out.answered_late(SESSION, other, at(seconds)));
+        }
+        assert!(out.answered_late(SESSION, holder, at(9)));
+        assert!(out.was_answered_late(SESSION, holder, at(5)) && !out.was_answered_late(SESSION, holder, at(6)));
+        for number in 1..LATE_ANSWERS as i64 - 1 {
+            assert!(out.answered_late(SessionId(100 + number), other, at(9)), "the older one of two makes room unseen");
+        }
+        assert!(out.was_answered_late(SESSION, holder, at(5)));
     }
 
     #[test]

@@ -45,7 +45,13 @@ impl SessionLedger {
         // number.
         if known || self.claimants.ensure(session, now) {
             let cap = if known { self.limits.history } else { CLAIMANT_HISTORY.min(self.limits.history) };
-            self.change(session, |record| record.push(Attachment { connection, claim, end: None }, cap));
+            self.change(session, |record| {
+                record.push(Attachment { connection, claim, end: None }, cap);
+                if !known {
+                    // One that is claimed again and again is not over, and the one that was claimed last goes last.
+                    record.set_state(SessionState::Pending { since: now });
+                }
+            });
         }
     }
 

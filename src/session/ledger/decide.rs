@@ -42,7 +42,6 @@ impl SessionLedger {
             }
             None => {
                 self.ensemble.request_probe(server, now);
-                self.ensemble.view(server).unanswered.push(close.connection);
                 self.queue.put(close, WaitsFor::Probe, now.after(PROBE_BOUND));
             }
         }
@@ -64,9 +63,9 @@ impl SessionLedger {
 
     /// A server was probed.
     pub(super) fn server_seen(&mut self, now: Timestamp, server: ServerId) {
-        for connection in std::mem::take(&mut self.ensemble.view(server).unanswered) {
-            self.resolve_unanswered(server, connection);
-        }
+        // Those that an earlier probe was not held against yet are among them.
+        self.probed.retain(|probed| probed.server() != server);
+        self.probed.extend(self.queue.probed(server));
         // All of them, not only this one: a probe of the leader decides the bursts of its followers.
         for server in self.bursts.servers() {
             self.resolve_burst(now, server);
@@ -193,15 +192,27 @@ impl SessionLedger {
         self.queue.put(close, WaitsFor::Return(cause.outcome()), due);
     }
 
-    /// An unexplained close that waits for a probe of its server.
+    /// Holds probes that have come against the closes that waited for them, this many at most.
+    pub(super) fn resolve_probed(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(mut probed) = self.probed.pop_front() else { return };
+            if let Some(connection) = self.queue.next_probed(&mut probed) {
+                self.probed.push_front(probed);
+                self.resolve_unanswered(probed.server(), connection);
+            }
+        }
+    }
+
+    /// An unexplained close that waits for a probe of its server, which has come.
     fn resolve_unanswered(&mut self, server: ServerId, connection: ConnectionId) {
-        let Some((close, stage, due)) = self.queue.take(connection) else { return };
-        if self.ensemble.get(server).is_some_and(|view| view.tells_about(close.claim.claimed_at, close.ended_at)) {
+        let Some(view) = self.ensemble.get(server) else { return };
+        let is_told = |close: &UnexplainedClose| view.tells_about(close.claim.claimed_at, close.ended_at);
+        if !self.queue.get(connection).is_some_and(is_told) {
+            return;
+        }
+        if let Some((close, _, _)) = self.queue.take(connection) {
             let explanation = reason_rules::after_probe(self.input(&close));
             self.decide(close, explanation);
-        } else {
-            self.queue.put(close, stage, due);
-            self.ensemble.view(server).unanswered.push(connection);
         }
     }
 

@@ -4,6 +4,7 @@
 //! known.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -11,7 +12,7 @@ use foldhash::quality::RandomState;
 use super::burst_cause::BurstOutcome;
 use super::retention::close_weight;
 use super::unexplained_close::UnexplainedClose;
-use crate::ids::ConnectionId;
+use crate::ids::{ConnectionId, ServerId};
 use crate::time::Timestamp;
 
 /// How many unexplained closes may wait at once. A storm of 10,000 sessions fits several times.
@@ -32,11 +33,32 @@ pub(super) enum WaitsFor {
     Return(BurstOutcome),
 }
 
+/// Where a close stands among those that wait for a probe: by server, then in the order in which their time runs out.
+type ProbePlace = (ServerId, Timestamp, ConnectionId);
+
+/// The closes that waited for a probe of a server when one came, as far as they are not looked at yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProbedCloses {
+    /// The one that was looked at last.
+    behind: Option<ProbePlace>,
+    /// The last one of them.
+    last: ProbePlace,
+}
+
+impl ProbedCloses {
+    /// The server that was probed.
+    pub(super) fn server(&self) -> ServerId {
+        self.last.0
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct DecisionQueue {
     closes: HashMap<ConnectionId, (UnexplainedClose, WaitsFor, Timestamp), RandomState>,
     /// The same closes by the moment when they would have to be decided had zoogate never stood still.
     due: BTreeSet<(Timestamp, ConnectionId)>,
+    /// Those of them that wait for a probe.
+    unprobed: BTreeSet<ProbePlace>,
     /// How long zoogate itself has stood still: each close has that much longer.
     paused: Duration,
     /// What the closes weigh.
@@ -47,6 +69,9 @@ impl DecisionQueue {
     pub(super) fn put(&mut self, close: UnexplainedClose, stage: WaitsFor, due: Timestamp) {
         let due = due.before(self.paused);
         self.due.insert((due, close.connection));
+        if stage == WaitsFor::Probe {
+            self.unprobed.insert((close.claim.server, due, close.connection));
+        }
         self.bytes += close_weight(&close);
         self.closes.insert(close.connection, (close, stage, due));
     }
@@ -54,6 +79,9 @@ impl DecisionQueue {
     pub(super) fn take(&mut self, connection: ConnectionId) -> Option<(UnexplainedClose, WaitsFor, Timestamp)> {
         let (close, stage, due) = self.closes.remove(&connection)?;
         self.due.remove(&(due, connection));
+        if stage == WaitsFor::Probe {
+            self.unprobed.remove(&(close.claim.server, due, connection));
+        }
         self.bytes -= close_weight(&close);
         Some((close, stage, due.after(self.paused)))
     }
@@ -75,6 +103,23 @@ impl DecisionQueue {
         self.closes.get(&connection).map(|(_, stage, _)| *stage)
     }
 
+    /// The closes that wait for a probe of this server; None when there is none.
+    pub(super) fn probed(&self, server: ServerId) -> Option<ProbedCloses> {
+        let first = (server, Timestamp::ZERO, ConnectionId(0));
+        let last = (server, Timestamp(u64::MAX), ConnectionId(u64::MAX));
+        let last = *self.unprobed.range(first..=last).next_back()?;
+        Some(ProbedCloses { behind: None, last })
+    }
+
+    /// The next of these closes that still waits.
+    pub(super) fn next_probed(&self, probed: &mut ProbedCloses) -> Option<ConnectionId> {
+        let first = Bound::Included((probed.server(), Timestamp::ZERO, ConnectionId(0)));
+        let from = probed.behind.map_or(first, Bound::Excluded);
+        let next = *self.unprobed.range((from, Bound::Included(probed.last))).next()?;
+        probed.behind = Some(next);
+        Some(next.2)
+    }
+
     /// The next one whose time has run out.
     pub(super) fn overdue(&self, now: Timestamp) -> Option<ConnectionId> {
         self.due.first().filter(|(due, _)| due.after(self.paused) <= now).map(|(_, connection)| *connection)
@@ -94,7 +139,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::ids::{ServerId, SessionId, Xid, Zxid};
+    use crate::ids::{SessionId, Xid, Zxid};
     use crate::session::connection_end::{CloseKind, ConnectionCloser, ConnectionEnd, UnansweredRequest};
     use crate::session::ledger::attachment::{Claim, ClaimOutcome};
     use crate::session::ledger::claim_dialect::ClaimDialect;
@@ -173,5 +218,24 @@ mod tests {
         assert_eq!((heavy.one_too_many(0), heavy.one_too_many(10)), (Some(ConnectionId(1)), None));
         assert!(heavy.take(ConnectionId(1)).is_some());
         assert_eq!(heavy.one_too_many(0), None);
+    }
+
+    #[test]
+    fn the_closes_that_waited_for_a_probe_are_found_in_order_while_they_wait() {
+        let (mut queue, server) = (DecisionQueue::default(), ServerId(0));
+        assert!(queue.probed(server).is_none());
+        for number in 1..=4 {
+            queue.put(close(number), WaitsFor::Probe, Timestamp(1_000 - number));
+        }
+        queue.put(close(5), WaitsFor::Burst, Timestamp(1));
+        assert!(queue.probed(ServerId(1)).is_none());
+        let mut probed = queue.probed(server).expect("closes that wait");
+        assert_eq!((probed.server(), queue.next_probed(&mut probed)), (server, Some(ConnectionId(4))));
+        assert!(queue.take(ConnectionId(3)).is_some());
+        queue.put(close(6), WaitsFor::Probe, Timestamp(2_000));
+        let rest: Vec<_> = std::iter::from_fn(|| queue.next_probed(&mut probed)).collect();
+        assert_eq!(rest, [ConnectionId(2), ConnectionId(1)], "neither what was decided nor what came later");
+        assert_eq!((1..=6).filter(|number| queue.take(ConnectionId(*number)).is_some()).count(), 5);
+        assert!(queue.unprobed.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::ids::{ConnectionId, ServerId, SessionId, Zxid};
+use crate::ids::{ServerId, SessionId, Zxid};
 use crate::session::probe_result::{ProbeResult, ServerHealth, ServerRole, SharedNameSign};
 use crate::time::Timestamp;
 
@@ -89,8 +89,6 @@ pub(super) struct ServerRecord {
     pub(super) unresponsive: Option<ProbeRecord>,
     /// When it answered for the first time after that probe.
     answered_again_at: Option<Timestamp>,
-    /// Ended before their claim was answered; they wait for a probe of this server.
-    pub(super) unanswered: Vec<ConnectionId>,
     /// The longest request above the default limit that it was seen to answer, in bytes; 0 where it was none.
     pub(super) long_answered: u32,
     /// Whether the session that it gave last has a password of the server's own making.

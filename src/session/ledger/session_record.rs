@@ -224,6 +224,20 @@ impl SessionRecord {
         self.forgotten
     }
 
+    /// Whether it is known who holds it.
+    pub(super) fn has_identity(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    /// Whether no claim of it can have been granted: each was refused, or is unanswered and had a wrong password.
+    pub(super) fn is_claimed_in_vain(&self) -> bool {
+        self.history.iter().all(|entry| match entry.claim.outcome {
+            ClaimOutcome::Accepted { .. } => false,
+            ClaimOutcome::Refused { .. } => true,
+            ClaimOutcome::Unanswered => entry.claim.password == PasswordCheck::Wrong,
+        })
+    }
+
     /// Who holds it, when that is known.
     pub fn identity(&self) -> Option<HolderIdentity> {
         self.identity.as_deref().copied()
@@ -383,9 +397,9 @@ impl SessionRecord {
         })
     }
 
-    /// Forgets the oldest claim that had a wrong password and came to nothing (strangers can make any number of those),
-    /// or else the oldest that is over, or else the oldest that was not given the session, or else the oldest; never
-    /// the current one.
+    /// Forgets the oldest claim that came to nothing and whose password is not known to be right (strangers can make
+    /// any number of those), or else the oldest that is over, or else the oldest that was not given the session, or
+    /// else the oldest; never the current one.
     fn forget_one(&mut self) {
         let current = self.current_index();
         let first = |fits: fn(&Attachment) -> bool| {
@@ -393,8 +407,13 @@ impl SessionRecord {
         };
         // Forged claims go first: otherwise a stranger could push out the evidence of who took the session.
         let forged = first(|entry| {
-            let is_settled = entry.end.is_some() || matches!(entry.claim.outcome, ClaimOutcome::Refused { .. });
-            entry.claim.password == PasswordCheck::Wrong && is_settled && !entry.is_attached()
+            let is_refused = matches!(entry.claim.outcome, ClaimOutcome::Refused { .. });
+            match entry.claim.password {
+                PasswordCheck::Wrong => (entry.end.is_some() || is_refused) && !entry.is_attached(),
+                // Where servers make their own, only what the server said tells a stranger.
+                PasswordCheck::Unjudged => is_refused,
+                PasswordCheck::Right | PasswordCheck::NotNeeded => false,
+            }
         });
         let over =
             forged.or_else(|| first(|entry| entry.end.is_some())).or_else(|| first(|entry| !entry.is_attached()));

@@ -69,6 +69,37 @@ fn what_is_over_makes_room_first_then_what_was_not_given() {
 }
 
 #[test]
+fn claims_that_a_server_refused_go_first_where_passwords_cannot_be_judged() {
+    let unjudged = |connection, outcome| {
+        let mut claimed = claimed(connection, outcome);
+        claimed.claim.password = PasswordCheck::Unjudged;
+        claimed
+    };
+    let over = ClaimOutcome::Refused { at: Timestamp(3), refusal: ClaimRefusal::SessionOver };
+    let refused = |connection| unjudged(connection, over);
+    let left_behind = ended(unjudged(2, ClaimOutcome::Unanswered));
+    let mut record = record([ended(accepted(1)), left_behind, accepted(3), ended(refused(4))], 4);
+    for connection in 5..40 {
+        record.push(refused(connection), 4);
+        assert_eq!(remembered(&record), [1, 2, 3, connection]);
+    }
+}
+
+#[test]
+fn it_is_claimed_in_vain_while_no_claim_can_have_been_granted() {
+    let over = ClaimOutcome::Refused { at: Timestamp(3), refusal: ClaimRefusal::SessionOver };
+    let mut forged = claimed(1, ClaimOutcome::Unanswered);
+    forged.claim.password = PasswordCheck::Wrong;
+    for (claims, in_vain) in [
+        (vec![forged, claimed(2, over)], true),
+        (vec![claimed(1, over), claimed(2, ClaimOutcome::Unanswered)], false),
+        (vec![claimed(1, over), accepted(2)], false),
+    ] {
+        assert_eq!(record(claims, 8).is_claimed_in_vain(), in_vain);
+    }
+}
+
+#[test]
 fn the_current_one_and_the_newest_are_always_kept() {
     let mut record = record([accepted(1)], 0);
     for connection in 2..5 {

@@ -1,15 +1,17 @@
 //! All sessions that are remembered, at most as many as the limit says. A session is here once a server gave it; claims
 //! of others are kept in a table of their own, where they push out one another only.
 //!
-//! When it is full the session that has been over the longest makes room, then the one that has been away the
-//! longest; one that lives is never put out, so that a table full of living sessions takes no more.
+//! When it is full the session that has been over the longest makes room. Then one that is away does: one whose holder
+//! is not known before one whose holder is, and of those the one that has been away the longest. One that lives is
+//! never put out, so that a table full of living sessions takes no more.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
 use super::session_record::{SessionEnd, SessionRecord, SessionState};
+use super::waiting_sessions::{WaitingPlace, WaitingSessions};
 use crate::ids::{ConnectionId, SessionId};
 use crate::session::identity::HolderIdentity;
 use crate::session::verdict::EndReason;
@@ -19,10 +21,8 @@ use crate::time::Timestamp;
 pub(super) struct SessionTable {
     /// `records.len() <= cap`
     records: HashMap<SessionId, Box<SessionRecord>, RandomState>,
-    /// The pending ones, by the moment when they would lapse had zoogate never stood still.
-    pending: BTreeSet<(Timestamp, SessionId)>,
-    /// The ended ones, by the moment when they ended.
-    ended: BTreeSet<(Timestamp, SessionId)>,
+    /// Those that are away or over.
+    waiting: WaitingSessions,
     /// How long zoogate itself has stood still: what is pending has that much longer.
     paused: Duration,
     cap: usize,
@@ -45,8 +45,7 @@ impl SessionTable {
     pub(super) fn new(cap: usize, keep_ended: Duration) -> Self {
         Self {
             records: HashMap::default(),
-            pending: BTreeSet::new(),
-            ended: BTreeSet::new(),
+            waiting: WaitingSessions::default(),
             paused: Duration::ZERO,
             cap,
             keep_ended,
@@ -116,11 +115,7 @@ impl SessionTable {
             return false;
         }
         let id = record.id();
-        match place(&record) {
-            QueuePlace::Live => {}
-            QueuePlace::Pending(due) => drop(self.pending.insert((due, id))),
-            QueuePlace::Ended(at) => drop(self.ended.insert((at, id))),
-        }
+        self.waiting.insert(id, WaitingPlace::of(&record));
         self.records.insert(id, record);
         true
     }
@@ -128,7 +123,7 @@ impl SessionTable {
     /// Takes a record out.
     pub(super) fn take(&mut self, id: SessionId) -> Option<Box<SessionRecord>> {
         let record = self.records.remove(&id)?;
-        Self::unlist(&mut self.pending, &mut self.ended, id, place(&record));
+        self.waiting.remove(id, WaitingPlace::of(&record));
         Some(record)
     }
 
@@ -148,19 +143,15 @@ impl SessionTable {
     ) -> Result<R, C> {
         let Some(record) = self.records.get_mut(&id) else { return Err(change) };
         // The place is taken before and after, so that no change can leave a record in the wrong order.
-        let (state, before) = (record.state(), place(record));
+        let (state, before) = (record.state(), WaitingPlace::of(record));
         let result = change(record);
         if record.state() != state {
             record.set_paused_before(self.paused);
         }
-        let after = place(record);
+        let after = WaitingPlace::of(record);
         if before != after {
-            Self::unlist(&mut self.pending, &mut self.ended, id, before);
-            match after {
-                QueuePlace::Live => {}
-                QueuePlace::Pending(due) => drop(self.pending.insert((due, id))),
-                QueuePlace::Ended(at) => drop(self.ended.insert((at, id))),
-            }
+            self.waiting.remove(id, before);
+            self.waiting.insert(id, after);
         }
         Ok(result)
     }
@@ -170,26 +161,31 @@ impl SessionTable {
         self.records.get_mut(&id).map(|record| record.decide(connection, reason)).is_some()
     }
 
-    /// Ends those that lapsed and forgets those that have been over for long enough.
-    pub(super) fn tick(&mut self, now: Timestamp) {
-        while let Some(&(unpaused, id)) = self.pending.first() {
-            let due = unpaused.after(self.paused);
-            if due > now {
-                break;
-            }
+    /// Ends those that lapsed and forgets those that have been over for long enough, of each this many at most; whether
+    /// there are more.
+    pub(super) fn tick(&mut self, now: Timestamp, most: usize) -> bool {
+        for _ in 0..most {
+            let Some((due, id)) = self.lapsed(now) else { break };
             self.change(id, |record| record.set_state(SessionState::Ended { at: due, how: SessionEnd::Lapsed }));
-            // The change has done it already; this keeps the loop from running on for ever should the two ever
-            // disagree.
-            self.pending.remove(&(unpaused, id));
         }
-        while let Some(&(at, id)) = self.ended.first() {
-            if at.after(self.keep_ended) > now {
-                break;
-            }
+        for _ in 0..most {
+            let Some(id) = self.outlived(now) else { break };
             self.forget(id);
-            // As above: the loop must end whatever the record says.
-            self.ended.remove(&(at, id));
         }
+        self.lapsed(now).is_some() || self.outlived(now).is_some()
+    }
+
+    /// The next one that has been away for too long, and since when it is over by that.
+    fn lapsed(&self, now: Timestamp) -> Option<(Timestamp, SessionId)> {
+        let (unpaused, id) = self.waiting.next_to_lapse()?;
+        let due = unpaused.after(self.paused);
+        (due <= now).then_some((due, id))
+    }
+
+    /// The next one that has been over for as long as that is remembered.
+    fn outlived(&self, now: Timestamp) -> Option<SessionId> {
+        let (at, id) = self.waiting.longest_over()?;
+        (at.after(self.keep_ended) <= now).then_some(id)
     }
 
     /// Gives every session that may come back that much longer: zoogate itself stood still. As cheap as it is for one,
@@ -207,8 +203,7 @@ impl SessionTable {
 
     fn make_room(&mut self) -> bool {
         // Never a living one: forgetting where a session is would make the next claim of it look like a new session.
-        let oldest = self.ended.first().or(self.pending.first());
-        let made = oldest.map(|&(_, id)| id).is_some_and(|id| self.forget(id));
+        let made = self.waiting.first_to_go().is_some_and(|id| self.forget(id));
         self.evicted += u64::from(made);
         made
     }
@@ -218,36 +213,6 @@ impl SessionTable {
         self.forgotten.push(ForgottenSession { session: id, identity: record.identity() });
         true
     }
-
-    fn unlist(
-        pending: &mut BTreeSet<(Timestamp, SessionId)>,
-        ended: &mut BTreeSet<(Timestamp, SessionId)>,
-        id: SessionId,
-        place: QueuePlace,
-    ) {
-        match place {
-            QueuePlace::Live => {}
-            QueuePlace::Pending(due) => drop(pending.remove(&(due, id))),
-            QueuePlace::Ended(at) => drop(ended.remove(&(at, id))),
-        }
-    }
-}
-
-/// Where a record stands in the order of those that wait.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum QueuePlace {
-    Live,
-    /// When it would lapse had zoogate never stood still.
-    Pending(Timestamp),
-    Ended(Timestamp),
-}
-
-fn place(record: &SessionRecord) -> QueuePlace {
-    match record.state() {
-        SessionState::Live => QueuePlace::Live,
-        SessionState::Pending { since } => QueuePlace::Pending(record.lapses_at(since).before(record.paused_before())),
-        SessionState::Ended { at, .. } => QueuePlace::Ended(at),
-    }
 }
 
 #[cfg(test)]
@@ -255,6 +220,8 @@ mod tests {
     use super::*;
 
     const KEPT: Duration = Duration::from_secs(10);
+    /// As many as there are.
+    const MANY: usize = usize::MAX;
 
     fn table(ids: std::ops::RangeInclusive<i64>) -> SessionTable {
         let mut table = SessionTable::new(3, KEPT);
@@ -299,7 +266,7 @@ mod tests {
             assert!(table.ensure(SessionId(id), Timestamp(id as u64)));
             assert_eq!(ids(&table), left);
         }
-        assert_eq!((table.turned_away(), table.pending.len(), table.ended.len()), (0, 3, 0));
+        assert_eq!((table.turned_away(), table.waiting.counts()), (0, (3, 3, 0)));
         assert_eq!(table.evicted(), 4);
         let gone: Vec<i64> = table.take_forgotten().iter().map(|gone| gone.session.0).collect();
         assert_eq!((gone, table.take_forgotten()), (vec![3, 2, 1, 4], vec![]));
@@ -310,16 +277,16 @@ mod tests {
         let mut table = table(1..=2);
         set(&mut table, 1, SessionState::Pending { since: Timestamp(50) });
         set(&mut table, 2, SessionState::Live);
-        table.tick(Timestamp(49));
+        assert!(!table.tick(Timestamp(49), MANY));
         assert_eq!(table.get(SessionId(1)).map(|record| record.state().label()), Some("pending"));
-        table.tick(Timestamp(50));
+        table.tick(Timestamp(50), MANY);
         let lapsed = SessionState::Ended { at: Timestamp(50), how: SessionEnd::Lapsed };
         assert_eq!(table.get(SessionId(1)).map(SessionRecord::state), Some(lapsed));
-        table.tick(Timestamp(Timestamp(50).after(KEPT).0 - 1));
+        table.tick(Timestamp(Timestamp(50).after(KEPT).0 - 1), MANY);
         assert_eq!(ids(&table), [1, 2]);
-        table.tick(Timestamp(50).after(KEPT));
+        table.tick(Timestamp(50).after(KEPT), MANY);
         assert_eq!(ids(&table), [2]);
-        assert_eq!((table.pending.len(), table.ended.len()), (0, 0));
+        assert_eq!(table.waiting.counts(), (0, 0, 0));
         assert_eq!((table.evicted(), table.take_forgotten().len()), (0, 1), "its time had come");
     }
 
@@ -330,14 +297,15 @@ mod tests {
         set(&mut table, 1, SessionState::Pending { since: Timestamp(50) });
         table.postpone(Duration::from_nanos(7));
         set(&mut table, 2, SessionState::Pending { since: Timestamp(54) });
-        table.tick(Timestamp(56));
+        table.tick(Timestamp(56), MANY);
         assert_eq!((is_pending(&table, 1), is_pending(&table, 2)), (true, false), "its own time was not paused");
         table.postpone(Duration::from_nanos(2));
-        table.tick(Timestamp(58));
+        table.tick(Timestamp(58), MANY);
         assert!(is_pending(&table, 1));
-        table.tick(Timestamp(59));
+        table.tick(Timestamp(59), MANY);
         let lapsed = SessionState::Ended { at: Timestamp(59), how: SessionEnd::Lapsed };
-        assert_eq!((table.get(SessionId(1)).map(SessionRecord::state), table.pending.len()), (Some(lapsed), 0));
+        assert_eq!(table.get(SessionId(1)).map(SessionRecord::state), Some(lapsed));
+        assert_eq!(table.waiting.counts(), (0, 0, 2));
     }
 
     #[test]
@@ -349,7 +317,42 @@ mod tests {
             let record = from.take(SessionId(id)).unwrap();
             assert!(to.adopt(record));
         }
-        assert_eq!((from.pending.len(), from.ended.len(), from.records.len()), (0, 0, 0));
-        assert_eq!((to.pending.len(), to.ended.len(), ids(&to)), (1, 1, vec![1, 2]));
+        assert_eq!((from.waiting.counts(), from.records.len()), ((0, 0, 0), 0));
+        assert_eq!((to.waiting.counts(), ids(&to)), ((1, 1, 1), vec![1, 2]));
+    }
+
+    #[test]
+    fn of_those_that_are_away_the_ones_whose_holder_is_not_known_make_room_first() {
+        let mut table = table(1..=3);
+        for (id, since) in [(1, 10), (2, 30), (3, 20)] {
+            set(&mut table, id, SessionState::Pending { since: Timestamp(since) });
+        }
+        assert!(table.change(SessionId(1), |record| record.join_identity(HolderIdentity::broker(1))).is_some());
+        for (id, left) in [(4, [1, 2, 4]), (5, [1, 4, 5])] {
+            assert!(table.ensure(SessionId(id), Timestamp(40)));
+            set(&mut table, id, SessionState::Live);
+            assert_eq!(ids(&table), left);
+        }
+        assert!(table.ensure(SessionId(6), Timestamp(40)));
+        assert_eq!((ids(&table), table.evicted()), (vec![4, 5, 6], 3), "a living one stays");
+    }
+
+    #[test]
+    fn many_that_lapse_at_once_do_so_in_portions() {
+        let mut table = SessionTable::new(10, KEPT);
+        for id in 0..10 {
+            assert!(table.ensure(SessionId(id), Timestamp(5)));
+        }
+        let end = Timestamp(5).after(KEPT);
+        for (away, over) in [(6, 4), (2, 8)] {
+            assert!(table.tick(Timestamp(5), 4), "there are more");
+            assert_eq!(table.waiting.counts(), (away, away, over));
+        }
+        assert!(!table.tick(Timestamp(5), 4));
+        for left in [6, 2] {
+            assert!(table.tick(end, 4), "there are more");
+            assert_eq!(table.records.len(), left);
+        }
+        assert!(!table.tick(end, 4) && table.records.is_empty());
     }
 }
