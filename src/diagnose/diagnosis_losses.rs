@@ -5,6 +5,8 @@
 pub struct DiagnosisLosses {
     /// Incidents that were forgotten.
     pub incidents: u64,
+    /// Incidents that were closed while they went on, to make room for others.
+    pub closed_early: u64,
     /// Sessions whose return is credited to no incident.
     pub away: u64,
     /// Ends that were judged at once, or when their reason was decided, instead of after a moment.

@@ -97,6 +97,11 @@ impl Impact {
     }
 }
 
+/// One more, or one less.
+pub(super) fn change(count: &mut u32, counts: bool) {
+    *count = if counts { count.saturating_add(1) } else { count.saturating_sub(1) };
+}
+
 /// What zoogate itself did about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, strum::VariantArray, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]

@@ -46,6 +46,11 @@ impl IncidentKey {
         }
     }
 
+    /// Whether it is about one client or one session, of which strangers make as many as they like.
+    pub(super) fn is_of_one_client(&self) -> bool {
+        self.client.is_some() || self.session.is_some()
+    }
+
     /// Whether it is about the ensemble's leader or quorum, which explains the states of single servers.
     pub(super) fn is_ensemble(&self) -> bool {
         self.family == CauseCode::QuorumLost
@@ -161,6 +166,8 @@ pub struct Incident {
     pub(super) healed_at: Option<Timestamp>,
     /// How often its cause came: again shortly after it was over, or after it had healed; 1 when it did not come again.
     pub times: u32,
+    /// When it came last.
+    pub(super) came_at: Timestamp,
     /// The cause, with the facts that show it, as of now.
     pub diagnosed: Diagnosed,
     /// Where in its life the connection was that it is judged by.
@@ -185,6 +192,8 @@ pub struct Incident {
     pub part_of: Option<u64>,
     /// Sessions that are not back yet.
     pub(super) away: u32,
+    /// Whether it counts sessions that are not listed as its own any more.
+    pub(super) has_unlisted: bool,
     pub(super) judged: Option<Box<JudgedEnd>>,
 }
 
@@ -197,6 +206,12 @@ impl Incident {
     /// The cause.
     pub fn cause(&self) -> JudgedCause {
         self.diagnosed.cause
+    }
+
+    /// Its cause has come once more.
+    pub(super) fn come_again(&mut self, at: Timestamp) {
+        (self.healed_at, self.came_at) = (None, at);
+        self.times += 1;
     }
 
     /// Takes a new verdict; the one before is kept with its time.

@@ -15,9 +15,10 @@ use crate::ids::{ConnectionId, ServerId, SessionId};
 use crate::session::fact::{Fact, MoveFact};
 use crate::time::Timestamp;
 
-/// Incidents that are open at once; the oldest is closed for a further one.
+/// Incidents that are open at once; for a further one the oldest is closed, of those about one client or one session where
+/// there are any.
 pub const OPEN_INCIDENTS: usize = 64;
-/// Incidents that are over and kept.
+/// Incidents that are over and kept; which one goes for a further one is chosen likewise.
 pub const CLOSED_INCIDENTS: usize = 128;
 /// Changes of incidents that wait to be told.
 pub const CHANGES: usize = OPEN_INCIDENTS * 4;
@@ -114,7 +115,7 @@ impl IncidentBook {
         }
         let key = IncidentKey::of(code, &event.ended);
         let id = follows.filter(|id| self.get(*id).is_some()).unwrap_or_else(|| {
-            let open = self.open_for(key, event.ended.ended_at, diagnosed.cause);
+            let open = self.open_for(now, key, event.ended.ended_at, diagnosed.cause);
             open.unwrap_or_else(|| self.begin(now, key, &event, diagnosed.clone(), phase))
         });
         self.add_event(now, id, event, diagnosed, phase, follows.is_some());
@@ -145,14 +146,15 @@ impl IncidentBook {
     }
 
     /// The open incident that an end with that key belongs to; one that is just over is opened again.
-    fn open_for(&mut self, key: IncidentKey, at: Timestamp, cause: JudgedCause) -> Option<u64> {
-        if let Some(place) = self.open.iter().position(|incident| incident.key == key) {
-            let incident = &mut self.open[place];
+    fn open_for(&mut self, now: Timestamp, key: IncidentKey, at: Timestamp, cause: JudgedCause) -> Option<u64> {
+        let came_at = at.min(cause.since);
+        if let Some(incident) = self.open.iter_mut().find(|incident| incident.key == key) {
+            let id = incident.id;
             if came_again(incident, cause) {
-                incident.times += 1;
-                incident.healed_at = None;
+                incident.come_again(came_at);
+                self.absorb(now, id);
             }
-            return Some(incident.id);
+            return Some(id);
         }
         if let Some(incident) = self.open.iter().find(|incident| explains(incident, key, at, cause)) {
             return Some(incident.id);
@@ -162,13 +164,23 @@ impl IncidentBook {
         };
         let place = self.closed.iter().rposition(|incident| incident.key == key && recent(incident))?;
         let mut incident = self.closed.remove(place)?;
-        incident.until = None;
-        incident.healed_at = None;
-        incident.times += 1;
+        incident.come_again(came_at);
         let id = incident.id;
+        let is_listed = incident.until.take().is_none_or(|over_at| self.taken.revive(id, over_at));
+        incident.has_unlisted |= !is_listed && incident.impact.sessions > 0;
+        self.make_room(now);
         self.open.push(incident);
         self.change(IncidentChange::Opened, id);
+        self.absorb(now, id);
         Some(id)
+    }
+
+    /// Closes an incident early where there is no room for a further one.
+    fn make_room(&mut self, now: Timestamp) {
+        if self.open.len() >= OPEN_INCIDENTS {
+            self.losses.closed_early += 1;
+            self.close(least_missed(self.open.iter()), now);
+        }
     }
 
     fn begin(
@@ -179,20 +191,20 @@ impl IncidentBook {
         diagnosed: Diagnosed,
         phase: ConnectionPhase,
     ) -> u64 {
-        if self.open.len() >= OPEN_INCIDENTS {
-            self.close(0, now);
-        }
+        self.make_room(now);
         self.opened += 1;
         let id = self.opened;
         let at = event.ended.ended_at;
+        let opened_at = at.min(diagnosed.cause.since);
         self.open.push(Incident {
             id,
             key,
-            opened_at: at.min(diagnosed.cause.since),
+            opened_at,
             last_at: at,
             until: None,
             healed_at: None,
             times: 1,
+            came_at: opened_at,
             diagnosed,
             phase,
             judged_at: at,
@@ -205,6 +217,7 @@ impl IncidentBook {
             is_counted: false,
             part_of: None,
             away: 0,
+            has_unlisted: false,
             judged: Some(Box::new(event.clone())),
         });
         self.change(IncidentChange::Opened, id);
@@ -243,10 +256,9 @@ impl IncidentBook {
     /// The incidents that are part of this one: of the same key, and of servers where it is the ensemble's.
     fn absorb(&mut self, now: Timestamp, id: u64) {
         let Some(whole) = self.get(id) else { return };
-        let (key, opened_at) = (whole.key, whole.opened_at);
-        let near = |other: &Incident| {
-            other.opened_at <= opened_at.after(TOGETHER) && opened_at <= other.last_at.after(TOGETHER)
-        };
+        let (key, came_at) = (whole.key, whole.came_at);
+        let near =
+            |other: &Incident| other.came_at <= came_at.after(TOGETHER) && came_at <= other.last_at.after(TOGETHER);
         let part = |other: &Incident| {
             other.id != id && (other.key == key || (key.is_ensemble() && other.key.is_server_state() && near(other)))
         };
@@ -265,7 +277,9 @@ impl IncidentBook {
                 whole.impact.add(&other.impact);
                 whole.away += other.away;
                 whole.times = whole.times.max(other.times);
+                whole.has_unlisted |= other.has_unlisted;
                 whole.opened_at = whole.opened_at.min(other.opened_at);
+                whole.came_at = whole.came_at.min(other.came_at);
                 whole.last_at = whole.last_at.max(other.last_at);
                 whole.own_actions.iter_mut().zip(other.own_actions).for_each(|(mine, its)| *mine += its);
             }
@@ -285,6 +299,7 @@ impl IncidentBook {
 
     /// Closes the incidents that are over.
     pub(super) fn close_over(&mut self, now: Timestamp, is_over: impl Fn(&Incident) -> bool) {
+        self.taken.forget(|over_at| now > over_at.after(AGAIN));
         for place in (0..self.open.len()).rev() {
             let incident = &mut self.open[place];
             let over = is_over(incident);
@@ -302,7 +317,7 @@ impl IncidentBook {
         incident.until = Some(now);
         incident.judged = None;
         let (id, code) = (incident.id, incident.cause().code);
-        self.taken.forget(id);
+        self.taken.end(now, id);
         let last = LastSeen::Here(incident.opened_at);
         // One that came again was counted when it was over first.
         if !std::mem::replace(&mut incident.is_counted, true) {
@@ -334,7 +349,7 @@ impl IncidentBook {
 
     fn keep(&mut self, incident: Incident) {
         if self.closed.len() >= CLOSED_INCIDENTS {
-            self.closed.pop_front();
+            self.closed.remove(least_missed(self.closed.iter()));
             self.losses.incidents += 1;
         }
         self.closed.push_back(incident);
@@ -353,6 +368,12 @@ impl IncidentBook {
     }
 }
 
+/// The one that makes room for others: the oldest, of those about one client or one session where there are any. Strangers
+/// can make as many of these as they like, and what befell a server or the ensemble is not to go for them.
+fn least_missed<'a>(mut incidents: impl Iterator<Item = &'a Incident>) -> usize {
+    incidents.position(|incident| incident.key.is_of_one_client()).unwrap_or(0)
+}
+
 /// Whether the trouble of the ensemble explains an end with that key.
 pub(super) fn explains(incident: &Incident, key: IncidentKey, at: Timestamp, cause: JudgedCause) -> bool {
     // What befalls a server after the ensemble has recovered is another matter; that it is not among the others yet is
@@ -369,3 +390,7 @@ fn came_again(incident: &Incident, cause: JudgedCause) -> bool {
     let healed = incident.healed_at.is_some_and(|healed_at| cause.since > healed_at);
     cause.code.is_state() && healed && cause.since >= incident.last_at.after(STRAGGLERS)
 }
+
+#[cfg(test)]
+#[path = "incident_book_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 //! end belongs elsewhere.
 
 use super::end_case::SessionReturn;
-use super::impact::OwnAction;
+use super::impact::{OwnAction, change};
 use super::incident::{Incident, IncidentKey, JudgedEnd};
 use super::incident_book::{IncidentBook, QUIET, explains};
 use super::taken_sessions::{SessionFate, TakenSession};
@@ -179,8 +179,9 @@ impl IncidentBook {
 
     /// Counts the sessions of an incident anew: those that two incidents have taken which are one now would count twice.
     pub(super) fn recount_sessions(&mut self, id: u64) {
-        // Of those that there was no room for nothing more is known than that they were counted.
-        if self.taken.dropped() > 0 {
+        // Of those that there was no room for, or that are not listed any more, nothing more is known than that they were
+        // counted.
+        if self.taken.dropped() > 0 || self.get(id).is_some_and(|incident| incident.has_unlisted) {
             return;
         }
         let taken = std::mem::take(&mut self.taken);
@@ -293,11 +294,6 @@ fn count_reason(incident: &mut Incident, reason: EndReason, close: &CloseDetails
     if let Some(action) = own_action(reason, close) {
         change(&mut incident.own_actions[action as usize], counts);
     }
-}
-
-/// One more, or one less.
-fn change(count: &mut u32, counts: bool) {
-    *count = if counts { count.saturating_add(1) } else { count.saturating_sub(1) };
 }
 
 /// What zoogate did at such an end.

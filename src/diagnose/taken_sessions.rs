@@ -1,14 +1,14 @@
 //! Sessions whose connection an incident has taken, and what became of them: each counts once in its incident, however
 //! often it comes and goes until that is over.
 //!
-//! An incident that closes lets go of its sessions at once, however many there are: they are put aside together, and
-//! taken out when they are as many as those that count.
+//! An incident that closes lets go of its sessions at once, however many there are: they are kept for a while, as it may
+//! come again, then put aside together, and taken out when they are as many as those that count.
 
 use std::collections::HashMap;
 
 use foldhash::quality::RandomState;
 
-use super::impact::OwnAction;
+use super::impact::{OwnAction, change};
 use super::incident::Incident;
 use crate::ids::{ServerId, SessionId};
 use crate::time::Timestamp;
@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 pub const TAKEN_SESSIONS: usize = 65_536;
 /// When there is no room left, those that are put aside make room where they are one in so many.
 const WORTH_A_SEARCH: usize = 8;
+/// Groups of sessions of incidents that are over.
+const GROUPS_OVER: usize = 64;
 
 /// What became of a session that lost its connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,24 +63,21 @@ impl TakenSession {
 
     /// What it adds to its incident is counted there, or no longer.
     pub(super) fn count(&self, incident: &mut Incident, counts: bool) {
-        let change = |count: &mut u32| {
-            *count = if counts { count.saturating_add(1) } else { count.saturating_sub(1) };
-        };
         match self.fate {
             SessionFate::Away => {
-                change(&mut incident.away);
+                change(&mut incident.away, counts);
                 if self.has_ephemerals {
-                    change(&mut incident.impact.ephemerals_at_risk);
+                    change(&mut incident.impact.ephemerals_at_risk, counts);
                 }
             }
-            SessionFate::Back => change(&mut incident.impact.back),
-            SessionFate::Over => change(&mut incident.impact.expired),
+            SessionFate::Back => change(&mut incident.impact.back, counts),
+            SessionFate::Over => change(&mut incident.impact.expired, counts),
         }
         if self.has_moved {
-            change(&mut incident.impact.moved);
+            change(&mut incident.impact.moved, counts);
         }
         if self.is_passed_over {
-            change(&mut incident.own_actions[OwnAction::PassedOver as usize]);
+            change(&mut incident.own_actions[OwnAction::PassedOver as usize], counts);
         }
     }
 }
@@ -92,26 +91,30 @@ struct TakenGroup {
     len: usize,
     /// Of those: away.
     away: usize,
+    /// When the incident was over; None while it is open.
+    over_at: Option<Timestamp>,
 }
 
-/// The sessions that open incidents have taken.
+/// The sessions that open incidents have taken, and those of incidents that were open a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct TakenSessions {
     /// `len() <= TAKEN_SESSIONS`; `TakenSession::incident` is the number of a group here, and those whose group is gone do
     /// not count.
     sessions: HashMap<SessionId, TakenSession, RandomState>,
-    /// Those of open incidents, in the order of their numbers: some tens.
+    /// In the order of their numbers: some tens of open incidents, and `GROUPS_OVER` of others at most.
     groups: Vec<TakenGroup>,
     /// Groups that there were.
     begun: u64,
     /// Sessions whose group is gone.
-    put_aside: usize,
+    aside: usize,
+    /// The newest moment at which an incident was over whose group is gone: they go in that order.
+    forgotten_until: Option<Timestamp>,
     dropped: u64,
 }
 
 impl TakenSessions {
     pub(super) fn is_anyone_away(&self) -> bool {
-        self.groups.iter().any(|group| group.away > 0)
+        self.groups.iter().any(|group| group.over_at.is_none() && group.away > 0)
     }
 
     /// Sessions that there was no room for.
@@ -122,16 +125,22 @@ impl TakenSessions {
     /// Lists a session, or what has become of it.
     pub(super) fn put(&mut self, session: SessionId, taken: TakenSession) {
         self.remove(session);
-        if self.sessions.len() >= TAKEN_SESSIONS && self.put_aside * WORTH_A_SEARCH > TAKEN_SESSIONS {
-            self.take_out();
+        if self.sessions.len() >= TAKEN_SESSIONS {
+            // Those that nobody waits for make room first.
+            self.put_aside(|group| group.over_at.is_some());
+            if self.aside * WORTH_A_SEARCH > TAKEN_SESSIONS {
+                self.take_out();
+            }
         }
         if self.sessions.len() >= TAKEN_SESSIONS {
             self.dropped += 1;
             return;
         }
-        let place = self.groups.iter().position(|group| group.incident == taken.incident).unwrap_or_else(|| {
+        let is_its = |group: &TakenGroup| group.incident == taken.incident && group.over_at.is_none();
+        let place = self.groups.iter().position(is_its).unwrap_or_else(|| {
             self.begun += 1;
-            self.groups.push(TakenGroup { number: self.begun, incident: taken.incident, len: 0, away: 0 });
+            let (number, incident) = (self.begun, taken.incident);
+            self.groups.push(TakenGroup { number, incident, len: 0, away: 0, over_at: None });
             self.groups.len() - 1
         });
         let group = &mut self.groups[place];
@@ -143,8 +152,8 @@ impl TakenSessions {
     /// A session that an open incident has taken.
     pub(super) fn get(&self, session: SessionId) -> Option<TakenSession> {
         let taken = *self.sessions.get(&session)?;
-        let incident = self.groups[self.place(taken.incident)?].incident;
-        Some(TakenSession { incident, ..taken })
+        let group = &self.groups[self.place(taken.incident)?];
+        group.over_at.is_none().then_some(TakenSession { incident: group.incident, ..taken })
     }
 
     /// Those of an incident.
@@ -159,7 +168,7 @@ impl TakenSessions {
     pub(super) fn remove(&mut self, session: SessionId) {
         let Some(taken) = self.sessions.remove(&session) else { return };
         let Some(place) = self.place(taken.incident) else {
-            self.put_aside -= 1;
+            self.aside -= 1;
             return;
         };
         let group = &mut self.groups[place];
@@ -175,16 +184,42 @@ impl TakenSessions {
         self.groups.iter_mut().filter(|group| group.incident == part).for_each(|group| group.incident = whole);
     }
 
-    /// An incident is over: nobody waits for its sessions.
-    pub(super) fn forget(&mut self, incident: u64) {
-        let put_aside = &mut self.put_aside;
-        self.groups.retain(|group| {
-            let stays = group.incident != incident;
-            *put_aside += if stays { 0 } else { group.len };
+    /// An incident is over: nobody waits for its sessions. They stay listed for a while, as it may come again.
+    pub(super) fn end(&mut self, now: Timestamp, incident: u64) {
+        self.groups.iter_mut().filter(|group| group.incident == incident).for_each(|group| group.over_at = Some(now));
+        while self.groups.iter().filter(|group| group.over_at.is_some()).count() > GROUPS_OVER {
+            // All of one incident: it could not count them anew with some of them missing.
+            let over = self.groups.iter().filter_map(|group| Some((group.over_at?, group.incident)));
+            let Some((_, oldest)) = over.min() else { return };
+            self.put_aside(|group| group.over_at.is_some() && group.incident == oldest);
+        }
+    }
+
+    /// An incident that was over at that moment has come again, and its sessions count as before; false where some of them
+    /// may be forgotten by now.
+    pub(super) fn revive(&mut self, incident: u64, over_at: Timestamp) -> bool {
+        self.groups.iter_mut().filter(|group| group.incident == incident).for_each(|group| group.over_at = None);
+        self.forgotten_until.is_none_or(|forgotten_until| over_at > forgotten_until)
+    }
+
+    /// Forgets sessions of incidents that were over at a moment that is long past.
+    pub(super) fn forget(&mut self, is_past: impl Fn(Timestamp) -> bool) {
+        self.put_aside(|group| group.over_at.is_some_and(&is_past));
+    }
+
+    /// Puts groups aside with their sessions.
+    fn put_aside(&mut self, is_gone: impl Fn(&TakenGroup) -> bool) {
+        let Self { groups, aside, forgotten_until, .. } = self;
+        groups.retain(|group| {
+            let stays = !is_gone(group);
+            if !stays {
+                *aside += group.len;
+                *forgotten_until = (*forgotten_until).max(group.over_at);
+            }
             stays
         });
         // Seldom enough that it costs each of them no more than a step or two.
-        if self.put_aside * 2 > self.sessions.len() {
+        if self.aside * 2 > self.sessions.len() {
             self.take_out();
         }
     }
@@ -198,7 +233,7 @@ impl TakenSessions {
         let Self { sessions, groups, .. } = self;
         sessions.retain(|_, taken| place_of(groups, taken.incident).is_some());
         sessions.shrink_to(sessions.len() * 2);
-        self.put_aside = 0;
+        self.aside = 0;
     }
 }
 
@@ -251,7 +286,7 @@ mod tests {
         assert_eq!((all.dropped(), incident(&all, most + 1)), (1, None));
         all.credit(2, 3);
         assert_eq!(incident(&all, 1), Some(3));
-        all.forget(1);
+        all.end(Timestamp(5), 1);
         assert_eq!((incident(&all, 1), all.is_anyone_away()), (Some(3), true));
         all.remove(SessionId(1));
         assert!(!all.is_anyone_away());
@@ -273,28 +308,58 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_that_is_over_has_nobody_away_though_it_comes_again() {
+    fn an_incident_that_is_over_has_nobody_away_until_it_comes_again() {
         let mut all = with(&[(1..10, 7), (10..12, 8)]);
-        all.put(SessionId(1), taken(8));
-        all.forget(8);
+        all.put(SessionId(1), TakenSession { fate: SessionFate::Back, ..taken(8) });
+        all.end(Timestamp(5), 8);
         assert_eq!((incident(&all, 1), incident(&all, 10), incident(&all, 2)), (None, None, Some(7)));
-        assert_eq!(all.put_aside, 3, "too few to be looked for");
-        all.put(SessionId(20), taken(8));
-        assert_eq!((incident(&all, 10), incident(&all, 20)), (None, Some(8)));
-        all.remove(SessionId(11));
-        all.forget(7);
-        assert_eq!((all.put_aside, all.sessions.len(), all.is_anyone_away()), (0, 1, true));
-        all.forget(8);
-        assert!(!all.is_anyone_away() && all.sessions.is_empty());
+        all.end(Timestamp(6), 7);
+        assert!(!all.is_anyone_away());
+        assert!(all.revive(8, Timestamp(5)) && all.is_anyone_away());
+        assert_eq!((incident(&all, 1), incident(&all, 2), all.of(8).count()), (Some(8), None, 3));
+        assert_eq!(all.get(SessionId(1)).map(|taken| taken.fate), Some(SessionFate::Back));
+        // One that another incident takes meanwhile is that one's.
+        all.put(SessionId(2), taken(8));
+        assert!(all.revive(7, Timestamp(6)));
+        assert_eq!((all.of(7).count(), all.of(8).count()), (7, 4));
     }
 
     #[test]
-    fn those_that_are_put_aside_make_room() {
+    fn what_is_over_for_long_is_forgotten() {
+        let mut all = with(&[(1..10, 7), (10..12, 8), (12..20, 9)]);
+        all.end(Timestamp(5), 8);
+        all.end(Timestamp(6), 7);
+        all.forget(|over_at| over_at < Timestamp(6));
+        assert_eq!((all.aside, all.sessions.len()), (2, 19), "too few to be looked for");
+        all.remove(SessionId(11));
+        assert_eq!((all.revive(8, Timestamp(5)), all.aside), (false, 1));
+        all.forget(|over_at| over_at < Timestamp(7));
+        assert_eq!((all.aside, all.sessions.len(), all.is_anyone_away()), (0, 8, true));
+        all.end(Timestamp(7), 9);
+        assert!(!all.revive(7, Timestamp(6)) && all.revive(9, Timestamp(7)));
+    }
+
+    #[test]
+    fn incidents_that_are_over_keep_so_many_groups() {
+        let all_of_them = GROUPS_OVER as u64 + 10;
+        let mut all = TakenSessions::default();
+        for number in 1..=all_of_them {
+            all.put(SessionId(number as i64), taken(number));
+            all.end(Timestamp(number), number);
+        }
+        assert_eq!(all.groups.len(), GROUPS_OVER);
+        let is_listed = |number: u64| all.revive(number, Timestamp(number));
+        assert_eq!([10, 11, all_of_them].map(is_listed), [false, true, true]);
+    }
+
+    #[test]
+    fn those_that_nobody_waits_for_make_room() {
         let most = TAKEN_SESSIONS as i64;
         let mut all = with(&[(0..most / 4, 7), (most / 4..most, 8)]);
-        all.forget(7);
-        assert_eq!((all.put_aside, all.sessions.len()), (TAKEN_SESSIONS / 4, TAKEN_SESSIONS));
+        all.end(Timestamp(5), 7);
+        assert_eq!((all.aside, all.sessions.len()), (0, TAKEN_SESSIONS));
         all.put(SessionId(most), taken(8));
-        assert_eq!((all.put_aside, all.dropped(), incident(&all, most)), (0, 0, Some(8)));
+        assert_eq!((all.aside, all.dropped(), incident(&all, most)), (0, 0, Some(8)));
+        assert_eq!((all.sessions.len(), all.revive(7, Timestamp(5))), (TAKEN_SESSIONS * 3 / 4 + 1, false));
     }
 }

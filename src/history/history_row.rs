@@ -134,6 +134,15 @@ impl HistoryRow {
         CalendarWeek::of(self.at_ms)
     }
 
+    /// The incident of which it says all that is to be written.
+    pub(super) fn incident(&self) -> Option<u64> {
+        match &self.body {
+            RowBody::Incident(one) => Some(one.incident),
+            RowBody::Absorbed(incident) => Some(*incident),
+            _ => None,
+        }
+    }
+
     /// Writes it to the tables.
     pub(super) fn write(&self, run: u64, to: &Connection) -> Result<()> {
         match &self.body {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::change_queue::{ChangeQueue, TakenRoom};
 use super::history_error::HistoryError;
 use super::history_reader::HistoryReader;
-use super::history_row::HistoryRow;
+use super::history_row::{HistoryRow, RowBody};
 use super::latency_hours::LatencyHours;
 use super::later_rows::LaterRows;
 use super::row_maker::RowMaker;
@@ -128,8 +128,10 @@ impl HistoryWriter {
     }
 
     fn push(&mut self, row: HistoryRow) {
-        self.rows.extend(self.later.former(&row));
-        self.rows.push(row);
+        if let Some(former) = self.later.former(&row) {
+            put(&mut self.rows, former);
+        }
+        put(&mut self.rows, row);
     }
 
     fn written(&mut self, given_up: usize) {
@@ -165,5 +167,42 @@ impl HistoryWriter {
 
     fn shown_path(&self) -> String {
         one_line(&self.files.directory().path().display().to_string()).into_owned()
+    }
+}
+
+/// Puts a row behind those that wait. An earlier one of the same incident gives its room: while the disk fails, each attempt
+/// makes one of every incident that goes on, and they are the longest rows.
+fn put(rows: &mut Vec<HistoryRow>, row: HistoryRow) {
+    let earlier = row.incident().and_then(|incident| {
+        let is_of = |one: &HistoryRow| matches!(&one.body, RowBody::Incident(of) if of.incident == incident);
+        rows.iter().rposition(|one| is_of(one) && one.week() == row.week())
+    });
+    if let Some(earlier) = earlier {
+        rows.remove(earlier);
+    }
+    rows.push(row);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history_tests::{DAY, NOW, incident, session_move};
+    use super::*;
+
+    #[test]
+    fn an_incident_that_goes_on_while_the_disk_fails_has_one_row_of_each_week() {
+        let mut rows = vec![session_move(1, NOW)];
+        for later in 0..100 {
+            for (number, week) in [(1, 0), (2, 0), (1, 1)] {
+                put(&mut rows, incident(number, NOW - week * 7 * DAY + later));
+            }
+        }
+        let waiting: Vec<u64> = rows[1..].iter().map(|row| NOW + 99 - row.at_ms).collect();
+        assert_eq!((rows.len(), waiting), (4, vec![0, 0, 7 * DAY]), "the newest of each");
+        let absorbed = HistoryRow { at_ms: NOW, body: RowBody::Absorbed(1) };
+        put(&mut rows, absorbed.clone());
+        assert_eq!((rows.len(), rows.last()), (4, Some(&absorbed)), "and its row of that week is none any more");
+        // What is written behind that stands behind it.
+        put(&mut rows, incident(1, NOW));
+        assert_eq!((rows.len(), &rows[3]), (5, &absorbed));
     }
 }

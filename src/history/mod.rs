@@ -24,6 +24,8 @@ pub(crate) mod history_writer;
 pub(crate) mod latency_hours;
 pub(crate) mod later_rows;
 #[cfg(test)]
+mod later_rows_tests;
+#[cfg(test)]
 mod question_tests;
 mod read_week;
 mod row_maker;

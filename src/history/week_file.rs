@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Result};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Result, named_params};
 
 use super::history_error::HistoryError;
 use super::history_row::HistoryRow;
@@ -23,6 +23,8 @@ pub(crate) const SQLITE_MEMORY: usize = 16 << 20;
 const PAGES_KIB: i64 = 512;
 /// Bytes that the log beside a file keeps when it is empty.
 const LOG_KEPT: i64 = 1 << 20;
+/// Names that are looked at together, of which those go that no row has.
+pub(crate) const NAMES_SWEPT: usize = 4_096;
 
 /// Tables with a moment, from which the oldest rows are removed.
 const TABLES: [&str; 6] = ["latency_hours", "ensemble_events", "moves", "refusals", "risks", "incidents"];
@@ -35,6 +37,8 @@ pub(super) struct WeekFile {
     run: u64,
     /// The version of its tables.
     version: i64,
+    /// The last of the names that were looked at; empty where the next to be looked at is the first.
+    swept: String,
 }
 
 impl WeekFile {
@@ -64,7 +68,7 @@ impl WeekFile {
         }
         let started = "INSERT OR IGNORE INTO runs (run, version) VALUES (?1, ?2)";
         connection.execute(started, (run, env!("CARGO_PKG_VERSION"))).map_err(failed)?;
-        Ok(Self { connection, path: path.to_path_buf(), run, version })
+        Ok(Self { connection, path: path.to_path_buf(), run, version, swept: String::new() })
     }
 
     fn failed(&self) -> impl Fn(rusqlite::Error) -> HistoryError + '_ {
@@ -130,7 +134,8 @@ impl WeekFile {
         empty_log(&self.connection).map_err(self.failed())
     }
 
-    /// Removes some of the oldest rows of each table, and gives their room back to the disk. Returns how many there were.
+    /// Removes some of the oldest rows of each table and names that no row has, and gives their room back to the disk.
+    /// Returns how many rows there were.
     pub(super) fn remove_oldest(&mut self, most: usize) -> std::result::Result<usize, HistoryError> {
         self.update()?;
         let mut remove = || -> Result<usize> {
@@ -155,7 +160,10 @@ impl WeekFile {
                 );
                 transaction.execute(&orphans, [])?;
             }
+            // Where there are no rows at all too: clients make as many names as they like.
+            let swept = sweep_names(&transaction, &self.swept)?;
             transaction.commit()?;
+            self.swept = swept;
             all_rows(&self.connection, "PRAGMA incremental_vacuum")?;
             empty_log(&self.connection)?;
             Ok(removed)
@@ -176,6 +184,26 @@ fn count(connection: &Connection, table: &str) -> Result<usize> {
     connection
         .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0))
         .map(|one| one as usize)
+}
+
+/// Removes those of the names behind this one that no row has. Returns the last that was looked at; none where that was the
+/// last of all, and the next to be looked at is the first.
+fn sweep_names(connection: &Connection, from: &str) -> Result<String> {
+    let last = NAMES_SWEPT - 1;
+    let edge =
+        format!("SELECT identity FROM identities WHERE identity > :from ORDER BY identity LIMIT 1 OFFSET {last}");
+    let to: Option<String> =
+        connection.query_row(&edge, named_params! { ":from": from }, |row| row.get(0)).optional()?;
+    // Four tables are asked by their index for each name; latencies have none, and are read once for all names.
+    let sql = "DELETE FROM identities WHERE identity > :from AND (:to IS NULL OR identity <= :to)
+        AND NOT EXISTS (SELECT 1 FROM moves WHERE moves.identity = identities.identity)
+        AND NOT EXISTS (SELECT 1 FROM refusals WHERE refusals.identity = identities.identity)
+        AND NOT EXISTS (SELECT 1 FROM risks WHERE risks.identity = identities.identity)
+        AND NOT EXISTS (SELECT 1 FROM incident_holders WHERE incident_holders.identity = identities.identity)
+        AND identity NOT IN
+            (SELECT identity FROM latency_hours WHERE identity > :from AND (:to IS NULL OR identity <= :to))";
+    connection.execute(sql, named_params! { ":from": from, ":to": to })?;
+    Ok(to.unwrap_or_default())
 }
 
 /// Does what takes effect row by row.

@@ -12,11 +12,11 @@ use rusqlite::Connection;
 use super::calendar_week::CalendarWeek;
 use super::entry_pages::ROWS_A_PAGE;
 use super::history_reader::HistoryReader;
-use super::history_row::{HistoryRow, IncidentRow, MoveRow, RowBody};
+use super::history_row::{HistoryRow, IncidentRow, LatencyRow, MoveRow, RefusalRow, RiskRow, RowBody};
 use super::history_tests::{DAY, NOW, RUN, asked, entries, files, incident, session_move};
 use super::later_rows::LaterRows;
 use super::state_directory::weeks_of;
-use super::week_file::WeekFile;
+use super::week_file::{NAMES_SWEPT, WeekFile};
 use super::week_files::WeekFiles;
 
 const YEAR: Duration = Duration::from_hours(24 * 365);
@@ -110,8 +110,101 @@ fn the_week_that_is_written_is_trimmed_whatever_the_clock_says() {
         files.bound(now, Instant::now());
         assert_eq!(names(folder.path()), [CalendarWeek::of(NOW)]);
         let left = entries(folder.path(), &asked(|one| one.limit = Some(10_000))).len();
-        assert!((700..900).contains(&left), "{left} are left");
+        assert!((300..900).contains(&left), "{left} are left");
+        assert!(files.directory().size() <= MOST, "one look is enough: {} bytes", files.directory().size());
     }
+}
+
+/// A row of each kind that has a name, all of the same moment and name.
+fn named(number: u64, at_ms: u64, name: &str) -> [HistoryRow; 5] {
+    let identity = Some(name.to_owned());
+    let HistoryRow { body: RowBody::Move(moved), .. } = session_move(number, at_ms) else { panic!("a move") };
+    let HistoryRow { body: RowBody::Incident(met), .. } = incident(number, at_ms) else { panic!("an incident") };
+    let refusal = RefusalRow {
+        connection: moved.connection,
+        session: moved.session,
+        identity: identity.clone(),
+        client: moved.client.clone(),
+        server: moved.server.clone(),
+        claimed_by: None,
+        evidence: "reply",
+        confidence: "certain",
+        why: "it said so".to_owned(),
+        unanswered: 0,
+    };
+    let risk = RiskRow {
+        risk: number,
+        until_ms: None,
+        state: "open".to_owned(),
+        code: "client_silent",
+        session: moved.session.to_string(),
+        identity: identity.clone(),
+        client: None,
+        server: None,
+        text: "silent for 4000 ms".to_owned(),
+        facts: "{}".to_owned(),
+    };
+    let latency = LatencyRow {
+        server: moved.server.clone(),
+        class: "read",
+        identity: name.to_owned(),
+        operations: 1,
+        micros: [1; 4],
+    };
+    [
+        RowBody::Move(Box::new(MoveRow { identity, ..*moved })),
+        RowBody::Refusal(Box::new(refusal)),
+        RowBody::Incident(Box::new(IncidentRow { holders: vec![name.to_owned()], ..*met })),
+        RowBody::Risk(Box::new(risk)),
+        RowBody::Latency(Box::new(latency)),
+    ]
+    .map(|body| HistoryRow { at_ms, body })
+}
+
+/// A file of this week with these rows, and a count of the rows of each of its tables.
+fn written(folder: &Path, mut rows: Vec<HistoryRow>) -> (WeekFile, impl Fn(&str) -> usize) {
+    files(folder, YEAR, 1 << 30).write(&mut rows).unwrap();
+    let reader = Connection::open(week_path(folder)).unwrap();
+    let count = move |table: &str| {
+        reader.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, usize>(0)).unwrap()
+    };
+    (WeekFile::open(&week_path(folder), RUN).unwrap(), count)
+}
+
+#[test]
+fn names_go_with_the_last_row_that_has_them_some_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = 2 * NAMES_SWEPT + 100;
+    let moves = (0..all as u64).map(|number| named(number, NOW, &format!("/nodes/{number:05}")).into_iter().next());
+    // The moves are of one moment and go together; of the latencies only some go each time.
+    let latencies = (0..1_000).map(|later| named(0, NOW + later, "/latency").into_iter().next_back());
+    let (mut file, count) = written(folder.path(), moves.chain(latencies).flatten().collect());
+    assert_eq!((count("moves"), count("identities")), (all, all + 1));
+    let left = [0; 3].map(|_| {
+        file.remove_oldest(usize::MAX).unwrap();
+        (count("moves"), count("identities"))
+    });
+    let most = all + 1 - (NAMES_SWEPT - 1);
+    assert_eq!(left, [(0, most), (0, most - NAMES_SWEPT), (0, 1)], "and one that only latencies have");
+    while file.remove_oldest(usize::MAX).unwrap() > 0 {}
+    assert_eq!((count("latency_hours"), count("identities")), (0, 0));
+}
+
+#[test]
+fn a_name_stays_while_any_row_has_it_and_goes_where_there_are_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    // Of each table the oldest row goes, and with it its name.
+    let kept = (0..5).map(|kind| named(3, NOW + 1, &format!("/kept/{kind}"))[kind].clone());
+    let rows = named(1, NOW, "/gone").into_iter().chain(kept).collect();
+    let (mut file, count) = written(folder.path(), rows);
+    assert_eq!(count("identities"), 6);
+    assert_eq!(file.remove_oldest(1).unwrap(), 5);
+    assert_eq!(count("identities"), 5, "one of each table");
+    assert_eq!(file.remove_oldest(1).unwrap(), 5);
+    assert_eq!(count("identities"), 0);
+    let other = Connection::open(week_path(folder.path())).unwrap();
+    other.execute("INSERT INTO identities (identity) VALUES ('/left')", []).unwrap();
+    assert_eq!((file.remove_oldest(1).unwrap(), count("identities")), (0, 0));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::calendar_week::CalendarWeek;
+use super::change_queue::CHANGES_WAITING;
 use super::history_error::{FailureKind, HistoryError};
 use super::history_row::HistoryRow;
 use super::state_directory::{StateDirectory, weeks_of};
@@ -18,6 +19,8 @@ use crate::text::one_line;
 pub(crate) const FILES_OPEN: usize = 2;
 /// Rows that are removed together where even one week is too large.
 pub(crate) const ROWS_REMOVED: usize = 2_048;
+/// How often that is done at one look: as many rows may have come since the look before as there are changes that wait.
+const REMOVALS_A_LOOK: usize = CHANGES_WAITING / ROWS_REMOVED;
 /// Of the permitted size, this part is kept free for what is written next.
 const FREE_SHARE: u64 = 8;
 
@@ -266,8 +269,8 @@ impl WeekFiles {
             }
             self.remove(week, "was deleted to keep to state.max_size");
         }
-        if let Some(week) = written.filter(|_| self.directory.size_without_logs() > most) {
-            self.remove_rows(week);
+        if let Some(week) = written {
+            self.remove_rows(week, most);
         }
     }
 
@@ -279,12 +282,19 @@ impl WeekFiles {
         }
     }
 
-    /// Removes the oldest rows of a week.
-    fn remove_rows(&mut self, week: CalendarWeek) {
-        match self.opened(week).and_then(|file| file.remove_oldest(ROWS_REMOVED)) {
-            Ok(rows) => tracing::debug!(file = week.file_name(), rows, "removed the oldest rows of the history"),
-            Err(error) => {
-                self.failed(week, &error);
+    /// Removes the oldest rows of a week until there is no more than this, or until a reader is in the way, who keeps what
+    /// is removed from giving room back.
+    fn remove_rows(&mut self, week: CalendarWeek, most: u64) {
+        for _ in 0..REMOVALS_A_LOOK {
+            if self.directory.size_without_logs() <= most || !self.empty_logs() {
+                return;
+            }
+            match self.opened(week).and_then(|file| file.remove_oldest(ROWS_REMOVED)) {
+                Ok(rows) => tracing::debug!(file = week.file_name(), rows, "removed the oldest rows of the history"),
+                Err(error) => {
+                    self.failed(week, &error);
+                    return;
+                }
             }
         }
     }

@@ -10,7 +10,9 @@ use foldhash::quality::RandomState;
 use super::TrafficState;
 use super::change_stream::StateChange;
 use super::risk_state::{LateConnection, NodeMeeting, SuspectedDouble};
+use crate::diagnose::ClientNetwork;
 use crate::diagnose::risk::node_owner::{is_beside, is_registration, judge};
+use crate::diagnose::risk::risk_book::RISKS_OPEN;
 use crate::diagnose::risk::{
     AwayState, MetNode, NodeOwner, OwnerState, RiskBook, RiskCode, RiskDetail, RiskKey, RiskSubject, SessionRisk,
 };
@@ -22,6 +24,9 @@ use crate::session::ledger::{SessionEnd, SessionLedger, SessionRecord, SessionSt
 use crate::session::short_path::ShortPath;
 use crate::time::Timestamp;
 use crate::wire::handshake::PasswordCheck;
+
+/// Connections that are newly late and are looked up at one look, while others wait for the ledger.
+const LATE_LOOKED_UP: usize = 4 * RISKS_OPEN;
 
 /// A session's end and holder, as the risks show them.
 fn subject(ledger: &SessionLedger, session: SessionId) -> RiskSubject {
@@ -107,7 +112,9 @@ impl TrafficState {
             }
             let (known, new): (Vec<&LateConnection>, Vec<&LateConnection>) =
                 late.iter().partition(|one| book.is_open(RiskKey::of(one.code, one.session)));
-            for one in known.into_iter().chain(new.into_iter().take(book.room())) {
+            // More than find room: the first of them may be strangers, who leave room for others.
+            let looked_up = if book.room(true) > 0 { LATE_LOOKED_UP } else { 0 };
+            for one in known.into_iter().chain(new.into_iter().take(looked_up)) {
                 let whose = || subject(&ledger, one.session);
                 let sign = ledger.session(one.session).and_then(SessionRecord::client_sign);
                 let budget = one.budget.of_client(profile_of(sign));
@@ -177,7 +184,7 @@ impl TrafficState {
             // Who loses the race for a lock or an election has lost nothing.
             // But what it reads then may be its own from before.
             NodeMeeting::Registered(names) if !is_registration(&names) => {
-                return self.risks().note_try(now, session, names);
+                return self.risks().note_try(now, session, self.network_of(session), names);
             }
             NodeMeeting::Registered(names) => (Some(names), self.ledger().holder(&names)),
             NodeMeeting::Read { owner, .. } if owner == session => return,
@@ -186,7 +193,7 @@ impl TrafficState {
         let Some(names) = names else { return };
         let Some(owned_by) = owned_by.filter(|owner| *owner != session) else {
             // Clients that meet such a node read it next (Kafka does), and the answer names its owner.
-            return self.risks().await_owner(now, session, names);
+            return self.risks().await_owner(now, session, self.network_of(session), names);
         };
         let registers = matches!(meeting, NodeMeeting::Registered(_)) || self.risks().registers(now, session, &names);
         // Asked before the ledger is locked: the meters have locks of their own.
@@ -210,7 +217,8 @@ impl TrafficState {
         });
         if code == RiskCode::DuplicateIdentity {
             // A host that died without a word has its connection still: the other one is to be heard first.
-            return self.risks().suspect(SuspectedDouble { session, owner: owned_by, at: now, path });
+            let client = whose.client.map(|client| ClientNetwork::of(client.ip()));
+            return self.risks().suspect(SuspectedDouble { session, client, owner: owned_by, at: now, path });
         }
         let detail = RiskDetail::Node { path, owner: Some(owned_by), expires_at };
         let changes = {
@@ -219,6 +227,12 @@ impl TrafficState {
             book.take_changes()
         };
         self.tell_risks(&changes);
+    }
+
+    /// The client that a session is of, or was last.
+    fn network_of(&self, session: SessionId) -> Option<ClientNetwork> {
+        let client = self.ledger().session(session).and_then(SessionRecord::client);
+        client.map(|client| ClientNetwork::of(client.ip()))
     }
 
     fn tell_risks(&self, changes: &[SessionRisk]) {
@@ -235,5 +249,60 @@ impl TrafficState {
     /// Reads of the risks. Nothing is formatted meanwhile.
     pub fn with_risks<T>(&self, read: impl FnOnce(&RiskBook) -> T) -> T {
         read(&lock(&self.risks().book))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnose::risk::HeartbeatBudget;
+    use crate::ids::{ConnectionId, ServerId, Zxid};
+    use crate::session::client_profile::ClientProfile;
+    use crate::session::ledger::LedgerLimits;
+    use crate::session::transition::SessionTransition;
+    use crate::session::verdict::RouteReason;
+    use crate::wire::Dialect;
+    use crate::wire::handshake::{ConnectRequest, ConnectResponse};
+
+    const SESSION: SessionId = SessionId(0x0100_0000_0000_0001);
+    const CONNECTION: ConnectionId = ConnectionId(1);
+
+    fn late(session: SessionId, connection: ConnectionId) -> LateConnection {
+        let [client_silent, timeout] = [3, 6].map(Duration::from_secs);
+        let budget = HeartbeatBudget {
+            client_silent,
+            server_silent: client_silent,
+            is_owed: false,
+            client_held: false,
+            timeout,
+            profile: ClientProfile::Unknown,
+        };
+        LateConnection { session, connection, code: RiskCode::ClientSilent, budget }
+    }
+
+    #[test]
+    fn a_late_session_whose_holder_is_known_is_told_behind_as_many_strangers_as_there_are_places() {
+        let state = TrafficState::new(&["a:1".to_owned()], LedgerLimits::default(), Vec::new());
+        let (now, connection) = (Timestamp(1), CONNECTION);
+        let (client, server, routed) = (([127, 0, 0, 1], 4000).into(), ServerId(0), RouteReason::Mirror);
+        let request = ConnectRequest {
+            last_zxid: Zxid(0),
+            timeout_ms: 6_000,
+            session: SessionId::NEW,
+            password: PasswordCheck::NotNeeded,
+            read_only: None,
+            dialect: Dialect::ZOOKEEPER,
+        };
+        let response = ConnectResponse { timeout_ms: 6_000, session: SESSION, ..ConnectResponse::default() };
+        state.apply(now, SessionTransition::Claimed { connection, client, server, request, routed });
+        state.apply(now, SessionTransition::Answered { connection, response });
+        state.apply(now, SessionTransition::Identified { connection, identity: HolderIdentity::broker(1) });
+        let mut all: Vec<LateConnection> =
+            (2..2 + RISKS_OPEN as u64).map(|number| late(SessionId(number as i64), ConnectionId(number))).collect();
+        all.push(late(SESSION, CONNECTION));
+        state.look_at_risks(Timestamp(2), &all, |_| None, |_| Duration::ZERO);
+        let told: Vec<SessionId> =
+            state.with_risks(|book| book.risks().iter().map(|risk| risk.subject.session).collect());
+        assert_eq!((told.len(), told.contains(&SESSION)), (RISKS_OPEN / 2 + 1, true));
     }
 }

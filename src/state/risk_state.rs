@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::diagnose::ClientNetwork;
 use crate::diagnose::risk::{AwaySession, HeartbeatBudget, RiskBook, RiskCode};
 use crate::ids::{ConnectionId, SessionId};
 use crate::lock::lock;
@@ -19,12 +20,15 @@ pub(crate) const REGISTRATIONS: usize = 64;
 pub(crate) const REGISTRATION_WAITS: Duration = Duration::from_mins(1);
 /// Names that two sessions seem to have, until the other one is heard again.
 pub(crate) const SUSPECTS: usize = 64;
+/// Of each of these, those of one client.
+pub(crate) const MET_BY_ONE: usize = 8;
 
 /// A node that a session wanted to make, and that was there: a registration whose node's owner is not known yet, or
 /// another one.
 #[derive(Debug)]
 struct MetRegistration {
     session: SessionId,
+    client: Option<ClientNetwork>,
     names: Box<HolderIdentity>,
     at: Timestamp,
 }
@@ -34,6 +38,8 @@ struct MetRegistration {
 pub(super) struct SuspectedDouble {
     /// The session that met the node.
     pub(super) session: SessionId,
+    /// Its client.
+    pub(super) client: Option<ClientNetwork>,
     /// The one that has it.
     pub(super) owner: SessionId,
     /// When they met.
@@ -93,7 +99,7 @@ impl RiskState {
             let session = ended.session.filter(|_| lost && close.lives_at.is_none())?;
             // While zoogate itself stood still, the servers heard nothing either.
             let (since, heard_at, timeout) = (ended.ended_at, close.client_heard_at, close.timeout);
-            Some(AwaySession { session, since, heard_at, timeout })
+            Some(AwaySession { session, since, heard_at, timeout, is_named: close.identity.is_some() })
         });
         // Most findings leave nobody away, and then the book is not locked.
         let mut book = None;
@@ -101,23 +107,40 @@ impl RiskState {
     }
 
     /// A registration met a node whose owner is not known.
-    pub(super) fn await_owner(&self, at: Timestamp, session: SessionId, names: HolderIdentity) {
-        keep(&self.registrations, MetRegistration { session, names: Box::new(names), at });
+    pub(super) fn await_owner(
+        &self,
+        at: Timestamp,
+        session: SessionId,
+        client: Option<ClientNetwork>,
+        names: HolderIdentity,
+    ) {
+        if keep(&self.registrations, MetRegistration { session, client, names: Box::new(names), at }) {
+            lock(&self.book).note_lost();
+        }
     }
 
-    /// A session wanted to make a node that is no registration, and it was there.
-    pub(super) fn note_try(&self, at: Timestamp, session: SessionId, names: HolderIdentity) {
-        keep(&self.tries, MetRegistration { session, names: Box::new(names), at });
+    /// A session wanted to make a node that is no registration, and it was there. By far the most of these are no risk, and
+    /// none is counted that goes for others.
+    pub(super) fn note_try(
+        &self,
+        at: Timestamp,
+        session: SessionId,
+        client: Option<ClientNetwork>,
+        names: HolderIdentity,
+    ) {
+        keep(&self.tries, MetRegistration { session, client, names: Box::new(names), at });
     }
 
     /// Two sessions seem to have one name.
     pub(super) fn suspect(&self, double: SuspectedDouble) {
-        let mut suspects = lock(&self.suspects);
-        suspects.retain(|one| one.session != double.session);
-        if suspects.len() >= SUSPECTS {
-            suspects.remove(0);
+        let is_one_lost = {
+            let mut suspects = lock(&self.suspects);
+            suspects.retain(|one| one.session != double.session);
+            put(&mut suspects, SUSPECTS, double, |one| one.client)
+        };
+        if is_one_lost {
+            lock(&self.book).note_lost();
         }
-        suspects.push(double);
     }
 
     /// Whether a session wanted to register that node a moment ago.
@@ -131,17 +154,76 @@ impl RiskState {
     }
 }
 
-/// Keeps the newest of each session.
-fn keep(waiting: &Mutex<Vec<MetRegistration>>, one: MetRegistration) {
+/// Keeps the newest of each session. Returns whether another one went for it.
+fn keep(waiting: &Mutex<Vec<MetRegistration>>, one: MetRegistration) -> bool {
     let mut waiting = lock(waiting);
     waiting.retain(|other| other.session != one.session && one.at.since(other.at) < REGISTRATION_WAITS);
-    if waiting.len() >= REGISTRATIONS {
-        waiting.remove(0);
+    put(&mut waiting, REGISTRATIONS, one, |one| one.client)
+}
+
+/// Puts one behind the others, of which so many are kept. The oldest goes for it, that of the same client where this one
+/// has its share; returns whether one did.
+fn put<T>(kept: &mut Vec<T>, most: usize, one: T, client: impl Fn(&T) -> Option<ClientNetwork>) -> bool {
+    let whose = client(&one);
+    let is_own = |other: &T| client(other) == whose;
+    let oldest = if kept.iter().filter(|other| is_own(other)).count() >= MET_BY_ONE {
+        kept.iter().position(is_own)
+    } else {
+        (kept.len() >= most).then_some(0)
+    };
+    if let Some(oldest) = oldest {
+        kept.remove(oldest);
     }
-    waiting.push(one);
+    kept.push(one);
+    oldest.is_some()
 }
 
 fn has(waiting: &Mutex<Vec<MetRegistration>>, now: Timestamp, session: SessionId, names: &HolderIdentity) -> bool {
     let fits = |one: &MetRegistration| one.session == session && *one.names == *names;
     lock(waiting).iter().any(|one| fits(one) && now.since(one.at) < REGISTRATION_WAITS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_client_meets_pushes_out_nothing_of_others() {
+        let state = RiskState::default();
+        let (now, other) = (Timestamp(1), SessionId(1));
+        let meet = |session: SessionId, client: [u8; 4], number: u32| {
+            let (client, names) = (Some(ClientNetwork::of(client.into())), HolderIdentity::broker(number));
+            state.await_owner(now, session, client, names);
+            state.note_try(now, session, client, names);
+            let path = Box::new(ShortPath::new(b"/brokers/ids/1"));
+            state.suspect(SuspectedDouble { session, client, owner: SessionId(9), at: now, path });
+        };
+        meet(other, [10, 0, 0, 1], 1);
+        let all = 3 * REGISTRATIONS;
+        for number in 0..all as i64 {
+            meet(SessionId(100 + number), [10, 0, 0, 2], 2);
+        }
+        let names = HolderIdentity::broker(1);
+        assert!(state.registers(now, other, &names) && state.tried(now, other, &names));
+        assert!(lock(&state.suspects).iter().any(|one| one.session == other));
+        let kept = [lock(&state.registrations).len(), lock(&state.tries).len(), lock(&state.suspects).len()];
+        assert_eq!(kept, [1 + MET_BY_ONE; 3]);
+        let newest = SessionId(99 + all as i64);
+        assert!(state.registers(now, newest, &HolderIdentity::broker(2)), "the newest of a client are kept");
+        assert_eq!(lock(&state.book).losses().risks, 2 * (all - MET_BY_ONE) as u64, "of registrations and doubles");
+    }
+
+    #[test]
+    fn of_many_clients_the_newest_are_kept() {
+        let state = RiskState::default();
+        for number in 0..2 * SUSPECTS {
+            let [.., a, b] = number.to_be_bytes();
+            let client = Some(ClientNetwork::of([10, 0, a, b].into()));
+            let path = Box::new(ShortPath::new(b"/brokers/ids/1"));
+            let session = SessionId(number as i64);
+            state.suspect(SuspectedDouble { session, client, owner: SessionId(-1), at: Timestamp(1), path });
+        }
+        let kept: Vec<i64> = lock(&state.suspects).iter().map(|one| one.session.0).collect();
+        assert_eq!(kept, (SUSPECTS as i64..2 * SUSPECTS as i64).collect::<Vec<_>>());
+    }
 }

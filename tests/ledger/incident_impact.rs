@@ -83,6 +83,26 @@ fn a_session_that_comes_and_goes_within_one_incident_counts_once() {
 }
 
 #[test]
+fn a_session_counts_once_in_an_incident_that_was_over_and_comes_again() {
+    let mut story = Story::diagnosed();
+    story.create(B);
+    let (session, mut link) = story.create(B);
+    for round in 1..=2 {
+        story.hear_client(link);
+        story.hear_server(link);
+        story.wait(100);
+        story.reset(link);
+        pass(&mut story, 1);
+        link = story.attach(session, B);
+        pass(&mut story, 8);
+        let incident = only_incident(&story);
+        assert!(incident.until.is_some(), "{incident:?}");
+        assert_eq!((incident.times, incident.impact.connections), (round, round));
+        assert_eq!((incident.impact.sessions, incident.impact.back), (1, 1));
+    }
+}
+
+#[test]
 fn a_session_that_two_incidents_took_counts_once_in_what_they_turn_out_to_be() {
     let mut story = Story::diagnosed();
     let (session, mut link) = story.create(A);

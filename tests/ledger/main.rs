@@ -8,6 +8,7 @@ mod claim_causes;
 mod claim_ends;
 mod clickhouse;
 mod coincidences;
+mod incident_changes;
 mod incident_impact;
 mod leader;
 mod memory;

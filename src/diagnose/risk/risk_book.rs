@@ -19,6 +19,9 @@ use crate::time::Timestamp;
 pub const RISKS_OPEN: usize = 256;
 /// Of those, risks of one kind about nodes that one session met; further ones are counted.
 pub const NODES_OF_ONE: usize = 16;
+/// Of the places for risks and for absences, sessions whose holder is not known have one in so many: strangers make as many
+/// as they like.
+pub const STRANGERS_SHARE: usize = 2;
 /// Risks that went out and are kept, the newest.
 pub const RISKS_PAST: usize = 256;
 /// How long a risk stands whose node's owner is not known: sessions are given at most an hour by anybody.
@@ -29,6 +32,8 @@ const CHANGES: usize = 2 * RISKS_OPEN + RISKS_PAST;
 pub const AWAY_WATCHED: usize = 2_048;
 /// Clients' silences and absences that are kept to measure timeouts by, the newest.
 pub const OUTAGES_KEPT: usize = 256;
+/// Of the risks that went out, and of the silences and absences, those of one session.
+pub const KEPT_OF_ONE: usize = 16;
 /// How long past its earliest expiry an owner's node may still be there: servers expire sessions a tick late.
 const EXPIRY_LATE: Duration = Duration::from_secs(4);
 
@@ -43,6 +48,8 @@ pub struct AwaySession {
     pub heard_at: Timestamp,
     /// Its timeout.
     pub timeout: Duration,
+    /// Whether it is known who holds it.
+    pub is_named: bool,
 }
 
 impl AwaySession {
@@ -87,7 +94,7 @@ pub enum AwayState {
 /// What could not be kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RiskLosses {
-    /// Risks that stood while there was no room.
+    /// Risks that stood, or may have, while there was no room.
     pub risks: u64,
     /// Sessions without a connection that were not watched.
     pub away: u64,
@@ -98,10 +105,14 @@ pub struct RiskLosses {
 pub struct RiskBook {
     /// `len() <= RISKS_OPEN`
     open: HashMap<RiskKey, (SessionRisk, Option<ConnectionId>), RandomState>,
+    /// Of those: of sessions whose holder is not known.
+    strangers: usize,
     /// `len() <= RISKS_PAST`
     past: VecDeque<SessionRisk>,
     /// `len() <= AWAY_WATCHED`
     away: HashMap<SessionId, WatchedAway, RandomState>,
+    /// Of those: whose holder is not known.
+    away_strangers: usize,
     /// None of them is at risk before this.
     next_due: Timestamp,
     /// `len() <= OUTAGES_KEPT`
@@ -165,16 +176,18 @@ impl RiskBook {
         detail: RiskDetail,
         connection: Option<ConnectionId>,
     ) -> bool {
-        if self.open.len() >= RISKS_OPEN {
+        let subject = (self.room(true) > 0).then(subject).filter(|one| self.room(one.identity.is_some()) > 0);
+        let Some(subject) = subject else {
             // A side that is late is seen again at every look: those are counted where a look ends.
             self.losses.risks += u64::from(connection.is_none());
             return false;
-        }
+        };
+        self.strangers += usize::from(subject.identity.is_none());
         self.next_id += 1;
         let code = key.code;
         self.told[code as usize] += 1;
         let (outcome, until) = (RiskOutcome::Open, None);
-        let risk = SessionRisk { id: self.next_id, code, subject: subject(), since: now, until, outcome, detail };
+        let risk = SessionRisk { id: self.next_id, code, subject, since: now, until, outcome, detail };
         self.note_change(&risk);
         self.open.insert(key, (risk, connection));
         true
@@ -188,11 +201,10 @@ impl RiskBook {
 
     fn close(&mut self, now: Timestamp, key: RiskKey, outcome: RiskOutcome) {
         let Some((mut risk, _)) = self.open.remove(&key) else { return };
+        self.strangers -= usize::from(risk.subject.identity.is_none());
         (risk.until, risk.outcome) = (Some(now), outcome);
         self.note_change(&risk);
-        if self.past.len() >= RISKS_PAST {
-            self.past.pop_front();
-        }
+        make_room(&mut self.past, RISKS_PAST, |one| one.subject.session == key.session);
         self.past.push_back(risk);
     }
 
@@ -214,9 +226,11 @@ impl RiskBook {
         self.open.contains_key(&key)
     }
 
-    /// Room for further risks.
-    pub fn room(&self) -> usize {
-        RISKS_OPEN.saturating_sub(self.open.len())
+    /// Room for further risks of sessions whose holder is known, or is not.
+    pub fn room(&self, is_named: bool) -> usize {
+        let all = RISKS_OPEN.saturating_sub(self.open.len());
+        let of_strangers = (RISKS_OPEN / STRANGERS_SHARE).saturating_sub(self.strangers);
+        if is_named { all } else { all.min(of_strangers) }
     }
 
     /// A side that was late is in time again, or its connection has ended; `state` is what its session is in, and
@@ -246,14 +260,19 @@ impl RiskBook {
 
     /// A session lost its connection.
     pub fn lost_connection(&mut self, session: AwaySession) {
-        if self.away.len() >= AWAY_WATCHED && !self.away.contains_key(&session.session) {
+        let known = self.away.get(&session.session).map(|watched| watched.session);
+        let is_full = self.away.len() >= AWAY_WATCHED
+            || (!session.is_named && self.away_strangers >= AWAY_WATCHED / STRANGERS_SHARE);
+        if is_full && known.is_none() {
             self.losses.away += 1;
             return;
         }
         // The newest absence counts: the session was back in between.
-        if self.away.get(&session.session).is_some_and(|watched| watched.session.since > session.since) {
+        if known.is_some_and(|known| known.since > session.since) {
             return;
         }
+        self.away_strangers += usize::from(!session.is_named);
+        self.away_strangers -= usize::from(known.is_some_and(|known| !known.is_named));
         self.close(session.since, RiskKey::of(RiskCode::SessionAway, session.session), RiskOutcome::Passed);
         self.next_due = if self.away.is_empty() { session.due() } else { self.next_due.min(session.due()) };
         self.away.insert(
@@ -314,6 +333,7 @@ impl RiskBook {
                 }
             }
         });
+        self.away_strangers = away.values().filter(|watched| !watched.session.is_named).count();
         (self.away, self.next_due) = (away, next_due);
     }
 
@@ -334,9 +354,7 @@ impl RiskBook {
     }
 
     fn note_outage(&mut self, session: SessionId, lasted: Duration) {
-        if self.outages.len() >= OUTAGES_KEPT {
-            self.outages.pop_front();
-        }
+        make_room(&mut self.outages, OUTAGES_KEPT, |(whose, _)| *whose == session);
         self.outages.push_back((session, lasted));
     }
 
@@ -369,6 +387,11 @@ impl RiskBook {
         self.losses
     }
 
+    /// What might have become a risk found no room.
+    pub fn note_lost(&mut self) {
+        self.losses.risks += 1;
+    }
+
     /// Risks that are new or went out since the last call.
     pub fn take_changes(&mut self) -> Vec<SessionRisk> {
         std::mem::take(&mut self.changed)
@@ -377,6 +400,17 @@ impl RiskBook {
     /// Whether there is anything to look at.
     pub fn is_waiting(&self) -> bool {
         !self.open.is_empty() || !self.away.is_empty()
+    }
+}
+
+/// Makes room for one more of a session where so many are kept: the oldest goes, its own one where it has its share.
+fn make_room<T>(kept: &mut VecDeque<T>, most: usize, is_own: impl Fn(&T) -> bool) {
+    if kept.iter().filter(|one| is_own(one)).count() >= KEPT_OF_ONE {
+        if let Some(oldest) = kept.iter().position(is_own) {
+            kept.remove(oldest);
+        }
+    } else if kept.len() >= most {
+        kept.pop_front();
     }
 }
 

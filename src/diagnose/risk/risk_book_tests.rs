@@ -1,5 +1,6 @@
 use super::*;
 use crate::session::client_profile::ClientProfile;
+use crate::session::identity::HolderIdentity;
 use crate::session::short_path::ShortPath;
 
 const SESSION: SessionId = SessionId(7);
@@ -10,6 +11,11 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn subject(session: SessionId) -> RiskSubject {
+    RiskSubject { identity: Some(Box::new(HolderIdentity::broker(7))), ..stranger(session) }
+}
+
+/// The same where the holder is not known.
+fn stranger(session: SessionId) -> RiskSubject {
     RiskSubject { session, server: None, client: None, identity: None }
 }
 
@@ -72,7 +78,7 @@ fn a_session_that_is_away_is_at_risk_behind_half_of_its_timeout() {
     ] {
         let mut book = RiskBook::default();
         let timeout = Duration::from_secs(6);
-        book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
+        book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout, is_named: true });
         look(&mut book, 11, AwayState::Away);
         assert_eq!(outcomes(&book), []);
         for now in [12, 14] {
@@ -92,7 +98,8 @@ fn a_silence_that_goes_on_as_an_absence_is_one_outage() {
         let mut book = RiskBook::default();
         let timeout = Duration::from_secs(6);
         assert!(late(&mut book, 13, SESSION, 3));
-        book.lost_connection(AwaySession { session: SESSION, since: at(15), heard_at: at(10), timeout });
+        let (since, heard_at) = (at(15), at(10));
+        book.lost_connection(AwaySession { session: SESSION, since, heard_at, timeout, is_named: true });
         book.settle_late(at(15), RiskKey::of(RiskCode::ClientSilent, SESSION), AwayState::Away, never);
         assert_eq!(book.outages(SESSION).count(), 0);
         if is_told {
@@ -107,7 +114,7 @@ fn a_silence_that_goes_on_as_an_absence_is_one_outage() {
 fn a_session_that_came_back_and_went_again_between_two_looks_is_at_risk_anew() {
     let mut book = RiskBook::default();
     let timeout = Duration::from_secs(6);
-    let lost = |since| AwaySession { session: SESSION, since: at(since), heard_at: at(since), timeout };
+    let lost = |since| AwaySession { session: SESSION, since: at(since), heard_at: at(since), timeout, is_named: true };
     book.lost_connection(lost(10));
     look(&mut book, 13, AwayState::Away);
     book.lost_connection(lost(14));
@@ -123,7 +130,7 @@ fn each_session_that_is_away_is_at_risk_at_its_own_time() {
     let mut book = RiskBook::default();
     for (session, since, timeout) in [(1, 10, 30), (2, 11, 6), (3, 12, 20)] {
         let (session, timeout) = (SessionId(session), Duration::from_secs(timeout));
-        book.lost_connection(AwaySession { session, since: at(since), heard_at: at(since), timeout });
+        book.lost_connection(AwaySession { session, since: at(since), heard_at: at(since), timeout, is_named: true });
     }
     let at_risk = |book: &mut RiskBook, now| {
         look(book, now, AwayState::Away);
@@ -139,7 +146,7 @@ fn of_those_that_are_away_only_the_shown_ones_are_looked_up_each_time() {
     let all = RISKS_OPEN + 100;
     for id in 1..=all as i64 {
         let (session, timeout) = (SessionId(id), Duration::from_secs(32));
-        book.lost_connection(AwaySession { session, since: at(10), heard_at: at(10), timeout });
+        book.lost_connection(AwaySession { session, since: at(10), heard_at: at(10), timeout, is_named: true });
     }
     let looked_up = std::cell::Cell::new(0);
     let looks = [26, 27, 29, 30, 31].map(|now| {
@@ -166,7 +173,7 @@ fn how_long_one_was_away_that_was_not_shown_is_not_known() {
     let all = RISKS_OPEN as i64 + 100;
     for id in 1..=all {
         let (session, timeout) = (SessionId(id), Duration::from_secs(32));
-        book.lost_connection(AwaySession { session, since: at(10), heard_at: at(10), timeout });
+        book.lost_connection(AwaySession { session, since: at(10), heard_at: at(10), timeout, is_named: true });
     }
     look(&mut book, 26, AwayState::Away);
     let shown: Vec<SessionId> = book.risks().iter().map(|risk| risk.subject.session).collect();
@@ -188,7 +195,7 @@ fn how_long_one_was_away_that_was_not_shown_is_not_known() {
 fn who_is_back_in_time_was_at_no_risk() {
     let mut book = RiskBook::default();
     let timeout = Duration::from_secs(6);
-    book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout });
+    book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(9), timeout, is_named: true });
     look(&mut book, 13, AwayState::Back);
     assert_eq!((outcomes(&book), book.is_waiting()), (vec![], false));
     assert_eq!(book.outages(SESSION).count(), 0, "how long it was away is not known");
@@ -198,7 +205,8 @@ fn who_is_back_in_time_was_at_no_risk() {
 fn the_newest_absence_of_a_session_counts() {
     let mut book = RiskBook::default();
     for since in [at(10), at(12)] {
-        book.lost_connection(AwaySession { session: SESSION, since, heard_at: since, timeout: Duration::from_secs(6) });
+        let timeout = Duration::from_secs(6);
+        book.lost_connection(AwaySession { session: SESSION, since, heard_at: since, timeout, is_named: true });
     }
     look(&mut book, 13, AwayState::Away);
     assert_eq!(outcomes(&book), [], "it was back within the first one");
@@ -216,7 +224,7 @@ fn sides_that_stay_late_without_room_are_counted_once() {
         }
         book.end_look(all as u64);
     }
-    assert_eq!((book.losses().risks, book.room()), (10, 0));
+    assert_eq!((book.losses().risks, book.room(true)), (10, 0));
     book.end_look(RISKS_OPEN as u64);
     book.end_look(all as u64);
     assert_eq!(book.losses().risks, 20, "they were in time in between");
@@ -248,7 +256,7 @@ fn a_storm_stays_within_bounds_and_is_counted() {
     let all = 3 * AWAY_WATCHED as i64;
     for id in 1..=all {
         let (since, timeout) = (at(10), Duration::from_secs(6));
-        book.lost_connection(AwaySession { session: SessionId(id), since, heard_at: since, timeout });
+        book.lost_connection(AwaySession { session: SessionId(id), since, heard_at: since, timeout, is_named: true });
     }
     for now in 13..18 {
         look(&mut book, now, AwayState::Away);
@@ -267,7 +275,7 @@ fn what_is_left_of_a_timeout_counts_from_the_last_that_was_heard() {
     for (since, heard_at, due) in [(10, 10, 13), (10, 9, 12), (10, 5, 10)] {
         let mut book = RiskBook::default();
         let (since, heard_at, timeout) = (at(since), at(heard_at), Duration::from_secs(6));
-        book.lost_connection(AwaySession { session: SESSION, since, heard_at, timeout });
+        book.lost_connection(AwaySession { session: SESSION, since, heard_at, timeout, is_named: true });
         assert_eq!(book.heard_at(SESSION), Some(heard_at));
         look(&mut book, due - 1, AwayState::Away);
         assert_eq!(outcomes(&book), []);
@@ -284,7 +292,7 @@ fn what_is_left_of_a_timeout_counts_from_the_last_that_was_heard() {
 fn what_zoogate_stood_still_is_no_absence_and_no_silence() {
     let mut book = RiskBook::default();
     let timeout = Duration::from_secs(6);
-    book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(10), timeout });
+    book.lost_connection(AwaySession { session: SESSION, since: at(10), heard_at: at(10), timeout, is_named: true });
     look(&mut book, 13, AwayState::Away);
     let two = |since: Timestamp| if since == at(10) { Duration::from_secs(2) } else { Duration::ZERO };
     book.look_at_away(at(15), |_| AwayState::Back, subject, two);
@@ -311,4 +319,56 @@ fn every_node_that_a_session_met_is_told() {
     assert!(met(&mut book, SessionId(8), 1), "there is room for others");
     book.look_at_nodes(at(2), |session| session == SESSION);
     assert_eq!(book.standing()[code as usize], 1, "those of a session that is over are over");
+}
+
+#[test]
+fn strangers_leave_half_of_the_room_to_sessions_whose_holder_is_known() {
+    let mut book = RiskBook::default();
+    let most = AWAY_WATCHED as i64;
+    for id in 1..=2 * most + 10 {
+        let (since, timeout, is_named) = (at(10), Duration::from_secs(6), id > 2 * most);
+        book.lost_connection(AwaySession { session: SessionId(id), since, heard_at: since, timeout, is_named });
+    }
+    assert_eq!((book.away.len(), book.losses().away), (AWAY_WATCHED / 2 + 10, 3 * AWAY_WATCHED as u64 / 2));
+    let whose = |session: SessionId| if session.0 > 2 * most { subject(session) } else { stranger(session) };
+    book.look_at_away(at(13), |_| AwayState::Away, whose, never);
+    let named = book.risks().iter().filter(|risk| risk.subject.identity.is_some()).count();
+    assert_eq!((book.risks().len(), named), (RISKS_OPEN / 2 + 10, 10));
+    assert_eq!([true, false].map(|is_named| book.room(is_named)), [RISKS_OPEN / 2 - 10, 0]);
+    // Each place is free again when it is over.
+    look(&mut book, 14, AwayState::Back);
+    assert_eq!((book.away.len(), book.away_strangers), (0, 0));
+    assert_eq!([true, false].map(|is_named| book.room(is_named)), [RISKS_OPEN, RISKS_OPEN / 2]);
+}
+
+#[test]
+fn a_session_whose_holder_is_found_out_while_it_is_away_is_no_stranger_any_more() {
+    let mut book = RiskBook::default();
+    for (since, is_named, strangers) in [(10, false, 1), (11, true, 0), (12, false, 1), (9, true, 1)] {
+        let (since, timeout) = (at(since), Duration::from_secs(6));
+        book.lost_connection(AwaySession { session: SESSION, since, heard_at: since, timeout, is_named });
+        assert_eq!((book.away.len(), book.away_strangers), (1, strangers));
+    }
+}
+
+#[test]
+fn one_session_pushes_out_what_is_kept_of_itself_alone() {
+    let mut book = RiskBook::default();
+    let other = SessionId(8);
+    let mut silent = |session: SessionId, now: u64| {
+        assert!(late(&mut book, now, session, 3));
+        book.settle_late(at(now + 1), RiskKey::of(RiskCode::ClientSilent, session), AwayState::Back, never);
+    };
+    silent(other, 10);
+    let times = 2 * RISKS_PAST as u64;
+    for time in 0..times {
+        silent(SESSION, 20 + 2 * time);
+    }
+    let kept = |session: SessionId| {
+        let risks = book.risks();
+        let own: Vec<_> = risks.iter().filter(|risk| risk.subject.session == session).collect();
+        (book.outages(session).count(), own.len(), own.first().map(|risk| risk.since))
+    };
+    assert_eq!(kept(other), (1, 1, Some(at(10))));
+    assert_eq!(kept(SESSION), (KEPT_OF_ONE, KEPT_OF_ONE, Some(at(18 + 2 * times))), "the newest");
 }

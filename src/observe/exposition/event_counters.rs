@@ -51,7 +51,7 @@ const LISTENER_ERRORS: [&str; 5] = ["process_descriptors", "system_descriptors",
 const ADMIN_REFUSALS: [&str; 7] =
     ["no_token", "wrong_token", "read_only_token", "foreign_page", "rate", "connections", OTHER];
 /// The bounded queues whose overflow is counted.
-const QUEUES: [&str; 17] = [
+const QUEUES: [&str; 18] = [
     "log",
     "findings",
     "sessions",
@@ -69,6 +69,7 @@ const QUEUES: [&str; 17] = [
     "tap_data",
     "streams",
     "slow_log",
+    "open_incidents",
 ];
 /// The place of every word that a table does not have.
 const OTHER: &str = "other";
@@ -203,7 +204,7 @@ impl EventCounters {
     /// Items that were lost for want of room, of all time: lines of the log, findings of the ledger, sessions that
     /// found no room, those that were forgotten early, claims of unknown sessions, claims left behind that are not
     /// watched, claims that are out and not remembered, events that those who look had no room for, streams that found
-    /// no place, slow operations that were not written down.
+    /// no place, slow operations that were not written down, incidents that were closed early.
     pub(super) fn set_dropped(&self, totals: [u64; QUEUES.len()]) {
         for (queue, total) in totals.into_iter().enumerate() {
             if let Some(counter) = self.dropped.at(&[queue]) {
@@ -379,7 +380,7 @@ mod tests {
             events.fault(DecodeFault::HandshakePassword(-2));
             events.unknown_part();
             events.compressed();
-            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23]);
+            events.set_dropped([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24]);
             events.connect_failed(ServerId(0), "no such reason");
             events.admin_refused("wrong_token");
             events.listener_failed("accept", &Errno::MFILE.into());
@@ -412,6 +413,7 @@ mod tests {
             r#"zoogate_dropped_total{queue="tap_data"} 21"#,
             r#"zoogate_dropped_total{queue="streams"} 22"#,
             r#"zoogate_dropped_total{queue="slow_log"} 23"#,
+            r#"zoogate_dropped_total{queue="open_incidents"} 24"#,
             r#"zoogate_connect_failures_total{server="zk1:2181",reason="other"} 1"#,
             r#"zoogate_admin_refused_total{reason="wrong_token"} 1"#,
             r#"zoogate_listener_errors_total{operation="accept",reason="process_descriptors"} 1"#,
@@ -420,7 +422,7 @@ mod tests {
         }
         let counted: Vec<&str> =
             page.lines().filter(|line| !line.starts_with('#') && !line.is_empty() && !line.ends_with(" 0")).collect();
-        assert_eq!(counted.len(), 30, "{counted:#?}");
+        assert_eq!(counted.len(), 31, "{counted:#?}");
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl MetricsExporter {
         let sessions = from.state.session_places(&from.state.session_ids());
         let losses = from.state.losses();
         let (unwatched, unremembered) = (from.claims.unwatched(), from.claims.unremembered());
-        let DiagnosisLosses { incidents, away, waiting, changes } = from.state.with_diagnosis(Diagnosis::losses);
+        let DiagnosisLosses { incidents, closed_early, away, waiting, changes } =
+            from.state.with_diagnosis(Diagnosis::losses);
         let lines = from.dropped_lines;
         let risks = from.state.with_risks(RiskBook::losses);
         let LedgerLosses { findings, sessions: unknown, evicted, claimants, .. } = losses;
@@ -114,6 +115,7 @@ impl MetricsExporter {
             from.dropped_data,
             from.refused_streams,
             from.dropped_slow,
+            closed_early,
         ]);
         for SinkDrops { sink, dropped } in from.state.sink_drops() {
             self.counter(&catalog::SINK_DROPS, &[sink], dropped);
