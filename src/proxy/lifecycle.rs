@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::thread::sched_getcpu;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
@@ -21,11 +22,12 @@ use super::probe::path_sampler::PathSampler;
 use super::probe::prober::Prober;
 use super::probe::risk_watcher::watch_risks;
 use super::shared::proxy_state::ProxyState;
+use super::shared::worker_turns::WorkerTurns;
 use super::worker::Worker;
 use crate::config::{ServerAddress, Settings};
 use crate::control::ConnectionControl;
 use crate::ids::ServerId;
-use crate::observe::{LogThrottle, ProxyTelemetry};
+use crate::observe::ProxyTelemetry;
 use crate::state::ChangeSink;
 
 /// How often the deadlines of undecided closes are checked.
@@ -134,7 +136,7 @@ impl Proxy {
             let signals = StopSignals::new().and_then(|stop| Ok((stop, OtherSignals::new()?)));
             signals.map_err(refused("listen for signals"))?
         };
-        runtime.spawn(others.survive());
+        runtime.spawn(others.survive(self.telemetry()));
         let workers = self.start_workers()?;
         let outcome = runtime.block_on(self.oversee(stop));
         // A look-up that hangs is not waited for.
@@ -150,8 +152,13 @@ impl Proxy {
     }
 
     fn start_workers(&self) -> Result<Vec<thread::JoinHandle<()>>, ServeError> {
+        let workers = self.proxy.settings.workers.get();
+        let turns = (workers > 1).then(|| Arc::new(WorkerTurns::new(workers)));
         let start = |number| {
-            let runtime = runtime()?;
+            let runtime = match &turns {
+                Some(turns) => runtime_with_turns(number, turns, self.proxy.clock)?,
+                None => runtime()?,
+            };
             let (proxy, reservations) = (Arc::clone(&self.proxy), self.reservations.clone());
             let worker = Worker { proxy, number, reservations };
             thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
@@ -160,7 +167,7 @@ impl Proxy {
                 runtime.shutdown_background();
             })
         };
-        let workers: io::Result<Vec<_>> = (0..self.proxy.settings.workers.get()).map(start).collect();
+        let workers: io::Result<Vec<_>> = (0..workers).map(start).collect();
         workers.map_err(refused("start a worker thread"))
     }
 
@@ -221,6 +228,18 @@ impl Proxy {
 
 fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
+}
+
+/// The runtime of one of several workers, which let one another go first.
+fn runtime_with_turns(worker: usize, turns: &Arc<WorkerTurns>, clock: Clock) -> io::Result<Runtime> {
+    let (before, behind) = (Arc::clone(turns), Arc::clone(turns));
+    let works = move || {
+        if behind.works(worker, sched_getcpu(), clock.now()) {
+            thread::yield_now();
+        }
+    };
+    let mut builder = Builder::new_current_thread();
+    builder.on_thread_park(move || before.sleeps(worker)).on_thread_unpark(works).enable_all().build()
 }
 
 async fn every(period: Duration, proxy: Arc<ProxyState>, act: fn(&ProxyState)) {
@@ -284,21 +303,14 @@ impl OtherSignals {
     }
 
     /// Says that they came, and does nothing else.
-    async fn survive(mut self) {
-        let log_throttle = LogThrottle::default();
+    async fn survive(mut self, telemetry: Arc<ProxyTelemetry>) {
         loop {
             let name = tokio::select! {
                 _ = self.hang_up.recv() => "SIGHUP",
                 _ = self.first.recv() => "SIGUSR1",
                 _ = self.second.recv() => "SIGUSR2",
             };
-            let Some(suppressed) = log_throttle.pass(name) else { continue };
-            if name == "SIGHUP" {
-                let note = "there is no reload yet: the configuration is read at the start";
-                tracing::warn!(signal = name, suppressed, "{note}");
-            } else {
-                tracing::info!(signal = name, suppressed, "signal ignored");
-            }
+            telemetry.note_signal(name);
         }
     }
 }

@@ -10,3 +10,4 @@ pub(in crate::proxy) mod permit;
 pub(crate) mod proxy_state;
 mod server_activity;
 mod worker_loads;
+pub(in crate::proxy) mod worker_turns;
