@@ -28,7 +28,7 @@ use crate::observe::tap::{data_room, load_book, tap_hub};
 use crate::observe::wall_clock;
 use crate::otlp::{collector_client, otlp_exporter};
 use crate::proxy::accept::client_listener;
-use crate::proxy::claim::{older_connections, upstream_connect};
+use crate::proxy::claim::{left_claim, older_connections, upstream_connect};
 use crate::proxy::network::{name_lookup, socket};
 use crate::proxy::opening::{first_frame, read_ahead};
 use crate::proxy::probe::{
@@ -68,9 +68,13 @@ bounds! {
     "clients in the accept queue" [queue: count socket::BACKLOG]
         "{queue} for each address and worker, or `net.core.somaxconn`; beyond that the kernel lets clients try again",
         "`zoogate_accept_queue_overflows_total`, log";
-    "look-ups of a server's name" [within: time name_lookup::ANSWERS_WITHIN, holds: time name_lookup::LAST_ANSWER_HOLDS]
+    "look-ups of a server's name" [
+        within: time name_lookup::ANSWERS_WITHIN, holds: time name_lookup::LAST_ANSWER_HOLDS,
+        addresses: count name_lookup::ADDRESSES_OF_NAME,
+    ]
         "one at a time for each server; connections that need the name meanwhile share the answer; a resolver that \
-         hangs delays no other server. While it has said nothing for {within}, its last answer is used, for {holds}",
+         hangs delays no other server. While it has said nothing for {within}, its last answer is used, for {holds}. \
+         Of a name's addresses the first {addresses} are used",
         "`zoogate_connect_failures_total{reason=\"resolve\"}`, `zoogate_probe_results_total`";
     "probe connections to a server" [
         apart: time prober::AFTER_REFUSAL, longest: time prober::LONGEST_PATIENCE,
@@ -143,9 +147,10 @@ bounds! {
         "`zoogate_claim_wait_seconds`, `zoogate_rejected_connections_total{reason=\"no_server\"}`, log";
     "unanswered claims that are remembered" [
         claims: count claim_registry::CLAIMS_REMEMBERED, least: time route::SHORTEST_PATIENCE, most: time route::LONGEST_OUT,
+        late: count claim_registry::LATE_ANSWERS,
     ]
-        "{claims}, of which half for claims whose password cannot be right; for twice the timeout asked, at least {least} and \
-         at most {most}",
+        "{claims}, of which half for claims of sessions that a server gave here, with a password that may be right; for \
+         twice the timeout asked, at least {least} and at most {most}; and the newest {late} that were carried out late",
         "`zoogate_dropped_total{queue=\"unanswered_claims\"}`";
     "time that a claim waits for the older connection of its session to end" [
         within: time older_connections::OLDER_ENDS_WITHIN,
@@ -154,8 +159,10 @@ bounds! {
         "";
     "connections of claims left behind that are watched, and second ones for new sessions" [
         watched: count claim_registry::CONNECTIONS_WATCHED, share: count descriptors::LEFT_CLAIMS_SHARE,
+        behind: bytes left_claim::LEFT_BEHIND_CLAIM,
     ]
-        "{watched}, or one in {share} of the descriptors, as long as the claims are remembered",
+        "{watched}, or one in {share} of the descriptors, as long as the claims are remembered; half of them for sessions \
+         that a server gave here. {behind} at most still go up behind such a claim",
         "`zoogate_dropped_total{queue=\"left_claims\"}`";
     "complaints of clients that count against a server" [
         complaints: count route::COMPLAINTS, counts: time route::COMPLAINT_COUNTS,
@@ -191,13 +198,14 @@ bounds! {
         "";
     "sessions remembered" []
         "`ledger.sessions`, for `ledger.keep_ended` after their end. A session is remembered from when a server gives \
-         it. The one that ended first makes room, then the one that has been detached the longest; a living one never \
-         does",
+         it. The one that ended first makes room, then the one that has been detached the longest, one whose holder is \
+         not known before one whose holder is; a living one never does",
         "`zoogate_dropped_total{queue=\"sessions\"}` (no room), `{queue=\"evicted_sessions\"}` (forgotten early)";
     "claims of sessions that no server has given here" [
         sessions: count ledger::CLAIMANTS, claims: count ledger::CLAIMANT_HISTORY,
     ]
-        "those of {sessions} sessions, the newest {claims} of each; they displace one another and no session",
+        "those of {sessions} sessions, the newest {claims} of each; they displace one another and no session: those over go \
+         first, then those that came to nothing, then those claimed longest ago",
         "`zoogate_dropped_total{queue=\"claims\"}`";
     "findings that wait to be logged and counted" [findings: count ledger::FINDINGS, held: bytes retention::FINDINGS_BYTES]
         "{findings}, or {held} of them",
@@ -311,13 +319,14 @@ bounds! {
         "the newest {each} each of moves, refusals and reasons of ends",
         "`/api/moves`, `/api/session-moved` have the rest";
     "open incidents" [open: count incident_book::OPEN_INCIDENTS]
-        "{open}; for a further one the oldest is closed",
-        "`/api/incidents`, `zoogate_incidents_open`";
+        "{open}; for a further one the oldest about one client or one session is closed, or the oldest of all",
+        "`/api/incidents`, `zoogate_incidents_open`, `zoogate_dropped_total{queue=\"open_incidents\"}`";
     "incidents that are over" [kept: count incident_book::CLOSED_INCIDENTS, operations: count impact::OPERATIONS_SHOWN, holders: count impact::HOLDERS_SHOWN, revisions: count incident::REVISIONS]
-        "the newest {kept}; of each the first {operations} operations without a reply, {holders} holders and {revisions} earlier causes",
+        "the newest {kept}, of which those about one client or one session go first; of each the first {operations} operations without a reply, {holders} holders and {revisions} earlier causes",
         "`/api/incidents`, log, `zoogate_dropped_total{queue=\"incidents\"}`";
-    "sessions whose return is credited to an incident" [taken: count taken_sessions::TAKEN_SESSIONS]
-        "{taken}; further ones count as away until the incident is over",
+    "sessions whose return is credited to an incident" [taken: count taken_sessions::TAKEN_SESSIONS, again: time incident_book::AGAIN]
+        "{taken}; further ones count as away until the incident is over. Those of one that is over are remembered for {again}, \
+         as it may come again",
         "`zoogate_dropped_total{queue=\"away_sessions\"}`";
     "changes of incidents that wait to be told" [changes: count incident_book::CHANGES]
         "{changes}; further ones show in `/api/incidents` alone",
@@ -334,24 +343,25 @@ bounds! {
     "latency over time" [kept: count latency_trend::SLOTS_KEPT, slot: time latency_trend::SLOT]
         "the newest {kept} figures, one for each server and class of operations in {slot}",
         "`/api/latency`";
-    "risks that stand" [open: count risk_book::RISKS_OPEN, nodes: count risk_book::NODES_OF_ONE]
-        "{open}, of those {nodes} of one kind about nodes that one session met; further ones are counted only",
+    "risks that stand" [open: count risk_book::RISKS_OPEN, nodes: count risk_book::NODES_OF_ONE, share: count risk_book::STRANGERS_SHARE]
+        "{open}, of those {nodes} of one kind about nodes that one session met, and one in {share} of sessions whose holder is not \
+         known; further ones are counted only",
         "`/api/risks`, `zoogate_dropped_total{queue=\"risks\"}`";
-    "risks that went out" [past: count risk_book::RISKS_PAST]
-        "the newest {past}",
+    "risks that went out" [past: count risk_book::RISKS_PAST, own: count risk_book::KEPT_OF_ONE]
+        "the newest {past}, of those {own} of one session",
         "`/api/risks`, log";
-    "sessions without a connection that are watched for a risk" [away: count risk_book::AWAY_WATCHED]
-        "{away}; further ones are counted only",
+    "sessions without a connection that are watched for a risk" [away: count risk_book::AWAY_WATCHED, share: count risk_book::STRANGERS_SHARE]
+        "{away}, of those one in {share} whose holder is not known; further ones are counted only",
         "`zoogate_dropped_total{queue=\"watched_absences\"}`";
-    "outages of clients by which timeouts are measured" [kept: count risk_book::OUTAGES_KEPT]
-        "the newest {kept}",
+    "outages of clients by which timeouts are measured" [kept: count risk_book::OUTAGES_KEPT, own: count risk_book::KEPT_OF_ONE]
+        "the newest {kept}, of those {own} of one session",
         "`timeout_advice` of `/api/sessions/ID`";
-    "registrations that met a node and wait for its owner" [waiting: count risk_state::REGISTRATIONS, waits: time risk_state::REGISTRATION_WAITS]
-        "the newest {waiting}, and as many of other ephemeral nodes that were there, for {waits}",
-        "";
-    "names that two sessions seem to have" [doubles: count risk_state::SUSPECTS]
-        "the newest {doubles}, until the other session is heard again",
-        "`/api/risks`";
+    "registrations that met a node and wait for its owner" [waiting: count risk_state::REGISTRATIONS, waits: time risk_state::REGISTRATION_WAITS, own: count risk_state::MET_BY_ONE]
+        "the newest {waiting}, of those {own} of one client, and as many of other ephemeral nodes that were there, for {waits}",
+        "`zoogate_dropped_total{queue=\"risks\"}`";
+    "names that two sessions seem to have" [doubles: count risk_state::SUSPECTS, own: count risk_state::MET_BY_ONE]
+        "the newest {doubles}, of those {own} of one client, until the other session is heard again",
+        "`/api/risks`, `zoogate_dropped_total{queue=\"risks\"}`";
     "one direction stays open after the other has ended" [linger: time relay::LINGER]
         "{linger} without a byte",
         "`zoogate_connection_ends_total`";
@@ -368,7 +378,8 @@ bounds! {
          silence and no waiting time includes them; the newest {kept} are remembered",
         "`zoogate_own_pauses_total`, `zoogate_own_pause_seconds_total`, log";
     "Kafka clusters whose controller is known" [clusters: count controller_roles::CONTROLLERS]
-        "{clusters}",
+        "{clusters}, one for each session; for a further one that makes room whose session is over or away, then the one \
+         seen least recently",
         "";
     "changes that wait to be written to the history" [
         changes: count change_queue::CHANGES_WAITING, held: bytes change_queue::BYTES_WAITING, every: time history_writer::WRITES_EVERY,
@@ -379,10 +390,10 @@ bounds! {
         "`zoogate_findings_dropped_total{sink=\"history\"}`, `zoogate_history_write_failures_total`, log";
     "files of the history" [
         open: count week_files::FILES_OPEN, memory: bytes week_file::SQLITE_MEMORY, rows: count week_files::ROWS_REMOVED,
-        old: time week_files::OLD_FOR,
+        old: time week_files::OLD_FOR, names: count week_file::NAMES_SWEPT,
     ]
         "`state.keep`, after {old} in which the date said so, and `state.max_size`: the oldest weeks are deleted, then up to \
-         {rows} of the oldest rows at a time; nothing while another program reads without an end, for that gives no room back. \
+         {rows} of the oldest rows at a time, and of {names} names those that no row has; nothing while another program reads without an end, for that gives no room back. \
          {open} are open for writing; SQLite uses {memory} of memory for all at most",
         "`zoogate_history_bytes`, log";
     "moves and refusals whose cause is added to the history" [awaited: count later_rows::CAUSES_AWAITED]
