@@ -357,10 +357,10 @@ bounds! {
         "the newest {kept}, of those {own} of one session",
         "`timeout_advice` of `/api/sessions/ID`";
     "registrations that met a node and wait for its owner" [waiting: count risk_state::REGISTRATIONS, waits: time risk_state::REGISTRATION_WAITS, own: count risk_state::MET_BY_ONE]
-        "the newest {waiting}, of those {own} of one client, and as many of other ephemeral nodes that were there, for {waits}",
+        "the newest {waiting}; where there are too many, a client that has {own} of them pushes out its own; and as many of other ephemeral nodes that were there, for {waits}",
         "`zoogate_dropped_total{queue=\"risks\"}`";
     "names that two sessions seem to have" [doubles: count risk_state::SUSPECTS, own: count risk_state::MET_BY_ONE]
-        "the newest {doubles}, of those {own} of one client, until the other session is heard again",
+        "the newest {doubles}; where there are too many, a client that has {own} of them pushes out its own; until the other session is heard again",
         "`/api/risks`, `zoogate_dropped_total{queue=\"risks\"}`";
     "one direction stays open after the other has ended" [linger: time relay::LINGER]
         "{linger} without a byte",

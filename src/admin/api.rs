@@ -170,12 +170,17 @@ pub(super) async fn set_log_level(
     let ChangeRequest { body: LogLevelRequest { level }, peer } = change;
     let log = api.telemetry.log().ok_or_else(no_log)?;
     let before = log.level();
+    // Under the level that writes more: a change would hide its own line otherwise.
+    let say_first = (level as u8) < before as u8;
+    if say_first {
+        tracing::info!(%level, %peer, "log level changed");
+    }
     log.set_level(level)
         .map_err(|error| ApiError::new(StatusCode::CONFLICT, "the level was not changed", error.to_string()))?;
     // What changes nothing can be asked for again and again.
     if level == before {
         tracing::debug!(%level, %peer, "log level stays as it was");
-    } else {
+    } else if !say_first {
         tracing::info!(%level, %peer, "log level changed");
     }
     Ok(Json(LogLevelRequest { level }))
@@ -213,5 +218,20 @@ mod tests {
             }
         });
         assert_eq!(text.lines().count(), 2, "{text}");
+    }
+
+    #[test]
+    fn a_change_to_a_level_that_hides_its_line_is_written_all_the_same() {
+        let api = api(AdminAccess::default());
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let text = written(LogFormat::Text, LogLevel::Info, |control| {
+            api.telemetry.set_log(control.clone());
+            for level in [LogLevel::Warn, LogLevel::Info] {
+                let change = ChangeRequest { body: LogLevelRequest { level }, peer: AdminPeer::Socket };
+                let Json(_) = runtime.block_on(set_log_level(State(api.clone()), change)).unwrap();
+            }
+        });
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.lines().next().is_some_and(|line| line.contains("level=warn")), "{text}");
     }
 }

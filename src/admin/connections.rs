@@ -24,7 +24,7 @@ pub(crate) const IDLE: Duration = Duration::from_mins(2);
 pub(crate) const STILL: Duration = Duration::from_secs(10);
 /// How long an answer must have waited to be read before its connection is closed for the sake of waiting requests.
 const IN_THE_WAY: Duration = Duration::from_secs(1);
-/// Bytes a second that an answer has to be read at, from [`STILL`] after its request on, while other requests wait.
+/// Bytes a second that an answer has to be read at, from [`STILL`] after its beginning on, while other requests wait.
 const SLOWEST: u64 = 32 << 10;
 
 /// What a client is doing.
@@ -48,7 +48,9 @@ struct AdminConnectionState {
     moved_at: Instant,
     /// Whether it does not take what is written to it.
     blocked: bool,
-    /// Bytes that it has taken since its phase began.
+    /// When the first bytes of its answer were written to it; None before that.
+    answered_since: Option<Instant>,
+    /// Bytes that it has taken since then.
     taken: u64,
     /// Whether its answer is a stream, which has no end of its own.
     streams: bool,
@@ -71,6 +73,7 @@ impl AdminConnection {
             since: now,
             moved_at: now,
             blocked: false,
+            answered_since: None,
             taken: 0,
             streams: false,
         };
@@ -95,6 +98,7 @@ impl AdminConnection {
         let mut standing = self.lock();
         // A write that the kernel does not take is the only sign that the peer does not read.
         standing.blocked = bytes.is_none();
+        standing.answered_since.get_or_insert(now);
         if let Some(bytes) = bytes {
             standing.moved_at = now;
             standing.taken = standing.taken.saturating_add(bytes as u64);
@@ -113,7 +117,8 @@ impl AdminConnection {
 
     fn enter(&self, phase: AdminConnectionPhase, now: Instant) {
         let mut standing = self.lock();
-        (standing.phase, standing.since, standing.taken, standing.streams) = (phase, now, 0, false);
+        (standing.phase, standing.since, standing.streams) = (phase, now, false);
+        (standing.answered_since, standing.taken) = (None, 0);
     }
 
     /// Its answer is a stream.
@@ -157,9 +162,13 @@ impl AdminConnection {
     /// then.
     fn in_the_way_since(&self, now: Instant) -> Option<Instant> {
         let standing = self.lock();
-        let lasts = now - standing.since;
+        // What has been handed over in whole holds nothing up any more, however long it takes to arrive.
+        let is_answered = standing.phase == AdminConnectionPhase::Served;
+        // How long the answer took to be made is not the client's fault.
+        let lasts = standing.answered_since.map_or(Duration::ZERO, |since| now - since);
         let trickles = !standing.streams && lasts >= STILL && standing.taken < SLOWEST * lasts.as_secs();
-        (standing.blocked && (trickles || now - standing.moved_at >= IN_THE_WAY)).then_some(standing.moved_at)
+        let holds = standing.blocked && is_answered && (trickles || now - standing.moved_at >= IN_THE_WAY);
+        holds.then_some(standing.moved_at)
     }
 }
 
@@ -331,17 +340,22 @@ mod tests {
         let (clients, inside) = full(start);
         for (client, bytes) in inside.iter().zip([1_000, SLOWEST as usize, 1_000]) {
             client.asked(start);
-            // Each takes something each second, and has not taken all.
-            for second in 1..=STILL.as_secs() {
-                client.took(Some(bytes), start + Duration::from_secs(second));
+            // The answer has its turn late. Each takes something each second then, and has not taken all.
+            for second in 0..=STILL.as_secs() {
+                client.took(Some(bytes), start + IDLE + Duration::from_secs(second));
             }
-            client.took(None, start + STILL);
+            client.took(None, start + IDLE + STILL);
         }
         inside[2].streams();
         for _ in 0..3 {
-            clients.clear_the_way(start + STILL);
+            clients.clear_the_way(start + IDLE + STILL);
         }
         assert_eq!([0, 1, 2].map(|place: usize| inside[place].leave.is_cancelled()), [true, false, false]);
+        // One that is handed over in whole holds nothing that others wait for.
+        inside[1].answered(start + IDLE + STILL);
+        inside[1].took(None, start + IDLE + STILL);
+        clients.clear_the_way(start + IDLE + STILL + STILL);
+        assert!(!inside[1].leave.is_cancelled());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use tracing::Level;
 
 use super::api_state::ApiState;
 use super::change::ChangeRequest;
@@ -63,7 +64,7 @@ fn pass(log_throttle: &LogThrottle, outcome: Result<DisconnectOutcome, Disconnec
         Err(DisconnectError::NotOpen) => "not_open",
         Err(DisconnectError::TooMany) => "too_many",
     };
-    log_throttle.pass_of("disconnect", why, None)
+    log_throttle.pass_level(Level::INFO, Some("disconnect"), why, None)
 }
 
 fn refused(number: ConnectionId, error: DisconnectError) -> ApiError {

@@ -13,15 +13,30 @@ use super::connections::AdminConnection;
 pub(super) struct RequestBody {
     body: Incoming,
     client: Arc<AdminConnection>,
+    /// Whether its end was reported.
+    told: bool,
 }
 
 impl RequestBody {
     pub(super) fn new(body: Incoming, client: Arc<AdminConnection>) -> Self {
-        let body = Self { body, client };
+        let mut body = Self { body, client, told: false };
         if body.body.is_end_stream() {
-            body.client.asked(Instant::now());
+            body.tell();
         }
         body
+    }
+
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.client.asked(Instant::now());
+        }
+    }
+}
+
+impl Drop for RequestBody {
+    /// Whoever answers does not wait for the rest of it.
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 
@@ -32,7 +47,7 @@ impl Body for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.body.is_end_stream() {
-            self.client.asked(Instant::now());
+            self.tell();
         }
         Poll::Ready(frame)
     }

@@ -35,7 +35,6 @@ impl<T: Send + 'static> Drop for BoundedEnd<T> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::mpsc::Receiver;
 
     use super::*;
 
@@ -66,12 +65,30 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_does_not_come_or_panics_holds_nothing_up() {
-        let (_held, never): (_, Receiver<()>) = mpsc::channel();
+    fn an_end_that_does_not_come_holds_nothing_up() {
+        let (held, waits) = mpsc::channel::<()>();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_over);
         let wait = move || {
-            let _ = never.recv();
+            let _ = waits.recv();
+            told.store(true, Ordering::SeqCst);
         };
         end(wait, Duration::from_millis(1));
-        end(|| panic!("nobody waits for this"), LONG);
+        assert!(!is_over.load(Ordering::SeqCst));
+        drop(held);
+    }
+
+    #[test]
+    fn an_end_that_panics_is_an_end() {
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&has_begun);
+        end(
+            move || {
+                told.store(true, Ordering::SeqCst);
+                panic!("nobody waits for this");
+            },
+            LONG,
+        );
+        assert!(has_begun.load(Ordering::SeqCst));
     }
 }

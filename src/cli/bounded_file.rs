@@ -1,7 +1,7 @@
 //! Files of settings, whatever they are: one without an end is not read for ever, and one that nobody writes is not
 //! waited for for ever.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -13,8 +13,8 @@ use rustix::io::Errno;
 
 /// Longest file that is taken for settings, in bytes.
 const LONGEST_FILE: u64 = 4 << 20;
-/// How long the end of a pipe or a terminal is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long more of a pipe or a terminal, or its end, is waited for: somebody may have to type a passphrase first.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// All that can be read here, whatever it is: a device or a pipe may have no end.
 pub(super) fn read_whole(from: impl Read) -> io::Result<Vec<u8>> {
@@ -29,24 +29,26 @@ pub(super) fn read_whole(from: impl Read) -> io::Result<Vec<u8>> {
 /// All that is in a file, or comes out of a pipe.
 ///
 /// # Errors
-/// It cannot be read, it is too long, or its end does not come.
+/// It cannot be read, it is too long, or neither more of it nor its end comes.
 pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     read_within(path, PATIENCE)
 }
 
 fn read_within(path: &Path, patience: Duration) -> io::Result<Vec<u8>> {
-    // Without this, to open a pipe lasts until somebody writes.
-    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
-    if file.metadata()?.is_file() {
-        return read_whole(file);
+    if fs::metadata(path)?.is_file() {
+        return read_whole(File::open(path)?);
     }
-    read_whole(AwaitedFile { file, began: Instant::now(), patience })
+    // Without this, to open a pipe lasts until somebody writes. A regular file would be refused with it while another
+    // program has a lease on it.
+    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
+    read_whole(AwaitedFile { file, heard_at: Instant::now(), patience })
 }
 
 /// What somebody else may write while it is read: a pipe, a terminal, a device.
 struct AwaitedFile {
     file: File,
-    began: Instant,
+    /// When something last came out of it.
+    heard_at: Instant,
     patience: Duration,
 }
 
@@ -54,10 +56,10 @@ impl AwaitedFile {
     /// Waits until there is something to read, or the end.
     fn wait(&self) -> io::Result<()> {
         loop {
-            let left = self.patience.saturating_sub(self.began.elapsed());
+            let left = self.patience.saturating_sub(self.heard_at.elapsed());
             if left.is_zero() {
                 let waited = self.patience.as_secs();
-                let said = format!("it is no regular file, and its end did not come within {waited} s");
+                let said = format!("it is no regular file, and neither more of it nor its end came within {waited} s");
                 return Err(io::Error::new(io::ErrorKind::TimedOut, said));
             }
             let left = Timespec::try_from(left).map_err(io::Error::other)?;
@@ -77,7 +79,12 @@ impl Read for AwaitedFile {
             match self.file.read(bytes) {
                 // Another reader took it.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
+                read => {
+                    if read.as_ref().is_ok_and(|read| *read > 0) {
+                        self.heard_at = Instant::now();
+                    }
+                    return read;
+                }
             }
         }
     }
@@ -85,7 +92,6 @@ impl Read for AwaitedFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::io::Write as _;
     use std::path::PathBuf;
     use std::thread;
@@ -125,11 +131,23 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             error.to_string()
         };
-        assert_eq!(refusal(&path), "it is no regular file, and its end did not come within 0 s");
+        assert_eq!(refusal(&path), "it is no regular file, and neither more of it nor its end came within 0 s");
         // Open for reading too, so that it opens without a reader.
         let mut held = File::options().read(true).write(true).open(&path).unwrap();
         held.write_all(b"key =").unwrap();
         refusal(&path);
+    }
+
+    #[test]
+    fn whoever_writes_on_is_waited_for_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        // Open for reading too, so that it opens without a reader.
+        let mut file = File::options().read(true).write(true).open(pipe(folder.path())).unwrap();
+        file.write_all(b"key =").unwrap();
+        let began_at = Instant::now();
+        let mut awaited = AwaitedFile { file, heard_at: began_at, patience: LONG };
+        assert_eq!(awaited.read(&mut [0; 16]).unwrap(), 5);
+        assert!(awaited.heard_at > began_at);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::observe::begin_log;
 use crate::otlp::OtlpExporter;
 use crate::proxy::{Proxy, ServeError};
 
+/// How long a stop that is cut short waits for the disk of the history.
+const HISTORY_ENDS_WITHIN: Duration = Duration::from_millis(300);
 /// How long the last lines of the log are waited for where nobody reads them: a little longer than the log waits itself.
 const LOG_ENDS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -51,11 +53,17 @@ pub(super) fn run(from: &SettingsSource) -> anyhow::Result<CommandOutcome> {
     }
     let telemetry = server.telemetry();
     let outcome = server.run();
-    end_at_next_signal();
-    // First what waits for the disk: whoever still asks keeps nothing from being written.
-    let ending = (history, admin, exporter);
-    if matches!(outcome, Err(ServeError::Forced { .. })) {
-        // It is to end at once: neither a disk nor a collector is waited for any more.
+    let is_forced = matches!(outcome, Err(ServeError::Forced { .. }));
+    // First what waits for the disk: neither who still asks nor a signal that was sent twice keeps it from being
+    // written.
+    match history {
+        Some(history) if is_forced => history.stop_within(HISTORY_ENDS_WITHIN),
+        history => drop(history),
+    }
+    end_at_next_signal(if outcome.is_ok() { 0 } else { FAILURE });
+    let ending = (admin, exporter);
+    if is_forced {
+        // It is to end at once: no collector is waited for any more.
         std::mem::forget(ending);
     } else {
         drop(ending);
@@ -76,11 +84,12 @@ fn survive_other_signals() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From here on a signal ends the process at once: the traffic has ended, and who asks again does not want to wait.
-fn end_at_next_signal() {
+/// From here on a signal ends the process at once with this code: the traffic has ended, and who asks again does not
+/// want to wait.
+fn end_at_next_signal(code: u8) {
     for signal in [SIGTERM, SIGINT] {
         let always = Arc::new(AtomicBool::new(true));
-        if let Err(error) = flag::register_conditional_shutdown(signal, FAILURE.into(), always) {
+        if let Err(error) = flag::register_conditional_shutdown(signal, code.into(), always) {
             tracing::warn!(%error, "a further signal does not end zoogate at once");
         }
     }

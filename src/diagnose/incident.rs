@@ -194,6 +194,8 @@ pub struct Incident {
     pub(super) away: u32,
     /// Whether it counts sessions that are not listed as its own any more.
     pub(super) has_unlisted: bool,
+    /// Whether it was closed although it went on, as there was no room.
+    pub(super) is_closed_early: bool,
     pub(super) judged: Option<Box<JudgedEnd>>,
 }
 

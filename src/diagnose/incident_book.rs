@@ -1,6 +1,6 @@
 //! All incidents: those that are open, and the newest of those that are over.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::cause_code::CauseCode;
@@ -164,10 +164,17 @@ impl IncidentBook {
         };
         let place = self.closed.iter().rposition(|incident| incident.key == key && recent(incident))?;
         let mut incident = self.closed.remove(place)?;
-        incident.come_again(came_at);
+        // One that was closed for want of room has gone on meanwhile.
+        if std::mem::take(&mut incident.is_closed_early) {
+            incident.healed_at = None;
+        } else {
+            incident.come_again(came_at);
+        }
         let id = incident.id;
         let is_listed = incident.until.take().is_none_or(|over_at| self.taken.revive(id, over_at));
         incident.has_unlisted |= !is_listed && incident.impact.sessions > 0;
+        // Whether those that were away came back meanwhile nobody has noted.
+        (incident.away, incident.impact.ephemerals_at_risk) = (0, 0);
         self.make_room(now);
         self.open.push(incident);
         self.change(IncidentChange::Opened, id);
@@ -179,7 +186,9 @@ impl IncidentBook {
     fn make_room(&mut self, now: Timestamp) {
         if self.open.len() >= OPEN_INCIDENTS {
             self.losses.closed_early += 1;
-            self.close(least_missed(self.open.iter()), now);
+            let place = self.open.iter().position(|incident| incident.key.is_of_one_client()).unwrap_or(0);
+            self.open[place].is_closed_early = true;
+            self.close(place, now);
         }
     }
 
@@ -218,6 +227,7 @@ impl IncidentBook {
             part_of: None,
             away: 0,
             has_unlisted: false,
+            is_closed_early: false,
             judged: Some(Box::new(event.clone())),
         });
         self.change(IncidentChange::Opened, id);
@@ -349,10 +359,24 @@ impl IncidentBook {
 
     fn keep(&mut self, incident: Incident) {
         if self.closed.len() >= CLOSED_INCIDENTS {
-            self.closed.remove(least_missed(self.closed.iter()));
+            self.closed.remove(self.least_missed_of_closed());
             self.losses.incidents += 1;
         }
         self.closed.push_back(incident);
+    }
+
+    /// The one of those that are over which makes room: a part of another one, then the oldest about one client or one
+    /// session while there are more of these than half, or else the oldest. Strangers can make as many of these as they
+    /// like. One whose end is not told yet stays.
+    fn least_missed_of_closed(&self) -> usize {
+        let untold: BTreeSet<u64> = self.changes.iter().map(|(_, id)| *id).collect();
+        let is_told = |incident: &Incident| !untold.contains(&incident.id);
+        let of_clients = |incident: &Incident| incident.key.is_of_one_client();
+        let are_many = self.closed.iter().filter(|incident| of_clients(incident)).count() > CLOSED_INCIDENTS / 2;
+        let part = self.closed.iter().position(|incident| incident.part_of.is_some() && is_told(incident));
+        let client = || self.closed.iter().position(|incident| of_clients(incident) && is_told(incident));
+        let oldest = || self.closed.iter().position(is_told);
+        part.or_else(|| if are_many { client() } else { None }).or_else(oldest).unwrap_or(0)
     }
 
     fn change(&mut self, change: IncidentChange, id: u64) {
@@ -366,12 +390,6 @@ impl IncidentBook {
             self.losses.changes += 1;
         }
     }
-}
-
-/// The one that makes room for others: the oldest, of those about one client or one session where there are any. Strangers
-/// can make as many of these as they like, and what befell a server or the ensemble is not to go for them.
-fn least_missed<'a>(mut incidents: impl Iterator<Item = &'a Incident>) -> usize {
-    incidents.position(|incident| incident.key.is_of_one_client()).unwrap_or(0)
 }
 
 /// Whether the trouble of the ensemble explains an end with that key.

@@ -106,6 +106,40 @@ fn what_strangers_bring_about_makes_room_before_what_befell_the_ensemble() {
 }
 
 #[test]
+fn each_end_is_told_and_clients_keep_half_of_the_room() {
+    let mut book = IncidentBook::default();
+    let many = 2 * CLOSED_INCIDENTS as u16;
+    for server in 0..many {
+        lose(&mut book, 1, CauseCode::ServerStopped, i64::from(server), server);
+        book.close_all(at(2));
+        while book.poll_change().is_some() {}
+    }
+    for number in 0..OPEN_INCIDENTS {
+        forge(&mut book, 3, address(number));
+    }
+    while book.poll_change().is_some() {}
+    book.close_all(at(4));
+    let told = std::iter::from_fn(|| book.poll_change()).filter(|(change, _)| *change == IncidentChange::Closed);
+    assert_eq!(told.count(), OPEN_INCIDENTS);
+    let kept = book.closed.iter().filter(|incident| incident.key.is_of_one_client()).count();
+    assert_eq!((kept, book.closed.len()), (CLOSED_INCIDENTS / 2, CLOSED_INCIDENTS));
+}
+
+#[test]
+fn what_was_closed_for_want_of_room_has_not_come_again() {
+    let mut book = IncidentBook::default();
+    let first = forge(&mut book, 1, address(0));
+    for number in 1..=OPEN_INCIDENTS {
+        forge(&mut book, 1, address(number));
+    }
+    assert_eq!(forge(&mut book, 2, address(0)), first);
+    assert_eq!(book.get(first).map(|incident| (incident.until, incident.times)), Some((None, 1)));
+    book.close_all(at(3));
+    assert_eq!(forge(&mut book, 4, address(0)), first);
+    assert_eq!(book.get(first).map(|incident| incident.times), Some(2), "that was an end");
+}
+
+#[test]
 fn among_servers_the_oldest_incident_makes_room() {
     let mut book = IncidentBook::default();
     let all = OPEN_INCIDENTS as u16 + 1;
@@ -195,5 +229,5 @@ fn a_session_counts_once_in_an_incident_that_comes_again_and_those_of_its_first_
     lose(&mut book, 115, CauseCode::ServerStopped, 4, OTHER);
     book.close_over(at(125), |_| false);
     assert_eq!(lose_late(&mut book, 125, 119, CauseCode::LeaderStopped, 5, LEADER), whole);
-    assert_eq!(figures(&book, whole), (6, 5, 1, 4));
+    assert_eq!(figures(&book, whole), (6, 5, 1, 2), "whether those of before are still away nobody knows");
 }

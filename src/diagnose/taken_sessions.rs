@@ -171,6 +171,8 @@ impl TakenSessions {
             self.aside -= 1;
             return;
         };
+        // Where its incident comes again it is not among the others.
+        self.forgotten_until = self.forgotten_until.max(self.groups[place].over_at);
         let group = &mut self.groups[place];
         group.len -= 1;
         group.away -= usize::from(taken.fate == SessionFate::Away);
@@ -196,10 +198,21 @@ impl TakenSessions {
     }
 
     /// An incident that was over at that moment has come again, and its sessions count as before; false where some of them
-    /// may be forgotten by now.
+    /// are not listed by now. Those that were away are none of them: whether they came back meanwhile nobody has noted.
     pub(super) fn revive(&mut self, incident: u64, over_at: Timestamp) -> bool {
-        self.groups.iter_mut().filter(|group| group.incident == incident).for_each(|group| group.over_at = None);
-        self.forgotten_until.is_none_or(|forgotten_until| over_at > forgotten_until)
+        let Self { sessions, groups, forgotten_until, .. } = self;
+        let mut is_whole = forgotten_until.is_none_or(|forgotten_until| over_at > forgotten_until);
+        for group in groups.iter_mut().filter(|group| group.incident == incident) {
+            group.over_at = None;
+            if group.away > 0 {
+                let is_away = |taken: &TakenSession| taken.incident == group.number && taken.fate == SessionFate::Away;
+                sessions.retain(|_, taken| !is_away(taken));
+                group.len -= std::mem::take(&mut group.away);
+                is_whole = false;
+            }
+        }
+        groups.retain(|group| group.len > 0);
+        is_whole
     }
 
     /// Forgets sessions of incidents that were over at a moment that is long past.
@@ -259,6 +272,10 @@ mod tests {
         }
     }
 
+    fn back(incident: u64) -> TakenSession {
+        TakenSession { fate: SessionFate::Back, ..taken(incident) }
+    }
+
     fn with(sessions: &[(std::ops::Range<i64>, u64)]) -> TakenSessions {
         let mut all = TakenSessions::default();
         for (range, incident) in sessions {
@@ -297,7 +314,7 @@ mod tests {
         let mut all = with(&[(1..3, 7)]);
         for session in 1..3 {
             assert!(all.is_anyone_away());
-            all.put(SessionId(session), TakenSession { fate: SessionFate::Back, ..taken(7) });
+            all.put(SessionId(session), back(7));
         }
         assert!(!all.is_anyone_away());
         assert_eq!(all.get(SessionId(1)).map(|taken| (taken.incident, taken.fate)), Some((7, SessionFate::Back)));
@@ -310,18 +327,18 @@ mod tests {
     #[test]
     fn an_incident_that_is_over_has_nobody_away_until_it_comes_again() {
         let mut all = with(&[(1..10, 7), (10..12, 8)]);
-        all.put(SessionId(1), TakenSession { fate: SessionFate::Back, ..taken(8) });
+        all.put(SessionId(1), back(8));
         all.end(Timestamp(5), 8);
         assert_eq!((incident(&all, 1), incident(&all, 10), incident(&all, 2)), (None, None, Some(7)));
         all.end(Timestamp(6), 7);
         assert!(!all.is_anyone_away());
-        assert!(all.revive(8, Timestamp(5)) && all.is_anyone_away());
-        assert_eq!((incident(&all, 1), incident(&all, 2), all.of(8).count()), (Some(8), None, 3));
+        assert!(!all.revive(8, Timestamp(5)) && !all.is_anyone_away(), "whether they are away is not known any more");
+        assert_eq!((incident(&all, 1), incident(&all, 2), all.of(8).count()), (Some(8), None, 1));
         assert_eq!(all.get(SessionId(1)).map(|taken| taken.fate), Some(SessionFate::Back));
         // One that another incident takes meanwhile is that one's.
         all.put(SessionId(2), taken(8));
-        assert!(all.revive(7, Timestamp(6)));
-        assert_eq!((all.of(7).count(), all.of(8).count()), (7, 4));
+        assert!(!all.revive(7, Timestamp(6)));
+        assert_eq!((all.of(7).count(), all.of(8).count()), (0, 2));
     }
 
     #[test]
@@ -335,6 +352,7 @@ mod tests {
         assert_eq!((all.revive(8, Timestamp(5)), all.aside), (false, 1));
         all.forget(|over_at| over_at < Timestamp(7));
         assert_eq!((all.aside, all.sessions.len(), all.is_anyone_away()), (0, 8, true));
+        (12..20).for_each(|session| all.put(SessionId(session), back(9)));
         all.end(Timestamp(7), 9);
         assert!(!all.revive(7, Timestamp(6)) && all.revive(9, Timestamp(7)));
     }
@@ -344,7 +362,7 @@ mod tests {
         let all_of_them = GROUPS_OVER as u64 + 10;
         let mut all = TakenSessions::default();
         for number in 1..=all_of_them {
-            all.put(SessionId(number as i64), taken(number));
+            all.put(SessionId(number as i64), back(number));
             all.end(Timestamp(number), number);
         }
         assert_eq!(all.groups.len(), GROUPS_OVER);

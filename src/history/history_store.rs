@@ -66,7 +66,7 @@ impl HistoryStore {
             let _ = ending.send(());
         };
         thread::Builder::new().name("history".to_owned()).spawn(run).map_err(HistoryError::Thread)?;
-        Ok(RunningHistory { queue, reader, ended })
+        Ok(RunningHistory { queue, reader, ended, stops_within: STOPS_WITHIN })
     }
 }
 
@@ -76,6 +76,7 @@ pub struct RunningHistory {
     queue: Arc<ChangeQueue>,
     reader: HistoryReader,
     ended: Receiver<()>,
+    stops_within: Duration,
 }
 
 impl RunningHistory {
@@ -83,13 +84,57 @@ impl RunningHistory {
     pub fn reader(&self) -> HistoryReader {
         self.reader.clone()
     }
+
+    /// Drops it, and waits no longer than this for the disk.
+    pub fn stop_within(mut self, time: Duration) {
+        self.stops_within = time;
+    }
 }
 
 impl Drop for RunningHistory {
     fn drop(&mut self) {
         self.queue.stop();
-        if self.ended.recv_timeout(STOPS_WITHIN).is_err() {
-            tracing::error!(waited = ?STOPS_WITHIN, "the disk of the history does not answer; what waits for it is lost");
+        if self.ended.recv_timeout(self.stops_within).is_err() {
+            tracing::error!(waited = ?self.stops_within, "the disk of the history does not answer; what waits for it is lost");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc::Sender;
+
+    use super::*;
+
+    /// Far longer than a test takes.
+    const LONG: Duration = Duration::from_hours(1);
+
+    /// A history whose thread is the test's: its queue, and where that says that all is written.
+    fn running() -> (RunningHistory, Arc<ChangeQueue>, Sender<()>) {
+        let queue = Arc::<ChangeQueue>::default();
+        let (ending, ended) = channel();
+        let reader = HistoryReader::new(Path::new("/state"));
+        (RunningHistory { queue: Arc::clone(&queue), reader, ended, stops_within: LONG }, queue, ending)
+    }
+
+    #[test]
+    fn a_stop_that_is_cut_short_waits_for_what_is_written_in_time() {
+        let (history, queue, ending) = running();
+        let writing = thread::spawn(move || {
+            let is_told = queue.wait(LONG);
+            ending.send(()).unwrap();
+            is_told
+        });
+        history.stop_within(LONG);
+        assert!(writing.join().unwrap(), "it was told to write what waits");
+    }
+
+    #[test]
+    fn a_stop_that_is_cut_short_does_not_wait_for_a_disk_that_hangs() {
+        let (history, queue, ending) = running();
+        history.stop_within(Duration::from_millis(1));
+        assert!(queue.wait(Duration::ZERO), "it was told to write what waits");
+        ending.send(()).unwrap_err();
     }
 }

@@ -134,9 +134,9 @@ impl WeekFile {
         empty_log(&self.connection).map_err(self.failed())
     }
 
-    /// Removes some of the oldest rows of each table and names that no row has, and gives their room back to the disk.
-    /// Returns how many rows there were.
-    pub(super) fn remove_oldest(&mut self, most: usize) -> std::result::Result<usize, HistoryError> {
+    /// Removes some of the oldest rows of each table, where wanted also names that no row has, and gives their room back to
+    /// the disk. Returns how many rows there were.
+    pub(super) fn remove_oldest(&mut self, most: usize, sweeps: bool) -> std::result::Result<usize, HistoryError> {
         self.update()?;
         let mut remove = || -> Result<usize> {
             let transaction = self.connection.transaction()?;
@@ -161,9 +161,11 @@ impl WeekFile {
                 transaction.execute(&orphans, [])?;
             }
             // Where there are no rows at all too: clients make as many names as they like.
-            let swept = sweep_names(&transaction, &self.swept)?;
+            let swept = sweeps.then(|| sweep_names(&transaction, &self.swept)).transpose()?;
             transaction.commit()?;
-            self.swept = swept;
+            if let Some(swept) = swept {
+                self.swept = swept;
+            }
             all_rows(&self.connection, "PRAGMA incremental_vacuum")?;
             empty_log(&self.connection)?;
             Ok(removed)

@@ -181,12 +181,12 @@ fn names_go_with_the_last_row_that_has_them_some_at_a_time() {
     let (mut file, count) = written(folder.path(), moves.chain(latencies).flatten().collect());
     assert_eq!((count("moves"), count("identities")), (all, all + 1));
     let left = [0; 3].map(|_| {
-        file.remove_oldest(usize::MAX).unwrap();
+        file.remove_oldest(usize::MAX, true).unwrap();
         (count("moves"), count("identities"))
     });
     let most = all + 1 - (NAMES_SWEPT - 1);
     assert_eq!(left, [(0, most), (0, most - NAMES_SWEPT), (0, 1)], "and one that only latencies have");
-    while file.remove_oldest(usize::MAX).unwrap() > 0 {}
+    while file.remove_oldest(usize::MAX, true).unwrap() > 0 {}
     assert_eq!((count("latency_hours"), count("identities")), (0, 0));
 }
 
@@ -198,13 +198,13 @@ fn a_name_stays_while_any_row_has_it_and_goes_where_there_are_no_rows() {
     let rows = named(1, NOW, "/gone").into_iter().chain(kept).collect();
     let (mut file, count) = written(folder.path(), rows);
     assert_eq!(count("identities"), 6);
-    assert_eq!(file.remove_oldest(1).unwrap(), 5);
+    assert_eq!(file.remove_oldest(1, true).unwrap(), 5);
     assert_eq!(count("identities"), 5, "one of each table");
-    assert_eq!(file.remove_oldest(1).unwrap(), 5);
+    assert_eq!(file.remove_oldest(1, true).unwrap(), 5);
     assert_eq!(count("identities"), 0);
     let other = Connection::open(week_path(folder.path())).unwrap();
     other.execute("INSERT INTO identities (identity) VALUES ('/left')", []).unwrap();
-    assert_eq!((file.remove_oldest(1).unwrap(), count("identities")), (0, 0));
+    assert_eq!((file.remove_oldest(1, true).unwrap(), count("identities")), (0, 0));
 }
 
 #[test]

@@ -282,14 +282,17 @@ impl WeekFiles {
         }
     }
 
-    /// Removes the oldest rows of a week until there is no more than this, or until a reader is in the way, who keeps what
-    /// is removed from giving room back.
+    /// Removes the oldest rows of a week until there is no more than this, or until that gives no room back: a reader may
+    /// be in the way, or what takes the room may be another file, which cannot be deleted.
     fn remove_rows(&mut self, week: CalendarWeek, most: u64) {
-        for _ in 0..REMOVALS_A_LOOK {
-            if self.directory.size_without_logs() <= most || !self.empty_logs() {
+        let mut before = u64::MAX;
+        for round in 0..REMOVALS_A_LOOK {
+            let size = self.directory.size_without_logs();
+            if size <= most || size >= before || !self.empty_logs() {
                 return;
             }
-            match self.opened(week).and_then(|file| file.remove_oldest(ROWS_REMOVED)) {
+            before = size;
+            match self.opened(week).and_then(|file| file.remove_oldest(ROWS_REMOVED, round == 0)) {
                 Ok(rows) => tracing::debug!(file = week.file_name(), rows, "removed the oldest rows of the history"),
                 Err(error) => {
                     self.failed(week, &error);

@@ -227,6 +227,11 @@ impl ProxyTelemetry {
         }
     }
 
+    /// Says how many lines were suppressed of which nothing was said yet: for a stop, when there is no further tick.
+    pub fn write_all_suppressed(&self) {
+        self.finding_log.write_all_suppressed(Instant::now());
+    }
+
     /// The meters of all sessions.
     pub fn meters(&self) -> &MeterRegistry {
         &self.meters

@@ -67,7 +67,7 @@ impl CollectorClient {
 #[cfg(test)]
 mod tests {
     use std::io::{self, Read as _, Write as _};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::thread;
 
     use super::*;
@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn a_redirect_is_a_refusal_and_nothing_goes_elsewhere() {
         let [collector, elsewhere] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let url = format!("http://{}", collector.local_addr().unwrap());
+        let at = collector.local_addr().unwrap();
+        let url = format!("http://{at}");
         let to = elsewhere.local_addr().unwrap();
         let answering = thread::spawn(move || {
             let (mut stream, _) = collector.accept().unwrap();
@@ -90,6 +91,8 @@ mod tests {
         });
         // A message without fields has no bytes, so that the request ends with its head.
         let refused = CollectorClient::new(&url).send("/v1/logs", &()).unwrap_err();
+        // Where nothing came, it still waits: then this comes, and is no request.
+        drop(TcpStream::connect(at));
         answering.join().unwrap();
         assert_eq!(refused.to_string(), format!("{url}/v1/logs refused it: 302"));
         elsewhere.set_nonblocking(true).unwrap();

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tracing::Level;
+
 use super::collector_client::{CollectorClient, SendError};
 use super::exporter_error::ExporterError;
 use super::finding_records::FindingRecords;
@@ -175,7 +177,8 @@ impl ExportThread {
 struct FailingSignals {
     endpoint: String,
     log_throttle: Arc<LogThrottle>,
-    /// Those whose last request failed: only the first failure of a row is a line, and a row may be short.
+    /// Those that the log last said are not taken. A change that may not be written yet is written with a later request,
+    /// if it still holds then.
     failing: BTreeSet<&'static str>,
 }
 
@@ -185,19 +188,17 @@ impl FailingSignals {
     }
 
     fn taken(&mut self, signal: &'static str) {
-        if self.failing.remove(signal)
-            && let Some(suppressed) = self.log_throttle.pass_of("telemetry taken again", signal, None)
-        {
+        if self.failing.contains(signal) && self.log_throttle.pass_state(Level::INFO, "telemetry taken again", signal) {
+            self.failing.remove(signal);
             let endpoint = &self.endpoint;
-            tracing::info!(%endpoint, signal, suppressed, "the collector takes telemetry again");
+            tracing::info!(%endpoint, signal, "the collector takes telemetry again");
         }
     }
 
     fn not_taken(&mut self, signal: &'static str, error: &SendError) {
-        if self.failing.insert(signal)
-            && let Some(suppressed) = self.log_throttle.pass_of("telemetry not taken", signal, None)
-        {
-            tracing::warn!(%error, signal, suppressed, "the collector does not take telemetry");
+        if !self.failing.contains(signal) && self.log_throttle.pass_state(Level::WARN, "telemetry not taken", signal) {
+            self.failing.insert(signal);
+            tracing::warn!(%error, signal, "the collector does not take telemetry");
         }
     }
 }
@@ -221,5 +222,24 @@ mod tests {
             }
         });
         assert_eq!(text.lines().count(), 4, "two lines for each signal\n{text}");
+    }
+
+    #[test]
+    fn an_outage_whose_line_was_put_off_is_written_when_its_turn_comes() {
+        let mut signals = FailingSignals::new("http://127.0.0.1:4318", &Arc::default());
+        let error = SendError::Refused { url: "http://127.0.0.1:4318/v1/logs".to_owned(), status: 400 };
+        let text = written(LogFormat::Text, LogLevel::Info, |_| {
+            for _ in 0..2 {
+                signals.not_taken("logs", &error);
+                signals.taken("logs");
+            }
+            signals.not_taken("logs", &error);
+            // As if the pause between two lines were over.
+            signals.log_throttle = Arc::default();
+            signals.not_taken("logs", &error);
+            signals.not_taken("logs", &error);
+        });
+        let warned = text.lines().filter(|line| line.contains("does not take telemetry")).count();
+        assert_eq!((warned, text.lines().count()), (2, 3), "{text}");
     }
 }

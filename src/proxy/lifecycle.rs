@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::thread::sched_getcpu;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,7 +21,6 @@ use super::probe::path_sampler::PathSampler;
 use super::probe::prober::Prober;
 use super::probe::risk_watcher::watch_risks;
 use super::shared::proxy_state::ProxyState;
-use super::shared::worker_turns::WorkerTurns;
 use super::worker::Worker;
 use crate::config::{ServerAddress, Settings};
 use crate::control::ConnectionControl;
@@ -152,13 +150,8 @@ impl Proxy {
     }
 
     fn start_workers(&self) -> Result<Vec<thread::JoinHandle<()>>, ServeError> {
-        let workers = self.proxy.settings.workers.get();
-        let turns = (workers > 1).then(|| Arc::new(WorkerTurns::new(workers)));
         let start = |number| {
-            let runtime = match &turns {
-                Some(turns) => runtime_with_turns(number, turns, self.proxy.clock)?,
-                None => runtime()?,
-            };
+            let runtime = worker_runtime(&self.proxy, number)?;
             let (proxy, reservations) = (Arc::clone(&self.proxy), self.reservations.clone());
             let worker = Worker { proxy, number, reservations };
             thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
@@ -167,7 +160,7 @@ impl Proxy {
                 runtime.shutdown_background();
             })
         };
-        let workers: io::Result<Vec<_>> = (0..workers).map(start).collect();
+        let workers: io::Result<Vec<_>> = (0..self.proxy.settings.workers.get()).map(start).collect();
         workers.map_err(refused("start a worker thread"))
     }
 
@@ -215,6 +208,8 @@ impl Proxy {
             }
         };
         let outcome = tokio::select! {
+            // Where all have ended there is nothing to force.
+            biased;
             () = drained => Ok(()),
             () = stop.recv() => Err(ServeError::Forced { open: proxy.open() }),
         };
@@ -222,6 +217,7 @@ impl Proxy {
         proxy.tick();
         // What was waited for is decided with what is known, so that no end goes unsaid.
         proxy.state.conclude(proxy.clock.now());
+        proxy.telemetry.write_all_suppressed();
         outcome
     }
 }
@@ -230,16 +226,10 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// The runtime of one of several workers, which let one another go first.
-fn runtime_with_turns(worker: usize, turns: &Arc<WorkerTurns>, clock: Clock) -> io::Result<Runtime> {
-    let (before, behind) = (Arc::clone(turns), Arc::clone(turns));
-    let works = move || {
-        if behind.works(worker, sched_getcpu(), clock.now()) {
-            thread::yield_now();
-        }
-    };
-    let mut builder = Builder::new_current_thread();
-    builder.on_thread_park(move || before.sleeps(worker)).on_thread_unpark(works).enable_all().build()
+/// The runtime of a worker, which says when it sleeps.
+fn worker_runtime(proxy: &Arc<ProxyState>, worker: usize) -> io::Result<Runtime> {
+    let proxy = Arc::clone(proxy);
+    Builder::new_current_thread().on_thread_park(move || proxy.turns.sleeps(worker)).enable_all().build()
 }
 
 async fn every(period: Duration, proxy: Arc<ProxyState>, act: fn(&ProxyState)) {
@@ -312,5 +302,21 @@ impl OtherSignals {
             };
             telemetry.note_signal(name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::shared::proxy_state::tests::proxy;
+
+    #[test]
+    fn a_worker_that_sleeps_waits_for_no_processor() {
+        let proxy = Arc::new(proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 2"));
+        proxy.turns.work(1, proxy.clock.now());
+        assert!(proxy.turns.is_at_work(1));
+        let runtime = worker_runtime(&proxy, 1).unwrap();
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+        assert!(!proxy.turns.is_at_work(1));
     }
 }

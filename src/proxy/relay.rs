@@ -205,6 +205,7 @@ impl<C: RelayStream, S: RelayStream> Relay<C, S> {
             self.down.set_in_flight(in_flight);
             self.stirred = true;
             busy_poll::note_activity(self.begun.registered.number().0);
+            inspector.sink().work(now);
         }
         for (pipe, direction) in [(&mut self.up, Direction::Request), (&mut self.down, Direction::Reply)] {
             if pipe.take_pause() {

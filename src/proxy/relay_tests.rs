@@ -21,6 +21,7 @@ over_both_kinds! {
     a_side_that_vanishes_takes_the_other_with_it
     what_cannot_be_read_passes_and_is_named
     an_operators_wish_waits_for_the_end_of_a_frame
+    bytes_show_that_their_worker_is_at_work
 }
 
 #[test]
@@ -64,7 +65,7 @@ struct Joined<K: StreamKind> {
 impl<K: StreamKind> Joined<K> {
     /// Nothing was said yet.
     async fn new() -> Self {
-        let proxy = Arc::new(proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 1"));
+        let proxy = Arc::new(proxy("servers = \"a:1\"\nlisten = [\"127.0.0.1:1\"]\nworkers = 2"));
         let ((client, client_side), (server, server_side)) = (K::pair().await, K::pair().await);
         let link = ConnectionLink {
             connection: proxy.next_connection(),
@@ -253,5 +254,13 @@ async fn what_cannot_be_read_passes_and_is_named<K: StreamKind>() {
     }
     let faults = r#"zoogate_decode_faults_total{fault="negative_frame"}"#;
     assert_eq!(joined.count(faults).as_deref(), Some("1"));
+    joined.finish().await;
+}
+
+async fn bytes_show_that_their_worker_is_at_work<K: StreamKind>() {
+    let mut joined = Joined::<K>::attached().await;
+    joined.proxy.turns.sleeps(0);
+    joined.up(&get(1), usize::MAX).await;
+    assert!(joined.proxy.turns.is_at_work(0));
     joined.finish().await;
 }

@@ -20,7 +20,7 @@ pub(crate) const REGISTRATIONS: usize = 64;
 pub(crate) const REGISTRATION_WAITS: Duration = Duration::from_mins(1);
 /// Names that two sessions seem to have, until the other one is heard again.
 pub(crate) const SUSPECTS: usize = 64;
-/// Of each of these, those of one client.
+/// Where there are too many of these, those of one client that push out nobody else's.
 pub(crate) const MET_BY_ONE: usize = 8;
 
 /// A node that a session wanted to make, and that was there: a registration whose node's owner is not known yet, or
@@ -161,21 +161,18 @@ fn keep(waiting: &Mutex<Vec<MetRegistration>>, one: MetRegistration) -> bool {
     put(&mut waiting, REGISTRATIONS, one, |one| one.client)
 }
 
-/// Puts one behind the others, of which so many are kept. The oldest goes for it, that of the same client where this one
-/// has its share; returns whether one did.
+/// Puts one behind the others, of which so many are kept. Where there is no more room the oldest goes for it, that of the
+/// same client where this one has its share; returns whether one did.
 fn put<T>(kept: &mut Vec<T>, most: usize, one: T, client: impl Fn(&T) -> Option<ClientNetwork>) -> bool {
-    let whose = client(&one);
-    let is_own = |other: &T| client(other) == whose;
-    let oldest = if kept.iter().filter(|other| is_own(other)).count() >= MET_BY_ONE {
-        kept.iter().position(is_own)
-    } else {
-        (kept.len() >= most).then_some(0)
-    };
-    if let Some(oldest) = oldest {
-        kept.remove(oldest);
+    let is_full = kept.len() >= most;
+    if is_full {
+        let whose = client(&one);
+        let is_own = |other: &T| whose.is_some() && client(other) == whose;
+        let has_share = kept.iter().filter(|other| is_own(other)).count() >= MET_BY_ONE;
+        kept.remove(if has_share { kept.iter().position(is_own).unwrap_or(0) } else { 0 });
     }
     kept.push(one);
-    oldest.is_some()
+    is_full
 }
 
 fn has(waiting: &Mutex<Vec<MetRegistration>>, now: Timestamp, session: SessionId, names: &HolderIdentity) -> bool {
@@ -207,10 +204,14 @@ mod tests {
         assert!(state.registers(now, other, &names) && state.tried(now, other, &names));
         assert!(lock(&state.suspects).iter().any(|one| one.session == other));
         let kept = [lock(&state.registrations).len(), lock(&state.tries).len(), lock(&state.suspects).len()];
-        assert_eq!(kept, [1 + MET_BY_ONE; 3]);
+        assert_eq!(kept, [REGISTRATIONS, REGISTRATIONS, SUSPECTS], "one client may have all that others leave");
         let newest = SessionId(99 + all as i64);
         assert!(state.registers(now, newest, &HolderIdentity::broker(2)), "the newest of a client are kept");
-        assert_eq!(lock(&state.book).losses().risks, 2 * (all - MET_BY_ONE) as u64, "of registrations and doubles");
+        assert_eq!(
+            lock(&state.book).losses().risks,
+            2 * (all + 1 - REGISTRATIONS) as u64,
+            "of registrations and doubles"
+        );
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{stderr, stdout, zoogate};
@@ -78,8 +80,16 @@ fn signals_of_others_do_not_end_a_start() {
     let path = folder.path().join("z.toml").to_string_lossy().into_owned();
     mkfifoat(CWD, path.as_str(), Mode::RUSR | Mode::WUSR).unwrap();
     let mut running = Running::start(&[path.as_str()]);
-    // A pipe opens when its reader has come.
-    let mut file = File::options().write(true).open(&path).unwrap();
+    let write_only = File::options().write(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).clone();
+    // A pipe opens when its reader has come, which never does where the start has failed.
+    let mut file = loop {
+        match write_only.open(&path) {
+            Ok(file) => break file,
+            Err(error) => assert_eq!(error.raw_os_error(), Some(Errno::NXIO.raw_os_error())),
+        }
+        assert_eq!(running.child.try_wait().unwrap(), None);
+        thread::sleep(Duration::from_millis(5));
+    };
     for signal in [Signal::HUP, Signal::USR1, Signal::USR2] {
         running.signal(signal);
     }
@@ -92,8 +102,9 @@ fn signals_of_others_do_not_end_a_start() {
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }
 
+/// All clients were ended in order: who asks again takes nothing from that.
 #[test]
-fn a_signal_behind_the_traffic_waits_for_no_collector() {
+fn a_signal_behind_the_traffic_ends_it_in_order_too() {
     // Connections to it are made, and nothing is answered.
     let collector = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", collector.local_addr().unwrap());
@@ -101,12 +112,16 @@ fn a_signal_behind_the_traffic_waits_for_no_collector() {
     let admin = running.event("serving metrics and the API")["address"].as_str().unwrap_or_default().to_owned();
     running.event("ready");
     running.signal(Signal::TERM);
-    // The admin address is given back when the traffic has ended, before the collector is waited for.
-    while TcpStream::connect(&admin).is_ok() {
+    // The admin address is given back when the traffic has ended, before the collector is waited for. Where another
+    // test takes it, or this one comes late, zoogate ends without a second signal.
+    while running.child.try_wait().unwrap().is_none() {
+        if TcpStream::connect(&admin).is_err() {
+            running.signal(Signal::TERM);
+            break;
+        }
         thread::sleep(Duration::from_millis(5));
     }
-    running.signal(Signal::TERM);
-    assert_eq!(running.child.wait().unwrap().code(), Some(2));
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -163,7 +163,7 @@ catalog! {
     DROPPED: Counter "zoogate_dropped_total" ["queue"]
         "Items dropped because a queue or table was full, or evicted early to make room.";
     SINK_DROPS: Counter "zoogate_findings_dropped_total" ["sink"]
-        "Findings that a sink had no room for. `log_lines`: lines that were suppressed; the next line of that kind says how many.";
+        "Findings that a sink had no room for. `log_lines`: lines that were suppressed; the next line of that kind says how many, or a line of its own at the same level: after ten seconds without one, or at a stop.";
     HISTORY_SIZE: Gauge "zoogate_history_bytes" []
         "Bytes of the files in the state directory; 0 without one.";
     HISTORY_FAILURES: Counter "zoogate_history_write_failures_total" []

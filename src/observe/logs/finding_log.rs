@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tracing::Level;
+
 use super::log_throttle::{LineKind, LogThrottle};
 use crate::ids::ServerId;
 use crate::observe::wording::FactWording;
@@ -52,18 +54,29 @@ impl FindingLog {
 
     /// Writes how many lines were suppressed of kinds that have had no line since, whichever log's they are.
     pub(in crate::observe) fn write_suppressed(&self, now: Instant) {
-        for (LineKind { subject, word, server }, suppressed) in self.log_throttle.overdue(now) {
+        self.write_numbers(self.log_throttle.overdue(now));
+    }
+
+    /// The same of all kinds, however long ago their last line was.
+    pub(in crate::observe) fn write_all_suppressed(&self, now: Instant) {
+        self.write_numbers(self.log_throttle.rest(now));
+    }
+
+    fn write_numbers(&self, numbers: Vec<(LineKind, u64)>) {
+        const WHAT: &str = "lines of this kind were suppressed";
+        for (LineKind { subject, word, server, level }, suppressed) in numbers {
             let server = server.map(|server| self.name(server));
-            tracing::info!(subject, kind = word, server, suppressed, "lines of this kind were suppressed");
+            match level {
+                Level::ERROR => tracing::error!(subject, kind = word, server, suppressed, "{WHAT}"),
+                Level::WARN => tracing::warn!(subject, kind = word, server, suppressed, "{WHAT}"),
+                _ => tracing::info!(subject, kind = word, server, suppressed, "{WHAT}"),
+            }
         }
     }
 
-    /// Whether to write a line of this kind about a server now, and if so, how many were suppressed.
+    /// Whether to write a line of this kind now, at level info, and if so, how many were suppressed.
     pub(super) fn pass(&self, kind: &'static str, server: Option<ServerId>) -> Option<u64> {
-        match server {
-            Some(server) => self.log_throttle.pass_server(kind, server),
-            None => self.log_throttle.pass(kind),
-        }
+        self.log_throttle.pass_level(Level::INFO, None, kind, server)
     }
 
     /// The address of a server as configured.
@@ -98,7 +111,7 @@ impl FindingLog {
 
     fn write_move(&self, one: &SessionMove, what: &'static str) -> bool {
         spared!(
-            self.log_throttle.pass_server(MOVED, one.to),
+            self.pass(MOVED, Some(one.to)),
             info,
             session = %one.session,
             former = one.former.map(tracing::field::display),
@@ -146,11 +159,11 @@ impl FindingLog {
 
     fn write_end(&self, ended: &EndedConnection) -> bool {
         // By far the most findings are these: nothing is counted for a log that takes none of them.
-        if !tracing::enabled!(tracing::Level::INFO) {
+        if !tracing::enabled!(Level::INFO) {
             return true;
         }
         spared!(
-            self.log_throttle.pass_of(ENDED, ended.reason.label(), Some(ended.server)),
+            self.log_throttle.pass_level(Level::INFO, Some(ENDED), ended.reason.label(), Some(ended.server)),
             info,
             connection = ended.connection.0,
             session = ended.session.map(tracing::field::display),

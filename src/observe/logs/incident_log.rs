@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tracing::Level;
+
 use super::log_throttle::LogThrottle;
 use crate::diagnose::{Incident, IncidentChange};
 use crate::observe::wording::incident_summary;
@@ -26,13 +28,15 @@ impl IncidentLog {
     pub(in crate::observe) fn write(&self, change: IncidentChange, incident: &Incident) -> bool {
         let (id, cause) = (incident.id, incident.cause());
         let (code, confidence, first) = (cause.code.label(), cause.confidence.label(), incident.origin().label());
-        let what = match change {
-            IncidentChange::Opened => "incident opened",
-            IncidentChange::Revised => "incident has another cause",
-            IncidentChange::Absorbed => "incident is part of another",
-            IncidentChange::Closed => "incident closed",
+        let (what, level) = match change {
+            IncidentChange::Opened => ("incident opened", Level::WARN),
+            IncidentChange::Revised => ("incident has another cause", Level::INFO),
+            IncidentChange::Absorbed => ("incident is part of another", Level::INFO),
+            IncidentChange::Closed => ("incident closed", Level::WARN),
         };
-        let Some(suppressed) = self.log_throttle.pass_of(what, code, incident.key.server) else { return false };
+        let Some(suppressed) = self.log_throttle.pass_level(level, Some(what), code, incident.key.server) else {
+            return false;
+        };
         let summary = incident_summary(&self.servers, incident);
         let summary = one_line(&summary);
         match change {
@@ -81,17 +85,20 @@ mod tests {
         let mut diagnosis = Diagnosis::default();
         diagnosis.take(Timestamp(6), finding.clone(), &EnsembleWatch::new(1));
         let (_, incident) = diagnosis.poll_change().unwrap();
+        let mut overdue = Vec::new();
         let text = written(LogFormat::Text, LogLevel::Info, |_| {
             for _ in 0..3 {
                 ends.write_finding(&finding);
                 incidents.write(IncidentChange::Opened, &incident);
                 incidents.write(IncidentChange::Closed, &incident);
             }
+            overdue = log_throttle.overdue(Instant::now() + PAUSE);
         });
         assert_eq!(text.lines().count(), 3, "{text}");
-        let overdue = log_throttle.overdue(Instant::now() + PAUSE).into_iter();
-        let counted: Vec<_> =
-            overdue.map(|(kind, count)| (kind.subject.unwrap_or_default(), kind.word, kind.server, count)).collect();
+        let counted: Vec<_> = overdue
+            .into_iter()
+            .map(|(kind, count)| (kind.subject.unwrap_or_default(), kind.word, kind.server, count))
+            .collect();
         let (word, server) = ("connection_cap", Some(ServerId(0)));
         let expected = ["connection ended", "incident closed", "incident opened"].map(|what| (what, word, server, 2));
         assert_eq!(counted, expected);

@@ -61,15 +61,17 @@ mod tests {
         };
         let log_throttle = Arc::<LogThrottle>::default();
         let log = RiskLog::new(Vec::new(), Arc::clone(&log_throttle));
+        let mut overdue = Vec::new();
         let text = written(LogFormat::Text, LogLevel::Info, |_| {
             for _ in 0..3 {
                 log.write(&risk(RiskOutcome::Open));
                 log.write(&risk(RiskOutcome::Lost));
             }
+            overdue = log_throttle.overdue(Instant::now() + PAUSE);
         });
         assert_eq!(text.lines().count(), 2, "{text}");
-        let overdue = log_throttle.overdue(Instant::now() + PAUSE).into_iter();
-        let counted: Vec<_> = overdue.map(|(kind, count)| (kind.subject.unwrap_or_default(), count)).collect();
+        let counted: Vec<_> =
+            overdue.into_iter().map(|(kind, count)| (kind.subject.unwrap_or_default(), count)).collect();
         assert_eq!(counted, [("a session is at risk", 2), ("what was at risk is lost", 2)]);
     }
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tracing::Level;
+
 use super::ProxyTelemetry;
 use crate::ids::{ServerId, SessionId};
 use crate::observe::storage::claim_counts::WaitingClaim;
@@ -67,8 +69,8 @@ impl ProxyTelemetry {
     pub fn note_set_aside(&self, server: ServerId, aside: bool) {
         self.claims.set_aside(server, aside);
         // Kinds of their own: that it is used again is written although it was just set aside.
-        let kind = if aside { "set_aside" } else { "no_longer_set_aside" };
-        let Some(suppressed) = self.log_throttle.pass_server(kind, server) else { return };
+        let (kind, level) = if aside { ("set_aside", Level::WARN) } else { ("no_longer_set_aside", Level::INFO) };
+        let Some(suppressed) = self.log_throttle.pass_level(level, None, kind, Some(server)) else { return };
         let server = self.server_name(server);
         if aside {
             tracing::warn!(

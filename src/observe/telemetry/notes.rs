@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tracing::Level;
+
 use super::ProxyTelemetry;
 use crate::ids::ServerId;
 use crate::lock::lock;
@@ -139,8 +141,10 @@ impl ProxyTelemetry {
 
     /// A signal came that does nothing.
     pub fn note_signal(&self, signal: &'static str) {
-        let Some(suppressed) = self.log_throttle.pass_of("signal", signal, None) else { return };
-        if signal == "SIGHUP" {
+        let asks = signal == "SIGHUP";
+        let level = if asks { Level::WARN } else { Level::INFO };
+        let Some(suppressed) = self.log_throttle.pass_level(level, Some("signal"), signal, None) else { return };
+        if asks {
             let note = "there is no reload yet: the configuration is read at the start";
             tracing::warn!(signal, suppressed, "{note}");
         } else {
@@ -157,7 +161,7 @@ impl ProxyTelemetry {
             return;
         }
         if pause.lasted() < PAUSE_WARNED {
-            if let Some(suppressed) = self.log_throttle.pass("short_own_pause") {
+            if let Some(suppressed) = self.log_throttle.pass_level(Level::INFO, None, "short_own_pause", None) {
                 tracing::info!(paused_ms, suppressed, "zoogate itself paused for a moment");
             }
         } else if let Some(suppressed) = self.log_throttle.pass("own_pause") {

@@ -350,6 +350,38 @@ fn what_any_log_suppresses_is_said_though_nothing_more_comes() {
 }
 
 #[test]
+fn at_level_warn_the_numbers_of_warnings_are_said_and_those_of_other_lines_stay() {
+    let (telemetry, listener) = (telemetry(0), ([127, 0, 0, 1], 2181).into());
+    let text = written(LogFormat::Json, LogLevel::Warn, |control| {
+        for _ in 0..1_000 {
+            telemetry.note_rejected(listener, 9);
+            telemetry.note_signal("SIGUSR1");
+        }
+        telemetry.finding_log.write_suppressed(Instant::now() + PAUSE);
+        control.set_level(LogLevel::Info).unwrap();
+        telemetry.finding_log.write_suppressed(Instant::now() + 2 * PAUSE);
+    });
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<_> =
+        lines.iter().map(|line| (line["level"].as_str().unwrap(), line["suppressed"].as_u64().unwrap())).collect();
+    assert_eq!(said, [("WARN", 0), ("WARN", 999), ("INFO", 999)], "{text}");
+    assert_eq!((&lines[1]["kind"], &lines[2]["kind"]), (&"too_many".into(), &"SIGUSR1".into()), "{text}");
+}
+
+#[test]
+fn what_was_suppressed_just_now_is_said_at_a_stop() {
+    let (telemetry, listener) = (telemetry(0), ([127, 0, 0, 1], 2181).into());
+    let text = written(LogFormat::Text, LogLevel::Info, |_| {
+        for _ in 0..3 {
+            telemetry.note_rejected(listener, 9);
+        }
+        telemetry.write_all_suppressed();
+    });
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("suppressed=2"), "{text}");
+}
+
+#[test]
 fn a_server_that_is_set_aside_now_and_then_is_a_line_of_each_kind_in_a_while() {
     let telemetry = telemetry(0);
     let text = written(LogFormat::Text, LogLevel::Info, |_| {

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
+use tracing::Level;
 
 use super::own_address::is_own_address;
 use crate::config::{OwnListeners, ServerAddress};
@@ -92,7 +93,7 @@ impl ServerName {
         // A resolver may answer an address here and one elsewhere in turn: that is no line for each connection.
         if *known != found
             && let Some(listener) = found
-            && let Some(suppressed) = self.log_throttle.pass_server("own_listener", self.id)
+            && let Some(suppressed) = self.log_throttle.pass_level(Level::ERROR, None, "own_listener", Some(self.id))
         {
             let server = &self.server;
             tracing::error!(%server, %listener, suppressed, "server is a listener of this zoogate: it is not used");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
+use tracing::Level;
 
 use crate::ids::ServerId;
 use crate::proxy::network::socket;
@@ -104,12 +105,14 @@ impl LoopSuspect {
         }
         let (server, log_throttle) = (name.server(), self.proxy.telemetry.log_throttle());
         // Kinds of their own: that it is used again is written although its proof just was.
-        if leads_back {
-            if let Some(suppressed) = log_throttle.pass_server("leads_back", self.server) {
+        let (kind, level) =
+            if leads_back { ("leads_back", Level::ERROR) } else { ("no_longer_leads_back", Level::INFO) };
+        if let Some(suppressed) = log_throttle.pass_level(level, None, kind, Some(self.server)) {
+            if leads_back {
                 tracing::error!(%server, suppressed, "server leads back to this zoogate through something else: it is not used");
+            } else {
+                tracing::info!(%server, suppressed, "server no longer leads back to this zoogate");
             }
-        } else if let Some(suppressed) = log_throttle.pass_server("no_longer_leads_back", self.server) {
-            tracing::info!(%server, suppressed, "server no longer leads back to this zoogate");
         }
         self.proxy.probe_soon(self.server);
     }

@@ -100,6 +100,12 @@ impl LiveSink {
         Box::new(Inspector::new(maxbuffer, sink))
     }
 
+    /// The worker that carries it is at work; another one that waits for its processor goes first.
+    #[inline]
+    pub(in crate::proxy) fn work(&self, now: Timestamp) {
+        self.proxy.turns.work(usize::from(self.worker), now);
+    }
+
     /// Counts that a side was not read on because the other one took no more.
     pub(in crate::proxy) fn count_pause(&self, direction: Direction) {
         self.recorder.count_pause(direction);

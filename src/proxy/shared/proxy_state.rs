@@ -19,6 +19,7 @@ use super::mirror_gate::MirrorGate;
 use super::own_pause::ThreadHeartbeats;
 use super::permit::{ClientPlaces, ConnectionLimit, Permit};
 use super::server_activity::ServerActivity;
+use super::worker_turns::WorkerTurns;
 use crate::config::{ListenerKind, OwnListeners, PinMode, Settings};
 use crate::control::ConnectionControl;
 use crate::ids::{ConnectionId, ServerId};
@@ -71,6 +72,8 @@ pub(in crate::proxy) struct ProxyState {
     /// The places of clients.
     places: Arc<ClientPlaces>,
     turn: AtomicUsize,
+    /// Which worker goes first where several share a processor.
+    pub(in crate::proxy) turns: WorkerTurns,
 }
 
 impl ProxyState {
@@ -92,6 +95,7 @@ impl ProxyState {
         let unresponsive_to_clients = UnresponsiveToClients::new(settings.servers.len());
         // The workers, and the thread beside the traffic.
         let heartbeats = ThreadHeartbeats::new(settings.workers.get() + 1);
+        let turns = WorkerTurns::new(settings.workers.get());
         Self {
             settings,
             loops: LoopDetector::new(names.len()),
@@ -114,6 +118,7 @@ impl ProxyState {
             places: Arc::new(places),
             hand_overs,
             turn: AtomicUsize::new(0),
+            turns,
         }
     }
 

@@ -44,11 +44,14 @@ impl SessionLedger {
         // Claims of sessions that no server has given here go into a table of their own: strangers can claim any
         // number.
         if known || self.claimants.ensure(session, now) {
+            let may_be_its = claim.password.may_be_right();
             let cap = if known { self.limits.history } else { CLAIMANT_HISTORY.min(self.limits.history) };
             self.change(session, |record| {
                 record.push(Attachment { connection, claim, end: None }, cap);
-                if !known {
-                    // One that is claimed again and again is not over, and the one that was claimed last goes last.
+                // One that is claimed again and again is not over, and the one that was claimed last goes last. A stranger
+                // who claims one that a server has called over changes nothing.
+                let is_over = matches!(record.state(), SessionState::Ended { .. });
+                if !known && (may_be_its || !is_over) {
                     record.set_state(SessionState::Pending { since: now });
                 }
             });

@@ -75,6 +75,8 @@ fn client_silent_for_longer_than_its_timeout() {
         let session = client.credentials();
 
         client.expect_fin();
+        // A server may close the connection before the leader ends the session.
+        wait::until_true("the session to be over", PATIENCE, || ensemble.is_over(ensemble.leader(), session.session));
         let again = Client::claim(gate.mirror(other), &session).expect("connect to zoogate");
         let asked_from = again.local_address();
         let answer = Client::hear(again, &session);

@@ -305,6 +305,12 @@ impl Ensemble {
         four_letter_word(self.address(index), "cons").is_some_and(|answer| answer.contains(&wanted))
     }
 
+    /// Whether the leader, server `index`, says that this session is over.
+    pub(crate) fn is_over(&self, index: usize, session: i64) -> bool {
+        let wanted = format!("0x{session:x}\n");
+        four_letter_word(self.address(index), "dump").is_some_and(|answer| !answer.contains(&wanted))
+    }
+
     /// When server `index` answered each of its clients last, in its own words.
     pub(crate) fn last_answers(&self, index: usize) -> Option<Vec<String>> {
         let answer = four_letter_word(self.address(index), "cons")?;
