@@ -1,7 +1,7 @@
 //! Where a request came from.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// The other end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,14 +24,6 @@ impl AdminPeer {
     /// Whether it is on this machine.
     pub(super) fn is_here(self) -> bool {
         self.ip().is_none_or(|ip| ip.is_loopback())
-    }
-}
-
-/// What of an address stands for its owner: all of it in IPv4, 64 bits in IPv6, since whoever has one of these has all.
-pub(super) fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        other => other,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::admin_peer::network;
+use crate::diagnose::ClientNetwork;
 use crate::lock::lock;
 
 /// Connections at one time.
@@ -60,14 +60,14 @@ struct AdminConnectionState {
 #[derive(Debug)]
 pub(super) struct AdminConnection {
     /// Where it comes from, all addresses of one owner as one; None for the Unix socket.
-    peer: Option<IpAddr>,
+    peer: Option<ClientNetwork>,
     standing: Mutex<AdminConnectionState>,
     /// Cancelled when it is to be closed at once.
     pub(super) leave: CancellationToken,
 }
 
 impl AdminConnection {
-    fn new(peer: Option<IpAddr>, now: Instant) -> Self {
+    fn new(peer: Option<ClientNetwork>, now: Instant) -> Self {
         let standing = AdminConnectionState {
             phase: AdminConnectionPhase::Idle,
             since: now,
@@ -198,9 +198,9 @@ impl AdminConnections {
         now: Instant,
     ) -> Result<Option<Arc<AdminConnection>>, OwnShareUsed> {
         let mut inside = self.lock();
-        let peer = peer.map(network);
+        let is_far = peer.is_some_and(|ip| !ip.to_canonical().is_loopback());
+        let peer = peer.map(ClientNetwork::of);
         let mut own = |client: &AdminConnection| peer.is_some() && client.peer == peer;
-        let is_far = peer.is_some_and(|ip| !ip.is_loopback());
         if is_far && inside.iter().filter(|client| own(client)).count() >= CONNECTIONS_OF_PEER {
             // One peer makes room for itself alone.
             if !self.send_stillest_away(&mut inside, &mut own) {
@@ -352,6 +352,9 @@ mod tests {
         }
         assert_eq!([0, 1, 2].map(|place: usize| inside[place].leave.is_cancelled()), [true, false, false]);
         // One that is handed over in whole holds nothing that others wait for.
+        for place in [0, 2] {
+            clients.left(&inside[place]);
+        }
         inside[1].answered(start + IDLE + STILL);
         inside[1].took(None, start + IDLE + STILL);
         clients.clear_the_way(start + IDLE + STILL + STILL);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::admin_peer::network;
+use crate::diagnose::ClientNetwork;
 use crate::lock::lock;
 
 /// Requests of one peer at once.
@@ -28,7 +28,7 @@ pub(crate) const PEERS: usize = 1_024;
 /// What one peer may still ask for.
 #[derive(Clone, Copy, Debug)]
 struct PeerAllowance {
-    peer: IpAddr,
+    peer: ClientNetwork,
     /// Whether it is for those who present a right token: what others of that address do is not theirs to pay for.
     proven: bool,
     /// Requests that were left then.
@@ -60,7 +60,7 @@ impl PeerLimits {
     /// allowance of its own.
     pub(super) fn admit(&self, peer: IpAddr, proven: bool, now: Instant) -> Result<(), TooManyRequests> {
         let mut known = lock(&self.0);
-        let allowance = allowance(&mut known, (network(peer), proven), now);
+        let allowance = allowance(&mut known, (ClientNetwork::of(peer), proven), now);
         if allowance.left < 1.0 {
             let after = (1.0 - allowance.left) / f64::from(REQUESTS_A_SECOND);
             return Err(TooManyRequests { after: Duration::from_secs_f64(after) });
@@ -73,12 +73,16 @@ impl PeerLimits {
     /// requests have to wait.
     pub(super) fn presented_wrong_token(&self, peer: IpAddr, now: Instant) {
         let mut known = lock(&self.0);
-        allowance(&mut known, (network(peer), false), now).left -= f64::from(WRONG_TOKEN);
+        allowance(&mut known, (ClientNetwork::of(peer), false), now).left -= f64::from(WRONG_TOKEN);
     }
 }
 
 /// The allowance of a peer as it is now. For a new one the peer that has most left is forgotten, which loses least.
-fn allowance(known: &mut Vec<PeerAllowance>, (peer, proven): (IpAddr, bool), now: Instant) -> &mut PeerAllowance {
+fn allowance(
+    known: &mut Vec<PeerAllowance>,
+    (peer, proven): (ClientNetwork, bool),
+    now: Instant,
+) -> &mut PeerAllowance {
     let place = known.iter().position(|one| one.peer == peer && one.proven == proven).unwrap_or_else(|| {
         let new = PeerAllowance { peer, proven, left: f64::from(REQUESTS_AT_ONCE), at: now };
         if known.len() < PEERS {

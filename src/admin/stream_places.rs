@@ -1,9 +1,9 @@
 //! The places of streams: so many in all, and so many for one peer.
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use super::admin_peer::{AdminPeer, network};
+use super::admin_peer::AdminPeer;
+use crate::diagnose::ClientNetwork;
 use crate::lock::lock;
 
 /// Streams at one time; further ones are refused.
@@ -12,7 +12,7 @@ pub(crate) const STREAMS_AT_ONCE: usize = 16;
 pub(crate) const STREAMS_OF_PEER: usize = 6;
 
 /// Whose a stream is: an address, or the Unix socket.
-type StreamOwner = Option<IpAddr>;
+type StreamOwner = Option<ClientNetwork>;
 
 /// The places.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +40,7 @@ impl NoStreamPlace {
 impl StreamPlaces {
     /// A place for one more stream of this peer.
     pub(super) fn take(&self, peer: Option<AdminPeer>) -> Result<StreamPlace, NoStreamPlace> {
-        let owner = peer.and_then(AdminPeer::ip).map(network);
+        let owner = peer.and_then(AdminPeer::ip).map(ClientNetwork::of);
         let mut taken = lock(&self.0);
         if taken.len() >= STREAMS_AT_ONCE {
             return Err(NoStreamPlace::All);

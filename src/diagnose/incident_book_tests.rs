@@ -126,6 +126,22 @@ fn each_end_is_told_and_clients_keep_half_of_the_room() {
 }
 
 #[test]
+fn each_part_is_told_to_be_one_before_it_makes_room() {
+    let mut book = IncidentBook::default();
+    for server in 0..CLOSED_INCIDENTS as u16 {
+        lose(&mut book, 1, CauseCode::ServerStopped, i64::from(server), server);
+        book.close_all(at(2));
+        while book.poll_change().is_some() {}
+    }
+    let parts = [1, 2, 3].map(|server| lose(&mut book, 10, CauseCode::ServerFrozen, i64::from(server), 500 + server));
+    lose(&mut book, 11, CauseCode::QuorumLost, 9, LEADER);
+    let told = std::iter::from_fn(|| book.poll_change()).filter(|(change, _)| *change == IncidentChange::Absorbed);
+    let mut told: Vec<u64> = told.map(|(_, incident)| incident.id).collect();
+    told.sort_unstable();
+    assert_eq!(told, parts);
+}
+
+#[test]
 fn what_was_closed_for_want_of_room_has_not_come_again() {
     let mut book = IncidentBook::default();
     let first = forge(&mut book, 1, address(0));

@@ -342,6 +342,16 @@ mod tests {
     }
 
     #[test]
+    fn an_incident_is_not_whole_any_more_where_another_one_has_taken_of_its_sessions() {
+        let mut all = TakenSessions::default();
+        (1..10).for_each(|session| all.put(SessionId(session), back(7)));
+        all.end(Timestamp(5), 7);
+        all.put(SessionId(2), taken(8));
+        assert!(!all.revive(7, Timestamp(5)));
+        assert_eq!((all.of(7).count(), all.of(8).count()), (8, 1));
+    }
+
+    #[test]
     fn what_is_over_for_long_is_forgotten() {
         let mut all = with(&[(1..10, 7), (10..12, 8), (12..20, 9)]);
         all.end(Timestamp(5), 8);

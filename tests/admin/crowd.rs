@@ -1,6 +1,6 @@
 //! Guests that mean no good, or none at all: nobody else waits for them.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
 use socket2::{Domain, Socket, Type};
@@ -71,6 +71,26 @@ fn a_body_that_does_not_come_holds_no_place() {
         let _ = guest.read_to_end(&mut answer);
         assert_eq!(String::from_utf8_lossy(&answer), "");
     }
+}
+
+#[test]
+fn a_request_whose_body_nobody_reads_is_served_as_any_other() {
+    let stage = Stage::empty();
+    let mut looking = TcpStream::connect(stage.admin.address()).expect("a connection");
+    // The end of its empty body never comes.
+    let request = b"GET /api/tap HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    looking.write_all(request).expect("a request");
+    let mut begins = [0; 15];
+    looking.read_exact(&mut begins).expect("an answer");
+    assert_eq!(&begins, b"HTTP/1.1 200 OK");
+    // More than there are places: who was answered first is no more in the way than others are.
+    let others = crowd(stage.admin.address(), b"");
+    assert_eq!(stage.ask("/livez").0, 200);
+    looking.set_nonblocking(true).expect("a setting");
+    let mut rest = Vec::new();
+    let ended = looking.read_to_end(&mut rest);
+    assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock), "the stream goes on");
+    drop(others);
 }
 
 #[test]
